@@ -1,0 +1,1 @@
+"""What the families share. Nothing here knows a family."""

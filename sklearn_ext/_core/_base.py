@@ -1,0 +1,79 @@
+"""The base class of every estimator and the decorator of every fitting method."""
+
+import functools
+import warnings
+
+from sklearn.base import BaseEstimator
+
+import sklearn_ext
+from sklearn_ext._core._compat import _fit_context
+
+
+class ExtEstimator(BaseEstimator):
+    """Base of all estimators: links to our documentation, version in pickles."""
+
+    _doc_link_module = "sklearn_ext"
+    _doc_link_template = (
+        "https://sklearn-ext.readthedocs.io/latest/api/generated/"
+        "{estimator_module}.{estimator_name}.html"
+    )
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_sklearn_ext_version": _version()}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        stored = state.pop("_sklearn_ext_version", "unknown")
+        if stored != _version():
+            warnings.warn(
+                f"{type(self).__name__} was stored by sklearn_ext {stored} and is "
+                f"loaded by {_version()}: results may differ. Refit it, or load it "
+                f"with sklearn_ext {stored}.",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)
+
+
+def _version():
+    return sklearn_ext.__version__
+
+
+def fit_context(*, prefer_skip_nested_validation=True):
+    """Validate the parameters, run the method, and undo it when it raises.
+
+    As scikit-learn's own decorator it checks ``_parameter_constraints`` and tears
+    callbacks down. Beyond it, a method that raises leaves the estimator as it was:
+    the attributes are put back. So a method must replace its fitted arrays and never
+    write into them.
+
+    Parameters
+    ----------
+    prefer_skip_nested_validation : bool, default=True
+        Whether estimators fitted inside skip their own validation; False for
+        meta-estimators, whose inner estimators come from the user.
+
+    Returns
+    -------
+    callable
+        A decorator for ``fit``, ``partial_fit`` and other methods that change state.
+    """
+
+    def decorate(method):
+        validated = _fit_context(
+            prefer_skip_nested_validation=prefer_skip_nested_validation
+        )(method)
+
+        @functools.wraps(method)
+        def run(self, *args, **kwargs):
+            before = self.__dict__.copy()
+            try:
+                return validated(self, *args, **kwargs)
+            except BaseException:  # an interrupt must not leave half a model either
+                self.__dict__.clear()
+                self.__dict__.update(before)
+                raise
+
+        return run
+
+    return decorate

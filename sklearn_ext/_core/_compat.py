@@ -1,0 +1,85 @@
+"""The only file that imports private or version-dependent scikit-learn names."""
+
+from sklearn.base import _fit_context
+from sklearn.utils._array_api import get_namespace, get_namespace_and_device
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Hidden,
+    Interval,
+    Options,
+    StrOptions,
+    validate_params,
+)
+from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    _check_method_params,
+    _check_sample_weight,
+    _num_samples,
+)
+
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # scikit-learn < 1.9
+
+    class CallbackSupportMixin:
+        """Stand-in whose tasks tell nobody and never stop a fit."""
+
+        def _init_callback_context(self, **kwargs):
+            return _SilentContext()
+
+    class _SilentContext:
+        def subcontext(self, **kwargs):
+            return self
+
+        def call_on_fit_task_begin(self, **kwargs):
+            return self
+
+        def call_on_fit_task_end(self, **kwargs):
+            return False
+
+
+try:
+    from sklearn.utils import _align_api_if_sparse
+except ImportError:  # scikit-learn < 1.9
+
+    def _align_api_if_sparse(X):
+        return X
+
+
+try:
+    from sklearn.utils._array_api import check_same_namespace, move_to
+except ImportError:  # scikit-learn < 1.9: no mixed namespaces there
+
+    def check_same_namespace(X, estimator, *, attribute, method):
+        """Accept every namespace."""
+
+    def move_to(*arrays, xp, device):
+        """Convert the arrays to namespace ``xp`` on ``device``."""
+        moved = tuple(a if a is None else xp.asarray(a, device=device) for a in arrays)
+        return moved if len(moved) > 1 else moved[0]
+
+
+__all__ = [
+    "CallbackSupportMixin",
+    "HasMethods",
+    "Hidden",
+    "Interval",
+    "Options",
+    "StrOptions",
+    "_align_api_if_sparse",
+    "_check_feature_names_in",
+    "_check_method_params",
+    "_check_sample_weight",
+    "_fit_context",
+    "_num_samples",
+    "_raise_for_params",
+    "_routing_enabled",
+    "check_matplotlib_support",
+    "check_same_namespace",
+    "get_namespace",
+    "get_namespace_and_device",
+    "move_to",
+    "validate_params",
+]

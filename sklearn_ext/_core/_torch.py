@@ -1,0 +1,130 @@
+"""Training through skorch; imported inside fit only."""
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+
+from sklearn_ext._core._callbacks import FitTasks
+
+
+class TensorLoader:
+    """Batches as slices of whole tensors; a DataLoader collates row by row."""
+
+    def __init__(self, dataset, batch_size=-1, shuffle=False):
+        self.X = torch.as_tensor(dataset.X)
+        self.y = dataset.y and {k: torch.as_tensor(v) for k, v in dataset.y.items()}
+        self.batch_size, self.shuffle = batch_size, shuffle
+
+    def __iter__(self):
+        n = len(self.X)
+        order = torch.randperm(n) if self.shuffle else None
+        step = n if self.batch_size == -1 else self.batch_size
+        for start in range(0, n, step):
+            rows = slice(start, start + step)
+            rows = rows if order is None else order[rows]
+            yield self.X[rows], self.y and {k: v[rows] for k, v in self.y.items()}
+
+
+class WeightedLoss(torch.nn.Module):
+    """Mean of ``w * row_loss(output, y)`` over the rows of a batch."""
+
+    def __init__(self, row_loss):
+        super().__init__()
+        self.row_loss = row_loss
+
+    def forward(self, output, target):
+        """Return the weighted mean; weights have mean one over all rows."""
+        return (target["w"] * self.row_loss(output, target["y"])).mean()
+
+
+class ReportEpochs(Callback):
+    """Tell scikit-learn's callbacks about every epoch, and obey their stop."""
+
+    def __init__(self, tasks, state):
+        self.tasks, self.state = tasks, state
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Open a task."""
+        self.tasks.begin()
+
+    def on_epoch_end(self, net, **kwargs):
+        """Close it; skorch ends training early when it is interrupted."""
+        if self.tasks.end(**self.state(net)):
+            raise KeyboardInterrupt
+
+
+class Net(NeuralNet):
+    """A skorch net whose ``predict`` returns the raw outputs."""
+
+    def predict(self, X):
+        """Return the module's outputs as one array."""
+        return np.concatenate([out.cpu().numpy() for out in self.forward_iter(X)])
+
+
+def fit_net(
+    estimator,
+    X,
+    y,
+    target,
+    weight,
+    *,
+    seed,
+    batch_size=None,
+    state=lambda net: {"net_": net},
+    **params,
+):
+    """Train a net on copies of the data and report it as one fit task.
+
+    Parameters
+    ----------
+    estimator : CallbackSupportMixin
+        The estimator that is fitted.
+    X : ndarray of shape (n_samples, n_features)
+        Validated rows.
+    y : array-like
+        The target as the user passed it, for callbacks.
+    target : ndarray of shape (n_samples, ...)
+        The target as the loss wants it.
+    weight : ndarray of shape (n_samples,)
+        Non-negative weights; they are scaled to mean one.
+    seed : int
+        Seed of weights and batches; the global generators are left as they were.
+    batch_size : int or None, default=None
+        Rows a step; None takes all.
+    state : callable
+        Maps the net to the fitted attributes that ``predict`` needs.
+    **params : object
+        Further parameters of :class:`skorch.NeuralNet`.
+
+    Returns
+    -------
+    Net
+        The trained net, which holds neither data nor the estimator.
+    """
+    tasks = FitTasks(
+        estimator, X, y, max_subtasks=params["max_epochs"], task_name="epoch"
+    )
+    weight = weight * (len(weight) / weight.sum())
+    on_cuda = str(params["device"]).startswith("cuda")
+    cuda = [torch.cuda.current_device()] if on_cuda else []
+    with torch.random.fork_rng(cuda):
+        torch.manual_seed(seed)
+        net = Net(
+            batch_size=batch_size or -1,
+            iterator_train=TensorLoader,
+            iterator_train__shuffle=batch_size is not None,
+            iterator_valid=TensorLoader,
+            iterator_valid__batch_size=65_536,
+            callbacks=[ReportEpochs(tasks, state)],
+            callbacks__print_log=None,
+            callbacks__valid_loss=None,
+            train_split=None,
+            verbose=0,
+            **params,
+        )
+        net.fit(np.array(X, order="C"), {"y": np.array(target), "w": weight})
+    net.callbacks = None  # the reporter holds X, y and the estimator
+    net.callbacks_ = [c for c in net.callbacks_ if not isinstance(c[1], ReportEpochs)]
+    tasks.close(**state(net))
+    return net

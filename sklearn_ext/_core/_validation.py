@@ -1,0 +1,37 @@
+"""Checks that several families share."""
+
+import numpy as np
+
+from sklearn_ext._core._compat import _check_sample_weight
+
+FLOATS = (np.float64, np.float32)  # dtypes that are kept; others become float64
+
+
+def check_weights(sample_weight, X, *, dtype=None, name="sample_weight"):
+    """Check weights of rows: one each, finite, non-negative, not all zero.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,), scalar or None
+        The weights; None means ones.
+    X : array-like
+        The rows that are weighted.
+    dtype : dtype, default=None
+        Dtype of the result; None keeps float32 and float64.
+    name : str, default="sample_weight"
+        What the caller calls the weights, for the message.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        The weights.
+    """
+    w = _check_sample_weight(sample_weight, X, dtype=dtype)
+    if sample_weight is None:
+        return w
+    if (low := w.min()) < 0:
+        raise ValueError(f"{name} must be non-negative, got a minimum of {low:g}.")
+    if not w.any():
+        # scikit-learn's words before 1.9, where it does not check this itself
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return w

@@ -1,0 +1,18 @@
+"""Fixtures for the whole suite."""
+
+import os
+
+os.environ["SCIPY_ARRAY_API"] = "1"  # before scipy loads, else array API checks skip
+
+import matplotlib as mpl
+import pytest
+
+mpl.use("Agg")
+
+
+@pytest.fixture(params=range(3))
+def rng(request):
+    """Return generators of three seeds: properties must hold for each."""
+    import numpy as np
+
+    return np.random.default_rng(request.param)
