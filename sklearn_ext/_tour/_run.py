@@ -1,0 +1,134 @@
+"""Run the chapters, print their tables, write one self-contained HTML report."""
+
+import base64
+import html
+import io
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+import sklearn_ext
+from sklearn_ext import _tour
+from sklearn_ext._core._optional import require
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
+       padding: 0 1rem; color: #1b1f24 }
+table { border-collapse: collapse; margin: 1rem 0 }
+th, td { padding: .3rem .8rem; border-bottom: 1px solid #d0d7de; text-align: left }
+th { background: #f6f8fa } img { max-width: 100% }
+figcaption, footer { color: #57606a; font-size: .9rem }
+"""
+
+
+def tour(families=(), *, output="tour.html"):
+    """Run the chapters of the tour.
+
+    Parameters
+    ----------
+    families : sequence of str, default=()
+        Which chapters; empty means all that exist.
+    output : str or path, default="tour.html"
+        The report; it needs no other file.
+
+    Returns
+    -------
+    list of Chapter
+        What was printed.
+
+    Raises
+    ------
+    ValueError
+        When a family has no chapter.
+    ImportError
+        When matplotlib or the checkout with the data loader is missing.
+    """
+    known = [m.name for m in iter_modules(_tour.__path__) if m.name[0] != "_"]
+    if unknown := sorted(set(families) - set(known)):
+        raise ValueError(f"The tour has no chapter {unknown}; it has {known}.")
+    require("matplotlib", extra="plot", user="The tour").use("Agg")
+    data = _real_data()
+    names = list(families) or known
+    chapters, started = [], time.perf_counter()
+    for number, name in enumerate(names, 1):
+        _progress(f"[{number}/{len(names)}] {name} ...")
+        start = time.perf_counter()
+        chapter = import_module(f"sklearn_ext._tour.{name}").chapter(data)
+        _progress(
+            f"[{number}/{len(names)}] {name}: {time.perf_counter() - start:.1f} s"
+        )
+        print(_plain(chapter), flush=True)
+        chapters.append(chapter)
+    Path(output).write_text(_page(chapters), encoding="utf-8")
+    seconds = time.perf_counter() - started
+    print(f"{seconds:.0f} s. The report with figures: {Path(output).resolve()}")
+    return chapters
+
+
+def _real_data():
+    """Load the checkout's benchmarks/real_data.py: the data are not in the wheel."""
+    root = Path(sklearn_ext.__file__).parents[1]
+    if not (root / "benchmarks" / "real_data.py").exists():
+        raise ImportError(
+            "The tour reads real data through benchmarks/real_data.py, which is not in "
+            "the wheel: clone the repository and run 'make tour' there."
+        )
+    if str(root) not in sys.path:
+        sys.path.append(str(root))
+    return import_module("benchmarks.real_data")
+
+
+def _progress(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+def _cell(value):
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _plain(chapter):
+    table = [chapter.columns, *([_cell(c) for c in row] for row in chapter.rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in table
+    ]
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join(["", chapter.title, *lines[:1], rule, *lines[1:], ""])
+
+
+def _page(chapters):
+    body = "\n".join(_section(chapter) for chapter in chapters)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>sklearn_ext: the tour</title><style>{STYLE}</style></head><body>"
+        f"<h1>sklearn_ext: the tour</h1>{body}"
+        f"<footer>sklearn_ext {sklearn_ext.__version__}</footer></body></html>\n"
+    )
+
+
+def _section(chapter):
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in chapter.columns)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(_cell(c))}</td>" for c in row) + "</tr>"
+        for row in chapter.rows
+    )
+    figures = "".join(_figure(*captioned) for captioned in chapter.figures)
+    return (
+        f"<section><h2>{html.escape(chapter.title)}</h2>"
+        f"<p>{html.escape(chapter.text)}</p>"
+        f"<table><tr>{head}</tr>{rows}</table>{figures}</section>"
+    )
+
+
+def _figure(caption, figure):
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=110, bbox_inches="tight")
+    data = base64.b64encode(png.getvalue()).decode("ascii")
+    caption = html.escape(caption)
+    return (
+        f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )

@@ -1,0 +1,85 @@
+"""The base class and what every fitting method promises."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._optional import require
+from sklearn_ext._core._validation import check_weights
+
+
+class Doubler(ExtEstimator):
+    _parameter_constraints: dict = {"factor": [int]}
+
+    def __init__(self, factor=2):
+        self.factor = factor
+
+    @fit_context()
+    def fit(self, X, y=None):
+        X = validate_data(self, X)
+        self.scale_ = self.factor
+        if X.sum() < 0:
+            raise RuntimeError("halfway")
+        self.total_ = X.sum()
+        return self
+
+
+def test_parameters_are_validated():
+    with pytest.raises(InvalidParameterError, match="'factor' parameter"):
+        Doubler("two").fit([[1.0]])
+
+
+def test_a_failed_fit_restores_the_fitted_state():
+    model = Doubler().fit([[1.0, 2.0]])
+    before = dict(model.__dict__)
+    model.factor = 5
+    with pytest.raises(RuntimeError, match="halfway"):
+        model.fit([[-9.0]])
+    assert model.__dict__ == {**before, "factor": 5}
+
+
+def test_a_failed_first_fit_leaves_nothing():
+    model = Doubler()
+    with pytest.raises(RuntimeError, match="halfway"):
+        model.fit([[-1.0]])
+    with pytest.raises(NotFittedError):
+        check_is_fitted(model)
+
+
+def test_pickle_warns_about_another_version(monkeypatch):
+    stored = pickle.dumps(Doubler().fit([[1.0]]))
+    assert pickle.loads(stored).total_ == 1
+    monkeypatch.setattr("sklearn_ext.__version__", "99.0")
+    with pytest.warns(UserWarning, match=r"stored by sklearn_ext .* loaded by 99.0"):
+        pickle.loads(stored)
+
+
+def test_documentation_link():
+    Doubler.__module__ = "sklearn_ext.family._file"
+    try:
+        assert Doubler()._get_doc_link().endswith("sklearn_ext.family.Doubler.html")
+    finally:
+        Doubler.__module__ = __name__
+
+
+def test_weights():
+    X = np.ones((3, 1), dtype=np.float32)
+    assert check_weights(None, X).dtype == np.float32
+    with pytest.raises(ValueError, match="must be non-negative, got a minimum of -2"):
+        check_weights([1, -2, 0], X)
+    with pytest.raises(ValueError, match="at least one non-zero"):
+        check_weights([0, 0, 0], X)
+    with pytest.raises(ValueError, match="bag_weight must be non-negative"):
+        check_weights([1, -2, 0], X, name="bag_weight")
+
+
+def test_missing_package_names_the_command():
+    with pytest.raises(
+        ImportError, match=r"Doubler needs nopkg: pip install 'skl.*\[x"
+    ):
+        require("nopkg.sub", extra="x", user="Doubler")
