@@ -17,7 +17,7 @@ def check_weights(sample_weight, X, *, dtype=None, name="sample_weight"):
     X : array-like
         The rows that are weighted.
     dtype : dtype, default=None
-        Dtype of the result; None keeps float32 and float64.
+        Dtype of the result; None keeps that of floating weights, else float64.
     name : str, default="sample_weight"
         What the caller calls the weights, for the message.
 

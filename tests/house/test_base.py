@@ -69,7 +69,8 @@ def test_documentation_link():
 
 def test_weights():
     X = np.ones((3, 1), dtype=np.float32)
-    assert check_weights(None, X).dtype == np.float32
+    assert check_weights(None, X, dtype=X.dtype).dtype == np.float32
+    assert check_weights([1, 2, 0], X).dtype == np.float64
     with pytest.raises(ValueError, match="must be non-negative, got a minimum of -2"):
         check_weights([1, -2, 0], X)
     with pytest.raises(ValueError, match="at least one non-zero"):
