@@ -1,0 +1,1 @@
+"""Timings against peers, and the real data that tests and examples share."""
