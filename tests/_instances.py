@@ -1,4 +1,10 @@
-"""One instance of every public estimator, for the tests that hold for all of them."""
+"""One instance of every public estimator, and small real data that suit each."""
+
+import numpy as np
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.preprocessing import scale
+from sklearn.utils import get_tags
 
 from sklearn_ext import all_estimators
 
@@ -7,3 +13,40 @@ FAST = {}
 
 ESTIMATORS = [cls(**FAST.get(name, {})) for name, cls in all_estimators()]
 IDS = [type(estimator).__name__ for estimator in ESTIMATORS]
+
+
+def data_for(estimator, n_rows=90, n_features=6):
+    """Return rows (standardised) and target of a set that the estimator can learn."""
+    if is_regressor(estimator):
+        load = load_diabetes
+    elif (
+        is_classifier(estimator) and not get_tags(estimator).classifier_tags.multi_class
+    ):
+        load = load_breast_cancer
+    else:
+        load = load_wine
+    X, y = load(return_X_y=True)
+    rows = np.random.default_rng(0).permutation(len(X))[:n_rows]
+    X = scale(X[rows, :n_features])
+    return (abs(X) if get_tags(estimator).input_tags.positive_only else X), y[rows]
+
+
+def fitted(estimator, X=None, y=None, **fit_params):
+    """Fit a clone, with the target wherever the estimator accepts one."""
+    if X is None:
+        X, y = data_for(estimator)
+    model = clone(estimator)
+    if "random_state" in model.get_params():
+        model.set_params(random_state=0)
+    return model.fit(X, y, **fit_params)
+
+
+def outputs(model, X):
+    """Return everything that a fitted model says about rows, as arrays by method."""
+    said = {}
+    for name in ("predict", "predict_proba", "decision_function", "transform"):
+        if hasattr(model, name):
+            result = getattr(model, name)(X)
+            result = result.toarray() if hasattr(result, "toarray") else result
+            said[name] = np.asarray(result)
+    return said
