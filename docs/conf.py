@@ -1,0 +1,62 @@
+"""Sphinx configuration."""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+import sklearn_ext  # noqa: E402
+
+project = "sklearn_ext"
+copyright = "2026, the sklearn_ext developers"
+release = version = sklearn_ext.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx_design",
+    "myst_parser",
+    "sphinx_gallery.gen_gallery",
+    "numpydoc",
+]
+exclude_patterns = ["_build", "benchmarks/tables"]
+autosummary_generate = True
+autosummary_imported_members = True
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+autodoc_default_options = {"members": True, "inherited-members": True}
+templates_path = ["_templates"]
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sklearn_ext"
+html_static_path = ["_static"]
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+}
+html_show_sourcelink = False
+
+stories = sorted(p.name for p in (ROOT / "examples").iterdir() if p.is_dir())
+sphinx_gallery_conf = {
+    "examples_dirs": ["../examples"],
+    "gallery_dirs": ["auto_examples"],
+    "filename_pattern": r"/plot_",
+    "nested_sections": True,
+    "subsection_order": stories.index,
+    "within_subsection_order": "FileNameSortKey",
+    "matplotlib_animations": False,
+    "plot_gallery": "True",
+    "abort_on_example_error": True,
+    "show_memory": False,
+    "remove_config_comments": True,
+    "doc_module": ("sklearn_ext",),
+    "reference_url": {"sklearn_ext": None},
+    "backreferences_dir": None,
+    "show_signature": False,
+    "reset_modules": ("matplotlib",),
+}
