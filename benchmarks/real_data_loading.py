@@ -1,7 +1,5 @@
 """Load a data set by name, and check what came out."""
 
-import inspect
-from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -9,6 +7,13 @@ from sklearn.utils import Bunch, check_random_state
 
 from benchmarks.real_data_catalogue import CATALOGUE, closest
 from benchmarks.real_data_packages import PACKAGES, installed_version
+
+NEEDS = {  # modules that read the files of a package, besides pandas
+    "nannyml": ("pyarrow",),
+    "scanpy": ("h5py",),
+    "emoji-datasource-google": ("PIL",),
+    "emoji-datasource-twitter": ("PIL",),
+}
 
 
 def load(name, *, as_frame=True, n_rows=None, random_state=0):
@@ -81,16 +86,15 @@ def list_datasets(tag=None):
     """
     import pandas as pd
 
-    tags = {t for entry in CATALOGUE.values() for t in entry.tags.split(",")}
+    tags = {t for entry in CATALOGUE.values() for t in entry.tags}
     if tag is not None and tag not in tags:
         raise ValueError(f"Unknown tag {tag!r}; known: {sorted(tags)}.")
     rows = []
     for entry in CATALOGUE.values():
-        if tag is None or tag in entry.tags.split(","):
+        if tag is None or tag in entry.tags:
             package = PACKAGES[entry.package]
-            version, licence = package.version, package.licence
-            about = (entry.name, entry.tags, entry.n, entry.p, entry.target)
-            rows.append((*about, package.name, version, licence))
+            about = (entry.name, " ".join(entry.tags), entry.n, entry.p, entry.target)
+            rows.append((*about, package.name, package.version, package.licence))
     columns = ["name", "tag", "n", "p", "target", "package", "version", "licence"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -101,17 +105,14 @@ def available(name):
     For the name of a frozen set, such as ``"food-minilm"``, tell whether it can be
     read from a cache or built.
     """
-    from benchmarks.frozen import FROZEN, frozen_available
+    from benchmarks.frozen import FROZEN, frozen_available  # frozen imports load
 
     key = str(name).replace("_", "-")
     if key in FROZEN:
         return frozen_available(FROZEN[key])
-    entry = closest(name, CATALOGUE, "data set")
-    needed = ["pandas"]
-    if entry.name.startswith("pbmc"):
-        needed.append("h5py")
-    modules = all(find_spec(module) for module in needed)
-    return modules and installed_version(PACKAGES[entry.package]) is not None
+    package = closest(name, CATALOGUE, "data set").package
+    modules = ("pandas", *NEEDS.get(package, ()))
+    return all(map(find_spec, modules)) and bool(installed_version(PACKAGES[package]))
 
 
 def check(entry, frame, features):
@@ -121,11 +122,12 @@ def check(entry, frame, features):
         raise ValueError(
             f"{entry.name}: expected shape {(entry.n, entry.p)}, got {found}."
         )
-    if entry.classes is not None:
-        counts = frame[entry.target].value_counts().to_dict()
-        if counts != entry.classes:
+    if entry.counts:
+        counts = frame[entry.target].value_counts().sort_index()
+        if tuple(counts) != entry.counts:
             raise ValueError(
-                f"{entry.name}: expected rows per class {entry.classes}, got {counts}."
+                f"{entry.name}: expected {entry.counts} rows per class of "
+                f"{entry.target}, got {counts.to_dict()}."
             )
 
 
@@ -140,10 +142,8 @@ def draw_rows(n, n_rows, random_state):
 def describe(entry):
     """Write one paragraph about a set."""
     package = PACKAGES[entry.package]
-    read = entry.read.func if isinstance(entry.read, partial) else entry.read
-    about = inspect.getdoc(read).splitlines()[0]
-    text = f"{entry.name}: {entry.n} rows, {entry.p} features"
-    text += f", target {entry.target}. " if entry.target else ", no target. "
-    text += f"{about} " if read is entry.read else ""
-    text += f"{entry.note} " if entry.note else ""
-    return f"{text}Shipped by {package.name} {package.version} ({package.licence})."
+    target = f"target {entry.target}" if entry.target else "no target"
+    text = f"{entry.name}: {entry.n} rows, {entry.p} features, {target}."
+    origin = f"Source: {package.name} {package.version}".rstrip()
+    origin += f" ({package.licence})."
+    return " ".join(part for part in (text, entry.note, origin) if part)

