@@ -1,0 +1,454 @@
+"""Entropic plans with a known closed form, and the bridge between their marginals."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils import Bunch, check_random_state
+
+from sklearn_ext.bridge._frames import (
+    array_namespace,
+    log_sum_exp,
+    own_axes,
+    own_row,
+)
+from sklearn_ext.bridge._mixture import PotentialMixture, shifted
+from sklearn_ext.bridge._sampling import (
+    brownian_bridges,
+    choose,
+    draw_components,
+    euler_paths,
+    like,
+)
+
+
+@dataclass(frozen=True)
+class EntropicPlan:
+    """Entropic transport plan pi(y|x) given by a Gaussian mixture, with its bridge.
+
+    The plan is pi(y|x) = exp(<x,y>/eps) v(y) / c(x) with the adjusted potential
+    v(y) = sum_k a_k N(y | r_k, eps S_k). For any law of the source it is the solution
+    of entropic optimal transport with cost |x - y|^2 / 2 between that law and the law
+    of y that it generates; dX = g(X, t) dt + sqrt(eps) dW is the Schrödinger bridge.
+    All methods are closed forms of cost O(n_samples * n_components * n_features), times
+    n_features for full scales, on numpy arrays or tensors as the plan's own are.
+
+    Parameters
+    ----------
+    mixture : PotentialMixture
+        The adjusted potential between centred rows.
+    source_mean : array of shape (n_features,)
+        What is subtracted from x, so that large means cost no accuracy.
+    target_mean : array of shape (n_features,)
+        What is subtracted from y.
+
+    See Also
+    --------
+    LightSchrodingerBridge : Learns such a plan from two samples.
+    make_entropic_ot : Draws random plans and samples from them.
+
+    References
+    ----------
+    Korotin, Gushchin, Burnaev. Light Schrödinger Bridge. ICLR 2024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ext.bridge import EntropicPlan
+    >>> plan = EntropicPlan.from_parameters([0.0], [[3.0]], [[0.5]], epsilon=1.0)
+    >>> plan.conditional_mean(np.array([[2.0]]))
+    array([[4.]])
+    """
+
+    mixture: PotentialMixture
+    source_mean: Any
+    target_mean: Any
+
+    @classmethod
+    def from_parameters(
+        cls, log_weights, means, scales, epsilon, covariance_type="diag"
+    ):
+        """Build a plan from the parameters of v.
+
+        Parameters
+        ----------
+        log_weights : array-like of shape (n_components,)
+            The logarithms of a_k, up to a common shift.
+        means : array-like of shape (n_components, n_features)
+            The vectors r_k.
+        scales : array-like
+            The matrices S_k, in the shape that ``covariance_type`` asks for.
+        epsilon : float
+            Entropic regularisation, the variance of the bridge per unit of time.
+        covariance_type : {"spherical", "diag", "tied", "full"}, default="diag"
+            Shape of ``scales``: (K,), (K, D), (D, D) or (K, D, D).
+
+        Returns
+        -------
+        EntropicPlan
+            The plan.
+        """
+        arrays = (np.asarray(a, dtype=float) for a in (log_weights, means, scales))
+        mixture = PotentialMixture.of(*arrays, float(epsilon), covariance_type)
+        zero = np.zeros(mixture.means.shape[1])
+        return cls(mixture, zero, zero)
+
+    @classmethod
+    def from_potential(cls, weights, means, covariances, epsilon):
+        """Build a plan from the potential phi(y) = sum_k w_k N(y | mu_k, Sigma_k).
+
+        This is the form in which benchmark pairs are published: phi is the Schrödinger
+        potential at time 1 and v(y) is proportional to phi(y) exp(-|y|^2 / (2 eps)).
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_components,)
+            The weights w_k.
+        means : array-like of shape (n_components, n_features)
+            The means mu_k.
+        covariances : array-like of shape (n_components, n_features, n_features)
+            The covariances Sigma_k.
+        epsilon : float
+            Entropic regularisation.
+
+        Returns
+        -------
+        EntropicPlan
+            The plan, with full scales.
+        """
+        means, covariances = np.asarray(means, float), np.asarray(covariances, float)
+        eye = np.eye(means.shape[1])
+        # S = (I + eps Sigma^-1)^-1 without an inverse of Sigma
+        scales = np.linalg.solve(covariances + epsilon * eye, covariances)
+        scales = (scales + np.swapaxes(scales, 1, 2)) / 2
+        less = eye - scales
+        r = (less @ means[:, :, None])[:, :, 0]
+        ell = np.log(weights) + np.linalg.slogdet(less)[1] / 2
+        ell = ell - np.sum(means * r, axis=1) / (2 * epsilon)
+        return cls.from_parameters(ell, r, scales, epsilon, "full")
+
+    @property
+    def epsilon(self):
+        """Entropic regularisation."""
+        return self.mixture.epsilon
+
+    @property
+    def parameters(self):
+        """Mixture of the adjusted potential in the coordinates of the data."""
+        return shifted(self.mixture, self.source_mean, self.target_mean)
+
+    def __sklearn_array_api_convert__(self, converter):
+        """Let scikit-learn move fitted estimators between array libraries."""
+        m = self.mixture
+        axes = None if m.axes is None else converter(m.axes)
+        arrays = (converter(a) for a in (m.log_weights, m.means, m.lam))
+        moved = PotentialMixture(*arrays, axes, m.epsilon, m.covariance_type)
+        return EntropicPlan(
+            moved, converter(self.source_mean), converter(self.target_mean)
+        )
+
+    def _origin(self, t):
+        """Return where the centres have moved to at time t."""
+        return self.source_mean * (1 - t) + self.target_mean * t
+
+    def gate_proba(self, X):
+        """Return the gates p_k(x).
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Source rows.
+
+        Returns
+        -------
+        array of shape (n_samples, n_components)
+            Probabilities.
+        """
+        return self.mixture.log_normalizer(X - self.source_mean)[1].T
+
+    def conditional_mean(self, X):
+        """Return T(x) = E[Y | X = x] = sum_k p_k(x) (r_k + S_k x).
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Source rows.
+
+        Returns
+        -------
+        array of shape (n_samples, n_features)
+            Conditional means.
+        """
+        centred = X - self.source_mean
+        return self.mixture.conditional_mean(centred) + self.target_mean
+
+    def conditional(self, X, t=0.0, s=1.0):
+        """Describe X_s given X_t = x, a Gaussian mixture.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Rows at time t.
+        t, s : float, default=0.0 and 1.0
+            Times, 0 <= t < s <= 1.
+
+        Returns
+        -------
+        Bunch
+            ``weights`` (n_samples, K), ``means`` (n_samples, K, D) and ``covariances``,
+            the same for all rows: (K, D, D), or (K, D) of variances when the scales are
+            diagonal or spherical.
+        """
+        xp = array_namespace(X)
+        X, m = X - self._origin(t), self.mixture
+        scale, shift, variance = m.transition(t, s)
+        means, covariances = [], []
+        for k in range(shift.shape[0]):
+            V, spread = own_axes(m.axes, k), own_row(variance, k)
+            Z = (X if V is None else X @ V) * own_row(scale, k) + shift[k, :]
+            means.append((Z if V is None else Z @ V.T) + self._origin(s))
+            flat = self.source_mean * 0 + spread
+            covariances.append(flat if V is None else (V * spread) @ V.T)
+        weights = m.log_potential(X, t)[1].T
+        return Bunch(
+            weights=weights,
+            means=xp.stack(means, axis=1),
+            covariances=xp.stack(covariances),
+        )
+
+    def conditional_mean_cov(self, X):
+        """Return mean and covariance of Y given X = x.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Source rows.
+
+        Returns
+        -------
+        means : array of shape (n_samples, n_features)
+            Conditional means.
+        covariances : array of shape (n_samples, n_features, n_features)
+            Conditional covariances, sum_k p_k (eps S_k + d_k d_k').
+        """
+        xp = array_namespace(X)
+        law, mean = self.conditional(X), self.conditional_mean(X)
+        inner = law.covariances
+        if inner.ndim == 2:  # variances: put them on diagonals
+            inner = inner[:, :, None] * like(np.eye(X.shape[1]), X)
+        n, K, D = law.means.shape
+        cov = xp.reshape(law.weights @ xp.reshape(inner, (K, D * D)), (n, D, D))
+        for k in range(K):  # no array of n K D^2 entries
+            d = law.means[:, k, :] - mean
+            p = law.weights[:, k]
+            cov = cov + (p[:, None] * d)[:, :, None] * d[:, None, :]
+        return mean, cov
+
+    def log_density(self, X, Y, t=0.0, s=1.0):
+        """Return log p(X_s = y | X_t = x) of paired rows.
+
+        Parameters
+        ----------
+        X, Y : arrays of shape (n_samples, n_features)
+            Rows at time t and s.
+        t, s : float, default=0.0 and 1.0
+            Times, 0 <= t < s <= 1.
+
+        Returns
+        -------
+        array of shape (n_samples,)
+            Log-densities, from the mixture form: no difference of large numbers.
+        """
+        xp = array_namespace(X)
+        X, Y, m = X - self._origin(t), Y - self._origin(s), self.mixture
+        scale, shift, variance = m.transition(t, s)
+        weights = m.log_potential(X, t)[1]
+        scores = []
+        for k in range(shift.shape[0]):
+            V, spread = own_axes(m.axes, k), own_row(variance, k)
+            A, B = (X, Y) if V is None else (X @ V, Y @ V)
+            gap = B - A * own_row(scale, k) - shift[k, :]
+            spread = shift[k, :] * 0 + spread
+            scores.append(-xp.sum(gap**2 / spread + xp.log(2 * np.pi * spread), axis=1))
+        floor = float(xp.finfo(X.dtype).smallest_normal)
+        scores = xp.stack(scores) / 2 + xp.log(xp.clip(weights, floor, None))
+        return log_sum_exp(scores)[0]
+
+    def log_potential(self, X, t):
+        """Return log phi_t(x), the Schrödinger potential of the bridge at time t.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Rows at time t.
+        t : float
+            Time in [0, 1].
+
+        Returns
+        -------
+        array of shape (n_samples,)
+            Values; p(x_s | x_t) = phi_s(x_s) / phi_t(x_t) N(x_s | x_t, eps (s-t) I).
+        """
+        xp = array_namespace(X)
+        jump = self.target_mean - self.source_mean
+        linear = (X - self.target_mean) @ jump + (1 - t) * xp.sum(jump**2) / 2
+        gain = (linear + xp.sum(self.target_mean**2) / 2) / self.epsilon
+        return self.mixture.log_potential(X - self._origin(t), t)[0] + gain
+
+    def log_normalizer(self, X):
+        """Return log c(x), c(x) = integral of exp(<x,y>/eps) v(y) dy.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Source rows.
+
+        Returns
+        -------
+        array of shape (n_samples,)
+            Values.
+        """
+        inner = self.mixture.log_normalizer(X - self.source_mean)[0]
+        return inner + X @ self.target_mean / self.epsilon
+
+    def log_adjusted_potential(self, Y):
+        """Return log v(y).
+
+        Parameters
+        ----------
+        Y : array of shape (n_samples, n_features)
+            Target rows.
+
+        Returns
+        -------
+        array of shape (n_samples,)
+            Values.
+        """
+        Y = Y - self.target_mean
+        return self.mixture.log_adjusted(Y) - Y @ self.source_mean / self.epsilon
+
+    def drift(self, X, t):
+        """Return the drift g(x, t) of the bridge dX = g dt + sqrt(eps) dW.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Rows at time t.
+        t : float
+            Time in [0, 1].
+
+        Returns
+        -------
+        array of shape (n_samples, n_features)
+            Drift.
+        """
+        jump = self.target_mean - self.source_mean
+        return self.mixture.drift(X - self._origin(t), t) + jump
+
+    def transport_cost(self, X):
+        """Return E[|x - Y|^2 / 2 | X = x].
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Source rows.
+
+        Returns
+        -------
+        array of shape (n_samples,)
+            Expected costs.
+        """
+        jump, centred = self.target_mean - self.source_mean, X - self.source_mean
+        moved = self.mixture.conditional_mean(centred) - centred
+        inner = self.mixture.transport_cost(centred)
+        return inner + moved @ jump + jump @ jump / 2
+
+    def sample(self, X, t=0.0, s=1.0, *, random_state=None):
+        """Draw X_s given X_t = x, one for each row.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Rows at time t.
+        t, s : float, default=0.0 and 1.0
+            Times, 0 <= t < s <= 1.
+        random_state : int, RandomState, Generator or None, default=None
+            Source of randomness.
+
+        Returns
+        -------
+        array of shape (n_samples, n_features)
+            Draws.
+        """
+        rng, X = as_generator(random_state), X - self._origin(t)
+        chosen = choose(self.mixture.log_potential(X, t)[1], rng)
+        moves = self.mixture.transition(t, s)
+        drawn = draw_components(X, chosen, moves, self.mixture.axes, rng)
+        return drawn + self._origin(s)
+
+    def sample_path(self, X, times, *, method="exact", random_state=None):
+        """Draw paths of the bridge from each row at time 0.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Rows at time 0.
+        times : ndarray of shape (n_times,)
+            Increasing times in [0, 1].
+        method : {"exact", "euler"}, default="exact"
+            Draw the end point and fill in a Brownian bridge, or take one Euler step of
+            the stochastic differential equation an interval.
+        random_state : int, RandomState, Generator or None, default=None
+            Source of randomness.
+
+        Returns
+        -------
+        array of shape (n_samples, n_times, n_features)
+            Paths.
+        """
+        rng = as_generator(random_state)
+        if method == "euler":
+            return euler_paths(self, X, times, rng)
+        stop = self.sample(X, random_state=rng)
+        return brownian_bridges(X, stop, times, self.epsilon, rng)
+
+    def log_marginal(self, X, t, source, source_weight):
+        """Return the log-density of X_t when the source is a weighted sample.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Rows at time t.
+        t : float
+            Time in (0, 1].
+        source : array of shape (n_source, n_features)
+            Rows of the source.
+        source_weight : array of shape (n_source,)
+            Weights that sum to one.
+
+        Returns
+        -------
+        array of shape (n_samples,)
+            Log-densities; cost O(n_samples * n_source * n_features).
+        """
+        xp = array_namespace(X)
+        prior = xp.log(source_weight) - self.log_potential(source, 0.0)
+        variance, block = self.epsilon * t, max(1, 2**22 // source.shape[0])
+        origin = self.source_mean  # keeps the expanded squares small
+        source, heat = source - origin, []
+        half = xp.sum(source**2, axis=1) / (2 * variance)
+        for start in range(0, X.shape[0], block):
+            rows = X[start : start + block, :] - origin
+            scores = source @ rows.T / variance + (prior - half)[:, None]
+            own = xp.sum(rows**2, axis=1) / (2 * variance)
+            heat.append(log_sum_exp(scores)[0] - own)
+        constant = X.shape[1] / 2 * math.log(2 * math.pi * variance)
+        return self.log_potential(X, t) + xp.concat(heat) - constant
+
+
+def as_generator(random_state):
+    """Accept a Generator beside what scikit-learn accepts."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    return check_random_state(random_state)
