@@ -34,7 +34,9 @@ def public_docstrings():
         yield path, IGNORED | {"ES01", "SA01", "EX01"}
         if inspect.isclass(thing):
             for name, member in inspect.getmembers(thing, callable):
-                ours = getattr(member, "__module__", "").startswith("sklearn_ext")
+                ours = (getattr(member, "__module__", "") or "").startswith(
+                    "sklearn_ext"
+                )
                 if not name.startswith("_") and ours:
                     yield f"{path}.{name}", IGNORED_IN_METHODS
 

@@ -1,0 +1,342 @@
+"""Features of a frozen network, batch by batch; imported only where torch is needed."""
+
+import copy
+import difflib
+from contextlib import nullcontext
+from itertools import chain
+
+import numpy as np
+import torch
+from sklearn.exceptions import NotFittedError
+
+CLASS_TOKENS = {"cls_token", "class_token"}
+KEYS = ("last_hidden_state", "pooler_output")
+
+
+class _Reached(Exception):
+    """The wanted layer has answered: what comes after it need not be computed."""
+
+
+def network_of(module):
+    """Return the ``nn.Module`` in a module or fitted skorch net, else None."""
+    module = getattr(module, "estimator", module)  # sklearn's FrozenEstimator
+    module = getattr(module, "module_", module)
+    return module if isinstance(module, torch.nn.Module) else None
+
+
+def build(module):
+    """Like `network_of`, but also call what builds a module."""
+    network = network_of(module)
+    if network is not None:
+        return network
+    if hasattr(module, "initialize"):
+        raise NotFittedError(
+            f"module is a {type(module).__name__} that is not fitted: fit it first, or "
+            "pass an nn.Module."
+        )
+    network = network_of(built := module())
+    if network is None:
+        raise TypeError(
+            "module must be an nn.Module, a fitted skorch net or a callable that "
+            f"returns one of them; the callable returned a {type(built).__name__}."
+        )
+    return network
+
+
+def frozen_copy(module, device=None):
+    """Copy the tree of modules in evaluation mode, but share its weights.
+
+    The original keeps its training flags, hooks and buffers whatever the copy does,
+    also while other threads use it. Only a change of device copies weights.
+    """
+    memo = {}
+    for weight in module.parameters():
+        memo[id(weight)] = weight
+        if device is not None and weight.device != device:
+            moved = weight.detach().to(device)
+            memo[id(weight)] = torch.nn.Parameter(moved, requires_grad=False)
+    for buffer in module.buffers():
+        memo[id(buffer)] = buffer.detach().to(device or buffer.device, copy=True)
+    return copy.deepcopy(module, memo).eval()
+
+
+def storable(module):
+    """Copy the tree of modules, in evaluation mode, with arrays for its tensors.
+
+    A pickle of a tensor differs from call to call, which would make every key of a
+    cache new; an array does not. Loading turns them into tensors again.
+    """
+    tensors = {id(t): t for t in chain(module.parameters(), module.buffers())}
+    memo = {key: _StoredTensor(tensor) for key, tensor in tensors.items()}
+    twin = copy.deepcopy(module, memo)
+    for part in twin.modules():  # what `eval` does, without a look at the tensors
+        part.training = False
+    return twin
+
+
+class _StoredTensor:
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+    def __reduce__(self):
+        t = self.tensor.detach().cpu().contiguous()
+        if t.dtype == torch.bfloat16:  # numpy does not know it
+            t = t.view(torch.int16)
+        kind = (
+            isinstance(self.tensor, torch.nn.Parameter) and self.tensor.requires_grad,
+            isinstance(self.tensor, torch.nn.Parameter),
+            self.tensor.dtype == torch.bfloat16,
+            str(self.tensor.device),
+        )
+        return _load_tensor, (t.numpy(), *kind)
+
+
+def _load_tensor(array, requires_grad, is_parameter, is_bfloat16, device):
+    tensor = torch.from_numpy(np.array(array))
+    if is_bfloat16:
+        tensor = tensor.view(torch.bfloat16)
+    if not device.startswith("cuda") or torch.cuda.is_available():
+        tensor = tensor.to(device)
+    if is_parameter:
+        return torch.nn.Parameter(tensor, requires_grad=requires_grad)
+    return tensor
+
+
+def find_device(name):
+    """Check that a device can be used; None stands for the module's own."""
+    if name is None:
+        return None
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        found = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+        if torch.backends.mps.is_available():
+            found.append("mps")
+        raise RuntimeError(
+            f"device={name!r} cannot be used here; available: {', '.join(found)}."
+        ) from error
+    return torch.empty(1, device=device).device  # with its index
+
+
+def check_tensor(X):
+    """Check a batch of rows that is a tensor already, on whatever device."""
+    if X.ndim < 2 or 0 in X.shape:
+        raise ValueError(
+            "Expected a tensor with at least one row and one feature and at least two "
+            f"dimensions, got shape {tuple(X.shape)}."
+        )
+    if X.is_floating_point() and not bool(torch.isfinite(X).all()):
+        raise ValueError("Input X contains NaN or infinity.")
+    return X.detach()
+
+
+def embed(
+    module,
+    batches,
+    n_rows,
+    *,
+    layer=None,
+    pooling="auto",
+    normalize=False,
+    device=None,
+    amp=False,
+    report=lambda done: None,
+):
+    """Run batches through a frozen copy of a module.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network; it is left untouched.
+    batches : iterable
+        Tensors, arrays, dicts of keywords or sequences whose first item is the input.
+    n_rows : int
+        Number of rows of all batches.
+    layer, pooling, normalize, amp
+        As in `FrozenFeatures`.
+    device : torch.device or None
+        Where to compute.
+    report : callable
+        Told the number of rows done after every batch.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_features_out)
+        The features, float32, or float64 when the module works in that.
+    """
+    module = frozen_copy(module, device)
+    tensors = chain(module.parameters(), module.buffers())
+    first = next((t for t in tensors if t.is_floating_point()), torch.empty(0))
+    device = device or first.device
+    dtype = first.dtype if first.numel() else None
+    target = None if layer is None else _submodule(module, layer)
+    has_class_token = any(
+        name.rpartition(".")[2] in CLASS_TOKENS for name, _ in module.named_parameters()
+    )
+    context = torch.autocast(device.type, torch.bfloat16) if amp else nullcontext()
+    features, done = None, 0
+    with torch.inference_mode(), context:
+        for batch in batches:
+            inputs = _to_device(batch, device, dtype)
+            output = _forward(module, inputs, target, layer)
+            output = select_tensor(output, pooling)
+            mask = inputs.get("attention_mask") if isinstance(inputs, dict) else None
+            rows = pool(output, pooling, has_class_token, mask)
+            if normalize:
+                rows = torch.nn.functional.normalize(rows, dim=1)
+            wide = rows.dtype == torch.float64
+            rows = rows.to("cpu", torch.float64 if wide else torch.float32).numpy()
+            if features is None:
+                features = np.empty((n_rows, rows.shape[1]), rows.dtype)
+            features[done : done + len(rows)] = rows
+            done += len(rows)
+            report(done)
+    if done != n_rows:
+        raise ValueError(f"Expected one output per row, got {done} for {n_rows} rows.")
+    return features
+
+
+def _submodule(module, layer):
+    layers = dict(module.named_modules())
+    if layer not in layers:
+        names = [name for name in layers if name]
+        close = difflib.get_close_matches(layer, names, n=3) or names[-10:]
+        raise ValueError(
+            f"layer={layer!r} is not a layer of the module; for instance: {close}."
+        )
+    return layers[layer]
+
+
+def _to_device(batch, device, dtype):
+    if isinstance(batch, dict) or hasattr(batch, "keys"):
+        return {key: _to_device(batch[key], device, dtype) for key in batch}
+    if isinstance(batch, (tuple, list)):  # a Dataset's (input, label)
+        batch = batch[0]
+    x = torch.as_tensor(batch)
+    if x.is_floating_point() and dtype is not None:
+        return x.to(device, dtype)
+    return x.to(device)
+
+
+def _forward(module, inputs, target, layer):
+    def run():
+        return module(**inputs) if isinstance(inputs, dict) else module(inputs)
+
+    if target is None:
+        return run()
+
+    def stop(module, args, output):
+        raise _Reached(output)
+
+    handle = target.register_forward_hook(stop)
+    try:
+        run()
+    except _Reached as reached:
+        return reached.args[0]
+    finally:
+        handle.remove()
+    raise RuntimeError(f"layer={layer!r} was never called by the module.")
+
+
+def select_tensor(output, pooling="auto"):
+    """Find the features in what a module returned.
+
+    Parameters
+    ----------
+    output : tensor, tuple, list or dict
+        A tensor is taken as it is, of a tuple the first tensor, of a dict its only
+        tensor or the only one of the keys "last_hidden_state" and "pooler_output". Both
+        keys are ambiguous unless ``pooling`` says that tokens are wanted.
+    pooling : str or callable, default="auto"
+        How the features will be pooled.
+
+    Returns
+    -------
+    tensor
+        The features.
+    """
+    if isinstance(output, torch.Tensor):
+        return output
+    if hasattr(output, "keys"):
+        found = {k: v for k, v in output.items() if isinstance(v, torch.Tensor)}
+        known = [key for key in KEYS if key in found]
+        if len(known) == 2 and pooling != "auto":
+            known = known[:1]
+        if len(known) == 1 or (not known and len(found) == 1):
+            return found[known[0] if known else next(iter(found))]
+        what = f"a dict with tensors under {sorted(found)}"
+    elif isinstance(output, (tuple, list)):
+        for item in output:
+            if isinstance(item, torch.Tensor):
+                return item
+        what = f"a {type(output).__name__} of {[type(o).__name__ for o in output]}"
+    else:
+        what = f"a {type(output).__name__}"
+    raise TypeError(
+        "FrozenFeatures needs one tensor from the module, or a dict in which exactly "
+        f"one of {KEYS} or one tensor stands; found {what}. Name the layer by `layer`, "
+        'or set pooling="mean" or "cls" to take the "last_hidden_state".'
+    )
+
+
+def pool(output, pooling, has_class_token=False, mask=None):
+    """Reduce the output of a layer to two dimensions.
+
+    Parameters
+    ----------
+    output : tensor of shape (n, ...)
+        Rows of features, (n, tokens, features), or (n, channels, places...).
+    pooling : {"auto", "mean", "max", "cls", "flatten"} or callable
+        As in `FrozenFeatures`.
+    has_class_token : bool, default=False
+        Whether "auto" may take the first token.
+    mask : tensor of shape (n, tokens) or None, default=None
+        True or nonzero where a token is real.
+
+    Returns
+    -------
+    tensor of shape (n, n_features_out)
+        One row of features each.
+    """
+    if callable(pooling):
+        return _check_pooled(pooling(output), len(output))
+    if output.ndim <= 2:
+        return output if output.ndim == 2 else output[:, None]
+    if pooling == "flatten":
+        return output.flatten(1)
+    tokens = output.ndim == 3
+    if pooling == "cls" and not tokens:
+        raise ValueError(
+            'pooling="cls" needs an output of shape (rows, tokens, features), got '
+            f"{tuple(output.shape)}."
+        )
+    if pooling == "cls" or (pooling == "auto" and tokens and has_class_token):
+        return output[:, 0]
+    if tokens and mask is not None:
+        real = (mask != 0)[..., None]
+        if pooling == "max":
+            return output.masked_fill(~real, -torch.inf).amax(1)
+        return (output * real).sum(1) / real.sum(1)
+    axes = (1,) if tokens else tuple(range(2, output.ndim))
+    return output.amax(axes) if pooling == "max" else output.mean(axes)
+
+
+def _check_pooled(rows, n):
+    shape = tuple(getattr(rows, "shape", ()))
+    if len(shape) != 2 or shape[0] != n:
+        raise ValueError(
+            f"pooling must return a tensor of shape ({n}, n_features), got {shape}."
+        )
+    return rows
+
+
+def load_batches(dataset, *, batch_size, preprocess, num_workers):
+    """Batches of a torch Dataset, in order."""
+    return torch.utils.data.DataLoader(
+        dataset,
+        batch_size=batch_size,
+        shuffle=False,
+        num_workers=num_workers,
+        collate_fn=preprocess,
+    )
