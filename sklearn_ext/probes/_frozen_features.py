@@ -68,9 +68,9 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
     module_ : nn.Module or None
         The network that is used; it is the user's own object, not a copy.
     n_features_in_ : int
-        Number of features seen during ``fit``, where rows are arrays.
+        Number of features seen during ``fit``; only when rows are arrays.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features seen during ``fit``, where they have names.
+        Names of the features seen during ``fit``; only when all are strings.
 
     See Also
     --------
@@ -82,6 +82,11 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
     -----
     A pickle holds the network in evaluation mode (of a skorch net only its module).
     float32 comes out, or float64 if the module works in that.
+
+    References
+    ----------
+    .. [1] Zheng, C., Wu, G., Bao, F., Cao, Y., Li, C., Zhu, J. (2023). "Revisiting
+       Discriminative vs. Generative Classifiers: Theory and Implications". ICML.
 
     Examples
     --------
