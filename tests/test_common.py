@@ -27,6 +27,8 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
+# the checks of set_output transform arrays after fitting data frames
+@pytest.mark.filterwarnings("ignore:X .* feature names")
 @pytest.mark.parametrize("name", EXTRA_CHECKS)
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=IDS)
 def test_extra_checks(estimator, name):

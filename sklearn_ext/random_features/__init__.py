@@ -1,0 +1,5 @@
+"""Ridge regression on random features, with theory that predicts its error."""
+
+from sklearn_ext.random_features._features import RandomFeatures
+
+__all__ = ["RandomFeatures"]

@@ -1,0 +1,311 @@
+"""The transformer: random features or landmarks of a kernel."""
+
+from numbers import Integral, Real
+
+from scipy.sparse import issparse
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._compat import (
+    Interval,
+    StrOptions,
+    check_same_namespace,
+    get_namespace_and_device,
+    move_to,
+)
+from sklearn_ext._core._validation import check_weights
+from sklearn_ext.random_features._kernels import KERNELS, Kernel, scale_gamma
+from sklearn_ext.random_features._maps import (
+    choose_landmarks,
+    draw_map,
+    whiten_landmarks,
+)
+from sklearn_ext.random_features._sampling import StructuredWeights
+
+MAP_CONSTRAINTS = {
+    "kernel": [StrOptions(set(KERNELS))],
+    "map": [StrOptions({"random", "landmarks"})],
+    "fourier": [StrOptions({"phase", "pair"})],
+    "sampling": [StrOptions({"auto", "iid", "orthogonal", "structured"})],
+    "gamma": [StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")],
+    "nu": [Interval(Real, 0, None, closed="neither")],
+    "length_scale": [Interval(Real, 0, None, closed="neither")],
+    "bias_scale": [Interval(Real, 0, None, closed="left")],
+    "random_state": ["random_state"],
+}
+
+
+class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimator):
+    r"""Features whose dot products approximate a kernel.
+
+    With ``map="random"`` the features are :math:`\phi_j(x) = g(w_j, x) / \sqrt k` with
+    random :math:`w_j`, so that :math:`\phi(x)^\top \phi(x')` tends to the kernel
+    :math:`K(x, x') = \mathrm E\, g(w, x) g(w, x')` as the number of components grows.
+    With ``map="landmarks"`` they are :math:`L^{-1} k(x, X_m)`, where the rows of
+    :math:`X_m` are drawn from the data and :math:`L L^\top = k(X_m, X_m)`.
+
+    A row costs ``n_features * n_components`` operations, ``log(n_features) *
+    n_components`` with ``sampling="structured"``; landmarks cost ``n_components ** 2``
+    more, and ``n_components ** 3 / 3`` once.
+
+    Parameters
+    ----------
+    kernel : {"relu", "step", "relu2", "erf", "ntk", "rbf", "laplacian", "matern"}, \
+            default="relu"
+        The kernel: of infinitely many neurons with that activation (``"ntk"``: the
+        tangent kernel of a two-layer ReLU network), or a function of the difference.
+    n_components : int, default=1024
+        Number of features; landmarks are at most as many as rows.
+    map : {"random", "landmarks"}, default="random"
+        Random features, which do not look at the rows, or rows of the data.
+    fourier : {"phase", "pair"}, default="phase"
+        For ``"rbf"``, ``"laplacian"`` and ``"matern"``: one cosine with a random phase
+        a component, or cosine and sine of half as many waves.
+    sampling : {"auto", "iid", "orthogonal", "structured"}, default="auto"
+        How random weights depend on each other: not at all, orthogonal in blocks, or
+        by fast Hadamard transforms (from 64 columns on). ``"auto"`` is orthogonal up
+        to 256 columns and structured beyond; ``"laplacian"`` is always ``"iid"``.
+    gamma : "scale" or float, default="scale"
+        Rate of ``"rbf"`` and ``"laplacian"``; ``"scale"`` is one over the number of
+        columns times the weighted variance of all entries.
+    nu : float, default=1.5
+        Smoothness of ``"matern"``.
+    length_scale : float, default=1.0
+        Length scale of ``"matern"``.
+    bias_scale : float, default=0.1
+        Standard deviation of the neurons' biases, for ``"relu"`` and ``"ntk"``.
+    dtype : {"auto", "float32", "float64"}, default="auto"
+        Dtype of the features; ``"auto"`` keeps that of the data.
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights or landmarks.
+
+    Attributes
+    ----------
+    random_weights_ : ndarray of shape (n_features_in_, n_waves) or StructuredWeights
+        Weights of the neurons or waves, their scale included; None for landmarks.
+    random_offset_ : ndarray of shape (n_waves,) or None
+        Biases or phases; None for landmarks and where the kernel has none.
+    landmarks_ : ndarray of shape (n_components_, n_features_in_) or None
+        The rows drawn for ``map="landmarks"``.
+    gamma_ : float or None
+        The value of ``gamma``, where the kernel has one.
+    n_components_ : int
+        Number of features.
+    n_features_in_ : int
+        Number of columns seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if they had names.
+
+    See Also
+    --------
+    RandomFeatureRidge : Ridge regression on these features.
+    sklearn.kernel_approximation.Nystroem : Landmarks for any kernel function.
+    sklearn.kernel_approximation.RBFSampler : Independent random waves for ``"rbf"``.
+
+    References
+    ----------
+    .. [1] Rahimi and Recht, "Random features for large-scale kernel machines", 2007.
+    .. [2] Yu, Suresh, Choromanski, Holtmann-Rice and Kumar, "Orthogonal random
+       features", 2016.
+    .. [3] Simon, Karkada, Ghosh and Belkin, "More is better in modern machine
+       learning", ICLR 2024.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ext.random_features import RandomFeatures
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> RandomFeatures(n_components=32, random_state=0).fit_transform(X).shape
+    (150, 32)
+    """
+
+    _parameter_constraints: dict = {
+        **MAP_CONSTRAINTS,
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "dtype": [StrOptions({"auto", "float32", "float64"})],
+    }
+
+    def __init__(
+        self,
+        kernel="relu",
+        n_components=1024,
+        *,
+        map="random",
+        fourier="phase",
+        sampling="auto",
+        gamma="scale",
+        nu=1.5,
+        length_scale=1.0,
+        bias_scale=0.1,
+        dtype="auto",
+        random_state=None,
+    ):
+        self.kernel = kernel
+        self.n_components = n_components
+        self.map = map
+        self.fourier = fourier
+        self.sampling = sampling
+        self.gamma = gamma
+        self.nu = nu
+        self.length_scale = length_scale
+        self.bias_scale = bias_scale
+        self.dtype = dtype
+        self.random_state = random_state
+
+    @fit_context()
+    def fit(self, X, y=None, sample_weight=None):
+        """Draw the weights or the landmarks.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows; random maps need only their number of columns, and their variance
+            for ``gamma="scale"``.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in ``gamma="scale"``; rows of weight zero are never
+            landmarks.
+
+        Returns
+        -------
+        RandomFeatures
+            The fitted transformer.
+        """
+        X = self._validate(X, reset=True)
+        xp, _, device = get_namespace_and_device(X)
+        w = check_weights(
+            move_to(sample_weight, xp=xp, device=device), X, dtype=X.dtype
+        )
+        self._map = build_map(self, X, w, self.n_components)
+        random = self.map == "random"
+        self.random_weights_ = self._map.weights if random else None
+        self.random_offset_ = self._map.offset if random else None
+        self.landmarks_ = None if random else self._map.landmarks
+        self.gamma_ = self._map.kernel.gamma
+        self.n_components_ = self._n_features_out = self._map.n_components
+        return self
+
+    def transform(self, X):
+        """Return the features of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components_)
+            The features.
+        """
+        check_is_fitted(self)
+        check_same_namespace(X, self, attribute="_reference", method="transform")
+        return self._map(self._validate(X, reset=False))
+
+    def kernel_matrix(self, X, Y=None):
+        """Return the exact kernel, which infinitely many components would give.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples_X, n_features)
+            Rows.
+        Y : {array-like, sparse matrix} of shape (n_samples_Y, n_features), default=None
+            Other rows; None means ``X``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples_X, n_samples_Y)
+            The kernel matrix.
+        """
+        check_is_fitted(self)
+        X = self._validate(X, reset=False)
+        Y = X if Y is None else self._validate(Y, reset=False)
+        return self._map.kernel(X, Y)
+
+    @property
+    def _reference(self):
+        if self.landmarks_ is not None:
+            return self.landmarks_
+        weights = self.random_weights_
+        structured = isinstance(weights, StructuredWeights)
+        return weights.signs if structured else weights
+
+    def _validate(self, X, *, reset):
+        xp, _, _ = get_namespace_and_device(X)
+        floats = (xp.float64, xp.float32)
+        X = validate_data(
+            self, X, accept_sparse=("csr", "csc"), dtype=floats, reset=reset
+        )
+        if self.dtype != "auto":
+            X = xp.astype(X, getattr(xp, self.dtype), copy=False)
+        return X
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.array_api_support = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def resolve_kernel(params, X, w):
+    """Return the kernel that an estimator's parameters name, ``gamma`` resolved.
+
+    Parameters
+    ----------
+    params : estimator
+        It has the parameters of ``MAP_CONSTRAINTS``.
+    X : array of shape (n_samples, n_features)
+        The rows that ``gamma="scale"`` looks at.
+    w : array of shape (n_samples,)
+        Their weights.
+
+    Returns
+    -------
+    Kernel
+        The kernel.
+    """
+    gamma = None
+    if params.kernel in ("rbf", "laplacian"):
+        gamma = scale_gamma(X, w) if params.gamma == "scale" else float(params.gamma)
+    return Kernel(
+        params.kernel, gamma, params.nu, params.length_scale, params.bias_scale
+    )
+
+
+def build_map(params, X, w, n_components):
+    """Draw the feature map that an estimator's parameters describe.
+
+    Parameters
+    ----------
+    params : estimator
+        It has the parameters of ``MAP_CONSTRAINTS``.
+    X : array of shape (n_samples, n_features)
+        The rows.
+    w : array of shape (n_samples,)
+        Their weights.
+    n_components : int
+        Number of features.
+
+    Returns
+    -------
+    RandomMap or LandmarkMap
+        The map, in the namespace and dtype of ``X``.
+    """
+    rng = check_random_state(params.random_state)
+    kernel = resolve_kernel(params, X, w)
+    if params.map == "landmarks":
+        landmarks = choose_landmarks(X[w > 0], n_components, rng)
+        return whiten_landmarks(kernel, landmarks)
+    fmap = draw_map(
+        kernel,
+        X.shape[1],
+        n_components,
+        fourier=params.fourier,
+        sampling=params.sampling,
+        rng=rng,
+    )
+    return (fmap.with_dense_weights() if issparse(X) else fmap).like(X)

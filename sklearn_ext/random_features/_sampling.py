@@ -1,0 +1,118 @@
+"""Gaussian weights: independent, orthogonal in blocks, or by fast transforms."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import hadamard
+
+from sklearn_ext.random_features._arrays import ArrayHolder, like, namespace
+
+MAX_ORTHOGONAL = 256  # columns up to which "auto" draws orthogonal blocks
+MIN_STRUCTURED = 64  # below, the weights are visibly not Gaussian
+
+
+def gaussian_weights(d, k, sampling, rng):
+    """Draw ``k`` columns of weights that are standard normal, each on its own.
+
+    Parameters
+    ----------
+    d, k : int
+        Rows and columns.
+    sampling : {"iid", "orthogonal", "structured"}
+        How the columns depend on each other.
+    rng : RandomState
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of shape (d, k) or StructuredWeights
+        The weights.
+    """
+    if sampling == "iid":
+        return rng.standard_normal((d, k))
+    if sampling == "orthogonal":
+        return _orthogonal(d, k, rng)
+    return StructuredWeights.draw(d, k, rng)
+
+
+def _orthogonal(d, k, rng):
+    n_blocks = -(-k // d)
+    Q, R = np.linalg.qr(rng.standard_normal((n_blocks, d, d)))
+    signs = np.sign(np.diagonal(R, axis1=1, axis2=2))  # makes Q uniform over rotations
+    Q = Q * signs[:, None, :]
+    W = np.moveaxis(Q, 0, 1).reshape(d, n_blocks * d)[:, :k]
+    return W * np.sqrt(rng.chisquare(d, size=k))
+
+
+@dataclass(frozen=True)
+class StructuredWeights(ArrayHolder):
+    """Weights ``sqrt(p) H D1 H D2 H D3`` a block, never formed: p log p per row.
+
+    ``H`` is the orthonormal Hadamard matrix of size ``p``, the next power of two, the
+    ``D`` are random signs. ``H`` factors into two small Hadamard matrices, so that one
+    transform is two matrix products.
+    """
+
+    signs: np.ndarray  # (n_blocks, 3, p)
+    scale: np.ndarray  # (k,)
+    left: np.ndarray  # (a, a)
+    right: np.ndarray  # (b, b), a * b = p
+    n_rows: int
+    n_columns: int
+
+    @classmethod
+    def draw(cls, d, k, rng):
+        """Draw the signs for ``k`` columns in ``d`` dimensions."""
+        power = max(1, (d - 1).bit_length())
+        p, a = 2**power, 2 ** ((power + 1) // 2)
+        signs = rng.choice([-1.0, 1.0], size=(-(-k // p), 3, p))
+        factors = (hadamard(m) / np.sqrt(m) for m in (a, p // a))
+        return cls(signs, np.full(k, np.sqrt(p)), *factors, d, k)
+
+    @property
+    def shape(self):
+        """Rows and columns of the weights."""
+        return self.n_rows, self.n_columns
+
+    def __mul__(self, scale):
+        """Scale the columns."""
+        scale = np.broadcast_to(scale, self.scale.shape)
+        return StructuredWeights(
+            self.signs,
+            self.scale * scale,
+            self.left,
+            self.right,
+            self.n_rows,
+            self.n_columns,
+        )
+
+    def apply(self, X):
+        """Return ``X @ W``."""
+        xp, (n, d) = namespace(X), X.shape
+        a, b = self.left.shape[0], self.right.shape[0]
+        if a * b > d:
+            X = xp.concat([X, like(np.zeros((n, a * b - d)), X)], axis=1)
+        X = xp.reshape(X, (n, a, b))
+        blocks = [self._block(X, signs) for signs in _each(self.signs)]
+        out = blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=1)
+        return out[:, : self.n_columns] * self.scale
+
+    def _block(self, X, signs):
+        xp, (n, a, b) = namespace(X), X.shape
+        factors = {a: self.left, b: self.right}
+        for sign in _each(signs):
+            rows, columns = X.shape[1:]
+            X = X * xp.reshape(sign, (1, rows, columns))
+            X = xp.reshape(X, (n * rows, columns)) @ factors[columns]
+            X = xp.permute_dims(xp.reshape(X, (n, rows, columns)), (0, 2, 1))
+            X = xp.reshape(X, (n * columns, rows)) @ factors[rows]
+            X = xp.reshape(X, (n, columns, rows))
+        return xp.reshape(X, (n, a * b))
+
+    def dense(self):
+        """Form the weights, of shape (n_rows, n_columns), for sparse rows."""
+        return self.apply(like(np.eye(self.n_rows), self.scale))
+
+
+def _each(stack):
+    return (stack[i, ...] for i in range(stack.shape[0]))
