@@ -1,0 +1,125 @@
+"""Checks of what NaiveBayesProbe is given."""
+
+import numpy as np
+
+from sklearn_ext._core._validation import check_weights
+
+
+def row_weights(sample_weight, X):
+    """Return checked weights in float64, ones for None.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,) or None
+        As the user gave them.
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        The rows.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        The weights.
+    """
+    if sample_weight is None:
+        return np.ones(X.shape[0])
+    return check_weights(sample_weight, X, dtype=np.float64)
+
+
+def positions(y, classes):
+    """Return the position of each label among sorted classes.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Labels.
+    classes : ndarray of shape (n_classes,)
+        Sorted labels.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Positions.
+
+    Raises
+    ------
+    ValueError
+        When a label is not among the classes; the message names it.
+    """
+    if (y.dtype.kind in "OSU") != (classes.dtype.kind in "OSU"):
+        unknown = np.ones(len(y), dtype=bool)  # text and numbers do not compare
+    else:
+        codes = np.searchsorted(classes, y)
+        codes[codes == len(classes)] = 0
+        unknown = classes[codes] != y
+    if unknown.any():
+        raise ValueError(
+            f"y has labels {np.unique(y[unknown])} that are not among the classes "
+            f"{classes}; name all labels in the first call of partial_fit."
+        )
+    return codes
+
+
+def check_priors(priors, n_classes):
+    """Check prior probabilities.
+
+    Parameters
+    ----------
+    priors : array-like of shape (n_classes,), "uniform" or None
+        As the user gave them.
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,), "uniform" or None
+        The same, arrays in float64.
+    """
+    if priors is None or isinstance(priors, str):
+        return priors
+    priors = np.array(priors, dtype=np.float64)
+    if priors.shape != (n_classes,):
+        raise ValueError(
+            f"priors must hold one number for each of the {n_classes} classes, got "
+            f"shape {priors.shape}."
+        )
+    if not (priors >= 0).all():
+        raise ValueError(f"priors must be non-negative, got {priors}.")
+    if abs(priors.sum() - 1) > 1e-8:
+        raise ValueError(f"priors must sum to one, got a sum of {priors.sum():.10g}.")
+    return priors
+
+
+def check_mergeable(probes):
+    """Check that fitted probes saw the same features in the same way.
+
+    Parameters
+    ----------
+    probes : sequence of NaiveBayesProbe
+        Fitted probes.
+    """
+    first = probes[0]
+    for other in probes[1:]:
+        if not isinstance(other, type(first)):
+            raise TypeError(
+                f"merge takes {type(first).__name__}, got {type(other).__name__}."
+            )
+        if first.sufficient_statistics_.per_class != (
+            other.sufficient_statistics_.per_class
+        ):
+            raise ValueError(
+                "merge needs probes of the same covariance, got 'shared' and 'class'."
+            )
+        if first.n_features_in_ != other.n_features_in_:
+            raise ValueError(
+                "merge needs probes of the same number of features, got "
+                f"{first.n_features_in_} and {other.n_features_in_}."
+            )
+        ours, theirs = (
+            getattr(probe, "feature_names_in_", None) for probe in (first, other)
+        )
+        named = ours is not None and theirs is not None
+        if named and not np.array_equal(ours, theirs):
+            raise ValueError(
+                f"merge needs the same feature names in the same order, got {ours} "
+                f"and {theirs}."
+            )

@@ -1,0 +1,127 @@
+"""The linear and the quadratic form that score rows for normal class densities."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class LinearForm:
+    """Joint log scores of the shared model, up to a term common to all classes."""
+
+    pivot: np.ndarray  # (n_features,)
+    weights: np.ndarray  # (n_classes, n_features)
+    intercept: np.ndarray  # (n_classes,), at the pivot
+
+    def in_dtype(self, dtype):
+        """Return the form in the dtype of the rows that it will score."""
+        return LinearForm(
+            self.pivot.astype(dtype, copy=False),
+            self.weights.astype(dtype, copy=False),
+            self.intercept.astype(dtype, copy=False),
+        )
+
+    def scores(self, X):
+        """Score dense rows."""
+        return (X - self.pivot) @ self.weights.T + self.intercept
+
+    def scores_sparse(self, X):
+        """Score the rows of a sparse table without making it dense."""
+        coef, intercept = self.at_zero()
+        return X @ coef.T + intercept
+
+    def at_zero(self):
+        """Return weights and intercepts for rows measured from zero."""
+        return self.weights, self.intercept - self.weights @ self.pivot
+
+
+@dataclass(frozen=True, eq=False)
+class QuadraticForm:
+    """Joint log scores of the model with variances by class."""
+
+    pivot: np.ndarray  # (n_features,)
+    scale: np.ndarray  # (n_features,), so that the two products are well scaled
+    curvature: np.ndarray  # (n_classes, n_features)
+    weights: np.ndarray  # (n_classes, n_features)
+    intercept: np.ndarray  # (n_classes,)
+
+    def in_dtype(self, dtype):
+        """Return the form itself: differences of squares need float64."""
+        return self
+
+    def scores(self, X):
+        """Score dense rows."""
+        Z = (X - self.pivot) / self.scale
+        return (Z * Z) @ self.curvature.T + Z @ self.weights.T + self.intercept
+
+    def scores_sparse(self, X):
+        """Score the rows of a sparse table without making it dense."""
+        curvature, weights = self.curvature / self.scale**2, self.weights / self.scale
+        slopes = weights - 2 * curvature * self.pivot
+        at_zero = self.intercept + (curvature * self.pivot - weights) @ self.pivot
+        return X.astype(np.float64).power(2) @ curvature.T + X @ slopes.T + at_zero
+
+
+def linear_form(densities) -> LinearForm:
+    """Weights ``mean / variance`` and the intercepts that go with them.
+
+    Parameters
+    ----------
+    densities : Densities
+        With shared variances.
+
+    Returns
+    -------
+    LinearForm
+        Measured from the pivot, which keeps float32 accurate.
+    """
+    weights = densities.offsets / densities.variances
+    intercept = densities.log_prior - 0.5 * (weights * densities.offsets).sum(axis=1)
+    return LinearForm(densities.pivot, weights, intercept)
+
+
+def quadratic_form(densities) -> QuadraticForm:
+    """Curvatures, weights and intercepts of the log densities.
+
+    Parameters
+    ----------
+    densities : Densities
+        With variances by class.
+
+    Returns
+    -------
+    QuadraticForm
+        Measured from the pivot in units of the mean variance.
+    """
+    offsets, variances = densities.offsets, densities.variances
+    scale = np.sqrt(variances[densities.log_prior > -np.inf].mean(axis=0))
+    constant = (offsets**2 / variances + np.log(2 * np.pi * variances)).sum(axis=1)
+    return QuadraticForm(
+        densities.pivot,
+        scale,
+        -0.5 * scale**2 / variances,
+        offsets * scale / variances,
+        densities.log_prior - 0.5 * constant,
+    )
+
+
+def row_form(densities) -> QuadraticForm:
+    """Return the part of the shared log densities that is common to all classes.
+
+    Parameters
+    ----------
+    densities : Densities
+        With shared variances.
+
+    Returns
+    -------
+    QuadraticForm
+        A form of one column: the log density around the pivot.
+    """
+    around = replace(
+        densities,
+        offsets=np.zeros((1, len(densities.pivot))),
+        variances=densities.variances[None],
+        log_prior=np.zeros(1),
+    )
+    return quadratic_form(around)

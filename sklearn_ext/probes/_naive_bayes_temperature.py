@@ -1,0 +1,165 @@
+"""The temperature of naive Bayes, from closed-form leave-one-out scores."""
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_ext.probes._scores import score_rows
+
+LOG_TEMPERATURES = (-3.0, 9.0)  # where the minimum is looked for
+SCORES = 1 << 20  # scores looked at, about: one number needs no more rows
+
+
+def loo_temperature(model, X, codes, weight, *, empirical, batch_size=None):
+    """Temperature that minimises the leave-one-out log-loss of a fitted model.
+
+    Parameters
+    ----------
+    model : NaiveBayesModel
+        Fitted to these rows.
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        The rows; of very many, a fixed random choice is used.
+    codes : ndarray of shape (n_samples,)
+        Class of each row.
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows.
+    empirical : bool
+        Whether priors are the shares of the classes.
+    batch_size : int, default=None
+        Rows scored at a time.
+
+    Returns
+    -------
+    float
+        The temperature.
+    """
+    count, densities = model.statistics.count, model.densities
+    possible = densities.log_prior > -np.inf  # classes that can be predicted
+    usable = (weight > 0) & (weight < count[codes]) & possible[codes]
+    rows = np.flatnonzero(usable)
+    if len(rows) > (most := max(4096, SCORES // len(count))):
+        chosen = np.random.default_rng(0).choice(len(rows), most, replace=False)
+        rows = rows[np.sort(chosen)]
+    if len(rows) == 0:
+        return 1.0
+    X, codes, weight = X[rows], codes[rows], weight[rows].astype(np.float64)
+    scores = leave_one_out(
+        score_rows(model.form, X, batch_size).astype(np.float64),
+        own_distances(densities, X, codes),
+        codes,
+        weight,
+        count,
+        empirical=empirical,
+    )
+    codes = (np.cumsum(possible) - 1)[codes]
+    return best_temperature(scores[:, possible], codes, weight)
+
+
+def own_distances(densities, X, codes):
+    """Squared distances to the mean of the own class in units of the variances.
+
+    Parameters
+    ----------
+    densities : Densities
+        Means and variances.
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Rows.
+    codes : ndarray of shape (n_samples,)
+        Class of each row.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        The distances.
+    """
+    distances = np.empty(len(codes))
+    for start in range(0, len(codes), 512):
+        part = slice(start, start + 512)
+        rows = X[part].toarray() if sparse.issparse(X) else X[part]
+        k = codes[part]
+        residual = rows - densities.pivot - densities.offsets[k]
+        shared = densities.variances.ndim == 1
+        residual *= residual / densities.variances[... if shared else k]
+        distances[part] = residual.sum(axis=1)
+    return distances
+
+
+def leave_one_out(scores, distances, codes, weight, count, *, empirical):
+    """Scores that each row would get from the means of all the others.
+
+    Variances stay as they are; the mean of the row's own class moves away from it.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_classes)
+        Joint log scores of the fitted model.
+    distances : ndarray of shape (n_samples,)
+        ``sum_j (x_j - mean_j) ** 2 / variance_j`` to the mean of the own class.
+    codes : ndarray of shape (n_samples,)
+        Class of each row.
+    weight : ndarray of shape (n_samples,)
+        Weight of each row, less than that of its class.
+    count : ndarray of shape (n_classes,)
+        Weight of each class.
+    empirical : bool
+        Whether priors are the shares of the classes, which then lose a row as well.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        The scores with the row left out.
+    """
+    rest = count[codes] - weight
+    grown = count[codes] / rest
+    left_out = scores.copy()
+    own = np.arange(len(codes)), codes
+    left_out[own] -= 0.5 * (grown**2 - 1) * distances
+    if empirical:
+        left_out[own] -= np.log(grown)
+    return left_out
+
+
+def best_temperature(scores, codes, weight):
+    """Temperature that minimises the mean log-loss of ``softmax(scores / T)``.
+
+    The loss is convex in ``1 / T``: Newton's method, kept in a bracket.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_classes)
+        Finite scores.
+    codes : ndarray of shape (n_samples,)
+        True class of each row.
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows.
+
+    Returns
+    -------
+    float
+        The temperature, within ``exp(-3)`` and ``exp(9)``; one without rows.
+    """
+    if len(scores) == 0:
+        return 1.0
+    gaps = scores - scores[np.arange(len(codes)), codes][:, None]
+    low, high = -LOG_TEMPERATURES[1], -LOG_TEMPERATURES[0]  # of log(1 / T)
+    size = np.sqrt((weight @ gaps**2).mean() / weight.sum())
+    step = np.clip(-np.log(max(size, 1e-300)), low, high)
+    for _ in range(60):
+        inverse = np.exp(step)
+        scaled = inverse * gaps
+        scaled -= scaled.max(axis=1, keepdims=True)
+        np.exp(scaled, out=scaled)
+        scaled /= scaled.sum(axis=1, keepdims=True)
+        mean = np.einsum("ij,ij->i", scaled, gaps)
+        slope = weight @ mean
+        low, high = (step, high) if slope < 0 else (low, step)
+        curvature = weight @ (np.einsum("ij,ij,ij->i", scaled, gaps, gaps) - mean**2)
+        # Newton in log(1 / T), whose second derivative has both terms
+        bend = inverse * curvature + slope
+        move = -slope / bend if bend > 0 else np.inf
+        new = step + move
+        if not low < new < high:
+            new = (low + high) / 2
+        if abs(new - step) < 1e-9:
+            break
+        step = new
+    return float(np.exp(-step))
