@@ -111,9 +111,11 @@ def own_row(values, k):
 
 
 def log_sum_exp(A):
-    """Return log sum_k exp(A_k) of each column, and the softmax over k."""
+    """Return log sum_k exp(A_k) of each column, and the softmax; A is overwritten."""
     xp = array_namespace(A)
     top = xp.max(A, axis=0)
-    share = xp.exp(A - top)
+    A -= top
+    share = xp.exp(A)
     total = xp.sum(share, axis=0)
-    return top + xp.log(total), share / total
+    share /= total
+    return top + xp.log(total), share

@@ -56,6 +56,12 @@ class PotentialMixture:
         scaled = self.log_weights * (self.epsilon / epsilon)
         return replace(self, log_weights=scaled, epsilon=epsilon)
 
+    def map(self, function):
+        """Apply a function to every array, for instance to change its library."""
+        axes = None if self.axes is None else function(self.axes)
+        arrays = (function(a) for a in (self.log_weights, self.means, self.lam))
+        return PotentialMixture(*arrays, axes, self.epsilon, self.covariance_type)
+
     def features(self, X):
         """Store rows for the methods below that take them as F."""
         return features(X, self.covariance_type)
@@ -64,7 +70,8 @@ class PotentialMixture:
         """Return A_k(x) = log a_k + (x' S_k x / 2 + r_k' x) / eps, as (K, n)."""
         eps = self.epsilon
         A = quadratic(F, self.lam / eps, self.rotated / eps, self.axes)
-        return A + self.log_weights[:, None]
+        A += self.log_weights[:, None]
+        return A
 
     def target_scores(self, F):
         """Return log a_k N(y | r_k, eps S_k), as (K, m)."""
@@ -73,7 +80,8 @@ class PotentialMixture:
         A = quadratic(F, -1 / variance, rho / variance, self.axes)
         constant = self.log_weights - xp.sum(rho * rho / (2 * variance), axis=1)
         constant = constant - self.sum_over_features(xp.log(2 * pi * variance)) / 2
-        return A + constant[:, None]
+        A += constant[:, None]
+        return A
 
     def bridge_scores(self, F, t):
         """Return the braces of log phi_t: their log-sum-exp over k is log phi_t(x)."""
@@ -83,7 +91,8 @@ class PotentialMixture:
         A = quadratic(F, (self.lam - 1) / (eps * B), rho / (eps * B), self.axes)
         constant = self.log_weights - t * xp.sum(rho * rho / B, axis=1) / (2 * eps)
         constant = constant - self.sum_over_features(xp.log(B)) / 2
-        return A + constant[:, None]
+        A += constant[:, None]
+        return A
 
     def sum_over_features(self, values):
         """Sum an array of the shape of ``lam`` over the features each entry covers."""

@@ -140,10 +140,7 @@ class EntropicPlan:
 
     def __sklearn_array_api_convert__(self, converter):
         """Let scikit-learn move fitted estimators between array libraries."""
-        m = self.mixture
-        axes = None if m.axes is None else converter(m.axes)
-        arrays = (converter(a) for a in (m.log_weights, m.means, m.lam))
-        moved = PotentialMixture(*arrays, axes, m.epsilon, m.covariance_type)
+        moved = self.mixture.map(converter)
         return EntropicPlan(
             moved, converter(self.source_mean), converter(self.target_mean)
         )

@@ -1,0 +1,87 @@
+"""Pairs of samples whose entropic plan is known."""
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from sklearn_ext.bridge._fixed_point import balance
+from sklearn_ext.bridge._mixture import PotentialMixture
+from sklearn_ext.bridge._plan import EntropicPlan, as_generator
+
+KINDS = {"isotropic": "spherical", "diagonal": "diag", "full": "full"}
+
+
+def make_entropic_ot(
+    n_source=1000,
+    n_target=1000,
+    n_features=2,
+    *,
+    epsilon=1.0,
+    n_components=5,
+    radius=5.0,
+    kind="isotropic",
+    random_state=None,
+):
+    """Draw two unpaired samples from an entropic plan that is known.
+
+    The source is N(0, I); the target is what the plan makes of other, independent
+    source rows, so that ``X`` and ``Y`` share no randomness, as in practice.
+
+    Parameters
+    ----------
+    n_source, n_target : int, default=1000
+        Rows of the two samples.
+    n_features : int, default=2
+        Number of features.
+    epsilon : float, default=1.0
+        Entropic regularisation of the plan.
+    n_components : int, default=5
+        Components of its adjusted potential.
+    radius : float, default=5.0
+        Their means lie on the sphere of this radius.
+    kind : {"isotropic", "diagonal", "full"}, default="isotropic"
+        Scale matrices: 0.05 min(epsilon, 1) / epsilon times the identity, or with
+        eigenvalues log-uniform between 0.1 and 1.5, along the axes or rotated.
+    random_state : int, RandomState, Generator or None, default=None
+        Source of randomness.
+
+    Returns
+    -------
+    Bunch
+        ``X`` and ``Y``, the two samples, and ``plan``, an :class:`EntropicPlan` whose
+        components have equal masses.
+
+    Examples
+    --------
+    >>> from sklearn_ext.bridge import make_entropic_ot
+    >>> pair = make_entropic_ot(100, 50, n_features=3, random_state=0)
+    >>> pair.X.shape, pair.Y.shape, pair.plan.epsilon
+    ((100, 3), (50, 3), 1.0)
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {sorted(KINDS)}, got {kind!r}.")
+    rng = as_generator(random_state)
+    r = rng.standard_normal((n_components, n_features))
+    r *= radius / np.linalg.norm(r, axis=1, keepdims=True)
+    scales = _scales(kind, n_components, n_features, epsilon, rng)
+    ell, rows = np.zeros(n_components), rng.standard_normal((20_000, n_features))
+    mixture = PotentialMixture.of(ell, r, scales, float(epsilon), KINDS[kind])
+    mass = np.full(n_components, 1 / n_components)
+    G = [mixture.source_scores(mixture.features(rows))]
+    u = [np.full(len(rows), 1 / len(rows))]
+    ell = balance(G, u, ell, mass, n_steps=1000)
+    zero = np.zeros(n_features)
+    mixture = PotentialMixture.of(ell, r, scales, float(epsilon), KINDS[kind])
+    plan = EntropicPlan(mixture, zero, zero)
+    X = rng.standard_normal((n_source, n_features))
+    hidden = rng.standard_normal((n_target, n_features))
+    return Bunch(X=X, Y=plan.sample(hidden, random_state=rng), plan=plan)
+
+
+def _scales(kind, K, D, epsilon, rng):
+    if kind == "isotropic":
+        return np.full(K, 0.05 * min(epsilon, 1.0) / epsilon)
+    lam = np.exp(np.log(0.1) + rng.random((K, D)) * np.log(1.5 / 0.1))
+    if kind == "diagonal":
+        return lam
+    axes = np.linalg.qr(rng.standard_normal((K, D, D)))[0]
+    return (axes * lam[:, None, :]) @ np.swapaxes(axes, 1, 2)

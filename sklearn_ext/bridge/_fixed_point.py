@@ -1,0 +1,277 @@
+"""Balanced fixed-point iteration for light Schrödinger bridges.
+
+A mixture is stationary exactly when every component solves the Gaussian entropic
+transport problem between its share of the source and its share of the target, and both
+shares have the same mass. The iteration alternates shares, closed-form Gaussian
+solutions and masses. It works on centred rows of any array API library.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sklearn_ext._core._compat import array_api_compat
+from sklearn_ext.bridge._frames import array_namespace, log_sum_exp
+from sklearn_ext.bridge._gaussian import covariance_map, variance_map
+from sklearn_ext.bridge._mixture import PotentialMixture, split
+from sklearn_ext.bridge._rows import Moments, Rows, expect
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is fitted to what, and how."""
+
+    source: Rows
+    target: Rows
+    covariance_type: str
+    prior_strength: float = 20.0
+    floor: float = 0.0  # added to every variance
+    balance_iter: int = 8
+
+    @property
+    def prior(self):
+        """Weight of the pooled covariance beside masses that sum to one (delta)."""
+        n, m = self.source.size, self.target.size
+        return self.prior_strength * (n + m) / (2 * n * m)
+
+
+@dataclass(frozen=True)
+class State:
+    """A mixture with balanced masses, its shares of both sides and its loss."""
+
+    mixture: PotentialMixture
+    source: Moments
+    target: Moments
+    loss: float
+
+
+def balance(G, weights, log_weights, mass, n_steps):
+    """Choose log-weights so that the gates have given masses.
+
+    Minimises the convex function mean LSE_k(G_k + ell_k) - sum_k mass_k ell_k by
+    rescaling: a softmax, then cheap multiplicative steps on it.
+
+    Parameters
+    ----------
+    G : list of arrays of shape (n_components, n_block)
+        Gate scores without log-weights.
+    weights : list of arrays of shape (n_block,)
+        Weights of the rows.
+    log_weights : array of shape (n_components,)
+        Where to start.
+    mass : array of shape (n_components,)
+        Wanted masses.
+    n_steps : int
+        Multiplicative steps in total.
+
+    Returns
+    -------
+    array of shape (n_components,)
+        Log-weights, float64.
+    """
+    xp = array_namespace(mass)
+    tiny, done = float(xp.finfo(G[0].dtype).smallest_normal), 0
+    while done < n_steps:
+        gates = [log_sum_exp(_plus(g, log_weights))[1] for g in G]
+        log_a = mass * 0
+        for _ in range(min(10, n_steps - done)):
+            a = xp.astype(xp.exp(log_a), G[0].dtype)
+            now = sum(p @ (u / (a @ p)) for p, u in zip(gates, weights, strict=True))
+            now = xp.astype(now * a, xp.float64)
+            done += 1
+            if float(xp.sum(xp.abs(now - mass))) < 1e-3:
+                return log_weights + log_a
+            step = xp.log(mass) - xp.log(xp.clip(now, tiny, None))
+            log_a = log_a + xp.clip(step, -50.0, 50.0)
+            if float(xp.max(xp.abs(log_a))) > 30:  # scores must be exponentiated anew
+                break
+        log_weights = log_weights + log_a
+    return log_weights
+
+
+def _plus(scores, log_weights):
+    xp = array_namespace(scores)
+    return scores + xp.astype(log_weights, scores.dtype)[:, None]
+
+
+def evaluate(problem, mixture, mass):
+    """Balance a mixture to the masses and take its shares of both sides."""
+    xp = array_namespace(mixture.means)
+    dtype = problem.source.dtype
+    cast = mixture.map(lambda a: xp.astype(a, dtype))
+    bare = replace(cast, log_weights=cast.log_weights * 0)
+    G = [bare.source_scores(F) for F, _ in problem.source.blocks]
+    ell = mixture.log_weights
+    if mixture.means.shape[0] > 1:
+        weights = [u for _, u in problem.source.blocks]
+        ell = balance(G, weights, ell, mass, problem.balance_iter)
+    mixture = replace(mixture, log_weights=ell)
+    cast = replace(cast, log_weights=xp.astype(ell, dtype))
+    kind = problem.covariance_type
+    c, source = expect((_plus(g, ell) for g in G), problem.source, kind)
+    scores = (cast.target_scores(F) for F, _ in problem.target.blocks)
+    v, target = expect(scores, problem.target, kind)
+    return State(mixture, source, target, c - v)
+
+
+def loss(mixture, source, target):
+    """Return L = mean log c(x) - mean log v(y) of two Rows."""
+    xp = array_namespace(mixture.means)
+    cast = mixture.map(lambda a: xp.astype(a, source.dtype))
+    kind = mixture.covariance_type
+    c, _ = expect((cast.source_scores(F) for F, _ in source.blocks), source, kind)
+    v, _ = expect((cast.target_scores(F) for F, _ in target.blocks), target, kind)
+    return c - v
+
+
+def pooled(moments):
+    """Return the covariance within components, averaged by mass."""
+    xp = array_namespace(moments.mass)
+    mass = xp.reshape(moments.mass, (-1,) + (1,) * (moments.spread.ndim - 1))
+    return xp.sum(mass * moments.spread, axis=0) / xp.sum(moments.mass)
+
+
+def gaussian_step(problem, state):
+    """Solve the Gaussian problem of every component between its two shares."""
+    xp = array_namespace(state.source.mass)
+    kind, eps = problem.covariance_type, state.mixture.epsilon
+    sides = []
+    for moments in (state.source, state.target):
+        C = moments.spread
+        if kind != "tied":
+            mass = xp.reshape(moments.mass, (-1,) + (1,) * (C.ndim - 1))
+            bar = pooled(moments)
+            C = (mass * C + problem.prior * bar) / (mass + problem.prior)
+        sides.append(_raise_diagonal(C, problem.floor, kind))
+    solve = covariance_map if kind in ("tied", "full") else variance_map
+    S = solve(*sides, eps)
+    if kind == "spherical":
+        S = S[:, 0]
+    mixture = PotentialMixture.of(
+        state.mixture.log_weights, state.mixture.means, S, eps, kind
+    )
+    return replace(mixture, means=affine_means(mixture, state))
+
+
+def affine_means(mixture, state):
+    """Return r_k = m1_k - S_k m0_k."""
+    S, m0 = mixture.scales, state.source.mean
+    if mixture.covariance_type == "full":
+        moved = (S @ m0[:, :, None])[:, :, 0]
+    elif mixture.covariance_type == "tied":
+        moved = m0 @ S
+    else:
+        moved = mixture.lam * m0
+    return state.target.mean - moved
+
+
+def _raise_diagonal(C, floor, kind):
+    if kind in ("spherical", "diag"):
+        return C + floor
+    xp = array_namespace(C)
+    eye = xp.eye(C.shape[-1], dtype=C.dtype, device=array_api_compat.device(C))
+    return C + floor * eye
+
+
+def penalty(problem, mixture, state):
+    """Return the prior's part of J, the pooled covariances of ``state`` held fixed."""
+    if problem.covariance_type == "tied" or problem.prior == 0:
+        return 0.0
+    xp = array_namespace(mixture.means)
+    lam, V, D = mixture.lam, mixture.axes, mixture.means.shape[1]
+    bars = [pooled(moments) for moments in (state.source, state.target)]
+    if V is not None:  # diagonals of V_k' C V_k
+        bars = [xp.sum(V * (bar @ V), axis=1) for bar in bars]
+    repeat = D if problem.covariance_type == "spherical" else 1
+    cost = (lam * bars[0] + bars[1] / lam) / (2 * mixture.epsilon) + xp.log(lam) / 2
+    return problem.prior * repeat * float(xp.sum(cost))
+
+
+def blend(old, new, step):
+    """Go part of the way between two mixtures: r linearly, variances geometrically."""
+    means = old.means + step * (new.means - old.means)
+    kind = old.covariance_type
+    if kind in ("spherical", "diag"):
+        return replace(old, means=means, lam=old.lam * (new.lam / old.lam) ** step)
+    lam, axes = split(old.scales + step * (new.scales - old.scales), kind)
+    return replace(old, means=means, lam=lam, axes=axes)
+
+
+def prune(problem, state):
+    """Drop components that stand for less than a thousandth of a target row."""
+    mass = np.asarray(array_api_compat.to_device(state.target.mass, "cpu"))
+    kept = mass * problem.target.size >= 1e-3
+    kept[mass.argmax()] = True
+    if kept.all():
+        return state
+    xp = array_namespace(state.target.mass)
+    rows = xp.asarray(
+        np.flatnonzero(kept), device=array_api_compat.device(state.target.mass)
+    )
+    m, kind = state.mixture, problem.covariance_type
+    lam = m.lam if kind == "tied" else xp.take(m.lam, rows, axis=0)
+    axes = xp.take(m.axes, rows, axis=0) if kind == "full" else m.axes
+    mixture = replace(
+        m,
+        log_weights=xp.take(m.log_weights, rows),
+        means=xp.take(m.means, rows, axis=0),
+        lam=lam,
+        axes=axes,
+    )
+    shares = (side.keep(rows, kind) for side in (state.source, state.target))
+    return State(mixture, *shares, np.inf)  # any loss is accepted after this
+
+
+def advance(problem, state):
+    """Make one pass: Gaussian solutions, balanced masses, shorter steps if J rises.
+
+    Returns
+    -------
+    state : State or None
+        None when no step lowers the penalised loss J.
+    drop : float
+        By how much J fell, or would have fallen with the full step.
+    """
+    state = prune(problem, state)
+    before = state.loss + penalty(problem, state.mixture, state)
+    goal = gaussian_step(problem, state)
+    xp = array_namespace(goal.means)
+    slack = (1e-10 if problem.source.dtype == xp.float64 else 1e-6) * abs(before)
+    mass, drops = state.target.mass / xp.sum(state.target.mass), []
+    for halvings in range(6):
+        step = 0.5**halvings
+        proposal = goal if step == 1 else blend(state.mixture, goal, step)
+        found = evaluate(problem, proposal, mass)
+        drops.append(before - found.loss - penalty(problem, found.mixture, state))
+        if drops[-1] >= -slack or before == np.inf:
+            return found, drops[-1]
+    return None, drops[0]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Result of an iteration."""
+
+    state: State
+    curve: list
+    converged: bool
+    drop: float
+
+
+def iterate(problem, state, *, max_iter, tol, report=lambda state: False):
+    """Make passes until J falls by less than ``tol`` a feature.
+
+    ``report`` is called after each pass and may ask to stop by returning True.
+    """
+    curve, drop, D = [], np.inf, state.mixture.means.shape[1]
+    for _ in range(max_iter):
+        found, drop = advance(problem, state)
+        if found is None:
+            return Fit(state, curve, drop > -tol * D, drop)
+        state = found
+        curve.append(state.loss)
+        if report(state):
+            return Fit(state, curve, True, drop)
+        if drop < tol * D:
+            return Fit(state, curve, True, drop)
+    return Fit(state, curve, False, drop)
