@@ -1,0 +1,100 @@
+"""What the estimators of the family share: bags as metadata, scores at bag level."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import _num_samples
+
+from sklearn_ext._core._base import ExtEstimator
+from sklearn_ext._core._validation import check_weights
+from sklearn_ext.aggregate._bags import Bags, bag_values
+from sklearn_ext.aggregate._metrics import bag_r2_score
+
+
+def check_bags(X, y, bags, sample_weight):
+    """Check labels and weights and leave out rows of weight zero.
+
+    Returns
+    -------
+    X, y : arrays
+        The rows that count.
+    bags : Bags
+        Their partition; a bag without weight is gone, with a warning.
+    """
+    weights = check_weights(sample_weight, X, dtype=np.float64)
+    found = Bags.of(bags, _num_samples(X), weights)
+    if sample_weight is None or (keep := weights > 0).all():
+        return X, y, found
+    labels = None if bags is None else found.ids[found.codes[keep]]
+    kept = Bags.of(labels, int(keep.sum()), weights[keep])
+    if bags is not None and (lost := len(found.ids) - len(kept.ids)):
+        warnings.warn(
+            f"{lost} of {len(found.ids)} bags have a total weight of zero and are "
+            "left out.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return X[keep], y[keep], kept
+
+
+class BagRegressorMixin(RegressorMixin):
+    """Regressors that take ``bags`` in ``fit`` and ``score`` without being asked."""
+
+    __metadata_request__fit = {"bags": True}
+    __metadata_request__score = {"bags": True}
+
+    def score(self, X, y, bags=None, sample_weight=None):
+        """Return R², of bag means against aggregates when ``bags`` is given.
+
+        Without bags ``y`` are responses of rows and the score is the usual one. With
+        bags it never rewards predictions that shrink towards the replicated mean.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Responses, or aggregates replicated on the rows of their bag.
+        bags : array-like of shape (n_samples,), default=None
+            Labels of the bags.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            The score.
+        """
+        if bags is None:
+            return super().score(X, y, sample_weight)
+        predicted = self.predict(X)
+        partition = Bags.of(bags, len(predicted), sample_weight)
+        means = bag_values(np.asarray(y), partition, getattr(self, "aggregate", "mean"))
+        return bag_r2_score(
+            partition.spread(means), predicted, bags=bags, sample_weight=sample_weight
+        )
+
+    def predict_bags(self, X, bags):
+        """Predict the aggregate of each bag.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        bags : array-like of shape (n_samples,)
+            Labels of the bags.
+
+        Returns
+        -------
+        ndarray of shape (n_bags,) or (n_bags, n_targets)
+            Aggregates, in the sorted order of the labels.
+        """
+        predicted = self.predict(X)
+        partition = Bags.of(bags, len(predicted))
+        summed = getattr(self, "aggregate", "mean") == "sum"
+        return partition.sums(predicted) if summed else partition.means(predicted)
+
+
+class BagRegressorBase(BagRegressorMixin, ExtEstimator):
+    """Base of the regressors of the family."""

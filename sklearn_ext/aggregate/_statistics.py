@@ -1,0 +1,335 @@
+"""Sums from which every linear model of the family is solved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_ext.aggregate._bags import Bags, bag_values
+from sklearn_ext.aggregate._solvers import solve_normal
+
+_BLOCK = 1 << 19  # numbers of a block of centred rows: they stay in the cache
+
+
+@dataclass(frozen=True)
+class BaggedData:
+    """Rows, their bags and the two tables of bag means."""
+
+    X: np.ndarray  # (n_samples, n_features), dense or CSR
+    bags: Bags
+    x_means: np.ndarray  # (n_bags, n_features), as X
+    y_means: np.ndarray  # (n_bags, n_targets)
+    omega: np.ndarray  # (n_bags,)
+
+    @classmethod
+    def of(cls, X, y, bags: Bags, aggregate="mean", bag_weight="size") -> BaggedData:
+        """Take bag means; ``y`` is (n_samples, n_targets)."""
+        omega = bags.sizes if bag_weight == "size" else np.ones(len(bags.ids))
+        y = np.asarray(y, dtype=float)
+        return cls(X, bags, bags.means(X), bag_values(y, bags, aggregate), omega)
+
+    @cached_property
+    def row_weights(self) -> np.ndarray:
+        """Weights c_i = omega_a s_i / S_a of the rows in the within scatter."""
+        return self.bags.weights * self.bags.spread(self.omega / self.bags.sizes)
+
+
+@dataclass(frozen=True)
+class AggregateStatistics:
+    r"""Centred sums over bags; they add when bags come in blocks.
+
+    With bag means :math:`\bar x_a`, aggregates :math:`\bar y_a` and bag weights
+    :math:`\omega_a`, they hold the between scatter :math:`B`, the within scatter
+    :math:`W` and the cross products :math:`r` that the normal equations
+    :math:`(B + \rho W + \alpha I)\,\theta = r` need. Memory is
+    O(n_features²), whatever the number of rows.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of rows.
+    n_bags : int
+        Number of bags.
+    weight : float
+        Sum of the bag weights.
+    x_mean : ndarray of shape (n_features,)
+        Weighted mean of the bag means.
+    y_mean : ndarray of shape (n_targets,)
+        Weighted mean of the aggregates.
+    between : ndarray of shape (n_features, n_features)
+        Scatter of the bag means around ``x_mean``.
+    within : ndarray of shape (n_features, n_features) or None
+        Scatter of the rows around their bag means; None when it was left out.
+    cross : ndarray of shape (n_features, n_targets)
+        Cross products of bag means and aggregates, both centred.
+    y_scatter : ndarray of shape (n_targets,)
+        Sum of squares of the centred aggregates.
+
+    See Also
+    --------
+    InterpolatingAggregateRegressor : Fitted from these sums.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ext.aggregate import AggregateStatistics
+    >>> X = np.array([[0.0], [2.0], [4.0], [6.0]])
+    >>> stats = AggregateStatistics.of(X, [1.0, 1.0, 5.0, 5.0], bags=[0, 0, 1, 1])
+    >>> coef, intercept = stats.solve(rho=0.0, alpha=0.0)
+    >>> print(coef, intercept)
+    [[1.]] [0.]
+    """
+
+    n_samples: int
+    n_bags: int
+    weight: float
+    x_mean: np.ndarray
+    y_mean: np.ndarray
+    between: np.ndarray
+    within: np.ndarray | None
+    cross: np.ndarray
+    y_scatter: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        X,
+        y,
+        bags=None,
+        sample_weight=None,
+        *,
+        aggregate="mean",
+        bag_weight="size",
+    ) -> AggregateStatistics:
+        """Summarise rows whose bags are complete.
+
+        Parameters
+        ----------
+        X : ndarray or CSR matrix of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Responses or replicated aggregates.
+        bags : array-like of shape (n_samples,), default=None
+            Labels of the bags; None makes every row a bag.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Positive weights of the rows.
+        aggregate : {"mean", "sum"}, default="mean"
+            What ``y`` carries.
+        bag_weight : {"size", "uniform"}, default="size"
+            Weight of a bag.
+
+        Returns
+        -------
+        AggregateStatistics
+            The sums.
+        """
+        X = X if sparse.issparse(X) else np.asarray(X)
+        y = np.asarray(y, dtype=float).reshape(X.shape[0], -1)
+        bags = Bags.of(bags, X.shape[0], sample_weight)
+        return summarize(BaggedData.of(X, y, bags, aggregate, bag_weight))
+
+    def __add__(self, other: AggregateStatistics) -> AggregateStatistics:
+        weight = self.weight + other.weight
+        share = other.weight / weight
+        gap = self.weight * share
+        dx, dy = other.x_mean - self.x_mean, other.y_mean - self.y_mean
+        return AggregateStatistics(
+            n_samples=self.n_samples + other.n_samples,
+            n_bags=self.n_bags + other.n_bags,
+            weight=weight,
+            x_mean=self.x_mean + share * dx,
+            y_mean=self.y_mean + share * dy,
+            between=self.between + other.between + gap * np.outer(dx, dx),
+            within=_add_if_held(self.within, other.within),
+            cross=self.cross + other.cross + gap * np.outer(dx, dy),
+            y_scatter=self.y_scatter + other.y_scatter + gap * dy**2,
+        )
+
+    def merge(self, other: AggregateStatistics) -> AggregateStatistics:
+        """Return the sums over the bags of both.
+
+        Parameters
+        ----------
+        other : AggregateStatistics
+            Sums over other bags with the same features and targets.
+
+        Returns
+        -------
+        AggregateStatistics
+            The sums over all bags; neither operand changes.
+        """
+        if self.cross.shape != other.cross.shape:
+            raise ValueError(
+                f"Cannot merge statistics of (features, targets) {self.cross.shape} "
+                f"with {other.cross.shape}: summarise the same columns."
+            )
+        return self + other
+
+    def centred(self, fit_intercept: bool) -> AggregateStatistics:
+        """Return sums around the means, or around zero without an intercept.
+
+        Parameters
+        ----------
+        fit_intercept : bool
+            Whether the model has an intercept.
+
+        Returns
+        -------
+        AggregateStatistics
+            Sums whose means are zero when there is no intercept.
+        """
+        if fit_intercept:
+            return self
+        zero = np.zeros_like
+        w, x, y = self.weight, self.x_mean, self.y_mean
+        return AggregateStatistics(
+            n_samples=self.n_samples,
+            n_bags=self.n_bags,
+            weight=w,
+            x_mean=zero(x),
+            y_mean=zero(y),
+            between=self.between + w * np.outer(x, x),
+            within=self.within,
+            cross=self.cross + w * np.outer(x, y),
+            y_scatter=self.y_scatter + w * y**2,
+        )
+
+    def solve(self, rho, alpha, fit_intercept=True):
+        """Solve for slopes and intercepts.
+
+        Parameters
+        ----------
+        rho : float
+            Weight of the spread of predictions inside a bag; 0 is the bag-level loss
+            and 1 the instance-level loss.
+        alpha : float
+            Ridge penalty.
+        fit_intercept : bool, default=True
+            Whether to fit an unpenalised intercept.
+
+        Returns
+        -------
+        coef : ndarray of shape (n_features, n_targets)
+            Slopes; of least norm where they are not unique.
+        intercept : ndarray of shape (n_targets,)
+            Intercepts.
+        """
+        solution = solve_normal(self.centred(fit_intercept), rho, alpha)
+        return solution.coef, solution.intercept
+
+
+def summarize(data: BaggedData, *, need_within=True) -> AggregateStatistics:
+    """Summarise prepared bag means; the within scatter costs a pass over rows."""
+    omega, x_means = data.omega, data.x_means
+    total = omega.sum()
+    x_mean = (omega @ x_means) / total
+    y_mean = (omega @ data.y_means) / total
+    y_centred = data.y_means - y_mean
+    weighted = omega[:, None] * y_centred
+    return AggregateStatistics(
+        n_samples=len(data.bags.codes),
+        n_bags=len(omega),
+        weight=total,
+        x_mean=x_mean,
+        y_mean=y_mean,
+        between=_scatter(x_means, omega, x_mean),
+        within=_within(data) if need_within else None,
+        cross=_centred_product(x_means, x_mean, weighted),
+        y_scatter=(weighted * y_centred).sum(axis=0),
+    )
+
+
+def _add_if_held(left, right):
+    return None if left is None or right is None else left + right
+
+
+def _scatter(X, weights, center):
+    """Return the sum of ``w (x - center)(x - center)'``."""
+    if sparse.issparse(X):  # centring would densify X: correct the product instead
+        product = (X.T @ X.multiply(weights[:, None]).tocsr()).toarray()
+        return product - weights.sum() * np.outer(center, center)
+    total = np.zeros((X.shape[1],) * 2)
+    root = np.sqrt(weights)
+    for rows in _row_blocks(X):
+        block = np.subtract(X[rows], center, dtype=float)
+        block *= root[rows, None]
+        total += block.T @ block
+    return total
+
+
+def _centred_product(X, center, Y):
+    return X.T @ Y - np.outer(center, Y.sum(axis=0))
+
+
+def _within(data: BaggedData):
+    """Return the sum of ``c_i (x_i - mean of the bag)(...)'``, free of cancellation."""
+    X, bags, weights = data.X, data.bags, data.row_weights
+    if bags.are_rows:
+        return np.zeros((X.shape[1],) * 2)
+    if sparse.issparse(X):
+        rows = (X.T @ X.multiply(weights[:, None]).tocsr()).toarray()
+        means = data.x_means
+        return rows - (means.T @ means.multiply(data.omega[:, None]).tocsr()).toarray()
+    total = np.zeros((X.shape[1],) * 2)
+    root = None if (weights == 1).all() else np.sqrt(weights)
+    for rows in _row_blocks(X):
+        block = data.x_means[bags.codes[rows]]
+        np.subtract(X[rows], block, out=block)
+        if root is not None:
+            block *= root[rows, None]
+        total += block.T @ block
+    return total
+
+
+def _row_blocks(X):
+    step = max(1, _BLOCK // X.shape[1])
+    return (slice(start, start + step) for start in range(0, X.shape[0], step))
+
+
+def iter_bag_chunks(X, y, bags, batch_size):
+    """Cut rows that are sorted by bag into chunks that hold whole bags.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows; memory maps are read chunk by chunk.
+    y : array-like of shape (n_samples,)
+        Responses.
+    bags : array-like of shape (n_samples,)
+        Labels; the rows of a bag must be next to each other.
+    batch_size : int
+        Rows of a chunk at least, save the last: a chunk ends with the bag that
+        reaches this number.
+
+    Yields
+    ------
+    tuple
+        ``(X, y, bags)`` of one chunk.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ext.aggregate import iter_bag_chunks
+    >>> X, bags = np.zeros((6, 1)), np.array([0, 0, 0, 1, 2, 2])
+    >>> [len(chunk[0]) for chunk in iter_bag_chunks(X, X[:, 0], bags, 2)]
+    [3, 3]
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
+    bags = np.asarray(bags)
+    starts = np.flatnonzero(bags[1:] != bags[:-1]) + 1
+    if len(starts) + 1 != len(np.unique(bags)):
+        raise ValueError(
+            "bags must be contiguous, but a label comes back after another one. Sort "
+            "the rows by bag first."
+        )
+    borders = np.append(starts, len(bags))
+    start = 0
+    while start < len(bags):
+        reached = np.searchsorted(borders, start + batch_size)
+        stop = borders[min(reached, len(borders) - 1)]
+        yield X[start:stop], y[start:stop], bags[start:stop]
+        start = stop
