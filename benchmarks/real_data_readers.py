@@ -205,7 +205,7 @@ def flights():
     order = ["month", "day", "sched_dep_time"]  # shipped by month 1, 10, 11, 12, 2
     frame = frame.sort_values(order, kind="stable", ignore_index=True)
     date = _pandas().to_datetime(frame[["year", "month", "day"]])
-    frame["day_of_year"] = date.dt.dayofyear
+    frame["day_of_year"] = date.dt.day_of_year
     return frame
 
 
