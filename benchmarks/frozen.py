@@ -226,7 +226,7 @@ def read_cache(recipe, folders, file, n):
         if not path.is_file():
             continue
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as stream, np.load(stream) as archive:
                 arrays = dict(archive)
             fault = _fault(recipe, arrays, n)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
