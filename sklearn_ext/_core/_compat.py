@@ -2,6 +2,7 @@
 
 from sklearn.base import _fit_context
 from sklearn.externals import array_api_compat
+from sklearn.utils import _safe_indexing
 from sklearn.utils._array_api import get_namespace, get_namespace_and_device
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import (
@@ -77,6 +78,7 @@ __all__ = [
     "_num_samples",
     "_raise_for_params",
     "_routing_enabled",
+    "_safe_indexing",
     "array_api_compat",
     "check_matplotlib_support",
     "check_same_namespace",

@@ -1,0 +1,451 @@
+"""Which head, and how many labels: learning curves of rival classifiers."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, indexable
+
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._callbacks import FitTasks
+from sklearn_ext._core._compat import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    StrOptions,
+    _raise_for_params,
+    _routing_enabled,
+    _safe_indexing,
+)
+from sklearn_ext._core._optional import require
+from sklearn_ext.probes._learning_curves import (
+    compare,
+    fit_power_law,
+    is_per_class,
+    nested_order,
+    power_law,
+    resolve_sizes,
+)
+from sklearn_ext.probes._learning_runs import (
+    Plan,
+    long_table,
+    make_preprocessor,
+    run_repeat,
+)
+from sklearn_ext.probes._two_regimes_checks import (
+    check_labels,
+    check_rivals,
+    check_test,
+    check_weighted,
+    split,
+)
+from sklearn_ext.probes._two_regimes_predict import PredictsByEstimator
+
+FROM_FITTED = ("n_features_in_", "feature_names_in_")
+
+
+class TwoRegimes(
+    PredictsByEstimator, CallbackSupportMixin, ClassifierMixin, ExtEstimator
+):
+    r"""Measure which of several classifiers wins at how many labels, and use it.
+
+    Every repeat holds out other rows and orders the rest, so that the subsets of all
+    sizes are nested, stratified and hold every class. Within a repeat all estimators
+    are fitted to the same subsets and scored on the same held-out rows. The first two
+    are compared: with the error :math:`e(m)` at :math:`m` rows,
+
+    .. math:: D(m) = e_\text{second}(m) - e_\text{first}(m)
+
+    and the crossover is the size where :math:`D` goes from at least zero to below for
+    the last time. There may be more than two regimes, and `regimes_` lists them all.
+    The winner at the largest size is fitted to all rows and predicts.
+
+    Estimators that are fitted from sums, such as `NaiveBayesProbe`, cost one pass over
+    the rows a repeat; others are refitted for each size.
+
+    Parameters
+    ----------
+    estimators : dict of str to classifier or None, default=None
+        At least two rivals by name; the first two are the pair that is compared. None
+        takes ``{"naive_bayes": NaiveBayesProbe(), "logistic": LogisticProbe()}``.
+    train_sizes : "auto", list or tuple, default="auto"
+        "auto" takes eight geometric sizes from two rows a class to all training rows;
+        a list holds numbers of rows, or shares in (0, 1]; ``("per_class", [1, 2, 4])``
+        takes equally many rows of every class.
+    n_repeats : int, default=10
+        Number of draws of test rows and of orders of the training rows.
+    test_size : float, default=0.2
+        Share of the rows held out for scoring, unless ``X_test`` is given to `fit`.
+    scoring : str, callable or None, default="accuracy"
+        What is measured; None takes the ``score`` of the estimators.
+    preprocessor : {"minmax", "standard"}, transformer or None, default=None
+        Fitted to every subset before the estimators; the paper takes "minmax".
+    confidence_level : float, default=0.9
+        Of the intervals, which resample repeats. Repeats share rows, so the intervals
+        are approximate and cover somewhat less than they say.
+    n_bootstrap : int, default=1000
+        Resamples behind an interval.
+    refit : str or False, default="recommended"
+        Which estimator is fitted to all rows: the recommended one, one by name, or
+        none.
+    n_jobs : int or None, default=None
+        Repeats that run at a time, as threads. The result does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Draws test rows, orders and resamples.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    train_sizes_ : ndarray of shape (n_sizes,)
+        Numbers of training rows.
+    test_scores_ : dict of str to ndarray of shape (n_sizes, n_repeats)
+        Scores on the held-out rows.
+    fit_times_ : dict of str to ndarray of shape (n_sizes, n_repeats)
+        Seconds to fit; for estimators fitted from sums, of all rows up to that size.
+    difference_ : ndarray of shape (n_sizes,)
+        Mean error of the second estimator minus that of the first.
+    difference_ci_ : ndarray of shape (n_sizes, 2)
+        Its paired bootstrap interval; NaN for a single repeat.
+    crossover_ : float
+        Size at which the lead of the first estimator ends: ``inf`` if it lasts, the
+        smallest size if the second leads all along.
+    crossover_censored_ : {"above", "below"} or None
+        Whether the crossover lies off the grid.
+    crossover_ci_ : ndarray of shape (2,)
+        Its bootstrap interval.
+    regimes_ : list of tuple
+        ``(low, high, winner, significant)`` in order of size.
+    curve_params_ : dict of str to tuple
+        ``(a, b, q)`` of the power law ``a + b * m ** -q`` of each error.
+    recommended_ : str
+        The estimator with the best mean score at the largest size.
+    estimator_ : estimator
+        The refitted one; only when ``refit`` is not False. With a preprocessor it is a
+        pipeline.
+    n_features_in_ : int
+        Number of features; only when ``estimator_`` knows it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features; only when all are strings.
+
+    See Also
+    --------
+    TwoRegimesDisplay : Draw the curves.
+    sklearn.model_selection.learning_curve : One estimator, cross-validated.
+    sklearn.model_selection.GridSearchCV : The best settings at one size.
+
+    References
+    ----------
+    .. [1] Zheng, C., Wu, G., Bao, F., Cao, Y., Li, C., Zhu, J. (2023). "Revisiting
+       Discriminative vs. Generative Classifiers: Theory and Implications". ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_ext.probes import TwoRegimes
+    >>> X, y = load_digits(return_X_y=True)
+    >>> sizes = ("per_class", [1, 4, 16, 64])
+    >>> model = TwoRegimes(train_sizes=sizes, n_repeats=3, random_state=0).fit(X, y)
+    >>> model.recommended_
+    'logistic'
+    """
+
+    _parameter_constraints: dict = {
+        "estimators": [dict, None],
+        "train_sizes": [StrOptions({"auto"}), "array-like", tuple],
+        "n_repeats": [Interval(Integral, 1, None, closed="left")],
+        "test_size": [Interval(Real, 0, 1, closed="neither")],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "preprocessor": [
+            StrOptions({"minmax", "standard"}),
+            HasMethods(["fit", "transform"]),
+            None,
+        ],
+        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
+        "n_bootstrap": [Interval(Integral, 1, None, closed="left")],
+        "refit": [str, "boolean", None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimators=None,
+        *,
+        train_sizes="auto",
+        n_repeats=10,
+        test_size=0.2,
+        scoring="accuracy",
+        preprocessor=None,
+        confidence_level=0.9,
+        n_bootstrap=1000,
+        refit="recommended",
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.estimators = estimators
+        self.train_sizes = train_sizes
+        self.n_repeats = n_repeats
+        self.test_size = test_size
+        self.scoring = scoring
+        self.preprocessor = preprocessor
+        self.confidence_level = confidence_level
+        self.n_bootstrap = n_bootstrap
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, *, groups=None, X_test=None, y_test=None, **params):
+        """Measure the curves and refit the recommended estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, in whatever form the estimators take.
+        y : array-like of shape (n_samples,)
+            Labels.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are never split between training and test.
+        X_test : array-like of shape (n_test_samples, n_features), default=None
+            Rows to score on; without them some rows of ``X`` are held out.
+        y_test : array-like of shape (n_test_samples,), default=None
+            Their labels.
+        **params : dict
+            ``sample_weight`` for estimators and scorer; with metadata routing enabled,
+            whatever they request.
+
+        Returns
+        -------
+        TwoRegimes
+            The fitted model.
+        """
+        rivals = self._rivals()
+        check_rivals(rivals, self.refit)
+        X, y, groups = indexable(X, y, groups)
+        if not _routing_enabled():
+            X, y, groups, params = self._drop_weightless(X, y, groups, params)
+        y, self.classes_, codes = check_labels(y)
+        fit_params, score_params = self._route(rivals, params)
+        if X_test is not None or y_test is not None:
+            y_test, score_params = check_test(X_test, y_test, self.classes_), {}
+        rng = check_random_state(self.random_state)
+        draws = self._draw(codes, groups, X_test is None, rng)
+        counts = np.stack([np.bincount(codes[train]) for train, _ in draws])
+        sizes = resolve_sizes(
+            self.train_sizes, counts.sum(axis=1).min(), counts.shape[1], counts.min()
+        )
+        scorer = check_scoring(next(iter(rivals.values())), self.scoring)
+        plan = Plan(
+            rivals,
+            self.preprocessor,
+            scorer,
+            sizes,
+            X,
+            y,
+            X_test,
+            y_test,
+            fit_params,
+            score_params,
+        )
+        self._measure(plan, draws)
+        self._compare(rng)
+        self._refit(plan)
+        return self
+
+    def _draw(self, codes, groups, holds_out, rng):
+        """Training rows, in order, and test rows of each repeat."""
+        balanced, draws = is_per_class(self.train_sizes), []
+        for _ in range(self.n_repeats):
+            train, test = np.arange(len(codes)), None
+            if holds_out:
+                train, test = split(codes, self.classes_, groups, self.test_size, rng)
+            order = nested_order(codes[train], rng, balanced=balanced)
+            draws.append((train[order], test))
+        return draws
+
+    def _rivals(self):
+        if self.estimators is None:
+            from sklearn_ext.probes import LogisticProbe, NaiveBayesProbe
+
+            return {"naive_bayes": NaiveBayesProbe(), "logistic": LogisticProbe()}
+        return self.estimators
+
+    def _drop_weightless(self, X, y, groups, params):
+        """Leave rows of weight zero out, which otherwise might be drawn."""
+        _raise_for_params(params, self, "fit", allow=["sample_weight"])
+        if params.get("sample_weight") is None:
+            return X, y, groups, {}
+        weight, rows = check_weighted(params["sample_weight"], X, self._rivals())
+        if len(rows) < len(weight):
+            X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
+            groups = None if groups is None else _safe_indexing(groups, rows)
+        return X, y, groups, {"sample_weight": weight[rows]}
+
+    def _route(self, rivals, params):
+        """Say which inputs per row go to which estimator, and to the scorer."""
+        if _routing_enabled():
+            routed = process_routing(self, "fit", **params)
+            return {n: routed[n].fit for n in rivals}, routed.scorer.score
+        by_scorer = self.scoring is None or isinstance(self.scoring, str)
+        return {n: params for n in rivals}, params if by_scorer else {}
+
+    def _measure(self, plan, draws):
+        tasks = FitTasks(
+            self, plan.X, plan.y, max_subtasks=self.n_repeats, task_name="repeat"
+        )
+        runs = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
+            delayed(run_repeat)(plan, *rows) for rows in draws
+        )
+        scores = {name: [] for name in plan.estimators}
+        times = {name: [] for name in plan.estimators}
+        for found, seconds, models in runs:
+            for name in plan.estimators:
+                scores[name].append(found[name])
+                times[name].append(seconds[name])
+            leader = _leader({name: rows[-1] for name, rows in scores.items()})
+            state = {"classes_": self.classes_, "estimator_": models[leader]}
+            if tasks.end(**state):
+                break
+        runs.close()
+        tasks.close(**state)
+        self.train_sizes_ = plan.sizes
+        self.test_scores_ = {n: np.stack(rows, axis=1) for n, rows in scores.items()}
+        self.fit_times_ = {n: np.stack(rows, axis=1) for n, rows in times.items()}
+        self.recommended_ = _leader(
+            {n: s.mean(1) for n, s in self.test_scores_.items()}
+        )
+
+    def _compare(self, rng):
+        errors = self._errors()
+        first, second = list(errors)[:2]
+        found = compare(
+            self.train_sizes_,
+            errors[second] - errors[first],
+            (first, second),
+            confidence_level=self.confidence_level,
+            n_bootstrap=self.n_bootstrap,
+            rng=rng,
+        )
+        self.difference_ = found.difference
+        self.difference_ci_ = found.difference_ci
+        self.crossover_ = found.crossover
+        self.crossover_censored_ = found.censored
+        self.crossover_ci_ = found.crossover_ci
+        self.regimes_ = found.regimes
+        self.curve_params_ = {
+            name: fit_power_law(self.train_sizes_, error.mean(axis=1))
+            for name, error in errors.items()
+        }
+
+    def _errors(self):
+        best = 0 if str(self.scoring).startswith("neg_") else 1
+        return {name: best - score for name, score in self.test_scores_.items()}
+
+    def _refit(self, plan):
+        for name in ("estimator_", *FROM_FITTED):
+            self.__dict__.pop(name, None)
+        if not self.refit:
+            return
+        name = self.refit if self.refit in plan.estimators else self.recommended_
+        model, Z = clone(plan.estimators[name]), plan.X
+        if plan.preprocessor is not None:
+            step = make_preprocessor(plan.preprocessor, Z)
+            Z = step.fit_transform(Z, plan.y)
+            model.fit(Z, plan.y, **plan.fit_params[name])
+            model = Pipeline([("preprocessor", step), (name, model)])
+        else:
+            model.fit(Z, plan.y, **plan.fit_params[name])
+        self.estimator_ = model
+        for name in FROM_FITTED:
+            if hasattr(model, name):
+                setattr(self, name, getattr(model, name))
+
+    def extrapolate(self, train_sizes):
+        """Read the fitted power laws off at other sizes.
+
+        Parameters
+        ----------
+        train_sizes : array-like of float
+            Numbers of training rows.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Expected error of each estimator.
+        """
+        check_is_fitted(self, "curve_params_")
+        return {
+            name: power_law(train_sizes, *curve)
+            for name, curve in self.curve_params_.items()
+        }
+
+    def results_frame(self, container="pandas"):
+        """Return all scores as a table.
+
+        Parameters
+        ----------
+        container : {"pandas", "polars"}, default="pandas"
+            Library of the table.
+
+        Returns
+        -------
+        DataFrame
+            Columns estimator, train_size, repeat, score and fit_time.
+        """
+        check_is_fitted(self, "test_scores_")
+        if container not in ("pandas", "polars"):
+            raise ValueError(
+                f"container must be 'pandas' or 'polars', got {container!r}."
+            )
+        library = require(container, extra="all", user="results_frame")
+        return library.DataFrame(
+            long_table(self.train_sizes_, self.test_scores_, self.fit_times_)
+        )
+
+    def get_metadata_routing(self):
+        """Say which inputs per row the parts request.
+
+        Returns
+        -------
+        MetadataRouter
+            Routes of `fit`.
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        rivals = self._rivals()
+        for name, estimator in rivals.items():
+            router.add(
+                **{name: estimator},
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+        return router.add(
+            scorer=check_scoring(next(iter(rivals.values())), self.scoring),
+            method_mapping=MethodMapping().add(caller="fit", callee="score"),
+        )
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "test_scores_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        parts = [get_tags(e) for e in self._rivals().values()]
+        if isinstance(self.preprocessor, BaseEstimator):
+            parts.append(get_tags(self.preprocessor))
+        tags.input_tags.sparse = all(part.input_tags.sparse for part in parts)
+        tags.input_tags.sparse &= self.preprocessor != "minmax"
+        tags.input_tags.allow_nan = all(part.input_tags.allow_nan for part in parts)
+        return tags
+
+
+def _leader(curves):
+    """Name of the best score at the largest size; the first one at a tie."""
+    return max(curves, key=lambda name: curves[name][-1])

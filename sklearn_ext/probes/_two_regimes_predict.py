@@ -1,0 +1,77 @@
+"""Predictions that TwoRegimes leaves to the estimator it recommends."""
+
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+
+def _delegates(method):
+    """Say whether ``method`` of the recommended estimator can be called."""
+
+    def check(self):
+        if hasattr(self, "estimator_"):
+            getattr(self.estimator_, method)
+        elif not self.refit:
+            raise AttributeError(
+                f"{method} needs a refitted estimator, but refit={self.refit!r}."
+            )
+        else:
+            for estimator in self._rivals().values():
+                getattr(estimator, method)
+        return True
+
+    return available_if(check)
+
+
+class PredictsByEstimator:
+    """The methods that ``estimator_`` has, once it is there; else its candidates."""
+
+    @_delegates("predict")
+    def predict(self, X):
+        """Predict with the refitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels.
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict(X)
+
+    @_delegates("predict_proba")
+    def predict_proba(self, X):
+        """Probabilities of the refitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict_proba(X)
+
+    @_delegates("decision_function")
+    def decision_function(self, X):
+        """Scores of the refitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Scores, one column for two classes.
+        """
+        check_is_fitted(self)
+        return self.estimator_.decision_function(X)
