@@ -1,6 +1,6 @@
 """Gaussian naive Bayes as a probe on frozen features."""
 
-from dataclasses import replace
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -20,7 +20,7 @@ from sklearn_ext.probes._naive_bayes_checks import (
     positions,
     row_weights,
 )
-from sklearn_ext.probes._naive_bayes_forms import row_form
+from sklearn_ext.probes._naive_bayes_forms import linear_form, row_form
 from sklearn_ext.probes._naive_bayes_model import NaiveBayesModel, Settings
 from sklearn_ext.probes._naive_bayes_statistics import NaiveBayesStatistics, add_up
 from sklearn_ext.probes._naive_bayes_temperature import loo_temperature
@@ -38,10 +38,10 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
     .. math:: l_k(x) = \log \pi_k + \sum_j \frac{\mu_{kj} x_j}{v_j}
               - \frac12 \sum_j \frac{\mu_{kj}^2}{v_j}
 
-    are linear in ``x``, so this is a linear probe that one pass over the rows fits. The
-    sums of that pass add: `partial_fit`, `fit_blocks` and `merge` give what one `fit`
-    to all rows gives. Time is O(n_samples n_features), memory beyond the rows
-    O(n_classes n_features); scoring is one matrix product.
+    are linear in ``x`` up to a term common to all classes: a linear probe that one pass
+    over the rows fits. The sums of that pass add: `partial_fit`, `fit_blocks` and
+    `merge` give what one `fit` to all rows gives. Time is O(n_samples n_features),
+    memory beyond the rows O(n_classes n_features); scoring is one matrix product.
 
     The setting of the paper is ``var_shrinkage=0``, ``smoothing="absolute"`` and
     ``temperature=1``. The default shrinks the variances, which is better where a class
@@ -187,18 +187,15 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
         check_classification_targets(y)
         classes, codes = np.unique(y, return_inverse=True)
         self._solve(self._sum(X, classes, codes, weight))
-        model = self._model
         if self.temperature == "loo":
-            best = loo_temperature(
-                model,
+            self.temperature_ = loo_temperature(
+                self._model,
                 X,
                 codes,
                 weight,
                 empirical=self.priors is None,
                 batch_size=self.batch_size,
             )
-            settings = replace(model.settings, temperature=best)
-            self._model = replace(model, settings=settings)
         return self
 
     @fit_context()
@@ -309,11 +306,19 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
 
     def _solve(self, statistics):
         model = NaiveBayesModel((statistics,), self._settings(statistics.classes))
-        _ = model.form  # warn and raise here, not when predictions are asked for
+        if model.densities.guessed:
+            warnings.warn(
+                "No two rows of a class differ, so that there are no variances to "
+                "estimate: the variance of all rows is used, which makes the nearest "
+                "class mean win. Give at least two rows to some class.",
+                UserWarning,
+                stacklevel=5,  # the caller of fit
+            )
         return self._store(model)
 
     def _store(self, model):
         self.classes_ = model.parts[0].classes
+        self.temperature_ = 1.0 if self.temperature == "loo" else self.temperature
         self._model = model
         return self
 
@@ -323,7 +328,6 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
             self.var_smoothing,
             self.smoothing,
             self.var_shrinkage,
-            1.0 if self.temperature == "loo" else float(self.temperature),
         )
 
     def _sum(self, X, classes, codes, weight, pivot=None):
@@ -404,12 +408,14 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
         """
         densities = self._fitted.densities
         X = validate_data(self, X, reset=False, **DATA)
-        scores = score_rows(self._model.form, X, self.batch_size)
-        if densities.variances.ndim == 1:
-            scores = scores + score_rows(row_form(densities), X, self.batch_size)
-        return scores
+        if densities.variances.ndim == 2:
+            return score_rows(self._model.form, X, self.batch_size)
+        differences = linear_form(densities)
+        return score_rows(differences, X, self.batch_size) + score_rows(
+            row_form(densities), X, self.batch_size
+        )
 
     def _scores(self, X):
         form = self._fitted.form
         X = validate_data(self, X, reset=False, **DATA)
-        return score_rows(form, X, self.batch_size)
+        return score_rows(form, X, self.batch_size) / self.temperature_

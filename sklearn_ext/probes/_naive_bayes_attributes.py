@@ -52,11 +52,6 @@ class NaiveBayesAttributes:
         return self._fitted.densities.shrinkage
 
     @property
-    def temperature_(self):
-        """What the scores are divided by."""
-        return self._fitted.settings.temperature
-
-    @property
     def coef_(self):
         """Weights of the decision function."""
         return self.to_linear()[0]
@@ -81,8 +76,5 @@ class NaiveBayesAttributes:
                 "covariance='class' gives a quadratic decision function, which has no "
                 "coefficients; use covariance='shared'."
             )
-        coef, intercept = self._fitted.form.at_zero()
-        coef, intercept = coef / self.temperature_, intercept / self.temperature_
-        if len(coef) == 2:
-            return coef[1:] - coef[:1], intercept[1:] - intercept[:1]
-        return coef, intercept
+        coef, intercept = self._fitted.form.decision()
+        return coef / self.temperature_, intercept / self.temperature_

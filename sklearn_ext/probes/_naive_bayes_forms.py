@@ -34,6 +34,22 @@ class LinearForm:
         """Return weights and intercepts for rows measured from zero."""
         return self.weights, self.intercept - self.weights @ self.pivot
 
+    def centred(self):
+        """Subtract the mean over the classes: then the pivot does not matter."""
+        possible = self.intercept > -np.inf
+        return LinearForm(
+            self.pivot,
+            self.weights - self.weights[possible].mean(axis=0),
+            self.intercept - self.intercept[possible].mean(),
+        )
+
+    def decision(self):
+        """Return coefficients and intercepts as scikit-learn shapes them."""
+        coef, intercept = self.at_zero()
+        if len(coef) == 2:
+            return coef[1:] - coef[:1], intercept[1:] - intercept[:1]
+        return coef, intercept
+
 
 @dataclass(frozen=True, eq=False)
 class QuadraticForm:

@@ -1,6 +1,5 @@
 """From sums to a classifier: means, variances, priors and the forms that score rows."""
 
-import warnings
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -18,7 +17,6 @@ class Settings:
     var_smoothing: float = 1e-9
     smoothing: str = "relative"
     var_shrinkage: float | str = 0.0
-    temperature: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +29,7 @@ class Densities:
     log_prior: np.ndarray  # (n_classes,), -inf where no row was seen
     shrinkage: float | np.ndarray
     epsilon: float
+    guessed: bool  # no two rows of a class differ: variances are those of all rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +56,9 @@ class NaiveBayesModel:
     @cached_property
     def form(self):
         """What scores rows."""
-        shared = self.densities.variances.ndim == 1
-        return (linear_form if shared else quadratic_form)(self.densities)
+        if self.densities.variances.ndim == 1:
+            return linear_form(self.densities).centred()
+        return quadratic_form(self.densities)
 
     def __getstate__(self):
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -83,6 +83,7 @@ def fit_densities(statistics, settings) -> Densities:
     offsets = statistics.sum / _positive(count)[:, None]
     within, total = moments(statistics)
     variances, shrinkage = shrink(within, count, settings.var_shrinkage)
+    guessed = settings.var_shrinkage == "auto" and not within.any() and total.any()
     if settings.var_shrinkage == "auto":
         variances = _fill_empty(variances, within, total, count)
     epsilon = settings.var_smoothing
@@ -95,6 +96,7 @@ def fit_densities(statistics, settings) -> Densities:
         log_priors(count, settings.priors),
         shrinkage,
         float(epsilon),
+        bool(guessed),
     )
 
 
@@ -136,7 +138,9 @@ def shrink(variances, count, amount):
         Weight of each class.
     amount : float or "auto"
         Share of the mean; "auto" estimates the share that minimises the squared
-        error, from the spread of the variances and the degrees of freedom.
+        error, ``sum_j Var(v_j) / sum_j (v_j - mean) ** 2``. For normal rows and
+        ``f`` degrees of freedom ``2 v ** 2 / (f + 2)`` is an unbiased estimate of the
+        variance of ``v``.
 
     Returns
     -------
@@ -149,7 +153,7 @@ def shrink(variances, count, amount):
     if amount == "auto":
         shared = variances.ndim == 1
         free = count.sum() - np.count_nonzero(count) if shared else count - 1
-        noise = 2 / np.maximum(free, 1) * (variances**2).sum(axis=-1)
+        noise = 2 / (np.maximum(free, 1) + 2) * (variances**2).sum(axis=-1)
         spread = ((variances - mean) ** 2).sum(axis=-1)
         few = noise >= spread
         amount = np.where(few, 1.0, noise / np.where(few, 1.0, spread))
@@ -219,18 +223,7 @@ def _positive(count):
 def _fill_empty(variances, within, total, count):
     """Give classes whose rows never vary the scatter there is elsewhere."""
     empty = ~variances.any(axis=-1, keepdims=True)
-    if not empty.any() or not total.any():
-        return variances
-    pooled = within.mean() if within.ndim == 1 else count @ within.mean(axis=1)
-    if not pooled > 0:
-        warnings.warn(
-            "No two rows of a class differ, so that there are no variances to "
-            "estimate: the variance of all rows is used, which makes the nearest "
-            "class mean win. Give at least two rows to some class.",
-            UserWarning,
-            stacklevel=2,
-        )
-        fill = total.mean()
-    else:
-        fill = pooled / (count.sum() if within.ndim == 2 else 1)
-    return np.where(empty, fill, variances)
+    pooled = within.mean()
+    if within.ndim == 2:
+        pooled = count @ within.mean(axis=1) / count.sum()
+    return np.where(empty, pooled if pooled > 0 else total.mean(), variances)

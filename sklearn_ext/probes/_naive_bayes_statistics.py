@@ -11,6 +11,8 @@ from scipy import sparse
 
 BUFFER_BYTES = 4 << 20  # rows worked on at a time stay in the cache of one core
 
+DENSE = 1024  # so small a matrix is cheaper dense: sparse ones take long to make
+
 
 @dataclass(frozen=True, eq=False)
 class NaiveBayesStatistics:
@@ -99,8 +101,10 @@ class NaiveBayesStatistics:
         weight = np.ones(n) if weight is None else weight
         n_rows = int(np.count_nonzero(weight))
         if len(classes) > n:  # name only the classes that are there
-            present, codes = np.unique(codes, return_inverse=True)
-            classes = classes[present]
+            present = np.flatnonzero(np.bincount(codes, minlength=len(classes)))
+            place = np.empty(len(classes), dtype=np.intp)
+            place[present] = np.arange(len(present))
+            codes, classes = place[codes], classes[present]
         count = np.bincount(codes, weight, minlength=len(classes))
         if sparse.issparse(X):
             pivot = np.zeros(d)
@@ -207,13 +211,17 @@ def _first_mean(X, weight):
 
 
 def _by_class(codes, weight, n_classes):
-    """Return the sparse matrix whose product with rows sums them by class."""
+    """Return the matrix whose product with rows sums them by class."""
     n = len(codes)
+    if n * n_classes <= DENSE:
+        by_class = np.zeros((n_classes, n), weight.dtype)
+        by_class[codes, np.arange(n)] = weight
+        return by_class
     return sparse.csc_array((weight, codes, np.arange(n + 1)), shape=(n_classes, n))
 
 
 def _sum_sparse(X, codes, count, weight, per_class):
-    by_class = _by_class(codes, weight, len(count))
+    by_class = sparse.csr_array(_by_class(codes, weight, len(count)))
     squared = X.astype(np.float64).power(2)
     total = (by_class @ X).toarray()
     if per_class:

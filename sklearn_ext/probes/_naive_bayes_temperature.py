@@ -34,19 +34,20 @@ def loo_temperature(model, X, codes, weight, *, empirical, batch_size=None):
     """
     count, densities = model.statistics.count, model.densities
     possible = densities.log_prior > -np.inf  # classes that can be predicted
-    usable = (weight > 0) & (weight < count[codes]) & possible[codes]
+    out = np.minimum(weight, 1)  # of a row that stands for two, one is left out
+    usable = (weight > 0) & (out < count[codes]) & possible[codes]
     rows = np.flatnonzero(usable)
     if len(rows) > (most := max(4096, SCORES // len(count))):
         chosen = np.random.default_rng(0).choice(len(rows), most, replace=False)
         rows = rows[np.sort(chosen)]
     if len(rows) == 0:
         return 1.0
-    X, codes, weight = X[rows], codes[rows], weight[rows].astype(np.float64)
+    X, codes, weight, out = X[rows], codes[rows], weight[rows], out[rows]
     scores = leave_one_out(
         score_rows(model.form, X, batch_size).astype(np.float64),
         own_distances(densities, X, codes),
         codes,
-        weight,
+        out,
         count,
         empirical=empirical,
     )
@@ -97,7 +98,7 @@ def leave_one_out(scores, distances, codes, weight, count, *, empirical):
     codes : ndarray of shape (n_samples,)
         Class of each row.
     weight : ndarray of shape (n_samples,)
-        Weight of each row, less than that of its class.
+        Weight that is left out of each row, less than that of its class.
     count : ndarray of shape (n_classes,)
         Weight of each class.
     empirical : bool

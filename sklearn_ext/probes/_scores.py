@@ -8,10 +8,10 @@ BUFFER_BYTES = 8 << 20  # rows scored at a time
 
 
 class ScoresMixin(ClassifierMixin):
-    """Predictions from ``_scores(X)``, joint log scores, and ``temperature_``."""
+    """Predictions from ``_scores(X)``, log scores of shape (n_samples, n_classes)."""
 
     def decision_function(self, X):
-        """Joint log scores over the temperature, up to a term common to all classes.
+        """Log scores of the classes, up to a term common to all.
 
         Parameters
         ----------
@@ -23,7 +23,7 @@ class ScoresMixin(ClassifierMixin):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             For two classes the log odds of the second.
         """
-        scores = self._scores(X) / self.temperature_
+        scores = self._scores(X)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     def predict(self, X):
@@ -55,7 +55,7 @@ class ScoresMixin(ClassifierMixin):
         ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
-        return log_softmax(self._scores(X) / self.temperature_)
+        return log_softmax(self._scores(X))
 
     def predict_proba(self, X):
         """Probability of each class.

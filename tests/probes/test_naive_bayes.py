@@ -1,0 +1,583 @@
+"""NaiveBayesProbe against densities, GaussianNB, LDA and brute force."""
+
+import pickle
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse, stats
+from sklearn.base import BaseEstimator, clone
+from sklearn.datasets import load_digits
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.exceptions import NotFittedError
+from sklearn.naive_bayes import GaussianNB
+
+from sklearn_ext.probes import NaiveBayesProbe
+from sklearn_ext.probes._naive_bayes_temperature import leave_one_out
+
+PLAIN = {"var_smoothing": 0.0, "var_shrinkage": 0.0}
+MODES = pytest.mark.parametrize("covariance", ["shared", "class"])
+
+
+def table(rng, n=90, d=6, k=3, offset=0.0):
+    y = np.r_[np.arange(k), np.arange(k), rng.integers(0, k, n - 2 * k)]
+    X = rng.normal(size=(n, d)) * rng.uniform(0.5, 2, d) + rng.normal(size=(k, d))[y]
+    return X + offset, y
+
+
+def same(one, other, X, rtol=1e-9):
+    assert_array_equal(one.classes_, other.classes_)
+    for name in ("class_count_", "theta_", "var_", "class_prior_", "epsilon_"):
+        assert_allclose(getattr(one, name), getattr(other, name), rtol, 1e-10)
+    assert_allclose(one.predict_proba(X), other.predict_proba(X), 1e-7, 1e-9)
+
+
+# what it computes
+
+
+def test_scores_are_sums_of_normal_log_densities(rng):
+    X, y = table(rng)
+    probe = NaiveBayesProbe(priors=[0.5, 0.3, 0.2]).fit(X, y)
+    scale = np.sqrt(probe.var_)
+    joint = np.stack(
+        [
+            np.log(prior) + stats.norm.logpdf(X, mean, scale).sum(axis=1)
+            for prior, mean in zip(probe.class_prior_, probe.theta_, strict=True)
+        ],
+        axis=1,
+    )
+    assert_allclose(probe.predict_joint_log_proba(X), joint, rtol=1e-10)
+    linear = X @ probe.coef_.T + probe.intercept_
+    assert_allclose(probe.decision_function(X), linear, rtol=1e-9, atol=1e-9)
+    gaps = np.diff(linear, axis=1)
+    assert_allclose(gaps, np.diff(joint, axis=1), rtol=1e-9, atol=1e-9)
+
+
+def test_variances_are_pooled_maximum_likelihood(rng):
+    X, y = table(rng)
+    probe = NaiveBayesProbe(**PLAIN).fit(X, y)
+    means = np.stack([X[y == k].mean(axis=0) for k in range(3)])
+    assert_allclose(probe.theta_, means)
+    assert_allclose(probe.var_, ((X - means[y]) ** 2).mean(axis=0))
+    assert_allclose(probe.class_prior_, np.bincount(y) / len(y))
+
+
+class DiagonalCovariance(BaseEstimator):
+    def fit(self, X, y=None):
+        self.covariance_ = np.diag(X.var(axis=0))
+        return self
+
+
+def test_shared_equals_lda_with_a_diagonal_covariance(rng):
+    X, y = table(rng)
+    lda = LinearDiscriminantAnalysis("lsqr", covariance_estimator=DiagonalCovariance())
+    probe = NaiveBayesProbe(**PLAIN).fit(X, y)
+    assert_allclose(probe.predict_proba(X), lda.fit(X, y).predict_proba(X), 1e-8)
+
+
+def test_class_variances_equal_gaussian_nb(rng):
+    X, y = table(rng, offset=10)
+    probe = NaiveBayesProbe(covariance="class", **PLAIN).fit(X, y)
+    peer = GaussianNB(var_smoothing=0).fit(X, y)
+    assert_allclose(probe.theta_, peer.theta_, rtol=1e-10)
+    assert_allclose(probe.var_, peer.var_, rtol=1e-10)
+    joint = peer.predict_joint_log_proba(X)
+    assert_allclose(probe.predict_joint_log_proba(X), joint, rtol=1e-10)
+
+
+def test_smoothing_adds_to_the_variances(rng):
+    X, y = table(rng)
+    plain = NaiveBayesProbe(**PLAIN).fit(X, y)
+    share = NaiveBayesProbe(var_smoothing=0.1, var_shrinkage=0).fit(X, y)
+    assert share.epsilon_ == pytest.approx(0.1 * X.var(axis=0).max())
+    assert_allclose(share.var_, plain.var_ + share.epsilon_)
+    fixed = NaiveBayesProbe(var_smoothing=0.1, smoothing="absolute", var_shrinkage=0)
+    assert_allclose(fixed.fit(X, y).var_, plain.var_ + 0.1)
+
+
+def test_full_shrinkage_is_the_nearest_mean(rng):
+    X, y = table(rng)
+    probe = NaiveBayesProbe(var_shrinkage=1.0, priors="uniform").fit(X, y)
+    distances = ((X[:, None] - probe.theta_) ** 2).sum(axis=2)
+    assert_array_equal(probe.predict(X), distances.argmin(axis=1))
+
+
+def test_predictions_do_not_depend_on_units(rng):
+    X, y = table(rng)
+    scale, shift = np.array([2.0, -3.0, 0.1, 10.0, -1.0, 5.0]), rng.normal(size=6)
+    one = NaiveBayesProbe(**PLAIN).fit(X, y)
+    other = NaiveBayesProbe(**PLAIN).fit(X * scale + shift, y)
+    assert_allclose(other.predict_proba(X * scale + shift), one.predict_proba(X), 1e-8)
+
+
+@MODES
+def test_order_of_classes_and_features_is_immaterial(rng, covariance):
+    X, y = table(rng)
+    probe = NaiveBayesProbe(covariance=covariance).fit(X, y)
+    order = rng.permutation(6)
+    moved = NaiveBayesProbe(covariance=covariance).fit(X[:, order], 2 - y)
+    expected = probe.predict_proba(X)[:, ::-1]
+    assert_allclose(moved.predict_proba(X[:, order]), expected, rtol=1e-8, atol=1e-12)
+
+
+# adding up
+
+
+@MODES
+@pytest.mark.parametrize("shrinkage", ["auto", 0.3])
+def test_any_split_into_batches_equals_one_fit(rng, covariance, shrinkage):
+    X, y = table(rng, offset=50)
+    probe = NaiveBayesProbe(covariance=covariance, var_shrinkage=shrinkage)
+    whole = clone(probe).fit(X, y)
+    order = rng.permutation(len(X))
+    cuts = [0, *np.sort(rng.choice(np.arange(1, 90), 6, replace=False)), 90]
+    stream = clone(probe)
+    for start, stop in pairwise(cuts):
+        rows = order[start:stop]
+        stream.partial_fit(X[rows], y[rows], classes=[0, 1, 2])
+    same(stream, whole, X)
+
+
+@pytest.mark.parametrize("size", [1, 3, 64])
+def test_batches_smaller_than_the_number_of_classes(rng, size):
+    X, y = table(rng, n=400, k=120)
+    whole = NaiveBayesProbe().fit(X, y)
+    stream = NaiveBayesProbe()
+    for start in range(0, 400, size):
+        part = slice(start, start + size)
+        stream.partial_fit(X[part], y[part], classes=np.arange(120))
+        held = sum(len(p.classes) for p in stream._model.parts)
+        assert held <= 2 * 120  # what waits stays small
+    same(stream, whole, X)
+
+
+@MODES
+def test_partial_fit_goes_on_after_fit(rng, covariance):
+    X, y = table(rng)
+    probe = NaiveBayesProbe(covariance=covariance).fit(X[:50], y[:50])
+    probe.partial_fit(X[50:], y[50:])
+    same(probe, NaiveBayesProbe(covariance=covariance).fit(X, y), X)
+
+
+@MODES
+def test_merging_in_any_tree_equals_one_fit(rng, covariance):
+    X, y = table(rng)
+    whole = NaiveBayesProbe(covariance=covariance).fit(X, y)
+    a, b, c = (
+        NaiveBayesProbe(covariance=covariance).fit(X[part], y[part])
+        for part in (slice(0, 20), slice(20, 60), slice(60, None))
+    )
+    before = pickle.dumps(a)
+    for merged in (a.merge(b, c), a.merge(b).merge(c), c.merge(b.merge(a))):
+        same(merged, whole, X)
+        assert merged.n_features_in_ == 6
+    assert pickle.dumps(a) == before
+
+
+def test_merging_takes_the_union_of_labels(rng):
+    X, y = table(rng)
+    names = np.array(["ant", "bee", "cow"])[y]
+    low = y < 2
+    a, b = (NaiveBayesProbe().fit(X[rows], names[rows]) for rows in (~low, low))
+    same(a.merge(b), NaiveBayesProbe().fit(X, names), X)
+
+
+@MODES
+def test_blocks_with_different_labels_equal_one_fit(rng, covariance):
+    X, y = table(rng)
+    w = rng.uniform(0.1, 2, 90)
+    order = np.argsort(y, kind="stable")
+    parts = [order[:25], order[25:70], order[70:]]
+    blocks = [(X[p], y[p], w[p]) for p in parts[:2]]
+    blocks.append(lambda: (X[parts[2]], y[parts[2]], w[parts[2]]))
+    probe = NaiveBayesProbe(covariance=covariance).fit_blocks(blocks, n_jobs=2)
+    same(probe, NaiveBayesProbe(covariance=covariance).fit(X, y, w), X)
+
+
+@MODES
+@pytest.mark.parametrize("temperature", [1.0, "loo"])
+@pytest.mark.parametrize("shrinkage", ["auto", 0.0])
+def test_weights_are_repetition(rng, covariance, shrinkage, temperature):
+    X, y = table(rng)
+    w = rng.integers(0, 4, 90)
+    w[:6] = 2
+    probe = NaiveBayesProbe(covariance=covariance, var_shrinkage=shrinkage)
+    probe.set_params(temperature=temperature)
+    weighted = clone(probe).fit(X, y, w)
+    same(weighted, clone(probe).fit(np.repeat(X, w, axis=0), np.repeat(y, w)), X)
+    ones = clone(probe).fit(X, y, np.ones(90))
+    assert_array_equal(ones.var_, clone(probe).fit(X, y).var_)
+
+
+def test_a_class_of_weight_zero_is_a_class_removed(rng):
+    X, y = table(rng)
+    w = (y != 2).astype(float)
+    weighted = NaiveBayesProbe().fit(X, y, w)
+    removed = NaiveBayesProbe().fit(X[y != 2], y[y != 2])
+    assert_allclose(weighted.var_, removed.var_, rtol=1e-12)
+    assert weighted.var_shrinkage_ == pytest.approx(removed.var_shrinkage_)
+    assert_allclose(weighted.predict_proba(X)[:, :2], removed.predict_proba(X))
+
+
+# dtypes and containers
+
+
+@MODES
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_narrow_floats_agree_with_float64(rng, covariance, dtype):
+    X, y = table(rng, n=300)
+    X = X.astype(dtype)
+    wide = NaiveBayesProbe(covariance=covariance).fit(X.astype(np.float64), y)
+    for precise in (True, False):
+        probe = NaiveBayesProbe(covariance=covariance, precise=precise).fit(X, y)
+        assert_allclose(probe.theta_, wide.theta_, rtol=1e-5, atol=1e-5)
+        assert_allclose(probe.var_, wide.var_, rtol=1e-5)
+        proba = probe.predict_proba(X)
+        assert proba.dtype == np.float32
+        assert_allclose(proba, wide.predict_proba(X.astype(float)), atol=1e-4)
+
+
+def test_float32_far_from_zero_stays_accurate(rng):
+    X, y = table(rng, n=300)
+    X = (X + 1000).astype(np.float32)
+    probe = NaiveBayesProbe().fit(X, y)
+    wide = NaiveBayesProbe().fit(X.astype(np.float64), y)
+    found = probe.decision_function(X)
+    found = found - found.mean(axis=1, keepdims=True)
+    exact = wide.decision_function(X.astype(np.float64))
+    exact -= exact.mean(axis=1, keepdims=True)
+    assert_allclose(found, exact, atol=1e-3)
+
+
+@MODES
+@pytest.mark.parametrize("container", [sparse.csr_array, sparse.csc_matrix])
+def test_sparse_equals_dense(rng, covariance, container):
+    X, y = table(rng)
+    X[rng.random(X.shape) < 0.6] = 0
+    dense = NaiveBayesProbe(covariance=covariance, temperature="loo").fit(X, y)
+    thin = NaiveBayesProbe(covariance=covariance, temperature="loo")
+    thin.fit(container(X), y)
+    same(thin, dense, X)
+    for method in ("predict_proba", "predict_joint_log_proba", "decision_function"):
+        expected = getattr(dense, method)(X)
+        assert_allclose(getattr(thin, method)(container(X)), expected, rtol=1e-8)
+        assert_allclose(getattr(dense, method)(container(X)), expected, rtol=1e-8)
+    mixed = NaiveBayesProbe(covariance=covariance).fit(X[:40], y[:40])
+    mixed.partial_fit(container(X[40:]), y[40:])
+    same(mixed, NaiveBayesProbe(covariance=covariance).fit(X, y), X)
+
+
+@MODES
+def test_batch_size_changes_nothing(rng, covariance):
+    X, y = table(rng)
+    whole = NaiveBayesProbe(covariance=covariance).fit(X, y)
+    same(NaiveBayesProbe(covariance=covariance, batch_size=7).fit(X, y), whole, X)
+
+
+def test_memory_does_not_grow_with_the_rows():
+    import tracemalloc
+
+    peaks = []
+    for n in (20_000, 80_000):
+        X, y = np.ones((n, 100), dtype=np.float32), np.arange(n) % 10
+        tracemalloc.start()
+        NaiveBayesProbe(batch_size=512).fit(X, y)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    by_row = (peaks[1] - peaks[0]) / 60_000
+    assert by_row < 80  # bytes, for labels and weights; the row itself has 400
+
+
+# temperature
+
+
+@pytest.mark.parametrize("temperature", [0.2, 7.0, "loo"])
+@MODES
+def test_temperature_does_not_change_predictions(rng, covariance, temperature):
+    X, y = table(rng, k=2)
+    plain = NaiveBayesProbe(covariance=covariance).fit(X, y)
+    warm = NaiveBayesProbe(covariance=covariance, temperature=temperature).fit(X, y)
+    assert_array_equal(warm.predict(X), plain.predict(X))
+    odds = warm.decision_function(X) * warm.temperature_  # softer or harder
+    assert_allclose(odds, plain.decision_function(X), rtol=1e-9)
+    assert_allclose(np.log(warm.predict_proba(X)), warm.predict_log_proba(X))
+
+
+@pytest.mark.parametrize("priors", [None, "uniform"])
+def test_leave_one_out_scores_equal_refitted_means(rng, priors):
+    X, y = table(rng, n=30)
+    probe = NaiveBayesProbe(priors=priors).fit(X, y)
+    scores = X @ probe.coef_.T + probe.intercept_
+    distances = ((X - probe.theta_[y]) ** 2 / probe.var_).sum(axis=1)
+    found = leave_one_out(
+        scores, distances, y, np.ones(30), probe.class_count_, empirical=priors is None
+    )
+    for i in range(30):
+        rest = np.delete(np.arange(30), i)
+        means = np.stack([X[rest][y[rest] == k].mean(axis=0) for k in range(3)])
+        shares = np.bincount(y[rest]) / 29 if priors is None else np.full(3, 1 / 3)
+        exact = np.log(shares) - 0.5 * ((X[i] - means) ** 2 / probe.var_).sum(axis=1)
+        gaps = found[i] - exact
+        assert_allclose(gaps, gaps.mean(), atol=1e-9)
+
+
+def test_loo_temperature_makes_probabilities_usable(rng):
+    """Ten copies of each feature make plain naive Bayes ten times too sure."""
+    X, y = table(rng, n=600, d=3, k=2)
+    X = np.tile(X, 10)
+    fit, held = slice(0, 300), slice(300, None)
+    plain = NaiveBayesProbe().fit(X[fit], y[fit])
+    warm = NaiveBayesProbe(temperature="loo").fit(X[fit], y[fit])
+    assert 3 < warm.temperature_ < 40
+
+    def log_loss(probe):
+        return -probe.predict_log_proba(X[held])[np.arange(300), y[held]].mean()
+
+    assert log_loss(warm) < 0.8 * log_loss(plain)
+
+
+def test_loo_without_a_row_to_leave_out_is_one():
+    X = np.eye(3)
+    with pytest.warns(UserWarning, match="No two rows of a class differ"):
+        probe = NaiveBayesProbe(temperature="loo").fit(X, [0, 1, 2])
+    assert probe.temperature_ == 1
+    assert_array_equal(probe.predict(X), [0, 1, 2])
+
+
+# edges
+
+
+@MODES
+def test_one_class_is_predicted_with_certainty(rng, covariance):
+    probe = NaiveBayesProbe(covariance=covariance)
+    probe.fit(rng.normal(size=(5, 2)), ["only"] * 5)
+    assert_array_equal(probe.predict(np.zeros((2, 2))), ["only", "only"])
+    assert_array_equal(probe.predict_proba(np.zeros((2, 2))), [[1], [1]])
+
+
+@MODES
+def test_a_class_not_seen_yet_is_never_predicted(rng, covariance):
+    X, y = table(rng)
+    probe = NaiveBayesProbe(covariance=covariance)
+    probe.partial_fit(X, y, classes=[-1, 0, 1, 2, 9])
+    assert_array_equal(probe.class_prior_[[0, 4]], 0)
+    assert np.isfinite(probe.theta_).all()
+    assert_array_equal(probe.predict_proba(X)[:, [0, 4]], 0)
+    assert np.isneginf(probe.predict_log_proba(X)[:, [0, 4]]).all()
+    expected = NaiveBayesProbe(covariance=covariance).fit(X, y).predict_proba(X)
+    assert_allclose(probe.predict_proba(X)[:, 1:4], expected, rtol=1e-9, atol=1e-12)
+    uniform = NaiveBayesProbe(priors="uniform").partial_fit(X, y, classes=range(4))
+    assert_allclose(uniform.class_prior_, [1 / 3, 1 / 3, 1 / 3, 0])
+
+
+@MODES
+@pytest.mark.parametrize("smoothing", [0.0, 1e-9])
+def test_a_constant_feature_says_nothing(rng, covariance, smoothing):
+    X, y = table(rng)
+    probe = NaiveBayesProbe(covariance=covariance, var_smoothing=smoothing)
+    probe.set_params(var_shrinkage=0.0)
+    alone = clone(probe).fit(X, y)
+    both = clone(probe).fit(np.c_[X, np.full(90, 7.3)], y)
+    found = both.predict_proba(np.c_[X, np.full(90, 7.3)])
+    assert_allclose(found, alone.predict_proba(X), rtol=1e-8, atol=1e-12)
+
+
+@MODES
+@pytest.mark.parametrize("shrinkage", ["auto", 0.0])
+@pytest.mark.parametrize("smoothing", [0.0, 1e-9])
+def test_only_constant_features_leave_the_prior(covariance, shrinkage, smoothing):
+    probe = NaiveBayesProbe(covariance=covariance, var_shrinkage=shrinkage)
+    probe.set_params(var_smoothing=smoothing).fit(np.full((4, 2), 0.1), [0, 1, 1, 1])
+    assert_allclose(probe.predict_proba(np.full((2, 2), 0.1)), [[0.25, 0.75]] * 2)
+    assert_array_equal(probe.predict(np.full((2, 2), 0.1)), [1, 1])
+
+
+def test_one_row_a_class_makes_the_nearest_row_win(rng):
+    X = rng.normal(size=(5, 3)) * [1, 10, 100]
+    new = rng.normal(size=(50, 3)) * [1, 10, 100]
+    nearest = ((new[:, None] - X) ** 2).sum(axis=2).argmin(axis=1)
+    plain = NaiveBayesProbe(var_shrinkage=0.0).fit(X, np.arange(5))
+    assert_array_equal(plain.predict(new), nearest)
+    assert np.isfinite(plain.decision_function(new)).all()
+    with pytest.warns(UserWarning, match="Give at least two rows to some class"):
+        probe = NaiveBayesProbe().fit(X, np.arange(5))
+    assert probe.var_shrinkage_ == 1
+    assert_array_equal(probe.predict(new), nearest)
+    assert_allclose(probe.var_, X.var(axis=0).mean(), rtol=1e-6)
+
+
+def test_a_class_of_one_row_takes_the_variance_of_the_others(rng):
+    X, y = table(rng)
+    X, y = np.r_[X, [[20.0] * 6]], np.r_[y, 3]
+    probe = NaiveBayesProbe(covariance="class").fit(X, y)
+    rest = np.stack([X[y == k].var(axis=0).mean() for k in range(3)])
+    pooled = np.bincount(y)[:3] @ rest / len(y)
+    assert_allclose(probe.var_[3], pooled, rtol=1e-6)
+    assert probe.predict(np.full((1, 6), 19.0)) == 3
+
+
+def test_properties_wait_for_fit():
+    probe = NaiveBayesProbe()
+    for name in ("theta_", "var_", "coef_", "sufficient_statistics_"):
+        assert not hasattr(probe, name)
+        with pytest.raises(NotFittedError):
+            getattr(probe, name)
+    with pytest.raises(NotFittedError):
+        probe.predict([[1.0]])
+
+
+def test_parameters_set_after_fit_wait_for_the_next_fit(rng):
+    X, y = table(rng)
+    probe = NaiveBayesProbe().partial_fit(X, y, classes=[0, 1, 2])
+    probe.set_params(priors="uniform", var_smoothing=1.0)
+    same(probe, NaiveBayesProbe().fit(X, y), X)
+
+
+def test_stored_probes_hold_sums_only(rng):
+    X, y = table(rng, n=2000, d=50)
+    probe = NaiveBayesProbe().fit(X, y)
+    probe.predict(X)
+    assert len(pickle.dumps(probe)) < 3 * probe.theta_.nbytes + 4000
+    assert_array_equal(pickle.loads(pickle.dumps(probe)).predict(X), probe.predict(X))
+
+
+def test_digits_with_few_rows():
+    """Shared variances err far less than variances by class; shrinking helps."""
+    X, y = load_digits(return_X_y=True)
+    errors = np.zeros(3)
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(len(X))
+        fit = np.concatenate([order[y[order] == k][:2] for k in range(10)])
+        for i, probe in enumerate(
+            [NaiveBayesProbe(), NaiveBayesProbe(var_shrinkage=0.0), GaussianNB()]
+        ):
+            errors[i] += 1 - probe.fit(X[fit], y[fit]).score(X, y)
+    assert errors[0] < 0.95 * errors[1]
+    assert errors[1] < 0.8 * errors[2]
+
+
+# bad input leaves everything as it was
+
+
+BAD_FIT = [
+    ({"priors": [0.5, 0.5]}, {}, "one number for each of the 3 classes"),
+    ({"priors": [1.5, -0.5, 0]}, {}, "non-negative, got"),
+    ({"priors": [0.5, 0.5, 0.5]}, {}, "sum to one, got a sum of 1.5"),
+    ({}, {"sample_weight": -np.ones(90)}, "must be non-negative"),
+    ({}, {"sample_weight": np.zeros(90)}, "at least one non-zero"),
+    ({}, {"X": np.full((90, 6), np.nan)}, "contains NaN"),
+    ({}, {"X": np.full((90, 6), np.inf)}, "contains infinity"),
+    ({}, {"X": np.r_[[[1e200] * 6], np.zeros((89, 6))]}, "so large that their squares"),
+    ({}, {"X": np.ones((90, 6)) * 1j}, "Complex data not supported"),
+    ({}, {"X": np.ones(90)}, "Expected 2D array, got 1D"),
+    ({}, {"X": np.ones((0, 6)), "y": []}, "0 sample"),
+    ({}, {"X": np.ones((90, 0))}, "0 feature"),
+    ({}, {"X": np.ones((80, 6))}, "inconsistent numbers of samples"),
+    ({}, {"y": np.linspace(0, 1, 90)}, "Unknown label type: continuous"),
+    ({"temperature": 0.0}, {}, "'temperature' parameter"),
+    ({"var_shrinkage": 1.5}, {}, "'var_shrinkage' parameter"),
+    ({"covariance": "full"}, {}, "'covariance' parameter"),
+    ({"batch_size": 0}, {}, "'batch_size' parameter"),
+]
+
+
+def state(probe):
+    return {name: id(value) for name, value in vars(probe).items()}
+
+
+@pytest.mark.parametrize(("params", "given", "message"), BAD_FIT)
+def test_bad_input_to_fit(params, given, message):
+    X, y = table(np.random.default_rng(0))
+    probe = NaiveBayesProbe().fit(X, y).set_params(**params)
+    before = state(probe)
+    with pytest.raises(ValueError, match=message):
+        probe.fit(**{"X": X, "y": y} | given)
+    assert state(probe) == before
+
+
+BAD_UPDATE = [
+    ({}, {"y": np.full(90, 7)}, r"labels \[7\] that are not among the classes"),
+    ({}, {"y": np.full(90, "a")}, r"labels \['a'\] that are not among the classes"),
+    ({}, {"classes": [0, 1]}, "classes must stay as at the first call"),
+    ({}, {"X": np.ones((90, 5))}, "5 features, but NaiveBayesProbe is expecting 6"),
+    ({}, {"X": np.full((90, 6), np.nan)}, "contains NaN"),
+    ({}, {"X": np.full((90, 6), np.inf)}, "contains infinity"),
+    ({}, {"sample_weight": np.zeros(90)}, "at least one non-zero"),
+    ({}, {"sample_weight": -np.ones(90)}, "must be non-negative"),
+    ({}, {"sample_weight": np.ones(89)}, "sample_weight"),
+    ({}, {"y": np.zeros(89)}, "inconsistent numbers of samples"),
+    ({"covariance": "class"}, {}, "covariance cannot change"),
+    ({"priors": [0.5, 0.5]}, {}, "one number for each of the 3 classes"),
+    ({"temperature": "loo"}, {}, "partial_fit does not have.*CalibratedClassifierCV"),
+]
+
+
+@pytest.mark.parametrize(("params", "given", "message"), BAD_UPDATE)
+def test_bad_input_to_partial_fit(params, given, message):
+    X, y = table(np.random.default_rng(0))
+    probe = NaiveBayesProbe().partial_fit(X, y, classes=[0, 1, 2]).set_params(**params)
+    before = state(probe)
+    with pytest.raises(ValueError, match=message):
+        probe.partial_fit(**{"X": X, "y": y} | given)
+    assert state(probe) == before
+
+
+def test_the_first_partial_fit_needs_classes(rng):
+    X, y = table(rng)
+    with pytest.raises(ValueError, match="partial_fit needs classes"):
+        NaiveBayesProbe().partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"labels \[2\] that are not among"):
+        NaiveBayesProbe().partial_fit(X, y, classes=[0, 1])
+
+
+def test_what_does_not_merge(rng):
+    import pandas as pd
+
+    X, y = table(rng)
+    probe = NaiveBayesProbe().fit(X, y)
+    before = state(probe)
+    with pytest.raises(ValueError, match="got 'shared' and 'class'"):
+        probe.merge(NaiveBayesProbe(covariance="class").fit(X, y))
+    with pytest.raises(ValueError, match="number of features, got 6 and 5"):
+        probe.merge(NaiveBayesProbe().fit(X[:, :5], y))
+    with pytest.raises(TypeError, match="takes NaiveBayesProbe, got GaussianNB"):
+        probe.merge(GaussianNB().fit(X, y))
+    with pytest.raises(NotFittedError):
+        probe.merge(NaiveBayesProbe())
+    with pytest.raises(ValueError, match="temperature='loo' needs all rows"):
+        NaiveBayesProbe(temperature="loo").fit(X, y).merge(probe)
+    assert state(probe) == before
+    one, other = (
+        NaiveBayesProbe().fit(pd.DataFrame(X, columns=list(names)), y)
+        for names in ("abcdef", "abcdeg")
+    )
+    with pytest.raises(ValueError, match="merge needs the same feature names"):
+        one.merge(other)
+    assert list(one.merge(one).feature_names_in_) == list("abcdef")
+
+
+def test_bad_blocks_leave_the_state(rng):
+    X, y = table(rng)
+    probe = NaiveBayesProbe().fit(X, y)
+    before = state(probe)
+    with pytest.raises(ValueError, match="contains NaN"):
+        probe.fit_blocks([(X, y), (X * np.nan, y)])
+    with pytest.raises(ValueError, match="at least one block"):
+        probe.fit_blocks([])
+    with pytest.raises(ValueError, match="which fit_blocks does not have"):
+        NaiveBayesProbe(temperature="loo").fit_blocks([(X, y)])
+    assert state(probe) == before
+
+
+def test_class_variances_have_no_coefficients(rng):
+    probe = NaiveBayesProbe(covariance="class").fit(*table(rng))
+    assert not hasattr(probe, "coef_")
+    with pytest.raises(AttributeError, match="quadratic decision function"):
+        probe.intercept_  # noqa: B018
+
+
+def test_priors_that_leave_no_class(rng):
+    X, y = table(rng)
+    with pytest.raises(ValueError, match="probability zero to every class"):
+        NaiveBayesProbe(priors=[0, 0, 0, 1.0]).partial_fit(X, y, range(4)).predict(X)

@@ -1,0 +1,191 @@
+"""The sums behind naive Bayes, and the densities and forms made of them."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import optimize, sparse
+
+from sklearn_ext.probes import NaiveBayesStatistics
+from sklearn_ext.probes._naive_bayes_model import moments, shrink
+from sklearn_ext.probes._naive_bayes_statistics import add_up
+from sklearn_ext.probes._naive_bayes_temperature import best_temperature
+
+
+def table(rng, n=120, d=5, k=4, offset=0.0):
+    codes = rng.integers(0, k, n)
+    X = rng.normal(size=(n, d)) * rng.uniform(0.5, 2, d) + codes[:, None] + offset
+    return X, codes, np.arange(k), rng.uniform(0, 2, n)
+
+
+def slow_sums(X, codes, classes, w, pivot):
+    count = np.zeros(len(classes))
+    total = np.zeros((len(classes), X.shape[1]))
+    squares = np.zeros_like(total)
+    for row, k, weight in zip(X, codes, w, strict=True):
+        count[k] += weight
+        total[k] += weight * (row - pivot)
+        squares[k] += weight * (row - pivot) ** 2
+    return count, total, squares
+
+
+@pytest.mark.parametrize("per_class", [False, True])
+@pytest.mark.parametrize("batch_size", [None, 1, 7, 500])
+def test_sums_equal_a_slow_loop(rng, per_class, batch_size):
+    X, codes, classes, w = table(rng)
+    found = NaiveBayesStatistics.of(
+        X, codes, classes, w, per_class=per_class, batch_size=batch_size
+    )
+    count, total, squares = slow_sums(X, codes, classes, w, found.pivot)
+    assert_allclose(found.count, count, rtol=1e-12)
+    assert_allclose(found.sum, total, rtol=1e-10, atol=1e-10)
+    assert_allclose(found.sumsq, squares if per_class else squares.sum(axis=0))
+    assert found.n_rows == len(X)
+    assert found.per_class is per_class
+
+
+@pytest.mark.parametrize("per_class", [False, True])
+def test_moving_the_pivot_is_undone_by_moving_back(rng, per_class):
+    X, codes, classes, w = table(rng)
+    there = NaiveBayesStatistics.of(X, codes, classes, w, per_class=per_class)
+    pivot = rng.normal(size=5)
+    moved = there.at(pivot)
+    direct = NaiveBayesStatistics.of(
+        X, codes, classes, w, per_class=per_class, pivot=pivot
+    )
+    for name in ("count", "sum", "sumsq"):
+        assert_allclose(getattr(moved, name), getattr(direct, name), atol=1e-10)
+        back = moved.at(there.pivot)
+        assert_allclose(getattr(back, name), getattr(there, name), atol=1e-10)
+
+
+@pytest.mark.parametrize("per_class", [False, True])
+def test_parts_with_other_pivots_and_classes_add(rng, per_class):
+    X, codes, classes, w = table(rng)
+    whole = NaiveBayesStatistics.of(X, codes, classes, w, per_class=per_class)
+    low = codes < 2
+    parts = [
+        NaiveBayesStatistics.of(
+            X[rows], codes[rows] - first, labels, w[rows], per_class=per_class
+        )
+        for rows, first, labels in ((~low, 2, classes[2:]), (low, 0, classes[:2]))
+    ]
+    for joined in (parts[0] + parts[1], parts[1] + parts[0], add_up(parts)):
+        joined = joined.at(whole.pivot)
+        assert_allclose(joined.classes, classes)
+        assert joined.n_rows == len(X)
+        for name in ("count", "sum", "sumsq"):
+            assert_allclose(getattr(joined, name), getattr(whole, name), atol=1e-9)
+
+
+def test_statistics_of_another_kind_do_not_add(rng):
+    X, codes, classes, w = table(rng)
+    shared = NaiveBayesStatistics.of(X, codes, classes, w)
+    by_class = NaiveBayesStatistics.of(X, codes, classes, w, per_class=True)
+    narrow = NaiveBayesStatistics.of(X[:, :3], codes, classes, w)
+    with pytest.raises(ValueError, match="squares by class and with shared squares"):
+        shared + by_class
+    with pytest.raises(ValueError, match=r"same number of features, got \[3, 5\]"):
+        shared + narrow
+
+
+@pytest.mark.parametrize("offset", [1e6, -1e6])
+def test_large_offsets_do_not_cancel(rng, offset):
+    X, codes, classes, w = table(rng, n=1000)
+    exact, _ = moments(NaiveBayesStatistics.of(X, codes, classes, w))
+    moved, _ = moments(NaiveBayesStatistics.of(X + offset, codes, classes, w))
+    assert_allclose(moved, exact, rtol=1e-9)  # X + offset itself is rounded
+
+
+def test_a_far_first_batch_costs_little(rng):
+    X, codes, classes, w = table(rng, n=1000)
+    far = NaiveBayesStatistics.of(X, codes, classes, w, pivot=np.full(X.shape[1], 1e4))
+    exact, _ = moments(NaiveBayesStatistics.of(X, codes, classes, w))
+    assert_allclose(moments(far)[0], exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_narrow_rows_are_summed_in_float64(rng, dtype):
+    X, codes, classes, w = table(rng, n=500, offset=3.0)
+    X = X.astype(dtype)
+    narrow = NaiveBayesStatistics.of(X, codes, classes, w)
+    wide = NaiveBayesStatistics.of(
+        X.astype(np.float64), codes, classes, w, pivot=narrow.pivot
+    )
+    assert_allclose(narrow.sum, wide.sum, rtol=1e-12, atol=1e-10)
+    assert_allclose(narrow.sumsq, wide.sumsq, rtol=1e-12)
+    quick = NaiveBayesStatistics.of(X, codes, classes, w, precise=False)
+    assert_allclose(quick.at(narrow.pivot).sum, wide.sum, rtol=1e-4, atol=1e-3)
+    assert_allclose(quick.at(narrow.pivot).sumsq, wide.sumsq, rtol=1e-5)
+
+
+@pytest.mark.parametrize("per_class", [False, True])
+def test_sparse_rows_give_the_same_sums(rng, per_class):
+    X, codes, classes, w = table(rng)
+    X[rng.random(X.shape) < 0.7] = 0
+    dense = NaiveBayesStatistics.of(X, codes, classes, w, per_class=per_class)
+    thin = NaiveBayesStatistics.of(
+        sparse.csr_array(X), codes, classes, w, per_class=per_class
+    )
+    assert not thin.pivot.any()
+    assert_allclose(thin.at(dense.pivot).sum, dense.sum, atol=1e-10)
+    assert_allclose(thin.at(dense.pivot).sumsq, dense.sumsq, atol=1e-10)
+
+
+def test_shrinkage_follows_its_formula(rng):
+    v, count = rng.uniform(0.1, 2, 30), np.array([4.0, 7.0, 0.0])
+    free = 11 - 2  # a class without rows takes no degree of freedom
+    share = (2 / (free + 2) * (v**2).sum()) / ((v - v.mean()) ** 2).sum()
+    result, used = shrink(v, count, "auto")
+    assert used == pytest.approx(min(1, share), rel=1e-12)
+    assert_allclose(result, (1 - used) * v + used * v.mean())
+    by_class = np.stack([v, v[::-1] ** 2, np.zeros(30)])
+    result, used = shrink(by_class, count, "auto")
+    for k in range(3):
+        alone = 2 / (max(count[k] - 1, 1) + 2) * (by_class[k] ** 2).sum()
+        spread = ((by_class[k] - by_class[k].mean()) ** 2).sum()
+        assert used[k] == pytest.approx(min(1, alone / spread) if spread else 1)
+    assert_allclose(result[2], 0)
+
+
+def test_shrinkage_finds_the_share_that_errs_least():
+    """Over many draws "auto" comes close to the best fixed share in squared error."""
+    rng = np.random.default_rng(0)
+    true = rng.uniform(0.5, 1.5, 200)
+    shares = np.linspace(0, 1, 21)
+    count = np.array([6.0, 6.0])
+    errors, auto = np.zeros(21), 0.0
+    for _ in range(300):
+        v = true * rng.chisquare(10, 200) / 10
+        errors += [((shrink(v, count, g)[0] - true) ** 2).sum() for g in shares]
+        auto += ((shrink(v, count, "auto")[0] - true) ** 2).sum()
+    assert auto < 1.1 * errors.min()
+    assert auto < 0.7 * errors[0]
+    assert auto < 0.9 * errors[-1]
+
+
+def test_temperature_equals_a_bounded_search(rng):
+    codes = rng.integers(0, 4, 200)
+    scores = 30 * rng.normal(size=(200, 4))
+    scores[np.arange(200), codes] += 20
+    w = rng.uniform(0, 2, 200)
+
+    def loss(log_temperature):
+        tempered = scores / np.exp(log_temperature)
+        tempered -= tempered.max(axis=1, keepdims=True)
+        log_p = tempered - np.log(np.exp(tempered).sum(axis=1, keepdims=True))
+        return -(w @ log_p[np.arange(200), codes])
+
+    best = optimize.minimize_scalar(
+        loss, bounds=(-3, 9), method="bounded", options={"xatol": 1e-9}
+    )
+    found = best_temperature(scores, codes, w)
+    assert np.log(found) == pytest.approx(best.x, abs=1e-5)
+
+
+@pytest.mark.parametrize(("sign", "bound"), [(1, -3), (-1, 9)])
+def test_temperature_stays_within_its_bounds(sign, bound):
+    codes = np.array([0, 1, 0])
+    scores = sign * np.eye(2)[codes]
+    found = best_temperature(scores, codes, np.ones(3))
+    assert np.log(found) == pytest.approx(bound, abs=1e-6)
+    assert best_temperature(scores[:0], codes[:0], np.ones(0)) == 1
