@@ -27,18 +27,21 @@ def is_array(x):
 
 def to_numpy(x):
     """Copy an array of any namespace and device to NumPy."""
-    if isinstance(x, np.ndarray):
+    if is_numpy(x):
         return x
+    if hasattr(x, "cpu"):  # torch, with or without scikit-learn's dispatch
+        return x.detach().cpu().numpy()
     return move_to(x, xp=namespace(np.empty(0)), device="cpu")
 
 
 def like(values, x, dtype=None):
-    """Bring NumPy values to the namespace, device and (unless told) dtype of ``x``."""
+    """Bring an array to the namespace, device and (unless told) dtype of ``x``."""
     if sparse.issparse(x) or is_numpy(x):
-        return np.asarray(values, dtype=dtype or x.dtype)
-    xp = namespace(x)
-    device = array_api_compat.device(x)
-    return xp.asarray(np.asarray(values), dtype=dtype or x.dtype, device=device)
+        return np.asarray(to_numpy(values), dtype=dtype or x.dtype)
+    xp, device = namespace(x), array_api_compat.device(x)
+    if not is_numpy(values) and namespace(values) is not xp:
+        values = to_numpy(values)
+    return xp.asarray(values, dtype=dtype or x.dtype, device=device)
 
 
 def float64(x):

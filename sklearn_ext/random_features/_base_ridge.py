@@ -1,0 +1,392 @@
+"""What the ridge estimators share: reading rows, features, sums, prediction."""
+
+import warnings
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._blocks import fit_blocks
+from sklearn_ext._core._compat import (
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+    check_same_namespace,
+    get_namespace_and_device,
+    move_to,
+)
+from sklearn_ext._core._optional import require
+from sklearn_ext._core._validation import check_weights
+from sklearn_ext.random_features._arrays import (
+    ArrayHolder,
+    float64,
+    is_numpy,
+    namespace,
+    to_numpy,
+)
+from sklearn_ext.random_features._attributes import FittedRidgeAttributes
+from sklearn_ext.random_features._dual import CentredKernel, LateSummary
+from sklearn_ext.random_features._features import (
+    MAP_CONSTRAINTS,
+    build_map,
+    resolve_kernel,
+)
+from sklearn_ext.random_features._inputs import (
+    Features,
+    InfiniteMap,
+    Scaler,
+    UserMap,
+    same,
+    warn_of_memory,
+)
+from sklearn_ext.random_features._statistics import (
+    Rows,
+    Sample,
+    Summary,
+    rows_a_batch,
+    summarize,
+)
+
+RIDGE_CONSTRAINTS = {
+    **MAP_CONSTRAINTS,
+    "n_components": [
+        Interval(Integral, 1, None, closed="left"),
+        StrOptions({"infinite"}),
+        Options(Real, {np.inf}),
+    ],
+    "feature_map": [HasMethods(["fit", "transform"]), None],
+    "fit_intercept": ["boolean"],
+    "standardize": ["boolean"],
+    "precision": [StrOptions({"auto", "float64"})],
+    "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+    "device": [str, None],
+}
+DRAWN_FROM = (  # what the first block has fixed
+    "n_components",
+    "kernel",
+    "map",
+    "fourier",
+    "sampling",
+    "gamma",
+    "nu",
+    "length_scale",
+    "bias_scale",
+    "standardize",
+    "fit_intercept",
+)
+
+
+@dataclass
+class Fit:
+    """Sums, and the solution: it waits until somebody asks for it."""
+
+    summary: Summary | LateSummary | None
+    solution: ArrayHolder | None = None
+    dof: np.ndarray | None = None
+
+    def sums(self):
+        """Return what more rows can be added to."""
+        late = isinstance(self.summary, LateSummary)
+        return self.summary.now() if late else self.summary
+
+    def __sklearn_array_api_convert__(self, converter):
+        """Convert for scikit-learn's array API utilities."""
+        parts = (self.summary, self.solution)
+        return Fit(*(part and part.convert(converter) for part in parts))
+
+
+class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
+    """Reads rows, draws features and keeps sums; subclasses say how to solve."""
+
+    _sample_rows = 0  # rows that partial_fit keeps for leave-one-out
+
+    def _fit(self, X, y, sample_weight):
+        rows = self._read(X, y, sample_weight, reset=True)
+        self._draw(rows)
+        if self._side(rows) == "dual":
+            kernel = self._kernel_problem(rows)
+            late = None if self._infinite else LateSummary.of(kernel)
+            self._fitted = Fit(late, self._solve_dual(kernel))
+        else:
+            summary = self._sum(rows)
+            solution = self._solve_primal(summary, rows)
+            self._fitted = Fit(summary.without_rows(), solution)
+        self.n_samples_seen_ = len(rows)
+        return self._to_host()
+
+    def _partial_fit(self, X, y, sample_weight, **params):
+        first = not hasattr(self, "_fitted")
+        self._check_finite_width("partial_fit")
+        if not first:
+            self._check_resumable()
+        block = self._summarize(X, y, sample_weight, reset=first, **params)
+        return self._solve(block if first else self._fitted.sums() + block)
+
+    def _summarize(self, X, y, sample_weight=None, *, reset=True, **params):
+        self._check_finite_width("fit_blocks")
+        rows = self._read(X, y, sample_weight, reset=reset, **params)
+        if reset:
+            self._warn_of_first_block()
+            self._draw(rows)
+        summary = self._sum(rows)
+        return summary if self.device is None else summary.convert(to_numpy)
+
+    def _solve(self, summary):
+        self._fitted = Fit(summary)
+        self.n_samples_seen_ = summary.moments.n_rows
+        return self._to_host()
+
+    def _solution(self):
+        """Return the solution; solve first if sums have been added since."""
+        check_is_fitted(self)
+        fit = self._fitted
+        if fit.solution is None:
+            fit.solution = self._solve_primal(fit.summary, None)
+        return fit.solution
+
+    @fit_context()
+    def merge(self, other):
+        """Add the sums of another model with the same feature map.
+
+        Parameters
+        ----------
+        other : estimator
+            A fitted model of the same class, parameters and ``random_state``.
+
+        Returns
+        -------
+        estimator
+            The estimator itself, as if it had seen the rows of both.
+
+        Raises
+        ------
+        ValueError
+            When the feature maps differ, or the width is infinite.
+        """
+        check_is_fitted(self)
+        check_is_fitted(other)
+        self._check_finite_width("merge")
+        self._check_resumable()
+        if not same(self._features, other._features):
+            raise ValueError(
+                "merge needs models with the same feature map, got different weights, "
+                "scaling or landmarks. Give both the same parameters and an integer "
+                "random_state; let what is measured on the data (gamma='scale', "
+                "standardize, landmarks) come from the same first block."
+            )
+        return self._solve(self._fitted.sums() + other._fitted.sums())
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit_blocks(self, blocks, *, n_jobs=None):
+        """Fit to blocks of rows as if they were one table, and solve once.
+
+        Parameters
+        ----------
+        blocks : iterable
+            Tuples ``(X, y)`` or ``(X, y, sample_weight)``, or callables that load one.
+        n_jobs : int or None, default=None
+            Threads, or workers of the active joblib backend.
+
+        Returns
+        -------
+        estimator
+            The estimator itself.
+        """
+        return fit_blocks(self, blocks, n_jobs=n_jobs)
+
+    def _check_finite_width(self, method):
+        if self._infinite:
+            raise ValueError(
+                f"{method} needs finite n_components, got {self.n_components!r}: a "
+                "kernel model keeps its rows instead of sums."
+            )
+
+    def _check_resumable(self):
+        changed = [n for n, v in self._drawn_from.items() if v != getattr(self, n)]
+        if changed:
+            raise ValueError(
+                f"{changed} changed since the first block, which fixed the features. "
+                "Restore it, or call fit to start anew."
+            )
+
+    def _warn_of_first_block(self):
+        measured = self.gamma == "scale" and self.kernel in ("rbf", "laplacian")
+        names = ["gamma='scale'"] if measured and self.feature_map is None else []
+        names += ["standardize=True"] if self.standardize else []
+        if names:
+            warnings.warn(
+                f"{' and '.join(names)} is measured on the first block and kept. "
+                "Give a number, or scale beforehand, if that block is not typical.",
+                UserWarning,
+                stacklevel=6,
+            )
+
+    def _read(self, X, y, sample_weight, *, reset, **params):
+        xp, _, device = get_namespace_and_device(X)
+        X, y = validate_data(
+            self,
+            X,
+            self._move_target(y, xp, device),
+            accept_sparse="csr",
+            dtype=(xp.float64, xp.float32),
+            reset=reset,
+            **self._target_checks,
+        )
+        s = check_weights(move_to(sample_weight, xp=xp, device=device), X)
+        s, index = float64(s), np.arange(X.shape[0])
+        if not bool(xp.all(s > 0)):  # rows of no weight are as if they were absent
+            index = np.flatnonzero(to_numpy(s) > 0)
+            X, y, s = (_take(array, s > 0) for array in (X, y, s))
+        Y, w = self._encode(y, s, X, reset=reset, **params)
+        if self.precision == "float64":
+            X = X.astype(np.float64) if issparse(X) else float64(X)
+        X, Y, w, s = self._on_device(X, Y, w, s)
+        if not reset and hasattr(self, "_fitted"):
+            index += self.n_samples_seen_
+        return Rows(X, Y, w, s, index)
+
+    def _on_device(self, *arrays):
+        if self.device is None:
+            return arrays
+        torch = require("torch", extra="torch", user=type(self).__name__)
+        if any(issparse(array) for array in arrays):
+            raise TypeError(
+                f"device={self.device!r} needs dense rows, got a sparse container. Use "
+                "device=None."
+            )
+        return tuple(torch.asarray(array).to(self.device) for array in arrays)
+
+    def _to_host(self):
+        """Bring what was fitted on ``device`` back, so that it is stored anywhere."""
+        if self.device is not None:
+            self._fitted = self._fitted.__sklearn_array_api_convert__(to_numpy)
+            self._features = self._features.convert(to_numpy)
+        return self
+
+    def _draw(self, rows):
+        """Fix scaling, feature map and seed on the first rows."""
+        if self.feature_map is not None:
+            self._check_finite_width("feature_map")
+        X = rows.X
+        scaler = Scaler.of(X, rows.s) if self.standardize else None
+        X = X if scaler is None else scaler(X)
+        if self.feature_map is not None:
+            fmap = UserMap(clone(self.feature_map).fit(X))
+        elif self._infinite:
+            warn_of_memory(len(rows))
+            fmap = InfiniteMap(resolve_kernel(self, X, rows.s), X)
+        else:
+            fmap = build_map(self, X, rows.s, self.n_components)
+        self._features = Features(scaler, fmap)
+        xp = namespace(X)
+        self._dtype = "float32" if X.dtype == xp.float32 else "float64"
+        self._drawn_from = {name: getattr(self, name) for name in DRAWN_FROM}
+        self._seed = check_random_state(self.random_state).randint(2**31 - 1)
+
+    @property
+    def _infinite(self):
+        return self.n_components in ("infinite", np.inf)
+
+    def _side(self, rows):
+        if self._infinite:
+            return "dual"
+        if self.solver in ("primal", "dual"):
+            return self.solver
+        if self.solver == "cg":
+            return "primal"
+        return "primal" if self._features.width(rows.X) <= len(rows) else "dual"
+
+    def _batch(self, width):
+        return rows_a_batch(self.batch_size, width, get_config()["working_memory"])
+
+    def _sum(self, rows):
+        features = self._features.like(rows.X)
+        moments = summarize(
+            features,
+            rows,
+            fit_intercept=self.fit_intercept,
+            batch_size=self._batch(features.width(rows.X)),
+        )
+        keep = self._sample_rows
+        return Summary(moments, Sample.of(rows, keep, self._seed) if keep else None)
+
+    def _kernel_problem(self, rows):
+        features = self._features.like(rows.X)
+        if self._infinite:
+            K = features(rows.X)
+            return CentredKernel.of(K, rows, fit_intercept=self.fit_intercept)
+        return CentredKernel.of_features(
+            features(rows.X), rows, fit_intercept=self.fit_intercept
+        )
+
+    def _stored(self, array):
+        """Return a fitted array in the precision of the rows."""
+        xp = namespace(array)
+        return xp.astype(array, getattr(xp, self._dtype))
+
+    def _decision(self, X, method):
+        """Return ``features @ coef + intercept``, of shape (n_samples, t)."""
+        solution = self._solution()
+        if self.device is None:
+            check_same_namespace(X, self, attribute="_coefficients", method=method)
+        coef, intercept = solution.coef, solution.intercept
+        X = validate_data(self, X, accept_sparse="csr", dtype=coef.dtype, reset=False)
+        features = self._features
+        if self.device is not None:
+            X, coef, intercept = self._on_device(X, coef, intercept)
+            features = features.like(X)
+        size, n = self._batch(coef.shape[0]), X.shape[0]
+        if n <= size:
+            out = features(X) @ coef
+        else:
+            parts = [features(X[i : i + size, ...]) @ coef for i in range(0, n, size)]
+            out = namespace(coef).concat(parts, axis=0)
+        out = out + intercept
+        return out if self.device is None else to_numpy(out)
+
+    @property
+    def _coefficients(self):
+        return self._solution().coef
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_fitted")
+
+    def get_kernel(self):
+        """Return the kernel that the features approximate.
+
+        Returns
+        -------
+        callable
+            ``kernel(X, Y)`` is the exact kernel matrix, in the scale of the columns
+            that ``standardize`` leaves.
+
+        Raises
+        ------
+        ValueError
+            With ``feature_map``, whose kernel is not known.
+        """
+        check_is_fitted(self)
+        if self.feature_map is not None:
+            raise ValueError(
+                "get_kernel knows the kernels of the built-in maps, got a feature_map."
+            )
+        return self._features.map.kernel
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.array_api_support = True
+        return tags
+
+
+def _take(array, kept):
+    if is_numpy(array) and not is_numpy(kept):
+        return array[to_numpy(kept)]
+    return array[kept] if issparse(array) or array.ndim == 1 else array[kept, :]

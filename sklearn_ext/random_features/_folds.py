@@ -1,0 +1,102 @@
+"""Held-out residuals of folds: total sums less those of the fold."""
+
+import numpy as np
+
+from sklearn_ext.random_features._arrays import float64, like, namespace, to_numpy
+from sklearn_ext.random_features._dual import CentredKernel
+from sklearn_ext.random_features._spectra import DualSpectrum, PrimalSpectrum
+from sklearn_ext.random_features._statistics import centred, summarize
+
+
+def fold_residuals_primal(
+    features, rows, folds, total, alphas, *, fit_intercept, batch_size
+):
+    """Return residuals of each fold under the model of its training rows.
+
+    Parameters
+    ----------
+    features : callable
+        The feature map.
+    rows : Rows
+        All rows.
+    folds : list of tuple
+        ``(train, test)`` positions among the rows.
+    total : RidgeStatistics
+        Sums of all rows.
+    alphas : sequence of float
+        The grid.
+    fit_intercept : bool
+        Whether there is an intercept.
+    batch_size : int
+        Rows at a time.
+
+    Returns
+    -------
+    list of ndarray of shape (n_alphas, n_test, t)
+        One array a fold.
+    """
+    settings = {"fit_intercept": fit_intercept, "batch_size": batch_size}
+    found = []
+    for train, test in folds:
+        held = rows[test]
+        if len(np.union1d(train, test)) == len(rows) == len(train) + len(test):
+            moments = total - summarize(features, held, **settings)
+        else:  # the training rows are not what the fold leaves
+            moments = summarize(features, rows[train], **settings)
+        spectrum = PrimalSpectrum.of(moments, fit_intercept=fit_intercept)
+        parts = [
+            _predict(spectrum, alphas, centred(features(batch.X), moments.mean))
+            for batch in held.batches(batch_size)
+        ]
+        fitted = namespace(moments.gram).concat(parts, axis=1)
+        found.append(to_numpy((held.Y - moments.y_mean)[None, :, :] - fitted))
+    return found
+
+
+def fold_residuals_dual(K, rows, folds, alphas, *, fit_intercept):
+    """Return residuals of each fold from the kernel matrix of all rows.
+
+    Parameters
+    ----------
+    K : array of shape (n, n)
+        Kernel matrix, not centred.
+    rows : Rows
+        All rows.
+    folds : list of tuple
+        ``(train, test)`` positions among the rows.
+    alphas : sequence of float
+        The grid.
+    fit_intercept : bool
+        Whether there is an intercept.
+
+    Returns
+    -------
+    list of ndarray of shape (n_alphas, n_test, t)
+        One array a fold.
+    """
+    xp, found = namespace(K), []
+    K = float64(K)
+    for train, test in folds:
+        kept, held = rows[train], rows[test]
+        at_train, at_test = (like(i, K, dtype=xp.int64) for i in (train, test))
+        columns = xp.take(K, at_train, axis=1)
+        K_train = xp.take(columns, at_train, axis=0)
+        K_test = xp.take(columns, at_test, axis=0)
+        kernel = CentredKernel.of(K_train, kept, fit_intercept=fit_intercept)
+        spectrum = DualSpectrum.of(kernel)
+        for_alpha = []
+        for j in range(len(alphas)):
+            w = spectrum.shrinkage(alphas[j : j + 1])
+            coef, intercept = kernel.coefficients(spectrum.U @ (w * spectrum.c))
+            for_alpha.append(held.Y - K_test @ coef - intercept)
+        found.append(to_numpy(xp.stack(for_alpha, axis=0)))
+    return found
+
+
+def _predict(spectrum, alphas, A):
+    xp = namespace(A)
+    Z = float64(A) @ spectrum.V
+    W = spectrum.shrinkage(alphas)
+    return xp.stack(
+        [Z @ (W[:, j : j + 1] * spectrum.c) for j in range(len(alphas))], axis=0
+    )

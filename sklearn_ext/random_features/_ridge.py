@@ -1,0 +1,324 @@
+"""Ridge regression on random features with a given ridge."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import MultiOutputMixin, RegressorMixin
+
+from sklearn_ext._core._base import fit_context
+from sklearn_ext._core._compat import Interval, StrOptions, move_to
+from sklearn_ext.random_features._arrays import float64, namespace
+from sklearn_ext.random_features._base_ridge import (
+    RIDGE_CONSTRAINTS,
+    BaseRandomFeatureRidge,
+)
+from sklearn_ext.random_features._solvers import (
+    Solution,
+    conjugate_gradients,
+    solve_each,
+)
+
+# single precision: the sums blur directions that a smaller ridge (in units of the
+# rounding of the trace) would resolve
+BLURRED = 100
+
+
+class RegressionTarget(MultiOutputMixin, RegressorMixin):
+    """Targets of a regression: one or several columns of numbers."""
+
+    _target_checks = {"multi_output": True, "y_numeric": True}
+
+    def _move_target(self, y, xp, device):
+        return move_to(y, xp=xp, device=device)
+
+    def _encode(self, y, s, X, *, reset):
+        y = float64(y)
+        if reset:
+            self._one_target = y.ndim == 1
+            self._n_targets = 1 if y.ndim == 1 else y.shape[1]
+        columns = 1 if y.ndim == 1 else y.shape[1]
+        if columns != self._n_targets or (y.ndim == 1) != self._one_target:
+            raise ValueError(
+                f"y must have the {self._n_targets} target(s) of the first block, got "
+                f"shape {y.shape}."
+            )
+        return namespace(y).reshape(y, (y.shape[0], columns)), s
+
+    def predict(self, X):
+        """Predict the target of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            The predictions.
+        """
+        out = self._decision(X, "predict")
+        return out[:, 0] if self._one_target else out
+
+
+class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
+    r"""Ridge regression on random features: a kernel machine with a width.
+
+    With features :math:`\phi(x)` of width :math:`k` it minimises
+
+    .. math:: \sum_i s_i (y_i - b - \phi(x_i)^\top \theta)^2 + \alpha \|\theta\|^2,
+
+    where :math:`s_i` are the sample weights. The features are scaled so that the same
+    ``alpha`` means the same at every width; ``n_components="infinite"`` is kernel ridge
+    regression with an intercept. The width is a budget, not a regulariser: with a tuned
+    ``alpha`` more is better.
+
+    It costs ``n_samples * n_components ** 2`` operations and ``8 * n_components ** 2``
+    bytes, however many rows there are (fewer rows than components: the other way
+    round).
+
+    Parameters
+    ----------
+    n_components : int or "infinite", default=1024
+        Number of features; ``"infinite"`` (or ``numpy.inf``) uses the exact kernel.
+    alpha : float or array-like of shape (n_targets,), default=0.1
+        The ridge, for all targets or each; zero gives the least-norm solution.
+    kernel : str, default="relu"
+        The kernel, see :class:`RandomFeatures`.
+    map : {"random", "landmarks"}, default="random"
+        Random features, or whitened landmarks of the data, at most as many as rows.
+    fourier : {"phase", "pair"}, default="phase"
+        Waves of ``"rbf"``, ``"laplacian"`` and ``"matern"``.
+    feature_map : transformer or None, default=None
+        A transformer such as :class:`~sklearn.kernel_approximation.Nystroem`, fitted
+        to the rows, that replaces kernel, map, sampling and width.
+    sampling : {"auto", "iid", "orthogonal", "structured"}, default="auto"
+        How random weights depend on each other.
+    gamma : "scale" or float, default="scale"
+        Rate of ``"rbf"`` and ``"laplacian"``.
+    nu : float, default=1.5
+        Smoothness of ``"matern"``.
+    length_scale : float, default=1.0
+        Length scale of ``"matern"``.
+    bias_scale : float, default=0.1
+        Standard deviation of the neurons' biases.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+    standardize : bool, default=False
+        Whether to scale columns to unit variance, and to centre them if dense.
+    solver : {"auto", "primal", "dual", "cholesky", "eigen", "cg"}, default="auto"
+        ``"primal"`` and ``"dual"`` name the side, which ``"auto"`` chooses by the
+        smaller matrix; ``"cholesky"`` and ``"eigen"`` the factorisation, on that side;
+        ``"cg"`` refines the primal solution by conjugate gradients.
+    precision : {"auto", "float64"}, default="auto"
+        ``"auto"`` multiplies float32 rows in single precision, adds in double, and
+        refines by conjugate gradients where the ridge is small; ``"float64"`` does
+        everything in double.
+    batch_size : int or None, default=None
+        Rows whose features are formed at a time; None chooses by
+        ``sklearn.get_config()["working_memory"]``.
+    device : str or None, default=None
+        Torch device that computes, for instance ``"cuda"``; None computes where the
+        rows are.
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights or landmarks.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_components,) or (n_targets, n_components)
+        Coefficients of the features, only when ``n_components`` is finite.
+    dual_coef_ : ndarray of shape (n_samples,) or (n_targets, n_samples)
+        Coefficients of the rows, only when ``n_components="infinite"``.
+    X_fit_ : ndarray of shape (n_samples, n_features_in_)
+        The rows, only when ``n_components="infinite"``.
+    intercept_ : float or ndarray of shape (n_targets,)
+        Intercept.
+    solver_ : str
+        Side and method that were used, such as ``"primal-cholesky"``.
+    n_samples_seen_ : int
+        Number of rows of positive weight.
+    effective_dof_ : float or ndarray of shape (n_targets,)
+        Effective degrees of freedom, intercept included.
+    kappa_ : float or ndarray of shape (n_targets,)
+        Effective ridge ``alpha / (n - effective_dof_)``, where an integer weight counts
+        as that many rows.
+    fitting_ratio_ : float or ndarray of shape (n_targets,)
+        ``((n - effective_dof_) / n) ** 2``, which theory predicts to be training error
+        over test error.
+    n_iter_ : int
+        Conjugate gradient steps; zero without.
+    n_features_in_ : int
+        Number of columns seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, only when they had names.
+
+    See Also
+    --------
+    RandomFeatureRidgeCV : Chooses ``alpha`` by exact leave-one-out.
+    RandomFeatureRidgeClassifier : The classifier.
+    sklearn.kernel_ridge.KernelRidge : Any kernel, without an intercept.
+
+    References
+    ----------
+    .. [1] Simon, Karkada, Ghosh and Belkin, "More is better in modern machine
+       learning: when infinite overparameterization is optimal and overfitting is
+       obligatory", ICLR 2024.
+    .. [2] Rahimi and Recht, "Random features for large-scale kernel machines", 2007.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_ext.random_features import RandomFeatureRidge
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = RandomFeatureRidge(standardize=True, alpha=10, random_state=0)
+    >>> model.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.4
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **RIDGE_CONSTRAINTS,
+        "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "solver": [
+            StrOptions({"auto", "primal", "dual", "cholesky", "eigen", "cg"}),
+        ],
+    }
+
+    def __init__(
+        self,
+        n_components=1024,
+        alpha=0.1,
+        *,
+        kernel="relu",
+        map="random",
+        fourier="phase",
+        feature_map=None,
+        sampling="auto",
+        gamma="scale",
+        nu=1.5,
+        length_scale=1.0,
+        bias_scale=0.1,
+        fit_intercept=True,
+        standardize=False,
+        solver="auto",
+        precision="auto",
+        batch_size=None,
+        device=None,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.alpha = alpha
+        self.kernel = kernel
+        self.map = map
+        self.fourier = fourier
+        self.feature_map = feature_map
+        self.sampling = sampling
+        self.gamma = gamma
+        self.nu = nu
+        self.length_scale = length_scale
+        self.bias_scale = bias_scale
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.solver = solver
+        self.precision = precision
+        self.batch_size = batch_size
+        self.device = device
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Fit to all rows at once.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; an integer counts as that many equal rows.
+
+        Returns
+        -------
+        RandomFeatureRidge
+            The fitted model.
+        """
+        return self._fit(X, y, sample_weight)
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Add the rows of one more block; the ridge is solved when it is next needed.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows. The first block fixes what is measured on data: scaling,
+            ``gamma="scale"``, landmarks.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        RandomFeatureRidge
+            The model, as if it had been fitted to all rows so far.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def _alphas(self, t):
+        alphas = np.asarray(self.alpha, dtype=np.float64)
+        if alphas.ndim > 1 or alphas.size not in (1, t):
+            raise ValueError(
+                f"alpha must be a number or one for each of the {t} target(s), got "
+                f"shape {alphas.shape}."
+            )
+        if not np.all(np.isfinite(alphas)) or alphas.min() < 0:
+            raise ValueError(f"alpha must be non-negative, got {self.alpha!r}.")
+        return np.broadcast_to(alphas.ravel(), (t,))
+
+    def _solve_primal(self, summary, rows):
+        moments = summary.moments
+        alphas = self._alphas(moments.cross.shape[1])
+        theta, factors = solve_each(moments.gram, moments.cross, alphas, self.solver)
+        name, n_iter = factors[0].name, 0
+        if rows is not None and self._wants_refinement(moments, alphas, rows):
+            features = self._features.like(rows.X)
+            theta, n_iter = conjugate_gradients(
+                features,
+                rows,
+                moments,
+                theta,
+                alphas,
+                batch_size=self._batch(theta.shape[0]),
+            )
+            name = "cg"
+        return Solution(
+            self._stored(theta),
+            self._stored(moments.y_mean - moments.mean @ theta),
+            alphas,
+            moments.n_units,
+            f"primal-{name}",
+            n_iter=n_iter,
+        )
+
+    def _wants_refinement(self, moments, alphas, rows):
+        xp = namespace(moments.gram)
+        eps = float(xp.finfo(rows.X.dtype).eps)
+        if self.solver == "cg":
+            return alphas.min() > 0
+        blur = BLURRED * eps * float(xp.linalg.trace(moments.gram))
+        return eps > 1e-10 and 0 < alphas.min() < blur
+
+    def _solve_dual(self, kernel):
+        alphas = self._alphas(kernel.B.shape[1])
+        dual, factors = solve_each(kernel.K, kernel.B, alphas, self.solver)
+        coef, intercept = kernel.coefficients(dual)
+        dof = {a: f.dof() for a, f in zip(alphas.tolist(), factors, strict=True)}
+        return Solution(
+            self._stored(coef),
+            self._stored(intercept),
+            alphas,
+            kernel.rows.n_units,
+            f"dual-{factors[0].name}",
+            np.array([dof[a] for a in alphas.tolist()]) + self.fit_intercept,
+        )
