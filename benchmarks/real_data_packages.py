@@ -9,7 +9,7 @@ import json
 import os
 import warnings
 from dataclasses import dataclass
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 
 from sklearn_ext import __version__ as sklearn_ext_version
@@ -109,6 +109,17 @@ def require(name):
             stacklevel=2,
         )
     return package
+
+
+def optional(module, pip=None):
+    """Import a module that only some sets or encoders need."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        pip = pip or module.split(".")[0]
+        raise DatasetUnavailable(
+            f"{pip} is not installed. Get it with: pip install {pip}"
+        ) from error
 
 
 def locate(name, path):

@@ -11,17 +11,11 @@ from itertools import product
 
 import numpy as np
 
-from benchmarks.real_data_packages import DatasetUnavailable, locate
+from benchmarks.real_data_packages import locate, optional
 
 
 def _pandas():
-    try:
-        import pandas
-    except ImportError as error:
-        raise DatasetUnavailable(
-            "Real data sets are data frames: pip install pandas"
-        ) from error
-    return pandas
+    return optional("pandas")
 
 
 def rdata(path):
@@ -174,6 +168,7 @@ def census_kdd(part):
 def acs_employment():
     """Employment in Massachusetts 2015 to 2018; bags relation, year, marital status."""
     pd = _pandas()
+    optional("pyarrow")  # what pandas reads parquet files with
     parts = [
         pd.read_parquet(
             locate("nannyml", f"nannyml/datasets/data/employment_MA_{part}.pq")
@@ -224,12 +219,7 @@ def tv16():
 
 def pbmc68k(part):
     """Blood cells with their types: 765 scaled genes ("genes") or 50 scores ("pca")."""
-    try:
-        import h5py
-    except ImportError as error:
-        message = "pbmc68k is an HDF5 file: pip install h5py"
-        raise DatasetUnavailable(message) from error
-    pd = _pandas()
+    h5py, pd = optional("h5py"), _pandas()
     path = locate("scanpy", "scanpy/datasets/10x_pbmc68k_reduced.h5ad")
     with h5py.File(path) as file:
         if part == "genes":
@@ -307,8 +297,7 @@ def food():
 
 def emoji(vendor):
     """Read the 3786 pictures of one vendor on white, 64 x 64 x 3 values 0 to 255."""
-    from PIL import Image
-
+    Image = optional("PIL.Image", pip="pillow")
     package = f"emoji-datasource-{vendor}"
     rows = []
     for entry in json.loads(locate(package, "emoji.json").read_text("utf-8")):

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
 from benchmarks import frozen as module
-from benchmarks import real_data_encoders
+from benchmarks import real_data_encoders, real_data_packages
 from benchmarks.frozen import FROZEN, RECIPES, find_recipe
 from benchmarks.real_data import DatasetUnavailable, available, frozen, load
 from benchmarks.real_data_catalogue import CATALOGUE
@@ -155,15 +155,17 @@ def test_static_embeddings():
 
 @pytest.mark.parametrize("encoder", ["minilm", "efflite0"])
 def test_encoders_say_what_they_need(monkeypatch, encoder):
-    real_import = real_data_encoders.import_module
+    real_import = real_data_packages.import_module
 
     def no_torch(name):
         if name == "torch":
             raise ImportError(name)
         return real_import(name)
 
-    monkeypatch.setattr(real_data_encoders, "import_module", no_torch)
-    with pytest.raises(DatasetUnavailable, match="needs torch: pip install torch"):
+    monkeypatch.setattr(real_data_packages, "import_module", no_torch)
+    with pytest.raises(
+        DatasetUnavailable, match=r"torch is not installed.*pip install torch"
+    ):
         getattr(real_data_encoders, encoder)([])
 
 

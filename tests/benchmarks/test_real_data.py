@@ -16,7 +16,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from benchmarks import real_data_catalogue, real_data_loading, real_data_readers
+from benchmarks import (
+    real_data_catalogue,
+    real_data_loading,
+    real_data_packages,
+    real_data_readers,
+)
 from benchmarks.real_data import DatasetUnavailable, available, list_datasets, load
 from benchmarks.real_data_catalogue import CATALOGUE
 from benchmarks.real_data_packages import PACKAGES, locate, require
@@ -324,6 +329,28 @@ def test_absent_packages_say_how_to_get_them(name, command):
     with pytest.raises(DatasetUnavailable, match=command):
         load(name)
     assert issubclass(DatasetUnavailable, ImportError)
+
+
+@pytest.mark.parametrize(
+    ("read", "module", "pip"),
+    [
+        (real_data_readers.mnist5k, "pandas", "pandas"),
+        (partial(real_data_readers.pbmc68k, "pca"), "h5py", "h5py"),
+        (real_data_readers.acs_employment, "pyarrow", "pyarrow"),
+        (partial(real_data_readers.emoji, "google"), "PIL.Image", "pillow"),
+    ],
+)
+def test_absent_modules_say_how_to_get_them(monkeypatch, read, module, pip):
+    real_import = real_data_packages.import_module
+
+    def import_module(name):
+        if name == module:
+            raise ImportError(name)
+        return real_import(name)
+
+    monkeypatch.setattr(real_data_packages, "import_module", import_module)
+    with pytest.raises(DatasetUnavailable, match=f"{pip} is not .* pip install {pip}"):
+        read()
 
 
 def test_another_version_warns(monkeypatch):
