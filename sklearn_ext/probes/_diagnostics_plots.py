@@ -1,0 +1,149 @@
+"""Pictures of probe diagnostics."""
+
+import numpy as np
+
+from sklearn_ext._core._compat import check_matplotlib_support
+from sklearn_ext.probes._diagnostics import probe_diagnostics
+
+LABELS = {
+    "variance": ("Variance of a feature", "Features"),
+    "beta": (r"Separation $\beta$ per feature", "Triples of classes"),
+    "alpha": (r"Variance $\alpha$ of score differences", "Triples of classes"),
+    "margin": (r"Margin $\tau$ per feature", r"Share of rows within $\tau$"),
+}
+
+
+class ProbeDiagnosticsDisplay:
+    """Draw what `probe_diagnostics` measures.
+
+    Parameters
+    ----------
+    diagnostics : ProbeDiagnostics
+        What `probe_diagnostics` returned.
+    name : str, default=None
+        Name in the legend.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure of the axes.
+    artist_ : matplotlib artist
+        The curve or the outline of the histogram.
+
+    See Also
+    --------
+    probe_diagnostics : The numbers.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ext.probes import NaiveBayesProbe, ProbeDiagnosticsDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> probe = NaiveBayesProbe().fit(X, y)
+    >>> display = ProbeDiagnosticsDisplay.from_estimator(probe, X, y, kind="beta")
+    """
+
+    def __init__(self, *, diagnostics, name=None):
+        self.diagnostics = diagnostics
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        sample_weight=None,
+        kind="margin",
+        name=None,
+        ax=None,
+        curve_kwargs=None,
+    ):
+        """Measure and draw.
+
+        Parameters
+        ----------
+        estimator : NaiveBayesProbe
+            A fitted probe.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights.
+        kind : {"variance", "beta", "alpha", "margin"}, default="margin"
+            What to draw.
+        name : str, default=None
+            Name in the legend.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        curve_kwargs : dict, default=None
+            Passed on to the artist.
+
+        Returns
+        -------
+        ProbeDiagnosticsDisplay
+            The display, which can draw again.
+        """
+        found = probe_diagnostics(estimator, X, y, sample_weight)
+        display = cls(diagnostics=found, name=name)
+        return display.plot(ax, kind=kind, curve_kwargs=curve_kwargs)
+
+    def plot(self, ax=None, *, kind="margin", name=None, curve_kwargs=None):
+        """Draw one of the diagnostics.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        kind : {"variance", "beta", "alpha", "margin"}, default="margin"
+            What to draw: a histogram of the variances, of ``beta`` or ``alpha`` over
+            all triples of classes, or the share of rows near a boundary.
+        name : str, default=None
+            Name in the legend.
+        curve_kwargs : dict, default=None
+            Passed on to the artist.
+
+        Returns
+        -------
+        ProbeDiagnosticsDisplay
+            The display itself.
+        """
+        check_matplotlib_support("ProbeDiagnosticsDisplay.plot")
+        from matplotlib import pyplot as plt
+
+        if kind not in LABELS:
+            raise ValueError(f"kind must be one of {sorted(LABELS)}, got {kind!r}.")
+        if ax is None:
+            _, ax = plt.subplots()
+        name = self.name if name is None else name
+        options = {"color": "C0", "label": name} | (curve_kwargs or {})
+        if kind == "margin":
+            margins = np.sort(self.diagnostics.margins)
+            mass = self.diagnostics.margin_mass(margins)
+            (self.artist_,) = ax.plot(margins, mass, drawstyle="steps-post", **options)
+            ax.set_ylim(0, 1)
+        else:
+            values = self._values(kind)
+            bins = np.geomspace(values.min() / 1.01, values.max() * 1.01, 41)
+            counts, edges = np.histogram(values, bins)
+            self.artist_ = ax.stairs(counts, edges, fill=True, **options)
+        ax.set_xscale("log")
+        ax.set_xlabel(LABELS[kind][0])
+        ax.set_ylabel(LABELS[kind][1])
+        if name is not None:
+            ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _values(self, kind):
+        """Return positive values; a logarithmic axis shows no others."""
+        if kind == "variance":
+            return self.diagnostics.variances.ravel()
+        values = getattr(self.diagnostics, kind)
+        first, second = np.triu_indices(values.shape[1], k=1)
+        values = values[:, first, second].ravel()
+        return values[values > 0]
