@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,10 @@ def frozen(name, *, encoder=None, n_rows=None, random_state=0, cache_dir=None):
         If there is no cache and the data or the encoder are not installed.
     """
     recipe = find_recipe(name, encoder)
+    if not isinstance(random_state, Integral):
+        raise ValueError(
+            f"random_state names a cache and must be an int, got {random_state!r}."
+        )
     n = CATALOGUE[recipe.name].n
     rows = None if n_rows is None else draw_rows(n, n_rows, random_state)
     folders = [Path(cache_dir)] if cache_dir is not None else cache_folders()

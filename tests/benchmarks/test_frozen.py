@@ -261,6 +261,11 @@ def test_draws_that_do_not_fit(tmp_path):
         frozen("digits", n_rows=1798, cache_dir=tmp_path)
 
 
+def test_draws_need_a_seed(tmp_path):
+    with pytest.raises(ValueError, match="must be an int, got None"):
+        frozen("digits", n_rows=5, random_state=None, cache_dir=tmp_path)
+
+
 def change(path, **arrays):
     with np.load(path) as archive:
         arrays = {**archive, **arrays}
