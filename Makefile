@@ -32,6 +32,7 @@ clean:
 	rm -rf docs/_build docs/auto_examples docs/api/generated dist tour.html
 
 .venv/ready: pyproject.toml benchmarks/real_data.txt
+	@echo "Setting up .venv: once, a minute or more"
 	$(PYTHON) -m venv .venv
 	$(BIN) -m pip install -q --upgrade pip
 	$(BIN) -m pip install -q -e ".[all]" --group dev

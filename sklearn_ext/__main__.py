@@ -12,6 +12,7 @@ EXTRAS = {
     "plot": ("matplotlib",),
     "progress": ("rich",),
     "skops": ("skops",),
+    "onnx": ("skl2onnx", "onnxruntime"),
 }
 
 
@@ -41,8 +42,8 @@ def _summary():
         found = ", ".join(_found(name) for name in packages)
         lines.append(f"  {extra:10s}{found}")
     lines += ["estimators"]
-    for name, cls in sklearn_ext.all_estimators():
-        lines.append(f"  {cls.__module__.split('.')[1]:18s}{name}")
+    found = [(c.__module__.split(".")[1], n) for n, c in sklearn_ext.all_estimators()]
+    lines += [f"  {family:18s}{name}" for family, name in sorted(found)]
     return "\n".join(lines)
 
 
