@@ -117,6 +117,11 @@ def encode_bags(bags, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
     return ids, codes
 
 
+def show(label) -> str:
+    """Return the repr of a label as the user wrote it, not as numpy holds it."""
+    return repr(label.item() if isinstance(label, np.generic) else label)
+
+
 def _has_missing(labels) -> bool:
     if labels.dtype.kind == "f":
         return bool(np.isnan(labels).any())
@@ -146,7 +151,7 @@ def bag_values(y, bags: Bags, aggregate: str = "mean"):
         row = np.flatnonzero(apart.reshape(len(y), -1).any(axis=1))[0]
         raise ValueError(
             "aggregate='sum' expects the total of a bag on each of its rows, but y is "
-            f"not constant in bag {bags.ids[bags.codes[row]]!r}. Replicate the totals "
+            f"not constant in bag {show(bags.ids[bags.codes[row]])}. Replicate the totals "
             "with expand_aggregates, or use aggregate='mean'."
         )
     return totals / (bags.sizes if y.ndim == 1 else bags.sizes[:, None])

@@ -229,14 +229,15 @@ def summarize(data: BaggedData, *, need_within=True) -> AggregateStatistics:
     y_mean = (omega @ data.y_means) / total
     y_centred = data.y_means - y_mean
     weighted = omega[:, None] * y_centred
+    between = _scatter(x_means, omega, x_mean)
     return AggregateStatistics(
         n_samples=len(data.bags.codes),
         n_bags=len(omega),
         weight=total,
         x_mean=x_mean,
         y_mean=y_mean,
-        between=_scatter(x_means, omega, x_mean),
-        within=_within(data) if need_within else None,
+        between=between,
+        within=_within(data, between, x_mean) if need_within else None,
         cross=_centred_product(x_means, x_mean, weighted),
         y_scatter=(weighted * y_centred).sum(axis=0),
     )
@@ -252,10 +253,11 @@ def _scatter(X, weights, center):
         product = (X.T @ X.multiply(weights[:, None]).tocsr()).toarray()
         return product - weights.sum() * np.outer(center, center)
     total = np.zeros((X.shape[1],) * 2)
-    root = np.sqrt(weights)
+    root = None if (weights == 1).all() else np.sqrt(weights)
     for rows in _row_blocks(X):
         block = np.subtract(X[rows], center, dtype=float)
-        block *= root[rows, None]
+        if root is not None:
+            block *= root[rows, None]
         total += block.T @ block
     return total
 
@@ -264,24 +266,15 @@ def _centred_product(X, center, Y):
     return X.T @ Y - np.outer(center, Y.sum(axis=0))
 
 
-def _within(data: BaggedData):
-    """Return the sum of ``c_i (x_i - mean of the bag)(...)'``, free of cancellation."""
-    X, bags, weights = data.X, data.bags, data.row_weights
-    if bags.are_rows:
-        return np.zeros((X.shape[1],) * 2)
-    if sparse.issparse(X):
-        rows = (X.T @ X.multiply(weights[:, None]).tocsr()).toarray()
-        means = data.x_means
-        return rows - (means.T @ means.multiply(data.omega[:, None]).tocsr()).toarray()
-    total = np.zeros((X.shape[1],) * 2)
-    root = None if (weights == 1).all() else np.sqrt(weights)
-    for rows in _row_blocks(X):
-        block = data.x_means[bags.codes[rows]]
-        np.subtract(X[rows], block, out=block)
-        if root is not None:
-            block *= root[rows, None]
-        total += block.T @ block
-    return total
+def _within(data: BaggedData, between, center):
+    """Return the scatter of rows around bag means as total minus between.
+
+    The difference is as stable as the sum that it enters: both errors are rounding
+    errors of the total.
+    """
+    if data.bags.are_rows:
+        return np.zeros_like(between)
+    return _scatter(data.X, data.row_weights, center) - between
 
 
 def _row_blocks(X):
