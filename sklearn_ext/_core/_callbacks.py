@@ -31,11 +31,13 @@ class FitTasks:
         self._open = self._root.subcontext(task_name=self._task_name)
         self._open.call_on_fit_task_begin(**self._data)
 
-    def end(self, **state):
+    def end(self, lazy=None, **state):
         """Close the subtask, opened here if nobody did; True asks to stop.
 
         Parameters
         ----------
+        lazy : callable or None, default=None
+            Returns the state as a dict, called only when a callback wants it.
         **state : object
             Fitted attributes that ``predict`` needs, as they stand now.
 
@@ -48,7 +50,9 @@ class FitTasks:
             self.begin()
         task, self._open = self._open, None
         return bool(
-            task.call_on_fit_task_end(**self._data, reconstruction_attributes=state)
+            task.call_on_fit_task_end(
+                **self._data, reconstruction_attributes=lazy or state
+            )
         )
 
     def close(self, **state):

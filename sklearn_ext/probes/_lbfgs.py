@@ -1,0 +1,141 @@
+"""L-BFGS whose initial inverse Hessian is a preconditioner that follows the iterate."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = Any  # flat float64 array of NumPy or torch
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """When to stop."""
+
+    tol: float = 1e-6  # relative decrease, twice in a row, or relative gap
+    max_iter: int = 500
+    floor: float = 0.0  # a value that counts as the infimum
+
+
+class Minimum(NamedTuple):
+    """Where a minimisation ended."""
+
+    theta: Array
+    evaluation: Any
+    n_iter: int
+    n_evaluations: int
+    converged: bool
+    interrupted: bool  # by the caller's report
+    last_decrease: float  # relative
+
+
+def minimise(
+    evaluate: Callable,
+    theta: Array,
+    precondition: Callable,
+    gap: Callable,
+    stopping: Stopping,
+    *,
+    memory: int = 10,
+    noise: float = 0.0,
+    report: Callable | None = None,
+) -> Minimum:
+    """Minimise a smooth convex function.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Maps a point to an object with ``value`` and ``gradient``.
+    theta : array
+        Where to start.
+    precondition : callable
+        ``(vector, evaluation)`` to an approximate inverse Hessian there times vector.
+    gap : callable
+        ``(theta, evaluation)`` to a bound on the excess over the minimum.
+    stopping : Stopping
+        When to stop.
+    memory : int
+        Number of steps remembered.
+    noise : float
+        Relative rounding error of the value, which the line search tolerates.
+    report : callable, optional
+        Told ``(theta, evaluation)`` after each step; stops the search by True.
+
+    Returns
+    -------
+    Minimum
+        The last point and how it was reached.
+    """
+    now = evaluate(theta)
+    pairs, used, small = deque(maxlen=memory), 1, 0
+    converged = interrupted = False
+    decrease = np.inf
+    n_iter = 0
+    while not (converged or interrupted) and n_iter < stopping.max_iter:
+        if _reached(theta, now, gap, stopping):
+            converged = True
+            break
+        step = _direction(now, pairs, precondition)
+        found, tries = _search(evaluate, theta, step, now, noise)
+        used += tries
+        if found is None and not pairs:  # nothing below here in this precision
+            break
+        if found is None:
+            pairs.clear()
+            continue
+        n_iter += 1
+        point, new = found
+        _remember(pairs, point - theta, new.gradient - now.gradient)
+        scale = max(new.value, 1e-12)
+        decrease = (now.value - new.value) / scale
+        small = small + 1 if decrease <= stopping.tol else 0
+        theta, now = point, new
+        converged = small >= 2
+        interrupted = report is not None and report(theta, now)
+    return Minimum(theta, now, n_iter, used, converged, interrupted, decrease)
+
+
+def _reached(theta, now, gap, stopping):
+    if now.value <= stopping.floor:
+        return True
+    return gap(theta, now) <= stopping.tol * max(now.value, 1e-12)
+
+
+def _direction(now, pairs, precondition):
+    """Two-loop recursion: minus the inverse Hessian estimate times the gradient."""
+    q = -now.gradient
+    shares = []
+    for s, y, inverse in reversed(pairs):
+        share = inverse * float(s @ q)
+        q = q - share * y
+        shares.append(share)
+    z = precondition(q, now)
+    if pairs:
+        _, y, inverse = pairs[-1]
+        z = z / (inverse * float(y @ precondition(y, now)))
+    for (s, y, inverse), share in zip(pairs, reversed(shares), strict=True):
+        z = z + s * (share - inverse * float(y @ z))
+    return z
+
+
+def _remember(pairs, s, y):
+    product = float(s @ y)
+    if product > 0:  # else the curvature is lost in rounding
+        pairs.append((s, y, 1 / product))
+
+
+def _search(evaluate, theta, step, now, noise, tries=12):
+    """Backtrack from the unit step until the value falls enough (Armijo)."""
+    slope, length = float(step @ now.gradient), 1.0
+    slack = noise * abs(now.value)
+    for tried in range(1, tries + 1):
+        point = theta + length * step
+        new = evaluate(point)
+        if new.value <= now.value + 1e-4 * length * slope + slack:
+            return (point, new), tried
+        excess = new.value - now.value - length * slope
+        shrink = -slope * length / (2 * excess) if np.isfinite(excess) else 0.1
+        length *= min(max(shrink, 0.1), 0.5)
+    return None, tries

@@ -1,0 +1,282 @@
+"""Logistic regression from moments: prepare once, solve for one or many penalties."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_ext.probes._lbfgs import Minimum, Stopping, minimise
+from sklearn_ext.probes._logistic_moments import (
+    Moments,
+    Preconditioner,
+    column_means,
+    discriminant,
+    moments,
+)
+from sklearn_ext.probes._logistic_objective import LogisticObjective
+
+Array = Any  # of NumPy or torch
+
+SPECTRAL_LIMIT = 4096  # an eigendecomposition beyond costs more than it saves
+TRIAL_ROWS = 4096
+TRIAL_SCALES = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 1.0, 1.5)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Rows with all that does not depend on the penalty."""
+
+    objective: LogisticObjective
+    moments: Moments
+    preconditioner: Preconditioner
+    weight: float  # sum of the weights
+    basis: Array | None  # (rank, n_features), orthonormal rows, float64
+    mean: Array  # (n_features,), of the rows as given
+
+    def at(self, C: float) -> LogisticObjective:
+        """Return the objective for one inverse penalty."""
+        return replace(self.objective, penalty=1 / (C * self.weight))
+
+    def coefficients(self, theta: Array) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients and intercepts in the coordinates of the rows as given."""
+        W, b = self.objective.split(theta)
+        W = W if self.basis is None else W @ self.basis
+        b = b - W @ self.mean
+        W, b = map(self.objective.arrays.numpy, (W, b))
+        return (W, b) if len(W) == 1 else (W - W.mean(0), b - b.mean())
+
+    def point(self, coef: np.ndarray, intercept: np.ndarray) -> Array:
+        """Invert `coefficients`."""
+        arrays = self.objective.arrays
+        W, b = arrays.double(coef), arrays.double(intercept)
+        b = b + W @ self.mean
+        W = W if self.basis is None else W @ self.basis.T
+        return arrays.flat(W, b)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Coefficients for one penalty, and how good they are."""
+
+    coef: np.ndarray  # (n_scores, n_features)
+    intercept: np.ndarray  # (n_scores,)
+    objective: float
+    gap_bound: float  # the objective exceeds its minimum by no more
+    unbounded: bool  # no penalty, and the classes are separated
+    minimum: Minimum
+
+
+def prepare(
+    X: Array,
+    y: Array,
+    weight: Array,
+    n_classes: int,
+    arrays: Any,
+    *,
+    fit_intercept: bool = True,
+    preconditioner: str | None = "auto",
+    batch_size: int | None = None,
+) -> Problem:
+    """Compute moments and preconditioner.
+
+    Parameters
+    ----------
+    X : array or CSR matrix of shape (n_samples, n_features)
+        Rows.
+    y : array of shape (n_samples,)
+        Codes of the classes; each of them occurs.
+    weight : ndarray of shape (n_samples,)
+        Positive float64 weights.
+    n_classes : int
+        At least two.
+    arrays : NumpyArrays or TorchArrays
+        Where the rows live.
+    fit_intercept : bool
+        Whether the scores have intercepts.
+    preconditioner : {"auto", "gram", "diag"} or None
+        What the second moment is reduced to.
+    batch_size : int, optional
+        Rows worked on at a time.
+
+    Returns
+    -------
+    Problem
+        What `solve` wants.
+    """
+    total = float(weight.sum())
+    w64 = arrays.double(weight / total)
+    w = arrays.cast(w64, X)
+    prior = np.bincount(arrays.numpy(y), weight, minlength=n_classes) / total
+    mean = column_means(X, w, arrays) if fit_intercept else arrays.zeros(X.shape[1])
+    spectral = preconditioner in ("auto", "gram") and min(X.shape) <= SPECTRAL_LIMIT
+    rows, centre, turn, basis, shift = X, mean, None, None, False
+    if spectral and X.shape[0] < X.shape[1] and not sparse.issparse(X):
+        rows, basis, values = _reduce(X, w64, mean, arrays)
+        centre = 0 * values
+        sums = arrays.class_sums(rows, y, w, n_classes)
+        found = Moments(arrays.double(sums), values, True)
+    else:
+        full = spectral and X.shape[1] <= SPECTRAL_LIMIT
+        found = moments(X, y, w, mean, n_classes, arrays, full=full)
+        shift = _offset_cancels(X, mean, found.second)
+        if full:
+            found, basis = found.turn(arrays)
+            turn = arrays.cast(basis, X)
+    values = found.second
+    if preconditioner is None:
+        values = 0 * values + values.mean()
+    objective = LogisticObjective(
+        X=rows,
+        y=y,
+        w=w,
+        mean=centre,
+        basis=turn,
+        prior=prior,
+        penalty=np.nan,
+        fit_intercept=fit_intercept,
+        batch_size=batch_size or _batch_rows(rows.shape[1], n_classes, arrays),
+        shift=shift,
+        arrays=arrays,
+    )
+    # a floor for directions in which the rows do not vary
+    values = values.clip(1e-10 * (float(values.max()) or 1.0))
+    return Problem(objective, found, Preconditioner(values), total, basis, mean)
+
+
+def solve(
+    problem: Problem,
+    C: float,
+    *,
+    start: Array | None = None,
+    tol: float = 1e-6,
+    max_iter: int = 500,
+    memory: int = 10,
+    report: Callable | None = None,
+) -> Solution:
+    """Minimise for one inverse penalty.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of `prepare`.
+    C : float
+        Inverse penalty; infinity for none.
+    start : array, optional
+        A flat point to start from; by default the discriminant, scaled.
+    tol, max_iter, memory : float, int, int
+        As `minimise` takes them.
+    report : callable, optional
+        Told a function that returns the current coefficients after each iteration;
+        stops by True.
+
+    Returns
+    -------
+    Solution
+        Coefficients with a certificate.
+    """
+    objective = problem.at(C)
+    start = first_point(problem, objective) if start is None else start
+    smallest = float(objective.w.min())
+    separated = np.log(2) * smallest  # a lower loss has every row on its side
+    unbounded = objective.penalty == 0
+    minimum = minimise(
+        objective,
+        start,
+        lambda vector, now: problem.preconditioner(
+            vector, now.curvature, objective.penalty, objective
+        ),
+        lambda theta, now: duality_gap(objective, theta, now, problem.moments.classes),
+        Stopping(tol, max_iter, floor=1e-4 * separated if unbounded else 0.0),
+        memory=memory,
+        noise=_rounding(objective.X),
+        report=report
+        and (lambda theta, now: report(lambda: problem.coefficients(theta))),
+    )
+    theta, now = minimum.theta, minimum.evaluation
+    return Solution(
+        *problem.coefficients(theta),
+        now.value,
+        duality_gap(objective, theta, now, problem.moments.classes),
+        unbounded and now.loss < separated,
+        minimum,
+    )
+
+
+def first_point(problem: Problem, objective: LogisticObjective) -> Array:
+    """Return the discriminant, scaled by what fits some of the rows best."""
+    origin = objective.start()
+    away = discriminant(objective, problem.moments)
+    few = slice(None, None, -(-objective.X.shape[0] // TRIAL_ROWS))
+    trial = replace(
+        objective, X=objective.X[few], y=objective.y[few], w=objective.w[few]
+    )
+    scores = [trial.scores(theta) for theta in (origin, away)]
+    losses = {0.0: trial.value_of(scores[0], origin)}
+    for scale in TRIAL_SCALES:
+        mixed = scores[0] + scale * scores[1]
+        losses[scale] = trial.value_of(mixed, origin + scale * away)
+    return origin + min(losses, key=losses.get) * away
+
+
+def duality_gap(objective, theta, now, class_sums) -> float:
+    """Bound the excess of the objective over its minimum, at no cost in rows.
+
+    The probabilities at theta, mixed with one constant vector q just enough to have
+    the right class frequencies, are feasible for the dual problem. Where the
+    intercepts are optimal this is the squared gradient over twice the penalty.
+    """
+    lam = objective.penalty
+    if lam == 0:
+        return np.inf
+    G, r = objective.split(now.gradient)
+    _, b = objective.split(theta)
+    W, _ = objective.split(theta)
+    bound = float((G * G).sum()) / (2 * lam)
+    r, b = map(objective.arrays.numpy, (r, b))
+    rest = np.array([-r[0], r[0]]) if len(r) == 1 else r
+    excess = float((rest / objective.prior).max())
+    if not objective.fit_intercept or excess <= 0:
+        return bound
+    t = excess / (1 + excess)
+    q = np.maximum(objective.prior - rest / excess, 0)
+    entropy = -float(np.sum(q * np.log(np.maximum(q, 1e-300))))
+    data = G - lam * W
+    v = data + (class_sums[1:] if len(r) == 1 else class_sums)
+    fit, pull = float((data * W).sum()), float((data * v).sum())
+    bound += float(r @ b) + t * (now.loss - fit - float(r @ b) - entropy)
+    bound += (t * t * float((v * v).sum()) - 2 * t * pull) / (2 * lam)
+    return max(bound, 0.0)
+
+
+def _reduce(X, w, mean, arrays):
+    """Coordinates of few rows in the space that they span: exact for an L2 penalty."""
+    A = arrays.double(X) - mean
+    B = (w**0.5)[:, None] * A
+    values, U = arrays.eigh(B @ B.T)
+    keep = values > 1e-12 * float(values.max())
+    keep[-1] = True  # equal rows leave one direction of length zero
+    values = values[keep].clip(1e-300)
+    basis = (U[:, keep].T @ B) / (values**0.5)[:, None]
+    return arrays.cast(A @ basis.T, X), basis, values
+
+
+def _offset_cancels(X, mean, second):
+    """Whether the rows lie so far from zero that products lose their digits."""
+    if sparse.issparse(X):
+        return False
+    variance = second.diagonal() if second.ndim == 2 else second
+    spread = max(float(variance.mean()), 1e-300) ** 0.5
+    return _rounding(X) * float(abs(mean).max()) > 1e-5 * spread
+
+
+def _rounding(X):
+    return 1.2e-7 if str(X.dtype).endswith("float32") else 2.3e-16
+
+
+def _batch_rows(n_features, n_classes, arrays):
+    """Rows whose features and scores stay in a cache, more where that is no matter."""
+    host = str(getattr(arrays, "device", "cpu")) == "cpu"
+    elements = 1 << (22 if host else 27)
+    return int(np.clip(elements // (n_features + 2 * n_classes), 512, 1 << 18))
