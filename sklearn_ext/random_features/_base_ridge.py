@@ -107,16 +107,16 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
 
     _sample_rows = 0  # rows that partial_fit keeps for leave-one-out
 
-    def _fit(self, X, y, sample_weight):
+    def _fit(self, X, y, sample_weight, plan=None):
         rows = self._read(X, y, sample_weight, reset=True)
         self._draw(rows)
         if self._side(rows) == "dual":
             kernel = self._kernel_problem(rows)
             late = None if self._infinite else LateSummary.of(kernel)
-            self._fitted = Fit(late, self._solve_dual(kernel))
+            self._fitted = Fit(late, self._solve_dual(kernel, plan))
         else:
             summary = self._sum(rows)
-            solution = self._solve_primal(summary, rows)
+            solution = self._solve_primal(summary, rows, plan)
             self._fitted = Fit(summary.without_rows(), solution)
         self.n_samples_seen_ = len(rows)
         return self._to_host()
@@ -148,7 +148,7 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
         check_is_fitted(self)
         fit = self._fitted
         if fit.solution is None:
-            fit.solution = self._solve_primal(fit.summary, None)
+            fit.solution = self._solve_primal(fit.summary, None, None)
         return fit.solution
 
     @fit_context()

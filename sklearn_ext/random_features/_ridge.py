@@ -3,11 +3,9 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from sklearn_ext._core._base import fit_context
-from sklearn_ext._core._compat import Interval, StrOptions, move_to
-from sklearn_ext.random_features._arrays import float64, namespace
+from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext.random_features._base_ridge import (
     RIDGE_CONSTRAINTS,
     BaseRandomFeatureRidge,
@@ -15,50 +13,10 @@ from sklearn_ext.random_features._base_ridge import (
 from sklearn_ext.random_features._solvers import (
     Solution,
     conjugate_gradients,
+    is_blurred,
     solve_each,
 )
-
-# single precision: the sums blur directions that a smaller ridge (in units of the
-# rounding of the trace) would resolve
-BLURRED = 100
-
-
-class RegressionTarget(MultiOutputMixin, RegressorMixin):
-    """Targets of a regression: one or several columns of numbers."""
-
-    _target_checks = {"multi_output": True, "y_numeric": True}
-
-    def _move_target(self, y, xp, device):
-        return move_to(y, xp=xp, device=device)
-
-    def _encode(self, y, s, X, *, reset):
-        y = float64(y)
-        if reset:
-            self._one_target = y.ndim == 1
-            self._n_targets = 1 if y.ndim == 1 else y.shape[1]
-        columns = 1 if y.ndim == 1 else y.shape[1]
-        if columns != self._n_targets or (y.ndim == 1) != self._one_target:
-            raise ValueError(
-                f"y must have the {self._n_targets} target(s) of the first block, got "
-                f"shape {y.shape}."
-            )
-        return namespace(y).reshape(y, (y.shape[0], columns)), s
-
-    def predict(self, X):
-        """Predict the target of each row.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_targets)
-            The predictions.
-        """
-        out = self._decision(X, "predict")
-        return out[:, 0] if self._one_target else out
+from sklearn_ext.random_features._targets import RegressionTarget
 
 
 class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
@@ -276,15 +234,14 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
             raise ValueError(f"alpha must be non-negative, got {self.alpha!r}.")
         return np.broadcast_to(alphas.ravel(), (t,))
 
-    def _solve_primal(self, summary, rows):
+    def _solve_primal(self, summary, rows, plan):
         moments = summary.moments
         alphas = self._alphas(moments.cross.shape[1])
         theta, factors = solve_each(moments.gram, moments.cross, alphas, self.solver)
         name, n_iter = factors[0].name, 0
         if rows is not None and self._wants_refinement(moments, alphas, rows):
-            features = self._features.like(rows.X)
             theta, n_iter = conjugate_gradients(
-                features,
+                self._features.like(rows.X),
                 rows,
                 moments,
                 theta,
@@ -302,14 +259,11 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
         )
 
     def _wants_refinement(self, moments, alphas, rows):
-        xp = namespace(moments.gram)
-        eps = float(xp.finfo(rows.X.dtype).eps)
         if self.solver == "cg":
             return alphas.min() > 0
-        blur = BLURRED * eps * float(xp.linalg.trace(moments.gram))
-        return eps > 1e-10 and 0 < alphas.min() < blur
+        return is_blurred(moments, alphas, rows)
 
-    def _solve_dual(self, kernel):
+    def _solve_dual(self, kernel, plan):
         alphas = self._alphas(kernel.B.shape[1])
         dual, factors = solve_each(kernel.K, kernel.B, alphas, self.solver)
         coef, intercept = kernel.coefficients(dual)

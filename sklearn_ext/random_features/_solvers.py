@@ -17,7 +17,10 @@ from sklearn_ext.random_features._arrays import (
 from sklearn_ext.random_features._statistics import centred
 
 _device = array_api_compat.device
-MAX_ITER, TOL = 50, 1e-6  # conjugate gradients: relative change of the coefficients
+MAX_ITER, TOL = 50, 1e-6  # conjugate gradients: relative change of the predictions
+# in single precision the sums blur directions that a ridge below so many roundings of
+# their trace would resolve
+BLURRED = 100
 
 
 def eigh(G):
@@ -181,6 +184,14 @@ def solve_each(G, B, alphas, method="auto"):
     factors = [EigenFactor(e, V, float(alpha)) for alpha in alphas]
     columns = [factor.solve(B[:, j : j + 1]) for j, factor in enumerate(factors)]
     return xp.concat(columns, axis=1), factors
+
+
+def is_blurred(moments, alphas, rows):
+    """Whether single precision sums are too coarse for these ridges."""
+    xp = namespace(moments.gram)
+    eps = float(namespace(rows.X).finfo(rows.X.dtype).eps)
+    blur = BLURRED * eps * float(xp.linalg.trace(moments.gram))
+    return eps > 1e-10 and 0 < min(alphas) < blur
 
 
 def conjugate_gradients(features, rows, moments, theta, alphas, *, batch_size):

@@ -1,0 +1,294 @@
+"""Ridge regression on random features that chooses its ridge."""
+
+import numpy as np
+
+from sklearn_ext._core._base import fit_context
+from sklearn_ext.random_features._calibration import weighted_quantile
+from sklearn_ext.random_features._cv import CV_CONSTRAINTS, TunedRidgeCV
+from sklearn_ext.random_features._targets import RegressionTarget
+
+
+class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
+    r"""Ridge regression on random features, tuned by exact leave-one-out.
+
+    One factorisation serves the whole grid: with :math:`A^\top A = V \mathrm{diag}(e)
+    V^\top` of the centred features, the leverages of all rows for all ridges are one
+    matrix product, and the leave-one-out residual of row :math:`i` is its residual over
+    :math:`1 - h_i`, exactly. The cost is that of a single fit plus ``n_samples *
+    n_components * (n_components + n_alphas)``.
+
+    A weight of two is two equal rows: leave-one-out leaves out one of them.
+
+    Parameters
+    ----------
+    n_components : int or "infinite", default=1024
+        Number of features; ``"infinite"`` (or ``numpy.inf``) uses the exact kernel.
+    alphas : array-like of shape (n_alphas,) or None, default=None
+        The grid; None spans the eigenvalues of the features by powers of
+        ``10 ** (1 / 3)``.
+    cv : {"loo", "gcv"}, int, splitter or iterable, default="loo"
+        Exact leave-one-out, generalised cross-validation (which is optimistic close to
+        interpolation), or folds.
+    scoring : str, callable or None, default=None
+        Scorer of the held-out predictions; None is the negative mean squared error.
+    alpha_per_target : bool, default=False
+        Whether each target has its own ridge; only with ``scoring=None``.
+    refine : bool, default=False
+        Whether to add twenty ridges between the neighbours of the best.
+    loo_subset : int, default=20_000
+        Rows, drawn at random from more, that leave-one-out looks at; the model itself
+        is fitted to all.
+    store_cv_results : bool, default=False
+        Whether to keep ``cv_results_``.
+    kernel : str, default="relu"
+        The kernel, see :class:`RandomFeatures`.
+    map : {"random", "landmarks"}, default="random"
+        Random features, or whitened landmarks of the data, at most as many as rows.
+    fourier : {"phase", "pair"}, default="phase"
+        Waves of ``"rbf"``, ``"laplacian"`` and ``"matern"``.
+    feature_map : transformer or None, default=None
+        A transformer such as :class:`~sklearn.kernel_approximation.Nystroem`, fitted
+        to the rows, that replaces kernel, map, sampling and width.
+    sampling : {"auto", "iid", "orthogonal", "structured"}, default="auto"
+        How random weights depend on each other.
+    gamma : "scale" or float, default="scale"
+        Rate of ``"rbf"`` and ``"laplacian"``.
+    nu : float, default=1.5
+        Smoothness of ``"matern"``.
+    length_scale : float, default=1.0
+        Length scale of ``"matern"``.
+    bias_scale : float, default=0.1
+        Standard deviation of the neurons' biases.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+    standardize : bool, default=False
+        Whether to scale columns to unit variance, and to centre them if dense.
+    solver : {"auto", "primal", "dual"}, default="auto"
+        The side on which eigenvectors are found; ``"auto"`` takes the smaller matrix.
+    precision : {"auto", "float64"}, default="auto"
+        ``"auto"`` multiplies float32 rows in single precision, adds in double, and
+        refines by conjugate gradients where the ridge is small; ``"float64"`` does
+        everything in double.
+    batch_size : int or None, default=None
+        Rows whose features are formed at a time; None chooses by
+        ``sklearn.get_config()["working_memory"]``.
+    device : str or None, default=None
+        Torch device that computes, for instance ``"cuda"``; None computes where the
+        rows are.
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights or landmarks.
+
+    Attributes
+    ----------
+    alpha_ : float or ndarray of shape (n_targets,)
+        The chosen ridge, of each target with ``alpha_per_target``.
+    alphas_ : ndarray of shape (n_alphas,)
+        The grid, ascending.
+    best_score_ : float
+        Score of the chosen ridge.
+    loo_error_path_ : ndarray of shape (n_alphas,) or (n_alphas, n_targets)
+        Weighted mean squared leave-one-out errors, only when ``cv="loo"``.
+    fold_error_path_ : ndarray of shape (n_alphas,) or (n_alphas, n_targets)
+        Mean over the folds of their mean squared errors, only when ``cv`` is folds.
+    train_error_path_ : ndarray of shape (n_alphas,) or (n_alphas, n_targets)
+        Weighted mean squared training errors.
+    gcv_path_ : ndarray of shape (n_alphas,) or (n_alphas, n_targets)
+        Generalised cross-validation errors.
+    dof_path_ : ndarray of shape (n_alphas,)
+        Effective degrees of freedom, intercept included.
+    overfitting_cost_ : float
+        Held-out error at the smallest ridge over that at the best.
+    cv_results_ : ndarray of shape (n_rows, n_alphas) or (n_rows, n_targets, n_alphas)
+        Squared held-out errors, only when ``store_cv_results=True``.
+    loo_residuals_ : ndarray of shape (n_rows,) or (n_rows, n_targets)
+        Leave-one-out residuals at the chosen ridge, only when ``cv="loo"``.
+    loo_predictions_ : ndarray of shape (n_rows,) or (n_rows, n_targets)
+        Leave-one-out predictions, only when ``cv="loo"``.
+    loo_indices_ : ndarray of shape (n_rows,)
+        The rows of these results, only when ``cv="loo"``.
+    coef_ : ndarray of shape (n_components,) or (n_targets, n_components)
+        Coefficients of the features, only when ``n_components`` is finite.
+    dual_coef_ : ndarray of shape (n_samples,) or (n_targets, n_samples)
+        Coefficients of the rows, only when ``n_components="infinite"``.
+    X_fit_ : ndarray of shape (n_samples, n_features_in_)
+        The rows, only when ``n_components="infinite"``.
+    intercept_ : float or ndarray of shape (n_targets,)
+        Intercept.
+    solver_ : str
+        Side and method that were used, such as ``"primal-eigen"``.
+    n_samples_seen_ : int
+        Number of rows of positive weight.
+    effective_dof_ : float or ndarray of shape (n_targets,)
+        Effective degrees of freedom, intercept included.
+    kappa_ : float or ndarray of shape (n_targets,)
+        Effective ridge ``alpha / (n - effective_dof_)``, where an integer weight counts
+        as that many rows.
+    fitting_ratio_ : float or ndarray of shape (n_targets,)
+        ``((n - effective_dof_) / n) ** 2``, which theory predicts to be training error
+        over test error.
+    n_iter_ : int
+        Conjugate gradient steps; zero without.
+    n_features_in_ : int
+        Number of columns seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, only when they had names.
+
+    See Also
+    --------
+    RandomFeatureRidge : A given ridge, by Cholesky.
+    RandomFeatureRidgeClassifierCV : The classifier.
+    sklearn.linear_model.RidgeCV : The linear model.
+
+    References
+    ----------
+    .. [1] Simon, Karkada, Ghosh and Belkin, "More is better in modern machine
+       learning: when infinite overparameterization is optimal and overfitting is
+       obligatory", ICLR 2024.
+    .. [2] Rahimi and Recht, "Random features for large-scale kernel machines", 2007.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_ext.random_features import RandomFeatureRidgeCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = RandomFeatureRidgeCV(standardize=True, random_state=0).fit(X, y)
+    >>> float(model.loo_error_path_.min() / y.var()) < 0.55
+    True
+    """
+
+    _parameter_constraints: dict = {**CV_CONSTRAINTS, "alpha_per_target": ["boolean"]}
+    _needs_loo = False
+    _target_is_class = False
+
+    def __init__(
+        self,
+        n_components=1024,
+        alphas=None,
+        *,
+        cv="loo",
+        scoring=None,
+        alpha_per_target=False,
+        refine=False,
+        loo_subset=20_000,
+        store_cv_results=False,
+        kernel="relu",
+        map="random",
+        fourier="phase",
+        feature_map=None,
+        sampling="auto",
+        gamma="scale",
+        nu=1.5,
+        length_scale=1.0,
+        bias_scale=0.1,
+        fit_intercept=True,
+        standardize=False,
+        solver="auto",
+        precision="auto",
+        batch_size=None,
+        device=None,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.alphas = alphas
+        self.cv = cv
+        self.scoring = scoring
+        self.alpha_per_target = alpha_per_target
+        self.refine = refine
+        self.loo_subset = loo_subset
+        self.store_cv_results = store_cv_results
+        self.kernel = kernel
+        self.map = map
+        self.fourier = fourier
+        self.feature_map = feature_map
+        self.sampling = sampling
+        self.gamma = gamma
+        self.nu = nu
+        self.length_scale = length_scale
+        self.bias_scale = bias_scale
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.solver = solver
+        self.precision = precision
+        self.batch_size = batch_size
+        self.device = device
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Fit to all rows at once.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; an integer counts as that many equal rows, of which
+            leave-one-out leaves out one.
+        groups : array-like of shape (n_samples,), default=None
+            Groups of the rows, for the splitter.
+
+        Returns
+        -------
+        RandomFeatureRidgeCV
+            The fitted model.
+        """
+        return self._fit_cv(X, y, sample_weight, groups)
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Add the rows of one more block; the ridge is chosen when it is next needed.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows. The first block fixes what is measured on data: scaling,
+            ``gamma="scale"``, landmarks.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        RandomFeatureRidgeCV
+            The model, as if it had been fitted to all rows so far; leave-one-out looks
+            at ``loo_subset`` of them.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def predict_interval(self, X, confidence_level=0.9):
+        """Predict an interval for each row, from leave-one-out residuals.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows.
+        confidence_level : float, default=0.9
+            Share of new targets that the intervals shall hold.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2) or (n_samples, 2, n_targets)
+            Lower and upper ends. The width is the same for all rows; it is infinite
+            where there are too few rows for the level.
+
+        Raises
+        ------
+        AttributeError
+            When there are no leave-one-out residuals, that is unless ``cv="loo"``.
+        """
+        if not 0 < confidence_level < 1:
+            raise ValueError(
+                f"confidence_level must lie between 0 and 1, got {confidence_level!r}."
+            )
+        centre = self._decision(X, "predict_interval")
+        solution = self._left_out()
+        held = solution.loo_rows
+        width = [
+            weighted_quantile(np.abs(r), held.w, confidence_level, held.n_units)
+            for r in solution.loo.T
+        ]
+        ends = np.stack([centre - width, centre + width], axis=1)
+        return ends[:, :, 0] if self._one_target else ends
