@@ -1,0 +1,21 @@
+"""Rashomon sets: how many models are nearly as good as the best one."""
+
+from sklearn_ext.rashomon._intervals import clopper_pearson
+from sklearn_ext.rashomon._theory import (
+    cover_count,
+    existence_probability,
+    log_ellipsoid_volume,
+    required_log_ratio,
+    simple_model_bound,
+)
+from sklearn_ext.rashomon._tree_classifier import RashomonTreeClassifier
+
+__all__ = [
+    "RashomonTreeClassifier",
+    "clopper_pearson",
+    "cover_count",
+    "existence_probability",
+    "log_ellipsoid_volume",
+    "required_log_ratio",
+    "simple_model_bound",
+]

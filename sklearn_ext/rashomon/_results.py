@@ -1,0 +1,150 @@
+"""What every Rashomon estimator reports about the size of its set."""
+
+import warnings
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class RatioEstimate:
+    """A logarithmic Rashomon ratio with its interval.
+
+    Parameters
+    ----------
+    log_ratio : float
+        Natural logarithm of the ratio.
+    low, high : float
+        Interval of the logarithm.
+    kind : {"exact", "bound", "confidence"}
+        What the interval means.
+    ess : float, default=nan
+        Effective number of draws, where there are draws.
+    """
+
+    log_ratio: float
+    low: float
+    high: float
+    kind: str
+    ess: float = np.nan
+
+
+@dataclass(frozen=True)
+class RashomonSummary:
+    """A Rashomon ratio together with the space that it is a share of.
+
+    Parameters
+    ----------
+    estimate : RatioEstimate
+        The ratio.
+    method : str
+        How it was found.
+    min_loss : float
+        Smallest loss in the space.
+    threshold_loss : float
+        Largest loss in the set.
+    space : dict
+        The hypothesis space and its prior.
+    """
+
+    estimate: RatioEstimate
+    method: str
+    min_loss: float
+    threshold_loss: float
+    space: dict
+
+    def __str__(self):
+        ten = np.log(10)
+        low, high = self.estimate.low / ten, self.estimate.high / ten
+        end = {
+            "exact": "exact",
+            "bound": f"bounds [{low:.3f}, {high:.3f}]",
+            "confidence": f"interval [{low:.3f}, {high:.3f}]",
+        }[self.estimate.kind]
+        details = ", ".join(f"{key}={value}" for key, value in self.space.items())
+        return (
+            f"log10 Rashomon ratio {self.estimate.log_ratio / ten:.3f} "
+            f"({end}; method {self.method})\n"
+            f"loss at most {self.threshold_loss:.6g}, smallest {self.min_loss:.6g}\n"
+            f"share of: {details}"
+        )
+
+
+class RatioMixin:
+    """Derived numbers of an estimator that has ``log_ratio_``."""
+
+    @property
+    def ratio_(self):
+        """Rashomon ratio; zero where the logarithm underflows."""
+        return float(np.exp(self.log_ratio_))
+
+    @property
+    def log10_ratio_(self):
+        """Decimal logarithm of the ratio."""
+        return self.log_ratio_ / np.log(10)
+
+    @property
+    def information_bits_(self):
+        """Bits of inductive bias that single out the set: ``-log2`` of the ratio."""
+        return -self.log_ratio_ / np.log(2)
+
+    def summary(self):
+        """Return the ratio, its interval and its hypothesis space for printing.
+
+        Returns
+        -------
+        RashomonSummary
+            ``print`` shows it on three lines and names the space.
+        """
+        return RashomonSummary(
+            RatioEstimate(
+                self.log_ratio_, *self.log_ratio_interval_, self.interval_kind_
+            ),
+            self.method_,
+            self.min_loss_,
+            self.threshold_loss_,
+            self.hypothesis_space_,
+        )
+
+    def _store_ratio(self, estimate):
+        self.log_ratio_ = float(estimate.log_ratio)
+        self.log_ratio_interval_ = (float(estimate.low), float(estimate.high))
+        self.interval_kind_ = estimate.kind
+        self.exact_ = estimate.kind == "exact"
+        self.ess_ = float(estimate.ess)
+
+
+def loss_threshold(best, theta, mode, reference=None):
+    """Largest loss in the set: reference plus theta, or times one plus theta."""
+    base = best if reference is None else reference
+    return base + theta if mode == "absolute" else base * (1 + theta)
+
+
+def check_theta(theta):
+    """Refuse a truth value, which counts as a number elsewhere."""
+    if isinstance(theta, (bool, np.bool_)):
+        raise ValueError(
+            f"theta must be a non-negative number, got the truth value {theta}."
+        )
+
+
+def warn_empty(min_loss, threshold, method):
+    """Warn that no model is inside; say whether that is known or only likely."""
+    if method in ("mc", "smc", "crude", "splitting"):
+        reason = "No draw is inside the set"
+        advice = "Use method='smc' or 'splitting', more draws, or a larger theta."
+    else:
+        reason = "The Rashomon set is empty"
+        advice = "Raise theta or reference_loss."
+    warnings.warn(
+        f"{reason}: the smallest loss is {min_loss:.6g}, the threshold "
+        f"{threshold:.6g}. The best model predicts alone. {advice}",
+        RuntimeWarning,
+        stacklevel=5,
+    )
+
+
+def log_of(count):
+    """Logarithm of a whole number of any size."""
+    return log(count) if count else -np.inf

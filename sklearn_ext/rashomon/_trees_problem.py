@@ -1,0 +1,120 @@
+"""From statistics of the data to merged rows and a space of trees."""
+
+from dataclasses import dataclass
+from math import log10
+
+import numpy as np
+
+from sklearn_ext.rashomon._splits import Rows, Splits, merge_equal_splits
+from sklearn_ext.rashomon._trees_space import TreeSpace
+
+
+@dataclass(frozen=True)
+class TreeStatistics:
+    """Merged rows over all candidate splits; tables of blocks add.
+
+    Parameters
+    ----------
+    rows : Rows
+        Patterns and class weights.
+    splits : Splits
+        The candidates, constant ones included.
+    """
+
+    rows: Rows
+    splits: Splits
+
+    def __add__(self, other):
+        return TreeStatistics(self.rows + other.rows, self.splits)
+
+
+def tree_problem(
+    statistics,
+    classes,
+    *,
+    max_depth,
+    complete,
+    alpha,
+    repeats,
+    trivial_splits,
+    class_weight,
+):
+    """Drop constant splits, merge equal ones and define the space.
+
+    Parameters
+    ----------
+    statistics : TreeStatistics
+        Rows over all candidate splits.
+    classes : ndarray of shape (n_classes,)
+        Class labels.
+    max_depth, alpha, repeats, trivial_splits, class_weight
+        As in the estimator.
+    complete : bool
+        Whether trees are complete.
+
+    Returns
+    -------
+    rows : Rows
+        Merged rows over the splits that are left.
+    splits : Splits
+        Those splits.
+    space : TreeSpace
+        The trees.
+    """
+    weight = statistics.rows.weight
+    weight = weight * _class_factors(weight, classes, class_weight)
+    if np.count_nonzero(weight.sum(axis=0)) < 2:
+        raise ValueError(
+            "RashomonTreeClassifier needs at least two classes with positive weight, "
+            "got one class."
+        )
+    bits = statistics.rows.bits
+    varying = np.flatnonzero(bits.any(axis=0) & ~bits.all(axis=0))
+    splits, bits = statistics.splits.keep(varying), bits[:, varying]
+    times = np.ones(len(varying), dtype=np.int64)
+    if repeats and len(varying):
+        columns, prior, times = merge_equal_splits(bits, splits.prior)
+        bits = bits[:, columns]
+        splits = Splits(splits.feature[columns], splits.threshold[columns], prior)
+    depth = max_depth if len(splits) else 0
+    if not repeats and depth > len(splits):
+        raise ValueError(
+            f"max_depth={depth} without repeats needs at least as many splits; there "
+            f"are {len(splits)}. Lower max_depth or add thresholds."
+        )
+    n_classes = len(classes)
+    rows = Rows(bits, weight) + Rows(bits[:0], weight[:0])  # merges equal patterns
+    space = TreeSpace(
+        depth,
+        n_classes,
+        splits.prior if complete else times.astype(float),
+        times,
+        complete=complete,
+        leaf_weight=1 / n_classes if complete else 1.0,
+        leaf_cost=0.0 if complete else float(np.rint(alpha * rows.total)),
+        repeats=repeats,
+        trivial=complete or trivial_splits,
+    )
+    return rows, splits, space
+
+
+def _class_factors(weight, classes, class_weight):
+    if class_weight is None:
+        return 1.0
+    if class_weight == "balanced":
+        total = weight.sum(axis=0)
+        return weight.sum() / (len(total) * np.where(total > 0, total, 1.0))
+    return np.array([float(class_weight.get(c, 1.0)) for c in classes.tolist()])
+
+
+def describe_space(space, split_prior):
+    """Describe a space in words and numbers, for printing."""
+    return {
+        "name": "complete trees" if space.complete else "sparse trees",
+        "log10_size": round(log10(space.size), 3),
+        "prior": split_prior if space.complete else "count",
+        "depth": space.depth,
+        "n_splits": int(space.multiplicity.sum()),
+        "n_classes": space.n_classes,
+        "repeats": space.repeats,
+    }

@@ -1,0 +1,216 @@
+"""The loss distribution of a tree space as one object, however it was found."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_ext.rashomon._results import RatioEstimate
+from sklearn_ext.rashomon._trees_bottom import Grid
+from sklearn_ext.rashomon._trees_draws import draw_trees
+from sklearn_ext.rashomon._trees_exact import expand, optimal_tree, smallest_losses
+from sklearn_ext.rashomon._trees_members import TreeArrays
+from sklearn_ext.rashomon._trees_space import build_graph
+
+TOLERANCE = 1e-9  # of the total weight: losses this close count as equal
+
+
+@dataclass(frozen=True)
+class ExactTreeSet:
+    """Loss polynomials of a tree space, exact or between bounds.
+
+    Parameters
+    ----------
+    graph : Graph
+        The row subsets.
+    smallest : tuple of ndarray
+        Smallest loss of every subset.
+    threshold : float
+        Largest loss (summed over rows) that is covered.
+    n_cells : int or None
+        None for losses that are whole numbers; otherwise the number of cells between
+        the smallest loss and the threshold.
+    upper, lower : TreeLosses
+        Polynomials with leaf losses rounded down and up; the same object when exact.
+    """
+
+    graph: object
+    smallest: tuple
+    threshold: float
+    n_cells: int | None
+    upper: object
+    lower: object
+
+    @classmethod
+    def of(cls, graph, smallest, threshold, n_cells=None):
+        """Run the recursion."""
+        slip = TOLERANCE * graph.rows.total
+        if n_cells is None:
+            losses = expand(graph, smallest, Grid(1.0, "exact", slip), threshold)
+            return cls(graph, smallest, threshold, None, losses, losses)
+        width = max(threshold - smallest[0][0], slip)
+        down, up = (Grid(n_cells / width, way, slip) for way in ("down", "up"))
+        return cls(
+            graph,
+            smallest,
+            threshold,
+            n_cells,
+            expand(graph, smallest, down, threshold),
+            expand(graph, smallest, up, threshold),
+        )
+
+    @property
+    def best_loss(self):
+        """Smallest loss of any tree, summed over rows."""
+        return float(self.smallest[0][0])
+
+    def best_tree(self):
+        """One optimal tree."""
+        split, label = optimal_tree(self.graph, self.smallest)
+        return TreeArrays(split[None], label[None])
+
+    def widened(self, threshold):
+        """Cover a larger threshold too."""
+        if threshold <= self.threshold + TOLERANCE * self.graph.rows.total:
+            return self
+        return ExactTreeSet.of(self.graph, self.smallest, threshold, self.n_cells)
+
+    def with_rows(self, bits):
+        """Return the same set with weightless rows that follow the trees."""
+        if len(bits) == 0:
+            return self
+        graph = build_graph(self.graph.rows.with_extra(bits), self.graph.space)
+        smallest = smallest_losses(graph)
+        return ExactTreeSet.of(graph, smallest, self.threshold, self.n_cells)
+
+    def estimate(self, threshold, confidence_level=None):
+        """Log share of trees within a threshold that is covered."""
+        if threshold >= self._largest_loss():
+            return RatioEstimate(0.0, 0.0, 0.0, "exact")
+        total = self.graph.space.log_total
+        high, low = (
+            min(_log_weight_at(losses, threshold) - total, 0.0)
+            for losses in (self.upper, self.lower)
+        )
+        if self.n_cells is None:
+            return RatioEstimate(low, low, low, "exact")
+        middle = (low + high) / 2 if np.isfinite(low) else high
+        return RatioEstimate(middle, low, high, "bound")
+
+    def _largest_loss(self):
+        """No tree loses more, if trees cannot have more leaves either."""
+        space = self.graph.space
+        if not space.complete and not space.trivial:
+            return np.inf  # the total counts trees that the data exclude
+        leaves = 2**space.depth if not space.complete else 1
+        return self.graph.rows.total + space.leaf_cost * leaves
+
+    def draw(self, n_trees, rng, threshold):
+        """Draw trees uniformly; where losses were rounded, by rejection."""
+        if self.n_cells is None:
+            return draw_trees(self.upper, n_trees, rng, threshold=threshold)
+        found, missing = [], n_trees
+        while missing:
+            trees = draw_trees(self.upper, n_trees, rng, threshold=threshold)
+            inside = self.losses_of(trees) <= threshold + self.upper.grid.tolerance
+            found.append(trees[np.flatnonzero(inside)[:missing]])
+            missing -= len(found[-1])
+        return TreeArrays(
+            np.concatenate([t.split for t in found]),
+            np.concatenate([t.label for t in found]),
+        )
+
+    def losses_of(self, trees):
+        """Loss of each tree, summed over rows."""
+        return tree_losses(trees, self.graph.rows, self.graph.space.leaf_cost)
+
+    def log_cdf(self):
+        """Losses and log shares up to them."""
+        total = self.graph.space.log_total
+        logs = np.minimum(self.upper.log_cdf() - total, 0.0)
+        if self.n_cells is None:
+            return self.upper.losses, logs
+        at = self.upper.losses
+        return at, np.array([self.estimate(loss).log_ratio for loss in at])
+
+
+def tree_losses(trees, rows, leaf_cost=0.0):
+    """Weighted errors of trees, with the cost of their leaves."""
+    total = np.zeros(len(trees))
+    step = max(2**22 // max(len(rows.bits), 1), 1)
+    place = np.arange(len(rows.bits))
+    for start in range(0, len(trees), step):
+        label = trees[start : start + step].predict(rows.bits)
+        total[start : start + step] = rows.weight[place, label].sum(axis=1)
+    n_leaves = (trees.label >= 0).sum(axis=1)
+    return rows.total - total + leaf_cost * n_leaves
+
+
+def _log_weight_at(losses, threshold):
+    place = losses.grid.cells_below(threshold) - losses.low[0][0]
+    if losses.empty or place < 0:
+        return -np.inf
+    mass = losses.coef[0][0, : place + 1].sum()
+    with np.errstate(divide="ignore"):
+        return float(np.log(mass) + losses.log_scale[0][0])
+
+
+@dataclass(frozen=True)
+class SampledTreeSet:
+    """A tree space that is too large for the recursion, seen through a sample.
+
+    Parameters
+    ----------
+    rows : Rows
+        Merged rows.
+    space : TreeSpace
+        The trees.
+    threshold : float
+        Largest loss (summed over rows) that is covered.
+    best : TreeArrays
+        The best tree that was found, alone.
+    sample : SampledLosses
+        Structures and their weights.
+    """
+
+    rows: object
+    space: object
+    threshold: float
+    best: TreeArrays
+    sample: object
+
+    @property
+    def best_loss(self):
+        """Loss of the best tree that was found, summed over rows."""
+        return float(tree_losses(self.best, self.rows)[0])
+
+    def best_tree(self):
+        """Return the best tree that was found."""
+        return self.best
+
+    def widened(self, threshold):
+        """Refuse larger thresholds: the sample was drawn for this one."""
+        if threshold <= self.threshold + TOLERANCE * self.rows.total:
+            return self
+        raise ValueError(
+            "A sampled ratio covers thresholds up to the fitted one, "
+            f"{self.threshold / self.rows.total:.6g}; got "
+            f"{threshold / self.rows.total:.6g}. Refit with a larger theta."
+        )
+
+    def estimate(self, threshold, confidence_level=0.95):
+        """Log share of trees within a threshold that is covered."""
+        if threshold >= self.rows.total:
+            return RatioEstimate(0.0, 0.0, 0.0, "exact")
+        return self.sample.estimate(threshold, confidence_level)
+
+    def draw(self, n_trees, rng, threshold):
+        """Draw trees from the weighted structures."""
+        return self.sample.draw(n_trees, rng, threshold)
+
+    def losses_of(self, trees):
+        """Loss of each tree, summed over rows."""
+        return tree_losses(trees, self.rows)
+
+    def log_cdf(self):
+        """Losses and log shares up to them."""
+        return self.sample.losses, self.sample.log_cdf()
