@@ -433,7 +433,7 @@ class TwoRegimes(
         )
 
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "test_scores_")
+        return hasattr(self, "classes_")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -44,7 +44,7 @@ class PredictsByEstimator:
 
     @_delegates("predict_proba")
     def predict_proba(self, X):
-        """Probabilities of the refitted estimator.
+        """Return the probabilities of the refitted estimator.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class PredictsByEstimator:
 
     @_delegates("decision_function")
     def decision_function(self, X):
-        """Scores of the refitted estimator.
+        """Return the scores of the refitted estimator.
 
         Parameters
         ----------
