@@ -153,7 +153,7 @@ def loss_laws(losses, low, length, *, batch_size=512):
     losses : ndarray of int, shape (n_structures, n_leaves, n_classes)
         Cells of each leaf by label.
     low : int
-        First cell of the result.
+        First cell of the result, not above the smallest total of any structure.
     length : int
         Number of cells.
     batch_size : int, default=512
@@ -179,7 +179,7 @@ def loss_laws(losses, low, length, *, batch_size=512):
 def _convolved(gaps, shift, length):
     n, _, n_classes = gaps.shape
     law = np.zeros((n, length))
-    law[np.arange(n), np.maximum(shift, 0)] = 1.0
+    law[np.arange(n), shift] = 1.0
     column = np.arange(length)
     for gap in np.moveaxis(gaps, 1, 0):  # (n, n_classes)
         if not gap.any():

@@ -26,7 +26,7 @@ from sklearn_ext.rashomon._trees_sets import (
 from sklearn_ext.rashomon._trees_space import build_graph
 
 BRACKET_CELLS = 512  # for "auto"
-FINE_CELLS = 4096  # of sampled laws with losses that are not whole
+FINE_CELLS = 2048  # of sampled laws with losses that are not whole
 MOVES = 60  # Metropolis moves after each change of temperature
 
 

@@ -209,7 +209,8 @@ def temper_losses(rows, space, grid, low, threshold, *, n_particles, n_moves, rn
     Returns
     -------
     SampledLosses
-        Particles at their most effective temperature; independent runs can be joined.
+        Particles at the temperature whose mean loss is the threshold; independent
+        runs can be joined.
     """
     counter = LeafCounter.of(rows)
     last = grid.cells_below(threshold)
@@ -225,22 +226,18 @@ def temper_losses(rows, space, grid, low, threshold, *, n_particles, n_moves, rn
 
 
 def _tempered_run(counter, space, grid, low, length, n_particles, n_moves, rng):
-    """One run: structures, counts and log weights at the most effective beta."""
+    """One run: structures, counts and log weights once the mean loss is inside.
+
+    Beyond that temperature particles crowd at the smallest losses and miss most of
+    the set, which lies near the threshold, while their weights look ever more even:
+    the effective sample size must not choose where to stop.
+    """
     split = random_structures(space, n_particles, rng)
     counts = counter.counts(split)
-    beta, log_z = 0.0, 0.0
-    best, best_ess, worse = None, -1.0, 0
-    total = counts[0].sum()
+    beta, log_z, total = 0.0, 0.0, counts[0].sum()
     for _ in range(MAX_TEMPERATURES):
         log_w = _log_weight(counts, beta)
-        law = loss_laws(grid.cells(leaf_losses(counts)), low, length)[:, -1]
-        ess = effective_size(law * np.exp(log_w.min() - log_w))
-        if ess > best_ess:
-            best = split, counts, log_z - np.log(n_particles) - log_w
-            best_ess, worse = ess, 0
-        elif best_ess > 0:
-            worse += 1
-        if worse == 3:
+        if _mean_loss(counts, beta).mean() * grid.scale <= low + length - 1:
             break
         step = _next_step(counts, beta, log_w, n_particles, total)
         change = _log_weight(counts, beta + step) - log_w
@@ -250,7 +247,14 @@ def _tempered_run(counter, space, grid, low, length, n_particles, n_moves, rng):
         chosen = _systematic(share / share.sum(), rng)
         split, counts = split[chosen], counts[chosen]
         split, counts = _move(counter, space, split, counts, beta, n_moves, rng)
-    return best
+    return split, counts, log_z - np.log(n_particles) - _log_weight(counts, beta)
+
+
+def _mean_loss(counts, beta):
+    """Mean loss of each structure when labels are weighted by exp(-beta loss)."""
+    losses = leaf_losses(counts)
+    share = np.exp(-beta * (losses - losses.min(axis=-1, keepdims=True)))
+    return ((losses * share).sum(axis=-1) / share.sum(axis=-1)).sum(axis=-1)
 
 
 def _log_weight(counts, beta):
