@@ -19,6 +19,7 @@ from sklearn_ext.aggregate._privacy import (
     gaussian_noise_scale,
     privatize_aggregates,
 )
+from sklearn_ext.aggregate._proportions import LabelProportionClassifier
 from sklearn_ext.aggregate._regressor_cv import InterpolatingAggregateRegressorCV
 from sklearn_ext.aggregate._regressors import (
     BagRegressor,
@@ -53,6 +54,7 @@ __all__ = [
     "InstanceRegressor",
     "InterpolatingAggregateRegressor",
     "InterpolatingAggregateRegressorCV",
+    "LabelProportionClassifier",
     "LeaveOneBagOut",
     "PriorBoostResult",
     "PrivacyLeakWarning",

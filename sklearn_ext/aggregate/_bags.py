@@ -149,9 +149,10 @@ def bag_values(y, bags: Bags, aggregate: str = "mean"):
     apart = ~np.isclose(y, bags.spread(totals), rtol=1e-8, atol=0.0)
     if apart.any():
         row = np.flatnonzero(apart.reshape(len(y), -1).any(axis=1))[0]
+        label = show(bags.ids[bags.codes[row]])
         raise ValueError(
             "aggregate='sum' expects the total of a bag on each of its rows, but y is "
-            f"not constant in bag {show(bags.ids[bags.codes[row]])}. Replicate the totals "
-            "with expand_aggregates, or use aggregate='mean'."
+            f"not constant in bag {label}. Replicate the totals with "
+            "expand_aggregates, or use aggregate='mean'."
         )
     return totals / (bags.sizes if y.ndim == 1 else bags.sizes[:, None])

@@ -99,8 +99,8 @@ def expand_aggregates(bag_ids, values, bags):
     at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
     if (unknown := known[at] != ids).any():
         raise ValueError(
-            f"bags holds {show(ids[unknown][0])}, which has no aggregate among bag_ids. "
-            "Leave these rows out or publish the bag."
+            f"bags holds {show(ids[unknown][0])}, which has no aggregate among "
+            "bag_ids. Leave these rows out or publish the bag."
         )
     return values[order[at]][codes]
 

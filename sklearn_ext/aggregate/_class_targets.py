@@ -1,0 +1,71 @@
+"""Class labels or replicated proportions as one table of targets."""
+
+import warnings
+
+import numpy as np
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+
+def class_targets(estimator, y):
+    """Return the classes and (n_samples, n_classes) targets that sum to one.
+
+    ``y`` holds class labels, or proportions in the order of ``estimator.classes``.
+    """
+    name, classes = type(estimator).__name__, estimator.classes
+    if y.ndim == 2 and y.shape[1] > 1:
+        return _proportions(y, classes, name)
+    y = column_or_1d(y, warn=True)
+    if type_of_target(y) == "continuous":
+        raise ValueError(
+            "Unknown label type: continuous. Class labels are expected; proportions p "
+            "of the second of two classes go in two columns, "
+            "y=np.column_stack([1 - p, p]), with classes= naming both."
+        )
+    check_classification_targets(y)
+    found, codes = np.unique(y, return_inverse=True)
+    if classes is not None:
+        classes = _sorted_classes(classes)
+        if (foreign := ~np.isin(found, classes)).any():
+            raise ValueError(
+                f"y holds {found[foreign].tolist()}, which classes= does not name."
+            )
+        codes, found = np.searchsorted(classes, y), classes
+    if len(found) == 1:
+        raise ValueError(f"{name} needs at least two classes, got one class.")
+    return found, np.eye(len(found))[codes]
+
+
+def _sorted_classes(classes):
+    classes = np.asarray(classes)
+    if len(classes) < 2 or len(np.unique(classes)) < len(classes):
+        raise ValueError("classes must name at least two different classes.")
+    return np.sort(classes)
+
+
+def _proportions(y, classes, name):
+    if classes is None:
+        raise ValueError(
+            f"{name} got proportions of {y.shape[1]} classes but no names for them: "
+            "pass classes=, in the order of the columns."
+        )
+    y = check_array(y, dtype=float)
+    ordered = _sorted_classes(classes)
+    if len(ordered) != y.shape[1]:
+        raise ValueError(
+            f"classes names {len(ordered)} classes but y has {y.shape[1]} columns."
+        )
+    if y.min() < 0 or np.abs(y.sum(axis=1) - 1).max() > 1e-6:
+        raise ValueError(
+            "Each row of proportions must be non-negative and sum to 1 (within 1e-6), "
+            f"got sums from {y.sum(axis=1).min():g} to {y.sum(axis=1).max():g}."
+        )
+    y = y[:, np.argsort(np.asarray(classes))]
+    if (absent := y.max(axis=0) == 0).any():
+        warnings.warn(
+            f"No bag holds the class {ordered[absent].tolist()}: it will hardly be "
+            "predicted.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return ordered, y
