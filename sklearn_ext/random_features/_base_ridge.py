@@ -301,7 +301,8 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
             return self.solver
         if self.solver == "cg":
             return "primal"
-        return "primal" if self._features.width(rows.X) <= len(rows) else "dual"
+        # as many rows as features, less the intercept, span fewer directions
+        return "primal" if self._features.width(rows.X) < len(rows) else "dual"
 
     def _batch(self, width):
         return rows_a_batch(self.batch_size, width, get_config()["working_memory"])

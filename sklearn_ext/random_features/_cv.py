@@ -103,7 +103,8 @@ class TunedRidgeCV(TunedRidge):
     @property
     def alpha_(self):
         """The chosen ridge."""
-        return self._scalar(self._solution().alpha)
+        alpha = self._solution().alpha
+        return alpha if getattr(self, "alpha_per_target", False) else float(alpha[0])
 
     @property
     def alphas_(self):

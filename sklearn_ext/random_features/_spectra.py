@@ -158,7 +158,7 @@ class DualSpectrum:
         cut = float(xp.finfo(self.e.dtype).eps) * len(rows) * float(xp.max(self.e))
         for alpha in alphas:
             if float(xp.min(self.e)) <= cut:  # no ridge is then the limit of small ones
-                alpha = max(alpha, cut)
+                alpha = max(alpha, 1e3 * cut)
             w = inverse_shrinkage(self.e, alpha)
             dual = self.U @ (w[:, None] * self.c)  # residual over alpha, scaled
             own = (self.U * self.U) @ w  # (1 - leverage) / alpha

@@ -1,0 +1,236 @@
+"""Each row of the error table, and the state that a failed call leaves."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.kernel_approximation import Nystroem
+
+from sklearn_ext.random_features import (
+    RandomFeatureRidge,
+    RandomFeatureRidgeClassifier,
+    RandomFeatureRidgeClassifierCV,
+    RandomFeatureRidgeCV,
+)
+
+ALL = [
+    RandomFeatureRidge,
+    RandomFeatureRidgeCV,
+    RandomFeatureRidgeClassifier,
+    RandomFeatureRidgeClassifierCV,
+]
+FIXED = [RandomFeatureRidge, RandomFeatureRidgeClassifier]
+TUNED = [RandomFeatureRidgeCV, RandomFeatureRidgeClassifierCV]
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((30, 4)), np.arange(30) % 2
+
+
+def first_block(model, X, y):
+    classes = {"classes": [0, 1]} if hasattr(model, "predict_proba") else {}
+    return model.partial_fit(X, y, **classes)
+
+
+@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_missing_values(cls, bad, data):
+    X, y = data
+    X[3, 1] = bad
+    with pytest.raises(ValueError, match="contains"):
+        cls(10).fit(X, y)
+
+
+@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_components": 0}, "'n_components' parameter"),
+        ({"n_components": 2.5}, "'n_components' parameter"),
+        ({"n_components": "many"}, "'n_components' parameter"),
+        ({"kernel": "linear"}, "'kernel' parameter"),
+        ({"kernel": "matern", "nu": -1}, "'nu' parameter"),
+        ({"solver": "magic"}, "'solver' parameter"),
+        ({"sampling": "structured"}, "at least 64 columns"),
+        ({"sampling": "orthogonal", "kernel": "laplacian"}, "rotation-invariant"),
+        (
+            {"n_components": "infinite", "feature_map": Nystroem()},
+            "feature_map needs finite n_components",
+        ),
+    ],
+)
+def test_parameters(cls, params, message, data):
+    with pytest.raises(ValueError, match=message):
+        cls(**params).fit(*data)
+
+
+@pytest.mark.parametrize("alpha", [-1.0, [-1.0], np.nan])
+@pytest.mark.parametrize("cls", FIXED)
+def test_alpha(cls, alpha, data):
+    with pytest.raises(ValueError, match="alpha"):
+        cls(10, alpha).fit(*data)
+
+
+@pytest.mark.parametrize("alphas", [[-1.0, 1.0], [], [np.inf]])
+@pytest.mark.parametrize("cls", TUNED)
+def test_alphas(cls, alphas, data):
+    with pytest.raises(ValueError, match="alphas must be one or more non-negative"):
+        cls(10, alphas).fit(*data)
+
+
+def test_an_alpha_for_each_target_needs_as_many(data):
+    X, y = data
+    with pytest.raises(ValueError, match=r"each of the 2 target\(s\)"):
+        RandomFeatureRidge(10, [1.0, 2.0, 3.0]).fit(X, np.c_[y, y])
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_weights(cls, data):
+    X, y = data
+    with pytest.raises(ValueError, match=r"Negative values|non-negative"):
+        cls(10).fit(X, y, np.r_[-1.0, np.ones(29)])
+    with pytest.raises(ValueError, match="at least one non-zero"):
+        cls(10).fit(X, y, np.zeros(30))
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_infinite_width_keeps_no_sums(cls, data):
+    X, y = data
+    with pytest.raises(ValueError, match="partial_fit needs finite n_components"):
+        first_block(cls("infinite"), X, y)
+    model = cls("infinite").fit(X, y)
+    with pytest.raises(ValueError, match="merge needs finite n_components"):
+        model.merge(clone(model).fit(X, y))
+
+
+def test_infinite_width_warns_of_memory(data, monkeypatch):
+    monkeypatch.setattr("sklearn_ext.random_features._inputs.MANY_ROWS", 20)
+    with pytest.warns(UserWarning, match=r"30 rows needs at least .* GiB"):
+        RandomFeatureRidge("infinite").fit(*data)
+
+
+def test_one_row_cannot_be_left_out(data):
+    X, y = data
+    with pytest.raises(ValueError, match=r"at least 2 samples .* n_samples=1"):
+        RandomFeatureRidgeCV(10).fit(X[:1], y[:1])
+    with pytest.raises(ValueError, match="at least 2 samples"):
+        RandomFeatureRidgeCV(10).fit(X, y, np.r_[1.0, np.zeros(29)])
+    assert np.isfinite(RandomFeatureRidgeCV(10).fit(X[:2], y[:2]).predict(X)).all()
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_blocks_must_agree(cls, data):
+    X, y = data
+    model = first_block(cls(10, random_state=0), X, y)
+    with pytest.raises(ValueError, match="features"):
+        model.partial_fit(X[:, :2], y)
+    with pytest.raises(ValueError, match=r"\['kernel'\] changed since the first block"):
+        clone_of(model).set_params(kernel="rbf").partial_fit(X, y)
+    other = first_block(cls(10, random_state=1), X, y)
+    with pytest.raises(ValueError, match="merge needs models with the same feature"):
+        model.merge(other)
+    with pytest.raises(NotFittedError):
+        model.merge(cls(10))
+
+
+def clone_of(model):
+    return pickle.loads(pickle.dumps(model))
+
+
+def test_targets_of_blocks_must_agree(data):
+    X, y = data
+    model = RandomFeatureRidge(10).partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"the 1 target\(s\) of the first block"):
+        model.partial_fit(X, np.c_[y, y])
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"kernel": "rbf"}, "gamma='scale' is measured on the first block"),
+        ({"standardize": True}, "standardize=True is measured on the first block"),
+    ],
+)
+def test_what_is_measured_on_the_first_block_warns(params, message, data):
+    with pytest.warns(UserWarning, match=message):
+        RandomFeatureRidge(10, **params).partial_fit(*data)
+
+
+def test_rows_that_fix_their_own_prediction(data):
+    X, y = data
+    model = RandomFeatureRidgeCV(60, [0.0], solver="primal", random_state=0)
+    with pytest.raises(ValueError, match="Add an alpha above 0"):
+        model.fit(X, y)
+    chosen = model.set_params(alphas=[0.0, 1.0]).fit(X, y)
+    assert chosen.alpha_ == 1.0
+    assert np.isinf(chosen.loo_error_path_[0])
+
+
+@pytest.mark.parametrize("cv", [3, "gcv"])
+def test_folds_and_scorers_need_rows(cv, data):
+    X, y = data
+    if cv == "gcv":
+        model = RandomFeatureRidgeCV(10, cv=cv, scoring="r2").partial_fit(X, y)
+        message = "no predictions to score"
+    else:
+        model = RandomFeatureRidgeCV(10, cv=cv).partial_fit(X, y)
+        message = "Folds need all rows at once"
+    with pytest.raises(ValueError, match=message):
+        model.predict(X)
+
+
+def test_intervals_need_leave_one_out_and_a_level(data):
+    X, y = data
+    with pytest.raises(AttributeError, match="need cv='loo'"):
+        RandomFeatureRidgeCV(10, cv="gcv").fit(X, y).predict_interval(X)
+    with pytest.raises(ValueError, match="between 0 and 1, got 1"):
+        RandomFeatureRidgeCV(10).fit(X, y).predict_interval(X, 1)
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_strings_and_complex_numbers(cls, data):
+    X, y = data
+    with pytest.raises(ValueError, match="Complex"):
+        cls(10).fit(X + 1j, y)
+    with pytest.raises(ValueError, match="could not convert"):
+        cls(10).fit(np.full((30, 2), "a"), y)
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_device_needs_dense_rows(cls, data):
+    pytest.importorskip("torch")
+    X, y = data
+    with pytest.raises(TypeError, match="needs dense rows"):
+        cls(10, device="cpu").fit(sparse.csr_array(X), y)
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_a_failed_call_keeps_the_fitted_state(cls, data):
+    X, y = data
+    model = first_block(cls(10, random_state=0), X, y)
+    before = model.predict(X)
+    bad = np.full((5, 4), np.nan)
+    for call in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match="NaN"):
+            call(bad, y[:5])
+    with pytest.raises(ValueError, match="features"):
+        model.partial_fit(X[:, :1], y)
+    assert model.n_features_in_ == 4
+    assert model.n_samples_seen_ == 30
+    assert_allclose(model.predict(X), before, rtol=0)
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_wrong_attributes_say_which_to_read(cls, data):
+    finite, infinite = cls(10).fit(*data), cls("infinite").fit(*data)
+    for name in ("dual_coef_", "X_fit_"):
+        with pytest.raises(AttributeError, match="n_components='infinite'"):
+            getattr(finite, name)
+    with pytest.raises(AttributeError, match="see dual_coef_"):
+        infinite.coef_  # noqa: B018
