@@ -198,7 +198,6 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
             )
         return self
 
-    @fit_context()
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Add rows; the result is what one fit to all rows so far would give.
 
@@ -218,21 +217,27 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
         self : NaiveBayesProbe
             The updated probe.
         """
+        if not self.__sklearn_is_fitted__():
+            return self._first_partial_fit(X, y, classes, sample_weight)
+        # like scikit-learn, parameters are checked at the first call only; what follows
+        # changes nothing before its last line
         self._refuse_loo("partial_fit")
-        if hasattr(self, "_model"):
-            X, y, weight = self._check_next(X, y, sample_weight)
-            parts = self._with_batch(X, y, weight, classes)
-        else:
-            if classes is None:
-                raise ValueError(
-                    "partial_fit needs classes, all labels that will ever come, at "
-                    "its first call."
-                )
-            known = unique_labels(classes)
-            X, y, weight = self._check(X, y, sample_weight, reset=True)
-            batch = self._sum(X, known, positions(y, known), weight)
-            parts = (add_up((batch,), known),)
+        X, y, weight = self._check_next(X, y, sample_weight)
+        parts = self._with_batch(X, y, weight, classes)
         return self._store(NaiveBayesModel(parts, self._settings(parts[0].classes)))
+
+    @fit_context()
+    def _first_partial_fit(self, X, y, classes, sample_weight):
+        self._refuse_loo("partial_fit")
+        if classes is None:
+            raise ValueError(
+                "partial_fit needs classes, all labels that will ever come, at its "
+                "first call."
+            )
+        known = unique_labels(classes)
+        X, y, weight = self._check(X, y, sample_weight, reset=True)
+        parts = (add_up((self._sum(X, known, positions(y, known), weight),), known),)
+        return self._store(NaiveBayesModel(parts, self._settings(known)))
 
     def _with_batch(self, X, y, weight, classes):
         """Return the sums so far and those of a batch, added once they are large.

@@ -5,12 +5,14 @@ from a fixed pivot (a row near the data) so that large offsets do not cancel.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from scipy import sparse
 
 BUFFER_BYTES = 4 << 20  # rows worked on at a time stay in the cache of one core
 
+MANY = 4  # classes a row, from where on most of the sums of a batch would be zero
 DENSE = 1024  # so small a matrix is cheaper dense: sparse ones take long to make
 
 
@@ -100,7 +102,7 @@ class NaiveBayesStatistics:
         n, d = X.shape
         weight = np.ones(n) if weight is None else weight
         n_rows = int(np.count_nonzero(weight))
-        if len(classes) > n:  # name only the classes that are there
+        if len(classes) > MANY * n:  # name only the classes that are there
             present = np.flatnonzero(np.bincount(codes, minlength=len(classes)))
             place = np.empty(len(classes), dtype=np.intp)
             place[present] = np.arange(len(present))
@@ -170,17 +172,31 @@ def add_up(parts, classes=None) -> NaiveBayesStatistics:
     first = parts[0]
     _check_alike(parts)
     classes = _union([part.classes for part in parts]) if classes is None else classes
+    moved = [part.at(first.pivot) for part in parts]
+    n_rows = sum(part.n_rows for part in parts)
+    if all(len(part.classes) == len(classes) for part in parts):
+        count, total, squares = (
+            reduce(np.add, [getattr(part, name) for part in moved])
+            for name in ("count", "sum", "sumsq")
+        )
+    else:
+        count, total, squares = _scatter(moved, classes)
+    return NaiveBayesStatistics(classes, first.pivot, count, total, squares, n_rows)
+
+
+def _scatter(parts, classes):
+    """Add parts that know some of the classes only."""
+    first = parts[0]
     count, total = np.zeros(len(classes)), np.zeros((len(classes), len(first.pivot)))
     squares = np.zeros_like(total) if first.per_class else np.zeros(len(first.pivot))
     for part in parts:
-        moved, where = part.at(first.pivot), slice(None)
+        where = slice(None)
         if len(part.classes) < len(classes):
             where = np.searchsorted(classes, part.classes)
-        count[where] += moved.count
-        total[where] += moved.sum
-        squares[where if first.per_class else slice(None)] += moved.sumsq
-    n_rows = sum(part.n_rows for part in parts)
-    return NaiveBayesStatistics(classes, first.pivot, count, total, squares, n_rows)
+        count[where] += part.count
+        total[where] += part.sum
+        squares[where if first.per_class else slice(None)] += part.sumsq
+    return count, total, squares
 
 
 def _check_alike(parts):
@@ -235,8 +251,9 @@ def _sum_dense(X, codes, count, weight, pivot, per_class, dtype, batch_size):
     squares = np.zeros_like(total) if per_class else np.zeros(d)
     buffer = np.empty((min(batch_size, n), d), dtype)
     weight = weight.astype(dtype, copy=False)
-    if np.can_cast(X.dtype, dtype) and (pivot.astype(dtype) == pivot).all():
-        pivot = pivot.astype(dtype)  # the same numbers: nothing to convert per row
+    if dtype == np.float32 and X.dtype.itemsize <= 4:
+        short = pivot.astype(dtype)
+        pivot = short if (short == pivot).all() else pivot  # the same numbers
     with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the sums
         for start in range(0, n, batch_size):
             stop = min(start + batch_size, n)
