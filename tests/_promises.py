@@ -276,6 +276,9 @@ def r19_chunks_equal_one_fit(estimator):
         return
     X, y = data_for(estimator)
     first = {"classes": np.unique(y)} if is_classifier(estimator) else {}
+    estimator = clone(estimator)
+    if "random_state" in estimator.get_params():
+        estimator.set_params(random_state=0)
     whole = clone(estimator).partial_fit(X, y, **first)
     parts = clone(estimator)
     for rows in np.array_split(np.random.default_rng(0).permutation(len(X)), 4):
