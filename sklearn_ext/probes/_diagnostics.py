@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_ext.probes._naive_bayes import NaiveBayesProbe
-from sklearn_ext.probes._naive_bayes_checks import positions, row_weights
+from sklearn_ext.probes._naive_bayes_checks import on_host, positions, row_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +108,7 @@ def probe_diagnostics(probe, X, y, sample_weight=None):
     if len(probe.classes_) < 2:
         raise ValueError("probe must know at least two classes, got one class.")
     scores = probe.predict_joint_log_proba(X).astype(np.float64)
-    codes = positions(column_or_1d(y, warn=True), probe.classes_)
+    codes = positions(column_or_1d(on_host(y), warn=True), probe.classes_)
     weights = row_weights(sample_weight, scores)
     if len(codes) != len(scores):
         raise ValueError(f"X has {len(scores)} rows, y has {len(codes)} labels.")

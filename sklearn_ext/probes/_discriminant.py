@@ -15,7 +15,11 @@ from sklearn_ext.probes._discriminant_correlations import (
     solve_shrunken,
     standardise,
 )
-from sklearn_ext.probes._naive_bayes_checks import check_priors, row_weights
+from sklearn_ext.probes._naive_bayes_checks import (
+    check_priors,
+    on_host,
+    row_weights,
+)
 from sklearn_ext.probes._naive_bayes_forms import LinearForm, linear_form
 from sklearn_ext.probes._naive_bayes_model import (
     Settings,
@@ -134,6 +138,7 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
         self : ShrinkageDiscriminantProbe
             The fitted probe.
         """
+        X, y, sample_weight = map(on_host, (X, y, sample_weight))
         X, y = validate_data(self, X, y, dtype=FLOATS)
         check_classification_targets(y)
         weight = row_weights(sample_weight, X)
@@ -169,7 +174,7 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
 
     def _scores(self, X):
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=FLOATS, reset=False)
+        X = validate_data(self, on_host(X), dtype=FLOATS, reset=False)
         return score_rows(self._form, X)
 
 

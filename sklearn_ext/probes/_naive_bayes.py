@@ -17,6 +17,8 @@ from sklearn_ext.probes._naive_bayes_attributes import NaiveBayesAttributes
 from sklearn_ext.probes._naive_bayes_checks import (
     check_mergeable,
     check_priors,
+    is_plain,
+    on_host,
     positions,
     row_weights,
 )
@@ -48,7 +50,8 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
     has few rows and the same where it has many. Probabilities are far too sure when
     features are correlated: take ``temperature="loo"`` with `fit` when you use them.
     It is not the default because it needs all rows at once, and `partial_fit` must give
-    what `fit` gives.
+    what `fit` gives. Torch tensors are taken from any device, results are NumPy arrays:
+    one pass over the rows is not worth keeping them on an accelerator.
 
     Parameters
     ----------
@@ -234,7 +237,7 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
                 "partial_fit needs classes, all labels that will ever come, at its "
                 "first call."
             )
-        known = unique_labels(classes)
+        known = unique_labels(np.asarray(on_host(classes)))
         X, y, weight = self._check(X, y, sample_weight, reset=True)
         parts = (add_up((self._sum(X, known, positions(y, known), weight),), known),)
         return self._store(NaiveBayesModel(parts, self._settings(known)))
@@ -357,28 +360,21 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
     # checks
 
     def _check(self, X, y, sample_weight, *, reset):
+        X, y, weight = map(on_host, (X, y, sample_weight))
         X, y = validate_data(
             self, X, y, reset=reset, ensure_all_finite=sparse.issparse(X), **DATA
         )
-        return X, y, row_weights(sample_weight, X)
+        return X, y, row_weights(weight, X)
 
     def _check_next(self, X, y, sample_weight):
         """Check a batch after the first; plain arrays skip the general machinery.
 
         Its overhead is a multiple of the sums of a batch of 64 rows.
         """
-        plain = (
-            type(X) is type(y) is np.ndarray
-            and X.dtype in DATA["dtype"]
-            and X.ndim == 2
-            and y.shape == (len(X),)
-            and len(X) > 0
-            and X.shape[1] == self.n_features_in_
-            and not hasattr(self, "feature_names_in_")
-        )
-        if plain:
-            return X, y, row_weights(sample_weight, X)
-        return self._check(X, y, sample_weight, reset=False)
+        named = hasattr(self, "feature_names_in_")
+        if named or not is_plain(X, y, self.n_features_in_, DATA["dtype"]):
+            return self._check(X, y, sample_weight, reset=False)
+        return X, y, row_weights(on_host(sample_weight), X)
 
     def _refuse_loo(self, method):
         if self.temperature == "loo":
@@ -412,7 +408,7 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
             ``log P(y) + log p(x | y)``.
         """
         densities = self._fitted.densities
-        X = validate_data(self, X, reset=False, **DATA)
+        X = validate_data(self, on_host(X), reset=False, **DATA)
         if densities.variances.ndim == 2:
             return score_rows(self._model.form, X, self.batch_size)
         differences = linear_form(densities)
@@ -422,5 +418,5 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
 
     def _scores(self, X):
         form = self._fitted.form
-        X = validate_data(self, X, reset=False, **DATA)
+        X = validate_data(self, on_host(X), reset=False, **DATA)
         return score_rows(form, X, self.batch_size) / self.temperature_

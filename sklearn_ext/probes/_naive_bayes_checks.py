@@ -3,6 +3,56 @@
 import numpy as np
 
 from sklearn_ext._core._validation import check_weights
+from sklearn_ext.probes._logistic_arrays import is_tensor
+
+
+def on_host(values):
+    """Return torch tensors as NumPy arrays, and everything else as it is.
+
+    Parameters
+    ----------
+    values : object
+        Rows, labels, weights or None.
+
+    Returns
+    -------
+    object
+        An array in the host's memory where a tensor was given.
+    """
+    if not is_tensor(values):
+        return values
+    values = values.detach().cpu()
+    if str(values.dtype) == "torch.bfloat16":  # NumPy has no such type
+        values = values.float()
+    return values.numpy()
+
+
+def is_plain(X, y, n_features, dtypes):
+    """Whether a batch is in order as it is, but for the finiteness of its numbers.
+
+    Parameters
+    ----------
+    X, y : object
+        Rows and labels.
+    n_features : int
+        Number of features seen before.
+    dtypes : tuple of dtype
+        Those that need no conversion.
+
+    Returns
+    -------
+    bool
+        True for arrays of the right shapes and dtypes.
+    """
+    return (
+        type(X) is type(y) is np.ndarray
+        and X.dtype in dtypes
+        and X.ndim == 2
+        and y.dtype.kind in "biufU"
+        and y.shape == (len(X),)
+        and len(X) > 0
+        and X.shape[1] == n_features
+    )
 
 
 def row_weights(sample_weight, X):

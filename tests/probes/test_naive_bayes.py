@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse, stats
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_digits
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import NotFittedError
 from sklearn.naive_bayes import GaussianNB
 
-from sklearn_ext.probes import NaiveBayesProbe
+from sklearn_ext.probes import NaiveBayesProbe, ShrinkageDiscriminantProbe
 from sklearn_ext.probes._naive_bayes_temperature import leave_one_out
 
 PLAIN = {"var_smoothing": 0.0, "var_shrinkage": 0.0}
@@ -287,6 +288,25 @@ def test_memory_does_not_grow_with_the_rows():
         tracemalloc.stop()
     by_row = (peaks[1] - peaks[0]) / 60_000
     assert by_row < 80  # bytes, for labels and weights; the row itself has 400
+
+
+@pytest.mark.parametrize("dispatch", [False, True])
+@pytest.mark.parametrize("cls", [NaiveBayesProbe, ShrinkageDiscriminantProbe])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+def test_torch_tensors_equal_arrays(rng, cls, dtype, dispatch):
+    torch = pytest.importorskip("torch")
+    X, y = table(rng)
+    w = torch.tensor(rng.uniform(0.5, 2, 90))
+    X, y = torch.tensor(X).to(getattr(torch, dtype)), torch.tensor(y)
+    rows = (X.float() if dtype == "bfloat16" else X).numpy()
+    expected = cls().fit(rows, y.numpy(), w.numpy()).predict_proba(rows)
+    with config_context(array_api_dispatch=dispatch):
+        probe = cls().fit(X, y, w)
+        assert_array_equal(probe.predict_proba(X), expected)
+        if cls is NaiveBayesProbe:
+            halves = cls().partial_fit(X[:40], y[:40], range(3), w[:40])
+            halves.partial_fit(X[40:], y[40:], sample_weight=w[40:])
+            assert_allclose(halves.predict_proba(X), expected, rtol=1e-4, atol=1e-6)
 
 
 # temperature
