@@ -1,7 +1,9 @@
 """Learning rows from aggregates: regressors, classifiers and tools for bags."""
 
 from sklearn_ext.aggregate._bag_size import BagSizeChoice, optimal_bag_size
+from sklearn_ext.aggregate._boosting import AggregateBoostingRegressor
 from sklearn_ext.aggregate._make_bags import make_bags
+from sklearn_ext.aggregate._meta import AggregateMetaRegressor
 from sklearn_ext.aggregate._metrics import (
     bag_cross_validate,
     bag_log_loss,
@@ -44,6 +46,8 @@ from sklearn_ext.aggregate._tools import (
 )
 
 __all__ = [
+    "AggregateBoostingRegressor",
+    "AggregateMetaRegressor",
     "AggregateStatistics",
     "AggregatedResponses",
     "BagDiagnostics",

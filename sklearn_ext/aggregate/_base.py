@@ -7,6 +7,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import _num_samples
 
 from sklearn_ext._core._base import ExtEstimator
+from sklearn_ext._core._compat import _safe_indexing
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext.aggregate._bags import Bags, bag_values
 from sklearn_ext.aggregate._metrics import bag_r2_score
@@ -35,7 +36,7 @@ def check_bags(X, y, bags, sample_weight):
             UserWarning,
             stacklevel=4,
         )
-    return X[keep], y[keep], kept
+    return _safe_indexing(X, np.flatnonzero(keep)), y[keep], kept
 
 
 class BagRegressorMixin(RegressorMixin):

@@ -1,0 +1,204 @@
+"""Any regressor on aggregates, by majorising the bag-level loss."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+from sklearn.utils import get_tags
+from sklearn.utils.validation import (
+    _num_samples,
+    check_array,
+    check_is_fitted,
+    has_fit_parameter,
+)
+
+from sklearn_ext._core._base import fit_context
+from sklearn_ext._core._callbacks import FitTasks
+from sklearn_ext._core._compat import CallbackSupportMixin, HasMethods, Interval
+from sklearn_ext.aggregate._base import BagRegressorBase, check_bags
+
+
+class AggregateMetaRegressor(CallbackSupportMixin, BagRegressorBase):
+    r"""Fit any regressor of rows to aggregates of bags.
+
+    With predictions f of the rows, the squared loss of the family is majorised by a
+    plain least-squares problem on pseudo-responses
+
+    .. math:: z_i = \bar y_a + (1 - \rho)(f_i - \bar f_a),
+
+    so the regressor is refitted to z and predicts the next f, starting from the
+    replicated aggregates. For least-squares learners the objective never increases and
+    the limit is the closed form of :class:`InterpolatingAggregateRegressor`; for
+    others there is no guarantee, and the iterate of least objective is kept. The cost
+    is that of ``n_iter_`` fits.
+
+    Parameters
+    ----------
+    estimator : regressor or None, default=None
+        What is fitted; None takes :class:`~sklearn.linear_model.Ridge`.
+    rho : float, default=0.0
+        Weight of the spread of predictions inside a bag: 0 is the bag-level loss, 1
+        the instance-level loss.
+    max_iter : int, default=20
+        Most fits.
+    tol : float, default=1e-4
+        The search ends when predictions move less than this times the standard
+        deviation of the aggregates.
+
+    Attributes
+    ----------
+    estimator_ : regressor
+        The fit of least objective.
+    objective_ : float
+        Its objective, per unit of weight.
+    n_iter_ : int
+        Number of fits.
+    n_bags_ : int
+        Number of bags.
+    n_features_in_ : int
+        Number of features seen in fit, if the regressor counts them.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if the regressor knows them.
+
+    See Also
+    --------
+    InterpolatingAggregateRegressor : The linear case in closed form.
+    AggregateBoostingRegressor : Trees that are fitted to bags directly.
+
+    References
+    ----------
+    .. [1] Javanmard, Chen, Mirrokni, Badanidiyuru, Fu, "Learning from Aggregate
+       responses: Instance Level versus Bag Level Loss Functions", ICLR 2024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.ensemble import HistGradientBoostingRegressor
+    >>> from sklearn_ext.aggregate import AggregateMetaRegressor
+    >>> X = np.random.default_rng(0).uniform(-2, 2, size=(900, 1))
+    >>> model = AggregateMetaRegressor(HistGradientBoostingRegressor(max_iter=20))
+    >>> y, bags = X[:, 0] ** 2, np.arange(900) // 3
+    >>> model.fit(X, y, bags=bags).score(X, y) > 0.8
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "rho": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(self, estimator=None, rho=0.0, *, max_iter=20, tol=1e-4):
+        self.estimator = estimator
+        self.rho = rho
+        self.max_iter = max_iter
+        self.tol = tol
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, bags=None, sample_weight=None):
+        """Fit the regressor until its predictions settle.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, passed on as they are.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Aggregates replicated on the rows of their bag; individual responses do as
+            well, since only bag means are used.
+        bags : array-like of shape (n_samples,), default=None
+            Labels of the bags; None makes every row a bag, so one fit is enough.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; the regressor must take them.
+
+        Returns
+        -------
+        AggregateMetaRegressor
+            The fitted estimator.
+        """
+        if y is None:
+            raise ValueError(
+                "AggregateMetaRegressor requires y to be passed, but the target y is "
+                "None."
+            )
+        estimator = self._inner()
+        y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+        if _num_samples(X) != len(y):
+            raise ValueError(f"X has {_num_samples(X)} rows but y has {len(y)}.")
+        if sample_weight is not None and not has_fit_parameter(
+            estimator, "sample_weight"
+        ):
+            raise ValueError(
+                f"{type(estimator).__name__}.fit takes no sample_weight. Leave the "
+                "weights out, or choose another estimator."
+            )
+        data = X, y
+        X, y, bags = check_bags(X, np.asarray(y, dtype=float), bags, sample_weight)
+        weights = {} if sample_weight is None else {"sample_weight": bags.weights}
+        means = bags.means(y)
+        rows = bags.spread(means)
+        scale = rows.std() or 1.0
+        tasks = FitTasks(self, *data, max_subtasks=self.max_iter, task_name="refit")
+        f, self.objective_ = rows, np.inf
+        for iteration in range(self.max_iter):
+            z = rows + (1 - self.rho) * (f - bags.spread(bags.means(f)))
+            model = clone(estimator).fit(X, z, **weights)
+            before, f = f, np.asarray(model.predict(X), dtype=float).reshape(y.shape)
+            objective = interpolated_loss(f, means, bags, self.rho)
+            if objective < self.objective_:
+                self.objective_, self.estimator_ = objective, model
+            self.n_iter_ = iteration + 1
+            stop = tasks.end(estimator_=self.estimator_)
+            settled = np.sqrt(np.mean((f - before) ** 2)) <= self.tol * scale
+            if stop or settled or bags.are_rows or self.rho == 1:
+                break
+        tasks.close(estimator_=self.estimator_)
+        self.n_bags_ = len(bags.ids)
+        return self
+
+    def _inner(self):
+        return Ridge() if self.estimator is None else self.estimator
+
+    @property
+    def n_features_in_(self):
+        """Number of features seen in fit, if the regressor counts them."""
+        check_is_fitted(self)
+        return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Names of the features, if the regressor knows them."""
+        check_is_fitted(self)
+        return self.estimator_.feature_names_in_
+
+    def predict(self, X):
+        """Predict the response of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predictions.
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict(X)
+
+    def __sklearn_tags__(self):
+        tags, inner = super().__sklearn_tags__(), get_tags(self._inner())
+        tags.input_tags = inner.input_tags
+        tags.target_tags.multi_output = inner.target_tags.multi_output
+        return tags
+
+
+def interpolated_loss(f, means, bags, rho):
+    """Return bag-level loss plus rho times the spread inside bags, by weight."""
+    own = bags.means(f)
+    inside = bags.weights @ (f - bags.spread(own)) ** 2
+    return float(np.sum(bags.sizes @ (means - own) ** 2 + rho * inside)) / (
+        bags.sizes.sum()
+    )
