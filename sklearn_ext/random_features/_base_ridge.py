@@ -217,8 +217,11 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
             )
 
     def _warn_of_first_block(self):
-        measured = self.gamma == "scale" and self.kernel in ("rbf", "laplacian")
-        names = ["gamma='scale'"] if measured and self.feature_map is None else []
+        names = []
+        if self.feature_map is None:
+            rate = self.gamma == "scale" and self.kernel in ("rbf", "laplacian")
+            length = self.length_scale == "scale" and self.kernel == "matern"
+            names += ["gamma='scale'"] * rate + ["length_scale='scale'"] * length
         names += ["standardize=True"] if self.standardize else []
         if names:
             warnings.warn(

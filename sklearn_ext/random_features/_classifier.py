@@ -46,7 +46,7 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
         Rate of ``"rbf"`` and ``"laplacian"``.
     nu : float, default=1.5
         Smoothness of ``"matern"``.
-    length_scale : float, default=1.0
+    length_scale : "scale" or float, default="scale"
         Length scale of ``"matern"``.
     bias_scale : float, default=0.1
         Standard deviation of the neurons' biases.
@@ -147,7 +147,7 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
         sampling="auto",
         gamma="scale",
         nu=1.5,
-        length_scale=1.0,
+        length_scale="scale",
         bias_scale=0.1,
         fit_intercept=True,
         standardize=False,

@@ -31,7 +31,7 @@ MAP_CONSTRAINTS = {
     "sampling": [StrOptions({"auto", "iid", "orthogonal", "structured"})],
     "gamma": [StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")],
     "nu": [Interval(Real, 0, None, closed="neither")],
-    "length_scale": [Interval(Real, 0, None, closed="neither")],
+    "length_scale": [StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")],
     "bias_scale": [Interval(Real, 0, None, closed="left")],
     "random_state": ["random_state"],
 }
@@ -72,8 +72,9 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         columns times the weighted variance of all entries.
     nu : float, default=1.5
         Smoothness of ``"matern"``.
-    length_scale : float, default=1.0
-        Length scale of ``"matern"``.
+    length_scale : "scale" or float, default="scale"
+        Length scale of ``"matern"``; ``"scale"`` is the root of the number of columns
+        times the weighted variance of all entries.
     bias_scale : float, default=0.1
         Standard deviation of the neurons' biases, for ``"relu"`` and ``"ntk"``.
     dtype : {"auto", "float32", "float64"}, default="auto"
@@ -91,6 +92,8 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         The rows drawn for ``map="landmarks"``.
     gamma_ : float or None
         The value of ``gamma``, where the kernel has one.
+    length_scale_ : float or None
+        The value of ``length_scale``, where the kernel has one.
     n_components_ : int
         Number of features.
     n_features_in_ : int
@@ -137,7 +140,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         sampling="auto",
         gamma="scale",
         nu=1.5,
-        length_scale=1.0,
+        length_scale="scale",
         bias_scale=0.1,
         dtype="auto",
         random_state=None,
@@ -185,6 +188,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         self.random_offset_ = self._map.offset if random else None
         self.landmarks_ = None if random else self._map.landmarks
         self.gamma_ = self._map.kernel.gamma
+        self.length_scale_ = self._map.kernel.length_scale
         self.n_components_ = self._n_features_out = self._map.n_components
         return self
 
@@ -268,12 +272,14 @@ def resolve_kernel(params, X, w):
     Kernel
         The kernel.
     """
-    gamma = None
+    gamma, length_scale = None, None
     if params.kernel in ("rbf", "laplacian"):
         gamma = scale_gamma(X, w) if params.gamma == "scale" else float(params.gamma)
-    return Kernel(
-        params.kernel, gamma, params.nu, params.length_scale, params.bias_scale
-    )
+    if params.kernel == "matern":
+        length_scale = params.length_scale
+        if length_scale == "scale":
+            length_scale = scale_gamma(X, w) ** -0.5
+    return Kernel(params.kernel, gamma, params.nu, length_scale, params.bias_scale)
 
 
 def build_map(params, X, w, n_components):

@@ -38,7 +38,8 @@ class Scaler(ArrayHolder):
             variance = w @ X.multiply(X) - mean**2
         else:
             variance = w @ (X - mean) ** 2
-        noise = (10 * float(xp.finfo(X.dtype).eps) * mean) ** 2
+        rounding = X.shape[0] * float(xp.finfo(X.dtype).eps)
+        noise = (rounding * mean) ** 2  # of a constant column
         variance = xp.where(variance > noise, variance, xp.ones_like(variance))
         return cls(None if sparse.issparse(X) else mean, xp.sqrt(variance))
 

@@ -32,7 +32,7 @@ class Kernel(ArrayHolder):
     name: str
     gamma: float | None = None
     nu: float = 1.5
-    length_scale: float = 1.0
+    length_scale: float | None = None
     bias_scale: float = 0.1
 
     def __call__(self, X, Y=None):

@@ -56,7 +56,7 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
         Rate of ``"rbf"`` and ``"laplacian"``.
     nu : float, default=1.5
         Smoothness of ``"matern"``.
-    length_scale : float, default=1.0
+    length_scale : "scale" or float, default="scale"
         Length scale of ``"matern"``.
     bias_scale : float, default=0.1
         Standard deviation of the neurons' biases.
@@ -153,7 +153,7 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
         sampling="auto",
         gamma="scale",
         nu=1.5,
-        length_scale=1.0,
+        length_scale="scale",
         bias_scale=0.1,
         fit_intercept=True,
         standardize=False,

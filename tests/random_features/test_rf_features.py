@@ -207,6 +207,8 @@ def test_gamma_scale_is_weighted():
     assert_allclose(weighted.gamma_, repeated.gamma_, rtol=1e-12)
     assert_allclose(repeated.gamma_, 1 / (4 * np.repeat(X, w, axis=0).var()))
     assert RandomFeatures("rbf").fit(np.ones((5, 2))).gamma_ == 1.0
+    matern = RandomFeatures("matern").fit(X, sample_weight=w)
+    assert_allclose(matern.length_scale_, weighted.gamma_**-0.5)
     held = RandomFeatures("rbf").fit(sparse.csr_array(X), sample_weight=w)
     assert_allclose(held.gamma_, weighted.gamma_, rtol=1e-10)
 

@@ -249,6 +249,16 @@ def test_standardize_equals_scaling_before():
     assert_allclose(inside.predict(X), before.predict(scaled), rtol=1e-9)
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.1, 1e9])
+def test_constant_columns_are_not_blown_up(value):
+    X, y = make(n=1000)
+    X[:, 2] = value
+    model = RandomFeatureRidge(50, standardize=True, random_state=0).fit(X, y)
+    shifted = X.copy()
+    shifted[:, 2] += 1.0
+    assert np.abs(model.predict(shifted) - model.predict(X)).max() < 5
+
+
 def test_get_kernel_is_the_kernel():
     X, y = make()
     model = RandomFeatureRidge(50, kernel="matern", length_scale=2.0).fit(X, y)
