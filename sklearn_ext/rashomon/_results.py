@@ -30,6 +30,11 @@ class RatioEstimate:
     ess: float = np.nan
 
 
+def exactly(log_ratio):
+    """Wrap a ratio without uncertainty."""
+    return RatioEstimate(log_ratio, log_ratio, log_ratio, "exact")
+
+
 @dataclass(frozen=True)
 class RashomonSummary:
     """A Rashomon ratio together with the space that it is a share of.
