@@ -42,10 +42,11 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
 
     Both shares are estimated from the rows, so there is nothing to tune: ``rho = 1`` is
     :class:`NaiveBayesProbe` and ``rho = 0`` linear discriminant analysis, both with
-    variances divided by the degrees of freedom. From about ten rows a class on it comes
-    close to a tuned logistic regression on frozen features. Time is O(n_samples
-    n_features min(n_samples, n_features)), and a system of that smaller size is solved
-    once.
+    variances divided by the degrees of freedom. With few rows a class it is often the
+    best head on frozen features, ahead of penalised logistic regression
+    (``benchmarks/probes_defaults.py`` has the table, and the sets where it is not).
+    Time is O(n_samples n_features min(n_samples, n_features)), and a system of that
+    smaller size is solved once.
 
     Parameters
     ----------
