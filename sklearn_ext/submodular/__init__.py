@@ -1,0 +1,29 @@
+"""Subsets of rows that represent a table, while its rows come and go."""
+
+from sklearn_ext.submodular._check import SubmodularityCheck, check_submodular
+from sklearn_ext.submodular._composed import CallableObjective, Mixture
+from sklearn_ext.submodular._coordinates import (
+    Coverage,
+    FeatureBased,
+    ProbabilisticCoverage,
+    SaturatedCoverage,
+)
+from sklearn_ext.submodular._facility_location import FacilityLocation
+from sklearn_ext.submodular._maximize import Selection, maximize
+from sklearn_ext.submodular._pairwise import GraphCut, LogDet
+
+__all__ = [
+    "CallableObjective",
+    "Coverage",
+    "FacilityLocation",
+    "FeatureBased",
+    "GraphCut",
+    "LogDet",
+    "Mixture",
+    "ProbabilisticCoverage",
+    "SaturatedCoverage",
+    "Selection",
+    "SubmodularityCheck",
+    "check_submodular",
+    "maximize",
+]

@@ -1,0 +1,242 @@
+"""Static solvers on slots: greedy and its fast relatives."""
+
+import heapq
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sklearn_ext.submodular._walk import finish, walk
+
+N_BOUNDS = 16  # rounds after which the lazy solver computes its upper bound
+
+
+@dataclass
+class Picks:
+    """Chosen slots in turn, their gains, the last state and a bound on the optimum."""
+
+    state: object
+    bound: float = np.inf  # on what k candidates can add to the first state
+    slots: list = field(default_factory=list)
+    gains: list = field(default_factory=list)
+
+    @property
+    def value(self):
+        """What the chosen slots add to the first state."""
+        return float(sum(self.gains))
+
+    def take(self, oracle, slot, gain):
+        """Choose one more slot."""
+        self.state = oracle.add(self.state, slot)
+        self.slots.append(int(slot))
+        self.gains.append(float(gain))
+
+    def bound_by(self, gains, k):
+        """Use that k more rows add at most the k largest gains, or bounds of them."""
+        top = gains if len(gains) <= k else np.partition(gains, -k)[-k:]
+        self.bound = min(self.bound, self.value + np.maximum(top, 0).sum())
+
+
+def greedy(oracle, slots, k, state, rng=None):
+    """Evaluate all gains in every round, and take the largest.
+
+    Parameters
+    ----------
+    oracle : Oracle
+        Gains.
+    slots : ndarray of shape (n,)
+        Candidates, ascending: of equal gains the first wins.
+    k : int
+        Rows to choose at most; rows without gain are not chosen.
+    state : object
+        State to start from.
+    rng : Generator, default=None
+        Not used.
+
+    Returns
+    -------
+    Picks
+        The chosen.
+    """
+    picks, left, floor = Picks(state), slots, None
+    while len(left):
+        gains = oracle.gains(left, picks.state)
+        floor = oracle.resolution * gains.max() if floor is None else floor
+        picks.bound_by(gains, k)
+        best = int(gains.argmax())
+        if len(picks.slots) == k or gains[best] <= max(floor, 0):
+            break
+        picks.take(oracle, left[best], gains[best])
+        left = np.delete(left, best)
+    return picks
+
+
+class _Stale:
+    """Candidates by their last known gain: a sorted list, and a heap of those touched.
+
+    Ties go to the lower position, as in `greedy`.
+    """
+
+    def __init__(self, gains):
+        self.gains = gains.copy()  # upper bounds of the current gains
+        self._order = np.argsort(-gains, kind="stable")
+        self._next, self._heap = 0, []
+
+    def peek(self):
+        """Return (minus gain, position) of the best, or None."""
+        best = self._heap[0] if self._heap else None
+        if self._next < len(self._order):
+            at = int(self._order[self._next])
+            first = (-self.gains[at], at)
+            return first if best is None or first < best else best
+        return best
+
+    def pop(self):
+        """Remove the best and return its position."""
+        best = self.peek()
+        if self._heap and self._heap[0] == best:
+            heapq.heappop(self._heap)
+        else:
+            self._next += 1
+        return best[1]
+
+    def push(self, at, gain):
+        """Put a candidate back with its fresh gain."""
+        self.gains[at] = gain
+        heapq.heappush(self._heap, (-gain, at))
+
+
+def lazy(oracle, slots, k, state, rng=None):
+    """Choose what `greedy` chooses, evaluating only gains that can be the largest.
+
+    The parameters are those of `greedy`. Stale gains are upper bounds, so a round ends
+    when the best fresh gain beats all stale ones. They are evaluated in batches of 8 to
+    512, as long as the round is open.
+
+    Returns
+    -------
+    Picks
+        The chosen; its bound uses stale gains too.
+    """
+    picks = Picks(state)
+    if not len(slots):
+        picks.bound = 0.0
+        return picks
+    stale = _Stale(oracle.gains(slots, state))
+    floor = max(0, oracle.resolution * stale.gains.max())
+    check = set(np.linspace(0, k, min(k + 1, N_BOUNDS), dtype=int).tolist())
+    at = stale.pop()
+    gain = stale.gains[at]  # all gains are fresh in the first round
+    while gain > floor:
+        if len(picks.slots) in check:
+            picks.bound_by(stale.gains, k)
+        picks.take(oracle, slots[at], gain)
+        stale.gains[at] = 0.0
+        if len(picks.slots) == k:
+            break
+        at, gain = _best_now(oracle, slots, picks.state, stale)
+    picks.bound_by(stale.gains, k)
+    return picks
+
+
+def _best_now(oracle, slots, state, stale):
+    """Return position and gain of the best candidate; the others are put back."""
+    fresh, best, size = [], (np.inf, -1), 8
+    while (top := stale.peek()) is not None and top < best:
+        batch = []
+        while len(batch) < size and (top := stale.peek()) is not None and top < best:
+            batch.append(stale.pop())
+        gains = oracle.gains(slots[batch], state)
+        fresh += zip((-gains).tolist(), batch, strict=True)
+        best = min(best, *fresh[-len(batch) :])
+        size = min(2 * size, 512)
+    if not fresh:
+        return None, 0.0
+    for gain, at in fresh:
+        if at != best[1]:
+            stale.push(at, -gain)
+    return best[1], -best[0]
+
+
+def stochastic(oracle, slots, k, state, rng, delta=0.1):
+    """Take, in each round, the best of a fresh random sample.
+
+    Parameters
+    ----------
+    oracle : Oracle
+        Gains.
+    slots : ndarray of shape (n,)
+        Candidates, ascending.
+    k : int
+        Rows to choose at most.
+    state : object
+        State to start from.
+    rng : Generator
+        Draws the samples, of n / k log(1 / delta) candidates.
+    delta : float, default=0.1
+        What the expected ratio loses against greedy's.
+
+    Returns
+    -------
+    Picks
+        The chosen.
+    """
+    picks, left, top = Picks(state), slots, 0.0
+    size = int(np.ceil(len(slots) / max(k, 1) * np.log(1 / delta)))
+    for _ in range(min(k, len(slots))):
+        sample = rng.choice(len(left), min(size, len(left)), replace=False)
+        sample.sort()
+        gains = oracle.gains(left[sample], picks.state)
+        if len(sample) == len(slots):
+            picks.bound_by(gains, k)
+        top = max(top, gains.max())
+        best = int(gains.argmax())
+        if gains[best] > oracle.resolution * top:
+            picks.take(oracle, left[sample[best]], gains[best])
+            left = np.delete(left, sample[best])
+    return picks
+
+
+def threshold(oracle, slots, k, state, rng=None, epsilon=0.1):
+    """Lower a threshold step by step, and take every row that still gains it.
+
+    Parameters
+    ----------
+    oracle : Oracle
+        Gains.
+    slots : ndarray of shape (n,)
+        Candidates.
+    k : int
+        Rows to choose at most.
+    state : object
+        State to start from.
+    rng : Generator, default=None
+        Not used.
+    epsilon : float, default=0.1
+        Share by which the threshold falls.
+
+    Returns
+    -------
+    Picks
+        The chosen, within 1 - 1/e - epsilon of the best.
+    """
+    picks = Picks(state)
+    if not len(slots):
+        picks.bound = 0.0
+        return picks
+    known = oracle.gains(slots, state)
+    picks.bound_by(known, k)
+    tau, last = known.max(), max(epsilon / k, oracle.resolution) * known.max()
+    states = [state]
+    while tau > last and len(states) <= k:
+        rows = np.flatnonzero(known >= tau)
+        done = finish(walk(oracle, slots[rows], states, tau, k))
+        seen = np.isfinite(done.gains)
+        known[rows[seen]] = done.gains[seen]
+        for at in done.chosen:
+            picks.slots.append(int(slots[rows[at]]))
+            picks.gains.append(float(done.gains[at]))
+            known[rows[at]] = 0.0
+        picks.bound_by(known, k)
+        tau *= 1 - epsilon
+    picks.state = states[-1]
+    return picks

@@ -1,0 +1,250 @@
+"""What every objective offers: rows, states, gains."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.metrics.pairwise import cosine_similarity
+
+from sklearn_ext._core._base import ExtEstimator
+
+BLOCK = 1 << 16  # numbers worked on at a time, so that temporaries stay in the cache
+
+
+class SubmodularObjective(ExtEstimator):
+    """Base of the objectives: a set function of rows, seen through its gains.
+
+    A row of data becomes a row of *coordinates* (`represent`), a set becomes a *state*.
+    All methods below treat rows in batches. A subclass supplies ``_fit_reference``,
+    ``_represent``, ``_gains``, ``_add`` and ``_value`` and the empty state.
+
+    Gains of a row are summed in one order, whatever the batch it comes in: the same row
+    at the same state always has the same gain, to the last bit.
+    """
+
+    monotone = True
+    submodular = True
+    weighs_reference = False  # whether sample_weight means something
+
+    def fit_reference(self, X, sample_weight=None, random_state=None):
+        """Learn what stays fixed while rows come and go.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows that are to be represented.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each of them counts, for objectives that have a reference set.
+        random_state : int, RandomState instance or None, default=None
+            Draws the reference rows when there are many.
+
+        Returns
+        -------
+        self : SubmodularObjective
+            The objective, ready for `represent`.
+        """
+        X = _as_rows(X)
+        if sample_weight is not None and not self.weighs_reference:
+            raise ValueError(
+                f"{type(self).__name__} has no reference rows that sample_weight could "
+                "weigh; leave it out, or use FacilityLocation."
+            )
+        self._fit_reference(X, sample_weight, random_state)
+        return self
+
+    def represent(self, X):
+        """Turn rows of data into rows of coordinates.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        {ndarray, sparse array} of shape (n_samples, n_coords)
+            Their coordinates.
+        """
+        return self._represent(_as_rows(X))
+
+    def empty_state(self):
+        """Return the state of the empty set.
+
+        Returns
+        -------
+        object
+            The state.
+        """
+        return self._empty()
+
+    def gains(self, rows, state):
+        """Return what each row would add to a set.
+
+        Parameters
+        ----------
+        rows : {ndarray, sparse array} of shape (n_rows, n_coords)
+            Coordinates.
+        state : object
+            State of the set.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Gains.
+        """
+        step = max(1, BLOCK // max(1, rows.shape[1]))
+        if rows.shape[0] <= step or sparse.issparse(rows):
+            return self._gains(rows, state)
+        return np.concatenate(
+            [
+                self._gains(rows[start : start + step], state)
+                for start in range(0, rows.shape[0], step)
+            ]
+        )
+
+    def gains_at(self, rows, states, which):
+        """Return the gain of each row at a state of its own.
+
+        Parameters
+        ----------
+        rows : {ndarray, sparse array} of shape (n_rows, n_coords)
+            Coordinates.
+        states : sequence
+            States.
+        which : ndarray of shape (n_rows,)
+            Position of the state for each row.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Gains.
+        """
+        gains = np.empty(rows.shape[0])
+        order = np.argsort(which, kind="stable")
+        firsts = np.flatnonzero(np.diff(which[order], prepend=-1))
+        for part in np.split(order, firsts[1:]):
+            if len(part):
+                gains[part] = self.gains(rows[part], states[which[part[0]]])
+        return gains
+
+    def all_level_gains(self, rows, states):
+        """Return the gains of rows at all states.
+
+        Parameters
+        ----------
+        rows : {ndarray, sparse array} of shape (n_rows, n_coords)
+            Coordinates.
+        states : sequence
+            States.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_states)
+            Gains.
+        """
+        return np.column_stack([self.gains(rows, state) for state in states])
+
+    def add(self, state, row):
+        """Return the state of a set with one row more.
+
+        Parameters
+        ----------
+        state : object
+            State of the set, which is left as it is.
+        row : {ndarray, sparse array} of shape (1, n_coords)
+            Coordinates of the row.
+
+        Returns
+        -------
+        object
+            The new state.
+        """
+        return self._add(state, row)
+
+    def value(self, state):
+        """Return the value of a set.
+
+        Parameters
+        ----------
+        state : object
+            State of the set.
+
+        Returns
+        -------
+        float
+            Value.
+        """
+        return float(self._value(state))
+
+    def similarity(self, X, Y):
+        """Tell how near rows are, for assigning rows to exemplars.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        Y : {array-like, sparse matrix} of shape (n_exemplars, n_features)
+            Exemplars.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_exemplars)
+            Similarities.
+        """
+        return self._similarity(X, Y)
+
+    def _similarity(self, X, Y):
+        return cosine_similarity(X, Y)
+
+    def _check_minimum(self, X, what, low=0.0, high=None):
+        """Refuse coordinates out of range, naming the objective."""
+        values = X.data if sparse.issparse(X) else X
+        least = values.min(initial=low)
+        if least < low:
+            raise ValueError(
+                f"{type(self).__name__} needs {what} of at least {low:g}, got a "
+                f"minimum of {least:g}; shift or clip them, or choose another "
+                "objective."
+            )
+        if high is not None and (most := values.max(initial=high)) > high:
+            raise ValueError(
+                f"{type(self).__name__} needs {what} of at most {high:g}, got a "
+                f"maximum of {most:g}; rescale them."
+            )
+
+
+def _as_rows(X):
+    if sparse.issparse(X):
+        return X.tocsr()
+    X = np.asarray(X)
+    X = X if X.dtype.kind == "f" else X.astype(np.float64)
+    if X.ndim != 2:
+        raise ValueError(f"Expected rows as a 2D array, got {X.ndim} dimension(s).")
+    return X
+
+
+def dense_row(row):
+    """Return one row of coordinates as a plain float64 vector."""
+    row = row.toarray() if sparse.issparse(row) else np.asarray(row)
+    return row.reshape(-1).astype(np.float64, copy=False)
+
+
+def row_sums(data, rows, weights):
+    """Sum weighted entries by row, each row in the same order in every batch.
+
+    Parameters
+    ----------
+    data : ndarray
+        Entries: of shape (n_rows, n_coords), or (n_stored,) for a sparse array.
+    rows : {ndarray, sparse array} of shape (n_rows, n_coords)
+        The rows that they belong to.
+    weights : ndarray of shape (n_coords,)
+        Weights of the coordinates.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        Sums. BLAS would sum a row in another order in another batch.
+    """
+    if not sparse.issparse(rows):
+        return np.einsum("ij,j->i", data, weights)
+    owner = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    return np.bincount(owner, data * weights[rows.indices], minlength=rows.shape[0])

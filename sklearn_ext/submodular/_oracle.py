@@ -1,0 +1,59 @@
+"""Gains of slots, counted."""
+
+import numpy as np
+
+from sklearn_ext.submodular._objective import BLOCK
+
+
+class Oracle:
+    """An objective on stored rows; counts evaluated gains as ``n_calls``.
+
+    Parameters
+    ----------
+    objective : SubmodularObjective
+        With its reference fitted.
+    rows : DenseRows, SparseRows or RepresentedRows
+        Coordinates by slot.
+    """
+
+    def __init__(self, objective, rows):
+        self.objective, self.rows, self.n_calls = objective, rows, 0
+
+    @property
+    def resolution(self):
+        """Share of the largest gain below which a gain is rounding."""
+        single = self.rows.dtype == np.float32
+        return 64 * np.finfo(np.float32 if single else np.float64).eps
+
+    def gains(self, slots, state):
+        """Return the gain of each slot."""
+        self.n_calls += len(slots)
+        step = max(1, BLOCK // self.rows.width)
+        if len(slots) <= step:
+            return self.objective.gains(self.rows.take(slots), state)
+        gains = np.empty(len(slots))
+        for start in range(0, len(slots), step):
+            part = slice(start, start + step)
+            gains[part] = self.objective.gains(self.rows.take(slots[part]), state)
+        return gains
+
+    def gains_at(self, slots, states, which):
+        """Return the gain of each slot at a state of its own."""
+        self.n_calls += len(slots)
+        return self.objective.gains_at(self.rows.take(slots), states, which)
+
+    def add(self, state, slot):
+        """Return the state with one slot more."""
+        return self.objective.add(state, self.rows.take(np.array([slot])))
+
+    def value(self, state):
+        """Return the value of a state."""
+        return self.objective.value(state)
+
+    def grow(self, state, slots):
+        """Return the state with more slots, and their gains in turn."""
+        gains = []
+        for slot in slots:
+            before, state = self.value(state), self.add(state, slot)
+            gains.append(self.value(state) - before)
+        return state, gains

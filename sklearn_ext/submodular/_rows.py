@@ -1,0 +1,139 @@
+"""Rows in numbered slots that are reused, dense or sparse."""
+
+import numpy as np
+from scipy import sparse
+
+
+def row_store(rows):
+    """Return a store that holds rows in slots 0, 1, ...
+
+    Parameters
+    ----------
+    rows : {ndarray, sparse array} of shape (n_rows, n_columns)
+        The first rows; copied.
+
+    Returns
+    -------
+    DenseRows or SparseRows
+        The store.
+    """
+    return SparseRows(rows) if sparse.issparse(rows) else DenseRows(rows)
+
+
+def _grown(array, size):
+    """Return an array with room for at least ``size`` entries, doubling it."""
+    if size <= len(array):
+        return array
+    grown = np.zeros((max(size, 2 * len(array)), *array.shape[1:]), dtype=array.dtype)
+    grown[: len(array)] = array
+    return grown
+
+
+class DenseRows:
+    """Rows of an array whose capacity doubles."""
+
+    def __init__(self, rows):
+        self._rows = np.array(rows, order="C")
+
+    @property
+    def dtype(self):
+        """Dtype of the rows."""
+        return self._rows.dtype
+
+    @property
+    def width(self):
+        """Entries stored by a row."""
+        return self._rows.shape[1]
+
+    def take(self, slots):
+        """Return copies of rows."""
+        return self._rows[slots]
+
+    def put(self, slots, rows):
+        """Write rows, which must be dense or are made so."""
+        rows = rows.toarray() if sparse.issparse(rows) else rows
+        if len(slots):
+            self._rows = _grown(self._rows, int(slots.max()) + 1)
+            self._rows[slots] = rows
+
+
+class SparseRows:
+    """Sparse rows, one after the other; space of replaced rows is reclaimed at half."""
+
+    def __init__(self, rows):
+        self._n_columns = rows.shape[1]
+        self._columns = np.zeros(0, dtype=np.int32)
+        self._values = np.zeros(0, dtype=rows.dtype)
+        self._start = np.zeros(0, dtype=np.int64)
+        self._length = np.zeros(0, dtype=np.int64)
+        self._used = 0
+        self.put(np.arange(rows.shape[0]), rows)
+
+    @property
+    def dtype(self):
+        """Dtype of the rows."""
+        return self._values.dtype
+
+    @property
+    def width(self):
+        """Entries stored by a row, on average."""
+        return max(1, int(self._length.mean()) if len(self._length) else 1)
+
+    def take(self, slots):
+        """Return copies of rows as a sparse array."""
+        lengths = self._length[slots]
+        bounds = np.concatenate([[0], np.cumsum(lengths)])
+        at = np.arange(bounds[-1]) + np.repeat(
+            self._start[slots] - bounds[:-1], lengths
+        )
+        shape = (len(slots), self._n_columns)
+        parts = (self._values[at], self._columns[at], bounds)
+        return sparse.csr_array(parts, shape=shape)
+
+    def put(self, slots, rows):
+        """Write rows."""
+        if not len(slots):
+            return
+        rows = sparse.csr_array(rows)
+        top = int(slots.max()) + 1
+        self._start = _grown(self._start, top)
+        self._length = _grown(self._length, top)
+        self._length[slots] = 0
+        if self._used + rows.nnz > len(self._values):
+            self._compact()
+        stop = self._used + rows.nnz
+        self._columns = _grown(self._columns, stop)
+        self._values = _grown(self._values, stop)
+        self._columns[self._used : stop] = rows.indices
+        self._values[self._used : stop] = rows.data
+        self._start[slots] = self._used + rows.indptr[:-1]
+        self._length[slots] = np.diff(rows.indptr)
+        self._used = stop
+
+    def _compact(self):
+        if 2 * self._length.sum() > self._used:
+            return
+        kept = self.take(np.arange(len(self._length)))
+        self._start = kept.indptr[:-1].astype(np.int64)
+        self._columns, self._values = kept.indices.astype(np.int32), kept.data
+        self._used = len(kept.data)
+
+
+class RepresentedRows:
+    """Coordinates computed anew from stored rows, where a cache would be too large."""
+
+    def __init__(self, objective, source):
+        self._objective, self._source = objective, source
+        self.width = objective.n_coords_
+
+    @property
+    def dtype(self):
+        """Dtype of the rows."""
+        return self._source.dtype
+
+    def take(self, slots):
+        """Return coordinates of rows."""
+        return self._objective.represent(self._source.take(slots))
+
+    def put(self, slots, rows):
+        """Do nothing: the rows are in the source."""

@@ -1,0 +1,106 @@
+"""Similarities to a few reference rows, never of all pairs."""
+
+import numpy as np
+from scipy import sparse
+from scipy.spatial.distance import cdist
+from sklearn.metrics.pairwise import (
+    cosine_similarity,
+    euclidean_distances,
+    linear_kernel,
+    pairwise_kernels,
+    rbf_kernel,
+)
+
+N_FOR_SCALE = 500  # rows whose distances set the scale of a kernel
+
+
+def similarities(X, Y, metric, gamma=None, farthest=None):
+    """Return similarities between rows by the name of a metric, or a callable.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_rows, n_features)
+        Rows.
+    Y : {ndarray, sparse array} of shape (n_reference, n_features)
+        Rows.
+    metric : str or callable
+        "rbf", "cosine" (negative ones count as zero), "linear", "neg_distance", a name
+        that `sklearn.metrics.pairwise.pairwise_kernels` knows, or ``metric(X, Y)``.
+    gamma : float, default=None
+        Scale of kernels that have one.
+    farthest : float, default=None
+        Distance that has similarity zero, for "neg_distance".
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_reference)
+        Similarities.
+    """
+    if metric == "rbf":
+        return rbf_kernel(X, Y, gamma=gamma)
+    if metric == "cosine":
+        return np.maximum(cosine_similarity(X, Y), 0)
+    if metric == "linear":
+        return linear_kernel(X, Y, dense_output=True)
+    if metric == "neg_distance":
+        return np.maximum(farthest - euclidean_distances(X, Y), 0)
+    if callable(metric):
+        return np.asarray(metric(X, Y))
+    scale = {} if gamma is None else {"gamma": gamma}
+    return pairwise_kernels(X, Y, metric=metric, filter_params=True, **scale)
+
+
+def kernel_scale(X, weights, rng):
+    """Return one over the median squared distance of distinct rows.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_rows, n_features)
+        Rows.
+    weights : ndarray of shape (n_rows,)
+        How often each row counts.
+    rng : RandomState
+        Draws rows when there are more than 500.
+
+    Returns
+    -------
+    float
+        The scale; 1 when all rows are the same.
+    """
+    if X.shape[0] > N_FOR_SCALE:
+        rows = rng.choice(X.shape[0], N_FOR_SCALE, replace=False)
+        X, weights = X[rows], weights[rows]
+    X = (X.toarray() if sparse.issparse(X) else X).astype(np.float64)
+    squares = cdist(X, X, "sqeuclidean").ravel()  # exactly zero for equal rows
+    counts = np.outer(weights, weights).ravel()[squares > 0]
+    squares = squares[squares > 0]
+    if not len(squares):
+        return 1.0
+    order = np.argsort(squares)
+    below = np.cumsum(counts[order])
+    middle = np.searchsorted(below, below[-1] / 2)
+    return float(1 / squares[order[middle]])
+
+
+def keep_largest(S, n_neighbors):
+    """Keep the largest similarities of each row, as a sparse array.
+
+    Parameters
+    ----------
+    S : ndarray of shape (n_rows, n_reference)
+        Similarities.
+    n_neighbors : int
+        How many are kept in each row.
+
+    Returns
+    -------
+    csr_array of shape (n_rows, n_reference)
+        The kept ones.
+    """
+    if n_neighbors >= S.shape[1]:
+        return sparse.csr_array(S)
+    columns = np.argpartition(S, -n_neighbors, axis=1)[:, -n_neighbors:]
+    columns.sort(axis=1)
+    values = np.take_along_axis(S, columns, axis=1)
+    starts = np.arange(0, values.size + 1, n_neighbors)
+    return sparse.csr_array((values.ravel(), columns.ravel(), starts), shape=S.shape)
