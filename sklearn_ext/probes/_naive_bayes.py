@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import assert_all_finite
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
 
 from sklearn_ext._core import _blocks
@@ -18,6 +18,7 @@ from sklearn_ext.probes._naive_bayes_checks import (
     check_mergeable,
     check_priors,
     is_plain,
+    labels,
     on_host,
     positions,
     row_weights,
@@ -187,8 +188,7 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
             The fitted probe.
         """
         X, y, weight = self._check(X, y, sample_weight, reset=True)
-        check_classification_targets(y)
-        classes, codes = np.unique(y, return_inverse=True)
+        classes, codes = labels(y)
         self._solve(self._sum(X, classes, codes, weight))
         if self.temperature == "loo":
             self.temperature_ = loo_temperature(
@@ -309,8 +309,7 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
 
     def _summarize(self, X, y, sample_weight=None, *, reset=True):
         X, y, weight = self._check(X, y, sample_weight, reset=reset)
-        check_classification_targets(y)
-        return self._sum(X, *np.unique(y, return_inverse=True), weight)
+        return self._sum(X, *labels(y), weight)
 
     def _solve(self, statistics):
         model = NaiveBayesModel((statistics,), self._settings(statistics.classes))

@@ -1,6 +1,7 @@
 """Checks of what NaiveBayesProbe is given."""
 
 import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext.probes._logistic_arrays import is_tensor
@@ -73,6 +74,26 @@ def row_weights(sample_weight, X):
     if sample_weight is None:
         return np.ones(X.shape[0])
     return check_weights(sample_weight, X, dtype=np.float64)
+
+
+def labels(y):
+    """Return the sorted labels and the position of each row's among them.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Labels.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        Sorted labels.
+    codes : ndarray of shape (n_samples,)
+        Positions.
+    """
+    if y.dtype.kind not in "biu":  # integers are labels; the check would sort them
+        check_classification_targets(y)
+    return np.unique(y, return_inverse=True)
 
 
 def positions(y, classes):

@@ -112,10 +112,10 @@ class NaiveBayesStatistics:
             pivot = np.zeros(d)
             total, squares = _sum_sparse(X, codes, count, weight, per_class)
         else:
-            batch_size = batch_size or max(64, BUFFER_BYTES // (8 * d))
+            dtype = np.dtype(np.float64 if precise else np.float32)
+            batch_size = batch_size or max(64, BUFFER_BYTES // (dtype.itemsize * d))
             if pivot is None:
                 pivot = _first_mean(X[:batch_size], weight[:batch_size])
-            dtype = np.float64 if precise else np.float32
             total, squares = _sum_dense(
                 X, codes, count, weight, pivot, per_class, dtype, batch_size
             )
