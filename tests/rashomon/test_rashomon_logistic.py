@@ -1,0 +1,210 @@
+"""Logistic regression: volumes along rays, ranges and draws against sampling."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import optimize
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import scale
+
+from sklearn_ext.rashomon import RashomonLogisticRegression, log_ellipsoid_volume
+from sklearn_ext.rashomon._logistic_sets import (
+    LogisticProblem,
+    cast_profiled_rays,
+    cast_rays,
+    functional_maxima,
+    minimize,
+)
+
+
+def problem_of(rng, n=80, p=2, *, penalty=0.05):
+    X = rng.normal(size=(n, p))
+    sign = np.where(rng.random(n) < 1 / (1 + np.exp(-2 * X[:, 0] - 0.5)), 1.0, -1.0)
+    w = rng.random(n)
+    penalties = np.append(np.full(p, penalty), 0.0)
+    return LogisticProblem(np.c_[X, np.ones(n)], sign, w / w.sum(), penalties)
+
+
+def profiled(problem, coef):
+    """Objective with the best intercept, by a scalar search."""
+
+    def at(b):
+        return problem.value(np.append(coef, b))
+
+    return optimize.minimize_scalar(at, bounds=(-20, 20), method="bounded").fun
+
+
+def test_minimum_is_scikit_learns(rng):
+    X, y = load_breast_cancer(return_X_y=True)
+    X = scale(X[:, :8])
+    w = rng.random(len(y))
+    for intercept in (True, False):
+        model = RashomonLogisticRegression(2.0, fit_intercept=intercept).fit(X, y, w)
+        peer = LogisticRegression(
+            C=2.0, fit_intercept=intercept, tol=1e-10, max_iter=5000
+        )
+        peer.fit(X, y, w)
+        assert_allclose(model.coef_, peer.coef_, atol=1e-4)
+        assert_allclose(model.intercept_, peer.intercept_, atol=1e-4)
+
+
+def test_volume_with_the_intercept_against_a_box(rng):
+    problem = problem_of(rng)
+    centre = minimize(problem)
+    rays = cast_rays(problem, centre, 0.05, 4000, rng)
+    eye = np.eye(3)
+    high = functional_maxima(problem, centre, 0.05, eye)
+    low = -functional_maxima(problem, centre, 0.05, -eye)
+    points = rng.uniform(low, high, (100_000, 3))
+    inside = (problem.value(points) <= problem.value(centre) + 0.05).mean()
+    assert_allclose(np.exp(rays.log_volume), inside * np.prod(high - low), rtol=0.03)
+
+
+def test_volume_without_the_intercept_against_a_box(rng):
+    problem = problem_of(rng)
+    centre = minimize(problem)
+    rays = cast_profiled_rays(problem, centre, 0.05, 4000, rng)
+    for ray, r in zip(rays.directions[:20], rays.radius[:20], strict=True):
+        value = profiled(problem, centre[:2] + r * ray)
+        assert_allclose(value, problem.value(centre) + 0.05, rtol=1e-7)
+    eye = np.eye(2, 3)
+    high = functional_maxima(problem, centre, 0.05, eye)
+    low = -functional_maxima(problem, centre, 0.05, -eye)
+    points = rng.uniform(low, high, (1500, 2))
+    limit = problem.value(centre) + 0.05
+    inside = np.mean([profiled(problem, point) <= limit for point in points])
+    assert_allclose(np.exp(rays.log_volume), inside * np.prod(high - low), rtol=0.1)
+
+
+def test_small_sets_are_ellipsoids(rng):
+    problem = problem_of(rng, p=4)
+    centre = minimize(problem)
+    rays = cast_rays(problem, centre, 1e-8, 500, rng)
+    H = problem.hessian(centre)
+    assert_allclose(rays.log_volume, log_ellipsoid_volume(H, 2e-8), atol=1e-3)
+    assert_allclose(rays.ess, 500, rtol=1e-3)
+
+
+def test_ends_of_ranges_lie_on_the_surface():
+    X, y = load_breast_cancer(return_X_y=True)
+    X = scale(X[:, :6])
+    model = RashomonLogisticRegression(theta=0.1, n_members=5000, random_state=0)
+    model.fit(X, y)
+    problem, slack = model._problem, model.threshold_loss_ - model.min_loss_
+    for j in range(6):
+        for side in (0, 1):
+            end = model.coef_range_[j, side]
+
+            def rest(others, j=j, end=end):
+                return problem.value(np.insert(others, j, end))
+
+            start = np.delete(model._centre, j)
+            best = optimize.minimize(rest, start, method="BFGS", options={"gtol": 1e-8})
+            assert_allclose(best.fun - model.min_loss_, slack, rtol=1e-5)
+    coef = model.members_.coef
+    low, high = model.coef_range_.T
+    assert ((coef >= low) & (coef <= high)).all()
+    assert (np.ptp(coef, axis=0) > 0.6 * (high - low)).all()
+    points = np.c_[coef, model.members_.intercept]
+    assert (problem.value(points) <= model.threshold_loss_ + 1e-9).all()
+
+
+def test_flips_and_probability_ranges():
+    X, y = load_breast_cancer(return_X_y=True)
+    X = scale(X[:, :5])
+    model = RashomonLogisticRegression(theta=0.1, n_members=3000, random_state=0)
+    model.fit(X, y)
+    ranges = model.predict_range(X)
+    best = model.predict_proba(X)[:, 1]
+    assert (ranges[:, 0] < best).all()
+    assert (best < ranges[:, 1]).all()
+    said = model.member_predictions(X)
+    differ = (said != said[0]).any(axis=0)
+    assert (model.flips(X) >= differ).all()  # members show a part of the flips
+    assert_allclose(model.ambiguity(X), model.flips(X).mean())
+
+
+@pytest.mark.parametrize("space", ["ball", "gaussian"])
+def test_ratio_against_draws_from_the_space(space):
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(50, 2))
+    y = (X[:, 0] + rng.normal(size=50) > 0).astype(int)
+    model = RashomonLogisticRegression(
+        0.1, theta=0.2, space=space, prior_scale=0.7, random_state=0, n_rays=4000
+    ).fit(X, y)
+    problem = model._problem
+    if space == "gaussian":
+        points = 0.7 * rng.standard_normal((4000, 2))
+    else:
+        u = rng.standard_normal((4000, 2))
+        u /= np.linalg.norm(u, axis=1, keepdims=True)
+        radius = model.hypothesis_space_["radius"]
+        points = radius * u * np.sqrt(rng.random((4000, 1)))
+    inside = np.mean([profiled(problem, p) <= model.threshold_loss_ for p in points])
+    assert_allclose(model.ratio_, inside, rtol=5 / np.sqrt(4000 * inside))
+    low, high = model.log_ratio_interval_
+    assert low < model.log_ratio_ < high
+
+
+def test_ball_that_cuts_the_set():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(50, 2))
+    y = (X[:, 0] + rng.normal(size=50) > 0).astype(int)
+    whole = RashomonLogisticRegression(theta=0.2, random_state=0).fit(X, y)
+    radius = np.linalg.norm(whole.coef_)
+    model = RashomonLogisticRegression(theta=0.2, radius=radius, random_state=0)
+    model.fit(X, y)
+    u = rng.standard_normal((3000, 2))
+    u *= (
+        radius
+        * np.sqrt(rng.random((3000, 1)))
+        / np.linalg.norm(u, axis=1, keepdims=True)
+    )
+    inside = np.mean([profiled(model._problem, p) <= model.threshold_loss_ for p in u])
+    assert_allclose(model.ratio_, inside, rtol=0.15)
+
+
+def test_theta_path_and_draws():
+    X, y = load_breast_cancer(return_X_y=True)
+    X = scale(X[:, :4])
+    model = RashomonLogisticRegression(random_state=0).fit(X, y)
+    logs = model.log_ratio_at([0.0, 0.01, 0.05, 0.2])
+    assert logs[0] == -np.inf
+    assert_allclose(logs[2], model.log_ratio_)
+    assert (np.diff(logs) > 0).all()
+    smaller = model.sample(500, theta=0.01, random_state=0)
+    points = np.c_[smaller.coef, smaller.intercept]
+    limit = model.min_loss_ * 1.01
+    assert (model._problem.value(points) <= limit + 1e-9).all()
+    mean = RashomonLogisticRegression(predict_with="members", random_state=0).fit(X, y)
+    assert_allclose(mean.predict_proba(X), model.predict_proba(X), atol=0.1)
+
+
+def test_balanced_classes():
+    X, y = load_breast_cancer(return_X_y=True)
+    X = scale(X[:, :4])
+    n = np.bincount(y)
+    auto = RashomonLogisticRegression(class_weight="balanced", random_state=0)
+    given = RashomonLogisticRegression(
+        class_weight={0: len(y) / 2 / n[0], 1: len(y) / 2 / n[1]}, random_state=0
+    )
+    assert_allclose(auto.fit(X, y).log_ratio_, given.fit(X, y).log_ratio_)
+
+
+def test_bad_input():
+    X = np.linspace(-1, 1, 20)[:, None]
+    y = (X[:, 0] > 0).astype(int)
+    with pytest.raises(ValueError, match="separable and nothing is penalised"):
+        RashomonLogisticRegression(np.inf, radius=1.0).fit(X, y)
+    with pytest.raises(ValueError, match="C=inf has no natural ball"):
+        RashomonLogisticRegression(np.inf).fit(X, y)
+    with pytest.raises(ValueError, match="Only binary classification is supported"):
+        RashomonLogisticRegression().fit(X, np.arange(20) % 3)
+    with pytest.raises(ValueError, match="got one class"):
+        RashomonLogisticRegression().fit(X, np.zeros(20))
+    with pytest.warns(RuntimeWarning, match="The Rashomon set is empty"):
+        model = RashomonLogisticRegression(reference_loss=0.0).fit(X, y)
+    assert model.log_ratio_ == -np.inf
+    with pytest.raises(ValueError, match="The Rashomon set is empty"):
+        model.sample()
