@@ -9,7 +9,11 @@ from sklearn.utils import get_tags
 from sklearn_ext import all_estimators
 
 # Parameters that only make the common tests faster; defaults are tested by R24.
-FAST = {"TwoRegimes": {"n_repeats": 2, "n_bootstrap": 20}}
+FAST = {
+    "AggregateNetClassifier": {"max_epochs": 15},
+    "AggregateNetRegressor": {"max_epochs": 15},
+    "TwoRegimes": {"n_repeats": 2, "n_bootstrap": 20},
+}
 
 ESTIMATORS = [cls(**FAST.get(name, {})) for name, cls in all_estimators()]
 IDS = [type(estimator).__name__ for estimator in ESTIMATORS]

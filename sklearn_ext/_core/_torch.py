@@ -71,6 +71,8 @@ def fit_net(
     *,
     seed,
     batch_size=None,
+    loader=TensorLoader,
+    callbacks=(),
     state=lambda net: {"net_": net},
     **params,
 ):
@@ -84,14 +86,18 @@ def fit_net(
         Validated rows.
     y : array-like
         The target as the user passed it, for callbacks.
-    target : ndarray of shape (n_samples, ...)
-        The target as the loss wants it.
+    target : ndarray of shape (n_samples, ...) or dict of ndarray
+        The target as the loss wants it; a dict when it takes several arrays.
     weight : ndarray of shape (n_samples,)
         Non-negative weights; they are scaled to mean one.
     seed : int
         Seed of weights and batches; the global generators are left as they were.
     batch_size : int or None, default=None
         Rows a step; None takes all.
+    loader : callable
+        Makes the batches of training; :class:`TensorLoader` or one of its kind.
+    callbacks : sequence of skorch.callbacks.Callback
+        Further callbacks, which leave the net after training.
     state : callable
         Maps the net to the fitted attributes that ``predict`` needs.
     **params : object
@@ -112,19 +118,21 @@ def fit_net(
         torch.manual_seed(seed)
         net = Net(
             batch_size=batch_size or -1,
-            iterator_train=TensorLoader,
+            iterator_train=loader,
             iterator_train__shuffle=batch_size is not None,
             iterator_valid=TensorLoader,
             iterator_valid__batch_size=65_536,
-            callbacks=[ReportEpochs(tasks, state)],
+            callbacks=[ReportEpochs(tasks, state), *callbacks],
             callbacks__print_log=None,
             callbacks__valid_loss=None,
             train_split=None,
             verbose=0,
             **params,
         )
-        net.fit(np.array(X, order="C"), {"y": np.array(target), "w": weight})
+        targets = target if isinstance(target, dict) else {"y": np.array(target)}
+        net.fit(np.array(X, order="C"), {**targets, "w": weight})
     net.callbacks = None  # the reporter holds X, y and the estimator
-    net.callbacks_ = [c for c in net.callbacks_ if not isinstance(c[1], ReportEpochs)]
+    passed = (ReportEpochs, *map(type, callbacks))
+    net.callbacks_ = [c for c in net.callbacks_ if not isinstance(c[1], passed)]
     tasks.close(**state(net))
     return net

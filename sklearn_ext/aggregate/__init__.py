@@ -14,6 +14,7 @@ from sklearn_ext.aggregate._metrics import (
     instance_mse_from_bags,
     instance_r2_from_bags,
 )
+from sklearn_ext.aggregate._net import AggregateNetClassifier, AggregateNetRegressor
 from sklearn_ext.aggregate._privacy import (
     PrivacyLeakWarning,
     PrivateAggregates,
@@ -48,6 +49,8 @@ from sklearn_ext.aggregate._tools import (
 __all__ = [
     "AggregateBoostingRegressor",
     "AggregateMetaRegressor",
+    "AggregateNetClassifier",
+    "AggregateNetRegressor",
     "AggregateStatistics",
     "AggregatedResponses",
     "BagDiagnostics",

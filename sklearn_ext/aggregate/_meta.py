@@ -57,9 +57,9 @@ class AggregateMetaRegressor(CallbackSupportMixin, BagRegressorBase):
     n_bags_ : int
         Number of bags.
     n_features_in_ : int
-        Number of features seen in fit, if the regressor counts them.
+        Number of features seen in fit, when the regressor counts them.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, if the regressor knows them.
+        Names of the features, when the regressor knows them.
 
     See Also
     --------
