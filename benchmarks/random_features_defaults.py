@@ -41,7 +41,7 @@ GROUPS = {
         f"{nu:g}": {"kernel": "matern", "nu": nu} for nu in (0.5, 1.5, 2.5)
     },
     "length_scale (matern)": {"1": {"kernel": "matern", "length_scale": 1.0}},
-    "bias_scale": {f"{scale:g}": {"bias_scale": scale} for scale in (0.0, 0.5, 1.0)},
+    "bias_scale": {f"{scale:g}": {"bias_scale": scale} for scale in (0.0, 0.1, 1.0)},
     "n_components": {
         str(width): {"n_components": width} for width in (128, 256, 1024, 2048)
     },

@@ -48,7 +48,7 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
         Smoothness of ``"matern"``.
     length_scale : "scale" or float, default="scale"
         Length scale of ``"matern"``.
-    bias_scale : float, default=0.1
+    bias_scale : float, default=0.5
         Standard deviation of the neurons' biases.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
@@ -148,7 +148,7 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
         gamma="scale",
         nu=1.5,
         length_scale="scale",
-        bias_scale=0.1,
+        bias_scale=0.5,
         fit_intercept=True,
         standardize=False,
         solver="auto",

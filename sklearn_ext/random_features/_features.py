@@ -75,7 +75,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
     length_scale : "scale" or float, default="scale"
         Length scale of ``"matern"``; ``"scale"`` is the root of the number of columns
         times the weighted variance of all entries.
-    bias_scale : float, default=0.1
+    bias_scale : float, default=0.5
         Standard deviation of the neurons' biases, for ``"relu"`` and ``"ntk"``.
     dtype : {"auto", "float32", "float64"}, default="auto"
         Dtype of the features; ``"auto"`` keeps that of the data.
@@ -141,7 +141,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         gamma="scale",
         nu=1.5,
         length_scale="scale",
-        bias_scale=0.1,
+        bias_scale=0.5,
         dtype="auto",
         random_state=None,
     ):

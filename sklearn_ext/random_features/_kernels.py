@@ -33,7 +33,7 @@ class Kernel(ArrayHolder):
     gamma: float | None = None
     nu: float = 1.5
     length_scale: float | None = None
-    bias_scale: float = 0.1
+    bias_scale: float = 0.5
 
     def __call__(self, X, Y=None):
         """Return ``K`` of shape (n_samples_X, n_samples_Y)."""

@@ -1,0 +1,267 @@
+"""From data to the eigenstructure that the theory needs, and to its forecasts."""
+
+import warnings
+
+import numpy as np
+from scipy import linalg
+from sklearn.utils import Bunch, check_random_state
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from sklearn_ext.random_features._inputs import InfiniteMap
+from sklearn_ext.random_features._maps import RandomMap
+from sklearn_ext.random_features._theory import rf_ridge_path
+
+
+def kernel_eigenstructure(
+    kernel, X, y, *, center=True, max_pool=5000, random_state=None
+):
+    """Measure the eigenvalues of a kernel and the coefficients of a target.
+
+    With ``N`` pool rows and ``K / N = U diag(lambda) U'`` the coefficients are ``U' y /
+    sqrt(N)``. They contain the noise of the targets, as a flat tail: predictions from
+    them take ``noise=0``. It costs ``9 N ** 3`` operations.
+
+    Parameters
+    ----------
+    kernel : callable or estimator
+        ``kernel(X, Y)``, or a fitted estimator of this family with a random or
+        infinite map: the theory does not describe landmarks.
+    X : array-like of shape (n_samples, n_features)
+        The pool.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Targets; of a classifier, labels.
+    center : bool, default=True
+        Whether to centre kernel and targets, as an intercept does.
+    max_pool : int, default=5000
+        Rows, drawn at random from more.
+    random_state : int, RandomState instance or None, default=None
+        Seed of that draw.
+
+    Returns
+    -------
+    Bunch
+        ``eigenvalues`` of shape (n_pool,), descending, ``eigencoefs`` of shape
+        (n_pool, n_targets) and ``n_pool``.
+
+    Raises
+    ------
+    ValueError
+        When the estimator has landmarks or a transformer of the user.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_ext.random_features import RandomFeatureRidge
+    >>> from sklearn_ext.random_features import kernel_eigenstructure
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = RandomFeatureRidge(standardize=True).fit(X, y)
+    >>> kernel_eigenstructure(model, X, y).eigenvalues.shape
+    (442,)
+    """
+    X = check_array(X, accept_sparse="csr", dtype=np.float64)
+    y = _columns(kernel, y)
+    if len(y) != X.shape[0]:
+        raise ValueError(
+            f"X and y must have as many rows, got {X.shape[0]} and {len(y)}."
+        )
+    if X.shape[0] > max_pool:
+        rng = check_random_state(random_state)
+        rows = rng.choice(X.shape[0], max_pool, replace=False)
+        X, y = X[rows], y[rows]
+    n = X.shape[0]
+    K = _kernel_of(kernel)(X) / n
+    if center:
+        mean = K.mean(axis=0)
+        K = K - mean - mean[:, None] + mean.mean()
+        y = y - y.mean(axis=0)
+    e, U = linalg.eigh(K, driver="evd", check_finite=False)
+    eigencoefs = U.T @ y / np.sqrt(n)
+    return Bunch(
+        eigenvalues=np.maximum(e[::-1], 0.0), eigencoefs=eigencoefs[::-1], n_pool=n
+    )
+
+
+def _columns(kernel, y):
+    if hasattr(kernel, "classes_"):
+        y = np.where(np.asarray(y)[:, None] == kernel.classes_, 1.0, -1.0)
+        return y[:, 1:] if y.shape[1] == 2 else y
+    y = np.asarray(y, dtype=np.float64)
+    return y.reshape(len(y), -1)
+
+
+def _kernel_of(kernel):
+    if not hasattr(kernel, "get_params"):
+        return kernel
+    check_is_fitted(kernel)
+    features = kernel._features
+    if not isinstance(features.map, (RandomMap, InfiniteMap)):
+        raise ValueError(
+            "The theory describes independent random features, got "
+            f"{type(features.map).__name__}. Use map='random' without a feature_map."
+        )
+
+    def scaled(X):
+        return features.map.kernel(X if features.scaler is None else features.scaler(X))
+
+    return scaled
+
+
+def pool_correction(test, train, n, n_pool):
+    """Turn a prediction over the whole pool into one for rows not trained on.
+
+    The ``n`` training rows are part of the pool that the eigenstructure was measured
+    on, so its predicted test error is a mixture of both.
+
+    Parameters
+    ----------
+    test : array-like
+        Predicted test error.
+    train : array-like
+        Predicted training error.
+    n : array-like
+        Number of training rows.
+    n_pool : int
+        Rows of the pool.
+
+    Returns
+    -------
+    ndarray
+        ``(n_pool * test - n * train) / (n_pool - n)``.
+
+    Raises
+    ------
+    ValueError
+        When ``n`` is not below ``n_pool``.
+
+    Examples
+    --------
+    >>> from sklearn_ext.random_features import pool_correction
+    >>> float(pool_correction(test=1.0, train=0.5, n=100, n_pool=300))
+    1.25
+    """
+    n = np.asarray(n, dtype=np.float64)
+    if (n >= n_pool).any():
+        raise ValueError(
+            f"n must be below the {n_pool} rows of the pool, got {n.max():g}: the "
+            "coefficients say nothing beyond it. Measure on more rows."
+        )
+    if (2 * n > n_pool).any():
+        warnings.warn(
+            f"n={n.max():g} is more than half of the {n_pool} rows of the pool: the "
+            "prediction rests on few unseen rows.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return (n_pool * np.asarray(test) - n * np.asarray(train)) / (n_pool - n)
+
+
+def scaling_report(
+    estimator, X, y, n_grid, k_grid, *, max_pool=5000, random_state=None
+):
+    """Predict what more rows and more features would buy, with tuned ridges.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted estimator of this family, for its kernel.
+    X : array-like of shape (n_samples, n_features)
+        The pool, best rows that were held out as well as those trained on.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Targets.
+    n_grid : array-like of int
+        Numbers of rows, below half of the pool.
+    k_grid : array-like
+        Numbers of features; ``inf`` is allowed.
+    max_pool : int, default=5000
+        Rows of the pool, drawn at random from more.
+    random_state : int, RandomState instance or None, default=None
+        Seed of that draw.
+
+    Returns
+    -------
+    Bunch
+        ``n_grid``, ``k_grid``, and arrays of shape (len(n_grid), len(k_grid)):
+        ``error``, the test error at the best ridge, mean over targets; ``ridge``;
+        ``gain_of_rows`` and ``gain_of_features``, the share of the error that doubling
+        either would remove (nan where twice the rows are more than half of the pool).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_ext.random_features import RandomFeatureRidge, scaling_report
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = RandomFeatureRidge(standardize=True, random_state=0).fit(X, y)
+    >>> report = scaling_report(model, X, y, n_grid=[50, 100], k_grid=[100, 1000])
+    >>> bool((report.gain_of_rows[0] > report.gain_of_features[0]).all())
+    True
+    """
+    found = kernel_eigenstructure(
+        estimator,
+        X,
+        y,
+        center=estimator.fit_intercept,
+        max_pool=max_pool,
+        random_state=random_state,
+    )
+    n_grid, k_grid = np.asarray(n_grid), np.asarray(k_grid)
+    t = found.eigencoefs.shape[1]
+
+    def tuned(n, k):
+        if n > found.n_pool / 2 and n not in n_grid:
+            return np.nan, np.nan
+        path = rf_ridge_path(found.eigenvalues, found.eigencoefs, n, k, n_points=200)
+        # the best ridge for rows not trained on, not for the pool
+        error = pool_correction(path.test, path.train, n, found.n_pool)
+        best = int(np.argmin(error))
+        return error[best] / t, path.ridge[best]
+
+    table = np.array([[tuned(n, k) for k in k_grid] for n in n_grid])
+    error, ridge = table[:, :, 0], table[:, :, 1]
+    rows = np.array([[tuned(2 * n, k)[0] for k in k_grid] for n in n_grid])
+    features = np.array([[tuned(n, 2 * k)[0] for k in k_grid] for n in n_grid])
+    return Bunch(
+        n_grid=n_grid,
+        k_grid=k_grid,
+        error=error,
+        ridge=ridge,
+        gain_of_rows=1 - rows / error,
+        gain_of_features=1 - features / error,
+    )
+
+
+def fitting_ratio_score(estimator, X_train, y_train, X_test, y_test):
+    """Return training over test mean squared error of a fitted regressor.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted regressor.
+    X_train : array-like of shape (n_train, n_features)
+        Rows it was fitted to.
+    y_train : array-like of shape (n_train,) or (n_train, n_targets)
+        Their targets.
+    X_test : array-like of shape (n_test, n_features)
+        Other rows.
+    y_test : array-like of shape (n_test,) or (n_test, n_targets)
+        Their targets.
+
+    Returns
+    -------
+    float
+        The ratio; near zero for models that interpolate, near one for stiff ones.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_ext.random_features import RandomFeatureRidge, fitting_ratio_score
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = RandomFeatureRidge(standardize=True, random_state=0)
+    >>> model = model.fit(X[:300], y[:300])
+    >>> fitting_ratio_score(model, X[:300], y[:300], X[300:], y[300:]) < 1
+    True
+    """
+    train, test = (
+        np.mean((np.asarray(y) - estimator.predict(X)) ** 2)
+        for X, y in ((X_train, y_train), (X_test, y_test))
+    )
+    return float(train / test)
