@@ -14,7 +14,7 @@ Array = Any  # flat float64 array of NumPy or torch
 class Stopping:
     """When to stop."""
 
-    tol: float = 1e-6  # relative decrease, twice in a row, or relative gap
+    tol: float = 1e-6  # relative gap, as the decreases foretell it or as it is bounded
     max_iter: int = 500
     floor: float = 0.0  # a value that counts as the infimum
 
@@ -28,7 +28,7 @@ class Minimum(NamedTuple):
     n_evaluations: int
     converged: bool
     interrupted: bool  # by the caller's report
-    last_decrease: float  # relative
+    expected_gap: float  # relative, as the decreases foretell it
 
 
 def minimise(
@@ -69,10 +69,9 @@ def minimise(
         The last point and how it was reached.
     """
     now = evaluate(theta)
-    pairs, used, small = deque(maxlen=memory), 1, 0
+    pairs, used, n_iter = deque(maxlen=memory), 1, 0
+    decreases, expected = deque(maxlen=6), np.inf
     converged = interrupted = False
-    decrease = np.inf
-    n_iter = 0
     while not (converged or interrupted) and n_iter < stopping.max_iter:
         if _reached(theta, now, gap, stopping):
             converged = True
@@ -88,19 +87,29 @@ def minimise(
         n_iter += 1
         point, new = found
         _remember(pairs, point - theta, new.gradient - now.gradient)
-        scale = max(new.value, 1e-12)
-        decrease = (now.value - new.value) / scale
-        small = small + 1 if decrease <= stopping.tol else 0
+        decreases.append(max(now.value - new.value, 0.0))
+        expected = _remaining(decreases) / max(new.value, 1e-12)
         theta, now = point, new
-        converged = small >= 2
+        converged = expected <= stopping.tol
         interrupted = report is not None and report(theta, now)
-    return Minimum(theta, now, n_iter, used, converged, interrupted, decrease)
+    return Minimum(theta, now, n_iter, used, converged, interrupted, expected)
 
 
 def _reached(theta, now, gap, stopping):
     if now.value <= stopping.floor:
         return True
     return gap(theta, now) <= stopping.tol * max(now.value, 1e-12)
+
+
+def _remaining(decreases):
+    """Extrapolate the decreases as a geometric series: what is still to come."""
+    if len(decreases) < 2:
+        return np.inf
+    recent, rate = max(decreases[-1], decreases[-2]), 0.5
+    if len(decreases) == decreases.maxlen:
+        older = max(decreases[0], decreases[1])
+        rate = min((recent / older) ** 0.25, 0.99) if older > 0 else 0.99
+    return recent * rate / (1 - rate)
 
 
 def _direction(now, pairs, precondition):

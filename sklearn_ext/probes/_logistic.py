@@ -131,8 +131,8 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         "gram" takes the second moments of the features, "diag" their variances only;
         "auto" is "gram" up to 4096 features or rows. None is plain L-BFGS.
     tol : float, default=1e-6
-        Stop when the objective fell by less than this part of itself twice in a row,
-        or is known to lie within it of the minimum.
+        Stop when the objective lies above its minimum by this part of itself, as its
+        last decreases foretell or as the dual problem bounds it.
     max_iter : int, default=500
         Iterations at most; for "sgd" the epochs are in ``sgd_params``.
     memory : int, default=10
@@ -374,9 +374,9 @@ def warn_unless_converged(probe, solution, C):
     elif not (minimum.converged or minimum.interrupted):
         warnings.warn(
             f"{name} did not converge at C={C:g}: after {minimum.n_iter} iterations "
-            f"the objective {solution.objective:.6g} still fell by "
-            f"{minimum.last_decrease:.1e} of itself, and exceeds its minimum by at "
-            f"most {solution.gap_bound:.1e}. Increase max_iter or tol, lower C, or "
+            f"the objective {solution.objective:.6g} lies above its minimum by an "
+            f"expected {minimum.expected_gap:.1e} of itself, and by "
+            f"{solution.gap_bound:.1e} at most. Increase max_iter or tol, lower C, or "
             "scale the features.",
             ConvergenceWarning,
             stacklevel=3,

@@ -92,12 +92,12 @@ class Preconditioner:
     def shrink(self, theta, curvature, old: float, new: float, objective) -> Array:
         """Predict the minimum at penalty ``new`` from the one at penalty ``old``."""
         W, b = objective.split(theta)
-        bend = curvature[:, None] * self.values
+        bend = curvature.mean() * self.values  # of all classes: W still sums to zero
         return objective.arrays.flat(W * ((bend + old) / (bend + new)), b)
 
 
 def discriminant(objective, found: Moments) -> Array:
-    """Coefficients of the linear discriminant with the penalty as a ridge, flat.
+    """Coefficients of a linear discriminant with a ridge, flat; intercepts are zero.
 
     The second moment is diagonal in the objective's coordinates, so the within-class
     one differs from a diagonal by the rank of the class means: a small system. Where
@@ -106,16 +106,12 @@ def discriminant(objective, found: Moments) -> Array:
     arrays, prior = objective.arrays, objective.arrays.double(objective.prior)
     means = found.classes / prior[:, None]
     ridge = objective.penalty / float(np.mean(objective.prior * (1 - objective.prior)))
-    ridge = max(ridge, 1e-6 * float(found.second.max())) or 1.0
+    ridge += 0.1 * float(found.second.mean()) or 1.0
     if found.decorrelated:
         W = means / (found.second + ridge)
         inner = arrays.double(np.eye(len(prior))) - (W @ means.T) * prior
         W = arrays.solve(inner, W)
     else:
         W = means / ((found.second - prior @ means**2).clip(0) + ridge)
-    b = -0.5 * (W * means).sum(1)
-    if objective.n_scores == 1:
-        W, b = W[1:] - W[:1], b[1:] - b[:1]
-    else:
-        W, b = W - W.mean(0), b - b.mean()
-    return arrays.flat(W, b if objective.fit_intercept else 0 * b)
+    W = W[1:] - W[:1] if objective.n_scores == 1 else W - W.mean(0)
+    return arrays.flat(W, arrays.zeros(objective.n_scores))

@@ -21,7 +21,7 @@ Array = Any  # of NumPy or torch
 
 SPECTRAL_LIMIT = 4096  # an eigendecomposition beyond costs more than it saves
 TRIAL_ROWS = 4096
-TRIAL_SCALES = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 1.0, 1.5)
+TRIAL_SCALES = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 1.0, 1.5, 2.5)
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Problem:
         """Invert `coefficients`."""
         arrays = self.objective.arrays
         W, b = arrays.double(coef), arrays.double(intercept)
+        W = W if len(W) == 1 else W - W.mean(0)
         b = b + W @ self.mean
         W = W if self.basis is None else W @ self.basis.T
         return arrays.flat(W, b)
@@ -205,18 +206,18 @@ def solve(
 
 
 def first_point(problem: Problem, objective: LogisticObjective) -> Array:
-    """Return the discriminant, scaled by what fits some of the rows best."""
+    """Return the prior plus the discriminant, scaled by what fits some rows best."""
     origin = objective.start()
     away = discriminant(objective, problem.moments)
     few = slice(None, None, -(-objective.X.shape[0] // TRIAL_ROWS))
     trial = replace(
         objective, X=objective.X[few], y=objective.y[few], w=objective.w[few]
     )
-    scores = [trial.scores(theta) for theta in (origin, away)]
-    losses = {0.0: trial.value_of(scores[0], origin)}
-    for scale in TRIAL_SCALES:
-        mixed = scores[0] + scale * scores[1]
-        losses[scale] = trial.value_of(mixed, origin + scale * away)
+    base, scores = trial.scores(origin), trial.scores(away)
+    losses = {
+        scale: trial.value_of(base + scale * scores, origin + scale * away)
+        for scale in (0.0, *TRIAL_SCALES)
+    }
     return origin + min(losses, key=losses.get) * away
 
 

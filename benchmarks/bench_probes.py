@@ -1,0 +1,5 @@
+"""The probes beside their peers; the classes live in files by kind of probe."""
+
+from benchmarks import bench_probes_logistic, bench_probes_nb
+
+BENCHMARKS = (*bench_probes_nb.BENCHMARKS, *bench_probes_logistic.BENCHMARKS)

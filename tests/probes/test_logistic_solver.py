@@ -1,0 +1,214 @@
+"""The pure solver: gradient, moments, certificate, reduction, path."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import sparse
+from scipy.optimize import minimize
+
+from sklearn_ext.probes._lbfgs import Stopping, minimise
+from sklearn_ext.probes._logistic_arrays import NumpyArrays
+from sklearn_ext.probes._logistic_moments import column_means, moments
+from sklearn_ext.probes._logistic_path import solve_path
+from sklearn_ext.probes._logistic_solver import duality_gap, prepare, solve
+
+HOST = NumpyArrays()
+
+
+def problem_of(rng, n=60, d=5, k=3, dtype=np.float64, **params):
+    y = np.r_[np.arange(k), rng.integers(0, k, n - k)]
+    X = rng.standard_normal((n, d)) + 0.5 * rng.standard_normal((k, d))[y] + 2
+    weight = rng.integers(1, 4, n).astype(float)
+    X = X.astype(dtype)
+    return prepare(X, y, weight, k, HOST, **params), X, y, weight
+
+
+def slow_objective(X, y, weight, C, W, b):
+    """The definition, row by row."""
+    loss, total = 0.0, weight.sum()
+    for x, label, w in zip(X, y, weight, strict=True):
+        z = W @ x + b
+        if len(z) == 1:
+            loss += w * np.log1p(np.exp(-z[0] if label else z[0]))
+        else:
+            loss += w * (np.log(np.exp(z).sum()) - z[label])
+    return loss / total + np.sum(W**2) / (2 * C * total)
+
+
+@pytest.mark.parametrize("k", [2, 3, 5])
+@pytest.mark.parametrize("n", [60, 8])
+def test_objective_is_its_definition(rng, k, n):
+    problem, X, y, weight = problem_of(rng, n=n, d=12 if n == 8 else 5, k=k)
+    objective = problem.at(0.7)
+    theta = 0.3 * rng.standard_normal(len(objective.start()))
+    if k > 2:  # what classes share is free, and set to zero by `coefficients`
+        W, b = objective.split(theta)
+        theta = np.r_[(W - W.mean(0)).ravel(), b]
+    value = slow_objective(X, y, weight, 0.7, *problem.coefficients(theta))
+    assert_allclose(objective(theta).value, value, rtol=1e-12)
+
+
+@pytest.mark.parametrize("k", [2, 4])
+@pytest.mark.parametrize("shift", [False, True])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_gradient_is_the_slope(rng, k, shift, intercept):
+    problem, *_ = problem_of(rng, k=k, fit_intercept=intercept, batch_size=7)
+    objective = replace(problem.at(2.0), shift=shift)
+    theta = 0.3 * rng.standard_normal(len(objective.start()))
+    gradient = objective(theta).gradient
+    for at in range(len(theta) - (0 if intercept else objective.n_scores)):
+        step = np.zeros_like(theta)
+        step[at] = 1e-5
+        up, down = objective(theta + step).value, objective(theta - step).value
+        assert_allclose(gradient[at], (up - down) / 2e-5, rtol=1e-5, atol=1e-8)
+
+
+def test_batches_do_not_matter(rng):
+    problem, *_ = problem_of(rng)
+    objective = problem.at(1.0)
+    theta = rng.standard_normal(len(objective.start()))
+    whole, parts = objective(theta), replace(objective, batch_size=4)(theta)
+    assert_allclose(parts.gradient, whole.gradient, rtol=1e-10, atol=1e-13)
+    assert_allclose(parts.curvature, whole.curvature, rtol=1e-10)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_moments_are_weighted_sums(rng, form):
+    X, y = rng.standard_normal((40, 4)), np.arange(40) % 3
+    w = rng.uniform(size=40)
+    w /= w.sum()
+    mean = column_means(form(X), w, HOST)
+    assert_allclose(mean, w @ X, rtol=1e-12)
+    found = moments(form(X), y, w, mean, 3, HOST)
+    A = X - w @ X
+    assert_allclose(found.second, (A.T * w) @ A, atol=1e-14)
+    sums = [w[y == k] @ A[y == k] for k in range(3)]
+    assert_allclose(found.classes, sums, atol=1e-14)
+    thin = moments(form(X), y, w, mean, 3, HOST, full=False)
+    assert_allclose(thin.second, np.diag(found.second), rtol=1e-12)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("n", [60, 8])
+def test_gap_is_bounded_everywhere(rng, k, intercept, n):
+    problem, *_ = problem_of(rng, k=k, n=n, d=9, fit_intercept=intercept)
+    objective = problem.at(3.0)
+    best = solve(problem, 3.0, tol=1e-13).objective
+    sums = problem.moments.classes
+    for size in (0.0, 0.01, 0.1, 1.0):
+        theta = objective.start()
+        noise = size * rng.standard_normal(len(theta))
+        theta = theta + (noise if intercept else np.r_[noise[:-1], 0] * (k == 2))
+        now = objective(theta)
+        bound = duality_gap(objective, theta, now, sums)
+        assert bound >= now.value - best - 1e-12
+    assert solve(problem, 3.0, tol=1e-13).gap_bound < 1e-4
+
+
+def test_gap_bound_is_infinite_without_penalty(rng):
+    problem, *_ = problem_of(rng)
+    assert solve(problem, np.inf).gap_bound == np.inf
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_few_rows_reduce_exactly(rng, k):
+    problem, X, y, weight = problem_of(rng, n=20, d=30, k=k)
+    assert problem.objective.X.shape == (20, 19 + 1) or problem.basis.shape[0] == 19
+    full = prepare(X, y, weight, k, HOST, preconditioner="diag")
+    small, large = (solve(p, 1.0, tol=1e-13) for p in (problem, full))
+    assert_allclose(small.objective, large.objective, rtol=1e-9)
+    assert_allclose(small.coef, large.coef, atol=2e-5)
+
+
+def test_coefficients_and_points_are_inverse(rng):
+    for n in (60, 4):
+        problem, *_ = problem_of(rng, n=n)
+        coef, intercept = problem.coefficients(solve(problem, 1.0).minimum.theta)
+        again = problem.coefficients(problem.point(coef, intercept))
+        assert_allclose(again[0], coef, atol=1e-12)
+        assert_allclose(again[1], intercept, atol=1e-12)
+
+
+def test_rows_sum_to_zero_over_classes(rng):
+    problem, *_ = problem_of(rng, k=4)
+    solution = solve(problem, 1.0)
+    assert_allclose(solution.coef.sum(0), 0, atol=1e-12)
+    assert_allclose(solution.intercept.sum(), 0, atol=1e-12)
+
+
+def test_path_is_cold_fits(rng):
+    problem, *_ = problem_of(rng, n=200, k=4)
+    Cs = [3.0, 0.01, 0.2, np.inf, 30.0]
+    path = solve_path(problem, Cs, tol=1e-12)
+    for C, solution in zip(Cs, path, strict=True):
+        cold = solve(problem, C, tol=1e-12)
+        assert_allclose(solution.objective, cold.objective, rtol=1e-9)
+        assert_allclose(solution.coef, cold.coef, atol=1e-3)
+
+
+def test_path_shares_work(rng):
+    problem, *_ = problem_of(rng, n=300, d=20, k=5)
+    Cs = np.geomspace(0.01, 1, 6)
+    path = solve_path(problem, Cs)
+    cold = [solve(problem, C) for C in Cs]
+    used = [sum(s.minimum.n_evaluations for s in some) for some in (path, cold)]
+    assert used[0] < used[1]
+
+
+def test_offset_is_harmless_in_single_precision(rng):
+    y = np.arange(300) % 3
+    X = (rng.standard_normal((300, 4)) + y[:, None]).astype(np.float32)
+    ones = np.ones(300)
+    plain = solve(prepare(X, y, ones, 3, HOST), 1.0)
+    far = prepare(X + np.float32(4096), y, ones, 3, HOST)
+    assert far.objective.shift
+    assert_allclose(solve(far, 1.0).objective, plain.objective, rtol=1e-3)
+
+
+def test_ill_scaled_columns_need_few_passes(rng):
+    scales = np.exp(2 * rng.standard_normal(30))
+    y = np.arange(400) % 4
+    X = (rng.standard_normal((400, 30)) + 0.5 * (np.arange(30) % 4 == y[:, None])) * (
+        scales
+    )
+    found = solve(prepare(X, y, np.ones(400), 4, HOST), 1.0)
+    assert found.minimum.converged
+    assert found.minimum.n_evaluations < 200
+
+
+def test_minimise_falls_and_matches_scipy(rng):
+    problem, *_ = problem_of(rng, n=100, k=3)
+    objective, values = problem.at(1.0), []
+
+    def report(theta, now):
+        values.append(now.value)
+
+    found = minimise(
+        objective,
+        objective.start(),
+        lambda vector, now: vector,  # plain L-BFGS
+        lambda theta, now: np.inf,
+        Stopping(tol=1e-12),
+        report=report,
+    )
+    assert np.all(np.diff(values) <= 0)
+    peer = minimize(lambda theta: objective(theta)[:2], objective.start(), jac=True)
+    assert_allclose(found.evaluation.value, peer.fun, rtol=1e-8)
+
+
+def test_tolerance_foretells_the_gap(rng):
+    problem, *_ = problem_of(rng, n=400, d=20, k=5)
+    best = solve(problem, 1.0, tol=1e-13).objective
+    for tol in (1e-3, 1e-5, 1e-7):
+        assert solve(problem, 1.0, tol=tol).objective / best - 1 < 5 * tol
+
+
+@pytest.mark.parametrize("preconditioner", ["gram", "diag", None])
+def test_every_preconditioner_finds_the_optimum(rng, preconditioner):
+    problem, X, y, weight = problem_of(rng, k=3)
+    other = prepare(X, y, weight, 3, HOST, preconditioner=preconditioner)
+    best = solve(problem, 1.0, tol=1e-13).objective
+    assert_allclose(solve(other, 1.0, tol=1e-12).objective, best, rtol=1e-9)
