@@ -252,6 +252,8 @@ class TwoRegimesDisplay:
             )
         if log_x:
             self.ax_.set_xscale("log")
+            self.ax_.set_xticks(self.train_sizes, labels=self.train_sizes)
+            self.ax_.minorticks_off()
         what = (
             self.error_name if kind == "error" else f"difference in {self.error_name}"
         )
