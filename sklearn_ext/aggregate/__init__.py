@@ -15,6 +15,12 @@ from sklearn_ext.aggregate._metrics import (
     instance_r2_from_bags,
 )
 from sklearn_ext.aggregate._net import AggregateNetClassifier, AggregateNetRegressor
+from sklearn_ext.aggregate._plots import (
+    BagCalibrationDisplay,
+    PrivacyTradeoffDisplay,
+    RhoPathDisplay,
+    RiskCurveDisplay,
+)
 from sklearn_ext.aggregate._privacy import (
     PrivacyLeakWarning,
     PrivateAggregates,
@@ -53,6 +59,7 @@ __all__ = [
     "AggregateNetRegressor",
     "AggregateStatistics",
     "AggregatedResponses",
+    "BagCalibrationDisplay",
     "BagDiagnostics",
     "BagKFold",
     "BagRegressor",
@@ -65,8 +72,11 @@ __all__ = [
     "LeaveOneBagOut",
     "PriorBoostResult",
     "PrivacyLeakWarning",
+    "PrivacyTradeoffDisplay",
     "PrivateAggregates",
+    "RhoPathDisplay",
     "Risk",
+    "RiskCurveDisplay",
     "aggregate_responses",
     "aggregate_risk",
     "bag_cross_validate",

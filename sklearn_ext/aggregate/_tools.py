@@ -217,7 +217,9 @@ def prior_boost(estimator, X, y_oracle, *, n_rounds=2, bag_size, random_state=No
     The rows are split at random into ``n_rounds`` parts. The first is bagged at
     random; each later part is sorted by the predictions of the model so far and cut
     into bags of similar rows. Every response enters one aggregate only, so label
-    privacy of a release in rounds is that of one round.
+    privacy of a release in rounds is that of one round. The last model is fitted to
+    all parts: the instance-level loss then still suffers from the random bags of the
+    first, the bag-level loss does not.
 
     Parameters
     ----------
@@ -249,11 +251,11 @@ def prior_boost(estimator, X, y_oracle, *, n_rounds=2, bag_size, random_state=No
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_ext.aggregate import InstanceRegressor, prior_boost
+    >>> from sklearn_ext.aggregate import BagRegressor, prior_boost
     >>> X = np.random.default_rng(0).normal(size=(400, 3))
-    >>> done = prior_boost(InstanceRegressor(), X, X[:, 0], bag_size=10, random_state=0)
+    >>> done = prior_boost(BagRegressor(), X, X[:, 0], bag_size=10, random_state=0)
     >>> float(done.estimator.coef_[0].round(1))
-    0.9
+    1.0
     """
     X = check_array(X, dtype=(np.float64, np.float32))
     if n_rounds < 1 or n_rounds * bag_size > len(X):
