@@ -90,6 +90,8 @@ class SubmodularObjective(ExtEstimator):
         ndarray of shape (n_rows,)
             Gains.
         """
+        if not rows.shape[0]:
+            return np.empty(0)
         step = max(1, BLOCK // max(1, rows.shape[1]))
         if rows.shape[0] <= step or sparse.issparse(rows):
             return self._gains(rows, state)

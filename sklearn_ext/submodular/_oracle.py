@@ -6,7 +6,7 @@ from sklearn_ext.submodular._objective import BLOCK
 
 
 class Oracle:
-    """An objective on stored rows; counts evaluated gains as ``n_calls``.
+    """An objective on stored rows; counts evaluated gains and rebuilt levels.
 
     Parameters
     ----------
@@ -17,7 +17,8 @@ class Oracle:
     """
 
     def __init__(self, objective, rows):
-        self.objective, self.rows, self.n_calls = objective, rows, 0
+        self.objective, self.rows = objective, rows
+        self.n_calls = self.n_rebuilds = 0
 
     @property
     def resolution(self):

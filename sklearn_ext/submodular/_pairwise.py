@@ -159,8 +159,8 @@ class GraphCut(FacilityLocation):
     .. math:: f(S) = \lambda \sum_{i \in W, j \in S} s_{ij} - \sum_{i, j \in S} s_{ij}
 
     It is monotone when ``lam >= 2`` and the reference holds all rows that can be
-    chosen. Where rows come and go that cannot be promised, so the dynamic algorithms refuse it;
-    `maximize` takes it and stops when no row gains.
+    chosen. Where rows come and go that cannot be promised, so the dynamic algorithms
+    refuse it; `maximize` takes it and stops when no row gains.
 
     Parameters
     ----------

@@ -20,13 +20,26 @@ def row_store(rows):
     return SparseRows(rows) if sparse.issparse(rows) else DenseRows(rows)
 
 
-def _grown(array, size):
-    """Return an array with room for at least ``size`` entries, doubling it."""
+def grown(array, size):
+    """Return an array with room for at least ``size`` entries, doubling it.
+
+    Parameters
+    ----------
+    array : ndarray
+        The array; returned itself when it is large enough.
+    size : int
+        Entries needed.
+
+    Returns
+    -------
+    ndarray
+        An array with zeros in the new entries.
+    """
     if size <= len(array):
         return array
-    grown = np.zeros((max(size, 2 * len(array)), *array.shape[1:]), dtype=array.dtype)
-    grown[: len(array)] = array
-    return grown
+    larger = np.zeros((max(size, 2 * len(array)), *array.shape[1:]), array.dtype)
+    larger[: len(array)] = array
+    return larger
 
 
 class DenseRows:
@@ -53,7 +66,7 @@ class DenseRows:
         """Write rows, which must be dense or are made so."""
         rows = rows.toarray() if sparse.issparse(rows) else rows
         if len(slots):
-            self._rows = _grown(self._rows, int(slots.max()) + 1)
+            self._rows = grown(self._rows, int(slots.max()) + 1)
             self._rows[slots] = rows
 
 
@@ -96,14 +109,14 @@ class SparseRows:
             return
         rows = sparse.csr_array(rows)
         top = int(slots.max()) + 1
-        self._start = _grown(self._start, top)
-        self._length = _grown(self._length, top)
+        self._start = grown(self._start, top)
+        self._length = grown(self._length, top)
         self._length[slots] = 0
         if self._used + rows.nnz > len(self._values):
             self._compact()
         stop = self._used + rows.nnz
-        self._columns = _grown(self._columns, stop)
-        self._values = _grown(self._values, stop)
+        self._columns = grown(self._columns, stop)
+        self._values = grown(self._values, stop)
         self._columns[self._used : stop] = rows.indices
         self._values[self._used : stop] = rows.data
         self._start[slots] = self._used + rows.indptr[:-1]

@@ -137,7 +137,7 @@ def test_logdet_is_the_determinant(rng):
 @pytest.mark.parametrize(("lam", "monotone"), [(2.0, True), (1.2, False)])
 def test_graph_cut_is_monotone_from_two_on(lam, monotone, rng):
     X = 0.3 * rng.normal(size=(7, 2))
-    check = check_submodular(GraphCut(lam, gamma=0.5), X)
+    check = check_submodular(GraphCut(lam, gamma=0.5), X, 40)
     assert check.submodular_margin > -1e-9
     assert (check.monotone_margin > -1e-9) == monotone
     assert not GraphCut.monotone  # rows come and go
@@ -148,7 +148,7 @@ def test_bare_log_determinant_is_not_monotone(rng):
         return np.linalg.slogdet(rbf_kernel(rows))[1] if len(rows) else 0.0
 
     X = rng.normal(size=(6, 2))
-    check = check_submodular(CallableObjective(logdet, monotone=False), X)
+    check = check_submodular(CallableObjective(logdet, monotone=False), X, 40)
     assert check.submodular_margin > -1e-9
     assert not check.passed
 

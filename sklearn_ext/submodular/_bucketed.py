@@ -1,0 +1,167 @@
+"""One guess of the optimum, kept by batches that tolerate deletions."""
+
+import numpy as np
+
+from sklearn_ext.submodular._rows import grown
+from sklearn_ext.submodular._walk import level_of, levels
+
+GROWTH = 1.5  # a level is rebuilt when insertions made it larger by this factor
+TOLERANCE = 0.1  # share of a bucket that may go, and of a sample that may fail
+STEP = np.log1p(TOLERANCE)  # width of a bucket, in logs
+SAMPLE = 64  # rows looked at to decide whether a batch goes on
+
+
+class BucketedGuess:
+    r"""Batches of rows of nearly the same gain, drawn from the fullest bucket.
+
+    Level i holds the rows that gain the threshold at the batches before it. Its batch
+    is a random sample of a bucket, rows with gains within a factor 1.1. A deletion only
+    marks its row; a level is rebuilt when a tenth of its bucket has gone, or when it
+    has grown by half. These triggers look at levels and buckets, never at the batches:
+    so the batches stay uniform given that nothing was rebuilt.
+
+    Its parameters and methods are those of `LeveledGuess`. The value holds in
+    expectation, when deletions do not depend on the answers.
+    """
+
+    def __init__(self, oracle, gamma, k, state, rng):
+        self.oracle, self.gamma, self.k, self._rng = oracle, gamma, k, rng
+        self.tau = gamma / (2 * k)
+        self.batches = []  # S_1, ..., S_L
+        self.states = [state]  # after each batch
+        self.level = np.zeros(16, dtype=np.int32)  # of living slots; 0 outside
+        self.sizes, self.built = [], []  # |R_i| now, and when level i was built
+        self.buckets, self.removed = [], []  # sorted slots, and how many have gone
+        self._dead = set()
+
+    @property
+    def full(self):
+        """Whether k rows were chosen, those that have gone since included."""
+        return sum(map(len, self.batches)) == self.k
+
+    @property
+    def chosen(self):
+        """Living chosen slots."""
+        return [s for batch in self.batches for s in batch if s not in self._dead]
+
+    @property
+    def gain(self):
+        """What the living chosen rows add to the first state."""
+        state = self.states[-1]
+        if self._dead:
+            state, _ = self.oracle.grow(self.states[0], self.chosen)
+        return self.oracle.value(state) - self.oracle.value(self.states[0])
+
+    @property
+    def bound(self):
+        """Bound on the optimum when not full; rows that have gone count for it."""
+        whole = self.oracle.value(self.states[-1]) - self.oracle.value(self.states[0])
+        return whole + self.gamma / 2
+
+    def build(self, slots, singles):
+        """Start from rows, as `LeveledGuess.build`."""
+        self._reserve(slots)
+        yield from self._construct(0, slots[singles >= self.tau])
+
+    def insert(self, slots, singles):
+        """Add rows; rebuild from the first level that has grown too much."""
+        self._reserve(slots)
+        slots = slots[singles >= self.tau]
+        if not len(slots):
+            return
+        deep = len(self.batches)
+        high = deep if self.full else deep + 1
+        if len(slots) == 1:
+            at = level_of(self.oracle, slots[0], self.states, self.tau, high)
+            found = np.array([at])
+        else:
+            tops = np.full(len(slots), high)
+            found = yield from levels(
+                self.oracle, slots, self.states, self.tau, 1, tops
+            )
+        self.level[slots] = found
+        for i in range(deep):
+            self.sizes[i] += int((found > i).sum())
+        for i in range(deep):
+            if self.sizes[i] >= GROWTH * self.built[i] + 1:
+                yield from self._construct(i, np.flatnonzero(self.level > i))
+                return
+        if (found > deep).any():
+            yield from self._construct(deep, slots[found > deep])
+
+    def delete(self, slots):
+        """Mark rows as gone; rebuild from the first level that lost too much."""
+        for slot in slots.tolist():
+            found, self.level[slot] = int(self.level[slot]), 0
+            if found:
+                self._dead.add(slot)
+            for i in range(min(found, len(self.batches))):
+                self.sizes[i] -= 1
+                bucket = self.buckets[i]
+                at = np.searchsorted(bucket, slot)
+                self.removed[i] += int(at < len(bucket) and bucket[at] == slot)
+                if self.removed[i] > TOLERANCE * len(bucket):
+                    yield from self._construct(i, np.flatnonzero(self.level > i))
+                    break
+        self._dead &= {s for batch in self.batches for s in batch}
+
+    def _reserve(self, slots):
+        if len(slots):
+            self.level = grown(self.level, int(slots.max()) + 1)
+
+    def _construct(self, i, candidates):
+        """Keep i batches and draw the others from candidates, all of level i + 1."""
+        self.oracle.n_rebuilds += 1
+        for part in (self.batches, self.sizes, self.built, self.buckets, self.removed):
+            del part[i:]
+        del self.states[i + 1 :]
+        while not self.full:
+            gains = yield from self._gains(candidates)
+            passed = gains >= self.tau
+            self.level[candidates] = len(self.batches) + passed
+            candidates, gains = candidates[passed], gains[passed]
+            if not len(candidates):
+                return
+            powers = np.floor(np.log(gains / self.tau) / STEP)
+            kinds, sizes = np.unique(powers, return_counts=True)
+            fullest = kinds[sizes.argmax()]
+            bucket = np.sort(candidates[powers == fullest])
+            self.sizes.append(len(candidates))
+            self.built.append(len(candidates))
+            self.buckets.append(bucket)
+            self.removed.append(0)
+            low = min(self.tau * np.exp(fullest * STEP), gains[powers == fullest].min())
+            yield from self._draw(self._rng.permutation(bucket), low)
+            yield
+        self.level[candidates] = len(self.batches)
+
+    def _gains(self, slots):
+        gains = np.empty(len(slots))
+        for start in range(0, len(slots), 2048):
+            part = slice(start, start + 2048)
+            gains[part] = self.oracle.gains(slots[part], self.states[-1])
+            yield
+        return gains
+
+    def _draw(self, order, low):
+        """Accept rows of a bucket in order while most of the others still gain."""
+        batch, state = [], self.states[-1]
+        room = self.k - sum(map(len, self.batches))
+        check = 1
+        for trials, slot in enumerate(order.tolist(), 1):
+            if self.oracle.gains(np.array([slot]), state)[0] >= low:
+                batch.append(slot)
+                state = self.oracle.add(state, slot)
+            if len(batch) == room:
+                break
+            if trials >= check:
+                check = max(trials + 1, int(1.5 * trials))
+                rest = order[trials:]
+                if len(rest) > SAMPLE:
+                    rest = self._rng.choice(rest, SAMPLE, replace=False)
+                good = self.oracle.gains(rest, state) >= low
+                if good.sum() < (1 - TOLERANCE) * len(good):
+                    break
+                yield
+        self.batches.append(batch)
+        self.states.append(state)

@@ -1,0 +1,273 @@
+"""A few guesses of the optimum, of which two neighbours enclose the truth."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+
+from sklearn_ext.submodular._bucketed import BucketedGuess
+from sklearn_ext.submodular._leveled import LeveledGuess
+from sklearn_ext.submodular._rows import grown
+from sklearn_ext.submodular._walk import finish, walk
+
+KINDS = {"leveled": LeveledGuess, "bucketed": BucketedGuess}
+FIRST_SAMPLE = 1000  # rows on which the search for the truth starts
+
+
+class Engine:
+    r"""Keeps, under updates, sets that are nearly half as good as the best.
+
+    Guesses are powers :math:`\gamma_j = (1 + \epsilon)^j`. When :math:`\gamma_j` is
+    full (k rows gain the threshold) and :math:`\gamma_{j+1}` is not,
+
+    .. math:: f(A_j) \ge \gamma_j / 2, \qquad
+              \mathrm{OPT} \le f(A_{j+1}) + \gamma_{j+1} / 2
+              \le f(A_{j+1}) + (1 + \epsilon) f(A_j),
+
+    so that the better of the two has 1 / (2 + epsilon) of the optimum. After every
+    update the pair is looked for and, if it broke, its missing neighbour built.
+
+    Parameters
+    ----------
+    oracle : Oracle
+        Gains.
+    k : int
+        Rows to choose.
+    state : object
+        State to start from.
+    epsilon : float
+        Spacing of the guesses.
+    kind : {"leveled", "bucketed"}
+        How a guess is kept.
+    guesses : {"boundary", "all"}
+        The pair, or all guesses that a textbook keeps.
+    max_guesses : int
+        How many are kept at most, with "boundary".
+    rng : Generator
+        Randomness.
+    """
+
+    def __init__(self, oracle, k, state, epsilon, kind, guesses, max_guesses, rng):
+        self.oracle, self.k, self.state, self.epsilon = oracle, k, state, epsilon
+        self._kind, self._all, self._max = KINDS[kind], guesses == "all", max_guesses
+        self._rng, self._step = rng, math.log1p(epsilon)
+        self.guesses = {}  # power: guess
+        self._singles = np.zeros(16)  # gain at the first state, by slot
+        self._inside = np.zeros(16, dtype=bool)  # rows that the guesses know of
+        self._top = 0.0  # the largest gain inside
+        self._work = []  # generators of updates under way
+        self._standing = None  # (chosen slots, bound) from before them
+
+    # updates
+
+    def update(self, delete, insert, max_calls=None):
+        """Remove and add rows.
+
+        Parameters
+        ----------
+        delete : ndarray of shape (n_deleted,)
+            Slots that leave; not to be reused before the engine is idle again.
+        insert : ndarray of shape (n_inserted,)
+            Slots that come.
+        max_calls : int, default=None
+            Gains to evaluate now, about; what is left is carried on by later updates
+            while the old answer stands. None does all work now.
+        """
+        start = self.oracle.n_calls
+        singles = self.oracle.gains(insert, self.state) if len(insert) else np.empty(0)
+        if max_calls is None and not self._work:
+            finish(self._update(delete, insert, singles))
+            return
+        if not self._work:
+            self._standing = (self._chosen_now(), self._bound_now())
+        slots, bound = self._standing
+        top = np.sort(singles)[-self.k :]  # k new rows add this much at most
+        self._standing = (slots, bound + float(np.maximum(top, 0).sum()))
+        self._work.append(self._update(delete, insert, singles))
+        stop = math.inf if max_calls is None else start + max_calls
+        while self._work and self.oracle.n_calls < stop:
+            try:
+                next(self._work[0])
+            except StopIteration:
+                self._work.pop(0)
+
+    @property
+    def idle(self):
+        """Whether all updates are done."""
+        return not self._work
+
+    def finish(self):
+        """Do all work that is left."""
+        nothing = np.empty(0, dtype=np.intp)
+        if self._work:
+            self.update(nothing, nothing)
+
+    def _update(self, delete, insert, singles):
+        if len(delete):
+            self._inside[delete] = False
+            if self._singles[delete].max() >= self._top:
+                left = self._singles[self._inside]
+                self._top = left.max() if len(left) else 0.0
+            for guess in self.guesses.values():
+                yield from guess.delete(delete)
+        if len(insert):
+            size = int(insert.max()) + 1
+            self._singles = grown(self._singles, size)
+            self._inside = grown(self._inside, size)
+            self._singles[insert], self._inside[insert] = singles, True
+            self._top = max(self._top, singles.max())
+            for guess in self.guesses.values():
+                yield from guess.insert(insert, singles)
+        yield from self._repair()
+
+    # which guesses are kept
+
+    def _gamma(self, power):
+        return math.exp(power * self._step)
+
+    def _power(self, value):
+        """Largest power whose guess is at most a value."""
+        return math.floor(math.log(value) / self._step)
+
+    def _repair(self):
+        if self._top <= 0:
+            self.guesses = {}
+        elif self._all:
+            yield from self._keep_all()
+        else:
+            if not self.guesses:
+                yield from self._build((yield from self._locate()))
+            stride = 1
+            while (power := self._missing(stride)) is not None:
+                yield from self._build(power)
+                stride = min(2 * stride, 16)
+            self._evict()
+
+    def _keep_all(self):
+        low, high = self._power(self._top) + 1, self._power(2 * self.k * self._top) + 1
+        for power in range(low, high + 1):
+            if power not in self.guesses:
+                yield from self._build(power)
+        self.guesses = {j: self.guesses[j] for j in range(low, high + 1)}
+
+    def _build(self, power):
+        guess = self._kind(
+            self.oracle, self._gamma(power), self.k, self.state, self._rng
+        )
+        slots = np.flatnonzero(self._inside)
+        yield from guess.build(slots, self._singles[slots])
+        self.guesses[power] = guess
+
+    def _pair(self):
+        """Return live powers (a, b), a full and b the next one and not, or None."""
+        powers = sorted(self.guesses)
+        pairs = [
+            (a, b)
+            for a, b in pairwise(powers)
+            if self.guesses[a].full and not self.guesses[b].full
+        ]
+        return min(pairs, key=lambda pair: (pair[1] - pair[0], -pair[0]), default=None)
+
+    def _missing(self, stride):
+        """Return the power to build next, or None when the answer is enclosed."""
+        if (pair := self._pair()) is not None:
+            a, b = pair
+            return None if b == a + 1 else (a + b) // 2
+        highest, lowest = max(self.guesses), min(self.guesses)
+        if self.guesses[highest].full:
+            return highest + stride
+        # no guess is full: fewer than k useful rows, once the guess is small enough
+        best = max(max(guess.gain for guess in self.guesses.values()), self._top)
+        floor = self._power(2 * self.epsilon * best)
+        return None if lowest <= floor else max(lowest - stride, floor)
+
+    def _evict(self):
+        """Keep the pair and what is nearest to it; without a pair, the lowest."""
+        pair = self._pair()
+        centre = min(self.guesses) if pair is None else pair[0] + 0.6
+        kept = sorted(self.guesses, key=lambda power: abs(power - centre))[: self._max]
+        self.guesses = {power: self.guesses[power] for power in kept}
+
+    def _locate(self):
+        """Search the power to start at, on growing samples and without levels."""
+        slots = np.flatnonzero(self._inside)
+        lowest = self._power(2 * self.epsilon * self._top)
+        power, size = self._power(self._top), FIRST_SAMPLE
+        while True:
+            whole = size >= len(slots)
+            sample = slots if whole else self._rng.choice(slots, size, replace=False)
+            power = yield from self._climb(sample, power, lowest)
+            if whole:
+                return power
+            size *= 8
+
+    def _climb(self, sample, start, lowest):
+        """Return the highest power that a sample fills: stride out, then halve."""
+        full, stride = start, 1
+        if (yield from self._fills(start, sample)):
+            while (yield from self._fills(full + stride, sample)):
+                full, stride = full + stride, min(2 * stride, 16)
+            empty = full + stride
+        else:
+            empty = start
+            full = max(start - 1, lowest)
+            while full > lowest and not (yield from self._fills(full, sample)):
+                empty, stride = full, min(2 * stride, 16)
+                full = max(full - stride, lowest)
+        while empty - full > 1:
+            middle = (full + empty) // 2
+            if (yield from self._fills(middle, sample)):
+                full = middle
+            else:
+                empty = middle
+        return full
+
+    def _fills(self, power, sample):
+        tau = self._gamma(power) / (2 * self.k)
+        order = self._rng.permutation(sample[self._singles[sample] >= tau])
+        if len(order) < self.k:
+            return False
+        states = [self.state]
+        yield from walk(self.oracle, order, states, tau, self.k)
+        return len(states) > self.k
+
+    # answers
+
+    @property
+    def candidates(self):
+        """Slots chosen by any guess; some may have left while work is under way."""
+        return self._chosen_now() if self.idle else self._standing[0]
+
+    @property
+    def bound(self):
+        """Bound on what k rows can add to the first state."""
+        return self._bound_now() if self.idle else self._standing[1]
+
+    def best(self):
+        """Return the slots of the best guess, while the engine is idle."""
+        if not self.guesses:
+            return []
+        return list(max(self.guesses.values(), key=lambda guess: guess.gain).chosen)
+
+    def _chosen_now(self):
+        return sorted({s for guess in self.guesses.values() for s in guess.chosen})
+
+    def _bound_now(self):
+        bounds = [guess.bound for guess in self.guesses.values() if not guess.full]
+        return float(min([*bounds, self.k * self._top]))
+
+    def describe(self):
+        """Return power, gamma, whether full, size and gain of every guess."""
+        return [
+            {
+                "gamma": guess.gamma,
+                "full": guess.full,
+                "size": len(guess.chosen),
+                "value": guess.gain,
+            }
+            for _, guess in sorted(self.guesses.items())
+        ]
+
+    def __getstate__(self):
+        self.finish()  # generators cannot be stored
+        return self.__dict__.copy()
