@@ -9,6 +9,12 @@ from sklearn_ext.random_features._eigenstructure import (
     scaling_report,
 )
 from sklearn_ext.random_features._features import RandomFeatures
+from sklearn_ext.random_features._plots import (
+    EigenspectrumDisplay,
+    FittingRatioDisplay,
+    RFLearningCurveDisplay,
+    RidgePathDisplay,
+)
 from sklearn_ext.random_features._powerlaw import (
     optimal_fitting_ratio,
     overfitting_threshold,
@@ -25,11 +31,15 @@ from sklearn_ext.random_features._theory import (
 )
 
 __all__ = [
+    "EigenspectrumDisplay",
+    "FittingRatioDisplay",
+    "RFLearningCurveDisplay",
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",
     "RandomFeatureRidgeClassifierCV",
     "RandomFeatures",
+    "RidgePathDisplay",
     "fitting_ratio_score",
     "kernel_eigenstructure",
     "optimal_fitting_ratio",
@@ -43,3 +53,14 @@ __all__ = [
     "rf_ridge_path",
     "scaling_report",
 ]
+
+
+def __getattr__(name):
+    if name == "RandomFeatureModule":  # not in __all__: only whoever asks needs torch
+        from sklearn_ext._core._optional import require
+
+        require("torch", extra="torch", user=name)
+        from sklearn_ext.random_features._module_torch import RandomFeatureModule
+
+        return RandomFeatureModule
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,102 @@
+"""Displays draw what they say they draw."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.datasets import load_diabetes
+
+from sklearn_ext.random_features import (
+    EigenspectrumDisplay,
+    FittingRatioDisplay,
+    RandomFeatureRidge,
+    RandomFeatureRidgeCV,
+    RFLearningCurveDisplay,
+    RidgePathDisplay,
+    rf_ridge_path,
+)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_diabetes(return_X_y=True)
+
+
+@pytest.fixture(scope="module")
+def tuned(data):
+    return RandomFeatureRidgeCV(100, standardize=True, random_state=0).fit(*data)
+
+
+def test_ridge_path(tuned, data):
+    display = RidgePathDisplay.from_estimator(tuned)
+    assert set(display.lines_) == {"loo", "gcv", "train"}
+    x, y = display.lines_["loo"].get_data()
+    assert_allclose(x, tuned.alphas_)
+    assert_allclose(y, tuned.loo_error_path_)
+    assert tuned.alphas_[display.best] == tuned.alpha_
+    assert display.ax_.get_xlabel() == "ridge alpha"
+    ax = plt.subplots()[1]
+    over = RidgePathDisplay.from_estimator(tuned, x="fitting_ratio", ax=ax)
+    assert over.ax_ is ax
+    assert over.figure_ is ax.figure
+    assert (np.diff(over.fitting_ratio) >= 0).all()
+    folds = RandomFeatureRidgeCV(100, cv=3, random_state=0).fit(*data)
+    assert "fold" in RidgePathDisplay.from_estimator(folds).lines_
+    with pytest.raises(ValueError, match="x must be 'alpha' or"):
+        over.plot(x="time")
+
+
+def test_ridge_path_of_theory():
+    lam = np.arange(1.0, 200) ** -1.5
+    path = rf_ridge_path(lam, lam**0.5, 50, noise=0.1)
+    display = RidgePathDisplay.from_predictions(path, curve_kwargs={"color": "k"})
+    x, y = display.lines_["test"].get_data()
+    assert_allclose(x, path.ridge[1:])  # a logarithmic axis has no place for zero
+    assert_allclose(y, path.test[1:])
+    assert display.lines_["test"].get_color() == "k"
+
+
+def test_learning_curve(data):
+    X, y = data
+    model = RandomFeatureRidge(200, 1.0, standardize=True, random_state=0).fit(X, y)
+    display = RFLearningCurveDisplay.from_estimator(
+        model, X, y, n_grid=[50, 100, 200], ridges=[10.0], random_state=0
+    )
+    assert list(display.lines_) == ["alpha=1", "alpha=10", "tuned"]
+    assert display.measured.shape == (5, 3)
+    measured = display.measured.mean(axis=0)
+    assert_allclose(display.predicted["alpha=1"], measured, rtol=0.15)
+    for name in ("alpha=1", "alpha=10"):
+        assert (display.predicted["tuned"] <= display.predicted[name] * 1.01).all()
+    fast = RFLearningCurveDisplay.from_estimator(
+        model, X, y, measure=False, max_pool=200, random_state=0
+    )
+    assert fast.measured is None
+    assert len(fast.n) == 6
+
+
+def test_fitting_ratio(tuned):
+    display = FittingRatioDisplay.from_estimator(tuned, a=1.3, b=1.2, s_rel=5)
+    x, y = display.line_.get_data()
+    assert y.min() >= 1 - 1e-12
+    assert display.points[0].min() >= 0
+    plain = FittingRatioDisplay(a=1.3, b=1.2, s_rel=5).plot()
+    assert plain.ax_.get_xlabel() == "training error / test error"
+    assert len(x) == 200
+
+
+def test_eigenspectrum(data):
+    X, y = data
+    model = RandomFeatureRidge(standardize=True).fit(X, y)
+    display = EigenspectrumDisplay.from_estimator(model, X, y)
+    assert set(display.lines_) == {"eigenvalues", "squared coefficients"}
+    assert display.exponents_[0] > 0
+    i = np.arange(1.0, 501)
+    exact = EigenspectrumDisplay(eigenvalues=i**-1.5, eigencoefs=i**-0.6).plot()
+    assert_allclose(exact.exponents_, [1.5, 1.2])
