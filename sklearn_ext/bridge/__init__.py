@@ -2,6 +2,7 @@
 
 from sklearn_ext.bridge._datasets import make_entropic_ot
 from sklearn_ext.bridge._gaussian import gaussian_entropic_plan
+from sklearn_ext.bridge._light import LightSchrodingerBridge
 from sklearn_ext.bridge._metrics import (
     bures_wasserstein_uvp,
     conditional_bures_uvp,
@@ -11,6 +12,7 @@ from sklearn_ext.bridge._plan import EntropicPlan
 
 __all__ = [
     "EntropicPlan",
+    "LightSchrodingerBridge",
     "bures_wasserstein_uvp",
     "conditional_bures_uvp",
     "energy_distance",

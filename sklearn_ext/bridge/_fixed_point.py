@@ -15,6 +15,7 @@ from sklearn_ext.bridge._frames import array_namespace, log_sum_exp
 from sklearn_ext.bridge._gaussian import covariance_map, variance_map
 from sklearn_ext.bridge._mixture import PotentialMixture, split
 from sklearn_ext.bridge._rows import Moments, Rows, expect
+from sklearn_ext.bridge._sampling import on_host
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ def blend(old, new, step):
 
 def prune(problem, state):
     """Drop components that stand for less than a thousandth of a target row."""
-    mass = np.asarray(array_api_compat.to_device(state.target.mass, "cpu"))
+    mass = on_host(state.target.mass)
     kept = mass * problem.target.size >= 1e-3
     kept[mass.argmax()] = True
     if kept.all():
@@ -253,9 +254,10 @@ class Fit:
     """Result of an iteration."""
 
     state: State
-    curve: list
+    curve: list  # loss after each pass
     converged: bool
-    drop: float
+    drop: float  # of the penalised loss, in the last pass
+    stopped: bool = False  # by the report
 
 
 def iterate(problem, state, *, max_iter, tol, report=lambda state: False):
@@ -271,7 +273,7 @@ def iterate(problem, state, *, max_iter, tol, report=lambda state: False):
         state = found
         curve.append(state.loss)
         if report(state):
-            return Fit(state, curve, True, drop)
+            return Fit(state, curve, drop < tol * D, drop, stopped=True)
         if drop < tol * D:
             return Fit(state, curve, True, drop)
     return Fit(state, curve, False, drop)

@@ -47,10 +47,14 @@ def gaussian_entropic_plan(mean0, cov0, mean1, cov1, epsilon):
 
     Parameters
     ----------
-    mean0, mean1 : array-like of shape (n_features,)
-        Means of source and target.
-    cov0, cov1 : array-like of shape (n_features, n_features)
-        Covariances; singular ones are allowed.
+    mean0 : array-like of shape (n_features,)
+        Mean of the source.
+    cov0 : array-like of shape (n_features, n_features)
+        Covariance of the source; it may be singular.
+    mean1 : array-like of shape (n_features,)
+        Mean of the target.
+    cov1 : array-like of shape (n_features, n_features)
+        Covariance of the target; it may be singular.
     epsilon : float
         Entropic regularisation, for the cost |x - y|^2 / 2; for the cost |x - y|^2 of
         other libraries it is half of theirs. Positive.

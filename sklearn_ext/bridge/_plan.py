@@ -436,7 +436,7 @@ class EntropicPlan:
         source, heat = source - origin, []
         half = xp.sum(source**2, axis=1) / (2 * variance)
         for start in range(0, X.shape[0], block):
-            rows = X[start : start + block, :] - origin
+            rows = X[start : min(start + block, X.shape[0]), :] - origin
             scores = source @ rows.T / variance + (prior - half)[:, None]
             own = xp.sum(rows**2, axis=1) / (2 * variance)
             heat.append(log_sum_exp(scores)[0] - own)

@@ -24,7 +24,8 @@ class Rows:
         xp = array_namespace(X)
         size = float(xp.sum(w, dtype=xp.float64))
         w = w / size
-        cuts = [slice(i, i + block) for i in range(0, X.shape[0], block)]
+        n = X.shape[0]
+        cuts = [slice(i, min(n, i + block)) for i in range(0, n, block)]
         blocks = tuple((features(X[c, :], covariance_type), w[c]) for c in cuts)
         second = None
         if covariance_type == "tied":
@@ -47,7 +48,7 @@ class Moments:
 
     @classmethod
     def from_raw(cls, raw, second, covariance_type):
-        """Centre raw moments: mass, stored features, and squares where they are full."""
+        """Centre raw moments: masses, sums of stored features, full squares."""
         xp = array_namespace(raw[0])
         mass = raw[0]
         tiny = float(xp.finfo(mass.dtype).smallest_normal)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ext._core._compat import array_api_compat
+from sklearn_ext._core._compat import array_api_compat, move_to
 from sklearn_ext.bridge._frames import array_namespace, own_axes, own_row
 
 
@@ -10,6 +10,13 @@ def like(values, X):
     """Move numpy values to the library, dtype and device of X."""
     xp = array_namespace(X)
     return xp.asarray(values, dtype=X.dtype, device=array_api_compat.device(X))
+
+
+def on_host(a):
+    """Return an array of any library and device, or a list, as numpy."""
+    if not array_api_compat.is_array_api_obj(a):
+        return np.asarray(a)
+    return move_to(a, xp=np, device="cpu")
 
 
 def normal(rng, shape, X):

@@ -16,6 +16,7 @@ from sklearn_ext.bridge._fixed_point import (
 from sklearn_ext.bridge._frames import array_namespace, features
 from sklearn_ext.bridge._mixture import PotentialMixture
 from sklearn_ext.bridge._rows import Moments, Rows, _raw_moments, expect
+from sklearn_ext.bridge._sampling import on_host
 from sklearn_ext.bridge._start import first_clusters, principal_order, systematic
 
 START_PASSES = 5  # after which the best of several starts goes on
@@ -62,7 +63,7 @@ class Sample:
 
 def to_numpy(a):
     """Bring an array to the host, in float64."""
-    return np.asarray(array_api_compat.to_device(a, "cpu"), dtype=np.float64)
+    return np.asarray(on_host(a), dtype=np.float64)
 
 
 def mean_variance(sample, mean=None):
@@ -184,6 +185,8 @@ def solve(source, target, options, rng, *, mixture=None, report=lambda state: Fa
             first = start(problem, sides[1], options, rng)
         fit = go_on(problem, first, min(passes, options.max_iter), options.tol, report)
         n_iter += len(fit.curve)
+        if fit.stopped:
+            break
     return fit, n_iter
 
 
@@ -215,6 +218,6 @@ def go_on(problem, first, max_iter, tol, report):
     """Continue a fit up to ``max_iter`` passes in total."""
     left = max_iter - len(first.curve)
     if first.converged or left <= 0:
-        return first
+        return replace(first, stopped=bool(report(first.state)))
     fit = iterate(problem, first.state, max_iter=left, tol=tol, report=report)
     return replace(fit, curve=first.curve + fit.curve)

@@ -51,7 +51,7 @@ def random_rows(Y, w, n_components, order, rng):
     w, centres = w.copy(), []
     while len(centres) < n_components and w.any():
         centres.append(Y[_draw(w, order, rng)])
-        w[(Y == centres[-1]).all(axis=1)] = 0
+        w[(centres[-1] == Y).all(axis=1)] = 0
     return np.array(centres)
 
 

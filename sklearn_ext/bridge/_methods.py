@@ -1,0 +1,444 @@
+"""What a fitted bridge answers; every method is a closed form of its plan."""
+
+from functools import update_wrapper
+from types import MethodType
+
+import numpy as np
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ext._core._compat import check_same_namespace
+from sklearn_ext.bridge._domains import check_domain, float_types, two_samples
+from sklearn_ext.bridge._frames import array_namespace, log_sum_exp
+from sklearn_ext.bridge._sampling import like
+
+
+def check_times(t, s=None):
+    """Check one time, or two in order; return them as floats."""
+    for name, value in (("t", t), ("s", s)):
+        if value is not None and not 0 <= value <= 1:
+            raise ValueError(f"{name} must lie in [0, 1], got {value}.")
+    if s is not None and s <= t:
+        raise ValueError(f"s must be later than t, got t={t} and s={s}.")
+    return float(t) if s is None else (float(t), float(s))
+
+
+def check_grid(times):
+    """Return increasing times in [0, 1]; an integer is a number of equal steps."""
+    if np.ndim(times) == 0:
+        if times < 2:
+            raise ValueError(f"times must be at least 2, got {times}.")
+        return np.linspace(0.0, 1.0, int(times))
+    times = np.asarray(times, dtype=float)
+    if times.ndim != 1 or not len(times) or times.min() < 0 or times.max() > 1:
+        raise ValueError(f"times must be a list of times in [0, 1], got {times}.")
+    if (np.diff(times) <= 0).any():
+        raise ValueError(f"times must increase, got {times}.")
+    return times
+
+
+class NeedsStoredSource:
+    """A method that exists only with ``fit_inverse_transform=True``."""
+
+    def __init__(self, method):
+        self.method = method
+        update_wrapper(self, method)
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self.method
+        if not instance.fit_inverse_transform:
+            raise AttributeError(
+                f"{self.method.__name__} needs the source rows, which are stored only "
+                "with fit_inverse_transform=True: set it and fit again."
+            )
+        return MethodType(self.method, instance)
+
+
+class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
+    """Mixin for estimators that keep an EntropicPlan in ``_plan``."""
+
+    def _rows(self, X, method, name="X"):
+        check_is_fitted(self, "means_")
+        check_same_namespace(X, self, attribute="means_", method=method)
+        X = validate_data(self, X, dtype=float_types(X), reset=False)
+        xp = array_namespace(X)
+        return xp.astype(X, self.means_.dtype, copy=False)
+
+    def transform(self, X, sample_domain=None):
+        """Map source rows to where they are expected in the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        sample_domain : array-like of shape (n_samples,) or None, default=None
+            0 for source rows, 1 for target rows, which are returned unchanged. None
+            takes all rows for source rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Conditional means E[Y | X = x].
+        """
+        X = self._rows(X, "transform")
+        mapped = self._plan.conditional_mean(X)
+        if sample_domain is None:
+            return mapped
+        stays = like(check_domain(sample_domain, X.shape[0]), X)[:, None]
+        return mapped * (1 - stays) + X * stays
+
+    @NeedsStoredSource
+    def inverse_transform(self, X):
+        """Map target rows back to where they are expected in the source.
+
+        Rows of the source are averaged with weights P(x_i | y); where these rest on
+        fewer than 30 rows, a bridge fitted with roles swapped answers. Exists only
+        with ``fit_inverse_transform=True``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Target rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Means of X given Y.
+        """
+        Y = self._rows(X, "inverse_transform")
+        xp = array_namespace(Y)
+        scores = self.X_fit_ @ Y.T / self.epsilon_
+        scores += (xp.log(self.source_weight_) - self.log_c_fit_)[:, None]
+        _, weight = log_sum_exp(scores)
+        few = xp.astype(1 / xp.sum(weight**2, axis=0) < 30, Y.dtype)[:, None]
+        swapped = self.inverse_._plan.conditional_mean(Y)
+        return (weight.T @ self.X_fit_) * (1 - few) + swapped * few
+
+    def score(
+        self,
+        X,
+        y=None,
+        *,
+        X_target=None,
+        sample_domain=None,
+        sample_weight=None,
+        target_weight=None,
+    ):
+        """Return minus the loss L on these rows, higher is better.
+
+        Up to a constant that depends on epsilon, it is minus the Kullback-Leibler
+        divergence from the true entropic plan: compare values at one ``epsilon`` only.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows, or rows of both domains with ``sample_domain``.
+        y : object, default=None
+            Ignored.
+        X_target : array-like of shape (m_samples, n_features) or None, default=None
+            Target rows.
+        sample_domain : array-like of shape (n_samples,) or None, default=None
+            0 for source rows, 1 for target rows.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows of X.
+        target_weight : array-like of shape (m_samples,) or None, default=None
+            Weights of the rows of X_target.
+
+        Returns
+        -------
+        float
+            The score.
+        """
+        check_is_fitted(self, "means_")
+        check_same_namespace(X, self, attribute="means_", method="score")
+        source, target = two_samples(
+            self,
+            X,
+            X_target=X_target,
+            sample_domain=sample_domain,
+            sample_weight=sample_weight,
+            target_weight=target_weight,
+            reset=False,
+        )
+        return -self._loss(source, target)
+
+    def _loss(self, source, target):
+        sides = (
+            (source, self._plan.log_normalizer),
+            (target, self._plan.log_adjusted_potential),
+        )
+        means = []
+        for side, potential in sides:
+            xp = array_namespace(side.X)
+            total = xp.sum(side.w, dtype=xp.float64)
+            values = potential(xp.astype(side.X, self.means_.dtype, copy=False))
+            means.append(float(xp.sum(side.w * values, dtype=xp.float64) / total))
+        return means[0] - means[1]
+
+    def ot_value(self, X, X_target):
+        """Return a lower bound on the entropic transport cost between two samples.
+
+        It is E|x|^2 / 2 + E|y|^2 / 2 - epsilon L, and exact for the optimal plan.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows.
+        X_target : array-like of shape (m_samples, n_features)
+            Target rows.
+
+        Returns
+        -------
+        float
+            The value.
+        """
+        check_is_fitted(self, "means_")
+        source, target = two_samples(self, X, X_target=X_target, reset=False)
+        xp = array_namespace(source.X)
+        squares = (xp.mean(xp.sum(s.X**2, axis=1)) for s in (source, target))
+        return float(sum(squares)) / 2 - self.epsilon_ * self._loss(source, target)
+
+    def transport_cost(self, X):
+        """Return E[|x - Y|^2 / 2 | X = x], how far each row is moved.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Expected costs.
+        """
+        return self._plan.transport_cost(self._rows(X, "transport_cost"))
+
+    def gate_proba(self, X):
+        """Return the probability of each component given a source row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+            Probabilities.
+        """
+        return self._plan.gate_proba(self._rows(X, "gate_proba"))
+
+    def conditional(self, X, t=0.0, s=1.0):
+        """Describe X_s given X_t = x, a Gaussian mixture.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows at time t.
+        t, s : float, default=0.0 and 1.0
+            Times, 0 <= t < s <= 1.
+
+        Returns
+        -------
+        Bunch
+            ``weights`` (n_samples, K), ``means`` (n_samples, K, D) and ``covariances``,
+            the same for all rows: (K, D, D), or variances (K, D).
+        """
+        return self._plan.conditional(self._rows(X, "conditional"), *check_times(t, s))
+
+    def conditional_mean_cov(self, X):
+        """Return mean and covariance of Y given X = x.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows.
+
+        Returns
+        -------
+        means : ndarray of shape (n_samples, n_features)
+            Conditional means.
+        covariances : ndarray of shape (n_samples, n_features, n_features)
+            Conditional covariances.
+        """
+        X = self._rows(X, "conditional_mean_cov")
+        return self._plan.conditional_mean_cov(X)
+
+    def log_density(self, X, Y, t=0.0, s=1.0):
+        """Return log p(X_s = y | X_t = x) of paired rows.
+
+        Parameters
+        ----------
+        X, Y : array-like of shape (n_samples, n_features)
+            Rows at time t and at time s.
+        t, s : float, default=0.0 and 1.0
+            Times, 0 <= t < s <= 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Log-densities.
+        """
+        X, Y = (self._rows(rows, "log_density") for rows in (X, Y))
+        if X.shape[0] != Y.shape[0]:
+            raise ValueError(
+                f"X and Y are paired, got {X.shape[0]} and {Y.shape[0]} rows."
+            )
+        return self._plan.log_density(X, Y, *check_times(t, s))
+
+    def log_potential(self, X, t):
+        """Return log phi_t(x), the Schrödinger potential at time t.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows at time t.
+        t : float
+            Time in [0, 1].
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Values.
+        """
+        X = self._rows(X, "log_potential")
+        return self._plan.log_potential(X, check_times(t))
+
+    def drift(self, X, t):
+        """Return the drift g(x, t) of dX = g dt + sqrt(epsilon) dW.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows at time t.
+        t : float
+            Time in [0, 1].
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Drift.
+        """
+        return self._plan.drift(self._rows(X, "drift"), check_times(t))
+
+    @NeedsStoredSource
+    def score_samples(self, X, t=1.0):
+        """Return the log-density of the bridge at time t.
+
+        Exists only with ``fit_inverse_transform=True``, which stores the source rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows at time t.
+        t : float, default=1.0
+            Time in (0, 1].
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Log-densities.
+        """
+        if not check_times(t) > 0:
+            raise ValueError("t must be positive: the source is a sample, got t=0.")
+        X = self._rows(X, "score_samples")
+        return self._plan.log_marginal(X, float(t), self.X_fit_, self.source_weight_)
+
+    def _random(self, random_state):
+        return self.random_state if random_state is None else random_state
+
+    def _repeated(self, X, n_samples):
+        xp = array_namespace(X)
+        return X if n_samples is None else xp.repeat(X, n_samples, axis=0)
+
+    def sample(self, X, n_samples=None, *, random_state=None):
+        """Draw target rows from the conditional law of each source row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows.
+        n_samples : int or None, default=None
+            Draws for each row; None draws one, without an axis for it.
+        random_state : int, RandomState, Generator or None, default=None
+            Source of randomness; None takes the estimator's own.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_features) or (n_rows, n_samples, n_features)
+            Draws.
+        """
+        X = self._rows(X, "sample")
+        drawn = self._plan.sample(
+            self._repeated(X, n_samples), random_state=self._random(random_state)
+        )
+        if n_samples is None:
+            return drawn
+        return array_namespace(X).reshape(drawn, (X.shape[0], n_samples, X.shape[1]))
+
+    def sample_path(
+        self, X, times=21, *, n_samples=None, method="exact", random_state=None
+    ):
+        """Draw paths of the bridge from each source row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows at time 0.
+        times : int or array-like of shape (n_times,), default=21
+            Increasing times in [0, 1], or how many at equal steps from 0 to 1.
+        n_samples : int or None, default=None
+            Paths from each row; None draws one, without an axis for it.
+        method : {"exact", "euler"}, default="exact"
+            Exact at any times, or one Euler step of the stochastic differential
+            equation for each interval.
+        random_state : int, RandomState, Generator or None, default=None
+            Source of randomness; None takes the estimator's own.
+
+        Returns
+        -------
+        ndarray of shape (n_rows[, n_samples], n_times, n_features)
+            Paths.
+        """
+        if method not in ("exact", "euler"):
+            raise ValueError(f"method must be 'exact' or 'euler', got {method!r}.")
+        times, X = check_grid(times), self._rows(X, "sample_path")
+        paths = self._plan.sample_path(
+            self._repeated(X, n_samples),
+            times,
+            method=method,
+            random_state=self._random(random_state),
+        )
+        if n_samples is None:
+            return paths
+        shape = (X.shape[0], n_samples, len(times), X.shape[1])
+        return array_namespace(X).reshape(paths, shape)
+
+    def interpolate(self, X, t, *, kind="mean", random_state=None):
+        """Move source rows part of the way to the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows.
+        t : float
+            Time in [0, 1].
+        kind : {"mean", "sample"}, default="mean"
+            The mean (1 - t) x + t E[Y | x], or a draw of X_t given x.
+        random_state : int, RandomState, Generator or None, default=None
+            Source of randomness; None takes the estimator's own.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Rows at time t.
+        """
+        if kind not in ("mean", "sample"):
+            raise ValueError(f"kind must be 'mean' or 'sample', got {kind!r}.")
+        t, X = check_times(t), self._rows(X, "interpolate")
+        if kind == "mean":
+            return X * (1 - t) + self._plan.conditional_mean(X) * t
+        if t == 0:
+            return X
+        return self._plan.sample(X, 0.0, t, random_state=self._random(random_state))

@@ -1,0 +1,143 @@
+"""What surrounds a fit: epsilon, centring, warnings, and the attributes it leaves."""
+
+import math
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_ext.bridge._frames import array_namespace
+from sklearn_ext.bridge._plan import EntropicPlan
+from sklearn_ext.bridge._sampling import like
+from sklearn_ext.bridge._solve import Sample, mean_variance, to_numpy
+
+ANNEAL_BELOW = 0.005  # epsilon in mean variances of a feature
+
+
+def weighted_mean(sample):
+    """Return the weighted mean of the rows."""
+    xp = array_namespace(sample.X)
+    return (sample.w / xp.sum(sample.w)) @ sample.X
+
+
+def centred(source, target):
+    """Return the means of both sides, and both sides around them."""
+    centre = weighted_mean(source), weighted_mean(target)
+    pairs = zip((source, target), centre, strict=True)
+    return centre, [Sample(side.X - mean, side.w) for side, mean in pairs]
+
+
+def choose_epsilon(epsilon, source, target):
+    """Resolve "scale", and refuse what the dtype cannot resolve."""
+    sides = source, target
+    variance = sum(mean_variance(side, weighted_mean(side)) for side in sides) / 2
+    if epsilon == "scale":
+        return 0.1 * variance or 1.0
+    single = source.X.dtype == array_namespace(source.X).float32
+    lowest = (1e-6 if single else 1e-12) * variance
+    if epsilon < lowest:
+        raise ValueError(
+            f"epsilon={epsilon:g} is below {lowest:.3g}, the least that this dtype "
+            "resolves on these data: use a larger epsilon, float64, or exact optimal "
+            "transport."
+        )
+    return float(epsilon)
+
+
+def wants_annealing(epsilon_annealing, epsilon, sides):
+    """Resolve "auto": small values of epsilon are reached through larger ones."""
+    if epsilon_annealing != "auto":
+        return bool(epsilon_annealing)
+    return epsilon < ANNEAL_BELOW * sum(mean_variance(side) for side in sides) / 2
+
+
+def plan_of(mixture, centre, X):
+    """Return the plan of a mixture around the centre, in the library of X."""
+    means = (like(to_numpy(m), X) for m in centre)
+    return EntropicPlan(mixture.map(lambda a: like(to_numpy(a), X)), *means)
+
+
+def described(plan):
+    """Return the fitted attributes that a plan determines."""
+    parameters = plan.parameters
+    return {
+        "_plan": plan,
+        "epsilon_": plan.epsilon,
+        "n_components_": parameters.means.shape[0],
+        "log_weights_": parameters.log_weights,
+        "means_": parameters.means,
+        "scales_": parameters.scales,
+        "source_mean_": plan.source_mean,
+        "target_mean_": plan.target_mean,
+    }
+
+
+def jump(centre, epsilon):
+    """Return by how much the loss grows when rows are not centred."""
+    return float(to_numpy(centre[0]) @ to_numpy(centre[1])) / epsilon
+
+
+def values(fit, sides, centre, epsilon):
+    """Return the fitted attributes that hold losses and transport costs."""
+    shift, D = jump(centre, epsilon), sides[0].X.shape[1]
+    gap = to_numpy(centre[0]) - to_numpy(centre[1])
+    squares = D * sum(mean_variance(side) for side in sides) + float(gap @ gap)
+    ot_value = squares / 2 - epsilon * fit.state.loss
+    loss = fit.state.loss + shift
+    return {
+        "loss_": loss,
+        "loss_curve_": [value + shift for value in fit.curve] or [loss],
+        "ot_value_": ot_value,
+        "kl_to_prior_": ot_value / epsilon + D / 2 * math.log(2 * math.pi * epsilon),
+    }
+
+
+def warn_about_target(X, y):
+    """Warn when y looks like a target table: it would be ignored silently."""
+    shape = getattr(y, "shape", ())
+    if len(shape) == 2 and shape[1:] == getattr(X, "shape", ())[1:] and shape[1] > 1:
+        warnings.warn(
+            "y is ignored. It looks like a table with the columns of X: pass the "
+            "target as X_target.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def warn_about_scales(sides):
+    """Warn when one column would decide alone."""
+    spread = []
+    for side in sides:
+        xp = array_namespace(side.X)
+        spread.append(to_numpy(xp.mean((side.X - weighted_mean(side)) ** 2, axis=0)))
+    variance = np.sum(spread, axis=0)
+    variance = variance[variance > 0]
+    if len(variance) and variance.max() > 1e4 * variance.min():
+        warnings.warn(
+            "Columns differ in scale more than a hundredfold, and the cost is "
+            "Euclidean: the largest will decide alone. Scale them first, for instance "
+            "with StandardScaler fitted on both sides.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def warn_about_fit(fit, target, options):
+    """Warn when the target has too few rows, or the passes were too few."""
+    wanted, found = options.n_components, fit.state.mixture.means.shape[0]
+    if found < wanted:
+        distinct = len(np.unique(to_numpy(target.X), axis=0))
+        if distinct < wanted:
+            warnings.warn(
+                f"n_components={wanted} is more than the {distinct} distinct target "
+                f"rows: {found} are used.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+    if not (fit.converged or fit.stopped):
+        warnings.warn(
+            f"max_iter={options.max_iter} reached; the last pass lowered the penalised "
+            f"loss by {fit.drop:.2g}. Increase max_iter or tol.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,99 @@
+"""The solvers behind one call, on any device, with rows held out if asked for."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from sklearn_ext._core._optional import require
+from sklearn_ext.bridge._fixed_point import loss
+from sklearn_ext.bridge._frames import array_namespace
+from sklearn_ext.bridge._rows import Rows
+from sklearn_ext.bridge._sampling import like
+from sklearn_ext.bridge._solve import Sample, solve, to_numpy
+
+WARM_UP = 10  # fixed-point passes before a quasi-Newton fit
+
+
+def run_solver(estimator, sides, options, rng, mixture, report):
+    """Run the estimator's solver on centred samples; return a Fit and its passes."""
+    if estimator.solver == "adam":
+        from sklearn_ext.bridge._adam import fit_adam
+
+        return fit_adam(estimator, sides, options, rng, report)
+    if estimator.device is not None:
+        sides = [_on(side, estimator.device, estimator) for side in sides]
+    if mixture is not None:
+        mixture = mixture.map(lambda a: _like_double(a, sides[0].X))
+    if estimator.solver == "fixed_point":
+        return solve(*sides, options, rng, mixture=mixture, report=report)
+    from sklearn_ext.bridge._lbfgs import fit_lbfgs
+
+    warm_up = replace(options, max_iter=min(WARM_UP, options.max_iter))
+    first, n_iter = solve(*sides, warm_up, rng, mixture=mixture)
+    return fit_lbfgs(sides, options, first, n_iter, report)
+
+
+def _on(side, device, estimator):
+    torch = require("torch", extra="torch", user=f"device={device!r}")
+    del estimator
+    return Sample(*(torch.as_tensor(a, device=device) for a in (side.X, side.w)))
+
+
+def _like_double(a, X):
+    xp = array_namespace(X)
+    return xp.astype(like(to_numpy(a), X), xp.float64)
+
+
+@dataclass
+class Holdout:
+    """Rows that are held out, and the state that does best on them."""
+
+    sides: tuple
+    patience: int
+    best_loss: float = np.inf
+    best_state: object = None
+    waited: int = 0
+    rows: list = field(default_factory=list)
+
+    @classmethod
+    def split(cls, source, target, fraction, patience, rng):
+        """Return what is left of both samples, and a Holdout of the rest."""
+        parts = [_split(side, fraction, rng) for side in (source, target)]
+        (source, held_source), (target, held_target) = parts
+        return source, target, cls((held_source, held_target), patience)
+
+    def no_better(self, state, centre):
+        """Look at a state; True when it is time to stop."""
+        if not self.rows:
+            kind = state.mixture.covariance_type
+            self.rows = [
+                Rows.of(side.X - mean, side.w, kind)
+                for side, mean in zip(self.sides, centre, strict=True)
+            ]
+        value = loss(state.mixture, *self.rows)
+        self.waited += 1
+        if value < self.best_loss:
+            self.best_loss, self.best_state, self.waited = value, state, 0
+        return self.waited >= self.patience
+
+    def best(self, fit):
+        """Return the fit with the best state; to have stopped is to have converged."""
+        state = self.best_state or fit.state
+        return replace(fit, state=state, converged=fit.converged or fit.stopped)
+
+
+def _split(side, fraction, rng):
+    n = side.X.shape[0]
+    n_held = round(fraction * n)
+    if min(n_held, n - n_held) < 2:
+        raise ValueError(
+            f"early_stopping with validation_fraction={fraction} leaves fewer than two "
+            f"of {n} rows on one part: use more rows or early_stopping=False."
+        )
+    order = np.argsort(rng.random(n), kind="stable")
+    xp, parts = array_namespace(side.X), []
+    for rows in (order[n_held:], order[:n_held]):
+        index = like(rows, side.X)
+        index = xp.astype(index, xp.int64)
+        parts.append(Sample(xp.take(side.X, index, axis=0), xp.take(side.w, index)))
+    return parts

@@ -1,0 +1,100 @@
+"""Stepwise updates: running moments of every component, one blend a batch."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sklearn_ext.bridge._fixed_point import State, evaluate, gaussian_step
+from sklearn_ext.bridge._frames import array_namespace
+from sklearn_ext.bridge._mixture import PotentialMixture
+from sklearn_ext.bridge._rows import Moments
+from sklearn_ext.bridge._solve import problem_of, warm_state
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What a bridge remembers of the batches it has seen."""
+
+    mixture: PotentialMixture  # float64, around the centre
+    source: Moments
+    target: Moments
+    centre: Any  # means of the first batch, source and target
+
+    @classmethod
+    def after(cls, state, centre):
+        """Remember the end of a fit."""
+        return cls(state.mixture, state.source, state.target, tuple(centre))
+
+    def updated(self, sides, options, n_seen):
+        """Blend in one centred batch.
+
+        Parameters
+        ----------
+        sides : pair of Sample
+            The batch around ``centre``.
+        options : Options
+            Parameters of the model.
+        n_seen : int
+            Batches before this one.
+
+        Returns
+        -------
+        stream : Stream
+            The updated stream.
+        loss : float
+            Loss of the updated mixture on the batch.
+        """
+        problem = problem_of(*sides, options)
+        rate, kind = (n_seen + 1) ** -0.6, options.covariance_type
+        seen = warm_state(problem, self.mixture)
+        blended = [
+            blend_moments(old, new, rate, kind)
+            for old, new in ((self.source, seen.source), (self.target, seen.target))
+        ]
+        # the prior counts rows seen so far, not those of the batch
+        sizes = [replace(s, size=s.size * (n_seen + 1)) for s in problem_sides(problem)]
+        grown = replace(problem, source=sizes[0], target=sizes[1])
+        goal = gaussian_step(grown, State(self.mixture, *blended, seen.loss))
+        mass = blended[1].mass
+        xp = array_namespace(mass)
+        found = evaluate(problem, goal, mass / xp.sum(mass))
+        ell, old = found.mixture.log_weights, self.mixture.log_weights
+        ell = ell - xp.mean(ell) + xp.mean(old)  # a common shift means nothing
+        mixture = replace(found.mixture, log_weights=old + rate * (ell - old))
+        return Stream(mixture, *blended, self.centre), found.loss
+
+
+def problem_sides(problem):
+    """Return the rows of both sides."""
+    return problem.source, problem.target
+
+
+def blend_moments(old, new, rate, kind):
+    """Move moments by ``rate`` towards new ones, as sums rather than as means."""
+    xp = array_namespace(old.mass)
+    mass = old.mass + rate * (new.mass - old.mass)
+    parts = []
+    for moments, share in ((old, 1 - rate), (new, rate)):
+        weight = share * moments.mass
+        first = weight[:, None] * moments.mean
+        outer = _outer(moments.mean, kind)
+        if kind == "tied":
+            second = share * moments.spread + moments.mean.T @ first
+        else:
+            tall = xp.reshape(weight, (-1,) + (1,) * (moments.spread.ndim - 1))
+            second = tall * (moments.spread + outer)
+        parts.append((first, second))
+    first, second = (a + b for a, b in zip(*parts, strict=True))
+    mean = first / mass[:, None]
+    if kind == "tied":
+        return Moments(mass, mean, second - mean.T @ (mass[:, None] * mean))
+    tall = xp.reshape(mass, (-1,) + (1,) * (second.ndim - 1))
+    return Moments(mass, mean, second / tall - _outer(mean, kind))
+
+
+def _outer(mean, kind):
+    xp = array_namespace(mean)
+    if kind == "spherical":
+        return xp.mean(mean**2, axis=1, keepdims=True)
+    if kind == "full":
+        return mean[:, :, None] * mean[:, None, :]
+    return mean**2
