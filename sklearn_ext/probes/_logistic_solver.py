@@ -25,6 +25,26 @@ TRIAL_SCALES = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 1.0, 1.5, 2.5)
 
 
 @dataclass(frozen=True)
+class Axes:
+    """Orthonormal rows ``factor.T @ rows``; without a factor the rows themselves.
+
+    Few data rows span their axes, whose product with the factor is never formed.
+    """
+
+    rows: Array  # (n, n_features), float64
+    factor: Array | None = None  # (n, rank)
+
+    def expand(self, W: Array) -> Array:
+        """Turn coefficients of the axes to those of the features."""
+        return (W if self.factor is None else W @ self.factor.T) @ self.rows
+
+    def project(self, W: Array) -> Array:
+        """Turn coefficients of the features to those of the axes."""
+        W = W @ self.rows.T
+        return W if self.factor is None else W @ self.factor
+
+
+@dataclass(frozen=True)
 class Problem:
     """Rows with all that does not depend on the penalty."""
 
@@ -32,7 +52,7 @@ class Problem:
     moments: Moments
     preconditioner: Preconditioner
     weight: float  # sum of the weights
-    basis: Array | None  # (rank, n_features), orthonormal rows, float64
+    axes: Axes | None  # None where the features are their own
     mean: Array  # (n_features,), of the rows as given
 
     def at(self, C: float) -> LogisticObjective:
@@ -42,7 +62,7 @@ class Problem:
     def coefficients(self, theta: Array) -> tuple[np.ndarray, np.ndarray]:
         """Coefficients and intercepts in the coordinates of the rows as given."""
         W, b = self.objective.split(theta)
-        W = W if self.basis is None else W @ self.basis
+        W = W if self.axes is None else self.axes.expand(W)
         b = b - W @ self.mean
         W, b = map(self.objective.arrays.numpy, (W, b))
         return (W, b) if len(W) == 1 else (W - W.mean(0), b - b.mean())
@@ -53,7 +73,7 @@ class Problem:
         W, b = arrays.double(coef), arrays.double(intercept)
         W = W if len(W) == 1 else W - W.mean(0)
         b = b + W @ self.mean
-        W = W if self.basis is None else W @ self.basis.T
+        W = W if self.axes is None else self.axes.project(W)
         return arrays.flat(W, b)
 
 
@@ -112,9 +132,9 @@ def prepare(
     prior = np.bincount(arrays.numpy(y), weight, minlength=n_classes) / total
     mean = column_means(X, w, arrays) if fit_intercept else arrays.zeros(X.shape[1])
     spectral = preconditioner in ("auto", "gram") and min(X.shape) <= SPECTRAL_LIMIT
-    rows, centre, turn, basis, shift = X, mean, None, None, False
+    rows, centre, turn, axes, shift = X, mean, None, None, False
     if spectral and X.shape[0] < X.shape[1] and not sparse.issparse(X):
-        rows, basis, values = _reduce(X, w64, mean, arrays)
+        rows, axes, values = _reduce(X, w64, mean, arrays)
         centre = 0 * values
         sums = arrays.class_sums(rows, y, w, n_classes)
         found = Moments(arrays.double(sums), values, True)
@@ -124,7 +144,7 @@ def prepare(
         shift = _offset_cancels(X, mean, found.second)
         if full:
             found, basis = found.turn(arrays)
-            turn = arrays.cast(basis, X)
+            axes, turn = Axes(basis), arrays.cast(basis, X)
     values = found.second
     if preconditioner is None:
         values = 0 * values + values.mean()
@@ -143,7 +163,7 @@ def prepare(
     )
     # a floor for directions in which the rows do not vary
     values = values.clip(1e-10 * (float(values.max()) or 1.0))
-    return Problem(objective, found, Preconditioner(values), total, basis, mean)
+    return Problem(objective, found, Preconditioner(values), total, axes, mean)
 
 
 def solve(
@@ -253,14 +273,14 @@ def duality_gap(objective, theta, now, class_sums) -> float:
 
 def _reduce(X, w, mean, arrays):
     """Coordinates of few rows in the space that they span: exact for an L2 penalty."""
-    A = arrays.double(X) - mean
-    B = (w**0.5)[:, None] * A
+    root = (w**0.5)[:, None]
+    B = (arrays.double(X) - mean) * root
     values, U = arrays.eigh(B @ B.T)
     keep = values > 1e-12 * float(values.max())
     keep[-1] = True  # equal rows leave one direction of length zero
-    values = values[keep].clip(1e-300)
-    basis = (U[:, keep].T @ B) / (values**0.5)[:, None]
-    return arrays.cast(A @ basis.T, X), basis, values
+    values, U = values[keep].clip(1e-300), U[:, keep]
+    lengths = values**0.5
+    return arrays.cast(U * lengths / root, X), Axes(B, U / lengths), values
 
 
 def _offset_cancels(X, mean, second):
