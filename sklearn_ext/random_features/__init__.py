@@ -9,10 +9,8 @@ from sklearn_ext.random_features._eigenstructure import (
     scaling_report,
 )
 from sklearn_ext.random_features._features import RandomFeatures
-from sklearn_ext.random_features._plots import (
-    EigenspectrumDisplay,
+from sklearn_ext.random_features._path_plots import (
     FittingRatioDisplay,
-    RFLearningCurveDisplay,
     RidgePathDisplay,
 )
 from sklearn_ext.random_features._powerlaw import (
@@ -23,6 +21,10 @@ from sklearn_ext.random_features._powerlaw import (
 )
 from sklearn_ext.random_features._ridge import RandomFeatureRidge
 from sklearn_ext.random_features._ridge_cv import RandomFeatureRidgeCV
+from sklearn_ext.random_features._task_plots import (
+    EigenspectrumDisplay,
+    RFLearningCurveDisplay,
+)
 from sklearn_ext.random_features._theory import (
     optimal_ridge,
     required_features,

@@ -9,7 +9,7 @@ from sklearn.base import (
 )
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklearn_ext._core._compat import array_api_compat, move_to
+from sklearn_ext._core._compat import MIXED_NAMESPACES, array_api_compat, move_to
 from sklearn_ext.random_features._arrays import (
     float64,
     is_numpy,
@@ -101,6 +101,11 @@ class ClassTarget(ClassifierMixin):
     """Classes: one column of ``{-1, 1}`` for two, one a class for more."""
 
     _target_checks = {}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = MIXED_NAMESPACES  # classes_ stay in NumPy
+        return tags
 
     def _move_target(self, y, xp, device):
         return y  # labels may be strings, which have no namespace but NumPy's
