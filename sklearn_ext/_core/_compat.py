@@ -1,5 +1,6 @@
 """The only file that imports private or version-dependent scikit-learn names."""
 
+from scipy import sparse
 from sklearn.base import _fit_context
 from sklearn.externals import array_api_compat
 from sklearn.utils import _safe_indexing
@@ -52,18 +53,39 @@ except ImportError:  # scikit-learn < 1.9
 
 try:
     from sklearn.utils._array_api import check_same_namespace, move_to
-except ImportError:  # scikit-learn < 1.9: no mixed namespaces there
+
+    MIXED_NAMESPACES = True
+except ImportError:  # scikit-learn < 1.9: all arrays, classes_ too, share a namespace
+    from sklearn.utils._array_api import _convert_to_numpy, _is_numpy_namespace
+
+    MIXED_NAMESPACES = False
 
     def check_same_namespace(X, estimator, *, attribute, method):
         """Accept every namespace."""
 
     def move_to(*arrays, xp, device):
         """Convert the arrays to namespace ``xp`` on ``device``."""
-        moved = tuple(a if a is None else xp.asarray(a, device=device) for a in arrays)
+        moved = tuple(_moved(array, xp, device) for array in arrays)
         return moved if len(moved) > 1 else moved[0]
+
+    def _moved(array, xp, device):
+        if array is None or sparse.issparse(array):
+            return array
+        if _is_numpy_namespace(xp) and array_api_compat.is_array_api_obj(array):
+            return _convert_to_numpy(array, array_api_compat.array_namespace(array))
+        return xp.asarray(array, device=device)
+
+    _check_on_any_device = _check_sample_weight
+
+    def _check_sample_weight(sample_weight, X, **options):
+        """Check weights; those made from nothing come to the device of ``X``."""
+        weight = _check_on_any_device(sample_weight, X, **options)
+        xp, is_array_api, device = get_namespace_and_device(X)
+        return xp.asarray(weight, device=device) if is_array_api else weight
 
 
 __all__ = [
+    "MIXED_NAMESPACES",
     "CallbackSupportMixin",
     "HasMethods",
     "Hidden",
