@@ -17,6 +17,9 @@ from sklearn_ext.probes._logistic_arrays import arrays_of, is_tensor
 from sklearn_ext.probes._logistic_data import check_rows, labelled
 from sklearn_ext.probes._logistic_solver import prepare, solve
 
+# fitted by one solver and not by the other
+OF_ONE_SOLVER = ("_stream", "n_evaluations_", "objective_", "gap_bound_", "converged_")
+
 
 class LinearScoresMixin(ClassifierMixin):
     """Predictions of a linear model with softmax or logistic probabilities."""
@@ -264,6 +267,8 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         """
         data = labelled(self, X, y, sample_weight, self.class_weight)
         previous = self._previous(data)
+        for name in OF_ONE_SOLVER:
+            vars(self).pop(name, None)
         self.classes_ = data.classes
         if self.solver == "sgd":
             from sklearn_ext.probes._logistic_sgd import fit_sgd

@@ -32,6 +32,7 @@ def fit_sgd(probe, data, X, y, start):
     coef, intercept = start or (np.zeros(shape), np.zeros(shape[0]))
     stream = _stream(data.X, data.weight, settings, len(data.classes))
     _train(probe, data.X, data.y, data.weight, X, y, stream, settings, coef, intercept)
+    probe._stream = stream
 
 
 def update_sgd(probe, X, y, classes, sample_weight):

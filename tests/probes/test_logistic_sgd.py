@@ -88,6 +88,17 @@ def test_stream_learns_and_failed_batches_leave_it():
     assert vars(probe) == before
 
 
+def test_stream_goes_on_from_a_fit_of_the_same_solver():
+    X, y = data_of(np.random.default_rng(0), n=300)
+    probe = LogisticProbe(0.01, solver="sgd", random_state=0).fit(X, y)
+    assert excess(probe.partial_fit(X, y), X, y) < 0.05  # from zero it is 0.38
+    exact = probe.set_params(solver="lbfgs").fit(X, y)
+    exact.set_params(solver="sgd")
+    with pytest.raises(ValueError, match="classes must be given"):
+        exact.partial_fit(X, y)
+    assert not hasattr(probe.fit(X, y), "gap_bound_")
+
+
 def test_stream_needs_classes_first():
     X, y = data_of(np.random.default_rng(0), n=20)
     with pytest.raises(ValueError, match="classes must be given in the first call"):
