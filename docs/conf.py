@@ -41,7 +41,8 @@ html_theme_options = {
 }
 html_show_sourcelink = False
 
-stories = sorted(p.name for p in (ROOT / "examples").iterdir() if p.is_dir())
+folders = [p for p in (ROOT / "examples").iterdir() if p.is_dir()]
+stories = sorted(f"../examples/{p.name}" for p in folders)
 sphinx_gallery_conf = {
     "examples_dirs": ["../examples"],
     "gallery_dirs": ["auto_examples"],
