@@ -1,6 +1,7 @@
 """Rashomon sets: how many models are nearly as good as the best one."""
 
 from sklearn_ext.rashomon._intervals import clopper_pearson
+from sklearn_ext.rashomon._linear_classifier import RashomonLinearClassifier
 from sklearn_ext.rashomon._logistic import RashomonLogisticRegression
 from sklearn_ext.rashomon._ridge import RashomonRidge
 from sklearn_ext.rashomon._theory import (
@@ -13,6 +14,7 @@ from sklearn_ext.rashomon._theory import (
 from sklearn_ext.rashomon._tree_classifier import RashomonTreeClassifier
 
 __all__ = [
+    "RashomonLinearClassifier",
     "RashomonLogisticRegression",
     "RashomonRidge",
     "RashomonTreeClassifier",

@@ -105,6 +105,9 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
         optimal tree, or the member with the fewest leaves.
     confidence_level : float, default=0.95
         Coverage of intervals of sampled ratios.
+    device : str or None, default=None
+        Torch device that routes rows through sampled structures and members; None
+        uses numpy.
     n_jobs : int or None, default=None
         Threads for the runs of ``method="smc"``.
     random_state : int, RandomState instance or None, default=None
@@ -208,6 +211,7 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "voting": [StrOptions({"members", "exact", "best", "simplest"})],
         "confidence_level": [Interval(Real, 0, 1, closed="neither")],
+        "device": [str, None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
@@ -237,6 +241,7 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
         n_members=200,
         voting="members",
         confidence_level=0.95,
+        device=None,
         n_jobs=None,
         random_state=None,
     ):
@@ -262,6 +267,7 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
         self.n_members = n_members
         self.voting = voting
         self.confidence_level = confidence_level
+        self.device = device
         self.n_jobs = n_jobs
         self.random_state = random_state
 

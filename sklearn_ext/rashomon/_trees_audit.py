@@ -108,7 +108,7 @@ class TreeAuditMixin:
             Class labels.
         """
         check_is_fitted(self)
-        return self.classes_[self.members_.arrays.predict(self._bits(X))]
+        return self.classes_[self._member_labels(self._bits(X))]
 
     def vote_share(self, X):
         """Share of all trees of the set that vote for each class, exactly.
@@ -328,7 +328,7 @@ class TreeAuditMixin:
 
     def _extremes_of_bits(self, bits, values):
         if not self._has_exact_set():
-            label = self.members_.arrays.predict(bits)
+            label = self._member_labels(bits)
             score = values[np.arange(len(values)), label].sum(axis=1)
             return float(score.min()), float(score.max())
         found, place = self._follow(bits)
@@ -355,8 +355,16 @@ class TreeAuditMixin:
         found = self._set.widened(threshold)
         return found.estimate(threshold, self.confidence_level).log_ratio
 
+    def _member_labels(self, bits):
+        arrays = self.members_.arrays
+        if self.device is None:
+            return arrays.predict(bits)
+        from sklearn_ext.rashomon._evaluate_torch import tree_labels_torch
+
+        return tree_labels_torch(arrays.split, arrays.label, bits, device=self.device)
+
     def _member_share(self, bits):
-        label = self.members_.arrays.predict(bits)
+        label = self._member_labels(bits)
         return np.stack(
             [(label == c).mean(axis=0) for c in range(len(self.classes_))], axis=1
         )

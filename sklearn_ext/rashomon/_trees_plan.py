@@ -38,7 +38,7 @@ class TreePlan:
     ----------
     theta, theta_mode, reference_loss
         The threshold, as in the estimator (losses are means).
-    method, loss_grid, exact_budget, n_draws, n_particles, n_replicates
+    method, loss_grid, exact_budget, n_draws, n_particles, n_replicates, device
         As in the estimator.
     """
 
@@ -51,6 +51,7 @@ class TreePlan:
     n_draws: int
     n_particles: int
     n_replicates: int
+    device: str | None
 
     def threshold(self, best, total):
         """Largest loss summed over rows, from the smallest one."""
@@ -193,6 +194,7 @@ def _sampled(rows, space, plan, seed, n_jobs):
             low,
             threshold,
             n_draws=max(plan.n_draws // 10, 1),
+            device=plan.device,
             rng=np.random.default_rng(pilot_seed),
         )
         if pilot.estimate(threshold, 0.95).ess < ENOUGH and space.repeats:
@@ -200,7 +202,14 @@ def _sampled(rows, space, plan, seed, n_jobs):
     if method == "mc":
         rng = np.random.default_rng(main_seed)
         sample = sample_losses(
-            rows, space, grid, low, threshold, n_draws=plan.n_draws, rng=rng
+            rows,
+            space,
+            grid,
+            low,
+            threshold,
+            n_draws=plan.n_draws,
+            rng=rng,
+            device=plan.device,
         )
     else:
         runs = Parallel(n_jobs=n_jobs, prefer="threads")(
@@ -213,6 +222,7 @@ def _sampled(rows, space, plan, seed, n_jobs):
                 n_particles=plan.n_particles,
                 n_moves=MOVES,
                 rng=np.random.default_rng(run),
+                device=plan.device,
             )
             for run in smc_seed.spawn(plan.n_replicates)
         )

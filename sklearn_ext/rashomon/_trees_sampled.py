@@ -148,7 +148,9 @@ class SampledLosses:
         return trees
 
 
-def sample_losses(rows, space, grid, low, threshold, *, n_draws, rng, batch_size=4096):
+def sample_losses(
+    rows, space, grid, low, threshold, *, n_draws, rng, device=None, batch_size=4096
+):
     """Draw structures from the prior and keep those that can be inside.
 
     Parameters
@@ -167,6 +169,8 @@ def sample_losses(rows, space, grid, low, threshold, *, n_draws, rng, batch_size
         Number of structures.
     rng : numpy.random.Generator
         Source of randomness.
+    device : str or None, default=None
+        Torch device that routes the rows; None packs them into words.
     batch_size : int, default=4096
         Structures drawn at a time.
 
@@ -175,7 +179,7 @@ def sample_losses(rows, space, grid, low, threshold, *, n_draws, rng, batch_size
     SampledLosses
         The sample.
     """
-    counter = LeafCounter.of(rows)
+    counter = _counter(rows, device)
     last = grid.cells_below(threshold)
     kept, cells = [], []
     for start in range(0, n_draws, batch_size):
@@ -192,7 +196,17 @@ def sample_losses(rows, space, grid, low, threshold, *, n_draws, rng, batch_size
     return SampledLosses(split, cells, weight, run, n_draws, 1, grid, low, length)
 
 
-def temper_losses(rows, space, grid, low, threshold, *, n_particles, n_moves, rng):
+def _counter(rows, device):
+    if device is None:
+        return LeafCounter.of(rows)
+    from sklearn_ext.rashomon._evaluate_torch import TorchLeafCounter
+
+    return TorchLeafCounter(rows.bits, rows.weight, device)
+
+
+def temper_losses(
+    rows, space, grid, low, threshold, *, n_particles, n_moves, rng, device=None
+):
     """Run one tempered sampler, for rare sets.
 
     Parameters
@@ -205,6 +219,8 @@ def temper_losses(rows, space, grid, low, threshold, *, n_particles, n_moves, rn
         Metropolis moves of every particle after each change of temperature.
     rng : numpy.random.Generator
         Source of randomness.
+    device : str or None, default=None
+        Torch device that routes the rows.
 
     Returns
     -------
@@ -212,7 +228,7 @@ def temper_losses(rows, space, grid, low, threshold, *, n_particles, n_moves, rn
         Particles at the temperature whose mean loss is the threshold; independent
         runs can be joined.
     """
-    counter = LeafCounter.of(rows)
+    counter = _counter(rows, device)
     last = grid.cells_below(threshold)
     length = max(last - low + 1, 1)
     split, counts, logs = _tempered_run(

@@ -242,3 +242,34 @@ def test_structure_weights_need_no_labels():
     crude = np.take_along_axis(cells, label, axis=2).sum(axis=(1, 2)) <= 119
     assert_allclose(exact.mean(), crude.mean(), rtol=0.5)
     assert exact.var() < crude.var() / 5
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_torch_routes_the_same_rows(rng, real):
+    from sklearn_ext.rashomon._evaluate_torch import (
+        TorchLeafCounter,
+        tree_labels_torch,
+    )
+
+    bits, y = rng.random((50, 5)) < 0.5, rng.integers(0, 3, 50)
+    rows = merge_rows(bits, y, rng.random(50) if real else np.ones(50), 3)
+    split = random_structures(space_of(5, 4, 3), 30, rng)
+    found = TorchLeafCounter(rows.bits, rows.weight, "cpu").counts(split)
+    assert_allclose(found, LeafCounter.of(rows).counts(split), rtol=1e-12, atol=1e-12)
+    trees = TreeArrays.blank(30, 4)
+    trees.split[:] = split
+    trees.split[:10, 7:] = -1  # some leaves one level up
+    trees.label[:, 15:] = rng.integers(0, 3, (30, 16))
+    trees.label[:10, 7:15] = 1
+    labels = tree_labels_torch(trees.split, trees.label, bits, device="cpu")
+    assert_array_equal(labels, trees.predict(bits))
+
+
+def test_device_changes_nothing_but_the_place():
+    X, y = xor_data(150, 5, 0.3)
+    params = {"method": "mc", "n_draws": 2000, "theta": 0.15, "random_state": 0}
+    one, two = (
+        RashomonTreeClassifier(3, device=d, **params).fit(X, y) for d in (None, "cpu")
+    )
+    assert_allclose(one.log_ratio_, two.log_ratio_, rtol=1e-12)
+    assert_array_equal(one.member_predictions(X), two.member_predictions(X))

@@ -1,0 +1,228 @@
+"""Linear classifiers under the 0-1 loss: arcs, plain draws and splitting."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_ext.rashomon import RashomonLinearClassifier, cover_count
+from sklearn_ext.rashomon._halfspaces import (
+    arcs_of,
+    direction_errors,
+    draw_on_arcs,
+    exact_circle,
+    random_directions,
+    split_levels,
+)
+
+
+def blobs(rng, n=60, p=2):
+    X = rng.normal(size=(n, p))
+    return X, (X[:, 0] + 0.7 * rng.normal(size=n) > 0).astype(int)
+
+
+def circles(rng, p, n):
+    start, across = random_directions(n, p, rng), rng.normal(size=(n, p))
+    across -= (across * start).sum(axis=1, keepdims=True) * start
+    return start, across / np.linalg.norm(across, axis=1, keepdims=True)
+
+
+def test_errors_along_arcs_equal_direct_counts(rng):
+    rows, weight = rng.normal(size=(15, 3)), rng.integers(1, 4, 15).astype(float)
+    rows[4] = 0.0  # a tie for every direction
+    start, across = circles(rng, 3, 6)
+    angle, length, errors = arcs_of(rows, weight, start, across)
+    assert_allclose(length.sum(axis=1), 2 * np.pi)
+    middle = angle + length / 2
+    for c in range(6):
+        on = (
+            np.cos(middle[c])[:, None] * start[c]
+            + np.sin(middle[c])[:, None] * across[c]
+        )
+        assert_allclose(direction_errors(on, rows, weight), errors[c])
+
+
+def test_errors_along_arcs_with_boundaries_at_the_ends():
+    rows = np.array([[0.0, 1.0], [0.0, -1.0], [1.0, 0.0], [-1.0, 0.0]])
+    eye = np.eye(2)
+    angle, length, errors = arcs_of(rows, np.ones(4), eye[:1], eye[1:])
+    wide = length[0] > 1e-9
+    middle = (angle + length / 2)[0, wide]
+    on = np.stack([np.cos(middle), np.sin(middle)], axis=1)
+    assert_allclose(direction_errors(on, rows), errors[0, wide])
+
+
+def test_angles_are_drawn_uniformly_inside():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(9, 3))
+    start, across = circles(rng, 3, 1)
+    angle, length, errors = arcs_of(rows, np.ones(9), start, across)
+    limit = np.sort(errors[0])[8]
+    many = [np.repeat(a, 5000, axis=0) for a in (angle, length, errors)]
+    phi = draw_on_arcs(*many, limit, rng)
+    on = np.cos(phi)[:, None] * start + np.sin(phi)[:, None] * across
+    assert (direction_errors(on, rows) <= limit).all()
+    arc = (np.searchsorted(angle[0], (phi + np.pi) % (2 * np.pi) - np.pi) - 1) % 18
+    inside = errors[0] <= limit
+    expected = np.where(inside, length[0], 0)
+    seen = np.bincount(arc, minlength=18)
+    kept = expected > 1e-6
+    share = expected[kept] / expected.sum()
+    assert stats.chisquare(seen[kept], seen[kept].sum() * share).pvalue > 1e-3
+
+
+def test_two_coordinates_are_exact(rng):
+    X, y = blobs(rng, p=1)
+    clf = RashomonLinearClassifier(random_state=0).fit(X, y)
+    assert clf.method_ == "exact"
+    assert clf.exact_
+    draws = RashomonLinearClassifier(method="crude", random_state=1).fit(X, y)
+    low, high = draws.log_ratio_interval_
+    assert low - 0.1 < clf.log_ratio_ < high + 0.1
+    w = random_directions(200_000, 2, rng)
+    rows = np.c_[(X - X.mean()) / X.std(), np.ones(len(X))] * (2 * y - 1)[:, None]
+    errors, log_cdf = exact_circle(rows, np.ones(len(y)))
+    seen = direction_errors(w, rows)
+    for e, p in zip(errors[::5], np.exp(log_cdf[0][::5]), strict=True):
+        assert abs((seen <= e).mean() - p) < 5 * np.sqrt(p * (1 - p) / 2e5) + 1e-9
+
+
+@pytest.mark.parametrize(("d", "k"), [(20, 2), (40, 6)])
+def test_splitting_against_the_binomial_law(d, k):
+    exact = stats.binom.logcdf(k, d, 0.5)
+    logs = []
+    for seed in range(4):
+        errors, log_cdf, found = split_levels(
+            np.eye(d),
+            np.ones(d),
+            k,
+            n_particles=60,
+            n_steps=2 * d,
+            rng=np.random.default_rng(seed),
+        )
+        assert ((found <= 0).sum(axis=1) <= k).all()
+        logs.append(log_cdf[errors <= k][-1])
+    assert abs(np.mean(logs) - exact) < 4 * np.std(logs, ddof=1) / 2 + 0.1
+
+
+def test_whole_curve_of_splitting():
+    errors, log_cdf, _ = split_levels(
+        np.eye(16),
+        np.ones(16),
+        1,
+        n_particles=300,
+        n_steps=40,
+        rng=np.random.default_rng(0),
+    )
+    expected = stats.binom.logcdf(errors, 16, 0.5)
+    assert_allclose(log_cdf, expected, atol=0.35)
+    assert (np.diff(log_cdf) >= 0).all()
+
+
+def test_estimator_on_orthants():
+    """Rows are unit vectors: errors of a random direction are binomial."""
+    X = np.concatenate([np.eye(12), -np.eye(12)])
+    y = np.repeat([1, 0], 12)  # the same constraint twice
+    params = {
+        "standardize": False,
+        "fit_intercept": False,
+        "reference_loss": 2 / 12,
+        "theta": 0.0,
+        "random_state": 0,
+    }
+    exact = stats.binom.logcdf(2, 12, 0.5)
+    for method in ("crude", "splitting"):
+        clf = RashomonLinearClassifier(method=method, **params).fit(X, y)
+        low, high = clf.log_ratio_interval_
+        assert low - 0.1 < exact < high + 0.1
+        assert clf.method_ == method
+        assert clf.min_loss_ == 0
+        said = clf.member_predictions(X)
+        assert ((said != y).mean(axis=1) <= clf.threshold_loss_ + 1e-9).all()
+
+
+def test_crude_interval_is_clopper_pearson_and_zero_hits_warn(rng):
+    X, y = load_breast_cancer(return_X_y=True)
+    with pytest.warns(RuntimeWarning, match=r"No draw is inside.*'splitting'"):
+        clf = RashomonLinearClassifier(
+            method="crude", n_draws=500, theta=0.0, random_state=0
+        ).fit(X, y)
+    low, high = clf.log_ratio_interval_
+    assert clf.log_ratio_ == low == -np.inf
+    assert_allclose(high, np.log(1 - 0.025 ** (1 / 500)))
+    assert clf.score(X, y) > 0.95
+
+
+def test_auto_splits_levels_when_draws_miss():
+    X, y = load_breast_cancer(return_X_y=True)
+    X, y = X[:150, :8], y[:150]
+    clf = RashomonLinearClassifier(
+        theta=0.0,
+        reference_loss=0.06,
+        n_draws=500,
+        n_steps=10,
+        n_particles=30,
+        random_state=0,
+    ).fit(X, y)
+    assert clf.method_ == "splitting"
+    assert -15 < clf.log_ratio_ < -3
+    assert clf.log_ratio_at(0.1) > clf.log_ratio_
+    assert (np.diff(clf.log_cdf_) >= 0).all()
+
+
+def test_weights_equal_repetition(rng):
+    X, y = blobs(rng)
+    w = rng.integers(1, 3, len(y))
+    one = RashomonLinearClassifier(random_state=0).fit(X, y, w)
+    two = RashomonLinearClassifier(random_state=0).fit(
+        np.repeat(X, w, axis=0), np.repeat(y, w)
+    )
+    assert_allclose(one.log_ratio_, two.log_ratio_)
+
+
+def test_best_direction_predicts(rng):
+    X, y = blobs(rng, p=3)
+    clf = RashomonLinearClassifier(predict_with="best", random_state=0).fit(X, y)
+    assert_allclose(1 - clf.score(X, y), clf.min_loss_)
+    assert set(np.unique(clf.predict_proba(X))) == {0.0, 1.0}
+
+
+def test_weak_splitting_warns(rng):
+    X, y = blobs(rng, p=3)
+    with pytest.warns(ConvergenceWarning, match="rests on .* directions, fewer"):
+        RashomonLinearClassifier(
+            method="splitting", n_particles=5, n_replicates=2, random_state=0
+        ).fit(X, y)
+
+
+def test_bad_input(rng):
+    X, y = blobs(rng)
+    with pytest.raises(ValueError, match="method='exact' needs two coordinates"):
+        RashomonLinearClassifier(method="exact").fit(X, y)
+    with pytest.raises(ValueError, match="Only binary classification is supported"):
+        RashomonLinearClassifier().fit(X, np.arange(60) % 3)
+
+
+def test_cover_count_against_enumeration(rng):
+    rows = rng.normal(size=(5, 2))
+    w = random_directions(50_000, 2, rng)
+    assert len(np.unique(w @ rows.T > 0, axis=0)) == cover_count(5, 2) == 10
+
+
+def test_torch_counts_the_same_errors(rng):
+    from sklearn_ext.rashomon._evaluate_torch import direction_errors_torch
+
+    rows, w = rng.normal(size=(40, 6)), random_directions(500, 6, rng)
+    weight = rng.random(40)
+    expected = direction_errors(w, rows)
+    assert_array_equal(direction_errors_torch(w, rows, device="cpu"), expected)
+    expected = direction_errors(w, rows, weight)
+    assert_allclose(direction_errors_torch(w, rows, weight, device="cpu"), expected)
+    X, y = blobs(rng)
+    one, two = (
+        RashomonLinearClassifier(device=d, n_draws=5000, random_state=0).fit(X, y)
+        for d in (None, "cpu")
+    )
+    assert one.log_ratio_ == two.log_ratio_
