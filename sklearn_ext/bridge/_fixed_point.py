@@ -17,6 +17,8 @@ from sklearn_ext.bridge._mixture import PotentialMixture, split
 from sklearn_ext.bridge._rows import Moments, Rows, expect
 from sklearn_ext.bridge._sampling import on_host
 
+CYCLE = 10  # passes without a new low after which the iteration has settled
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -265,15 +267,21 @@ def iterate(problem, state, *, max_iter, tol, report=lambda state: False):
 
     ``report`` is called after each pass and may ask to stop by returning True.
     """
-    curve, drop, D = [], np.inf, state.mixture.means.shape[1]
+    D = state.mixture.means.shape[1]
+    curve, drop, lows, waited = [], np.inf, (np.inf, np.inf), 0
     for _ in range(max_iter):
         found, drop = advance(problem, state)
         if found is None:
             return Fit(state, curve, drop > -tol * D, drop)
         state = found
         curve.append(state.loss)
-        if report(state):
-            return Fit(state, curve, drop < tol * D, drop, stopped=True)
-        if drop < tol * D:
-            return Fit(state, curve, True, drop)
+        value = state.loss + penalty(problem, state.mixture, state)
+        lower = state.loss < lows[0] - tol * D or value < lows[1] - tol * D
+        lows, waited = tuple(map(min, lows, (state.loss, value))), waited + 1
+        if lower:
+            waited = 0
+        # the prior moves with the state, so that small cycles are possible
+        done = drop < tol * D or waited == CYCLE
+        if report(state) or done:
+            return Fit(state, curve, done, drop, stopped=not done)
     return Fit(state, curve, False, drop)

@@ -65,6 +65,21 @@ def quadratic(F, square, linear, axes):
     return xp.stack(values)
 
 
+def gaussian_exponents(F, variance, centres, axes):
+    """Return -|V_k' y - centre_k|^2 / (2 variance_k), summed over features, (K, m)."""
+    xp = array_namespace(F)
+    if axes is None or axes.ndim == 2:
+        constant = xp.sum(centres * centres / (2 * variance), axis=1)
+        A = quadratic(F, -1 / variance, centres / variance, axes)
+        A -= constant[:, None]
+        return A
+    values = []  # one component at a time can be centred first, which float32 needs
+    for k in range(axes.shape[0]):
+        Z = F @ axes[k, :, :] - centres[k, :]
+        values.append((Z * Z) @ (-1 / (2 * variance[k, :])))
+    return xp.stack(values)
+
+
 def mixed_affine(X, gates, scale, shift, axes):
     """Evaluate sum_k p_k(x) V_k (diag(scale_k) V_k' x + shift_k) for each row.
 

@@ -7,6 +7,7 @@ from typing import Any
 from sklearn_ext.bridge._frames import (
     array_namespace,
     features,
+    gaussian_exponents,
     log_sum_exp,
     mixed_affine,
     quadratic,
@@ -76,11 +77,10 @@ class PotentialMixture:
     def target_scores(self, F):
         """Return log a_k N(y | r_k, eps S_k), as (K, m)."""
         xp = array_namespace(F)
-        variance, rho = self.epsilon * self.lam, self.rotated
-        A = quadratic(F, -1 / variance, rho / variance, self.axes)
-        constant = self.log_weights - xp.sum(rho * rho / (2 * variance), axis=1)
-        constant = constant - self.sum_over_features(xp.log(2 * pi * variance)) / 2
-        A += constant[:, None]
+        variance = self.epsilon * self.lam
+        A = gaussian_exponents(F, variance, self.rotated, self.axes)
+        log_det = self.sum_over_features(xp.log(2 * pi * variance))
+        A += (self.log_weights - log_det / 2)[:, None]
         return A
 
     def bridge_scores(self, F, t):

@@ -135,9 +135,16 @@ def warn_about_fit(fit, target, options):
                 stacklevel=4,
             )
     if not (fit.converged or fit.stopped):
-        warnings.warn(
+        reason = (
             f"max_iter={options.max_iter} reached; the last pass lowered the penalised "
-            f"loss by {fit.drop:.2g}. Increase max_iter or tol.",
+            f"loss by {fit.drop:.2g}. Increase max_iter or tol."
+            if fit.drop > 0
+            else "No step lowers the penalised loss any more, but the fit is not "
+            "stationary. Increase balance_iter or prior_strength, or take fewer "
+            "components or covariance_type='diag'."
+        )
+        warnings.warn(
+            reason,
             ConvergenceWarning,
             stacklevel=4,
         )

@@ -113,11 +113,12 @@ def expect(scores, rows, covariance_type):
 def _raw_moments(F, share, covariance_type):
     xp = array_namespace(F)
     mass = xp.sum(share, axis=1, dtype=xp.float64)
-    raw = [mass, _double(share @ F)]
-    if covariance_type == "full":
-        outer = [(F * share[k, :, None]).T @ F for k in range(share.shape[0])]
-        raw.append(_double(xp.stack(outer)))
-    return raw
+    if covariance_type != "full":
+        return [mass, _double(share @ F)]
+    # a full covariance may be nearly singular: single precision would not see it
+    F, share = _double(F), _double(share)
+    outer = [(F * share[k, :, None]).T @ F for k in range(share.shape[0])]
+    return [mass, share @ F, xp.stack(outer)]
 
 
 def _double(a):
