@@ -4,7 +4,7 @@ BIN := .venv/bin/python
 # one thread of BLAS a worker: the workers share the cores already
 TEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN) -m pytest -n auto --dist worksteal
 
-.PHONY: tour test lint suite bench docs format clean
+.PHONY: tour test test-clients test-matrix lint suite bench docs format clean
 
 tour: .venv/ready
 	$(BIN) -m sklearn_ext tour
@@ -17,6 +17,12 @@ lint: .venv/ready
 
 suite: .venv/ready
 	$(TEST)
+
+test-clients: .venv/clients/ready
+	$(subst $(BIN),.venv/clients/bin/python,$(TEST)) -m clients tests/clients
+
+test-matrix:
+	.ci/matrix
 
 bench: .venv/ready
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN) -m benchmarks
@@ -41,4 +47,11 @@ clean:
 
 .venv/docs: .venv/ready
 	$(BIN) -m pip install -q --group docs
+	touch $@
+
+# clients pin what they like, so they have an environment of their own
+.venv/clients/ready: .venv/ready
+	$(PYTHON) -m venv .venv/clients
+	.venv/clients/bin/python -m pip install -q --upgrade pip
+	.venv/clients/bin/python -m pip install -q -e ".[all]" --group clients
 	touch $@
