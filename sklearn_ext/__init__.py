@@ -8,7 +8,14 @@ from importlib import import_module
 
 __version__ = "0.1.0.dev0"
 
-FAMILIES = ("aggregate", "bridge", "probes", "random_features", "rashomon")
+FAMILIES = (
+    "aggregate",
+    "bridge",
+    "probes",
+    "random_features",
+    "rashomon",
+    "submodular",
+)
 
 __all__ = ["FAMILIES", "__version__", "all_estimators", "trusted_types", *FAMILIES]
 

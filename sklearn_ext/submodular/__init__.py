@@ -11,10 +11,12 @@ from sklearn_ext.submodular._coordinates import (
 from sklearn_ext.submodular._facility_location import FacilityLocation
 from sklearn_ext.submodular._maximize import Selection, maximize
 from sklearn_ext.submodular._pairwise import GraphCut, LogDet
+from sklearn_ext.submodular._selector import DynamicSubmodularSelector
 
 __all__ = [
     "CallableObjective",
     "Coverage",
+    "DynamicSubmodularSelector",
     "FacilityLocation",
     "FeatureBased",
     "GraphCut",

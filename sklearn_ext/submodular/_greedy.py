@@ -118,7 +118,7 @@ def lazy(oracle, slots, k, state, rng=None):
         The chosen; its bound uses stale gains too.
     """
     picks = Picks(state)
-    if not len(slots):
+    if not len(slots) or k == 0:
         picks.bound = 0.0
         return picks
     stale = _Stale(oracle.gains(slots, state))

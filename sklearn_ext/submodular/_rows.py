@@ -10,7 +10,7 @@ def row_store(rows):
     Parameters
     ----------
     rows : {ndarray, sparse array} of shape (n_rows, n_columns)
-        The first rows; copied.
+        The first rows, which nobody else may change.
 
     Returns
     -------
@@ -46,7 +46,7 @@ class DenseRows:
     """Rows of an array whose capacity doubles."""
 
     def __init__(self, rows):
-        self._rows = np.array(rows, order="C")
+        self._rows = np.ascontiguousarray(rows)
 
     @property
     def dtype(self):
@@ -150,3 +150,37 @@ class RepresentedRows:
 
     def put(self, slots, rows):
         """Do nothing: the rows are in the source."""
+
+
+def represent_rows(objective, X, batch_size=16_384):
+    """Return the store of coordinates of rows, computed batch by batch.
+
+    Parameters
+    ----------
+    objective : SubmodularObjective
+        With its reference fitted.
+    X : {ndarray, sparse array} of shape (n_rows, n_features)
+        Rows.
+    batch_size : int, default=16384
+        Rows worked on at a time, so that temporaries stay small.
+
+    Returns
+    -------
+    DenseRows or SparseRows
+        The store.
+    """
+    n = X.shape[0]
+    parts = (
+        objective.represent(X[start : start + batch_size])
+        for start in range(0, n, batch_size)
+    )
+    first = next(parts)
+    if sparse.issparse(first):
+        return SparseRows(sparse.vstack([first, *parts], format="csr"))
+    if n <= batch_size:
+        return DenseRows(first if first is not X else X.copy())
+    rows = np.empty((n, first.shape[1]), dtype=first.dtype)
+    rows[:batch_size] = first
+    for start, part in zip(range(batch_size, n, batch_size), parts, strict=True):
+        rows[start : start + batch_size] = part
+    return DenseRows(rows)

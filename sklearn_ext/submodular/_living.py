@@ -1,0 +1,300 @@
+"""The state behind the selector: a table of slots, its coordinates, the engine."""
+
+import warnings
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, clone
+
+from sklearn_ext.submodular._coordinates import (
+    Coverage,
+    FeatureBased,
+    ProbabilisticCoverage,
+    SaturatedCoverage,
+)
+from sklearn_ext.submodular._engine import Engine
+from sklearn_ext.submodular._facility_location import FacilityLocation
+from sklearn_ext.submodular._greedy import Picks
+from sklearn_ext.submodular._maximize import solve
+from sklearn_ext.submodular._oracle import Oracle
+from sklearn_ext.submodular._pairwise import LogDet
+from sklearn_ext.submodular._report import Report, in_greedy_order, refine
+from sklearn_ext.submodular._rows import (
+    RepresentedRows,
+    grown,
+    represent_rows,
+    row_store,
+)
+from sklearn_ext.submodular._sieve import Sieve
+from sklearn_ext.submodular._slots import SlotTable, listed
+
+OBJECTIVES = {
+    "facility_location": FacilityLocation,
+    "coverage": Coverage,
+    "feature_based": FeatureBased,
+    "saturated_coverage": SaturatedCoverage,
+    "probabilistic_coverage": ProbabilisticCoverage,
+    "log_det": LogDet,
+}
+FULL_REFINEMENT = 2e6  # coordinates of all rows, up to which all are candidates
+NOTHING = np.empty(0, dtype=np.intp)
+
+
+def make_objective(objective, algorithm):
+    """Return a fresh objective by name or as a clone, fit for an algorithm.
+
+    Parameters
+    ----------
+    objective : str or SubmodularObjective
+        The user's.
+    algorithm : str
+        Dynamic ones need monotone objectives.
+
+    Returns
+    -------
+    SubmodularObjective
+        A new one.
+    """
+    if isinstance(objective, str):
+        return OBJECTIVES[objective]()
+    objective = clone(objective)
+    if isinstance(objective, BaseEstimator):
+        objective._validate_params()
+    if not objective.monotone and algorithm != "greedy":
+        raise ValueError(
+            f"algorithm={algorithm!r} needs a monotone objective, which "
+            f"{type(objective).__name__} is not; use algorithm='greedy', which solves "
+            "anew after updates."
+        )
+    return objective
+
+
+class LivingTable:
+    """What a selector does with slots; it checks nothing."""
+
+    def _start(self, X, ids, weight, rng):
+        """Begin with a table and solve it."""
+        self.objective_model_ = make_objective(self.objective, self.algorithm)
+        self.objective_model_.fit_reference(X, weight, rng)
+        self._seed = int(rng.randint(2**31 - 1))
+        self._n_updates = 0
+        self._table = SlotTable(ids)
+        self._X = row_store(X.copy())
+        self._eligible = np.zeros(len(self._table.alive), dtype=bool)
+        self._mark(self._table.slots, ids, weight)
+        self._leaving = NOTHING
+        self._represent(X)
+        if self.algorithm == "sieve":
+            self._solve_again(insert=self._table.slots)
+        else:
+            self._solve_again()
+
+    def _represent(self, X):
+        """Compute the coordinates of all slots, and start the oracle."""
+        objective = self.objective_model_
+        itemsize = X.dtype.itemsize
+        if X.shape[0] * objective.n_coords_ * itemsize > self.max_cache_mb * 2**20:
+            rows = RepresentedRows(objective, self._X)
+        else:
+            rows = represent_rows(objective, X)
+        self._oracle = Oracle(objective, rows)
+
+    def _mark(self, slots, ids, weight):
+        """Note which slots can be chosen."""
+        self._eligible = grown(self._eligible, len(self._table.alive))
+        self._eligible[slots] = True if weight is None else weight > 0
+        never = set(listed(self.forbidden)) | set(listed(self.initial))
+        if never:
+            barred = [i in never for i in ids]
+            self._eligible[slots[barred]] = False
+
+    def _solve_again(self, insert=NOTHING):
+        """Forget all structures and solve the table as it is."""
+        self._engine, self._sieve = None, None
+        state, first = self._oracle.objective.empty_state(), None
+        if len(slots := self._table.find(listed(self.initial))):
+            state, gains = self._oracle.grow(state, slots)
+            value = self._oracle.value(state)
+            first = Report(tuple(slots.tolist()), tuple(gains), value, value)
+        self._state, self._initial, self._report = state, first, None
+        if self.algorithm == "sieve":
+            self._sieve = Sieve(self._oracle, self.n_select, state, self.epsilon)
+            self._feed_sieve(insert)
+            return
+        self._bound = np.inf
+        self._report = self._solve_all()
+
+    def _solve_all(self, previous=()):
+        """Solve with all candidates, and remember the bound."""
+        picks = solve(
+            self._oracle,
+            self._candidates(),
+            self.n_select,
+            self._state,
+            self.solver,
+            self._generator(),
+            self.epsilon,
+        )
+        self._bound = min(self._bound, picks.bound)
+        return self._make_report(picks, self._bound, previous)
+
+    def _generator(self):
+        """Return randomness that depends on the seed and the updates so far only."""
+        return np.random.default_rng((self._seed, self._n_updates))
+
+    def _candidates(self):
+        alive = self._table.alive
+        return np.flatnonzero(alive & self._eligible[: len(alive)])
+
+    # updates
+
+    def _apply(self, leave, X, ids, weight, max_calls):
+        """Remove slots and add rows; a failure undoes both and drops the engine."""
+        coordinates = None
+        if len(ids):
+            coordinates = self.objective_model_.represent(X)
+            _check_finite(coordinates)
+        self._ensure_engine()
+        table, report = self._table, self._report
+        come = table.vacant(len(ids))
+        table.remove(leave)
+        table.add(come, ids)
+        try:
+            if len(ids):
+                self._X.put(come, X)
+                self._oracle.rows.put(come, coordinates)
+                self._mark(come, ids, weight)
+            self._update_engine(leave, come, max_calls)
+        except BaseException:
+            table.remove(come)
+            table.release(come)
+            table.revive(leave)
+            self._engine = None
+            raise
+        self._previous = self._previous if report is None else report.slots
+        self._report = None
+        self._bound = np.inf if len(come) else self._bound
+        self._n_updates += 1
+
+    def _ensure_engine(self):
+        if self.algorithm in ("leveled", "bucketed") and self._engine is None:
+            engine = Engine(
+                self._oracle,
+                self.n_select,
+                self._state,
+                self.epsilon,
+                self.algorithm,
+                self.guesses,
+                self.max_guesses,
+                self._generator(),
+            )
+            engine.update(NOTHING, self._candidates())
+            self._engine = engine
+
+    def _update_engine(self, leave, come, max_calls):
+        if self.algorithm == "sieve":
+            self._feed_sieve(come)
+            return
+        if self._engine is not None:
+            leave_, come_ = leave[self._eligible[leave]], come[self._eligible[come]]
+            self._engine.update(leave_, come_, max_calls)
+        self._leaving = np.concatenate([self._leaving, leave])
+        if self._engine is None or self._engine.idle:
+            self._table.release(self._leaving)
+            self._leaving = NOTHING
+
+    def _feed_sieve(self, come):
+        """Show rows to the sieve, and keep only those that it holds."""
+        self._sieve.insert(come[self._eligible[come]])
+        held = self._sieve.held | set(self._initial.slots if self._initial else ())
+        slots = self._table.slots
+        gone = slots[[s not in held for s in slots.tolist()]]
+        self._table.remove(gone)
+        self._table.release(gone)
+
+    # answers
+
+    def _answer(self):
+        """Return the report, made now if updates came since the last one."""
+        if self._report is None:
+            self._report = self._digest()
+        return self._report
+
+    def _digest(self):
+        previous = [s for s in self._previous if self._table.alive[s]]
+        if self.algorithm == "sieve":
+            picks = self._sieve.picks
+            return self._make_report(picks, picks.bound, previous)
+        candidates = self._candidates()
+        full = self._refine_fully(len(candidates))
+        if self.algorithm == "greedy" or full:
+            report = self._solve_all(previous)
+            if self.algorithm == "greedy":
+                return report
+        first = set(self._initial.slots if self._initial else ())
+        kept = [s for s in previous if s not in first]
+        best, bound = [], self._bound
+        if self._engine is not None:
+            bound = min(bound, self._engine.bound)
+            best = self._engine.best() if self._engine.idle else []
+        if full:
+            best = [s for s in report.slots if s not in first]
+        if self.refine == "none":
+            picks = in_greedy_order(self._oracle, self._state, best or kept)
+        else:
+            pool = self._pool(candidates, [*best, *kept], full)
+            picks = refine(
+                self._oracle,
+                self.n_select,
+                self._state,
+                pool,
+                best,
+                kept,
+                self.stability,
+                self.n_swaps,
+            )
+        return self._make_report(picks, bound, previous)
+
+    def _refine_fully(self, n):
+        size = n * self.objective_model_.n_coords_
+        return self.refine == "full" or (
+            self.refine == "auto" and size <= FULL_REFINEMENT
+        )
+
+    def _pool(self, candidates, members, full):
+        """Return what can be chosen: all guesses' rows, and random others."""
+        live = set(candidates.tolist())
+        members = {*members, *(self._engine.candidates if self._engine else ())}
+        pool = np.array(sorted(members & live), dtype=np.intp)
+        if full or self.refine == "guesses":
+            return pool
+        size = min(self.pool_size, len(candidates))
+        others = self._generator().choice(candidates, size, replace=False)
+        return np.union1d(pool, others)
+
+    def _make_report(self, picks, bound, previous):
+        if not picks.slots and self._initial is None and len(self._candidates()):
+            warnings.warn(
+                "No row adds anything to the objective; the first one is reported so "
+                "that predict and transform work.",
+                UserWarning,
+                stacklevel=2,
+            )
+            slot = int(self._candidates()[0])
+            picks = Picks(self._state, 0.0, [slot], [0.0])
+            bound = 0.0
+        return Report.of(
+            self._oracle, self._state, self._initial, picks, bound, previous
+        )
+
+    def _finish_work(self):
+        if self._engine is not None:
+            self._engine.finish()
+            self._table.release(self._leaving)
+            self._leaving = NOTHING
+
+
+def _check_finite(rows):
+    values = rows.data if sparse.issparse(rows) else rows
+    if not np.isfinite(values).all():
+        raise ValueError("The objective gives coordinates that are not finite.")

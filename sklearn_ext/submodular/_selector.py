@@ -1,0 +1,377 @@
+"""A representative subset of a table whose rows come and go."""
+
+from numbers import Integral, Real
+
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+)
+from sklearn_ext._core._validation import check_weights
+from sklearn_ext.submodular._living import NOTHING, OBJECTIVES, LivingTable
+from sklearn_ext.submodular._selector_answers import DATA, SelectorAnswers, extent
+from sklearn_ext.submodular._selector_attributes import SelectorAttributes
+from sklearn_ext.submodular._selector_moves import SelectorMoves
+from sklearn_ext.submodular._slots import SlotTable, check_ids, listed
+
+
+class DynamicSubmodularSelector(
+    SelectorAttributes,
+    SelectorAnswers,
+    SelectorMoves,
+    LivingTable,
+    ExtEstimator,
+):
+    r"""A representative subset that stays good while rows come and go.
+
+    It maximises a monotone submodular function of at most ``n_select`` rows. `fit`
+    solves greedily; `partial_fit` and `forget` then keep sets with a proven part
+    :math:`1 / (2 + \epsilon)` of the optimum, at an expected cost that does not grow
+    with the number of rows. The answer is made when it is read: a greedy choice from
+    those sets, the answer before and random rows, exchanged only for a better one, so
+    that it seldom changes. ``certificate_`` says how much of the best possible value is
+    proven; usually far more than half is reached.
+
+    The guarantee holds against any order of updates; the cost is that of updates that
+    do not depend on the answers. When you delete what was reported (active learning),
+    do it in batches.
+
+    Parameters
+    ----------
+    n_select : int, default=8
+        Rows to select.
+    objective : str or SubmodularObjective, default="facility_location"
+        What a set is worth: "facility_location", "coverage", "feature_based",
+        "saturated_coverage", "probabilistic_coverage", "log_det" or an instance.
+    solver : {"lazy", "greedy", "stochastic", "threshold"}, default="lazy"
+        How `fit` and `reoptimize` solve.
+    algorithm : {"leveled", "bucketed", "greedy", "sieve"}, default="leveled"
+        How updates are followed. "bucketed" rarely touches the set on a deletion, and
+        its guarantee holds in expectation; "greedy" solves anew on reading; "sieve"
+        stores few rows and cannot forget.
+    epsilon : float, default=0.1
+        What is given up of the guarantee for fewer operations.
+    guesses : {"boundary", "all"}, default="boundary"
+        Keep the two guesses of the optimum that enclose it, or all.
+    max_guesses : int, default=3
+        How many are kept at most with "boundary".
+    refine : {"auto", "full", "pool", "guesses", "none"}, default="auto"
+        What an answer is chosen from: all rows; the guesses, the answer before and
+        ``pool_size`` random rows; without the random ones; or the best guess itself.
+        "auto" is "full" for small tables and "pool" for others.
+    pool_size : int, default=1000
+        Random rows in the pool.
+    stability : float, default=0.01
+        Share by which a new set must be better to replace the one before.
+    n_swaps : int, default=0
+        Exchanges between answer and pool, for objectives of nearest members.
+    initial : array-like of ids, default=None
+        Rows that always belong to the set, beyond ``n_select``.
+    forbidden : array-like of ids, default=None
+        Rows that are never selected; they may be represented.
+    max_cache_mb : float, default=1024
+        Memory for coordinates; beyond it they are computed anew when needed.
+    random_state : int, RandomState instance or None, default=None
+        Draws reference rows, orders and pools.
+
+    Attributes
+    ----------
+    selected_ids_ : ndarray of shape (n_selected,)
+        Identifiers of the selected rows, ``initial`` first, then by greedy gain. Fewer
+        than ``n_select`` when no other row adds anything.
+    selected_indices_ : ndarray of shape (n_selected,)
+        Their positions in ``active_ids_``.
+    exemplars_ : {ndarray, sparse array} of shape (n_selected, n_features)
+        The rows.
+    gains_ : ndarray of shape (n_selected,)
+        What each added to those before it.
+    objective_ : float
+        Value of the set.
+    objective_curve_ : ndarray of shape (n_selected,)
+        Values of its beginnings.
+    upper_bound_ : float
+        Proven bound on the value of every set of ``n_select`` rows.
+    certificate_ : float
+        ``objective_`` over ``upper_bound_``.
+    labels_ : ndarray of shape (n_samples,)
+        Most similar selected row, for the rows of the last `fit`.
+    active_ids_ : ndarray of shape (n_active_,)
+        Identifiers of the rows in the table.
+    n_active_ : int
+        Their number.
+    n_oracle_calls_ : int
+        Gains evaluated since `fit` began.
+    n_rebuilds_ : int
+        Rebuilds of levels.
+    n_changes_ : int
+        Rows in the answer that the answer before did not have.
+    guesses_ : list of dict
+        gamma, full, size and value of the live guesses.
+    stale_ : bool
+        Whether work of an update with ``max_calls`` is still to be done.
+    objective_model_ : SubmodularObjective
+        The objective with its reference.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, only when all are strings.
+
+    See Also
+    --------
+    maximize : Selects once.
+    SubmodularSampler : Returns the selected rows themselves.
+    sklearn.cluster.MiniBatchKMeans : Centres that are no rows, without forgetting.
+
+    References
+    ----------
+    .. [1] K. Banihashem, L. Biabani, S. Goudarzi, M. Hajiaghayi, P. Jabbarzade and
+       M. Monemizadeh, "Dynamic constrained submodular optimization with polylogarithmic
+       update time", ICML 2023.
+    .. [2] K. Banihashem, L. Biabani, S. Goudarzi, M. Hajiaghayi, P. Jabbarzade and
+       M. Monemizadeh, "Dynamic algorithms for matroid submodular maximization", SODA
+       2024.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_ext.submodular import DynamicSubmodularSelector
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> selector = DynamicSubmodularSelector(5, random_state=0).fit(X[:1000])
+    >>> selector = selector.partial_fit(X[1000:]).forget(range(500))
+    >>> selector.n_active_, len(selector.selected_ids_)
+    (1297, 5)
+    """
+
+    _parameter_constraints: dict = {
+        "n_select": [Interval(Integral, 1, None, closed="left")],
+        "objective": [
+            StrOptions(set(OBJECTIVES)),
+            HasMethods(["fit_reference", "represent", "gains", "add"]),
+        ],
+        "solver": [StrOptions({"lazy", "greedy", "stochastic", "threshold"})],
+        "algorithm": [StrOptions({"leveled", "bucketed", "greedy", "sieve"})],
+        "epsilon": [Interval(Real, 0, 1, closed="neither")],
+        "guesses": [StrOptions({"boundary", "all"})],
+        "max_guesses": [Interval(Integral, 2, None, closed="left")],
+        "refine": [StrOptions({"auto", "full", "pool", "guesses", "none"})],
+        "pool_size": [Interval(Integral, 0, None, closed="left")],
+        "stability": [Interval(Real, 0, None, closed="left")],
+        "n_swaps": [Interval(Integral, 0, None, closed="left")],
+        "initial": ["array-like", None],
+        "forbidden": ["array-like", None],
+        "max_cache_mb": [Interval(Real, 0, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        n_select=8,
+        objective="facility_location",
+        *,
+        solver="lazy",
+        algorithm="leveled",
+        epsilon=0.1,
+        guesses="boundary",
+        max_guesses=3,
+        refine="auto",
+        pool_size=1000,
+        stability=0.01,
+        n_swaps=0,
+        initial=None,
+        forbidden=None,
+        max_cache_mb=1024,
+        random_state=None,
+    ):
+        self.n_select = n_select
+        self.objective = objective
+        self.solver = solver
+        self.algorithm = algorithm
+        self.epsilon = epsilon
+        self.guesses = guesses
+        self.max_guesses = max_guesses
+        self.refine = refine
+        self.pool_size = pool_size
+        self.stability = stability
+        self.n_swaps = n_swaps
+        self.initial = initial
+        self.forbidden = forbidden
+        self.max_cache_mb = max_cache_mb
+        self.random_state = random_state
+
+    # tables and updates
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, *, sample_weight=None, ids=None):
+        """Begin with a table and select from it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows; copied.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts as one to be represented. Rows of weight zero are
+            neither represented nor selected.
+        ids : array-like of shape (n_samples,) or "index", default=None
+            Identifiers by which rows are forgotten: numbers, strings, tuples. None
+            counts from 0, "index" takes those of a data frame.
+
+        Returns
+        -------
+        self : DynamicSubmodularSelector
+            The fitted selector.
+        """
+        given = X
+        X = validate_data(self, X, **DATA)
+        weight = None if sample_weight is None else check_weights(sample_weight, X)
+        ids = check_ids(ids, given, X.shape[0], SlotTable())
+        SlotTable().check_new(ids)
+        self._previous = ()
+        self._start(X, ids, weight, check_random_state(self.random_state))
+        self.labels_ = self._nearest(X)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y=None, *, sample_weight=None, ids=None):
+        """Add rows; an unfitted selector begins with them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows; copied.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The reference is that of `fit`, so only zeros matter: such rows are never
+            selected.
+        ids : array-like of shape (n_samples,) or "index", default=None
+            Identifiers, not yet in use; None goes on counting.
+
+        Returns
+        -------
+        self : DynamicSubmodularSelector
+            The updated selector.
+        """
+        if not hasattr(self, "_table"):
+            return self.fit(X, sample_weight=sample_weight, ids=ids)
+        given = X
+        X = validate_data(self, X, reset=False, **DATA)
+        weight = None if sample_weight is None else check_weights(sample_weight, X)
+        ids = check_ids(ids, given, X.shape[0], self._table)
+        self._table.check_new(ids)
+        self._apply(NOTHING, X, ids, weight, None)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def forget(self, ids, *, missing="raise", purge=False):
+        """Remove rows.
+
+        Parameters
+        ----------
+        ids : array-like
+            Identifiers.
+        missing : {"raise", "ignore"}, default="raise"
+            Whether unknown identifiers raise a KeyError or are skipped.
+        purge : bool, default=False
+            Whether copies of the rows in the reference set are replaced too, by random
+            living rows, and everything is solved anew; by default the reference stays.
+
+        Returns
+        -------
+        self : DynamicSubmodularSelector
+            The updated selector.
+        """
+        leave = self._leaving_slots(ids, missing)
+        if not len(leave):
+            return self
+        rows = self._X.take(leave)
+        self._apply(leave, None, [], None, None)
+        if purge:
+            self._purge(rows)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def update(self, insert=None, forget=(), *, max_calls=None):
+        """Remove and add rows at once: all or nothing.
+
+        Parameters
+        ----------
+        insert : array-like of shape (n_samples, n_features) or tuple, default=None
+            Rows to add, or ``(rows, ids)``.
+        forget : array-like, default=()
+            Identifiers of rows to remove; they go first, so their identifiers can be
+            used again.
+        max_calls : int, default=None
+            About how many gains to evaluate now. What is left of a rebuild is carried
+            on by later updates, while ``stale_`` is True and the answer is made without
+            it, with a wider bound. None does all work now.
+
+        Returns
+        -------
+        self : DynamicSubmodularSelector
+            The updated selector.
+        """
+        leave = self._leaving_slots(forget, "raise")
+        rows, ids = insert if isinstance(insert, tuple) else (insert, None)
+        X, new = None, []
+        if rows is not None and extent(rows):
+            X = validate_data(self, rows, reset=False, **DATA)
+            new = check_ids(ids, rows, X.shape[0], self._table)
+            self._table.check_new(new, self._table.ids(leave).tolist())
+        if X is None and not len(leave):
+            return self
+        self._apply(leave, X, new, None, max_calls)
+        return self
+
+    def replace(self, ids, X):
+        """Change rows: forget them and add new ones under the same identifiers.
+
+        Parameters
+        ----------
+        ids : array-like of shape (n_samples,)
+            Identifiers of living rows.
+        X : array-like of shape (n_samples, n_features)
+            Their new values.
+
+        Returns
+        -------
+        self : DynamicSubmodularSelector
+            The updated selector.
+        """
+        return self.update((X, ids), forget=ids)
+
+    # plumbing
+
+    def _leaving_slots(self, ids, missing):
+        check_is_fitted(self)
+        ids = listed(ids)
+        if ids and self.algorithm == "sieve":
+            raise NotImplementedError(
+                "algorithm='sieve' cannot forget, because it stores only the rows that "
+                "it selects; use algorithm='leveled'."
+            )
+        if fixed := set(ids) & set(listed(self.initial)):
+            raise ValueError(
+                f"id {fixed.pop()!r} is in initial and cannot be forgotten; fit with "
+                "another initial."
+            )
+        return self._table.find(ids, missing=missing)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_table")
+
+    def __getstate__(self):
+        if hasattr(self, "_table"):
+            self._finish_work()
+        return super().__getstate__()
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

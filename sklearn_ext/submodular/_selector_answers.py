@@ -1,0 +1,122 @@
+"""What a fitted selector says about rows."""
+
+import numpy as np
+from sklearn.base import (
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ext._core._compat import _safe_indexing
+from sklearn_ext._core._validation import FLOATS, check_weights
+
+DATA = {"accept_sparse": "csr", "dtype": FLOATS}
+
+
+def extent(X):
+    """Return the number of rows of anything that has some.
+
+    Parameters
+    ----------
+    X : object
+        An array, a data frame, a list.
+
+    Returns
+    -------
+    int
+        Number of rows.
+    """
+    return X.shape[0] if hasattr(X, "shape") else len(X)
+
+
+class SelectorAnswers(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin):
+    """Assigns rows to the selected ones."""
+
+    def predict(self, X):
+        """Return the most similar selected row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Positions in ``selected_ids_``.
+        """
+        check_is_fitted(self)
+        return self._nearest(validate_data(self, X, reset=False, **DATA))
+
+    def transform(self, X):
+        """Return similarities to the selected rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_selected)
+            Similarities.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, **DATA)
+        return self._similarities(X).astype(X.dtype, copy=False)
+
+    def score(self, X, y=None, sample_weight=None):
+        """Return the mean similarity of rows to their most similar selected row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            The mean.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, **DATA)
+        weight = check_weights(sample_weight, X)
+        return float(np.average(self._similarities(X).max(axis=1), weights=weight))
+
+    def select(self, X):
+        """Return the selected rows out of the table that was fitted last.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The table that `fit` was given: an array, a data frame, ...
+
+        Returns
+        -------
+        array-like of shape (n_selected, n_features)
+            Its selected rows.
+        """
+        check_is_fitted(self)
+        n = extent(X)
+        if self._n_updates or n != self.n_active_:
+            raise ValueError(
+                f"select takes the table of the last fit, unchanged since, got {n} "
+                f"rows after {self._n_updates} update(s); read exemplars_ instead."
+            )
+        return _safe_indexing(X, self.selected_indices_)
+
+    def _similarities(self, X):
+        exemplars = self.exemplars_
+        if not exemplars.shape[0]:
+            raise ValueError(
+                "There are no active rows to compare with; add some by partial_fit."
+            )
+        return self.objective_model_.similarity(X, exemplars)
+
+    def _nearest(self, X):
+        return self._similarities(X).argmax(axis=1)

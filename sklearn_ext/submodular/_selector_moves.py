@@ -1,0 +1,149 @@
+"""Solving anew, other references, snapshots."""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ext._core._base import fit_context
+from sklearn_ext.submodular._rows import grown, row_store
+from sklearn_ext.submodular._selector_answers import DATA
+from sklearn_ext.submodular._slots import SlotTable
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The fitted state of a selector at one time."""
+
+    parameters: str
+    state: dict
+
+
+class SelectorMoves:
+    """Changes of the whole state at once."""
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def reoptimize(self):
+        """Solve all living rows anew; the structures for updates stay.
+
+        Returns
+        -------
+        self : DynamicSubmodularSelector
+            The selector with a new answer.
+        """
+        check_is_fitted(self)
+        if self.algorithm == "sieve":
+            raise NotImplementedError(
+                "algorithm='sieve' does not store the rows that it has passed over; "
+                "use another algorithm, or fit."
+            )
+        self._report = self._solve_all(self._answer().slots)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def refresh_reference(self, X=None):
+        """Draw a new reference set and solve anew.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            Rows to be represented; None takes the living ones.
+
+        Returns
+        -------
+        self : DynamicSubmodularSelector
+            The selector for the new reference.
+        """
+        check_is_fitted(self)
+        self._finish_work()
+        living = self._X.take(self._table.slots)
+        if X is not None:
+            X = validate_data(self, X, reset=False, **DATA)
+        objective = copy.deepcopy(self.objective_model_)
+        seed = self._generator().integers(2**31 - 1)
+        objective.fit_reference(living if X is None else X, None, int(seed))
+        self._move_to(objective)
+        return self
+
+    def snapshot(self):
+        """Copy the fitted state.
+
+        Returns
+        -------
+        Snapshot
+            What `restore` takes.
+        """
+        check_is_fitted(self)
+        self._finish_work()
+        own = {k: v for k, v in vars(self).items() if k not in self.get_params()}
+        return Snapshot(self._described(), copy.deepcopy(own))
+
+    def restore(self, snapshot):
+        """Go back to a copied state.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+            What `snapshot` of a selector with these parameters returned.
+
+        Returns
+        -------
+        self : DynamicSubmodularSelector
+            The selector as it was.
+        """
+        if not isinstance(snapshot, Snapshot):
+            raise ValueError(
+                f"restore takes what snapshot() returned, got {snapshot!r}."
+            )
+        if snapshot.parameters != self._described():
+            raise ValueError(
+                "The snapshot is of a selector with other parameters: "
+                f"{snapshot.parameters}."
+            )
+        params = self.get_params(deep=False)
+        state = {**params, **copy.deepcopy(snapshot.state)}
+        self.__dict__.clear()
+        self.__dict__.update(state)
+        return self
+
+    def _described(self):
+        return f"{type(self).__name__}{self.get_params()}"
+
+    def _purge(self, rows):
+        """Replace copies of rows in the reference, and solve anew."""
+        reference = getattr(self.objective_model_, "reference_", None)
+        if reference is None or not self.n_active_:
+            return
+        reference, rows = _dense(reference), _dense(rows)
+        copies = np.flatnonzero((reference[:, None] == rows).all(axis=2).any(axis=1))
+        if len(copies):
+            objective = copy.deepcopy(self.objective_model_)
+            drawn = self._generator().choice(self._table.slots, len(copies))
+            reference = reference.copy()
+            reference[copies] = _dense(self._X.take(drawn))
+            objective.reference_ = reference
+            self._move_to(objective)
+
+    def _move_to(self, objective):
+        """Take another objective model, and solve all living rows under it."""
+        self._finish_work()
+        calls = self._oracle.n_calls
+        slots = self._table.slots
+        X, ids = self._X.take(slots), self._table.ids(slots).tolist()
+        eligible = self._eligible[slots]
+        next_id = self._table._next
+        self.objective_model_ = objective
+        self._table, self._X = SlotTable(ids), row_store(X)
+        self._table._next = next_id
+        self._eligible = grown(eligible, len(self._table.alive))
+        self._previous = ()
+        self._represent(X)
+        self._oracle.n_calls = calls
+        self._n_updates += 1
+        self._solve_again(insert=self._table.slots)
+
+
+def _dense(rows):
+    return rows.toarray() if sparse.issparse(rows) else rows

@@ -1,0 +1,193 @@
+"""Identifiers of rows and the slots that they live in."""
+
+from collections import Counter
+from numbers import Integral
+
+import numpy as np
+
+from sklearn_ext.submodular._rows import grown
+
+SHOWN = 5  # identifiers named in a message
+
+
+class SlotTable:
+    """Which identifier lives in which slot; slots are reused after `release`.
+
+    Parameters
+    ----------
+    ids : sequence of hashable
+        Identifiers of the first rows, distinct.
+    """
+
+    def __init__(self, ids=()):
+        self._slot_of, self._free, self._size = {}, [], 0
+        self._next = 0  # the next identifier when none is given
+        self._ids = np.zeros(16, dtype=object)
+        self.alive = np.zeros(16, dtype=bool)
+        self.add(self.vacant(len(ids)), ids)
+
+    def __len__(self):
+        return len(self._slot_of)
+
+    @property
+    def slots(self):
+        """Slots of living rows, ascending."""
+        return np.flatnonzero(self.alive)
+
+    def ids(self, slots):
+        """Return identifiers, as an array of numbers where all are numbers."""
+        found = self._ids[slots]
+        if len(found) and all(isinstance(i, Integral) for i in found):
+            return found.astype(np.int64)
+        return found
+
+    def default_ids(self, n):
+        """Return identifiers that continue those given so far."""
+        return list(range(self._next, self._next + n))
+
+    def check_new(self, ids, leaving=()):
+        """Refuse identifiers that come twice, or that live and do not leave."""
+        leaving = set(leaving)
+        twice = [i for i, count in Counter(ids).items() if count > 1]
+        there = [i for i in ids if i in self._slot_of and i not in leaving]
+        if twice or there:
+            reason = "given twice" if twice else "already active; use replace"
+            raise ValueError(
+                f"duplicate id {(twice or there)[0]!r}: {reason}. An id names one row."
+            )
+
+    def find(self, ids, *, missing="raise"):
+        """Return the slots of identifiers.
+
+        Parameters
+        ----------
+        ids : sequence of hashable
+            Identifiers.
+        missing : {"raise", "ignore"}, default="raise"
+            What to do about unknown ones.
+
+        Returns
+        -------
+        ndarray of int
+            Their slots.
+        """
+        unknown = [i for i in ids if i not in self._slot_of]
+        if unknown and missing == "raise":
+            more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
+            raise KeyError(
+                f"unknown id {unknown[:SHOWN]}{more}; pass missing='ignore' to forget "
+                "to skip them."
+            )
+        known = dict.fromkeys(i for i in ids if i in self._slot_of)
+        return np.array([self._slot_of[i] for i in known], dtype=np.intp)
+
+    def vacant(self, n):
+        """Return n slots to use next."""
+        reused = self._free[::-1][:n]
+        fresh = range(self._size, self._size + n - len(reused))
+        return np.array([*reused, *fresh], dtype=np.intp)
+
+    def add(self, slots, ids):
+        """Let rows live in vacant slots."""
+        reused = min(len(self._free), len(slots))
+        del self._free[len(self._free) - reused :]
+        self._size += len(slots) - reused
+        self._ids = grown(self._ids, self._size)
+        self.alive = grown(self.alive, self._size)
+        for slot, i in zip(slots.tolist(), ids, strict=True):
+            self._ids[slot] = i
+            self._slot_of[i] = slot
+        self.alive[slots] = True
+        numbers = [i for i in ids if isinstance(i, Integral)]
+        self._next = max(self._next + len(slots), max(numbers, default=-1) + 1)
+
+    def remove(self, slots):
+        """Let rows go; their slots are not reused before `release`."""
+        for slot in slots.tolist():
+            del self._slot_of[self._ids[slot]]
+        self.alive[slots] = False
+
+    def revive(self, slots):
+        """Undo `remove`."""
+        for slot in slots.tolist():
+            self._slot_of[self._ids[slot]] = slot
+        self.alive[slots] = True
+
+    def release(self, slots):
+        """Offer slots of rows that have gone for reuse."""
+        self._ids[slots] = 0
+        self._free += slots.tolist()
+
+    def __getstate__(self):
+        state = self.__dict__.copy()
+        del state["_slot_of"]
+        used = state.pop("_ids")[: self._size]
+        state["_stored_ids"] = self.ids(np.arange(self._size)) if len(used) else used
+        return state
+
+    def __setstate__(self, state):
+        state = dict(state)
+        stored = state.pop("_stored_ids")
+        self.__dict__.update(state)
+        self._ids = np.zeros(len(self.alive), dtype=object)
+        self._ids[: len(stored)] = list(stored.tolist()) or 0
+        self._slot_of = {self._ids[slot]: slot for slot in self.slots.tolist()}
+
+
+def listed(ids):
+    """Return identifiers as a list of Python objects.
+
+    Parameters
+    ----------
+    ids : array-like or None
+        Identifiers; None means none.
+
+    Returns
+    -------
+    list
+        The same.
+    """
+    if ids is None:
+        return []
+    return ids.tolist() if hasattr(ids, "tolist") else list(ids)
+
+
+def check_ids(ids, X, n, table):
+    """Return identifiers of rows as a list of hashables.
+
+    Parameters
+    ----------
+    ids : array-like of shape (n,), "index" or None
+        Identifiers; "index" takes those of a data frame, None continues 0, 1, 2, ...
+    X : object
+        The rows as the user passed them.
+    n : int
+        Number of rows.
+    table : SlotTable
+        Knows which come next.
+
+    Returns
+    -------
+    list
+        Identifiers.
+    """
+    if ids is None:
+        return table.default_ids(n)
+    if isinstance(ids, str):
+        if ids != "index" or not hasattr(X, "index") or callable(X.index):
+            raise ValueError(
+                f"ids must hold one id a row, or be 'index' with a data frame that has "
+                f"one, got ids={ids!r} with {type(X).__name__}."
+            )
+        ids = X.index
+    ids = listed(ids)
+    if len(ids) != n:
+        raise ValueError(f"ids must hold one id a row: got {len(ids)} for {n} rows.")
+    for i in ids:
+        try:
+            hash(i)
+        except TypeError:
+            raise ValueError(
+                f"ids must be hashable, such as numbers, strings or tuples, got {i!r}."
+            ) from None
+    return ids
