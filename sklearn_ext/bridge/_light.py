@@ -1,25 +1,24 @@
 """The estimator of light Schrödinger bridges."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
+from sklearn_ext.bridge._adam import fit_adam
 from sklearn_ext.bridge._domains import two_samples
 from sklearn_ext.bridge._frames import array_namespace
 from sklearn_ext.bridge._methods import PlanMethods
 from sklearn_ext.bridge._mixture import shifted
+from sklearn_ext.bridge._partial_fit import PartialFit
 from sklearn_ext.bridge._plan import as_generator
 from sklearn_ext.bridge._preparation import (
     centred,
     choose_epsilon,
     described,
-    jump,
     plan_of,
     values,
     wants_annealing,
@@ -28,8 +27,7 @@ from sklearn_ext.bridge._preparation import (
     warn_about_target,
     weighted_mean,
 )
-from sklearn_ext.bridge._sampling import like
-from sklearn_ext.bridge._solve import Options, Sample, to_numpy
+from sklearn_ext.bridge._solve import Options
 from sklearn_ext.bridge._solvers import Holdout, run_solver
 from sklearn_ext.bridge._start import principal_order, systematic
 from sklearn_ext.bridge._stepwise import Stream
@@ -40,6 +38,7 @@ STORED_ROWS = 10_000  # of the source, for the way back
 class LightSchrodingerBridge(
     CallbackSupportMixin,
     PlanMethods,
+    PartialFit,
     ExtEstimator,
 ):
     r"""Stochastic map between two unpaired populations.
@@ -292,16 +291,13 @@ class LightSchrodingerBridge(
                 source, target, self.validation_fraction, self.n_iter_no_change, rng
             )
         centre, sides = centred(source, target)
-        tasks = FitTasks(self, X, y, max_subtasks=self.max_iter)
-
-        def report(state):
-            stop = tasks.end(**described(plan_of(state.mixture, centre, source.X)))
-            return stop or (holdout is not None and holdout.no_better(state, centre))
-
         options = self._options(epsilon, sides)
-        fit, n_iter = run_solver(self, sides, options, rng, mixture, report)
-        if holdout is not None:
-            fit = holdout.best(fit)
+        if self.solver == "adam":
+            fit, n_iter = fit_adam(self, X, y, sides, centre, options, rng, mixture)
+        else:
+            fit, n_iter = self._iterate(
+                X, y, sides, centre, options, rng, mixture, holdout
+            )
         warn_about_fit(fit, target, options)
         state = described(plan_of(fit.state.mixture, centre, source.X))
         vars(self).update(state, **values(fit, sides, centre, epsilon))
@@ -309,8 +305,23 @@ class LightSchrodingerBridge(
         self.n_batches_seen_ = 1
         self._stream = Stream.after(fit.state, centre)
         self._store_source(*whole)
-        tasks.close(**state)
         return self
+
+    def _iterate(self, X, y, sides, centre, options, rng, mixture, holdout):
+        """Run a solver that makes passes, and report each of them."""
+        tasks = FitTasks(self, X, y, max_subtasks=self.max_iter)
+
+        def report(state):
+            stop = tasks.end(
+                lambda: described(plan_of(state.mixture, centre, sides[0].X))
+            )
+            return stop or (holdout is not None and holdout.no_better(state, centre))
+
+        fit, n_iter = run_solver(self, sides, options, rng, mixture, report)
+        if holdout is not None:
+            fit = holdout.best(fit)
+        tasks.close(**described(plan_of(fit.state.mixture, centre, sides[0].X)))
+        return fit, n_iter
 
     def fit_transform(
         self,
@@ -353,78 +364,6 @@ class LightSchrodingerBridge(
             target_weight=target_weight,
         )
         return self.transform(X, sample_domain=sample_domain)
-
-    @fit_context()
-    def partial_fit(
-        self,
-        X,
-        y=None,
-        *,
-        X_target=None,
-        sample_domain=None,
-        sample_weight=None,
-        target_weight=None,
-    ):
-        """Update the bridge with one more batch of both sides.
-
-        Running moments of every component are blended with those of the batch, with
-        step (t + 2)^-0.6, and solved as in a pass of ``fit``. The first call makes a
-        short fit; after ``fit`` it goes on from there.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Source rows of the batch, or rows of both domains.
-        y : object, default=None
-            Ignored.
-        X_target : array-like of shape (m_samples, n_features) or None, default=None
-            Target rows of the batch.
-        sample_domain : array-like of shape (n_samples,) or None, default=None
-            0 for source rows, 1 for target rows of X.
-        sample_weight : array-like of shape (n_samples,) or None, default=None
-            How often each row of X counts.
-        target_weight : array-like of shape (m_samples,) or None, default=None
-            How often each row of X_target counts.
-
-        Returns
-        -------
-        LightSchrodingerBridge
-            The updated estimator.
-        """
-        first = not hasattr(self, "_stream")
-        data = {
-            "X_target": X_target,
-            "sample_domain": sample_domain,
-            "sample_weight": sample_weight,
-            "target_weight": target_weight,
-        }
-        if first:
-            short = clone(self).set_params(
-                max_iter=3, early_stopping=False, tol=0.0, warm_start=False
-            )
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", category=ConvergenceWarning)
-                short.fit(X, y, **data)
-            learnt = {k: v for k, v in vars(short).items() if k.endswith("_")}
-            vars(self).update(learnt, _plan=short._plan, _stream=short._stream)
-            return self
-        source, target = two_samples(self, X, reset=False, **data)
-        stream = self._stream
-        sides = [
-            Sample(side.X - like(to_numpy(mean), side.X), side.w)
-            for side, mean in zip((source, target), stream.centre, strict=True)
-        ]
-        options = self._options(self.epsilon_, sides)
-        stream, loss = stream.updated(sides, options, self.n_batches_seen_)
-        plan = plan_of(stream.mixture, stream.centre, source.X)
-        vars(self).update(described(plan))
-        self.loss_ = loss + jump(stream.centre, self.epsilon_)
-        self.loss_curve_ = [*self.loss_curve_, self.loss_]
-        self.n_iter_ += 1
-        self.n_batches_seen_ += 1
-        self._stream = stream
-        self._store_source(source, target)
-        return self
 
     def _options(self, epsilon, sides):
         return Options(

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn_ext._core._optional import require
 from sklearn_ext.bridge._fixed_point import loss
 from sklearn_ext.bridge._frames import array_namespace
+from sklearn_ext.bridge._lbfgs import fit_lbfgs
 from sklearn_ext.bridge._rows import Rows
 from sklearn_ext.bridge._sampling import like
 from sklearn_ext.bridge._solve import Sample, solve, to_numpy
@@ -15,27 +16,20 @@ WARM_UP = 10  # fixed-point passes before a quasi-Newton fit
 
 
 def run_solver(estimator, sides, options, rng, mixture, report):
-    """Run the estimator's solver on centred samples; return a Fit and its passes."""
-    if estimator.solver == "adam":
-        from sklearn_ext.bridge._adam import fit_adam
-
-        return fit_adam(estimator, sides, options, rng, report)
+    """Make passes over centred samples; return a Fit and the number of passes."""
     if estimator.device is not None:
-        sides = [_on(side, estimator.device, estimator) for side in sides]
+        sides = [_on(side, estimator.device) for side in sides]
     if mixture is not None:
         mixture = mixture.map(lambda a: _like_double(a, sides[0].X))
     if estimator.solver == "fixed_point":
         return solve(*sides, options, rng, mixture=mixture, report=report)
-    from sklearn_ext.bridge._lbfgs import fit_lbfgs
-
     warm_up = replace(options, max_iter=min(WARM_UP, options.max_iter))
     first, n_iter = solve(*sides, warm_up, rng, mixture=mixture)
     return fit_lbfgs(sides, options, first, n_iter, report)
 
 
-def _on(side, device, estimator):
+def _on(side, device):
     torch = require("torch", extra="torch", user=f"device={device!r}")
-    del estimator
     return Sample(*(torch.as_tensor(a, device=device) for a in (side.X, side.w)))
 
 

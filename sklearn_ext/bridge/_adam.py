@@ -1,0 +1,92 @@
+"""Minibatch Adam, the published algorithm, through skorch."""
+
+import numpy as np
+
+from sklearn_ext._core._optional import require
+from sklearn_ext.bridge._fixed_point import Fit
+from sklearn_ext.bridge._mixture import PotentialMixture
+from sklearn_ext.bridge._preparation import described, plan_of
+from sklearn_ext.bridge._solve import Sample, first_state, problem_of, warm_state
+
+DEFAULTS = {"max_epochs": 30, "lr": 0.01, "batch_size": 256}
+
+
+def paired(sides, rng):
+    """Put rows of both sides side by side, the shorter side repeated.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_pairs, 2 * n_features)
+        Source and target rows; which meet is chance.
+    weights : ndarray of shape (n_pairs, 2)
+        Weights of both with mean one: repetition does not make a row count more.
+    """
+    n = max(side.X.shape[0] for side in sides)
+    rows, weights = [], []
+    for side in sides:
+        X, w = side.numpy()
+        turns = -(-n // len(X))
+        order = np.concatenate([np.argsort(rng.random(len(X))) for _ in range(turns)])
+        order = order[:n]
+        w = w[order] / np.bincount(order, minlength=len(X))[order]
+        rows.append(X[order])
+        weights.append(w * (n / w.sum()))
+    return np.hstack(rows), np.stack(weights, axis=1)
+
+
+def fit_adam(estimator, X, y, sides, centre, options, rng, mixture):
+    """Train by minibatches from clusters of the target, or from a mixture.
+
+    Returns
+    -------
+    fit : Fit
+        State after the last epoch; the losses are those of the epochs.
+    n_iter : int
+        Epochs.
+    """
+    require("skorch", extra="torch", user="solver='adam'")
+    from torch.optim import Adam
+
+    from sklearn_ext._core._torch import WeightedLoss, fit_net
+    from sklearn_ext.bridge._adam_torch import LightBridge, bridge_loss
+
+    dtype = np.float32 if "float32" in str(sides[0].X.dtype) else np.float64
+    host = [Sample(*side.numpy()) for side in sides]
+    problem, kind = problem_of(*host, options), options.covariance_type
+    if mixture is None:
+        mixture = first_state(problem, host[1], options, options.epsilon, rng).mixture
+    start = (mixture.log_weights, mixture.means, mixture.scales)
+    start = [np.asarray(a, dtype=dtype) for a in start]
+    rows, weights = (a.astype(dtype) for a in paired(host, rng))
+
+    def learnt(net):
+        arrays = net.module_.parameters_in_data_form()
+        arrays = (a.detach().cpu().numpy().astype(float) for a in arrays)
+        return PotentialMixture.of(*arrays, options.epsilon, kind)
+
+    net = fit_net(
+        estimator,
+        rows,
+        y,
+        weights,
+        np.ones(len(rows), dtype=dtype),
+        seed=int(rng.random() * 2**31),
+        state=lambda net: described(plan_of(learnt(net), centre, sides[0].X)),
+        **{
+            "module": LightBridge,
+            "module__log_weights": start[0],
+            "module__means": start[1],
+            "module__scales": start[2],
+            "module__epsilon": options.epsilon,
+            "module__covariance_type": kind,
+            "criterion": WeightedLoss,
+            "criterion__row_loss": bridge_loss,
+            "optimizer": Adam,
+            "device": estimator.device or "cpu",
+            **DEFAULTS,
+            **(estimator.torch_params or {}),
+        },
+    )
+    curve = [float(loss) for loss in net.history[:, "train_loss"]]
+    state = warm_state(problem, learnt(net))
+    return Fit(state, curve, True, 0.0), len(curve)

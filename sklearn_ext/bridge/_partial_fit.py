@@ -1,0 +1,88 @@
+"""Learning batch by batch."""
+
+import warnings
+
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_ext._core._base import fit_context
+from sklearn_ext.bridge._domains import two_samples
+from sklearn_ext.bridge._preparation import described, jump, plan_of
+from sklearn_ext.bridge._sampling import like
+from sklearn_ext.bridge._solve import Sample, to_numpy
+
+
+class PartialFit:
+    """Mixin with ``partial_fit``."""
+
+    @fit_context()
+    def partial_fit(
+        self,
+        X,
+        y=None,
+        *,
+        X_target=None,
+        sample_domain=None,
+        sample_weight=None,
+        target_weight=None,
+    ):
+        """Update the bridge with one more batch of both sides.
+
+        Running moments of every component are blended with those of the batch, with
+        step (t + 2)^-0.6, and solved as in a pass of ``fit``. The first call makes a
+        short fit; after ``fit`` it goes on from there.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows of the batch, or rows of both domains.
+        y : object, default=None
+            Ignored.
+        X_target : array-like of shape (m_samples, n_features) or None, default=None
+            Target rows of the batch.
+        sample_domain : array-like of shape (n_samples,) or None, default=None
+            0 for source rows, 1 for target rows of X.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How often each row of X counts.
+        target_weight : array-like of shape (m_samples,) or None, default=None
+            How often each row of X_target counts.
+
+        Returns
+        -------
+        LightSchrodingerBridge
+            The updated estimator.
+        """
+        first = not hasattr(self, "_stream")
+        data = {
+            "X_target": X_target,
+            "sample_domain": sample_domain,
+            "sample_weight": sample_weight,
+            "target_weight": target_weight,
+        }
+        if first:
+            short = clone(self).set_params(
+                max_iter=3, early_stopping=False, tol=0.0, warm_start=False
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", category=ConvergenceWarning)
+                short.fit(X, y, **data)
+            learnt = {k: v for k, v in vars(short).items() if k.endswith("_")}
+            vars(self).update(learnt, _plan=short._plan, _stream=short._stream)
+            return self
+        source, target = two_samples(self, X, reset=False, **data)
+        stream = self._stream
+        sides = [
+            Sample(side.X - like(to_numpy(mean), side.X), side.w)
+            for side, mean in zip((source, target), stream.centre, strict=True)
+        ]
+        options = self._options(self.epsilon_, sides)
+        stream, loss = stream.updated(sides, options, self.n_batches_seen_)
+        plan = plan_of(stream.mixture, stream.centre, source.X)
+        vars(self).update(described(plan))
+        self.loss_ = loss + jump(stream.centre, self.epsilon_)
+        self.loss_curve_ = [*self.loss_curve_, self.loss_]
+        self.n_iter_ += 1
+        self.n_batches_seen_ += 1
+        self._stream = stream
+        self._store_source(source, target)
+        return self
