@@ -1,6 +1,7 @@
 """Sphinx configuration."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -61,3 +62,24 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "reset_modules": ("matplotlib",),
 }
+
+
+def plain_references(app, what, name, obj, options, lines):
+    """Keep the words of references into scikit-learn's own pages, drop the links."""
+    if getattr(obj, "__module__", None) and obj.__module__.startswith("sklearn."):
+        lines[:] = [
+            re.sub(r":(?:ref|term):`([^`<]+?)\s*(?:<[^`]*>)?`", r"\1", line)
+            for line in lines
+        ]
+
+
+def skip_torch(app, what, name, obj, skip, options):
+    """Leave out what a module of ours inherits from torch."""
+    of_torch = (getattr(obj, "__module__", None) or "").startswith("torch.")
+    return True if of_torch else None
+
+
+def setup(app):
+    """Connect what this file defines."""
+    app.connect("autodoc-skip-member", skip_torch)
+    app.connect("autodoc-process-docstring", plain_references)
