@@ -153,22 +153,20 @@ class DualSpectrum:
             Infinite where a row determines its own prediction.
         """
         xp, rows = namespace(self.e), self.rows
-        share = rows.unit / rows.w  # of the row's weight that is left out
-        root, found = xp.sqrt(rows.w)[:, None], []
         cut = float(xp.finfo(self.e.dtype).eps) * len(rows) * float(xp.max(self.e))
-        for alpha in alphas:
-            if float(xp.min(self.e)) <= cut:  # no ridge is then the limit of small ones
-                alpha = max(alpha, 1e3 * cut)
-            w = inverse_shrinkage(self.e, alpha)
-            dual = self.U @ (w[:, None] * self.c)  # residual over alpha, scaled
-            own = (self.U * self.U) @ w  # (1 - leverage) / alpha
-            # other units of the row stay, and without a ridge hold its prediction fast
-            stay = (
-                (1 - share) / alpha if alpha > 0 else xp.where(share < 1, xp.inf, 0.0)
-            )
-            remaining = stay + share * own
-            found.append(_divide((dual / root)[:, None, :], remaining[:, None], 0.0))
-        return to_numpy(xp.permute_dims(xp.concat(found, axis=1), (1, 0, 2)))
+        if float(xp.min(self.e)) <= cut:  # no ridge is then the limit of small ones
+            alphas = [alpha or 1e3 * cut for alpha in alphas]
+        W = self.shrinkage(alphas)
+        a, t = len(alphas), self.c.shape[1]
+        maps = xp.reshape(W[:, :, None] * self.c[:, None, :], (W.shape[0], a * t))
+        dual = xp.reshape(self.U @ maps, (len(rows), a, t))  # residual over alpha
+        own = (self.U * self.U) @ W  # (1 - leverage) / alpha
+        share = (rows.unit / rows.w)[:, None]  # of the row's weight that is left out
+        # other units of the row stay; without a ridge they fix its prediction
+        inverse = [1 / alpha if alpha else np.finfo(float).max for alpha in alphas]
+        remaining = (1 - share) * like(np.array(inverse), self.e) + share * own
+        residual = dual / xp.sqrt(rows.w)[:, None, None]
+        return to_numpy(xp.permute_dims(_divide(residual, remaining, 0.0), (1, 0, 2)))
 
 
 def _divide(residual, remaining, floor):
