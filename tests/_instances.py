@@ -5,7 +5,9 @@ from importlib.util import find_spec
 import numpy as np
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import scale
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 
 from sklearn_ext import all_estimators
@@ -15,6 +17,13 @@ FAST = {
     "AggregateNetClassifier": {"max_epochs": 15},
     "AggregateNetRegressor": {"max_epochs": 15},
     "LightSchrodingerBridge": {"n_components": 3},  # some checks have 4 distinct rows
+    "RashomonSearchCV": {
+        "estimators": [
+            ("tree", DecisionTreeClassifier(max_depth=3, random_state=0)),
+            ("linear", LogisticRegression()),
+        ],
+        "cv": 2,
+    },
     "TwoRegimes": {"n_repeats": 2, "n_bootstrap": 20},
 }
 

@@ -1,0 +1,154 @@
+"""The usual candidates, and the cheap check whether they perform alike."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import check_cv, cross_validate
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.utils import Bunch
+from sklearn.utils.multiclass import type_of_target
+
+
+def default_candidates(classification=True):
+    """Five different algorithms, the simplest first.
+
+    Parameters
+    ----------
+    classification : bool, default=True
+        Whether classifiers or regressors are wanted.
+
+    Returns
+    -------
+    list of tuple
+        Names and estimators.
+    """
+    if classification:
+        return [
+            ("tree", DecisionTreeClassifier(max_depth=5, random_state=0)),
+            ("linear", make_pipeline(StandardScaler(), LogisticRegression())),
+            ("svm", make_pipeline(StandardScaler(), SVC(random_state=0))),
+            ("forest", RandomForestClassifier(50, random_state=0)),
+            ("boosting", GradientBoostingClassifier(n_estimators=50, random_state=0)),
+        ]
+    return [
+        ("tree", DecisionTreeRegressor(max_depth=5, random_state=0)),
+        ("linear", make_pipeline(StandardScaler(), Ridge())),
+        ("svm", make_pipeline(StandardScaler(), SVR())),
+        ("forest", RandomForestRegressor(50, random_state=0)),
+        ("boosting", GradientBoostingRegressor(n_estimators=50, random_state=0)),
+    ]
+
+
+def similar_performance(
+    X,
+    y,
+    *,
+    estimators="default",
+    scoring=None,
+    cv=5,
+    tol=0.05,
+    n_jobs=None,
+    sample_weight=None,
+):
+    """Check whether several different algorithms perform alike.
+
+    When they do, a large Rashomon set, and with it a simple accurate model, is likely.
+    It is an indication and no proof: algorithms can fail alike, and the spread depends
+    on which ones are asked.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows.
+    y : array-like of shape (n_samples,)
+        Target.
+    estimators : "default" or list of tuple, default="default"
+        Names and estimators, the simplest first. The default takes a tree, a linear
+        model, a support vector machine, a random forest and boosting.
+    scoring : str, callable or None, default=None
+        Score; None takes each estimator's own.
+    cv : int or splitter, default=5
+        Cross-validation; every candidate sees the same splits.
+    tol : float, default=0.05
+        Largest spread that counts as alike.
+    n_jobs : int or None, default=None
+        Workers for the folds.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Weights, passed to every ``fit``.
+
+    Returns
+    -------
+    Bunch
+        ``table`` (dict of names, mean scores and standard deviations), ``spread``
+        (largest minus smallest mean), ``spread_se`` (standard error of that difference
+        over folds), ``best`` and ``simplest_within_tol`` (names), and ``similar``.
+
+    See Also
+    --------
+    RashomonSearchCV : Keeps the candidates that perform alike, and lets them vote.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ext.rashomon import similar_performance
+    >>> check = similar_performance(*load_iris(return_X_y=True))
+    >>> print(check.simplest_within_tol, f"{check.spread:.2f}", check.similar)
+    tree 0.01 True
+    """
+    classification = type_of_target(y) != "continuous"
+    if isinstance(estimators, str):
+        if estimators != "default":
+            raise ValueError(
+                "estimators must be 'default' or a list of (name, estimator), got "
+                f"{estimators!r}."
+            )
+        estimators = default_candidates(classification)
+    splits = list(check_cv(cv, y, classifier=classification).split(X, y))
+    scores = np.array(
+        [
+            cross_validate(
+                clone(estimator),
+                X,
+                y,
+                scoring=scoring,
+                cv=splits,
+                n_jobs=n_jobs,
+                params=_weights_for(estimator, sample_weight),
+            )["test_score"]
+            for _, estimator in estimators
+        ]
+    )
+    mean, names = scores.mean(axis=1), [name for name, _ in estimators]
+    best, worst = int(mean.argmax()), int(mean.argmin())
+    gap = scores[best] - scores[worst]
+    within = int(np.argmax(mean >= mean[best] - tol))
+    spread = float(mean[best] - mean[worst])
+    return Bunch(
+        table={
+            "name": names,
+            "mean_score": mean,
+            "std_score": scores.std(axis=1),
+        },
+        spread=spread,
+        spread_se=float(gap.std(ddof=1) / np.sqrt(len(gap))),
+        best=names[best],
+        simplest_within_tol=names[within],
+        similar=bool(spread <= tol),
+    )
+
+
+def _weights_for(estimator, sample_weight):
+    if sample_weight is None:
+        return None
+    if isinstance(estimator, Pipeline):
+        return {f"{estimator.steps[-1][0]}__sample_weight": sample_weight}
+    return {"sample_weight": sample_weight}
