@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import compute_class_weight
+from sklearn.utils import compute_class_weight, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
@@ -75,9 +75,8 @@ def check_rows(estimator, X, y="no_validation", *, reset=False):
             X = _check_tensor(estimator, X, reset=reset)
             return X if isinstance(y, str) else (X, column_or_1d(y, warn=True))
         X = X.numpy()
-    return validate_data(
-        estimator, X, y, reset=reset, accept_sparse="csr", dtype=FLOATS
-    )
+    form = "csr" if get_tags(estimator).input_tags.sparse else False
+    return validate_data(estimator, X, y, reset=reset, accept_sparse=form, dtype=FLOATS)
 
 
 def _check_tensor(estimator, X, *, reset):

@@ -104,10 +104,10 @@ def _stream(X, weight, settings, n_classes):
     lr = settings["lr"]
     if lr is None:
         few = slice(None, None, -(-len(X) // 4096))
-        Z = (X[few] - mean) / scale
+        Z = (X[few] - mean) / scale * np.sqrt(share[few] / share[few].sum())[:, None]
         v = np.ones(Z.shape[1])
         for _ in range(10):  # power iteration
-            v = Z.T @ (Z @ (v / max(np.linalg.norm(v), 1e-300))) / len(Z)
+            v = Z.T @ (Z @ (v / max(np.linalg.norm(v), 1e-300)))
         bend = 0.25 if n_classes == 2 else 0.5  # the log-loss curves no more
         lr = 0.2 / (bend * max(float(np.linalg.norm(v)), 1.0))
     return Stream(mean, scale, float(lr), float(weight.sum()))

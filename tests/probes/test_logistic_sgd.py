@@ -5,6 +5,8 @@ import pickle
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import sparse
+from sklearn.utils import estimator_checks
 
 from sklearn_ext.probes import LogisticProbe
 
@@ -37,6 +39,19 @@ def test_comes_near_the_optimum(k, intercept):
     ).fit(X, y)
     assert 0 <= excess(probe, X, y) < 5e-3
     assert probe.n_iter_ == 20
+
+
+def test_sparse_rows_are_refused():
+    with pytest.raises(TypeError, match="dense data is required"):
+        LogisticProbe(solver="sgd").fit(sparse.csr_array(np.eye(4)), [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    "name", ["check_sample_weight_equivalence_on_dense_data", "check_n_features_in"]
+)
+def test_full_batches_pass_the_checks_of_weights(name):
+    probe = LogisticProbe(solver="sgd", random_state=0, batch_size=10_000)
+    getattr(estimator_checks, name)("LogisticProbe", probe)
 
 
 def test_state_is_arrays():
