@@ -113,42 +113,57 @@ def _without_response(data, stats, basis, rhos, shrink, fit_intercept):
 def _without_bag(data, stats, basis, rhos, shrink, fit_intercept):
     """Yield weighted residuals (bags, rhos, targets); the rows are left out too."""
     weights = basis.vectors.T @ stats.cross
+    slopes = weights[:, None, :] * shrink[:, :, None]  # (n_features, rhos, targets)
     order, begin = data.bags.order()
     for size in np.unique(data.bags.counts):
         of_size = np.flatnonzero(data.bags.counts == size)
         step = max(1, _BATCH // size)
+        solve = _by_rows if size <= len(weights) else _by_features
         for bags in np.split(of_size, np.arange(step, len(of_size), step)):
             rows = order[begin[bags][:, None] + np.arange(size)]  # (bags, size)
             between = _bag_rows(data, stats, bags) @ basis.vectors
             inside = _deviations(data, bags, rows) @ basis.vectors
-            target = _targets(data, stats, bags)
-            share = data.omega[bags] / stats.weight if fit_intercept else 0.0
-            yield np.stack(
-                [
-                    _first_entry(
-                        np.concatenate(
-                            [between[:, None], np.sqrt(rho) * inside], axis=1
-                        ),
-                        weights,
-                        target,
-                        share,
-                        shrink[:, i],
-                    )
-                    for i, rho in enumerate(rhos)
-                ],
-                axis=1,
-            )
+            fitted = np.einsum("ad,drt->art", between, slopes)
+            own = _targets(data, stats, bags)[:, None] - fitted
+            share = data.omega[bags] / stats.weight * fit_intercept
+            solved = [
+                solve(
+                    between, inside, own[:, i], slopes[:, i], share, rho, shrink[:, i]
+                )
+                for i, rho in enumerate(rhos)
+            ]
+            yield np.stack(solved, axis=1)
 
 
-def _first_entry(V, weights, target, share, shrink):
-    """Solve ``(I - H_a) e = q`` for each bag and return the bag's own entry of e."""
-    q = -V @ (weights * shrink[:, None])  # (bags, size + 1, n_targets)
-    q[:, 0] += target
+def _by_rows(between, inside, own, slopes, share, rho, shrink):
+    """Solve ``(I - H_a) e = q`` and return each bag's own entry of e: O(size³)."""
+    V = np.concatenate([between[:, None], np.sqrt(rho) * inside], axis=1)
+    q = np.concatenate([own[:, None], -np.sqrt(rho) * (inside @ slopes)], axis=1)
     kept = np.eye(V.shape[1]) - (V * shrink) @ V.swapaxes(1, 2)
     kept[:, 0, 0] -= share
-    lost = np.linalg.eigvalsh(kept)[:, 0] < _LEVERAGE_ONE
-    kept[lost] = np.eye(V.shape[1])
-    solved = np.linalg.solve(kept, q)[:, 0]
+    return _solve_where_definite(kept, q)[:, 0]
+
+
+def _by_features(between, inside, own, slopes, share, rho, shrink):
+    """Solve the same by Woodbury's identity: O(n_features³) for large bags."""
+    root = np.sqrt(shrink)
+    u, scatter = between * root, inside.swapaxes(1, 2) @ inside
+    scatter = rho * root[:, None] * scatter * root  # of the deviations
+    first = 1 / (1 - share)
+    kept = (
+        np.eye(len(root)) - scatter - first[:, None, None] * u[:, :, None] * u[:, None]
+    )
+    right = (first[:, None] * u)[:, :, None] * own[:, None]
+    right -= scatter @ (slopes / np.where(root > 0, root, 1)[:, None])
+    pulled = _solve_where_definite(kept, right)
+    return first[:, None] * (own + np.einsum("ad,adt->at", u, pulled))
+
+
+def _solve_where_definite(A, right):
+    """Solve a stack of systems; infinite where a matrix is not positive definite."""
+    lost = np.linalg.eigvalsh(A)[:, 0] < _LEVERAGE_ONE
+    A[lost] = np.eye(A.shape[1])
+    solved = np.linalg.solve(A, right)
     solved[lost] = np.inf
     return solved
 

@@ -98,7 +98,7 @@ class InterpolatingAggregateRegressor(StreamingBagModel):
     >>> from sklearn_ext.aggregate import InterpolatingAggregateRegressor
     >>> X = np.random.default_rng(0).normal(size=(300, 2))
     >>> y, bags = X @ [1.0, -2.0], np.arange(300) // 3  # only bag means of y are used
-    >>> model = InterpolatingAggregateRegressor(rho=0.01, alpha=0.1)
+    >>> model = InterpolatingAggregateRegressor(rho=0.001, alpha=0.1)
     >>> model.fit(X, y, bags=bags).coef_.round(1)
     array([ 1., -2.])
     """

@@ -396,6 +396,18 @@ def test_lobo_matches_refits(problem, loo, intercept, bag_weight):
     assert_allclose(model.coef_, best.coef_, rtol=1e-10)
 
 
+def test_lobo_of_bags_larger_than_the_features(rng):
+    X, y = rng.normal(size=(90, 3)) + 1, rng.normal(size=(90, 1))
+    bags, w = np.arange(90) // 15, rng.uniform(0.5, 2, 90)
+    model = InterpolatingAggregateRegressorCV([0.0, 0.7, 2.0], [3.0], loo="bag")
+    model.fit(X, y, bags=bags, sample_weight=w)
+    oracle = [
+        refit_errors(X, y, bags, w, rho, 3.0, loo="bag", intercept=True, uniform=False)
+        for rho in (0.0, 0.7, 2.0)
+    ]
+    assert_allclose(-model.lobo_scores_[:, 0], oracle, rtol=1e-9)
+
+
 @pytest.mark.parametrize("loo", ["response", "bag"])
 def test_lobo_without_alpha_and_few_bags(rng, loo):
     X, y = rng.normal(size=(40, 6)), rng.normal(size=(40, 1))
