@@ -13,6 +13,13 @@ from sklearn_ext.rashomon._metrics import (
     prediction_range,
     rashomon_capacity,
 )
+from sklearn_ext.rashomon._plots import (
+    CoefficientRangeDisplay,
+    MultiplicityDisplay,
+    RashomonCurveDisplay,
+    RashomonRatioDisplay,
+    VariableImportanceCloudDisplay,
+)
 from sklearn_ext.rashomon._ridge import RashomonRidge
 from sklearn_ext.rashomon._search import RashomonSearchCV
 from sklearn_ext.rashomon._theory import (
@@ -25,11 +32,16 @@ from sklearn_ext.rashomon._theory import (
 from sklearn_ext.rashomon._tree_classifier import RashomonTreeClassifier
 
 __all__ = [
+    "CoefficientRangeDisplay",
+    "MultiplicityDisplay",
+    "RashomonCurveDisplay",
     "RashomonLinearClassifier",
     "RashomonLogisticRegression",
+    "RashomonRatioDisplay",
     "RashomonRidge",
     "RashomonSearchCV",
     "RashomonTreeClassifier",
+    "VariableImportanceCloudDisplay",
     "ambiguity",
     "clopper_pearson",
     "cover_count",

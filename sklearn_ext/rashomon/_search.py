@@ -228,6 +228,14 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
             )
             for _, estimator, _ in candidates
         )
+        for (name, _, _), result in zip(candidates, found, strict=True):
+            if "error" in result:
+                warnings.warn(
+                    f"All fits of {name!r} failed, so it is left out: "
+                    f"{result['error']}",
+                    FitFailedWarning,
+                    stacklevel=3,
+                )
         scores = np.array([f["test_score"] for f in found])
         self._select(candidates, scores, np.array([f["fit_time"] for f in found]))
         self.method_ = "cross-validation"
@@ -541,13 +549,9 @@ def _cross_validated(estimator, X, y, splits, scoring, error_score, params):
     except ValueError as error:
         if error_score == "raise":
             raise
-        warnings.warn(
-            f"All fits failed for {estimator!r}, so it is left out: {error}",
-            FitFailedWarning,
-            stacklevel=2,
-        )
         failed = np.full(len(splits), error_score, dtype=float)
-        return {"test_score": failed, "fit_time": np.zeros(len(splits))}
+        times = np.zeros(len(splits))
+        return {"test_score": failed, "fit_time": times, "error": error}
 
 
 def _out_of_fold(result, X, splits):

@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn import config_context
 from sklearn.datasets import load_diabetes, load_iris, make_classification
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import (
     GridSearchCV,
@@ -157,7 +158,7 @@ def test_failing_candidates():
     bad = [*TREES, ("bad", DecisionTreeClassifier(max_features=99.0))]
     with pytest.raises(ValueError, match="max_features"):
         RashomonSearchCV(bad).fit(X, y)
-    with pytest.warns(UserWarning, match="All fits failed"):
+    with pytest.warns(FitFailedWarning, match="All fits of 'bad' failed"):
         search = RashomonSearchCV(bad, error_score=np.nan).fit(X, y)
     assert not search.cv_results_["in_rashomon_set"][3]
     assert search.hypothesis_space_["size"] == 3

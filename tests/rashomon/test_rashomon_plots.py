@@ -1,0 +1,85 @@
+"""Displays show the numbers that they were given."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.datasets import load_breast_cancer, load_diabetes
+
+from sklearn_ext.rashomon import (
+    CoefficientRangeDisplay,
+    MultiplicityDisplay,
+    RashomonCurveDisplay,
+    RashomonLogisticRegression,
+    RashomonRatioDisplay,
+    RashomonRidge,
+    RashomonTreeClassifier,
+    VariableImportanceCloudDisplay,
+    rashomon_curve,
+)
+
+X, y = load_breast_cancer(return_X_y=True)
+X = X[:, :5]
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def clf():
+    return RashomonTreeClassifier(2, random_state=0).fit(X, y)
+
+
+def test_ratio_display(clf):
+    display = RashomonRatioDisplay.from_estimator(clf, name="trees")
+    theta, log10 = display.line_.get_data()
+    assert_allclose(log10[-1], clf.log10_ratio_)
+    assert_allclose(theta[-1], clf.theta)
+    assert "complete trees" in display.ax_.get_ylabel()
+    ax = plt.subplots()[1]
+    assert display.plot(ax).ax_ is ax
+
+
+def test_ratio_display_shows_intervals():
+    model = RashomonTreeClassifier(2, method="mc", theta=0.1, random_state=0)
+    display = RashomonRatioDisplay.from_estimator(model.fit(X, y), theta=[0.05, 0.1])
+    assert display.interval.shape == (2, 2)
+    assert len(display.ax_.collections) == 1
+
+
+def test_curve_display():
+    model = RashomonTreeClassifier(n_members=5, random_state=0)
+    curve = rashomon_curve(model, X, y, param_range=[0, 1, 2], cv=3)
+    display = RashomonCurveDisplay(curve=curve).plot()
+    assert_allclose(display.line_.get_ydata(), curve.risk)
+    assert [t.get_text() for t in display.ax_.texts] == [" 0", " 1", " 2"]
+
+
+def test_coefficient_ranges():
+    model = RashomonRidge().fit(*load_diabetes(return_X_y=True, as_frame=True))
+    display = CoefficientRangeDisplay.from_estimator(model)
+    width = sorted(bar.get_width() for bar in display.bars_)
+    assert_allclose(width, np.sort(np.ptp(model.coef_range_, axis=1)))
+    assert {t.get_text() for t in display.ax_.get_yticklabels()} == set(
+        model.feature_names_in_
+    )
+
+
+def test_importance_ranges(clf):
+    display = VariableImportanceCloudDisplay.from_estimator(clf, X, y)
+    assert len(display.bars_) == 5
+    ridge = RashomonRidge().fit(*load_diabetes(return_X_y=True))
+    assert len(VariableImportanceCloudDisplay.from_estimator(ridge).bars_) == 10
+
+
+def test_multiplicity(clf):
+    display = MultiplicityDisplay.from_estimator(clf, X, name="trees")
+    assert_allclose(display.line_.get_ydata(), np.sort(clf.vote_share(X)[:, 1]))
+    other = MultiplicityDisplay.from_predictions(clf.member_predictions(X), 1)
+    assert_allclose(np.sort(other.share), np.sort(clf.predict_proba(X)[:, 1]))
+    logistic = RashomonLogisticRegression(random_state=0).fit(X, y)
+    shown = MultiplicityDisplay.from_estimator(logistic, X).share
+    assert ((shown >= 0) & (shown <= 1)).all()
