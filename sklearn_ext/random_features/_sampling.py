@@ -110,8 +110,32 @@ class StructuredWeights(ArrayHolder):
         return xp.reshape(X, (n, a * b))
 
     def dense(self):
-        """Form the weights, of shape (n_rows, n_columns), for sparse rows."""
-        return self.apply(like(np.eye(self.n_rows), self.scale))
+        """Form the weights, of shape (n_rows, n_columns), for sparse rows.
+
+        The transposed transform of unit vectors: its memory is that of the result.
+        """
+        xp, p, left = namespace(self.scale), self.signs.shape[2], self.n_columns
+        columns = []
+        for signs in _each(self.signs):
+            m = min(p, left)
+            E = like(np.eye(m, p), self.scale)
+            columns.append(self._transposed(E, signs)[:, : self.n_rows])
+            left -= m
+        return xp.concat(columns, axis=0).T * self.scale
+
+    def _transposed(self, E, signs):
+        xp, (a, b) = namespace(E), (self.left.shape[0], self.right.shape[0])
+        factors, m = {a: self.left, b: self.right}, E.shape[0]
+        rows, columns = (a, b)
+        E = xp.reshape(E, (m, columns, rows))  # three transforms swap the axes thrice
+        for i in reversed(range(signs.shape[0])):
+            E = xp.reshape(E, (m * columns, rows)) @ factors[rows]
+            E = xp.permute_dims(xp.reshape(E, (m, columns, rows)), (0, 2, 1))
+            E = xp.reshape(E, (m * rows, columns)) @ factors[columns]
+            E = xp.reshape(E, (m, rows, columns))
+            E = E * xp.reshape(signs[i, :], (1, rows, columns))
+            rows, columns = columns, rows
+        return xp.reshape(E, (m, a * b))
 
 
 def _each(stack):

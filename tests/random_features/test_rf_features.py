@@ -121,13 +121,14 @@ def test_zero_row_fires_no_neuron():
         assert_allclose(Phi[0], 0.0)
 
 
-def test_structured_weights_equal_their_dense_form():
-    W = gaussian_weights(70, 300, "structured", np.random.RandomState(0))
+@pytest.mark.parametrize(("d", "k"), [(64, 10), (70, 300), (128, 128), (300, 64)])
+def test_structured_weights_equal_their_dense_form(d, k):
+    W = gaussian_weights(d, k, "structured", np.random.RandomState(0))
     assert isinstance(W, StructuredWeights)
-    X = rows(d=70)
+    X = rows(d=d)
     assert_allclose(W.apply(X), X @ W.dense(), rtol=1e-10, atol=1e-12)
     D = W.dense()
-    assert D.shape == W.shape == (70, 300)
+    assert D.shape == W.shape == (d, k)
     assert_allclose(D.mean(), 0, atol=0.05)
     assert_allclose(D.std(), 1, atol=0.05)
 
