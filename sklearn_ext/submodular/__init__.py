@@ -9,14 +9,24 @@ from sklearn_ext.submodular._coordinates import (
     SaturatedCoverage,
 )
 from sklearn_ext.submodular._facility_location import FacilityLocation
+from sklearn_ext.submodular._feature_selector import SubmodularFeatureSelector
 from sklearn_ext.submodular._maximize import Selection, maximize
+from sklearn_ext.submodular._maximizer import DynamicMaximizer
 from sklearn_ext.submodular._pairwise import GraphCut, LogDet
+from sklearn_ext.submodular._plots import (
+    ExemplarDisplay,
+    SelectionCurveDisplay,
+    UpdateTraceDisplay,
+)
+from sklearn_ext.submodular._sampler import SubmodularSampler
 from sklearn_ext.submodular._selector import DynamicSubmodularSelector
 
 __all__ = [
     "CallableObjective",
     "Coverage",
+    "DynamicMaximizer",
     "DynamicSubmodularSelector",
+    "ExemplarDisplay",
     "FacilityLocation",
     "FeatureBased",
     "GraphCut",
@@ -25,7 +35,11 @@ __all__ = [
     "ProbabilisticCoverage",
     "SaturatedCoverage",
     "Selection",
+    "SelectionCurveDisplay",
+    "SubmodularFeatureSelector",
+    "SubmodularSampler",
     "SubmodularityCheck",
+    "UpdateTraceDisplay",
     "check_submodular",
     "maximize",
 ]

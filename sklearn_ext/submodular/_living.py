@@ -154,7 +154,7 @@ class LivingTable:
         if len(ids):
             coordinates = self.objective_model_.represent(X)
             _check_finite(coordinates)
-        self._ensure_engine()
+        self._ensure_engine(max_calls)
         table, report = self._table, self._report
         come = table.vacant(len(ids))
         table.remove(leave)
@@ -176,7 +176,7 @@ class LivingTable:
         self._bound = np.inf if len(come) else self._bound
         self._n_updates += 1
 
-    def _ensure_engine(self):
+    def _ensure_engine(self, max_calls):
         if self.algorithm in ("leveled", "bucketed") and self._engine is None:
             engine = Engine(
                 self._oracle,
@@ -188,7 +188,7 @@ class LivingTable:
                 self.max_guesses,
                 self._generator(),
             )
-            engine.update(NOTHING, self._candidates())
+            engine.update(NOTHING, self._candidates(), max_calls)
             self._engine = engine
 
     def _update_engine(self, leave, come, max_calls):

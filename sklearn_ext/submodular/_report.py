@@ -80,9 +80,10 @@ def refine(oracle, k, state, pool, best, previous, stability, n_swaps):
     Returns
     -------
     Picks
-        The answer; its bound holds for the pool alone.
+        The answer, without a bound.
     """
     picks = lazy(oracle, pool, k, state)
+    picks.bound = np.inf  # it would hold for the pool alone
     if best and _value(oracle, state, best) > picks.value:
         picks = in_greedy_order(oracle, state, best)
     if n_swaps:

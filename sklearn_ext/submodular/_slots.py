@@ -37,7 +37,7 @@ class SlotTable:
     def ids(self, slots):
         """Return identifiers, as an array of numbers where all are numbers."""
         found = self._ids[slots]
-        if len(found) and all(isinstance(i, Integral) for i in found):
+        if all(isinstance(i, Integral) for i in found):
             return found.astype(np.int64)
         return found
 

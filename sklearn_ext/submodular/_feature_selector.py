@@ -1,0 +1,260 @@
+"""Columns that represent the others, and tell about the target."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.feature_selection import (
+    SelectorMixin,
+    mutual_info_classif,
+    mutual_info_regression,
+)
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from sklearn_ext._core import _blocks
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._compat import Interval, RealNotInt, StrOptions
+from sklearn_ext._core._validation import FLOATS
+from sklearn_ext.submodular._column_moments import ColumnObjective, ColumnStatistics
+from sklearn_ext.submodular._greedy import lazy
+from sklearn_ext.submodular._maximize import check_positions
+from sklearn_ext.submodular._oracle import Oracle
+from sklearn_ext.submodular._rows import row_store
+
+
+class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
+    r"""Select columns that represent all columns, without copies.
+
+    .. math:: f(S) = (1 - t)\, \frac1p \sum_j \max_{i \in S} |\rho_{ij}|
+              + t\, \frac1k \sum_{i \in S} r_i
+
+    with correlations :math:`\rho` and relevances :math:`r` in [0, 1] is maximised
+    greedily, within :math:`1 - 1/e` of the best. Correlations and the relevance "f"
+    come from sums, so that `partial_fit` and `fit_blocks` give what one `fit` gives.
+
+    Parameters
+    ----------
+    n_features_to_select : int or float, default=10
+        Columns to select, a number or a share; fewer when no other column adds
+        anything.
+    relevance : {"none", "f", "mutual_info"} or callable, default="none"
+        What a column tells about the target: nothing is asked; the explained share of
+        variance (by the classes, or of a numeric target), which orders columns as the F
+        statistic does; mutual information; or ``relevance(X, y)``. The last two need
+        all rows at once and are divided by their maximum.
+    trade_off : float, default=0.5
+        Weight of relevance against representation; without effect for "none".
+    initial : array-like of int, default=None
+        Columns that are always selected, among the number.
+
+    Attributes
+    ----------
+    support_ : ndarray of shape (n_features_in_,)
+        Which columns are selected.
+    ranking_ : ndarray of shape (n_features_in_,)
+        1 for the column that was chosen first, and so on; all others share the next.
+    gains_ : ndarray of shape (n_selected,)
+        What each selected column added, in the order of choice.
+    relevance_ : ndarray of shape (n_features_in_,)
+        Relevances.
+    sufficient_statistics_ : ColumnStatistics
+        The sums.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, only when all are strings.
+
+    See Also
+    --------
+    sklearn.feature_selection.SelectKBest : By relevance alone, copies included.
+    sklearn.cluster.FeatureAgglomeration : Means of groups of columns.
+
+    References
+    ----------
+    .. [1] A. Krause and D. Golovin, "Submodular function maximization", Tractability,
+       Cambridge University Press, 2014.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn_ext.submodular import SubmodularFeatureSelector
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> SubmodularFeatureSelector(3, relevance="f").fit_transform(X, y).shape
+    (569, 3)
+    """
+
+    _parameter_constraints: dict = {
+        "n_features_to_select": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+        ],
+        "relevance": [StrOptions({"none", "f", "mutual_info"}), callable],
+        "trade_off": [Interval(Real, 0, 1, closed="both")],
+        "initial": ["array-like", None],
+    }
+
+    def __init__(
+        self, n_features_to_select=10, *, relevance="none", trade_off=0.5, initial=None
+    ):
+        self.n_features_to_select = n_features_to_select
+        self.relevance = relevance
+        self.trade_off = trade_off
+        self.initial = initial
+
+    @fit_context()
+    def fit(self, X, y=None):
+        """Select columns.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), default=None
+            Target, needed for a relevance.
+
+        Returns
+        -------
+        self : SubmodularFeatureSelector
+            The fitted selector.
+        """
+        X, y = self._check(X, y, reset=True)
+        self._solve(self._sum(X, y, None), self._relevance_of(X, y))
+        return self
+
+    @fit_context()
+    def partial_fit(self, X, y=None, classes=None):
+        """Add rows, and select again.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), default=None
+            Target.
+        classes : array-like, default=None
+            All labels that will ever come, at the first call, when the target is a
+            label.
+
+        Returns
+        -------
+        self : SubmodularFeatureSelector
+            The updated selector.
+        """
+        first = not hasattr(self, "sufficient_statistics_")
+        X, y = self._check(X, y, reset=first)
+        if first:
+            return self._solve(self._sum(X, y, classes))
+        known = self.sufficient_statistics_
+        return self._solve(known + self._sum(X, y, known.classes, regress=True))
+
+    def fit_blocks(self, blocks, *, n_jobs=None):
+        """Select columns of a table given in blocks.
+
+        Parameters
+        ----------
+        blocks : iterable
+            Tuples ``(X, y)``, or callables without arguments that load one; targets
+            are numeric.
+        n_jobs : int, default=None
+            Threads, or workers of the active joblib backend.
+
+        Returns
+        -------
+        self : SubmodularFeatureSelector
+            The fitted selector.
+        """
+        return _blocks.fit_blocks(self, blocks, n_jobs=n_jobs)
+
+    def _summarize(self, X, y=None, sample_weight=None, *, reset=True):
+        if sample_weight is not None:
+            raise ValueError("SubmodularFeatureSelector takes no weights; repeat rows.")
+        X, y = self._check(X, y, reset=reset)
+        return self._sum(X, y, None, regress=True)
+
+    def _check(self, X, y, *, reset):
+        if self.relevance == "none":
+            return validate_data(self, X, dtype=FLOATS, reset=reset), None
+        if y is None:
+            raise ValueError(
+                f"This SubmodularFeatureSelector requires y to be passed, but the "
+                f"target y is None: relevance={self.relevance!r} needs it."
+            )
+        return validate_data(self, X, y, dtype=FLOATS, reset=reset)
+
+    def _sum(self, X, y, classes, *, regress=False):
+        """Return moments, with labels as indicators of their classes."""
+        if self.relevance != "f":
+            return ColumnStatistics.of(X, np.empty((len(X), 0)))
+        if classes is None and (regress or _is_numeric(y)):
+            target = check_array(y, ensure_2d=False, dtype=np.float64)
+            return ColumnStatistics.of(X, target.reshape(-1, 1))
+        classes = np.unique(y) if classes is None else np.unique(classes)
+        if unknown := set(np.unique(y).tolist()) - set(classes.tolist()):
+            raise ValueError(f"y holds {sorted(unknown)[:5]}, not among classes.")
+        return ColumnStatistics.of(X, np.equal.outer(y, classes), classes)
+
+    def _relevance_of(self, X, y):
+        """Return relevances that need all rows, or None."""
+        if self.relevance in ("none", "f"):
+            return None
+        if callable(self.relevance):
+            scores = np.asarray(self.relevance(X, y), dtype=np.float64)
+            if scores.shape != (X.shape[1],) or not np.all(scores >= 0):
+                raise ValueError(
+                    f"relevance must return {X.shape[1]} non-negative numbers, got "
+                    f"shape {scores.shape}."
+                )
+        else:
+            numeric = _is_numeric(y)
+            measure = mutual_info_regression if numeric else mutual_info_classif
+            scores = measure(X, y, random_state=0)
+        return scores / scores.max() if scores.max() > 0 else scores
+
+    def _solve(self, statistics, relevance=None):
+        if relevance is None:
+            if self.relevance not in ("none", "f"):
+                raise ValueError(
+                    f"relevance={self.relevance!r} needs all rows at once: use fit, or "
+                    "relevance='f'."
+                )
+            none = self.relevance == "none"
+            p = len(statistics.x_mean)
+            relevance = np.zeros(p) if none else statistics.explained
+        self.sufficient_statistics_, self.relevance_ = statistics, relevance
+        self._select(np.column_stack([statistics.correlations, relevance]))
+        return self
+
+    def _select(self, rows):
+        p = len(rows)
+        k = self.n_features_to_select
+        k = min(k, p) if isinstance(k, Integral) else max(1, round(k * p))
+        first = check_positions(self.initial, p, "initial")
+        weight = 0.0 if self.relevance == "none" else self.trade_off
+        objective = ColumnObjective(weight, k).fit_reference(rows)
+        oracle = Oracle(objective, row_store(rows))
+        state, gains = oracle.grow(objective.empty_state(), first)
+        others = np.setdiff1d(np.arange(p), first)
+        picks = lazy(oracle, others, max(k - len(first), 0), state)
+        chosen = [*first.tolist(), *picks.slots] or [0]  # all columns are constant
+        self.gains_ = np.array([*gains, *picks.gains] or [0.0])
+        self.ranking_ = np.full(p, len(chosen) + 1)
+        self.ranking_[chosen] = np.arange(1, len(chosen) + 1)
+        self.support_ = self.ranking_ <= len(chosen)
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        return self.support_
+
+    def _transform(self, X):
+        if getattr(getattr(X, "dtype", None), "kind", "") == "O":
+            X = X.astype(np.float64)
+        return super()._transform(X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.relevance != "none"
+        return tags
+
+
+def _is_numeric(y):
+    return type_of_target(y).startswith("continuous")

@@ -1,0 +1,293 @@
+"""Pictures of a selection: value by size, a trace of updates, exemplars."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.decomposition import PCA
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ext._core._compat import check_matplotlib_support
+
+
+def _axes(owner, ax):
+    check_matplotlib_support(f"{type(owner).__name__}.plot")
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        _, ax = plt.subplots()
+    owner.ax_, owner.figure_ = ax, ax.figure
+    return ax
+
+
+class SelectionCurveDisplay:
+    """Value of the first k selected rows, beside random sets and the proven bound.
+
+    Parameters
+    ----------
+    curve : ndarray of shape (n_selected,)
+        Values by number of rows.
+    upper_bound : float
+        Bound for as many rows.
+    random : ndarray of shape (n_draws, n_selected)
+        Values of random sets.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure of the axes.
+    line_ : matplotlib Line2D
+        The curve.
+
+    See Also
+    --------
+    ExemplarDisplay : The rows themselves.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ext.submodular import DynamicSubmodularSelector
+    >>> from sklearn_ext.submodular import SelectionCurveDisplay
+    >>> selector = DynamicSubmodularSelector(5).fit(load_iris().data)
+    >>> display = SelectionCurveDisplay.from_estimator(selector, n_draws=10)
+    """
+
+    def __init__(self, *, curve, upper_bound, random):
+        self.curve = curve
+        self.upper_bound = upper_bound
+        self.random = random
+
+    @classmethod
+    def from_estimator(cls, estimator, *, n_draws=20, random_state=0, ax=None):
+        """Draw the curve of a fitted selector.
+
+        Parameters
+        ----------
+        estimator : DynamicSubmodularSelector
+            Fitted.
+        n_draws : int, default=20
+            Random sets to compare with.
+        random_state : int, default=0
+            Draws them.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        SelectionCurveDisplay
+            The display.
+        """
+        check_is_fitted(estimator)
+        objective = estimator.objective_model_
+        rng = np.random.default_rng(random_state)
+        slots, k = estimator._table.slots, len(estimator.selected_ids_)
+        random = np.zeros((n_draws, k))
+        for draw in range(n_draws):
+            rows = estimator._oracle.rows.take(rng.choice(slots, k, replace=False))
+            state = objective.empty_state()
+            for i in range(k):
+                state = objective.add(state, rows[i : i + 1])
+                random[draw, i] = objective.value(state)
+        display = cls(
+            curve=estimator.objective_curve_,
+            upper_bound=estimator.upper_bound_,
+            random=random,
+        )
+        return display.plot(ax)
+
+    def plot(self, ax=None, *, name="selected", curve_kwargs=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        name : str, default="selected"
+            Name in the legend.
+        curve_kwargs : dict, default=None
+            Passed to ``Axes.plot``.
+
+        Returns
+        -------
+        SelectionCurveDisplay
+            The display.
+        """
+        ax = _axes(self, ax)
+        sizes = np.arange(1, len(self.curve) + 1)
+        (self.line_,) = ax.plot(
+            sizes, self.curve, "o-", ms=3, label=name, **(curve_kwargs or {})
+        )
+        low, middle, high = np.quantile(self.random, [0.05, 0.5, 0.95], axis=0)
+        ax.plot(sizes, middle, ":", color="0.4", label="random, 90 % band")
+        ax.fill_between(sizes, low, high, color="0.4", alpha=0.25, lw=0)
+        ax.axhline(self.upper_bound, ls="--", color="k", label="no set has more")
+        ax.set(xlabel="Number of rows", ylabel="Objective")
+        ax.legend()
+        return self
+
+
+class UpdateTraceDisplay:
+    """Calls, latency and certificate over a stream of updates.
+
+    Parameters
+    ----------
+    trace : dict of str to array-like
+        Quantities by update, of the same length; drawn one below the other under
+        their keys. Latencies ("seconds" in the key) and calls get a log scale.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure.
+
+    See Also
+    --------
+    SelectionCurveDisplay : One answer by its size.
+
+    Examples
+    --------
+    >>> from sklearn_ext.submodular import UpdateTraceDisplay
+    >>> trace = {"calls": [4, 9, 200], "certificate": [0.6, 0.6, 0.7]}
+    >>> display = UpdateTraceDisplay.from_trace(trace)
+    """
+
+    def __init__(self, *, trace):
+        self.trace = trace
+
+    @classmethod
+    def from_trace(cls, trace):
+        """Draw what was recorded.
+
+        Parameters
+        ----------
+        trace : dict of str to array-like
+            Quantities by update.
+
+        Returns
+        -------
+        UpdateTraceDisplay
+            The display.
+        """
+        sizes = {len(values) for values in trace.values()}
+        if len(sizes) != 1:
+            raise ValueError(
+                f"All quantities of a trace need the same length, got {sorted(sizes)}."
+            )
+        return cls(trace=trace).plot()
+
+    def plot(self, axes=None):
+        """Draw.
+
+        Parameters
+        ----------
+        axes : array of matplotlib Axes, default=None
+            One for each quantity; None makes a figure.
+
+        Returns
+        -------
+        UpdateTraceDisplay
+            The display.
+        """
+        check_matplotlib_support("UpdateTraceDisplay.plot")
+        import matplotlib.pyplot as plt
+
+        n = len(self.trace)
+        if axes is None:
+            _, axes = plt.subplots(n, sharex=True, figsize=(6, 1.8 * n), squeeze=False)
+        self.axes_ = np.ravel(axes)
+        self.figure_ = self.axes_[0].figure
+        for ax, (name, values) in zip(self.axes_, self.trace.items(), strict=True):
+            ax.plot(values, lw=1)
+            if "seconds" in name or "calls" in name:
+                ax.set_yscale("log")
+            ax.set_ylabel(name)
+        self.axes_[-1].set_xlabel("Update")
+        return self
+
+
+class ExemplarDisplay:
+    """Rows in two dimensions, the selected ones marked.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_samples, 2)
+        Rows in the plane.
+    exemplars : ndarray of shape (n_selected, 2)
+        Selected rows in the plane.
+    labels : ndarray of shape (n_samples,)
+        Selected row that each row belongs to.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure of the axes.
+
+    See Also
+    --------
+    SelectionCurveDisplay : Value by number of rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ext.submodular import DynamicSubmodularSelector, ExemplarDisplay
+    >>> X = load_iris().data
+    >>> selector = DynamicSubmodularSelector(5).fit(X)
+    >>> display = ExemplarDisplay.from_estimator(selector, X)
+    """
+
+    def __init__(self, *, points, exemplars, labels):
+        self.points = points
+        self.exemplars = exemplars
+        self.labels = labels
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, ax=None):
+        """Draw rows on their first two principal components, unless they have two.
+
+        Parameters
+        ----------
+        estimator : DynamicSubmodularSelector
+            Fitted.
+        X : array-like of shape (n_samples, n_features)
+            Rows to show.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        ExemplarDisplay
+            The display.
+        """
+        labels, exemplars = estimator.predict(X), estimator.exemplars_
+        X = X.toarray() if sparse.issparse(X) else np.asarray(X)
+        if sparse.issparse(exemplars):
+            exemplars = exemplars.toarray()
+        if X.shape[1] > 2:
+            plane = PCA(2, svd_solver="full").fit(X)
+            X, exemplars = plane.transform(X), plane.transform(exemplars)
+        return cls(points=X, exemplars=exemplars, labels=labels).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        ExemplarDisplay
+            The display.
+        """
+        ax = _axes(self, ax)
+        ax.scatter(*self.points.T[:2], c=self.labels, s=8, cmap="viridis", alpha=0.5)
+        ax.scatter(
+            *self.exemplars.T[:2], marker="*", s=120, color="w", edgecolor="k", zorder=3
+        )
+        ax.set(xlabel="First component", ylabel="Second component")
+        return self

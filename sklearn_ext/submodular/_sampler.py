@@ -1,0 +1,194 @@
+"""Resampling to a representative subset of rows."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_consistent_length, validate_data
+
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._compat import (
+    HasMethods,
+    Interval,
+    RealNotInt,
+    StrOptions,
+    _safe_indexing,
+)
+from sklearn_ext._core._validation import FLOATS
+from sklearn_ext.submodular._living import OBJECTIVES, make_objective
+from sklearn_ext.submodular._maximize import maximize
+
+
+class SubmodularSampler(ExtEstimator):
+    """Replace a table by a representative subset of its rows.
+
+    Unlike a random subset it has no near copies and leaves no region out. It offers
+    ``fit_resample``, so it is a step of imbalanced-learn's pipelines, where training
+    sees the subset and prediction all rows.
+
+    Parameters
+    ----------
+    n_select : int or float, default=0.1
+        Rows to keep: a number, or a share of all.
+    sampling_strategy : {"all", "per_class", "equal"} or dict, default="all"
+        "all" ignores the target; "per_class" selects within each class, in proportion
+        to its size, "equal" the same number from each; a dict gives numbers by class,
+        and classes that it does not name are left out.
+    objective : str or SubmodularObjective, default="facility_location"
+        What a set is worth, as in `DynamicSubmodularSelector`.
+    solver : {"lazy", "greedy", "stochastic", "threshold"}, default="lazy"
+        How it is maximised.
+    random_state : int, RandomState instance or None, default=None
+        Draws reference rows.
+
+    Attributes
+    ----------
+    sample_indices_ : ndarray of shape (n_selected,)
+        Selected rows, class by class and in the order of choice. Rows that add nothing
+        are not selected.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, only when all are strings.
+
+    See Also
+    --------
+    DynamicSubmodularSelector : Follows a table that changes.
+    sklearn.utils.resample : Random rows.
+
+    References
+    ----------
+    .. [1] K. Wei, R. Iyer and J. Bilmes, "Submodularity in data subset selection and
+       active learning", ICML 2015.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ext.submodular import SubmodularSampler
+    >>> X, y = load_iris(return_X_y=True)
+    >>> sampler = SubmodularSampler(12, sampling_strategy="equal", random_state=0)
+    >>> X_small, y_small = sampler.fit_resample(X, y)
+    >>> X_small.shape, y_small.tolist()
+    ((12, 4), [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
+    """
+
+    _parameter_constraints: dict = {
+        "n_select": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+        ],
+        "sampling_strategy": [StrOptions({"all", "per_class", "equal"}), dict],
+        "objective": [
+            StrOptions(set(OBJECTIVES)),
+            HasMethods(["fit_reference", "represent", "gains", "add"]),
+        ],
+        "solver": [StrOptions({"lazy", "greedy", "stochastic", "threshold"})],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        n_select=0.1,
+        *,
+        sampling_strategy="all",
+        objective="facility_location",
+        solver="lazy",
+        random_state=None,
+    ):
+        self.n_select = n_select
+        self.sampling_strategy = sampling_strategy
+        self.objective = objective
+        self.solver = solver
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Select rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), default=None
+            Target; needed by every strategy but "all".
+
+        Returns
+        -------
+        self : SubmodularSampler
+            The fitted sampler.
+        """
+        X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS)
+        if y is not None:
+            check_consistent_length(X, y)
+        rng = check_random_state(self.random_state)
+        objective = make_objective(self.objective, "greedy")
+        chosen = []
+        for rows, k in self._shares(X.shape[0], y):
+            if k and len(rows):
+                found = maximize(
+                    objective, X[rows], k, method=self.solver, random_state=rng
+                )
+                chosen.append(rows[found.indices])
+        self.sample_indices_ = np.concatenate([np.empty(0, dtype=np.intp), *chosen])
+        return self
+
+    def fit_resample(self, X, y=None):
+        """Select rows and return them.
+
+        Parameters
+        ----------
+        X : {array-like, dataframe, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), default=None
+            Target.
+
+        Returns
+        -------
+        X_resampled : {array-like, dataframe, sparse matrix}
+            The selected rows, in the container that came.
+        y_resampled : array-like or None
+            Their targets.
+        """
+        self.fit(X, y)
+        X_new = _safe_indexing(X, self.sample_indices_)
+        return X_new, None if y is None else _safe_indexing(y, self.sample_indices_)
+
+    def _shares(self, n, y):
+        """Return pairs (rows, how many of them to select)."""
+        total = self.n_select
+        if not isinstance(total, Integral):
+            total = max(1, round(total * n))
+        if isinstance(self.sampling_strategy, str) and self.sampling_strategy == "all":
+            return [(np.arange(n), total)]
+        if y is None:
+            raise ValueError(
+                f"sampling_strategy={self.sampling_strategy!r} needs y; pass it, or "
+                "use 'all'."
+            )
+        classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
+        if isinstance(self.sampling_strategy, dict):
+            if unknown := set(self.sampling_strategy) - set(classes.tolist()):
+                raise ValueError(
+                    f"sampling_strategy names {sorted(map(str, unknown))}, which are "
+                    f"no classes of y: {classes}."
+                )
+            sizes = [self.sampling_strategy.get(c, 0) for c in classes.tolist()]
+        elif self.sampling_strategy == "equal":
+            sizes = _split(total, np.ones(len(classes)))
+        else:
+            sizes = _split(total, counts)
+        return [(np.flatnonzero(codes == c), k) for c, k in enumerate(sizes)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _split(total, weights):
+    """Split a number in proportion to weights, by largest remainders."""
+    shares = total * weights / weights.sum()
+    sizes = np.floor(shares).astype(int)
+    late = np.argsort(sizes - shares, kind="stable")[: total - sizes.sum()]
+    sizes[late] += 1
+    return sizes.tolist()
