@@ -244,11 +244,10 @@ class TwoRegimes(
         sizes = resolve_sizes(
             self.train_sizes, counts.sum(axis=1).min(), counts.shape[1], counts.min()
         )
-        scorer = check_scoring(next(iter(rivals.values())), self.scoring)
         plan = Plan(
             rivals,
             self.preprocessor,
-            scorer,
+            check_scoring(next(iter(rivals.values())), self.scoring),
             sizes,
             X,
             y,

@@ -427,3 +427,10 @@ def test_a_failed_fit_keeps_what_was_fitted(images):
     with pytest.raises(ValueError, match="0 sample"):
         features.fit(images[:0])
     assert features.transform(images).shape == images.shape
+
+
+def test_without_torch_the_error_says_how_to_get_it(images, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match=r"pip install 'sklearn-ext\[torch\]'"):
+        FrozenFeatures(dict).fit(images)
+    assert_array_equal(FrozenFeatures().fit_transform(images), images)
