@@ -27,7 +27,7 @@ def is_array(x):
 
 def to_numpy(x):
     """Copy an array of any namespace and device to NumPy."""
-    if is_numpy(x):
+    if is_numpy(x) or sparse.issparse(x):
         return x
     if hasattr(x, "cpu"):  # torch, with or without scikit-learn's dispatch
         return x.detach().cpu().numpy()
@@ -36,6 +36,8 @@ def to_numpy(x):
 
 def like(values, x, dtype=None):
     """Bring an array to the namespace, device and (unless told) dtype of ``x``."""
+    if sparse.issparse(values):
+        return values.astype(dtype or x.dtype, copy=False)
     if sparse.issparse(x) or is_numpy(x):
         return np.asarray(to_numpy(values), dtype=dtype or x.dtype)
     xp, device = namespace(x), array_api_compat.device(x)

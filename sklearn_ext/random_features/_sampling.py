@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import hadamard
 
+from sklearn_ext._core._compat import array_api_compat
 from sklearn_ext.random_features._arrays import ArrayHolder, like, namespace
 
 MAX_ORTHOGONAL = 256  # columns up to which "auto" draws orthogonal blocks
 MIN_STRUCTURED = 64  # below, the weights are visibly not Gaussian
+CACHED_ROWS = 256  # transformed at a time
 
 
 def gaussian_weights(d, k, sampling, rng):
@@ -87,15 +89,26 @@ class StructuredWeights(ArrayHolder):
         )
 
     def apply(self, X):
-        """Return ``X @ W``."""
+        """Return ``X @ W``, some rows at a time: transforms stay in the cache."""
+        xp, n = namespace(X), X.shape[0]
+        device = array_api_compat.device(X)
+        out = xp.empty((n, self.n_columns), dtype=X.dtype, device=device)
+        for start in range(0, n, CACHED_ROWS):
+            rows = slice(start, start + CACHED_ROWS)
+            self._apply(X[rows, :], out[rows, :])
+        return out
+
+    def _apply(self, X, out):
         xp, (n, d) = namespace(X), X.shape
         a, b = self.left.shape[0], self.right.shape[0]
         if a * b > d:
             X = xp.concat([X, like(np.zeros((n, a * b - d)), X)], axis=1)
-        X = xp.reshape(X, (n, a, b))
-        blocks = [self._block(X, signs) for signs in _each(self.signs)]
-        out = blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=1)
-        return out[:, : self.n_columns] * self.scale
+        X, p = xp.reshape(X, (n, a, b)), a * b
+        for i in range(self.signs.shape[0]):
+            m = min(p, self.n_columns - i * p)
+            scale = self.scale[i * p : i * p + m]
+            block = self._block(X, self.signs[i, :, :])
+            out[:, i * p : i * p + m] = block[:, :m] * scale
 
     def _block(self, X, signs):
         xp, (n, a, b) = namespace(X), X.shape
