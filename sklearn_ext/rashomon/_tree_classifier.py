@@ -82,8 +82,8 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
     method : {"auto", "exact", "mc", "smc"}, default="auto"
         The recursion, Monte Carlo over structures with exact labels, or its tempered
         form for rare sets. "auto" predicts the cost and takes the first that fits.
-    exact_budget : float, default=1e11
-        Operations that the recursion may take; 1e10 are about a second.
+    exact_budget : float, default=2e11
+        Operations that the recursion may take; 2e10 are about a second.
     loss_grid : {"auto", "unit"} or int, default="auto"
         Grid of the recursion. Losses that are whole numbers need no rounding (unit);
         otherwise leaf losses are rounded both ways to this many cells between the
@@ -231,7 +231,7 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
         repeats=True,
         trivial_splits=True,
         method="auto",
-        exact_budget=1e11,
+        exact_budget=2e11,
         loss_grid="auto",
         n_draws=10_000,
         n_particles=300,
