@@ -41,8 +41,9 @@ class BagLoader:
 
     def __init__(self, dataset, batch_size=-1, shuffle=False):
         self.X = torch.as_tensor(dataset.X)
-        self.y = {key: torch.as_tensor(value) for key, value in dataset.y.items()}
-        self.sizes = torch.bincount(self.y["bag"])
+        y = {key: torch.as_tensor(value) for key, value in dataset.y.items()}
+        self.y, self.tables = y, bag_tables(y)
+        self.sizes = torch.bincount(y["bag"])
         self.starts = torch.cumsum(self.sizes, 0) - self.sizes
         self.batch_size, self.shuffle = batch_size, shuffle
 
@@ -50,13 +51,14 @@ class BagLoader:
         m = len(self.sizes)
         step = m if self.batch_size == -1 else self.batch_size
         if step >= m:
-            yield self.X, self.y
+            yield self.X, self.y | self.tables
             return
         order = torch.randperm(m) if self.shuffle else torch.arange(m)
         for bags in order.split(step):
             rows, local = self._rows(bags)
             batch = {key: value[rows] for key, value in self.y.items()}
-            yield self.X[rows], {**batch, "bag": local}
+            batch |= {key: value[bags] for key, value in self.tables.items()}
+            yield self.X[rows], batch | {"bag": local}
 
     def _rows(self, bags):
         sizes = self.sizes[bags]
@@ -65,10 +67,25 @@ class BagLoader:
         return self.starts[bags][local] + offset, local
 
 
-def bag_sums(values, weights, bag):
+def bag_sums(values, weights, bag, n_bags):
     """Sum weighted rows bag by bag, (n_bags, n_outputs)."""
-    total = values.new_zeros(int(bag.max()) + 1, values.shape[1])
+    total = values.new_zeros(n_bags, values.shape[1])
     return total.index_add(0, bag, weights[:, None] * values)
+
+
+def bag_tables(target):
+    """Return the weights of the bags and their aggregates."""
+    y, w, bag = target["y"], target["w"], target["bag"]
+    n_bags = int(bag.max()) + 1
+    size = bag_sums(w.new_ones(len(w), 1), w, bag, n_bags)
+    aggregate = bag_sums(y, w, bag, n_bags) / size
+    return {"size": size[:, 0], "aggregate": aggregate}
+
+
+def bag_means(values, target):
+    """Return weighted means of rows bag by bag, (n_bags, n_outputs)."""
+    size = target["size"]
+    return bag_sums(values, target["w"], target["bag"], len(size)) / size[:, None]
 
 
 class InterpolatedLoss(nn.Module):
@@ -80,32 +97,31 @@ class InterpolatedLoss(nn.Module):
 
     def forward(self, output, target):
         """Return the loss per row of the batch."""
-        w, bag = target["w"], target["bag"]
-        sizes = bag_sums(w.new_ones(len(w), 1), w, bag)[:, 0]
-        aggregates = bag_sums(target["y"], w, bag) / sizes[:, None]
-        rows, bags = self.parts(output, target["y"], aggregates, w, bag, sizes)
-        return ((1 - self.rho) * (sizes @ bags) + self.rho * (w @ rows)) / len(w)
+        w = target["w"]
+        rows, bags = self.parts(output, target)
+        total = (1 - self.rho) * (target["size"] @ bags) + self.rho * (w @ rows)
+        return total / len(w)
 
 
 class SquaredLoss(InterpolatedLoss):
     """Squared errors."""
 
-    def parts(self, output, y, aggregates, w, bag, sizes):
+    def parts(self, output, target):
         """Return the losses of the rows and of the bags."""
-        means = bag_sums(output, w, bag) / sizes[:, None]
-        return ((y - output) ** 2).sum(1), ((aggregates - means) ** 2).sum(1)
+        gaps = target["aggregate"] - bag_means(output, target)
+        return ((target["y"] - output) ** 2).sum(1), (gaps**2).sum(1)
 
 
 class CrossEntropy(InterpolatedLoss):
     """Cross-entropy of mean probabilities against proportions."""
 
-    def parts(self, output, y, aggregates, w, bag, sizes):
+    def parts(self, output, target):
         """Return the losses of the rows and of the bags."""
         log_q = torch.log_softmax(output, dim=1)
-        means = bag_sums(log_q.exp(), w, bag) / sizes[:, None]
-        tiny = torch.finfo(means.dtype).tiny
-        bags = -(aggregates * means.clamp_min(tiny).log()).sum(1)
-        return -(y * log_q).sum(1), bags
+        means = bag_means(log_q.exp(), target)
+        means = means.clamp_min(torch.finfo(means.dtype).tiny)
+        bags = -(target["aggregate"] * means.log()).sum(1)
+        return -(target["y"] * log_q).sum(1), bags
 
 
 class CentredLoss(nn.Module):
@@ -122,18 +138,15 @@ class CentredLoss(nn.Module):
 
     def forward(self, output, target):
         """Return the loss per row of the batch."""
-        w, bag = target["w"], target["bag"]
-        sizes = bag_sums(w.new_ones(len(w), 1), w, bag)[:, 0]
+        sizes, aggregates = target["size"], target["aggregate"]
         share = sizes / sizes.sum()
-        losses = -torch.log_softmax(output, dim=1)
-        means = bag_sums(losses, w, bag) / sizes[:, None]
-        aggregates = bag_sums(target["y"], w, bag) / sizes[:, None]
+        means = bag_means(-torch.log_softmax(output, dim=1), target)
         center, overall = share @ means, share @ aggregates
-        stretch = share * torch.bincount(bag)
+        stretch = share * torch.bincount(target["bag"])
         covariance = stretch @ ((aggregates - overall) * (means - center)).sum(1)
         unbiased = (1 - (share**2).sum()).clamp_min(1e-6)
         total = self.overall @ center + covariance / unbiased
-        return total * (sizes.sum() / len(w))
+        return total * (sizes.sum() / len(target["w"]))
 
 
 class BagStopping(Callback):
@@ -150,6 +163,7 @@ class BagStopping(Callback):
         """Measure; skorch ends training early when it is interrupted."""
         device = net.device
         target = {k: torch.as_tensor(v).to(device) for k, v in self.target.items()}
+        target |= bag_tables(target)
         net.module_.eval()
         with torch.no_grad():
             output = net.module_(torch.as_tensor(self.X).to(device))

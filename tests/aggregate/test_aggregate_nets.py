@@ -21,6 +21,7 @@ from sklearn_ext.aggregate._net_torch import (  # noqa: E402
     CentredLoss,
     CrossEntropy,
     SquaredLoss,
+    bag_tables,
 )
 from sklearn_ext.aggregate._proportion_losses import (  # noqa: E402
     BagLoss,
@@ -46,7 +47,8 @@ def batch(rng):
     bags = Bags.of(bag, 30, w)
     p = rng.dirichlet(np.ones(3), size=9)
     target = {"y": bags.spread(p), "w": w, "bag": bag}
-    return bags, p, {key: torch.as_tensor(v) for key, v in target.items()}
+    target = {key: torch.as_tensor(v) for key, v in target.items()}
+    return bags, p, target | bag_tables(target)
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.3, 1.0])
@@ -82,6 +84,7 @@ def test_centred_loss_is_easyllp_over_all_bags(rng):
     base = RowLoss(np.tile(overall, (m * k, 1)), bags.weights)(logits)[0] / (m * k)
     target = {"y": bags.spread(p), "w": bags.weights, "bag": bags.codes}
     target = {key: torch.as_tensor(v) for key, v in target.items()}
+    target |= bag_tables(target)
     found = CentredLoss(overall)(torch.tensor(logits), target).item()
     assert_allclose(found - base, (plain - base) * m / (m - 1), rtol=1e-9)
 
