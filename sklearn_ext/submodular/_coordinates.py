@@ -42,9 +42,9 @@ class CoordinateObjective(SubmodularObjective):
         if sparse.issparse(rows):
             at = rows.indices
             caps = None if self._caps is None else self._caps[at]
-            raised = self._raise(rows.data.astype(np.float64), state[at], caps)
-        else:
-            raised = self._raise(rows.astype(np.float64, copy=False), state, self._caps)
+            raised = self._raise(rows.data, state[at], caps)
+        else:  # float32 rows become float64 with the state, without a copy
+            raised = self._raise(rows, state, self._caps)
         return row_sums(raised, rows, self.coord_weights_)
 
     def _value(self, state):

@@ -1,12 +1,14 @@
 """What every objective offers: rows, states, gains."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import sparse
 from sklearn.metrics.pairwise import cosine_similarity
 
 from sklearn_ext._core._base import ExtEstimator
 
-BLOCK = 1 << 16  # numbers worked on at a time, so that temporaries stay in the cache
+BLOCK = 1 << 15  # numbers worked on at a time, so that temporaries stay in the cache
 
 
 class SubmodularObjective(ExtEstimator):
@@ -121,10 +123,11 @@ class SubmodularObjective(ExtEstimator):
         """
         gains = np.empty(rows.shape[0])
         order = np.argsort(which, kind="stable")
-        firsts = np.flatnonzero(np.diff(which[order], prepend=-1))
-        for part in np.split(order, firsts[1:]):
-            if len(part):
-                gains[part] = self.gains(rows[part], states[which[part[0]]])
+        which, rows = which[order], rows if _rises(which) else rows[order]
+        bounds = [*np.flatnonzero(np.diff(which, prepend=-1)), len(which)]
+        for start, stop in pairwise(bounds):
+            part = self.gains(rows[start:stop], states[which[start]])
+            gains[order[start:stop]] = part
         return gains
 
     def all_level_gains(self, rows, states):
@@ -211,6 +214,10 @@ class SubmodularObjective(ExtEstimator):
                 f"{type(self).__name__} needs {what} of at most {high:g}, got a "
                 f"maximum of {most:g}; rescale them."
             )
+
+
+def _rises(numbers):
+    return bool(np.all(numbers[1:] >= numbers[:-1]))
 
 
 def _as_rows(X):

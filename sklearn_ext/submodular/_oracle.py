@@ -41,7 +41,11 @@ class Oracle:
     def gains_at(self, slots, states, which):
         """Return the gain of each slot at a state of its own."""
         self.n_calls += len(slots)
-        return self.objective.gains_at(self.rows.take(slots), states, which)
+        order = np.argsort(which, kind="stable")  # rows of one state side by side
+        rows = self.rows.take(slots[order])
+        gains = np.empty(len(slots))
+        gains[order] = self.objective.gains_at(rows, states, which[order])
+        return gains
 
     def add(self, state, slot):
         """Return the state with one slot more."""
