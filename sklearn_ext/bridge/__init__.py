@@ -9,10 +9,14 @@ from sklearn_ext.bridge._metrics import (
     energy_distance,
 )
 from sklearn_ext.bridge._plan import EntropicPlan
+from sklearn_ext.bridge._plots import SchrodingerBridgeDisplay
+from sklearn_ext.bridge._trajectory import SchrodingerBridgeTrajectory
 
 __all__ = [
     "EntropicPlan",
     "LightSchrodingerBridge",
+    "SchrodingerBridgeDisplay",
+    "SchrodingerBridgeTrajectory",
     "bures_wasserstein_uvp",
     "conditional_bures_uvp",
     "energy_distance",

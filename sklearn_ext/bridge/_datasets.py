@@ -68,7 +68,7 @@ def make_entropic_ot(
     mass = np.full(n_components, 1 / n_components)
     G = [mixture.source_scores(mixture.features(rows))]
     u = [np.full(len(rows), 1 / len(rows))]
-    ell = balance(G, u, ell, mass, n_steps=1000)
+    ell = balance(G, u, ell, mass, n_steps=1000, tol=1e-6)
     zero = np.zeros(n_features)
     mixture = PotentialMixture.of(ell, r, scales, float(epsilon), KINDS[kind])
     plan = EntropicPlan(mixture, zero, zero)

@@ -30,6 +30,7 @@ class Problem:
     prior_strength: float = 20.0
     floor: float = 0.0  # added to every variance
     balance_iter: int = 8
+    balance_tol: float = 1e-3  # sum of |source mass - target mass| that is enough
 
     @property
     def prior(self):
@@ -48,7 +49,7 @@ class State:
     loss: float
 
 
-def balance(G, weights, log_weights, mass, n_steps):
+def balance(G, weights, log_weights, mass, n_steps, tol=1e-3):
     """Choose log-weights so that the gates have given masses.
 
     Minimises the convex function mean LSE_k(G_k + ell_k) - sum_k mass_k ell_k by
@@ -66,6 +67,8 @@ def balance(G, weights, log_weights, mass, n_steps):
         Wanted masses.
     n_steps : int
         Multiplicative steps in total.
+    tol : float, default=1e-3
+        Stop when the masses differ by less than this in total.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def balance(G, weights, log_weights, mass, n_steps):
             now = sum(p @ (u / (a @ p)) for p, u in zip(gates, weights, strict=True))
             now = xp.astype(now * a, xp.float64)
             done += 1
-            if float(xp.sum(xp.abs(now - mass))) < 1e-3:
+            if float(xp.sum(xp.abs(now - mass))) < tol:
                 return log_weights + log_a
             step = xp.log(mass) - xp.log(xp.clip(now, tiny, None))
             log_a = log_a + xp.clip(step, -50.0, 50.0)
@@ -107,7 +110,8 @@ def evaluate(problem, mixture, mass):
     ell = mixture.log_weights
     if mixture.means.shape[0] > 1:
         weights = [u for _, u in problem.source.blocks]
-        ell = balance(G, weights, ell, mass, problem.balance_iter)
+        steps, tol = problem.balance_iter, problem.balance_tol
+        ell = balance(G, weights, ell, mass, steps, tol)
     mixture = replace(mixture, log_weights=ell)
     cast = replace(cast, log_weights=xp.astype(ell, dtype))
     kind = problem.covariance_type
@@ -177,17 +181,26 @@ def _raise_diagonal(C, floor, kind):
 
 
 def penalty(problem, mixture, state):
-    """Return the prior's part of J, the pooled covariances of ``state`` held fixed."""
-    if problem.covariance_type == "tied" or problem.prior == 0:
-        return 0.0
+    """Return the prior's part of J, masses and pooled covariances of ``state`` fixed.
+
+    J is what :func:`gaussian_step` minimises for fixed shares: the loss, the shrinkage
+    and what the floor under the variances adds.
+    """
     xp = array_namespace(mixture.means)
-    lam, V, D = mixture.lam, mixture.axes, mixture.means.shape[1]
-    bars = [pooled(moments) for moments in (state.source, state.target)]
+    lam, V, eps, delta = mixture.lam, mixture.axes, mixture.epsilon, problem.prior
+    repeat = mixture.means.shape[1] if problem.covariance_type == "spherical" else 1
+    if problem.covariance_type == "tied":
+        return float(xp.sum(lam + 1 / lam)) * problem.floor / (2 * eps)
+    sides = state.source, state.target
+    bars = [pooled(moments) for moments in sides]
     if V is not None:  # diagonals of V_k' C V_k
         bars = [xp.sum(V * (bar @ V), axis=1) for bar in bars]
-    repeat = D if problem.covariance_type == "spherical" else 1
-    cost = (lam * bars[0] + bars[1] / lam) / (2 * mixture.epsilon) + xp.log(lam) / 2
-    return problem.prior * repeat * float(xp.sum(cost))
+    low = [
+        delta * bar + (moments.mass + delta)[:, None] * problem.floor
+        for bar, moments in zip(bars, sides, strict=True)
+    ]
+    cost = (lam * low[0] + low[1] / lam) / (2 * eps) + delta * xp.log(lam) / 2
+    return repeat * float(xp.sum(cost))
 
 
 def blend(old, new, step):

@@ -51,7 +51,7 @@ def unpack(theta, like):
 def loss_and_gradient(theta, problem, anchor, weight):
     """Return the penalised loss and its gradient in the free parameters.
 
-    ``anchor`` is the state whose pooled covariances the prior holds fixed.
+    ``anchor`` is the state whose masses and pooled covariances the prior holds fixed.
     """
     mixture, factor = unpack(theta, anchor.mixture)
     kind, eps = mixture.covariance_type, mixture.epsilon
@@ -62,14 +62,14 @@ def loss_and_gradient(theta, problem, anchor, weight):
     gap = q.mean - mixture.means
     value = c - v + penalty(problem, mixture, anchor)
     if kind in ("spherical", "diag"):
-        d_means, tail = _diagonal(mixture, p, q, gap, anchor, weight)
+        d_means, tail = _diagonal(mixture, p, q, gap, anchor, weight, problem.floor)
     else:
-        d_means, tail = _full(mixture, factor, p, q, gap, anchor, weight)
+        d_means, tail = _full(mixture, factor, p, q, gap, anchor, weight, problem.floor)
     parts = [p.mass - q.mass, d_means.ravel() / np.sqrt(eps), tail.ravel()]
     return value, np.concatenate(parts)
 
 
-def _diagonal(mixture, p, q, gap, anchor, delta):
+def _diagonal(mixture, p, q, gap, anchor, delta, floor):
     lam, eps = mixture.lam, mixture.epsilon
     spherical = mixture.covariance_type == "spherical"
     P, Q = p.mass[:, None], q.mass[:, None]
@@ -77,29 +77,38 @@ def _diagonal(mixture, p, q, gap, anchor, delta):
     squares = [p.mean**2, gap**2]
     if spherical:
         squares = [np.mean(s, axis=1, keepdims=True) for s in squares]
-    there = P * (p.spread + squares[0]) + delta * pooled(anchor.source)
-    here = Q * (q.spread + squares[1]) + delta * pooled(anchor.target)
+    there = P * (p.spread + squares[0]) + _prior(anchor.source, delta, floor)
+    here = Q * (q.spread + squares[1]) + _prior(anchor.target, delta, floor)
     gradient = (there - here / lam**2) / (2 * eps) + (Q + delta) / (2 * lam)
     return d_means, gradient * lam * (mixture.means.shape[1] if spherical else 1)
 
 
-def _full(mixture, factor, p, q, gap, anchor, delta):
+def _full(mixture, factor, p, q, gap, anchor, delta, floor):
     eps, D = mixture.epsilon, mixture.means.shape[1]
     S, P, Q = mixture.scales, p.mass[:, None], q.mass[:, None]
     inverse = np.linalg.inv(S)
     if mixture.covariance_type == "tied":
         d_means = P * p.mean - (Q * gap) @ inverse
         there = p.spread + (P * p.mean).T @ p.mean
-        here, mass = q.spread + (Q * gap).T @ gap, 1.0
+        there = there + floor * np.eye(D)
+        here, mass = q.spread + (Q * gap).T @ gap + floor * np.eye(D), 1.0
     else:
         d_means = P * p.mean - Q * (inverse @ gap[:, :, None])[:, :, 0]
-        bars = [delta * pooled(side) for side in (anchor.source, anchor.target)]
-        there = _weighted_squares(p, p.mean) + bars[0]
-        here, mass = _weighted_squares(q, gap) + bars[1], (Q + delta)[:, :, None]
+        there = _weighted_squares(p, p.mean) + _prior(anchor.source, delta, floor)
+        here = _weighted_squares(q, gap) + _prior(anchor.target, delta, floor)
+        mass = (Q + delta)[:, :, None]
     gradient = (there - inverse @ here @ inverse) / (2 * eps) + mass * inverse / 2
     d_factor = 2 * gradient @ factor
     d_factor[..., range(D), range(D)] *= factor[..., range(D), range(D)]
     return d_means, d_factor[..., *np.tril_indices(D)]
+
+
+def _prior(moments, delta, floor):
+    """Return what prior and floor add to a component's squares."""
+    mass = np.reshape(moments.mass + delta, (-1,) + (1,) * (moments.spread.ndim - 1))
+    if moments.spread.ndim == 3:
+        floor = floor * np.eye(moments.spread.shape[-1])
+    return delta * pooled(moments) + mass * floor
 
 
 def _weighted_squares(moments, means):

@@ -40,7 +40,7 @@ def energy_distance(X, Y, *, x_weight=None, y_weight=None):
     u = np.ones(len(X)) if x_weight is None else np.asarray(x_weight, dtype=float)
     w = np.ones(len(Y)) if y_weight is None else np.asarray(y_weight, dtype=float)
     between = _sum_of_distances(X, u, Y, w) / (u.sum() * w.sum())
-    return between - (_mean_within(X, u) + _mean_within(Y, w)) / 2
+    return float(between - (_mean_within(X, u) + _mean_within(Y, w)) / 2)
 
 
 def _mean_within(X, w):

@@ -85,6 +85,7 @@ def problem_of(source, target, options):
         options.prior_strength,
         floor,
         options.balance_iter,
+        min(1e-3, 100 * options.tol),
     )
 
 

@@ -1,0 +1,271 @@
+"""Pictures of a bridge."""
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ext._core._compat import check_matplotlib_support
+
+KINDS = ("paths", "marginals", "components", "map")
+
+
+class SchrodingerBridgeDisplay:
+    """Show how a bridge moves one population to another.
+
+    Build it with :meth:`from_estimator`, or with :meth:`from_predictions` from paths.
+
+    Parameters
+    ----------
+    paths : ndarray of shape (n_samples, n_times, 2)
+        Paths in the plane that is shown.
+    times : ndarray of shape (n_times,)
+        Their times.
+    target : ndarray of shape (m_samples, 2) or None, default=None
+        Target rows in the plane.
+    means : ndarray of shape (n_samples, 2) or None, default=None
+        Where each row is expected, for ``kind="map"``.
+    ellipses : tuple of ndarray or None, default=None
+        Centres (K, 2) and covariances (K, 2, 2), for ``kind="components"``.
+    labels : tuple of str, default=("feature 0", "feature 1")
+        What the axes show.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes or ndarray of Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure.
+
+    See Also
+    --------
+    LightSchrodingerBridge : The estimator that is shown.
+
+    Examples
+    --------
+    >>> from sklearn_ext.bridge import LightSchrodingerBridge, SchrodingerBridgeDisplay
+    >>> from sklearn_ext.bridge import make_entropic_ot
+    >>> pair = make_entropic_ot(100, 100, random_state=0)
+    >>> bridge = LightSchrodingerBridge(3, random_state=0).fit(pair.X, X_target=pair.Y)
+    >>> show = SchrodingerBridgeDisplay.from_estimator(bridge, pair.X, pair.Y)
+    """
+
+    def __init__(
+        self,
+        paths,
+        times,
+        *,
+        target=None,
+        means=None,
+        ellipses=None,
+        labels=("feature 0", "feature 1"),
+    ):
+        self.paths = paths
+        self.times = times
+        self.target = target
+        self.means = means
+        self.ellipses = ellipses
+        self.labels = labels
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        X_target=None,
+        *,
+        kind="paths",
+        features="pca",
+        n_rows=200,
+        times=21,
+        random_state=0,
+        ax=None,
+    ):
+        """Draw paths from a fitted bridge and show them.
+
+        Parameters
+        ----------
+        estimator : LightSchrodingerBridge
+            A fitted bridge.
+        X : array-like of shape (n_samples, n_features)
+            Source rows, of which the first ``n_rows`` are shown.
+        X_target : array-like of shape (m_samples, n_features) or None, default=None
+            Target rows.
+        kind : {"paths", "marginals", "components", "map"}, default="paths"
+            Paths coloured by time; the population at five times; ellipses of the
+            components; or arrows from x to where it is expected.
+        features : tuple of int or "pca", default="pca"
+            Two features, or the first two principal axes of the target when there are
+            more than two.
+        n_rows : int, default=200
+            Source rows shown.
+        times : int or array-like, default=21
+            Times of the paths.
+        random_state : int, RandomState, Generator or None, default=0
+            Source of the paths.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; not for ``kind="marginals"``, which makes five.
+
+        Returns
+        -------
+        SchrodingerBridgeDisplay
+            The display, drawn.
+        """
+        check_is_fitted(estimator)
+        X = np.asarray(X, dtype=float)[:n_rows]
+        rows = X if X_target is None else np.asarray(X_target, dtype=float)
+        project, labels = _plane(estimator, rows, features)
+        paths = estimator.sample_path(X, times, random_state=random_state)
+        law = estimator.conditional(np.asarray(estimator.source_mean_)[None])
+        covariances = law.covariances
+        if covariances.ndim == 2:
+            covariances = covariances[:, :, None] * np.eye(X.shape[1])
+        axes = project(np.eye(X.shape[1])) - project(np.zeros((1, X.shape[1])))
+        grid = np.linspace(0, 1, times) if np.ndim(times) == 0 else np.asarray(times)
+        display = cls(
+            np.stack([project(paths[:, i]) for i in range(paths.shape[1])], axis=1),
+            grid,
+            target=None if X_target is None else project(rows[: 5 * n_rows]),
+            means=project(estimator.transform(X)),
+            ellipses=(project(law.means[0]), axes.T @ covariances @ axes),
+            labels=labels,
+        )
+        return display.plot(ax, kind=kind)
+
+    @classmethod
+    def from_predictions(cls, paths, times, *, target=None, kind="paths", ax=None):
+        """Show paths in the plane that were drawn before.
+
+        Parameters
+        ----------
+        paths : array-like of shape (n_samples, n_times, 2)
+            Paths.
+        times : array-like of shape (n_times,)
+            Their times.
+        target : array-like of shape (m_samples, 2) or None, default=None
+            Target rows.
+        kind : {"paths", "marginals"}, default="paths"
+            What to draw.
+        ax : matplotlib Axes or None, default=None
+            Where to draw.
+
+        Returns
+        -------
+        SchrodingerBridgeDisplay
+            The display, drawn.
+        """
+        paths = np.asarray(paths, dtype=float)
+        target = None if target is None else np.asarray(target, dtype=float)
+        return cls(paths, np.asarray(times), target=target).plot(ax, kind=kind)
+
+    def plot(self, ax=None, *, kind="paths"):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        kind : {"paths", "marginals", "components", "map"}, default="paths"
+            What to draw.
+
+        Returns
+        -------
+        SchrodingerBridgeDisplay
+            The display itself.
+        """
+        check_matplotlib_support("SchrodingerBridgeDisplay.plot")
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {list(KINDS)}, got {kind!r}.")
+        needed = {"map": self.means, "components": self.ellipses}
+        if kind in needed and needed[kind] is None:
+            raise ValueError(f"kind={kind!r} needs a bridge: use from_estimator.")
+        import matplotlib.pyplot as plt
+
+        if kind == "marginals":
+            return self._marginals(plt)
+        if ax is None:
+            _, ax = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        self._clouds(ax)
+        {"paths": self._paths, "map": self._map, "components": self._components}[kind](
+            ax
+        )
+        ax.set(xlabel=self.labels[0], ylabel=self.labels[1], aspect="equal")
+        ax.legend(loc="best", fontsize="small")
+        return self
+
+    def _clouds(self, ax):
+        start = self.paths[:, 0]
+        ax.scatter(*start.T, s=8, c="0.55", label="source", zorder=1)
+        if self.target is not None:
+            marks = {"s": 8, "c": "tab:orange", "marker": "^", "alpha": 0.35}
+            ax.scatter(*self.target.T, label="target", zorder=1, **marks)
+
+    def _paths(self, ax):
+        from matplotlib.collections import LineCollection
+
+        pieces = np.stack([self.paths[:, :-1], self.paths[:, 1:]], axis=2)
+        lines = LineCollection(
+            pieces.reshape(-1, 2, 2),
+            array=np.tile((self.times[:-1] + self.times[1:]) / 2, len(self.paths)),
+            cmap="viridis",
+            linewidth=0.6,
+            alpha=0.6,
+            zorder=2,
+        )
+        ax.add_collection(lines)
+        ax.autoscale_view()
+        self.figure_.colorbar(lines, ax=ax, label="time t")
+
+    def _map(self, ax):
+        start = self.paths[:, 0]
+        move = self.means - start
+        style = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.003}
+        ax.quiver(*start.T, *move.T, color="tab:blue", alpha=0.7, zorder=2, **style)
+        ax.scatter(*self.means.T, s=8, c="tab:blue", label="expected T(x)", zorder=3)
+
+    def _components(self, ax):
+        from matplotlib.patches import Ellipse
+
+        for i, (centre, cov) in enumerate(zip(*self.ellipses, strict=True)):
+            values, vectors = np.linalg.eigh(cov)
+            angle = np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1]))
+            width, height = 4 * np.sqrt(np.clip(values[::-1], 0, None))
+            label = "components, 2 sd" if i == 0 else None
+            ax.add_patch(
+                Ellipse(centre, width, height, angle=angle, fill=False, label=label)
+            )
+        ax.autoscale_view()
+
+    def _marginals(self, plt):
+        shown = np.linspace(0, len(self.times) - 1, min(5, len(self.times)))
+        figure, axes = plt.subplots(
+            1,
+            len(shown),
+            figsize=(2.3 * len(shown), 2.6),
+            sharex=True,
+            sharey=True,
+            layout="constrained",
+            squeeze=False,
+        )
+        for ax, i in zip(axes[0], np.round(shown).astype(int), strict=True):
+            ax.scatter(*self.paths[:, i].T, s=6, c="tab:blue")
+            ax.set(title=f"t = {self.times[i]:.2f}", xlabel=self.labels[0])
+        axes[0, 0].set_ylabel(self.labels[1])
+        self.ax_, self.figure_ = axes[0], figure
+        return self
+
+
+def _plane(estimator, rows, features):
+    """Return the projection to the plane that is shown, and names of its axes."""
+    if features == "pca" and rows.shape[1] > 2:
+        pca = PCA(2).fit(rows)
+        return pca.transform, ("first principal axis", "second principal axis")
+    chosen = (0, 1) if isinstance(features, str) else tuple(features)
+    if len(chosen) != 2 or max(chosen) >= rows.shape[1]:
+        raise ValueError(
+            f"features must be 'pca' or two columns out of {rows.shape[1]}, got "
+            f"{features!r}."
+        )
+    names = getattr(estimator, "feature_names_in_", None)
+    labels = tuple(f"feature {j}" if names is None else str(names[j]) for j in chosen)
+    return (lambda rows: np.asarray(rows)[:, list(chosen)]), labels
