@@ -220,8 +220,8 @@ class _Proportions(Comparison):
 
 class ProportionNet(_Proportions):
     title = "Neural network on proportions, 2000 x 10, 500 bags: 20 epochs"
-    note = """Two hidden layers of ours, 128 bags a step, against one of llp-learn's, which
-    takes one bag a step and looks its rows up; loaders run in the process itself."""
+    note = """Two hidden layers of ours, 128 bags a step, against one of llp-learn's,
+    which takes one bag a step; loaders run in the process itself."""
     targets = {"llp_learn_DLLP": 50} if DLLP else {}
     versions = ("scikit-learn", "torch", "skorch")
 

@@ -14,13 +14,8 @@ from sklearn_ext.aggregate._metrics import (
     instance_mse_from_bags,
     instance_r2_from_bags,
 )
-from sklearn_ext.aggregate._net import AggregateNetClassifier, AggregateNetRegressor
-from sklearn_ext.aggregate._plots import (
-    BagCalibrationDisplay,
-    PrivacyTradeoffDisplay,
-    RhoPathDisplay,
-    RiskCurveDisplay,
-)
+from sklearn_ext.aggregate._net import AggregateNetRegressor
+from sklearn_ext.aggregate._net_classifier import AggregateNetClassifier
 from sklearn_ext.aggregate._privacy import (
     PrivacyLeakWarning,
     PrivateAggregates,
@@ -35,6 +30,10 @@ from sklearn_ext.aggregate._regressors import (
     InstanceRegressor,
     InterpolatingAggregateRegressor,
 )
+from sklearn_ext.aggregate._selection_plots import (
+    BagCalibrationDisplay,
+    RhoPathDisplay,
+)
 from sklearn_ext.aggregate._splitters import (
     BagKFold,
     BagShuffleSplit,
@@ -42,6 +41,10 @@ from sklearn_ext.aggregate._splitters import (
 )
 from sklearn_ext.aggregate._statistics import AggregateStatistics, iter_bag_chunks
 from sklearn_ext.aggregate._theory import Risk, aggregate_risk, optimal_rho
+from sklearn_ext.aggregate._theory_plots import (
+    PrivacyTradeoffDisplay,
+    RiskCurveDisplay,
+)
 from sklearn_ext.aggregate._tools import (
     AggregatedResponses,
     BagDiagnostics,

@@ -1,0 +1,190 @@
+"""Neural classification from class proportions, batch by batch of whole bags."""
+
+from numbers import Real
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._core._optional import require
+from sklearn_ext._core._validation import FLOATS
+from sklearn_ext.aggregate._base import check_bags
+from sklearn_ext.aggregate._class_targets import class_targets
+from sklearn_ext.aggregate._net_base import CONSTRAINTS, BagNet
+from sklearn_ext.aggregate._proportions import BagClassifierMixin
+
+
+class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
+    r"""Neural network on class proportions of bags.
+
+    Minimises the interpolated cross-entropy of
+    :class:`LabelProportionClassifier`, or a debiased loss, over batches of whole bags.
+    Needs torch and skorch.
+
+    Parameters
+    ----------
+    module : callable or None, default=None
+        Called as ``module(n_features, n_outputs)``, it builds a torch module that maps
+        standardised rows to outputs; None builds two hidden layers of 64 units. It
+        must be importable by name for the estimator to be pickled.
+    rho : float, default=0.01
+        Weight of the instance-level loss. Small values help; tune it on a log grid.
+    loss : {"ce", "centred"}, default="ce"
+        ``"ce"`` is the interpolated cross-entropy; ``"centred"`` the cross-entropy
+        against pseudo-labels that are unbiased for random bags, centred within the
+        batch, which keeps its variance bounded as bags grow. It ignores ``rho``.
+    bags_per_batch : int or None, default=64
+        Whole bags of a step; None takes all.
+    max_epochs : int, default=100
+        Most passes over the bags.
+    lr : float, default=0.003
+        Learning rate.
+    optimizer : callable or None, default=None
+        A torch optimizer; None takes Adam.
+    early_stopping : bool, default=False
+        Whether to hold bags out, stop when their loss no longer falls, and return to
+        the best weights.
+    validation_fraction : float, default=0.1
+        Share of the bags held out.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which to stop.
+    device : str, default="cpu"
+        Where torch computes.
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights, batches and held-out bags; torch's own generator is left
+        alone.
+    classes : array-like of shape (n_classes,) or None, default=None
+        Classes in the order of the columns of proportions; None takes the labels.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Classes.
+    weights_ : dict of ndarray
+        Parameters and buffers of the trained module.
+    loss_curve_ : ndarray of shape (n_iter_,)
+        Mean training loss of each epoch.
+    n_bags_ : int
+        Number of bags.
+    n_iter_ : int
+        Number of epochs.
+    n_features_in_ : int
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, when all are strings.
+
+    See Also
+    --------
+    LabelProportionClassifier : The linear member, far faster.
+    AggregateNetRegressor : For numeric responses.
+
+    References
+    ----------
+    .. [1] Busa-Fekete, Choi, Dick, Gentile, Medina, "Easy Learning from Label
+       Proportions", NeurIPS 2023.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ext.aggregate import AggregateNetClassifier
+    >>> X = np.random.default_rng(0).normal(size=(400, 2))
+    >>> model = AggregateNetClassifier(random_state=0)  # doctest: +SKIP
+    >>> model.fit(X, X[:, 0] > 0, bags=np.arange(400) // 4)  # doctest: +SKIP
+    """
+
+    _parameter_constraints: dict = {
+        **CONSTRAINTS,
+        "rho": [Interval(Real, 0, 1, closed="both")],
+        "loss": [StrOptions({"ce", "centred"})],
+        "classes": ["array-like", None],
+    }
+
+    def __init__(
+        self,
+        module=None,
+        rho=0.01,
+        *,
+        loss="ce",
+        bags_per_batch=64,
+        max_epochs=100,
+        lr=3e-3,
+        optimizer=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        device="cpu",
+        random_state=None,
+        classes=None,
+    ):
+        self.module = module
+        self.rho = rho
+        self.loss = loss
+        self.bags_per_batch = bags_per_batch
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.optimizer = optimizer
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.device = device
+        self.random_state = random_state
+        self.classes = classes
+
+    @fit_context()
+    def fit(self, X, y, bags=None, sample_weight=None):
+        """Train on rows and the class proportions of their bags.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, of which only the shares in the bags are used; or these
+            shares, replicated on the rows of their bag, together with ``classes``.
+        bags : array-like of shape (n_samples,), default=None
+            Labels of the bags; None makes every row a bag.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        AggregateNetClassifier
+            The fitted estimator.
+        """
+        data = X, y
+        X, y = validate_data(self, X, y, dtype=FLOATS, multi_output=True)
+        self.classes_, targets = class_targets(self, y)
+        X, targets, bags = check_bags(X, targets, bags, sample_weight)
+        require("torch", extra="torch", user=type(self).__name__)
+        from sklearn_ext.aggregate import _net_torch as nets
+
+        targets = bags.spread(bags.means(targets))
+        criterion = {"criterion": nets.CrossEntropy, "criterion__rho": self.rho}
+        if self.loss == "centred":
+            overall = np.average(targets, axis=0, weights=bags.weights)
+            criterion = {
+                "criterion": nets.CentredLoss,
+                "criterion__overall": overall.astype(X.dtype),
+            }
+        return self._train(data, X, targets, bags, criterion)
+
+    def _state(self):
+        return {"classes_": self.classes_}
+
+    def predict_proba(self, X):
+        """Predict the class probabilities of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities.
+        """
+        check_is_fitted(self)
+        return softmax(self._outputs(X, len(self.classes_)), axis=1)

@@ -1,0 +1,280 @@
+"""Displays of fitted models: the path of a selection, calibration by bags."""
+
+import numpy as np
+
+from sklearn_ext.aggregate._bags import Bags, bag_values
+from sklearn_ext.aggregate._base_plots import Display
+
+
+def _colormap(name):
+    import matplotlib as mpl
+
+    return mpl.colormaps[name]
+
+
+class RhoPathDisplay(Display):
+    """Leave-one-bag-out error over rho, one line for each alpha.
+
+    Parameters
+    ----------
+    rhos : ndarray of shape (n_rhos,)
+        Interpolation weights.
+    alphas : ndarray of shape (n_alphas,)
+        Ridge penalties.
+    errors : ndarray of shape (n_rhos, n_alphas)
+        Leave-one-bag-out errors.
+    rho : float
+        Chosen weight.
+    alpha : float
+        Chosen penalty.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it is drawn.
+    figure_ : matplotlib Figure
+        The figure.
+    lines_ : list of matplotlib Line2D
+        One for each alpha.
+    marker_ : matplotlib Line2D
+        The choice.
+
+    See Also
+    --------
+    InterpolatingAggregateRegressorCV : Makes the choice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ext.aggregate import RhoPathDisplay
+    >>> from sklearn_ext.aggregate import InterpolatingAggregateRegressorCV
+    >>> X = np.random.default_rng(0).normal(size=(60, 2))
+    >>> cv = InterpolatingAggregateRegressorCV()
+    >>> _ = cv.fit(X, X[:, 0], bags=np.arange(60) // 3)
+    >>> display = RhoPathDisplay.from_estimator(cv)
+    """
+
+    def __init__(self, *, rhos, alphas, errors, rho, alpha):
+        self.rhos = rhos
+        self.alphas = alphas
+        self.errors = errors
+        self.rho = rho
+        self.alpha = alpha
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None, **kwargs):
+        """Draw the grid of a fitted selection.
+
+        Parameters
+        ----------
+        estimator : InterpolatingAggregateRegressorCV
+            Fitted estimator.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        **kwargs : object
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        RhoPathDisplay
+            The display.
+        """
+        return cls(
+            rhos=estimator.rhos_,
+            alphas=estimator.alphas_,
+            errors=-estimator.lobo_scores_,
+            rho=estimator.rho_,
+            alpha=estimator.alpha_,
+        ).plot(ax, **kwargs)
+
+    def plot(self, ax=None, *, name=None, curve_kwargs=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        name : str or None, default=None
+            Title.
+        curve_kwargs : dict or None, default=None
+            Passed to ``Axes.plot`` for the lines.
+
+        Returns
+        -------
+        RhoPathDisplay
+            The display itself.
+        """
+        ax = self._axes(ax)
+        positive = self.rhos[self.rhos > 0]
+        floor = positive.min() / 10 if len(positive) else 1e-4
+        place = np.maximum(self.rhos, floor)  # rho = 0 stands at the left edge
+        order = np.argsort(place)
+        shades = np.linspace(0.15, 0.85, len(self.alphas))
+        color = _colormap("viridis")
+        self.lines_ = [
+            ax.plot(
+                place[order],
+                self.errors[order, j],
+                **{"color": color(shade), "lw": 1, **(curve_kwargs or {})},
+            )[0]
+            for j, shade in enumerate(shades)
+        ]
+        (self.marker_,) = ax.plot(
+            max(self.rho, floor), np.min(self.errors), "o", color="black", zorder=3
+        )
+        ax.set(
+            xscale="log",
+            xlabel=f"rho (0 is drawn at {floor:.0e})",
+            ylabel="leave-one-bag-out error",
+            title=name or f"chosen: rho={self.rho:.3g}, alpha={self.alpha:.3g}",
+        )
+        return self
+
+
+class BagCalibrationDisplay(Display):
+    """Observed against predicted aggregates; the area of a point is the bag's size.
+
+    Parameters
+    ----------
+    observed : ndarray of shape (n_bags,)
+        Aggregates, as means.
+    predicted : ndarray of shape (n_bags,)
+        Mean predictions.
+    sizes : ndarray of shape (n_bags,)
+        Total weight of each bag.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it is drawn.
+    figure_ : matplotlib Figure
+        The figure.
+    points_ : matplotlib PathCollection
+        One point for each bag.
+    line_ : matplotlib Line2D
+        The identity.
+
+    See Also
+    --------
+    bag_r2_score : The same in one number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ext.aggregate import BagCalibrationDisplay, BagRegressor
+    >>> X, bags = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) // 3
+    >>> model = BagRegressor().fit(X, X[:, 0], bags=bags)
+    >>> display = BagCalibrationDisplay.from_estimator(model, X, X[:, 0], bags=bags)
+    """
+
+    def __init__(self, *, observed, predicted, sizes):
+        self.observed = observed
+        self.predicted = predicted
+        self.sizes = sizes
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y, *, bags, sample_weight=None, ax=None, **kwargs
+    ):
+        """Draw the predictions of a fitted regressor.
+
+        Parameters
+        ----------
+        estimator : regressor
+            Fitted estimator.
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Aggregates replicated on the rows of their bag.
+        bags : array-like of shape (n_samples,)
+            Labels of the bags.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        **kwargs : object
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        BagCalibrationDisplay
+            The display.
+        """
+        partition = Bags.of(bags, len(y), sample_weight)
+        aggregate = getattr(estimator, "aggregate", "mean")
+        means = bag_values(np.asarray(y, dtype=float), partition, aggregate)
+        return cls.from_predictions(
+            partition.spread(means),
+            estimator.predict(X),
+            bags=bags,
+            sample_weight=sample_weight,
+            ax=ax,
+            **kwargs,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls, y_true, y_pred, *, bags, sample_weight=None, ax=None, **kwargs
+    ):
+        """Draw given predictions of rows.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Responses, or aggregates replicated on the rows of their bag.
+        y_pred : array-like of shape (n_samples,)
+            Predictions of the rows.
+        bags : array-like of shape (n_samples,)
+            Labels of the bags.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        **kwargs : object
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        BagCalibrationDisplay
+            The display.
+        """
+        partition = Bags.of(bags, len(y_true), sample_weight)
+        return cls(
+            observed=partition.means(np.asarray(y_true, dtype=float)),
+            predicted=partition.means(np.asarray(y_pred, dtype=float)),
+            sizes=partition.sizes,
+        ).plot(ax, **kwargs)
+
+    def plot(self, ax=None, *, name=None, curve_kwargs=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        name : str or None, default=None
+            Title.
+        curve_kwargs : dict or None, default=None
+            Passed to ``Axes.scatter``.
+
+        Returns
+        -------
+        BagCalibrationDisplay
+            The display itself.
+        """
+        ax = self._axes(ax)
+        area = 10 + 90 * self.sizes / self.sizes.max()
+        self.points_ = ax.scatter(
+            self.predicted,
+            self.observed,
+            **{"s": area, "alpha": 0.5, "lw": 0, **(curve_kwargs or {})},
+        )
+        both = np.concatenate([self.predicted, self.observed])
+        ends = [both.min(), both.max()]
+        (self.line_,) = ax.plot(ends, ends, color="black", lw=1, ls="--")
+        ax.set(
+            xlabel="predicted mean of the bag",
+            ylabel="published mean of the bag",
+            title=name or "",
+        )
+        return self
