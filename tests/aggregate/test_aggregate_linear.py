@@ -1,5 +1,7 @@
 """Closed forms of the linear members against oracles."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -462,3 +464,20 @@ def test_lobo_estimates_the_error_of_rows():
         row_error = 1 + np.sum((model.coef_ - coef) ** 2)
         gaps.append(-model.best_score_ - row_error)
     assert abs(np.mean(gaps)) < 3 * np.std(gaps) / np.sqrt(30)
+
+
+def test_streams_need_memory_for_one_chunk_only(rng):
+    X, y, bags = (
+        rng.normal(size=(2000, 30)),
+        rng.normal(size=2000),
+        np.arange(2000) // 4,
+    )
+    peaks = []
+    for n_chunks in (2, 20):
+        model = InterpolatingAggregateRegressor().partial_fit(X, y, bags=bags)
+        tracemalloc.start()
+        for _ in range(n_chunks):
+            model.partial_fit(X, y, bags=bags)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.05 * peaks[0]
