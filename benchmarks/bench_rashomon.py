@@ -321,7 +321,8 @@ class LabelVariance(Study):
         crude = np.take_along_axis(cells, label, axis=2).sum(axis=(1, 2)) <= last
         crude_time = counted + time.process_time() - start
         start = time.process_time()
-        law = loss_laws(cells.astype(int), 0, last + 1)[:, -1]
+        low = int(cells.min(axis=2).sum(axis=1).min())
+        law = loss_laws(cells.astype(int), low, last - low + 1)[:, -1]
         exact_time = counted + time.process_time() - start
         table = []
         for name, terms, seconds in (

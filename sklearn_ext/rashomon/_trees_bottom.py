@@ -151,21 +151,22 @@ def single_counts(bits, weight):
     return np.stack([weight.sum(axis=0)[:, None] - one, one], axis=1)
 
 
-def pair_counts(bits, weight):
-    """Class weights of all cells of pairs: (n_classes, 2, 2, m, m).
+def pair_counts(bits, weight, upper=slice(None)):
+    """Class weights of all cells of pairs: (n_classes, 2, 2, n_upper, m).
 
     Axes: class, side of the lower split, side of the upper one, upper and lower split.
     """
     m, n_classes = bits.shape[1], weight.shape[1]
     B = bits.astype(float)
-    out = np.empty((n_classes, 2, 2, m, m))
+    U = B[:, upper]
+    out = np.empty((n_classes, 2, 2, U.shape[1], m))
     for cells, w in zip(out, weight.T, strict=True):
         weighted = B * w[:, None]
         single, total = weighted.sum(axis=0), w.sum()
-        np.matmul(B.T, weighted, out=cells[1, 1])
-        np.subtract(single[:, None], cells[1, 1], out=cells[0, 1])
+        np.matmul(U.T, weighted, out=cells[1, 1])
+        np.subtract(single[upper, None], cells[1, 1], out=cells[0, 1])
         np.subtract(single, cells[1, 1], out=cells[1, 0])
-        np.subtract((total - single)[:, None], cells[1, 0], out=cells[0, 0])
+        np.subtract((total - single)[upper, None], cells[1, 0], out=cells[0, 0])
     return out
 
 
@@ -175,22 +176,37 @@ def stumps_at(bits, weight, used, space, grid):
     return _stumps(counts, weight.sum(axis=0), space.split_weights(used), space, grid)
 
 
-def stumps_below(bits, weight, used, space, grid):
-    """Stumps below all children of one node, and the split weights.
+def stumps_below(bits, weight, used, space, grid, upper=slice(None)):
+    """Stumps below the children of one node, and the split weights.
+
+    Parameters
+    ----------
+    bits : ndarray of bool, shape (n_rows, n_splits)
+        Rows of the node.
+    weight : ndarray of shape (n_rows, n_classes)
+        Their class weights.
+    used : ndarray of bool, shape (n_splits,) or (0,)
+        Splits on the way to the node.
+    space : TreeSpace
+        The trees.
+    grid : Grid
+        Cells of the loss.
+    upper : ndarray of int or slice, default=slice(None)
+        Splits of the node that matter.
 
     Returns
     -------
     stumps : Stumps
-        Nodes have shape (2, n_splits): side and split of the upper node.
-    split_weight : ndarray of shape (n_splits,)
+        Nodes have shape (2, n_upper): side and split of the upper node.
+    split_weight : ndarray of shape (n_upper,)
         Weights of the splits at the node itself; impossible ones are zero.
     """
-    counts = pair_counts(bits, weight)
-    single = single_counts(bits, weight)
-    split_weight = space.split_weights(used)
-    below = split_weight
+    counts = pair_counts(bits, weight, upper)
+    single = single_counts(bits[:, upper], weight)
+    below = space.split_weights(used)
+    split_weight = below[upper]
     if not space.repeats:
-        paths = used | np.eye(len(split_weight), dtype=bool)
+        paths = used | np.eye(len(below), dtype=bool)[upper]
         below = np.broadcast_to(space.split_weights(paths), counts.shape[2:])
     if not space.trivial:
         split_weight = np.where(single.any(axis=0).all(axis=0), split_weight, 0.0)

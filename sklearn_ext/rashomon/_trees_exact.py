@@ -65,6 +65,25 @@ class TreeLosses:
             return np.log(np.cumsum(self.coef[0][0])) + self.log_scale[0][0]
 
 
+@dataclass(frozen=True)
+class SmallestLosses:
+    """Smallest loss of any subtree at every subset, in loss units.
+
+    Parameters
+    ----------
+    lows : tuple of ndarray
+        One array for each level; the root's entry is the loss of the optimal tree.
+    pairs : ndarray of shape (n_subsets, n_splits)
+        At the last level, the smallest loss by split, where two splits follow.
+    """
+
+    lows: tuple
+    pairs: np.ndarray
+
+    def __getitem__(self, t):
+        return self.lows[t]
+
+
 def node_rows(graph, t, i):
     """Bits and class weights of the rows at one subset."""
     place = members_of(graph.levels[t], i, len(graph.rows.bits))
@@ -81,11 +100,13 @@ def smallest_losses(graph):
 
     Returns
     -------
-    tuple of ndarray
-        One array for each level; the root's entry is the loss of the optimal tree.
+    SmallestLosses
+        Losses by level.
     """
     grid, last = Grid(), len(graph.levels) - 1
-    bottom = [_smallest_at_bottom(graph, i, grid) for i in range(len(graph.levels[-1]))]
+    n_subsets = len(graph.levels[-1])
+    pairs = np.full((n_subsets, len(graph.space.weight)), np.inf)
+    bottom = [_smallest_at_bottom(graph, i, grid, pairs[i]) for i in range(n_subsets)]
     lows = [np.array(bottom)]
     for t in reversed(range(last)):
         level, below = graph.levels[t], lows[0]
@@ -94,10 +115,10 @@ def smallest_losses(graph):
             pair = below[level.child[i]].sum(axis=1)
             best[i] = pair[graph.node_weights(t, i) > 0].min(initial=np.inf)
         lows.insert(0, _or_leaf(best, level.totals, graph.space, grid))
-    return tuple(lows)
+    return SmallestLosses(tuple(lows), pairs)
 
 
-def _smallest_at_bottom(graph, i, grid):
+def _smallest_at_bottom(graph, i, grid, pair):
     level, space = graph.levels[-1], graph.space
     if graph.bottom_depth == 0:
         return leaf_cells(level.totals[i], space, grid).min()
@@ -105,8 +126,8 @@ def _smallest_at_bottom(graph, i, grid):
     if graph.bottom_depth == 1:
         return stumps_at(bits, weight, level.used[i], space, grid).lowest()
     stumps, split_weight = stumps_below(bits, weight, level.used[i], space, grid)
-    pair = stumps.lowest().sum(axis=0)
-    best = pair[split_weight > 0].min(initial=np.inf)
+    pair[:] = np.where(split_weight > 0, stumps.lowest().sum(axis=0), np.inf)
+    best = pair.min(initial=np.inf)
     return _or_leaf(best, level.totals[i], space, grid)
 
 
@@ -123,7 +144,7 @@ def expand(graph, smallest, grid, threshold):
     ----------
     graph : Graph
         The subsets.
-    smallest : tuple of ndarray
+    smallest : SmallestLosses
         Result of :func:`smallest_losses`.
     grid : Grid
         Cells of the polynomials.
@@ -136,11 +157,13 @@ def expand(graph, smallest, grid, threshold):
         The polynomials.
     """
     depth = graph.space.depth
-    low = tuple(_low_cells(s, grid, depth - t) for t, s in enumerate(smallest))
+    low = tuple(_low_cells(s, grid, depth - t) for t, s in enumerate(smallest.lows))
     budget = grid.cells_below(threshold) - low[0][0]
     slack = _useful_degrees(graph, low, budget)
     length = max(int(budget) + 1, 1)
     last = len(graph.levels) - 1
+    pairs = _low_cells(smallest.pairs, grid, min(depth, 2))
+    pairs[np.isinf(smallest.pairs)] = np.iinfo(np.int64).max
     coef, log_scale = [None] * (last + 1), [None] * (last + 1)
     for t in reversed(range(last + 1)):
         rows = np.zeros((len(graph.levels[t]), length))
@@ -148,7 +171,8 @@ def expand(graph, smallest, grid, threshold):
         below = None if t == last else (low[t + 1], coef[t + 1], log_scale[t + 1])
         for i in np.flatnonzero(slack[t] >= 0):
             size = slack[t][i] + 1
-            found = _node(graph, t, i, low[t][i], size, grid, below)
+            upper = np.flatnonzero(pairs[i] < low[t][i] + size) if t == last else None
+            found = _node(graph, t, i, low[t][i], size, grid, below, upper)
             rows[i, :size], logs[i] = found
         coef[t], log_scale[t] = rows, logs
     return TreeLosses(graph, grid, low, slack, tuple(coef), tuple(log_scale))
@@ -177,7 +201,7 @@ def _useful_degrees(graph, low, budget):
     return tuple(slack)
 
 
-def _node(graph, t, i, low, length, grid, below):
+def _node(graph, t, i, low, length, grid, below, upper):
     level, space = graph.levels[t], graph.space
     if t < len(graph.levels) - 1:
         terms = inner_terms(graph, t, i, low, length, below)
@@ -188,7 +212,9 @@ def _node(graph, t, i, low, length, grid, below):
         if graph.bottom_depth == 1:
             stumps = stumps_at(bits, weight, level.used[i], space, grid)
             return normalized(stumps.polynomials(np.asarray(low), length))
-        stumps, split_weight = stumps_below(bits, weight, level.used[i], space, grid)
+        stumps, split_weight = stumps_below(
+            bits, weight, level.used[i], space, grid, upper
+        )
         terms = bottom_terms(stumps, split_weight, low, length)
     _, zero, one, weight, log_top = terms
     found = sum_of_products(zero, one, weight)
@@ -276,7 +302,7 @@ def optimal_tree(graph, smallest):
     ----------
     graph : Graph
         The subsets.
-    smallest : tuple of ndarray
+    smallest : SmallestLosses
         Result of :func:`smallest_losses`.
 
     Returns

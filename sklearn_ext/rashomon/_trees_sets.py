@@ -22,7 +22,7 @@ class ExactTreeSet:
     ----------
     graph : Graph
         The row subsets.
-    smallest : tuple of ndarray
+    smallest : SmallestLosses
         Smallest loss of every subset.
     threshold : float
         Largest loss (summed over rows) that is covered.
@@ -34,7 +34,7 @@ class ExactTreeSet:
     """
 
     graph: object
-    smallest: tuple
+    smallest: object
     threshold: float
     n_cells: int | None
     upper: object
