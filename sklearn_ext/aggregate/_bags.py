@@ -64,13 +64,17 @@ class Bags:
         return self._indicator.T @ values
 
     def means(self, values):
-        """Weighted means per bag; sparse in, sparse out."""
+        """Weighted means per bag, 0 without weight; sparse in, sparse out."""
         if self.are_rows:
             return values
-        sums = self.sums(values)
-        if sparse.issparse(sums):
-            return sparse.diags_array(1 / self.sizes) @ sums
-        return sums / (self.sizes if values.ndim == 1 else self.sizes[:, None])
+        return self.per_weight(self.sums(values))
+
+    def per_weight(self, totals):
+        """Divide totals of bags by their weights."""
+        sizes = np.where(self.sizes > 0, self.sizes, 1)
+        if sparse.issparse(totals):
+            return sparse.diags_array(1 / sizes) @ totals
+        return totals / (sizes if totals.ndim == 1 else sizes[:, None])
 
     def spread(self, bag_values):
         """Give every row the value of its bag."""
@@ -155,4 +159,4 @@ def bag_values(y, bags: Bags, aggregate: str = "mean"):
             f"not constant in bag {label}. Replicate the totals with "
             "expand_aggregates, or use aggregate='mean'."
         )
-    return totals / (bags.sizes if y.ndim == 1 else bags.sizes[:, None])
+    return bags.per_weight(totals)

@@ -152,6 +152,21 @@ def test_metrics_match_loops(rng):
     assert_allclose(bag_r2_score(y, pred, **kwargs), 1 - mse / total)
 
 
+def test_bags_without_weight_do_not_count(rng):
+    y, pred = rng.normal(size=(2, 12))
+    bags = np.arange(12) // 3
+    w = np.where(bags == 1, 0.0, 1.0)
+    kept = w > 0
+    found = bag_r2_score(y, pred, bags=bags, sample_weight=w)
+    assert_allclose(found, bag_r2_score(y[kept], pred[kept], bags=bags[kept]))
+    X = y[:, None]
+    model = BagRegressor().fit(X, y, bags=bags)
+    assert_allclose(
+        model.score(X, y, bags=bags, sample_weight=w),
+        model.score(X[kept], y[kept], bags=bags[kept]),
+    )
+
+
 def test_bag_log_loss(rng):
     bags, y = np.arange(20) // 5, rng.choice(["a", "b", "c"], 20)
     y[:3] = "a", "b", "c"
