@@ -13,7 +13,12 @@ from sklearn_ext._core._compat import (
 )
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext.submodular._living import NOTHING, OBJECTIVES, LivingTable
-from sklearn_ext.submodular._selector_answers import DATA, SelectorAnswers, extent
+from sklearn_ext.submodular._selector_answers import (
+    DATA,
+    SelectorAnswers,
+    check_rows,
+    extent,
+)
 from sklearn_ext.submodular._selector_attributes import SelectorAttributes
 from sklearn_ext.submodular._selector_moves import SelectorMoves
 from sklearn_ext.submodular._slots import SlotTable, check_ids, listed
@@ -260,7 +265,7 @@ class DynamicSubmodularSelector(
         if not hasattr(self, "_table"):
             return self.fit(X, sample_weight=sample_weight, ids=ids)
         given = X
-        X = validate_data(self, X, reset=False, **DATA)
+        X = check_rows(self, X)
         weight = None if sample_weight is None else check_weights(sample_weight, X)
         ids = check_ids(ids, given, X.shape[0], self._table)
         self._table.check_new(ids)
@@ -295,7 +300,8 @@ class DynamicSubmodularSelector(
             self._purge(rows)
         return self
 
-    @fit_context(prefer_skip_nested_validation=False)
+    # without fit_context, whose checks of parameters take as long as an update;
+    # _apply undoes what it began
     def update(self, insert=None, forget=(), *, max_calls=None):
         """Remove and add rows at once: all or nothing.
 
@@ -320,7 +326,7 @@ class DynamicSubmodularSelector(
         rows, ids = insert if isinstance(insert, tuple) else (insert, None)
         X, new = None, []
         if rows is not None and extent(rows):
-            X = validate_data(self, rows, reset=False, **DATA)
+            X = check_rows(self, rows)
             new = check_ids(ids, rows, X.shape[0], self._table)
             self._table.check_new(new, self._table.ids(leave).tolist())
         if X is None and not len(leave):

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._base import fit_context
 from sklearn_ext.submodular._rows import grown, row_store
-from sklearn_ext.submodular._selector_answers import DATA
+from sklearn_ext.submodular._selector_answers import check_rows
 from sklearn_ext.submodular._slots import SlotTable
 
 
@@ -60,7 +60,7 @@ class SelectorMoves:
         self._finish_work()
         living = self._X.take(self._table.slots)
         if X is not None:
-            X = validate_data(self, X, reset=False, **DATA)
+            X = check_rows(self, X)
         objective = copy.deepcopy(self.objective_model_)
         seed = self._generator().integers(2**31 - 1)
         objective.fit_reference(living if X is None else X, None, int(seed))
