@@ -36,15 +36,25 @@ def default_candidates(classification=True):
             ("tree", DecisionTreeClassifier(max_depth=5, random_state=0)),
             ("linear", make_pipeline(StandardScaler(), LogisticRegression())),
             ("svm", make_pipeline(StandardScaler(), SVC(random_state=0))),
-            ("forest", RandomForestClassifier(50, random_state=0)),
-            ("boosting", GradientBoostingClassifier(n_estimators=50, random_state=0)),
+            ("forest", RandomForestClassifier(30, random_state=0)),
+            (
+                "boosting",
+                GradientBoostingClassifier(
+                    n_estimators=30, learning_rate=0.2, random_state=0
+                ),
+            ),
         ]
     return [
         ("tree", DecisionTreeRegressor(max_depth=5, random_state=0)),
         ("linear", make_pipeline(StandardScaler(), Ridge())),
         ("svm", make_pipeline(StandardScaler(), SVR())),
-        ("forest", RandomForestRegressor(50, random_state=0)),
-        ("boosting", GradientBoostingRegressor(n_estimators=50, random_state=0)),
+        ("forest", RandomForestRegressor(30, random_state=0)),
+        (
+            "boosting",
+            GradientBoostingRegressor(
+                n_estimators=30, learning_rate=0.2, random_state=0
+            ),
+        ),
     ]
 
 

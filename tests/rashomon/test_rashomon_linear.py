@@ -16,6 +16,7 @@ from sklearn_ext.rashomon._halfspaces import (
     random_directions,
     split_levels,
 )
+from sklearn_ext.rashomon._intervals import replicate_interval
 
 
 def blobs(rng, n=60, p=2):
@@ -105,6 +106,22 @@ def test_splitting_against_the_binomial_law(d, k):
         assert ((found <= 0).sum(axis=1) <= k).all()
         logs.append(log_cdf[errors <= k][-1])
     assert abs(np.mean(logs) - exact) < 4 * np.std(logs, ddof=1) / 2 + 0.1
+
+
+@pytest.mark.slow
+def test_splitting_interval_covers():
+    exact, covered = stats.binom.logcdf(1, 12, 0.5), 0
+    rows = np.eye(12)
+    for seed in range(60):
+        logs = []
+        for rng in np.random.default_rng(seed).spawn(4):
+            errors, log_cdf, _ = split_levels(
+                rows, np.ones(12), 1, n_particles=30, n_steps=24, rng=rng
+            )
+            logs.append(log_cdf[errors <= 1][-1])
+        _, low, high = replicate_interval(logs, 0.95)
+        covered += low <= exact <= high
+    assert covered / 60 >= 0.90
 
 
 def test_whole_curve_of_splitting():
