@@ -180,6 +180,22 @@ def test_tensors_in_tensors_out(cls, params, data):
             assert_allclose(P.numpy(), expected.predict_proba(X), rtol=1e-6)
 
 
+@pytest.mark.parametrize("cls", RIDGES)
+@pytest.mark.parametrize("k", [20, 100, "infinite"])
+def test_a_device_computes_and_numpy_is_stored(cls, k, data):
+    pytest.importorskip("torch")
+    X, y = data
+    expected = cls(k, random_state=0).fit(X, y)
+    model = cls(k, device="cpu", random_state=0).fit(X, y)
+    assert_allclose(model.predict(X), expected.predict(X), rtol=1e-7, atol=1e-9)
+    if k != "infinite":
+        classes = {"classes": [0, 1]} if hasattr(cls, "predict_proba") else {}
+        stream = cls(k, device="cpu", random_state=0)
+        stream.partial_fit(X[:40], y[:40], **classes).partial_fit(X[40:], y[40:])
+        assert isinstance(stream.coef_, np.ndarray)
+        assert_allclose(stream.predict(X), expected.predict(X), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("kernel", ["relu", "step", "relu2", "erf", "ntk", "matern"])
 @pytest.mark.parametrize("map_", ["random", "landmarks"])
 def test_features_of_tensors(kernel, map_):

@@ -50,13 +50,13 @@ def test_structured_products_tend_to_the_kernel(kernel):
 def test_pairs_are_unbiased_for_every_width(k):
     X = rows(n=4, d=3)
     total = 0.0
-    for seed in range(1500):
+    for seed in range(700):
         fitted = features(
             "rbf", n_components=k, fourier="pair", gamma=0.2, random_state=seed
         )
         Phi = fitted.fit_transform(X)
-        total = total + Phi @ Phi.T / 1500
-    assert_allclose(total, rbf_kernel(X, gamma=0.2), atol=0.1)
+        total = total + Phi @ Phi.T / 700
+    assert_allclose(total, rbf_kernel(X, gamma=0.2), atol=0.13)
 
 
 def test_pairs_have_unit_length():

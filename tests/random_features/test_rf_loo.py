@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
+from sklearn.datasets import load_diabetes
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import make_scorer, mean_absolute_error
 from sklearn.model_selection import (
@@ -324,6 +325,19 @@ def test_intervals_cover():
         naive.append(np.mean(np.abs(y[100:] - model.predict(X[100:])) <= width))
     assert abs(np.mean(covered) - 0.8) < 0.03
     assert np.mean(naive) < np.mean(covered)
+
+
+def test_intervals_cover_on_diabetes():
+    X, y = load_diabetes(return_X_y=True)
+    covered = []
+    for seed in range(12):
+        order = np.random.default_rng(seed).permutation(442)
+        train, test = order[:300], order[300:]
+        model = RandomFeatureRidgeCV(200, standardize=True, random_state=seed)
+        model.fit(X[train], y[train])
+        low, high = model.predict_interval(X[test]).T
+        covered.append(np.mean((low <= y[test]) & (y[test] <= high)))
+    assert abs(np.mean(covered) - 0.9) < 0.03
 
 
 def test_intervals_of_several_targets_and_few_rows():
