@@ -292,7 +292,8 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
         rows = np.c_[X, np.ones(len(X))] if self.fit_intercept else X
-        return expit(self._ranges(rows))
+        distinct, place = np.unique(rows, axis=0, return_inverse=True)
+        return expit(self._ranges(distinct))[place]
 
     def flips(self, X):
         """Say for which rows models of the set disagree about the class.
