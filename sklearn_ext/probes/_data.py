@@ -13,7 +13,7 @@ from sklearn_ext._core._compat import Interval, validate_params
     {
         "n_samples": [Interval(Integral, 1, None, closed="left")],
         "n_features": [Interval(Integral, 1, None, closed="left")],
-        "n_classes": [Interval(Integral, 2, None, closed="left")],
+        "n_classes": [Interval(Integral, 2, 1000, closed="both")],  # means double
         "scale": ["boolean"],
         "weights": ["array-like", None],
         "return_bayes_error": ["boolean"],
@@ -43,7 +43,7 @@ def make_gaussian_probe_data(
     n_features : int, default=100
         Number of features.
     n_classes : int, default=2
-        Number of classes.
+        Number of classes, at most 1000.
     scale : bool, default=True
         With more than two classes, subtract ``2 ** (n_classes - 3)`` and divide by it.
     weights : array-like of shape (n_classes,), default=None

@@ -128,6 +128,11 @@ class ProbeDiagnosticsDisplay:
             ax.set_ylim(0, 1)
         else:
             values = self._values(kind)
+            if len(values) == 0:
+                raise ValueError(
+                    f"No {kind} is positive, so there is nothing to draw: pass several "
+                    "rows of each class."
+                )
             bins = np.geomspace(values.min() / 1.01, values.max() * 1.01, 41)
             counts, edges = np.histogram(values, bins)
             self.artist_ = ax.stairs(counts, edges, fill=True, **options)

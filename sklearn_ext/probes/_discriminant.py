@@ -17,8 +17,10 @@ from sklearn_ext.probes._discriminant_correlations import (
 )
 from sklearn_ext.probes._naive_bayes_checks import (
     check_priors,
+    check_sums,
     on_host,
     row_weights,
+    warn_if_guessed,
 )
 from sklearn_ext.probes._naive_bayes_forms import LinearForm, linear_form
 from sklearn_ext.probes._naive_bayes_model import (
@@ -42,11 +44,11 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
 
     Both shares are estimated from the rows, so there is nothing to tune: ``rho = 1`` is
     :class:`NaiveBayesProbe` and ``rho = 0`` linear discriminant analysis, both with
-    variances divided by the degrees of freedom. With few rows a class it is often the
-    best head on frozen features, ahead of penalised logistic regression
-    (``benchmarks/probes_defaults.py`` has the table, and the sets where it is not).
-    Time is O(n_samples n_features min(n_samples, n_features)), and a system of that
-    smaller size is solved once.
+    variances divided by the degrees of freedom. On frozen features it is often level
+    with a penalised logistic regression from about eight rows a class on, seldom ahead
+    (``benchmarks/probes_curves.py`` has the table). Its probabilities are too sure;
+    calibrate them when they are used. Time is O(n_samples n_features
+    min(n_samples, n_features)), and a system of that smaller size is solved once.
 
     Parameters
     ----------
@@ -149,7 +151,9 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
             var_shrinkage=self.var_shrinkage,
         )
         statistics = NaiveBayesStatistics.of(X, codes, self.classes_, weight)
+        check_sums(statistics, X, type(self).__name__)
         densities = fit_densities(statistics, settings)
+        warn_if_guessed(densities, stacklevel=5)
         total, free = weight.sum(), weight.sum() - np.count_nonzero(statistics.count)
         unbiased = total / free if free > 0 else 1.0  # each mean takes one row away
         within = unbiased * moments(statistics)[0]

@@ -189,6 +189,12 @@ def embed(
             rows = rows.to("cpu", torch.float64 if wide else torch.float32).numpy()
             if features is None:
                 features = np.empty((n_rows, rows.shape[1]), rows.dtype)
+            if rows.shape[1] != features.shape[1]:
+                raise ValueError(
+                    f"Every batch must give equally many features, got "
+                    f"{features.shape[1]} and then {rows.shape[1]}: choose another "
+                    "pooling, or pad all rows to one length in preprocess."
+                )
             features[done : done + len(rows)] = rows
             done += len(rows)
             report(done)
@@ -221,7 +227,15 @@ def _to_device(batch, device, dtype):
 
 def _forward(module, inputs, target, layer):
     def run():
-        return module(**inputs) if isinstance(inputs, dict) else module(inputs)
+        try:
+            return module(**inputs) if isinstance(inputs, dict) else module(inputs)
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            error.add_note(
+                f"FrozenFeatures gave the module {_describe(inputs)}. input_shape sets "
+                "the shape of a row; integers are passed as they are, and X.astype "
+                "makes floats of them; preprocess can do both."
+            )
+            raise
 
     if target is None:
         return run()
@@ -237,6 +251,12 @@ def _forward(module, inputs, target, layer):
     finally:
         handle.remove()
     raise RuntimeError(f"layer={layer!r} was never called by the module.")
+
+
+def _describe(inputs):
+    if isinstance(inputs, dict):
+        return {key: _describe(value) for key, value in inputs.items()}
+    return f"{str(inputs.dtype).removeprefix('torch.')} of shape {tuple(inputs.shape)}"
 
 
 def select_tensor(output, pooling="auto"):

@@ -98,10 +98,12 @@ def resolve_sizes(train_sizes, n_rows, n_classes, rarest):
         lowest = min(2 * n_classes, n_rows)
         return np.unique(np.rint(np.geomspace(lowest, n_rows, N_AUTO)).astype(int))
     if is_per_class(train_sizes):
-        per_class = np.unique(np.asarray(train_sizes[1], dtype=int))
-        if len(per_class) == 0 or per_class[0] < 1 or per_class[-1] > rarest:
+        asked = np.unique(np.asarray(train_sizes[1], dtype=float))
+        per_class = asked.astype(int) if np.isfinite(asked).all() else asked[:0]
+        whole = len(per_class) > 0 and np.array_equal(per_class, asked)
+        if not whole or per_class[0] < 1 or per_class[-1] > rarest:
             raise ValueError(
-                "train_sizes=('per_class', sizes) needs sizes from 1 to the number of "
+                "train_sizes=('per_class', sizes) needs whole sizes from 1 to the "
                 f"training rows of the rarest class, {rarest}; got {train_sizes[1]}."
             )
         return per_class * n_classes
@@ -112,7 +114,7 @@ def resolve_sizes(train_sizes, n_rows, n_classes, rarest):
             f"(0, 1], or ('per_class', list of int); got {train_sizes!r}."
         )
     if sizes.dtype.kind == "f":
-        if sizes.min() <= 0 or sizes.max() > 1:
+        if not ((sizes > 0) & (sizes <= 1)).all():
             raise ValueError(
                 "train_sizes given as floats are shares of the training rows in "
                 f"(0, 1], got {train_sizes!r}."

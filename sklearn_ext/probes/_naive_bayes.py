@@ -1,12 +1,10 @@
 """Gaussian naive Bayes as a probe on frozen features."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
 
@@ -17,11 +15,13 @@ from sklearn_ext.probes._naive_bayes_attributes import NaiveBayesAttributes
 from sklearn_ext.probes._naive_bayes_checks import (
     check_mergeable,
     check_priors,
+    check_sums,
     is_plain,
     labels,
     on_host,
     positions,
     row_weights,
+    warn_if_guessed,
 )
 from sklearn_ext.probes._naive_bayes_forms import linear_form, row_form
 from sklearn_ext.probes._naive_bayes_model import NaiveBayesModel, Settings
@@ -29,6 +29,7 @@ from sklearn_ext.probes._naive_bayes_statistics import NaiveBayesStatistics, add
 from sklearn_ext.probes._naive_bayes_temperature import loo_temperature
 from sklearn_ext.probes._scores import ScoresMixin, score_rows
 
+NAME_ALL = "name all labels in the first call of partial_fit"
 DATA = {"accept_sparse": "csr", "dtype": (np.float64, np.float32, np.float16)}
 
 
@@ -239,7 +240,8 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
             )
         known = unique_labels(np.asarray(on_host(classes)))
         X, y, weight = self._check(X, y, sample_weight, reset=True)
-        parts = (add_up((self._sum(X, known, positions(y, known), weight),), known),)
+        codes = positions(y, known, NAME_ALL)
+        parts = (add_up((self._sum(X, known, codes, weight),), known),)
         return self._store(NaiveBayesModel(parts, self._settings(known)))
 
     def _with_batch(self, X, y, weight, classes):
@@ -260,7 +262,8 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
                 "covariance cannot change between calls of partial_fit, got "
                 f"{self.covariance!r}; call fit to start again."
             )
-        batch = self._sum(X, known, positions(y, known), weight, first.pivot)
+        codes = positions(y, known, NAME_ALL)
+        batch = self._sum(X, known, codes, weight, first.pivot)
         parts = (*parts, batch)
         if len(batch.classes) + sum(len(w.classes) for w in waiting) < len(known):
             return parts
@@ -313,14 +316,7 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
 
     def _solve(self, statistics):
         model = NaiveBayesModel((statistics,), self._settings(statistics.classes))
-        if model.densities.guessed:
-            warnings.warn(
-                "No two rows of a class differ, so that there are no variances to "
-                "estimate: the variance of all rows is used, which makes the nearest "
-                "class mean win. Give at least two rows to some class.",
-                UserWarning,
-                stacklevel=5,  # the caller of fit
-            )
+        warn_if_guessed(model.densities, stacklevel=6)
         return self._store(model)
 
     def _store(self, model):
@@ -348,12 +344,7 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
             batch_size=self.batch_size,
             pivot=pivot,
         )
-        # the sums tell whether all rows are finite, which saves a pass over them
-        if not np.isfinite(statistics.sumsq).all():
-            assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
-            raise ValueError(
-                "Some features are so large that their squares overflow; scale X."
-            )
+        check_sums(statistics, X, type(self).__name__)
         return statistics
 
     # checks

@@ -1,6 +1,9 @@
 """Checks of what NaiveBayesProbe is given."""
 
+import warnings
+
 import numpy as np
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_ext._core._validation import check_weights
@@ -96,7 +99,7 @@ def labels(y):
     return np.unique(y, return_inverse=True)
 
 
-def positions(y, classes):
+def positions(y, classes, advice="leave their rows out"):
     """Return the position of each label among sorted classes.
 
     Parameters
@@ -105,6 +108,8 @@ def positions(y, classes):
         Labels.
     classes : ndarray of shape (n_classes,)
         Sorted labels.
+    advice : str, default="leave their rows out"
+        What to do about others.
 
     Returns
     -------
@@ -125,7 +130,7 @@ def positions(y, classes):
     if unknown.any():
         raise ValueError(
             f"y has labels {np.unique(y[unknown])} that are not among the classes "
-            f"{classes}; name all labels in the first call of partial_fit."
+            f"{classes}; {advice}."
         )
     return codes
 
@@ -150,14 +155,52 @@ def check_priors(priors, n_classes):
     priors = np.array(priors, dtype=np.float64)
     if priors.shape != (n_classes,):
         raise ValueError(
-            f"priors must hold one number for each of the {n_classes} classes, got "
-            f"shape {priors.shape}."
+            f"priors must hold one number for each of the {n_classes} classes, in "
+            f"sorted order, got shape {priors.shape}."
         )
     if not (priors >= 0).all():
         raise ValueError(f"priors must be non-negative, got {priors}.")
     if abs(priors.sum() - 1) > 1e-8:
         raise ValueError(f"priors must sum to one, got a sum of {priors.sum():.10g}.")
     return priors
+
+
+def check_sums(statistics, X, name):
+    """Check that sums are finite, which tells of all rows without a pass over them.
+
+    Parameters
+    ----------
+    statistics : NaiveBayesStatistics
+        Sums of the rows.
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        The rows.
+    name : str
+        Name of the estimator.
+    """
+    if np.isfinite(statistics.sumsq).all():
+        return
+    assert_all_finite(X, estimator_name=name, input_name="X")
+    raise ValueError("Some features are so large that their squares overflow; scale X.")
+
+
+def warn_if_guessed(densities, stacklevel):
+    """Say that there were no variances to estimate.
+
+    Parameters
+    ----------
+    densities : Densities
+        The class densities.
+    stacklevel : int
+        Frames up to the caller of ``fit``.
+    """
+    if densities.guessed:
+        warnings.warn(
+            "No two rows of a class differ, so that there are no variances to "
+            "estimate: the variance of all rows is used, which makes the nearest "
+            "class mean win. Give at least two rows to some class.",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def check_mergeable(probes):

@@ -153,8 +153,9 @@ def shrink(variances, count, amount):
     if amount == "auto":
         shared = variances.ndim == 1
         free = count.sum() - np.count_nonzero(count) if shared else count - 1
-        noise = 2 / (np.maximum(free, 1) + 2) * (variances**2).sum(axis=-1)
-        spread = ((variances - mean) ** 2).sum(axis=-1)
+        ratios = variances / _positive(mean)  # their squares do not overflow
+        noise = 2 / (np.maximum(free, 1) + 2) * (ratios**2).sum(axis=-1)
+        spread = ((ratios - ratios.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
         few = noise >= spread
         amount = np.where(few, 1.0, noise / np.where(few, 1.0, spread))
     share = np.asarray(amount, dtype=float)

@@ -216,6 +216,11 @@ def _union(labels):
     first = labels[0]
     if all(other is first or np.array_equal(other, first) for other in labels[1:]):
         return first
+    if len({other.dtype.kind in "OSU" for other in labels}) > 1:
+        raise ValueError(
+            "labels must be all text or all numbers, got classes "
+            f"{' and '.join(str(other) for other in labels)}."
+        )
     return np.unique(np.concatenate(labels))
 
 

@@ -153,7 +153,7 @@ class TwoRegimes(
     >>> from sklearn.datasets import load_digits
     >>> from sklearn_ext.probes import TwoRegimes
     >>> X, y = load_digits(return_X_y=True)
-    >>> sizes = ("per_class", [1, 4, 16, 64])
+    >>> sizes = ("per_class", [2, 8, 32, 64])
     >>> model = TwoRegimes(train_sizes=sizes, n_repeats=3, random_state=0).fit(X, y)
     >>> model.recommended_
     'logistic'
@@ -215,7 +215,8 @@ class TwoRegimes(
         y : array-like of shape (n_samples,)
             Labels.
         groups : array-like of shape (n_samples,), default=None
-            Rows of one group are never split between training and test.
+            Rows of one group are never split between training and test; as many groups
+            are held out as come nearest to ``test_size``.
         X_test : array-like of shape (n_test_samples, n_features), default=None
             Rows to score on; without them some rows of ``X`` are held out.
         y_test : array-like of shape (n_test_samples,), default=None

@@ -74,9 +74,14 @@ def split(codes, classes, groups, test_size, rng):
                 "one to score. Add rows, leave the class out, or pass X_test."
             )
         return hold_out(codes, test_size, rng)
-    folds = StratifiedGroupKFold(
-        max(2, round(1 / test_size)), shuffle=True, random_state=rng
-    )
+    n_groups = len(set(groups))
+    if n_groups < 2:
+        raise ValueError(
+            "groups puts all rows into one group, but at least 2 are needed, one to "
+            "fit and one to score: pass X_test, or leave groups out."
+        )
+    n_folds = min(max(2, round(1 / test_size)), n_groups)
+    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng)
     train, test = next(folds.split(codes, codes, groups))
     missing = np.setdiff1d(np.arange(len(classes)), codes[train])
     if len(missing):

@@ -144,7 +144,9 @@ def test_digits_at_ten_rows_a_class():
 
 def test_one_row_a_class_has_no_correlations(rng):
     X = rng.normal(size=(4, 3))
-    probe = ShrinkageDiscriminantProbe().fit(X, list("abcd"))
+    with pytest.warns(UserWarning, match="No two rows of a class differ") as caught:
+        probe = ShrinkageDiscriminantProbe().fit(X, list("abcd"))
+    assert caught[0].filename == __file__
     assert probe.correlation_shrinkage_ == 1
     assert_array_equal(probe.predict(X), list("abcd"))
 
@@ -181,3 +183,9 @@ def test_bad_input_leaves_the_state(params, given, message):
 def test_sparse_rows_are_refused():
     with pytest.raises(TypeError, match="Sparse data was passed"):
         ShrinkageDiscriminantProbe().fit(sparse.csr_array(np.eye(4)), [0, 1, 0, 1])
+
+
+def test_squares_that_overflow_are_named():
+    X = np.random.default_rng(0).standard_normal((20, 3)) * 1e160
+    with pytest.raises(ValueError, match="squares overflow; scale X"):
+        ShrinkageDiscriminantProbe().fit(X, np.arange(20) % 2)

@@ -434,3 +434,20 @@ def test_without_torch_the_error_says_how_to_get_it(images, monkeypatch):
     with pytest.raises(ImportError, match=r"pip install 'sklearn-ext\[torch\]'"):
         FrozenFeatures(dict).fit(images)
     assert_array_equal(FrozenFeatures().fit_transform(images), images)
+
+
+def test_what_the_module_was_given_stands_beside_its_error():
+    integers = np.arange(6).reshape(2, 3)
+    with pytest.raises(RuntimeError) as caught:
+        FrozenFeatures(torch.nn.Linear(3, 2)).fit(integers)
+    assert "gave the module int64 of shape (1, 3)" in caught.value.__notes__[0]
+    with pytest.raises(RuntimeError) as caught:
+        FrozenFeatures(torch.nn.Linear(4, 2)).fit(np.ones((2, 3), np.float32))
+    assert "float32 of shape (1, 3). input_shape" in caught.value.__notes__[0]
+
+
+def test_batches_of_other_widths_do_not_mix(images):
+    ragged = Returns(lambda x: x[:, : 1 + len(x) % 2])
+    features = FrozenFeatures(ragged, batch_size=7).fit(images)
+    with pytest.raises(ValueError, match="equally many features, got 2 and then 1"):
+        features.transform(images)

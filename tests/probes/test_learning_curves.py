@@ -98,6 +98,9 @@ def test_automatic_sizes_are_geometric():
         ([[1, 2], [3, 4]], "must be 'auto', a list"),
         (("per_class", [1, 31]), "rarest class, 30; got"),
         (("per_class", [0]), "rarest class, 30; got"),
+        (("per_class", [1.5]), "needs whole sizes"),
+        (("per_class", [np.nan]), "needs whole sizes"),
+        ([0.5, np.nan], r"shares of the training rows in \(0, 1\]"),
     ],
 )
 def test_bad_sizes(train_sizes, match):

@@ -118,3 +118,18 @@ def test_display_of_unknown_kind(rng):
     found = probe_diagnostics(NaiveBayesProbe().fit(X, y), X, y)
     with pytest.raises(ValueError, match=r"kind must be one of .*'margin'"):
         ProbeDiagnosticsDisplay(diagnostics=found).plot(kind="histogram")
+
+
+def test_nothing_to_draw(rng):
+    X, y = table(rng)
+    probe = NaiveBayesProbe().fit(X, y)
+    _, rows = np.unique(y, return_index=True)
+    with pytest.raises(ValueError, match=r"No alpha is positive.*several rows"):
+        ProbeDiagnosticsDisplay.from_estimator(probe, X[rows], y[rows], kind="alpha")
+    plt.close("all")
+
+
+def test_labels_that_the_probe_does_not_know(rng):
+    X, y = table(rng)
+    with pytest.raises(ValueError, match=r"labels \[9\].*leave their rows out"):
+        probe_diagnostics(NaiveBayesProbe().fit(X, y), X, np.full(len(y), 9))

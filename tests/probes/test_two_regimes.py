@@ -420,7 +420,7 @@ def test_bad_parameters(digits, params, match):
         ({"sample_weight": -np.ones(600)}, "must be non-negative, got a minimum of -1"),
         ({"sample_weight": np.zeros(600)}, "sample_weight is 0 do not count"),
         ({"sample_weight": np.ones(3)}, "inconsistent numbers"),
-        ({"groups": np.zeros(600)}, "n_splits=5"),
+        ({"groups": np.zeros(600)}, "puts all rows into one group"),
         ({"groups": [1, 2]}, "inconsistent numbers"),
     ],
 )
@@ -428,6 +428,12 @@ def test_bad_data(digits, given, match):
     X, y = digits
     with pytest.raises(ValueError, match=match):
         pair().fit(X, **{"y": y, **given})
+
+
+def test_fewer_groups_than_folds(digits):
+    X, y = digits
+    recorded = pair(train_sizes=[20], n_repeats=1).fit(X, y, groups=np.arange(600) % 3)
+    assert recorded.train_sizes_ == [20]  # one group of three is held out
 
 
 def test_a_class_in_one_group(digits):
