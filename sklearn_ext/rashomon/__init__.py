@@ -14,10 +14,12 @@ from sklearn_ext.rashomon._metrics import (
     rashomon_capacity,
 )
 from sklearn_ext.rashomon._plots import (
-    CoefficientRangeDisplay,
     MultiplicityDisplay,
     RashomonCurveDisplay,
     RashomonRatioDisplay,
+)
+from sklearn_ext.rashomon._range_plots import (
+    CoefficientRangeDisplay,
     VariableImportanceCloudDisplay,
 )
 from sklearn_ext.rashomon._ridge import RashomonRidge

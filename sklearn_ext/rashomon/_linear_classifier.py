@@ -111,7 +111,7 @@ class RashomonLinearClassifier(RatioMixin, ClassifierMixin, ExtEstimator):
         Class labels.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, only when ``X`` has string names.
 
     See Also

@@ -1,11 +1,12 @@
-"""Displays of Rashomon ratios, curves, ranges and disagreement."""
+"""Displays of Rashomon ratios, curves and disagreement."""
 
 import numpy as np
 
 from sklearn_ext._core._compat import check_matplotlib_support
 
 
-def _axes(display, ax):
+def axes_of(display, ax):
+    """Return axes to draw on and store them in the display."""
     check_matplotlib_support(f"{type(display).__name__}.plot")
     import matplotlib.pyplot as plt
 
@@ -118,7 +119,7 @@ class RashomonRatioDisplay:
         RashomonRatioDisplay
             The display.
         """
-        ax = _axes(self, ax)
+        ax = axes_of(self, ax)
         (self.line_,) = ax.plot(
             self.theta, self.log10_ratio, label=name, **curve_kwargs
         )
@@ -187,7 +188,7 @@ class RashomonCurveDisplay:
         RashomonCurveDisplay
             The display.
         """
-        ax, curve = _axes(self, ax), self.curve
+        ax, curve = axes_of(self, ax), self.curve
         x = curve.log_ratio / np.log(10)
         style = {"marker": "o"} | curve_kwargs
         (self.line_,) = ax.plot(x, curve.risk, label=name or "training risk", **style)
@@ -199,181 +200,6 @@ class RashomonCurveDisplay:
         ax.set(xlabel="log10 Rashomon ratio", ylabel="smallest risk")
         ax.legend()
         return self
-
-
-class _RangeDisplay:
-    """Horizontal ranges with a point for the best model."""
-
-    label = ""
-
-    def __init__(self, *, ranges, point=None, names=None):
-        self.ranges = ranges
-        self.point = point
-        self.names = names
-
-    def plot(self, ax=None, *, max_features=15, **bar_kwargs):
-        """Draw the widest ranges.
-
-        Parameters
-        ----------
-        ax : Axes or None, default=None
-            Where to draw.
-        max_features : int, default=15
-            Number of ranges.
-        **bar_kwargs : dict
-            Passed to ``ax.barh``.
-
-        Returns
-        -------
-        object
-            The display.
-        """
-        ax = _axes(self, ax)
-        ranges = np.asarray(self.ranges)
-        order = np.argsort(-np.abs(ranges).max(axis=1), kind="stable")[:max_features]
-        place = np.arange(len(order))[::-1]
-        names = self.names
-        if names is None:
-            names = [f"feature_{i}" for i in range(len(ranges))]
-        style = {"height": 0.6, "color": "tab:blue", "alpha": 0.6} | bar_kwargs
-        width = np.ptp(ranges[order], axis=1)
-        self.bars_ = ax.barh(place, width, left=ranges[order, 0], **style)
-        if self.point is not None:
-            ax.plot(
-                np.asarray(self.point)[order], place, "k|", ms=12, label="best model"
-            )
-            ax.legend()
-        ax.axvline(0, color="black", linewidth=0.8)
-        ax.set_yticks(place, [str(names[i]) for i in order])
-        ax.set(xlabel=self.label)
-        return self
-
-
-def _names_of(estimator):
-    return getattr(estimator, "feature_names_in_", None)
-
-
-class CoefficientRangeDisplay(_RangeDisplay):
-    """Ranges of the coefficients of equally good linear models.
-
-    Parameters
-    ----------
-    ranges : ndarray of shape (n_features, 2)
-        Smallest and largest coefficients.
-    point : ndarray of shape (n_features,) or None, default=None
-        Coefficients of the best model.
-    names : sequence of str or None, default=None
-        Names of the features.
-
-    Attributes
-    ----------
-    ax_ : Axes
-        Axes of the last plot.
-    figure_ : Figure
-        Its figure.
-    bars_ : BarContainer
-        The ranges.
-
-    See Also
-    --------
-    VariableImportanceCloudDisplay : Ranges of importance.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from sklearn_ext.rashomon import CoefficientRangeDisplay, RashomonRidge
-    >>> model = RashomonRidge().fit(*load_diabetes(return_X_y=True))
-    >>> display = CoefficientRangeDisplay.from_estimator(model)
-    """
-
-    label = "range of the coefficient in the Rashomon set"
-
-    @classmethod
-    def from_estimator(cls, estimator, *, ax=None, **bar_kwargs):
-        """Plot the ranges of a fitted linear estimator.
-
-        Parameters
-        ----------
-        estimator : RashomonRidge or RashomonLogisticRegression
-            Fitted estimator.
-        ax : Axes or None, default=None
-            Where to draw.
-        **bar_kwargs : dict
-            Passed to ``ax.barh``.
-
-        Returns
-        -------
-        CoefficientRangeDisplay
-            The display.
-        """
-        display = cls(
-            ranges=estimator.coef_range_,
-            point=np.ravel(estimator.coef_),
-            names=_names_of(estimator),
-        )
-        return display.plot(ax, **bar_kwargs)
-
-
-class VariableImportanceCloudDisplay(_RangeDisplay):
-    """Ranges of model class reliance: how much a good model may need a feature.
-
-    Parameters
-    ----------
-    ranges : ndarray of shape (n_features, 2)
-        Smallest and largest reliance.
-    point : ndarray of shape (n_features,) or None, default=None
-        Reliance of the best model.
-    names : sequence of str or None, default=None
-        Names of the features.
-
-    Attributes
-    ----------
-    ax_ : Axes
-        Axes of the last plot.
-    figure_ : Figure
-        Its figure.
-    bars_ : BarContainer
-        The ranges.
-
-    See Also
-    --------
-    CoefficientRangeDisplay : Ranges of coefficients.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from sklearn_ext.rashomon import RashomonRidge, VariableImportanceCloudDisplay
-    >>> model = RashomonRidge().fit(*load_diabetes(return_X_y=True))
-    >>> display = VariableImportanceCloudDisplay.from_estimator(model)
-    """
-
-    label = "loss added when the feature is permuted"
-
-    @classmethod
-    def from_estimator(cls, estimator, X=None, y=None, *, ax=None, **bar_kwargs):
-        """Compute the reliance of a fitted estimator and plot it.
-
-        Parameters
-        ----------
-        estimator : RashomonTreeClassifier or RashomonRidge
-            Fitted estimator.
-        X : array-like of shape (n_samples, n_features) or None, default=None
-            Rows; trees need them.
-        y : array-like of shape (n_samples,) or None, default=None
-            Their target.
-        ax : Axes or None, default=None
-            Where to draw.
-        **bar_kwargs : dict
-            Passed to ``ax.barh``.
-
-        Returns
-        -------
-        VariableImportanceCloudDisplay
-            The display.
-        """
-        given = () if X is None else (X, y)
-        ranges = estimator.model_class_reliance(*given)
-        return cls(ranges=ranges, names=_names_of(estimator)).plot(ax, **bar_kwargs)
 
 
 class MultiplicityDisplay:
@@ -487,7 +313,7 @@ class MultiplicityDisplay:
         MultiplicityDisplay
             The display.
         """
-        ax = _axes(self, ax)
+        ax = axes_of(self, ax)
         share = np.sort(np.asarray(self.share))
         at = np.arange(1, len(share) + 1) / len(share)
         (self.line_,) = ax.plot(at, share, label=name, **curve_kwargs)

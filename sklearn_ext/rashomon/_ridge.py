@@ -108,7 +108,7 @@ class RashomonRidge(RatioMixin, RegressorMixin, ExtEstimator):
         Drawn models.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, only when ``X`` has string names.
 
     See Also

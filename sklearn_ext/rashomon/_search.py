@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import ParameterSampler, check_cv, cross_validate
+from sklearn.model_selection import ParameterSampler, check_cv
 from sklearn.utils import (
     assert_all_finite,
     check_random_state,
@@ -28,9 +28,9 @@ from sklearn_ext._core._compat import (
     Interval,
     StrOptions,
     _routing_enabled,
-    _safe_indexing,
 )
 from sklearn_ext.rashomon._candidates import default_candidates
+from sklearn_ext.rashomon._folds import cross_validated, fitted, out_of_fold
 from sklearn_ext.rashomon._metrics import ambiguity, discrepancy
 from sklearn_ext.rashomon._results import RatioMixin, check_theta, exactly
 
@@ -127,7 +127,7 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         Class labels, only when the candidates are classifiers.
     n_features_in_ : int
         Number of features, only when the members know it.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, only when the members know them.
 
     See Also
@@ -223,7 +223,7 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         cv = check_cv(self.cv, y, classifier=classification)
         splits = list(cv.split(X, y, **to_split))
         found = Parallel(n_jobs=self.n_jobs)(
-            delayed(_cross_validated)(
+            delayed(cross_validated)(
                 estimator, X, y, splits, self.scoring, self.error_score, to_validate
             )
             for _, estimator, _ in candidates
@@ -480,18 +480,18 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         self.best_index_, self.best_score_ = best, float(mean[best])
         self.min_loss_ = -self.best_score_
         self.threshold_loss_ = float(theta - mean[best])
-        fitted = int((~np.isnan(mean)).sum())
-        self._store_ratio(exactly(float(np.log(inside.sum() / fitted))))
+        n_scored = int((~np.isnan(mean)).sum())
+        self._store_ratio(exactly(float(np.log(inside.sum() / n_scored))))
         self.hypothesis_space_ = {
             "name": "candidates",
-            "size": fitted,
+            "size": n_scored,
             "prior": "uniform",
         }
 
     def _disagreement(self, X, splits, found, classification):
         inside = np.flatnonzero(self.cv_results_["in_rashomon_set"])
         ordered = sorted(inside, key=lambda i: i != self.best_index_)
-        unseen = np.stack([_out_of_fold(found[i], X, splits) for i in ordered])
+        unseen = np.stack([out_of_fold(found[i], X, splits) for i in ordered])
         rows = np.concatenate([test for _, test in splits])
         if classification:
             self.ambiguity_ = ambiguity(unseen[:, rows])
@@ -510,7 +510,7 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         if self.refit == "simplest" and self.complexity is None:
             order = [min(inside)]
         members = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fitted)(
+            delayed(fitted)(
                 candidates[i][1],
                 X,
                 y,
@@ -532,42 +532,3 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         for name in self.complexity.split("."):
             member = getattr(member, name)
         return member
-
-
-def _cross_validated(estimator, X, y, splits, scoring, error_score, params):
-    try:
-        return cross_validate(
-            estimator,
-            X,
-            y,
-            scoring=scoring,
-            cv=splits,
-            params=params or None,
-            error_score=error_score,
-            return_estimator=True,
-        )
-    except ValueError as error:
-        if error_score == "raise":
-            raise
-        failed = np.full(len(splits), error_score, dtype=float)
-        times = np.zeros(len(splits))
-        return {"test_score": failed, "fit_time": times, "error": error}
-
-
-def _out_of_fold(result, X, splits):
-    """Predictions for the rows of each test fold by the model that missed them."""
-    out = None
-    for model, (_, test) in zip(result["estimator"], splits, strict=True):
-        said = model.predict(_safe_indexing(X, test))
-        if out is None:
-            n = X.shape[0]
-            kind = float if said.dtype.kind == "f" else said.dtype
-            out = np.zeros(n, dtype=kind)
-            if said.dtype.kind == "f":
-                out[:] = np.nan
-        out[test] = said
-    return out
-
-
-def _fitted(estimator, X, y, params):
-    return clone(estimator).fit(X, y, **params)
