@@ -156,7 +156,7 @@ class LivingTable:
             _check_finite(coordinates)
         self._ensure_engine(max_calls)
         table, report = self._table, self._report
-        come = table.vacant(len(ids))
+        come, next_id = table.vacant(len(ids)), table.next_id
         table.remove(leave)
         table.add(come, ids)
         try:
@@ -169,6 +169,7 @@ class LivingTable:
             table.remove(come)
             table.release(come)
             table.revive(leave)
+            table.next_id = next_id
             self._engine = None
             raise
         self._previous = self._previous if report is None else report.slots

@@ -133,10 +133,10 @@ class SelectorMoves:
         slots = self._table.slots
         X, ids = self._X.take(slots), self._table.ids(slots).tolist()
         eligible = self._eligible[slots]
-        next_id = self._table._next
+        next_id = self._table.next_id
         self.objective_model_ = objective
         self._table, self._X = SlotTable(ids), row_store(X)
-        self._table._next = next_id
+        self._table.next_id = next_id
         self._eligible = grown(eligible, len(self._table.alive))
         self._previous = ()
         self._represent(X)

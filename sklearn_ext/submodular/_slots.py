@@ -21,7 +21,7 @@ class SlotTable:
 
     def __init__(self, ids=()):
         self._slot_of, self._free, self._size = {}, [], 0
-        self._next = 0  # the next identifier when none is given
+        self.next_id = 0  # the next identifier when none is given
         self._ids = np.zeros(16, dtype=object)
         self.alive = np.zeros(16, dtype=bool)
         self.add(self.vacant(len(ids)), ids)
@@ -43,7 +43,7 @@ class SlotTable:
 
     def default_ids(self, n):
         """Return identifiers that continue those given so far."""
-        return list(range(self._next, self._next + n))
+        return list(range(self.next_id, self.next_id + n))
 
     def check_new(self, ids, leaving=()):
         """Refuse identifiers that come twice, or that live and do not leave."""
@@ -99,7 +99,7 @@ class SlotTable:
             self._slot_of[i] = slot
         self.alive[slots] = True
         numbers = [i for i in ids if isinstance(i, Integral)]
-        self._next = max(self._next + len(slots), max(numbers, default=-1) + 1)
+        self.next_id = max(self.next_id + len(slots), max(numbers, default=-1) + 1)
 
     def remove(self, slots):
         """Let rows go; their slots are not reused before `release`."""
