@@ -378,7 +378,7 @@ def test_a_function_that_fails_in_the_middle_changes_nothing(rng):
     assert_array_equal(model.selected_ids_, chosen)
     model.update((X[9:], ["x"]), forget=chosen[:1])
     assert model.n_active_ == 9
-    assert model.partial_fit(X[:1]).active_ids_.tolist()[-1] == 10  # numbering
+    assert 10 in model.partial_fit(X[:1]).active_ids_.tolist()  # the tenth row came
 
 
 @pytest.mark.parametrize(
