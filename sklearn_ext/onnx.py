@@ -11,12 +11,19 @@ def register_converters():
     """Teach skl2onnx our estimators; calling it again changes nothing.
 
     Afterwards :func:`skl2onnx.to_onnx` converts them, alone or inside pipelines:
-    `NaiveBayesProbe` with either covariance, and the linear probes.
+    `NaiveBayesProbe` with either covariance, the linear probes, the linear regressors
+    of aggregates, `RashomonRidge`, and ridge regression and classification on random
+    features, whose maps are matrix products and one function a number.
 
     Raises
     ------
     ImportError
         When skl2onnx is missing; ``pip install 'sklearn-ext[onnx]'`` brings it.
+
+    Notes
+    -----
+    Converting a model on landmarks, on an infinite number of features or on a
+    ``feature_map`` of your own raises a NotImplementedError: it keeps rows of the data.
 
     Examples
     --------
@@ -24,13 +31,27 @@ def register_converters():
     >>> register_converters()  # doctest: +SKIP
     """
     skl2onnx = require("skl2onnx", extra="onnx", user="register_converters")
-    from sklearn_ext import probes
+    from sklearn_ext import aggregate, probes, random_features, rashomon
 
+    for cls in (
+        aggregate.BagRegressor,
+        aggregate.InstanceRegressor,
+        aggregate.InterpolatingAggregateRegressor,
+        aggregate.InterpolatingAggregateRegressorCV,
+        random_features.RandomFeatureRidge,
+        random_features.RandomFeatureRidgeCV,
+        rashomon.RashomonRidge,
+    ):
+        skl2onnx.update_registered_converter(
+            cls, f"SklearnExt{cls.__name__}", _regressor_shapes, _convert_regressor
+        )
     for cls in (
         probes.NaiveBayesProbe,
         probes.ShrinkageDiscriminantProbe,
         probes.LogisticProbe,
         probes.LogisticProbeCV,
+        random_features.RandomFeatureRidgeClassifier,
+        random_features.RandomFeatureRidgeClassifierCV,
     ):
         skl2onnx.update_registered_converter(
             cls,
@@ -39,6 +60,31 @@ def register_converters():
             _convert_classifier,
             options={"zipmap": [True, False, "columns"], "nocl": [True, False]},
         )
+
+
+def _regressor_shapes(operator):
+    from skl2onnx.common.data_types import FloatTensorType
+
+    model = operator.raw_operator
+    n_targets = np.atleast_1d(model.intercept_).shape[0]
+    n_rows = operator.inputs[0].get_first_dimension()
+    operator.outputs[0].type = FloatTensorType([n_rows, n_targets])
+
+
+def _convert_regressor(scope, operator, container):
+    from skl2onnx.algebra import onnx_ops as ox
+
+    model, version = operator.raw_operator, {"op_version": container.target_opset}
+    X = ox.OnnxCast(operator.inputs[0], to=1, **version)  # float32
+    outputs = {"output_names": operator.outputs[:1]}
+    if hasattr(model, "_features"):
+        X = _random_features(ox, model._features, X, version)
+        solution = model._solution()
+        coef, intercept = solution.coef, solution.intercept
+    else:
+        coef = np.atleast_2d(model.coef_).T
+        intercept = np.atleast_1d(model.intercept_)
+    _affine(ox, X, coef, intercept, version, **outputs).add_to(scope, container)
 
 
 def _classifier_shapes(operator):
@@ -82,24 +128,101 @@ def _scores(ox, model, X, version):
     """Build the scores whose softmax are the probabilities, a column a class."""
     if getattr(model, "covariance", None) == "class":
         return _quadratic(ox, model._model.form, model.temperature_, X, version)
-    coef, intercept = model.coef_, np.reshape(model.intercept_, -1)
+    if hasattr(model, "_features"):
+        X = _random_features(ox, model._features, X, version)
+        solution, factor = model._solution(), model.temperature_
+        if len(model.classes_) == 2:  # one score s stands for the scores -s and s
+            factor *= 2
+        coef, intercept = factor * solution.coef.T, factor * solution.intercept
+    else:
+        coef, intercept = model.coef_, np.reshape(model.intercept_, -1)
     if len(coef) == 1:  # two classes: the log odds are the score of the second
         coef = np.r_[np.zeros_like(coef), coef]
         intercept = np.r_[0.0, intercept]
-    product = ox.OnnxMatMul(X, coef.T.astype(np.float32), **version)
-    return ox.OnnxAdd(product, intercept.astype(np.float32), **version)
+    return _affine(ox, X, coef.T, intercept, version)
+
+
+def _affine(ox, X, coef, intercept, version, **outputs):
+    product = ox.OnnxMatMul(X, _single(coef), **version)
+    return ox.OnnxAdd(product, _single(intercept), **version, **outputs)
+
+
+def _single(values):
+    return np.asarray(values, dtype=np.float32)
+
+
+def _random_features(ox, features, X, version):
+    """Scale the columns, multiply by the weights, apply the function of the kernel."""
+    fmap, scaler = features.map, features.scaler
+    if not hasattr(fmap, "weights"):
+        raise NotImplementedError(
+            "Only map='random' with a finite n_components converts to ONNX, got a "
+            f"{type(fmap).__name__}: it keeps rows or an estimator of its own."
+        )
+    if scaler is not None:
+        if scaler.mean is not None:
+            X = ox.OnnxSub(X, _single(scaler.mean), **version)
+        X = ox.OnnxDiv(X, _single(scaler.scale), **version)
+    weights, offset, size = _dense(fmap.weights), fmap.offset, fmap.n_components
+    if fmap.pair:  # sin(p) = cos(p - pi / 2)
+        half = size // 2
+        weights = np.c_[weights, weights[:, :half]]
+        offset = np.r_[offset, offset[:half] - np.pi / 2]
+    P = ox.OnnxMatMul(X, _single(weights), **version)
+    if fmap.kernel.name == "ntk":
+        return _tangent_features(ox, fmap, X, P, version)
+    P = P if offset is None else ox.OnnxAdd(P, _single(offset), **version)
+    P, scale = _activated(ox, fmap.kernel.name, P, version)
+    return ox.OnnxMul(P, _single([scale / np.sqrt(size)]), **version)
+
+
+def _activated(ox, name, P, version):
+    """Return a function of the products and its factor."""
+    if name == "step":
+        return _gates(ox, P, np.zeros(1), version), np.sqrt(2)
+    if name == "erf":
+        return ox.OnnxErf(P, **version), 1.0
+    if name not in ("relu", "relu2"):
+        return ox.OnnxCos(P, **version), np.sqrt(2)
+    P = ox.OnnxRelu(P, **version)
+    if name == "relu":
+        return P, np.sqrt(2)
+    return ox.OnnxMul(P, P, **version), np.sqrt(2 / 3)
+
+
+def _tangent_features(ox, fmap, X, P, version):
+    """Neurons, and slopes where the neurons without their offset are open."""
+    n_slopes = fmap.tangents.shape[1]
+    first = _dense(fmap.weights)[:, :n_slopes]
+    gates = _gates(ox, ox.OnnxMatMul(X, _single(first), **version), [0.0], version)
+    slopes = ox.OnnxMatMul(
+        X, _single(_dense(fmap.tangents) * np.sqrt(2 / n_slopes)), **version
+    )
+    neurons = ox.OnnxRelu(ox.OnnxAdd(P, _single(fmap.offset), **version), **version)
+    scale = np.sqrt(2 / (fmap.n_components - n_slopes))
+    return ox.OnnxConcat(
+        ox.OnnxMul(neurons, _single([scale]), **version),
+        ox.OnnxMul(slopes, gates, **version),
+        axis=1,
+        **version,
+    )
+
+
+def _gates(ox, P, level, version):
+    return ox.OnnxCast(ox.OnnxGreater(P, _single(level), **version), to=1, **version)
+
+
+def _dense(weights):
+    return weights.dense() if hasattr(weights, "dense") else weights
 
 
 def _quadratic(ox, form, temperature, X, version):
-    def constant(values):
-        return np.asarray(values, dtype=np.float32)
-
-    Z = ox.OnnxSub(X, constant(form.pivot), **version)
-    Z = ox.OnnxDiv(Z, constant(form.scale), **version)
+    Z = ox.OnnxSub(X, _single(form.pivot), **version)
+    Z = ox.OnnxDiv(Z, _single(form.scale), **version)
     squares = ox.OnnxMul(Z, Z, **version)
     scores = ox.OnnxAdd(
-        ox.OnnxMatMul(squares, constant(form.curvature.T / temperature), **version),
-        ox.OnnxMatMul(Z, constant(form.weights.T / temperature), **version),
+        ox.OnnxMatMul(squares, _single(form.curvature.T / temperature), **version),
+        ox.OnnxMatMul(Z, _single(form.weights.T / temperature), **version),
         **version,
     )
-    return ox.OnnxAdd(scores, constant(form.intercept / temperature), **version)
+    return ox.OnnxAdd(scores, _single(form.intercept / temperature), **version)

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.base import clone, is_classifier
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 
-from sklearn_ext import probes
+from sklearn_ext import aggregate, probes, random_features, rashomon
 from sklearn_ext.onnx import register_converters
 
 skl2onnx = pytest.importorskip("skl2onnx", reason="the onnx extra is not installed")
@@ -20,14 +22,29 @@ CLASSIFIERS = [
     probes.ShrinkageDiscriminantProbe(),
     probes.LogisticProbe(),
     probes.LogisticProbeCV(Cs=3),
+    random_features.RandomFeatureRidgeClassifier(n_components=30, random_state=0),
+    random_features.RandomFeatureRidgeClassifierCV(n_components=30, random_state=0),
+]
+REGRESSORS = [
+    aggregate.BagRegressor(),
+    aggregate.InstanceRegressor(),
+    aggregate.InterpolatingAggregateRegressor(),
+    aggregate.InterpolatingAggregateRegressorCV(),
+    random_features.RandomFeatureRidgeCV(n_components=30, random_state=0),
+    rashomon.RashomonRidge(),
+]
+MAPS = [
+    *({"kernel": name} for name in ("relu", "step", "relu2", "erf", "ntk")),
+    *({"kernel": name} for name in ("rbf", "laplacian", "matern")),
+    {"kernel": "rbf", "fourier": "pair"},
+    {"kernel": "relu", "standardize": False, "fit_intercept": False},
 ]
 
 
 def run(model, X):
     register_converters()
-    options = {id(model): {"zipmap": False}}
-    if hasattr(model, "steps"):
-        options = {id(model.steps[-1][1]): {"zipmap": False}}
+    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    options = {id(last): {"zipmap": False}} if is_classifier(last) else None
     stored = skl2onnx.to_onnx(model, X[:1].astype(np.float32), options=options)
     session = onnxruntime.InferenceSession(
         stored.SerializeToString(), providers=["CPUExecutionProvider"]
@@ -46,6 +63,46 @@ def test_classifiers(model, load, names):
     assert_allclose(chances, pipe.predict_proba(X), atol=1e-3)
     clear = np.ptp(np.sort(chances, axis=1)[:, -2:], axis=1) > 1e-3
     assert_array_equal(label[clear], pipe.predict(X)[clear])
+
+
+def assert_predicts(model, X):
+    (said,) = run(model, X)
+    expected = model.predict(X).reshape(said.shape)
+    assert_allclose(said, expected, rtol=1e-3, atol=1e-3 * abs(expected).max())
+
+
+@pytest.mark.parametrize("model", REGRESSORS, ids=lambda m: type(m).__name__)
+def test_regressors(model):
+    X, y = load_diabetes(return_X_y=True)
+    assert_predicts(make_pipeline(StandardScaler(), model).fit(X, y), X)
+    if get_tags(model).target_tags.multi_output:
+        assert_predicts(clone(model).fit(X, np.c_[y, -y, 2 * y]), X)
+
+
+@pytest.mark.parametrize("n_components", [30, 31])
+@pytest.mark.parametrize("params", MAPS, ids=str)
+def test_every_map_of_random_features(params, n_components):
+    X, y = load_diabetes(return_X_y=True)
+    model = random_features.RandomFeatureRidge(
+        n_components=n_components, random_state=0, **params
+    )
+    assert_predicts(model.fit(10 * X, y), 10 * X)
+
+
+def test_structured_weights():
+    X, y = load_digits(return_X_y=True)
+    model = random_features.RandomFeatureRidge(
+        n_components=100, sampling="structured", random_state=0
+    )
+    assert_predicts(model.fit(X, y), X)
+
+
+@pytest.mark.parametrize("params", [{"map": "landmarks"}, {"n_components": np.inf}])
+def test_models_that_keep_rows_are_refused(params):
+    X, y = load_diabetes(return_X_y=True)
+    model = random_features.RandomFeatureRidge(random_state=0, **params).fit(X, y)
+    with pytest.raises(NotImplementedError, match="Only map='random' with a finite"):
+        run(model, X)
 
 
 def test_registering_twice_changes_nothing():
