@@ -115,7 +115,8 @@ class SelectorAnswers(ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transformer
         check_is_fitted(self)
         X = check_rows(self, X)
         weight = check_weights(sample_weight, X)
-        return float(np.average(self._similarities(X).max(axis=1), weights=weight))
+        nearest = [S.max(axis=1) for S in self._similarities_by_batch(X)]
+        return float(np.average(np.concatenate(nearest), weights=weight))
 
     def select(self, X):
         """Return the selected rows out of the table that was fitted last.
@@ -147,5 +148,10 @@ class SelectorAnswers(ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transformer
             )
         return self.objective_model_.similarity(X, exemplars)
 
+    def _similarities_by_batch(self, X, batch_size=16_384):
+        for start in range(0, X.shape[0], batch_size):
+            yield self._similarities(X[start : start + batch_size])
+
     def _nearest(self, X):
-        return self._similarities(X).argmax(axis=1)
+        nearest = [S.argmax(axis=1) for S in self._similarities_by_batch(X)]
+        return np.concatenate(nearest)
