@@ -54,6 +54,8 @@ class CoordinateObjective(SubmodularObjective):
 class MaximumObjective(CoordinateObjective):
     """A coordinate's level is the largest value in the set."""
 
+    of_maxima = True  # exchanges need the two largest values alone
+
     def _raise(self, x, c, caps):
         raised = np.subtract(x, c)
         return np.maximum(raised, 0, out=raised)

@@ -200,6 +200,7 @@ class GraphCut(FacilityLocation):
     """
 
     monotone = False
+    of_maxima = False
 
     _parameter_constraints: dict = {
         "lam": [Interval(Real, 0, None, closed="neither")],

@@ -3,7 +3,6 @@
 import numpy as np
 from scipy import sparse
 
-from sklearn_ext.submodular._coordinates import MaximumObjective
 from sklearn_ext.submodular._greedy import Picks
 from sklearn_ext.submodular._objective import BLOCK
 
@@ -83,7 +82,7 @@ def swap(oracle, picks, slots, n_swaps, base=None):
         When the objective is not a maximum over the members.
     """
     objective = oracle.objective
-    if not isinstance(objective, MaximumObjective):
+    if not getattr(objective, "of_maxima", False):
         raise ValueError(
             "Exchanges need FacilityLocation or Coverage, got "
             f"{type(objective).__name__}; use n_swaps=0."

@@ -12,6 +12,7 @@ from sklearn_ext.submodular import (
     Coverage,
     FacilityLocation,
     FeatureBased,
+    GraphCut,
     LogDet,
     maximize,
 )
@@ -103,9 +104,10 @@ def test_no_exchange_improves_a_swapped_set(rng):
             assert value_of(objective, rows[other]) <= found.value + 1e-12
 
 
-def test_exchanges_need_a_maximum():
+@pytest.mark.parametrize("objective", [LogDet(), GraphCut(), FeatureBased()])
+def test_exchanges_need_a_maximum(objective):
     with pytest.raises(ValueError, match="Exchanges need FacilityLocation or Coverage"):
-        maximize(LogDet(), np.eye(4), 2, n_swaps=1)
+        maximize(objective, np.eye(4), 2, n_swaps=1)
 
 
 def test_closed_forms():
