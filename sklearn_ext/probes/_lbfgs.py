@@ -14,7 +14,7 @@ Array = Any  # flat float64 array of NumPy or torch
 class Stopping:
     """When to stop."""
 
-    tol: float = 1e-6  # relative gap, as the decreases foretell it or as it is bounded
+    tol: float = 1e-4  # relative gap, as the decreases foretell it or as it is bounded
     max_iter: int = 500
     floor: float = 0.0  # a value that counts as the infimum
 
@@ -40,6 +40,7 @@ def minimise(
     *,
     memory: int = 10,
     noise: float = 0.0,
+    first_length: Callable | None = None,
     report: Callable | None = None,
 ) -> Minimum:
     """Minimise a smooth convex function.
@@ -60,6 +61,8 @@ def minimise(
         Number of steps remembered.
     noise : float
         Relative rounding error of the value, which the line search tolerates.
+    first_length : callable, optional
+        ``(theta, step)`` to the length that the first iteration tries; one by default.
     report : callable, optional
         Told ``(theta, evaluation)`` after each step; stops the search by True.
 
@@ -77,7 +80,8 @@ def minimise(
             converged = True
             break
         step = _direction(now, pairs, precondition)
-        found, tries = _search(evaluate, theta, step, now, noise)
+        length = first_length(theta, step) if first_length and not n_iter else 1.0
+        found, tries = _search(evaluate, theta, step, now, noise, length or 1.0)
         used += tries
         if found is None and not pairs:  # nothing below here in this precision
             break
@@ -135,9 +139,9 @@ def _remember(pairs, s, y):
         pairs.append((s, y, 1 / product))
 
 
-def _search(evaluate, theta, step, now, noise, tries=12):
-    """Backtrack from the unit step until the value falls enough (Armijo)."""
-    slope, length = float(step @ now.gradient), 1.0
+def _search(evaluate, theta, step, now, noise, length, tries=12):
+    """Shorten the step until the value falls enough (Armijo)."""
+    slope = float(step @ now.gradient)
     slack = noise * abs(now.value)
     for tried in range(1, tries + 1):
         point = theta + length * step

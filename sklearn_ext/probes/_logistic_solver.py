@@ -20,8 +20,10 @@ from sklearn_ext.probes._logistic_objective import LogisticObjective
 Array = Any  # of NumPy or torch
 
 SPECTRAL_LIMIT = 4096  # an eigendecomposition beyond costs more than it saves
+TURNED_ROWS = 4  # a feature: with fewer it is cheaper to turn rows than coefficients
 TRIAL_ROWS = 4096
 TRIAL_SCALES = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 1.0, 1.5, 2.5)
+TRIAL_LENGTHS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 1.0)
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,9 @@ def prepare(
         if full:
             found, basis = found.turn(arrays)
             axes, turn = Axes(basis), arrays.cast(basis, X)
+            if X.shape[0] <= TURNED_ROWS * X.shape[1] and not sparse.issparse(X):
+                rows, centre = (X - arrays.cast(mean, X)) @ turn.T, 0 * mean
+                turn, shift = None, False
     values = found.second
     if preconditioner is None:
         values = 0 * values + values.mean()
@@ -171,7 +176,7 @@ def solve(
     C: float,
     *,
     start: Array | None = None,
-    tol: float = 1e-6,
+    tol: float = 1e-4,
     max_iter: int = 500,
     memory: int = 10,
     report: Callable | None = None,
@@ -212,6 +217,7 @@ def solve(
         Stopping(tol, max_iter, floor=1e-4 * separated if unbounded else 0.0),
         memory=memory,
         noise=_rounding(objective.X),
+        first_length=_first_length(objective),
         report=report
         and (lambda theta, now: report(lambda: problem.coefficients(theta))),
     )
@@ -229,16 +235,37 @@ def first_point(problem: Problem, objective: LogisticObjective) -> Array:
     """Return the prior plus the discriminant, scaled by what fits some rows best."""
     origin = objective.start()
     away = discriminant(objective, problem.moments)
+    return origin + _best_scale(_trial(objective), origin, away, TRIAL_SCALES) * away
+
+
+def _first_length(objective):
+    """Try the first step on some rows: without pairs its length is unknown.
+
+    With few rows that is no cheaper than to try it on all.
+    """
+    if objective.X.shape[0] < 2 * TRIAL_ROWS:
+        return None
+    trial = _trial(objective)
+    return lambda theta, step: _best_scale(trial, theta, step, TRIAL_LENGTHS)
+
+
+def _trial(objective):
+    """Return the same objective for a part of the rows."""
     few = slice(None, None, -(-objective.X.shape[0] // TRIAL_ROWS))
-    trial = replace(
+    return replace(
         objective, X=objective.X[few], y=objective.y[few], w=objective.w[few]
     )
-    base, scores = trial.scores(origin), trial.scores(away)
+
+
+def _best_scale(trial, base, step, scales):
+    """Return the scale of the step that the trial rows like best, zero included."""
+    start, away = trial.scores(base), trial.scores(base + step)
+    away -= start
     losses = {
-        scale: trial.value_of(base + scale * scores, origin + scale * away)
-        for scale in (0.0, *TRIAL_SCALES)
+        scale: trial.value_of(start + scale * away, base + scale * step)
+        for scale in (0.0, *scales)
     }
-    return origin + min(losses, key=losses.get) * away
+    return min(losses, key=losses.get)
 
 
 def duality_gap(objective, theta, now, class_sums) -> float:
@@ -274,7 +301,8 @@ def duality_gap(objective, theta, now, class_sums) -> float:
 def _reduce(X, w, mean, arrays):
     """Coordinates of few rows in the space that they span: exact for an L2 penalty."""
     root = (w**0.5)[:, None]
-    B = (arrays.double(X) - mean) * root
+    B = arrays.double(X) - mean
+    B *= root
     values, U = arrays.eigh(B @ B.T)
     keep = values > 1e-12 * float(values.max())
     keep[-1] = True  # equal rows leave one direction of length zero

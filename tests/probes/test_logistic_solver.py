@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 from scipy import sparse
 from scipy.optimize import minimize
 
+from sklearn_ext.probes import _logistic_solver
 from sklearn_ext.probes._lbfgs import Stopping, minimise
 from sklearn_ext.probes._logistic_arrays import NumpyArrays
 from sklearn_ext.probes._logistic_moments import column_means, moments
@@ -38,7 +39,7 @@ def slow_objective(X, y, weight, C, W, b):
 
 
 @pytest.mark.parametrize("k", [2, 3, 5])
-@pytest.mark.parametrize("n", [60, 8])
+@pytest.mark.parametrize("n", [60, 15, 8])  # axes for coefficients, rows, few rows
 def test_objective_is_its_definition(rng, k, n):
     problem, X, y, weight = problem_of(rng, n=n, d=12 if n == 8 else 5, k=k)
     objective = problem.at(0.7)
@@ -197,6 +198,38 @@ def test_minimise_falls_and_matches_scipy(rng):
     assert np.all(np.diff(values) <= 0)
     peer = minimize(lambda theta: objective(theta)[:2], objective.start(), jac=True)
     assert_allclose(found.evaluation.value, peer.fun, rtol=1e-8)
+
+
+def test_first_length_is_tried_first(rng):
+    problem, *_ = problem_of(rng, k=3)
+    objective, tried = problem.at(1.0), []
+
+    def evaluate(theta):
+        tried.append(theta)
+        return objective(theta)
+
+    minimise(
+        evaluate,
+        objective.start(),
+        lambda vector, now: vector,
+        lambda theta, now: np.inf,
+        Stopping(max_iter=1),
+        first_length=lambda theta, step: 0.125,
+    )
+    step = -objective(tried[0]).gradient
+    assert_allclose(tried[1], tried[0] + 0.125 * step)
+
+
+def test_trial_rows_spare_the_first_search(rng, monkeypatch):
+    y, shared = np.arange(9000) % 10, 3 * rng.standard_normal((2, 20))
+    X = rng.standard_normal((9000, 20)) + rng.standard_normal((9000, 2)) @ shared
+    X += rng.standard_normal((10, 20))[y]
+    problem, used = prepare(X, y, np.ones(9000), 10, HOST), []
+    for rows in (4096, 9000):  # the second is too many to be worth a trial
+        monkeypatch.setattr(_logistic_solver, "TRIAL_ROWS", rows)
+        found = solve(problem, 1.0, tol=0, max_iter=1).minimum
+        used.append(found.n_evaluations)
+    assert used == [2, 3]
 
 
 def test_tolerance_foretells_the_gap(rng):
