@@ -10,28 +10,36 @@ from sklearn_ext.probes import LogisticProbe, logistic_probe_path
 
 DEFAULT, TIGHT = 1e-4, 1e-6  # tolerances of scikit-learn's solvers
 NOTE = """Gap: relative excess of the objective over that of a reference solved to
-1e-10, all objectives computed in float64. Equal tolerances mean different accuracy:
-ours names the gap that it aims at (1e-6 by default; the row 1e3 aims at 1e-3), the
-peers' bound gradients."""
+1e-9, all objectives computed in float64. Equal tolerances mean different accuracy:
+ours names the gap that it aims at (1e-4 by default; the rows 1e2 and 1e6 aim at 1e-2
+and 1e-6), the peers' bound gradients (rows 1e4, their default, and 1e6)."""
 
 
-def falling(n, d, n_classes, seed=0):
-    """Gaussian classes whose noise has variances that fall from axis to axis.
+def frozen_like(n, d, n_classes, seed=0):
+    """Gaussian classes with moments like those of frozen features.
 
-    They fall geometrically by a factor of 1000, about as those of the sentence encoder.
+    Measured on the image encoder's features of emoji and digits (1280-d): within
+    classes the i-th largest variance is about ``(1 + i / 4) ** -1.4`` of the largest
+    (the first is a hundred times the mean, the last a thousandth), the mean variance
+    is 0.3 to 0.8 and the squared mean of a feature as much. Variance between classes
+    relative to that within falls more slowly, from 0.2 to 0.6 in the first axes to
+    0.05; we take ``0.15 (1 + i / 10) ** -0.7``, with which a hundred classes overlap.
     """
     rng = np.random.default_rng(seed)
-    scales = np.geomspace(1, 1e-3, d) ** 0.5
+    at = np.arange(d)
+    variance = (1 + at / 4) ** -1.4
+    variance *= 0.5 * d / variance.sum()
     turn = np.linalg.qr(rng.standard_normal((d, d)))[0]
-    mix = scales[:, None] * turn * np.sqrt(d / np.sum(scales**2))
-    means = 0.3 * rng.standard_normal((n_classes, d)) @ mix
+    mix = np.sqrt(variance)[:, None] * turn
+    spread = np.sqrt(0.15 * (1 + at / 10) ** -0.7)
+    means = rng.standard_normal((n_classes, d)) * spread @ mix
+    means += np.sqrt(0.5) * rng.standard_normal(d)
     y = rng.integers(0, n_classes, n)
-    X = np.empty((n, d), np.float32)
+    X, mix = np.empty((n, d), np.float32), mix.astype(np.float32)
     for start in range(0, n, 8192):
         rows = y[start : start + 8192]
-        X[start : start + 8192] = (
-            means[rows] + rng.standard_normal((len(rows), d)) @ mix
-        )
+        noise = rng.standard_normal((len(rows), d), dtype=np.float32)
+        X[start : start + 8192] = means[rows] + noise @ mix
     return X, y
 
 
@@ -63,7 +71,7 @@ class Logistic(Comparison):
 
     def setup(self):
         self.X, self.y = self.data()
-        best = LogisticProbe(self.C, tol=1e-10, max_iter=2000, memory=20)
+        best = LogisticProbe(self.C, tol=1e-9, max_iter=2000, memory=20)
         self.best = self._objective(best.fit(self.X, self.y))
 
     def _objective(self, model):
@@ -80,8 +88,11 @@ class Logistic(Comparison):
     def time_ours(self):
         return LogisticProbe(self.C).fit(self.X, self.y)
 
-    def time_ours_1e3(self):
-        return LogisticProbe(self.C, tol=1e-3).fit(self.X, self.y)
+    def time_ours_1e2(self):
+        return LogisticProbe(self.C, tol=1e-2).fit(self.X, self.y)
+
+    def time_ours_1e6(self):
+        return LogisticProbe(self.C, tol=1e-6).fit(self.X, self.y)
 
 
 class Lbfgs(Logistic):
@@ -95,35 +106,43 @@ class Lbfgs(Logistic):
 
 
 class Strong(Lbfgs):
-    title = "Logistic regression, n=50,000, d=768, K=100, float32, C=0.01"
+    title = (
+        "Logistic regression, features like frozen ones, 50,000 x 768, K=100, C=0.01"
+    )
     C = 0.01
-    few = {"lbfgs_1e4": 1, "lbfgs_1e6": 1}
+    few = {"lbfgs_1e4": 0, "lbfgs_1e6": 0}
     targets = {"lbfgs_1e4": 5, "lbfgs_1e6": 12}
+
+    def data(self):
+        return frozen_like(50_000, 768, 100)
+
+
+class Weak(Logistic):
+    title = "The same, C=1"
+    note = NOTE + " At 1e-6 the peer takes some ten minutes and was left out."
+    few = {"lbfgs_1e4": 0}
+    targets = {"lbfgs_1e4": 12}
+    data = Strong.data
+
+    def time_lbfgs_1e4(self):
+        return self.peer(tol=DEFAULT)
+
+
+class Mild(Strong):
+    title = "Logistic regression, white noise and 8 shared factors, same size, C=0.01"
+    note = (
+        NOTE
+        + """ Nearly all variances are equal here: with a penalty this strong little is
+    left for a preconditioner to do."""
+    )
 
     def data(self):
         return correlated(50_000, 768, 100)
 
 
-class Weak(Strong):
-    title = "Logistic regression, n=50,000, d=768, K=100, float32, C=1"
-    C = 1.0
-
-
-class Mild(Strong):
-    title = "Logistic regression as above, C=0.01, no noise shared by all features"
-    note = (
-        NOTE
-        + """ The largest variance of an axis is seven times the mean one, so that
-    a strong penalty leaves little for a preconditioner to do."""
-    )
-
-    def data(self):
-        return falling(50_000, 768, 100)
-
-
 class Middle(Lbfgs):
     title = "Logistic regression, n=20,000, d=384, K=50, float32, C=1"
-    few = {"lbfgs_1e4": 2, "lbfgs_1e6": 1, "newton_cg_1e6": 1, "torch_lbfgs": 1}
+    few = {"lbfgs_1e4": 0, "lbfgs_1e6": 0, "newton_cg_1e6": 0, "torch_lbfgs": 0}
     targets = {"newton_cg_1e6": 8, "torch_lbfgs": 8}
     versions = ("scikit-learn", "numpy", "scipy", "torch")
 
@@ -159,7 +178,7 @@ class FewShot(Lbfgs):
 
 class Encoded(Lbfgs):
     title = "Which of 19 programs sent a tweet: frozen text features, 20,761 x 384, C=1"
-    few = {"lbfgs_1e4": 2, "lbfgs_1e6": 1}
+    few = {"lbfgs_1e4": 1, "lbfgs_1e6": 0}
 
     def data(self):
         return encoded("tweets", "source")
@@ -171,13 +190,13 @@ class Path(Comparison):
     title = "Path of 8 values of C from 1e-4 to 1, n=20,000, d=384, K=50, float32"
     note = NOTE + " Here the gap is the largest over C."
     repeats = 3
-    few = {"lbfgs_1e4": 1, "lbfgs_1e6": 1}
+    few = {"lbfgs_1e4": 0, "lbfgs_1e6": 0}
     targets = {"lbfgs_1e4": 5, "lbfgs_1e6": 15}
     Cs = np.geomspace(1e-4, 1, 8)
 
     def setup(self):
         self.X, self.y = self.data()
-        coefs = self.path(tol=1e-10, max_iter=2000, memory=20)
+        coefs = self.path(tol=1e-9, max_iter=2000, memory=20)
         self.best = self._objectives(coefs)
 
     def data(self):
@@ -202,8 +221,11 @@ class Path(Comparison):
     def time_ours(self):
         return self.path()
 
-    def time_ours_1e3(self):
-        return self.path(tol=1e-3)
+    def time_ours_1e2(self):
+        return self.path(tol=1e-2)
+
+    def time_ours_1e6(self):
+        return self.path(tol=1e-6)
 
     def time_lbfgs_1e4(self):
         return self.cold(DEFAULT)

@@ -30,7 +30,8 @@ class Comparison:
     """One task that ours and each peer solve: methods ``time_ours``, ``time_<peer>``.
 
     Class attributes: ``title``, one line; ``note``, what a reader must know;
-    ``repeats``, timed runs each; ``few``, ``{peer: runs}`` for peers that take minutes;
+    ``repeats``, timed runs each; ``few``, ``{peer: runs}`` for peers that take minutes
+    (0: the run that traces memory is the one that is timed);
     ``targets``, ``{peer: ratio}`` that we want to reach; ``versions``, packages whose
     versions matter; ``threads``; ``clock``, "cpu" (seconds of this process on the CPU,
     robust to other load) or "wall" (needed where an accelerator works).
@@ -69,11 +70,11 @@ class Comparison:
                 for name in names[turn % len(names) :] + names[: turn % len(names)]:
                     if turn < self.few.get(name, self.repeats):
                         seconds[name].append(self._clocked(name))
-        times = {name: median(seconds[name]) for name in names}
+        times = {name: median(seconds[name] or [first[name][2]]) for name in names}
         columns = ["", "seconds", "ratio", "target", "peak MB", *_keys(first)]
         rows = []
         for name in names:
-            peak, shown = first[name]
+            peak, shown, _ = first[name]
             ratio = "" if name == OURS else f"{times[name] / times[OURS]:.3g}"
             target = f"{self.targets[name]:g}" if name in self.targets else ""
             label = f"**{OURS}**" if name == OURS else name.replace("_", " ")
@@ -84,18 +85,22 @@ class Comparison:
     def _trace(self, name):
         gc.collect()
         tracemalloc.start()
+        start = self._now()
         try:
             result = getattr(self, f"time_{name}")()
-            return tracemalloc.get_traced_memory()[1], self.quality(result)
+            seconds = self._now() - start
+            return tracemalloc.get_traced_memory()[1], self.quality(result), seconds
         finally:
             tracemalloc.stop()
 
     def _clocked(self, name):
-        clock = time.process_time if self.clock == "cpu" else time.perf_counter
         gc.collect()
-        start = clock()
+        start = self._now()
         getattr(self, f"time_{name}")()
-        return clock() - start
+        return self._now() - start
+
+    def _now(self):
+        return time.process_time() if self.clock == "cpu" else time.perf_counter()
 
 
 class Study:
@@ -153,7 +158,7 @@ def render(family, results):
 
 
 def _keys(first):
-    seen = dict.fromkeys(key for _, shown in first.values() for key in shown)
+    seen = dict.fromkeys(key for _, shown, _ in first.values() for key in shown)
     return list(seen)
 
 
