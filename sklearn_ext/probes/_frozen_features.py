@@ -13,6 +13,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import HasMethods, Interval, StrOptions
 from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import FLOATS
+from sklearn_ext.probes._logistic_arrays import torch_device
 
 
 class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimator):
@@ -81,6 +82,8 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
     Notes
     -----
     A pickle holds the network in evaluation mode (of a skorch net only its module).
+    After a hit, ``Pipeline(memory=...)`` puts the stored copy in the place of the step:
+    who trains the network on sets ``module`` again before the next fit.
     float32 comes out, or float64 if the module works in that.
 
     References
@@ -231,7 +234,7 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
             layer=self.layer,
             pooling=self.pooling,
             normalize=self.normalize,
-            device=tools.find_device(self.device),
+            device=None if self.device is None else torch_device(self.device)[1],
             amp=self.amp,
             report=_Progress(len(X)) if verbose else lambda done: None,
         )

@@ -102,23 +102,6 @@ def _load_tensor(array, requires_grad, is_parameter, is_bfloat16, device):
     return tensor
 
 
-def find_device(name):
-    """Check that a device can be used; None stands for the module's own."""
-    if name is None:
-        return None
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        found = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-        if torch.backends.mps.is_available():
-            found.append("mps")
-        raise RuntimeError(
-            f"device={name!r} cannot be used here; available: {', '.join(found)}."
-        ) from error
-    return torch.empty(1, device=device).device  # with its index
-
-
 def check_tensor(X):
     """Check a batch of rows that is a tensor already, on whatever device."""
     if X.ndim < 2 or 0 in X.shape:

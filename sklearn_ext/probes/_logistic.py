@@ -374,7 +374,7 @@ def warn_unless_converged(probe, solution, C):
             "is at infinity and the coefficients are one separator of many. Choose a "
             "finite C.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=5,  # the caller of fit
         )
     elif not (minimum.converged or minimum.interrupted):
         warnings.warn(
@@ -384,5 +384,5 @@ def warn_unless_converged(probe, solution, C):
             f"{solution.gap_bound:.1e} at most. Increase max_iter or tol, lower C, or "
             "scale the features.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=5,  # the caller of fit
         )

@@ -85,18 +85,21 @@ class TorchArrays:
 
     def double(self, values):
         """Copy numbers to a float64 tensor."""
-        return self._new(values, self.torch.float64)
+        return self._tensor(values).to(self.device, self.torch.float64, copy=True)
 
     def index(self, codes):
         """Make integers that can index."""
-        return self._new(codes, self.torch.int64)
+        return self._tensor(codes).to(self.device, self.torch.int64)
 
     def rows(self, X):
         """Move rows, as they are, to the device."""
-        return self.torch.as_tensor(X, device=self.device)
+        return self._tensor(X).to(self.device)
 
-    def _new(self, values, dtype):
-        return self.torch.as_tensor(values, dtype=dtype, device=self.device)
+    def _tensor(self, values):
+        """Share the memory of an array, but not a read-only one: torch warns of it."""
+        if isinstance(values, np.ndarray) and not values.flags.writeable:
+            values = values.copy()
+        return self.torch.as_tensor(values)
 
     def count(self, n):
         """Return the integers below n."""
@@ -155,14 +158,16 @@ class TorchArrays:
 def torch_device(device):
     """Find torch and a device of it, or say what is missing."""
     torch = require("torch", extra="torch", user="device=")
-    wanted = torch.device(device)
-    present = ["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-    if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
+    try:
+        return torch, torch.empty(1, device=device).device  # with its index
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        present = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+        if torch.backends.mps.is_available():
+            present.append("mps")
         raise RuntimeError(
             f"device={str(device)!r} is not on this machine, which has {present}. "
             "Choose one of these, or None to stay with the input's own."
-        )
-    return torch, wanted
+        ) from error
 
 
 def is_tensor(X):

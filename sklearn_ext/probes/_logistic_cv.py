@@ -275,7 +275,7 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         return np.geomspace(*np.sort(ends), self.Cs)
 
     def _splitter(self, y=None):
-        if self.cv is None or isinstance(self.cv, float):
+        if self.cv is None or _is_fraction(self.cv):
             return HeldOut(self.cv or 0.1, self.random_state)
         return check_cv(self.cv, y, classifier=True)
 
@@ -348,6 +348,10 @@ def _fold_scores(template, X, y, sample_weight, fold, Cs, score):
         store_solution(probe, solution, data)
         scores.append(score.scorer(probe, X[test], y[test], **params))
     return scores
+
+
+def _is_fraction(cv):
+    return isinstance(cv, Real) and not isinstance(cv, Integral)
 
 
 def _halve(Cs, best):

@@ -39,6 +39,7 @@ class Labelled:
 def labelled(estimator, X, y, sample_weight, class_weight, *, reset=True) -> Labelled:
     """Check rows, labels and weights; rows without weight are as good as absent."""
     X, y = check_rows(estimator, X, y, reset=reset)
+    check_squares(X)
     check_classification_targets(y)
     weight = check_weights(sample_weight, np.empty((len(y), 0)), dtype=np.float64)
     keep = weight > 0
@@ -48,7 +49,7 @@ def labelled(estimator, X, y, sample_weight, class_weight, *, reset=True) -> Lab
     if len(classes) < 2:
         raise ValueError(
             f"{type(estimator).__name__} needs at least 2 classes with weight, got "
-            f"one class: {classes[0]!r}."
+            f"one class: {classes.tolist()[0]!r}."
         )
     if isinstance(class_weight, str):  # balanced, by the rows' own weights
         count = np.bincount(codes, weight)
@@ -62,6 +63,17 @@ def labelled(estimator, X, y, sample_weight, class_weight, *, reset=True) -> Lab
                 f"{class_weight!r}. Leave out rows of classes that are not wanted."
             )
     return Labelled(X, codes, weight, classes)
+
+
+def check_squares(X):
+    """Check that second moments will not overflow in the dtype of the rows."""
+    dtype = np.float32 if str(X.dtype).endswith("float32") else np.float64
+    largest = max(float(X.max()), -float(X.min()))
+    if largest > np.sqrt(np.finfo(dtype).max) / 4:
+        raise ValueError(
+            f"X holds values as large as {largest:.1e}, whose squares overflow; "
+            "scale X."
+        )
 
 
 def check_rows(estimator, X, y="no_validation", *, reset=False):

@@ -1,6 +1,7 @@
 """Minibatch training of the logistic probe through skorch; state is arrays only."""
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -10,7 +11,7 @@ from sklearn.utils.validation import column_or_1d
 from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext.probes._logistic_arrays import torch_device
-from sklearn_ext.probes._logistic_data import check_rows
+from sklearn_ext.probes._logistic_data import check_rows, check_squares
 
 DEFAULTS = {"max_epochs": 20, "lr": None, "momentum": 0.9}
 
@@ -39,6 +40,7 @@ def update_sgd(probe, X, y, classes, sample_weight):
     """Take one epoch over more rows."""
     first = not hasattr(probe, "_stream")
     rows, y = check_rows(probe, X, y, reset=first)
+    check_squares(rows)
     check_classification_targets(y)
     codes = _codes(probe, y, classes, first)
     weight = check_weights(sample_weight, rows, dtype=np.float64)
@@ -62,7 +64,15 @@ def sgd_settings(probe):
         raise ValueError(
             f"sgd_params has unknown keys {unknown}; allowed are {sorted(DEFAULTS)}."
         )
-    return {**DEFAULTS, **given}
+    settings = {**DEFAULTS, **given}
+    epochs, lr, momentum = (settings[name] for name in DEFAULTS)
+    if not (isinstance(epochs, Integral) and epochs >= 1):
+        raise ValueError(f"max_epochs must be an integer from 1 on, got {epochs!r}.")
+    if not (lr is None or 0 < lr < np.inf):
+        raise ValueError(f"lr must be a positive number or None, got {lr!r}.")
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum must lie in [0, 1), got {momentum!r}.")
+    return settings
 
 
 def _n_scores(classes):

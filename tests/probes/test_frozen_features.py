@@ -386,7 +386,11 @@ def test_tuples_give_their_first_tensor():
         ({"input_shape": (2, 3)}, ValueError, r"input_shape=\(2, 3\) has 6 values"),
         ({"pooling": "cls"}, ValueError, "needs an output of shape"),
         ({"pooling": lambda t: t.sum()}, ValueError, "pooling must return"),
-        ({"device": "cuda:77"}, RuntimeError, "available: cpu"),
+        (
+            {"device": "cuda:77"},
+            RuntimeError,
+            r"is not on this machine, which has \['cpu'",
+        ),
         ({"module": dict}, TypeError, "callable returned a dict"),
         ({"module": None, "layer": "0"}, ValueError, "layer='0' needs a module"),
         ({"batch_size": 0}, ValueError, "batch_size"),

@@ -250,6 +250,43 @@ def test_devices(rng):
         RuntimeError, match=r"is not on this machine, which has \['cpu'"
     ):
         LogisticProbe(device=absent).fit(X, y)
+    with pytest.raises(RuntimeError, match="device='nowhere' is not on this machine"):
+        LogisticProbe(device="nowhere").fit(X, y)
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [(np.float64, 1e160), (np.float32, 1e25)])
+@pytest.mark.parametrize("solver", ["lbfgs", "sgd"])
+def test_squares_that_overflow_are_named(rng, solver, dtype, scale):
+    X, y = data_of(rng)
+    probe = LogisticProbe(solver=solver)
+    with pytest.raises(ValueError, match="whose squares overflow; scale X"):
+        probe.fit((X * scale).astype(dtype), y)
+
+
+def test_one_class_is_named_plainly(rng):
+    X, _ = data_of(rng)
+    with pytest.raises(ValueError, match=r"got one class: 7\.$"):
+        LogisticProbe().fit(X, np.full(len(X), 7))
+
+
+def test_a_warning_points_to_the_caller_of_fit(rng):
+    with pytest.warns(ConvergenceWarning, match="did not converge") as caught:
+        LogisticProbe(max_iter=1).fit(*data_of(rng))
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("n", [5, 60])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("device", [None, "cpu"])
+def test_rows_are_read_only(rng, n, dtype, device):
+    if device:
+        pytest.importorskip("torch", reason="torch is not installed")
+    X, y = data_of(rng, n=n, dtype=dtype)
+    before = X.copy()
+    LogisticProbe(device=device).fit(X, y).predict(X)
+    assert_array_equal(X, before)
+    X.flags.writeable = False
+    LogisticProbe(device=device).fit(X, y).predict(X)
 
 
 def test_missing_torch_is_explained(rng, monkeypatch):

@@ -29,10 +29,9 @@ def excess(probe, X, y):
     return (-np.mean(np.log(proba)) + penalty) / best - 1
 
 
-@pytest.mark.parametrize("k", [2, 3])
-@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize(("k", "intercept"), [(2, False), (3, True)])
 def test_comes_near_the_optimum(k, intercept):
-    X, y = data_of(np.random.default_rng(0), k=k)
+    X, y = data_of(np.random.default_rng(0), n=1000, k=k)
     X = X if intercept else X - X.mean(0)
     probe = LogisticProbe(
         0.01, solver="sgd", fit_intercept=intercept, random_state=0, batch_size=64
@@ -126,3 +125,18 @@ def test_unknown_settings_are_named():
     X, y = data_of(np.random.default_rng(0), n=20)
     with pytest.raises(ValueError, match=r"unknown keys \['epochs'\]"):
         LogisticProbe(solver="sgd", sgd_params={"epochs": 3}).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"max_epochs": 0}, "max_epochs must be an integer from 1 on, got 0"),
+        ({"max_epochs": 1.5}, "max_epochs must be an integer from 1 on, got 1.5"),
+        ({"lr": -1.0}, "lr must be a positive number or None, got -1.0"),
+        ({"momentum": 1}, r"momentum must lie in \[0, 1\), got 1"),
+    ],
+)
+def test_bad_settings(setting, message):
+    X, y = data_of(np.random.default_rng(0), n=20)
+    with pytest.raises(ValueError, match=message):
+        LogisticProbe(solver="sgd", sgd_params=setting).fit(X, y)
