@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
-from benchmarks.bench_probes_logistic import DEFAULT, TIGHT, objective
+from benchmarks.bench_probes_logistic import DEFAULT, TIGHT, falling, objective
 from benchmarks.bench_probes_nb import correlated
 from benchmarks.harness import Comparison
 from sklearn_ext.probes import LogisticProbe, NaiveBayesProbe
@@ -14,9 +14,10 @@ N_SIZES, N_ORDERS, HELD_OUT = 8, 5, 1600
 
 class _Curve(Comparison):
     n_samples, n_features, n_classes = 8000, 512, 20
+    data = staticmethod(correlated)
 
     def setup(self):
-        self.X, self.y = correlated(self.n_samples, self.n_features, self.n_classes)
+        self.X, self.y = self.data(self.n_samples, self.n_features, self.n_classes)
         self.held = self.X[:HELD_OUT], self.y[:HELD_OUT]
         self.classes = np.arange(self.n_classes)
         pool = np.arange(HELD_OUT, self.n_samples)
@@ -111,4 +112,9 @@ class LogisticCurve(_Curve):
         return self.refits(lambda: LogisticRegression(tol=TIGHT, max_iter=10_000))
 
 
-BENCHMARKS = [NaiveBayesCurve, LogisticCurve]
+class LogisticCurveFalling(LogisticCurve):
+    title = "The same on features whose variances fall from axis to axis"
+    data = staticmethod(falling)
+
+
+BENCHMARKS = [NaiveBayesCurve, LogisticCurve, LogisticCurveFalling]
