@@ -104,7 +104,7 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         Weights of the classes.
     preconditioner : {"auto", "gram", "diag"} or None, default="auto"
         As in :class:`LogisticProbe`.
-    tol : float, default=1e-6
+    tol : float, default=1e-4
         As in :class:`LogisticProbe`.
     max_iter : int, default=500
         Iterations at most, for each C.
@@ -194,7 +194,7 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         fit_intercept=True,
         class_weight=None,
         preconditioner="auto",
-        tol=1e-6,
+        tol=1e-4,
         max_iter=500,
         memory=10,
         device=None,
