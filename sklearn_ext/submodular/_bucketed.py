@@ -8,6 +8,7 @@ from sklearn_ext.submodular._walk import level_of, levels
 GROWTH = 1.5  # a level is rebuilt when insertions made it larger by this factor
 TOLERANCE = 0.1  # share of a bucket that may go, and of a sample that may fail
 STEP = np.log1p(TOLERANCE)  # width of a bucket, in logs
+GONE = -1
 SAMPLE = 64  # rows looked at to decide whether a batch goes on
 
 
@@ -27,12 +28,11 @@ class BucketedGuess:
     def __init__(self, oracle, gamma, k, state, rng):
         self.oracle, self.gamma, self.k, self._rng = oracle, gamma, k, rng
         self.tau = gamma / (2 * k)
-        self.batches = []  # S_1, ..., S_L
+        self.batches = []  # S_1, ..., S_L; GONE for rows that have left
         self.states = [state]  # after each batch
         self.level = np.zeros(16, dtype=np.int32)  # of living slots; 0 outside
         self.sizes, self.built = [], []  # |R_i| now, and when level i was built
-        self.buckets, self.removed = [], []  # sorted slots, and how many have gone
-        self._dead = set()
+        self.buckets, self.removed = [], []  # sorted slots, and which have gone
 
     @property
     def full(self):
@@ -42,13 +42,13 @@ class BucketedGuess:
     @property
     def chosen(self):
         """Living chosen slots."""
-        return [s for batch in self.batches for s in batch if s not in self._dead]
+        return [s for batch in self.batches for s in batch if s != GONE]
 
     @property
     def gain(self):
         """What the living chosen rows add to the first state."""
         state = self.states[-1]
-        if self._dead:
+        if any(GONE in batch for batch in self.batches):
             state, _ = self.oracle.grow(self.states[0], self.chosen)
         return self.oracle.value(state) - self.oracle.value(self.states[0])
 
@@ -93,17 +93,23 @@ class BucketedGuess:
         """Mark rows as gone; rebuild from the first level that lost too much."""
         for slot in slots.tolist():
             found, self.level[slot] = int(self.level[slot]), 0
-            if found:
-                self._dead.add(slot)
+            if not found:
+                continue
             for i in range(min(found, len(self.batches))):
                 self.sizes[i] -= 1
-                bucket = self.buckets[i]
+                bucket, removed = self.buckets[i], self.removed[i]
                 at = np.searchsorted(bucket, slot)
-                self.removed[i] += int(at < len(bucket) and bucket[at] == slot)
-                if self.removed[i] > TOLERANCE * len(bucket):
+                if at < len(bucket) and bucket[at] == slot:
+                    removed[at] = True  # a slot can be reused: it counts once
+            # its slot may come again for another row
+            self.batches = [
+                [GONE if s == slot else s for s in batch] if slot in batch else batch
+                for batch in self.batches
+            ]
+            for i in range(min(found, len(self.batches))):
+                if self.removed[i].sum() > TOLERANCE * len(self.buckets[i]):
                     yield from self._construct(i, np.flatnonzero(self.level > i))
                     break
-        self._dead &= {s for batch in self.batches for s in batch}
 
     def _reserve(self, slots):
         if len(slots):
@@ -129,9 +135,12 @@ class BucketedGuess:
             self.sizes.append(len(candidates))
             self.built.append(len(candidates))
             self.buckets.append(bucket)
-            self.removed.append(0)
+            self.removed.append(np.zeros(len(bucket), dtype=bool))
             low = min(self.tau * np.exp(fullest * STEP), gains[powers == fullest].min())
             yield from self._draw(self._rng.permutation(bucket), low)
+            self.level[candidates] = len(self.batches)
+            # a chosen row goes no deeper
+            candidates = np.setdiff1d(candidates, self.batches[-1])
             yield
         self.level[candidates] = len(self.batches)
 

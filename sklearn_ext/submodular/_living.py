@@ -240,10 +240,12 @@ class LivingTable:
             best = self._engine.best() if self._engine.idle else []
         if full:
             best = [s for s in report.slots if s not in first]
-        if self.refine == "none":
+        busy = self._engine is not None and not self._engine.idle
+        if self.refine == "none" and not busy:
             picks = in_greedy_order(self._oracle, self._state, best or kept)
         else:
-            pool = self._pool(candidates, [*best, *kept], full)
+            alone = full or (self.refine == "guesses" and not busy)
+            pool = self._pool(candidates, [*best, *kept], alone)
             picks = refine(
                 self._oracle,
                 self.n_select,
@@ -262,28 +264,35 @@ class LivingTable:
             self.refine == "auto" and size <= FULL_REFINEMENT
         )
 
-    def _pool(self, candidates, members, full):
-        """Return what can be chosen: all guesses' rows, and random others."""
+    def _pool(self, candidates, members, alone):
+        """Return what can be chosen: all guesses' rows, and random others.
+
+        While work is under way the guesses may hold few rows that still live, so that
+        random ones are needed whatever ``refine`` says.
+        """
         live = set(candidates.tolist())
         members = {*members, *(self._engine.candidates if self._engine else ())}
         pool = np.array(sorted(members & live), dtype=np.intp)
-        if full or self.refine == "guesses":
+        if alone:
             return pool
-        size = min(self.pool_size, len(candidates))
+        size = min(max(self.pool_size, self.n_select), len(candidates))
         others = self._generator().choice(candidates, size, replace=False)
         return np.union1d(pool, others)
 
     def _make_report(self, picks, bound, previous):
-        if not picks.slots and self._initial is None and len(self._candidates()):
-            warnings.warn(
-                "No row adds anything to the objective; the first one is reported so "
-                "that predict and transform work.",
-                UserWarning,
-                stacklevel=2,
-            )
-            slot = int(self._candidates()[0])
-            picks = Picks(self._state, 0.0, [slot], [0.0])
-            bound = 0.0
+        candidates = self._candidates()
+        if not picks.slots and self._initial is None and len(candidates):
+            bound = min(bound, picks.bound)
+            if bound <= 0:
+                warnings.warn(
+                    "No row adds anything to the objective; the first one is reported "
+                    "so that predict and transform work.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            picks = Picks(self._state, bound)
+            gain = self._oracle.gains(candidates[:1], self._state)[0]
+            picks.take(self._oracle, candidates[0], max(gain, 0.0))
         return Report.of(
             self._oracle, self._state, self._initial, picks, bound, previous
         )

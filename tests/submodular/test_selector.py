@@ -451,3 +451,32 @@ def test_large_identifiers_do_not_warn(rng):
         warnings.simplefilter("error")
         model = selector(2).fit(rng.normal(size=(3, 2)), ids=[2**40, 1, 0])
     assert 2**40 in model.active_ids_
+
+
+@pytest.mark.parametrize("refine", ["none", "guesses", "pool"])
+@pytest.mark.parametrize("algorithm", ["leveled", "bucketed"])
+@pytest.mark.parametrize("name", ["sqrt", "saturated", "coverage"])
+def test_answers_while_work_is_under_way(name, algorithm, refine, rng):
+    X, k = table(rng, 10), 3
+    model = selector(
+        k, objective=OBJECTIVES[name], algorithm=algorithm, refine=refine, pool_size=2
+    ).fit(X[:3])
+    rows = model.objective_model_.represent(X)
+    alive, out = {0, 1, 2}, set(range(3, 10))
+    for _ in range(25):
+        leave = rng.choice(sorted(alive), min(len(alive), rng.integers(0, 3)), False)
+        come = rng.choice(sorted(out), min(len(out), rng.integers(0, 3)), False)
+        leave, come = leave.astype(int), come.astype(int)
+        alive = (alive - set(leave.tolist())) | set(come.tolist())
+        out = (out - set(come.tolist())) | set(leave.tolist())
+        budget = None if rng.random() < 0.4 else int(rng.integers(1, 12))
+        model.update((X[come], come), forget=leave, max_calls=budget)
+        ids = model.selected_ids_.tolist()
+        assert set(ids) <= alive
+        assert len(set(ids)) == len(ids) <= k
+        assert_allclose(value_of(model.objective_model_, rows[ids]), model.objective_)
+        optimum = best_value(model.objective_model_, rows[sorted(alive)], k)
+        assert model.upper_bound_ >= optimum - 1e-9
+        if not model.stale_:
+            slack = 2.4 if algorithm == "bucketed" else 2.1
+            assert model.objective_ >= optimum / (slack * 1.01) - 1e-12
