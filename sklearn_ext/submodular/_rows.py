@@ -178,7 +178,8 @@ def represent_rows(objective, X, batch_size=16_384):
     if sparse.issparse(first):
         return SparseRows(sparse.vstack([first, *parts], format="csr"))
     if n <= batch_size:
-        return DenseRows(first if first is not X else X.copy())
+        shared = np.may_share_memory(first, X)  # some objectives take rows as they are
+        return DenseRows(first.copy() if shared else first)
     rows = np.empty((n, first.shape[1]), dtype=first.dtype)
     rows[:batch_size] = first
     for start, part in zip(range(batch_size, n, batch_size), parts, strict=True):

@@ -174,6 +174,15 @@ def test_rows_are_copied_and_dtypes_kept(rng):
     assert model.exemplars_.dtype == model.transform(expected).dtype == np.float32
 
 
+@pytest.mark.parametrize("name", IDS)
+def test_updates_do_not_write_into_the_table_that_was_fitted(name, rng):
+    X = table(rng, 10)
+    before = X.copy()
+    model = selector(3, objective=OBJECTIVES[name]).fit(X).forget([0, 1, 2])
+    model.partial_fit(X[5:] / 2)  # in slots that are free
+    assert_array_equal(X, before)
+
+
 @pytest.mark.parametrize("objective", [FacilityLocation(n_neighbors=4), FeatureBased()])
 def test_sparse_tables(objective, rng):
     X = table(rng, 30, 6)
