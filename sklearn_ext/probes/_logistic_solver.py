@@ -301,7 +301,8 @@ def duality_gap(objective, theta, now, class_sums) -> float:
 def _reduce(X, w, mean, arrays):
     """Coordinates of few rows in the space that they span: exact for an L2 penalty."""
     root = (w**0.5)[:, None]
-    B = arrays.double(X) - mean
+    B = arrays.double(X)  # a copy, so the rest in place: fresh memory costs most here
+    B -= mean
     B *= root
     values, U = arrays.eigh(B @ B.T)
     keep = values > 1e-12 * float(values.max())
