@@ -1,7 +1,7 @@
 """One model from many blocks: threads, a dask cluster, dask-ml, same numbers."""
 
 import inspect
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 
 import dask
@@ -9,7 +9,7 @@ import dask.array as da
 import joblib
 import numpy as np
 import pytest
-from dask.distributed import Client, LocalCluster
+from dask.distributed import Client, LocalCluster, get_worker
 from dask_ml.wrappers import Incremental
 from numpy.testing import assert_allclose
 from sklearn.base import clone
@@ -114,10 +114,16 @@ def test_incremental_of_dask_ml(cluster, estimator):
     same_model(clone(model).fit(X, y), wrapped.estimator_, X)
 
 
+def loaded_by_a_worker(block):
+    get_worker()  # an error anywhere else
+    return block
+
+
 @each_estimator
 def test_loaders_run_where_the_workers_are(cluster, estimator):
     model, rows = ready(estimator)
-    loaders = [lambda block=block: block for block in blocks_of(rows)]
+    first, *others = blocks_of(rows)  # the first fixes what is shared, here
+    loaders = [first, *(partial(loaded_by_a_worker, block) for block in others)]
     whole = clone(model).fit(*rows)
     same_model(whole, on_dask_backend(model, loaders, rows[1]), rows[0])
 

@@ -1,0 +1,135 @@
+"""Our estimators in the hands of other packages."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone, is_classifier
+from sklearn.datasets import load_breast_cancer
+from sklearn.model_selection import cross_val_score
+from sklearn.preprocessing import StandardScaler, scale
+from sklearn.utils import shuffle
+from sklearn.utils.validation import has_fit_parameter
+
+import sklearn_ext
+from sklearn_ext.probes import LogisticProbe, NaiveBayesProbe
+from sklearn_ext.random_features import RandomFeatureRidge
+from tests._instances import data_for
+from tests.clients._models import CLASSIFIERS, REGRESSORS, each
+
+# of the packages themselves; our own raise in the rest of the suite
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+
+@each(CLASSIFIERS)
+def test_imbalanced_learn_resamples_inside_a_pipeline(model):
+    pytest.importorskip("imblearn", reason="needs imbalanced-learn")
+    from imblearn.over_sampling import SMOTE
+    from imblearn.pipeline import make_pipeline
+
+    X, y = load_breast_cancer(return_X_y=True)
+    rare = np.r_[np.flatnonzero(y == 1)[:100], np.flatnonzero(y == 0)[:15]]
+    pipe = make_pipeline(StandardScaler(), SMOTE(random_state=0), model)
+    scores = cross_val_score(pipe, X[rare], y[rare], cv=3, scoring="roc_auc")
+    assert scores.mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "low", "high"),
+    [
+        (LogisticProbe(), "C", 1e-3, 1e3),
+        (NaiveBayesProbe(), "var_smoothing", 1e-12, 1e-1),
+        (RandomFeatureRidge(n_components=50, random_state=0), "alpha", 1e-3, 1e3),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_optuna_tunes(model, name, low, high):
+    optuna = pytest.importorskip("optuna", reason="needs optuna")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    X, y = data_for(model)
+
+    def objective(trial):
+        value = trial.suggest_float(name, low, high, log=True)
+        return cross_val_score(
+            clone(model).set_params(**{name: value}), X, y, cv=3
+        ).mean()
+
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.optimize(objective, n_trials=5)
+    assert np.isfinite(study.best_value)
+
+
+@each(CLASSIFIERS)
+def test_mapie_makes_sets_of_classes(model):
+    pytest.importorskip("mapie", reason="needs mapie")
+    from mapie.classification import SplitConformalClassifier
+
+    X, y = shuffle(*load_breast_cancer(return_X_y=True), random_state=0)
+    X = scale(X[:, :6])
+    fitted = clone(model).fit(X[:200], y[:200])
+    conformal = SplitConformalClassifier(fitted, confidence_level=0.9, prefit=True)
+    conformal.conformalize(X[200:400], y[200:400])
+    _, sets = conformal.predict_set(X[400:])
+    covered = sets[np.arange(len(X) - 400), y[400:], 0]
+    assert covered.mean() > 0.8
+
+
+@each(REGRESSORS)
+def test_mapie_makes_intervals(model):
+    pytest.importorskip("mapie", reason="needs mapie")
+    from mapie.regression import SplitConformalRegressor
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 4))
+    y = X[:, 0] + 0.5 * rng.normal(size=400)
+    fitted = clone(model).fit(X[:150], y[:150])
+    conformal = SplitConformalRegressor(fitted, confidence_level=0.9, prefit=True)
+    conformal.conformalize(X[150:275], y[150:275])
+    _, intervals = conformal.predict_interval(X[275:])
+    low, high = intervals[:, 0, 0], intervals[:, 1, 0]
+    assert np.mean((low <= y[275:]) & (y[275:] <= high)) > 0.8
+
+
+@each(CLASSIFIERS + REGRESSORS)
+def test_shap_values_add_up_to_the_prediction(model):
+    shap = pytest.importorskip("shap", reason="needs shap")
+    X, y = data_for(model, n_features=4)
+    fitted = clone(model).fit(X, y)
+    predict = fitted.predict_proba if is_classifier(fitted) else fitted.predict
+    explainer = shap.explainers.Exact(predict, X[:20])
+    found = explainer(X[:3])
+    total = found.base_values + found.values.sum(axis=1)
+    expected = predict(X[:3])
+    assert_allclose(total, expected, rtol=1e-4, atol=1e-4 * abs(expected).max())
+
+
+@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred")  # at its import
+@each(CLASSIFIERS + REGRESSORS)
+def test_mlflow_stores_and_loads(model, tmp_path):
+    mlflow = pytest.importorskip("mlflow.sklearn", reason="needs mlflow-skinny")
+    X, y = data_for(model)
+    fitted = clone(model).fit(X, y)
+    mlflow.save_model(
+        fitted,
+        tmp_path / "model",
+        serialization_format="skops",
+        skops_trusted_types=sklearn_ext.trusted_types(),
+        pip_requirements=[],
+    )
+    loaded = mlflow.load_model(str(tmp_path / "model"))
+    assert_array_equal(loaded.predict(X), fitted.predict(X))
+
+
+@each([m for m in CLASSIFIERS if has_fit_parameter(m, "sample_weight")])
+def test_fairlearn_reduces_by_weights(model):
+    pytest.importorskip("fairlearn", reason="needs fairlearn")
+    from fairlearn.reductions import DemographicParity, ExponentiatedGradient
+
+    X, y = load_breast_cancer(return_X_y=True)
+    X, y, group = scale(X[:150, :5]), y[:150], X[:150, 6] > np.median(X[:150, 6])
+    fair = ExponentiatedGradient(model, DemographicParity(), max_iter=3)
+    fair.fit(X, y, sensitive_features=group)
+    assert set(np.unique(fair.predict(X, random_state=0))) <= {0, 1}
