@@ -215,8 +215,7 @@ class TwoRegimes(
         y : array-like of shape (n_samples,)
             Labels.
         groups : array-like of shape (n_samples,), default=None
-            Rows of one group are never split between training and test; as many groups
-            are held out as come nearest to ``test_size``.
+            Rows of one group are never split; about ``test_size`` of them are held out.
         X_test : array-like of shape (n_test_samples, n_features), default=None
             Rows to score on; without them some rows of ``X`` are held out.
         y_test : array-like of shape (n_test_samples,), default=None
