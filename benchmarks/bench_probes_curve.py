@@ -102,8 +102,11 @@ class LogisticCurve(_Curve):
     def time_ours(self):
         return self.refits(LogisticProbe)
 
-    def time_ours_1e3(self):
-        return self.refits(lambda: LogisticProbe(tol=1e-3))
+    def time_ours_1e2(self):
+        return self.refits(lambda: LogisticProbe(tol=1e-2))
+
+    def time_ours_1e6(self):
+        return self.refits(lambda: LogisticProbe(tol=1e-6))
 
     def time_lbfgs_1e4(self):
         return self.refits(lambda: LogisticRegression(tol=DEFAULT, max_iter=10_000))
