@@ -1,5 +1,6 @@
 """Solutions for many penalties from one decomposition, each from its neighbour."""
 
+import math
 import warnings
 
 import numpy as np
@@ -13,22 +14,34 @@ from sklearn_ext.probes._logistic_solver import Problem, Solution, solve
 
 
 def solve_path(problem: Problem, Cs, **params) -> list[Solution]:
-    """Solve for every C, from the strongest penalty on; results in the given order."""
+    """Solve for every C, from the strongest penalty on; results in the given order.
+
+    What the last prediction of a solution missed, the next one is likely to miss too:
+    the error falls with the square of the step in ``log(C)``.
+    """
     found: dict[int, Solution] = {}
-    before = last = None
+    last, missed, before = None, 0.0, np.inf
     for at in np.argsort(Cs, kind="stable"):
         C, start = float(Cs[at]), None
-        if before is not None:
-            start = problem.preconditioner.shrink(
-                before.minimum.theta,
-                before.minimum.evaluation.curvature,
-                problem.at(last).penalty,
-                problem.at(C).penalty,
-                problem.objective,
-            )
-        before, last = solve(problem, C, start=start, **params), C
-        found[at] = before
+        if last is not None:
+            step = math.log(C) - math.log(Cs[last])
+            share = min(step / before, 1.0) ** 2 if np.isfinite(step) else 0.0
+            plain = _predict(problem, found[last], Cs[last], C)
+            start = plain + share * missed
+        found[at] = solve(problem, C, start=start, **params)
+        if last is not None and step > 0:  # not a C that was there already
+            missed, before = found[at].minimum.theta - plain, step
+        last = at
     return [found[at] for at in range(len(Cs))]
+
+
+def _predict(problem, solution, old, new):
+    """Shrink a solution to where the curvature says that the next one lies."""
+    now = solution.minimum.evaluation
+    penalties = problem.at(old).penalty, problem.at(new).penalty
+    return problem.preconditioner.shrink(
+        solution.minimum.theta, now.curvature, *penalties, problem.objective
+    )
 
 
 def check_Cs(Cs, name="Cs"):

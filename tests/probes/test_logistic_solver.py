@@ -142,7 +142,7 @@ def test_rows_sum_to_zero_over_classes(rng):
 
 def test_path_is_cold_fits(rng):
     problem, *_ = problem_of(rng, n=200, k=4)
-    Cs = [3.0, 0.01, 0.2, np.inf, 30.0]
+    Cs = [3.0, 0.01, 0.2, 0.2, np.inf, 30.0, np.inf]
     path = solve_path(problem, Cs, tol=1e-12)
     for C, solution in zip(Cs, path, strict=True):
         cold = solve(problem, C, tol=1e-12)
@@ -156,7 +156,7 @@ def test_path_shares_work(rng):
     path = solve_path(problem, Cs)
     cold = [solve(problem, C) for C in Cs]
     used = [sum(s.minimum.n_evaluations for s in some) for some in (path, cold)]
-    assert used[0] < used[1]
+    assert used[0] < 0.8 * used[1]
 
 
 def test_offset_is_harmless_in_single_precision(rng):
