@@ -56,7 +56,9 @@ class Engine:
         self._inside = np.zeros(16, dtype=bool)  # rows that the guesses know of
         self._top = 0.0  # the largest gain inside
         self._work = []  # generators of updates under way
-        self._standing = None  # (chosen slots, bound) from before them
+        self._standing = (
+            None  # (chosen slots, bound, state, threshold) from before them
+        )
 
     # updates
 
@@ -79,10 +81,9 @@ class Engine:
             finish(self._update(delete, insert, singles))
             return
         if not self._work:
-            self._standing = (self._chosen_now(), self._bound_now())
-        slots, bound = self._standing
-        top = np.sort(singles)[-self.k :]  # k new rows add this much at most
-        self._standing = (slots, bound + float(np.maximum(top, 0).sum()))
+            self._standing = (self._chosen_now(), *self._bound_now())
+        if len(insert):
+            self._widen(insert)
         self._work.append(self._update(delete, insert, singles))
         stop = math.inf if max_calls is None else start + max_calls
         while self._work and self.oracle.n_calls < stop:
@@ -90,6 +91,17 @@ class Engine:
                 next(self._work[0])
             except StopIteration:
                 self._work.pop(0)
+
+    def _widen(self, insert):
+        """Let the standing bound hold for new rows too.
+
+        At its state an old row gains at most its threshold: what a new row gains
+        beyond that is all that it can add.
+        """
+        slots, bound, state, tau = self._standing
+        beyond = np.sort(self.oracle.gains(insert, state) - tau)[-self.k :]
+        bound += float(np.maximum(beyond, 0).sum())
+        self._standing = (slots, bound, state, tau)
 
     @property
     def idle(self):
@@ -241,7 +253,7 @@ class Engine:
     @property
     def bound(self):
         """Bound on what k rows can add to the first state."""
-        return self._bound_now() if self.idle else self._standing[1]
+        return self._bound_now()[0] if self.idle else self._standing[1]
 
     def best(self):
         """Return the slots of the best guess, while the engine is idle."""
@@ -253,8 +265,12 @@ class Engine:
         return sorted({s for guess in self.guesses.values() for s in guess.chosen})
 
     def _bound_now(self):
-        bounds = [guess.bound for guess in self.guesses.values() if not guess.full]
-        return float(min([*bounds, self.k * self._top]))
+        """Return a bound, and the state at which no row gains more than a threshold."""
+        bounds = [(float(self.k * self._top), self.state, self._top)]
+        for guess in self.guesses.values():
+            if not guess.full:
+                bounds.append((float(guess.bound), guess.states[-1], guess.tau))
+        return min(bounds, key=lambda found: found[0])
 
     def describe(self):
         """Return power, gamma, whether full, size and gain of every guess."""

@@ -313,8 +313,9 @@ class DynamicSubmodularSelector(
             Identifiers of rows to remove; they go first, so their identifiers can be
             used again.
         max_calls : int, default=None
-            About how many gains to evaluate now. What is left of a rebuild is carried
-            on by later updates, while ``stale_`` is True and the answer is made without
+            Gains to evaluate now, beyond which work pauses after the current block, of
+            at most 2,048 rows and their levels. What is left of a rebuild is carried on
+            by later updates, while ``stale_`` is True and the answer is made without
             it, with a wider bound. None does all work now.
 
         Returns

