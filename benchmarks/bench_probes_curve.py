@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
-from benchmarks.bench_probes_logistic import DEFAULT, TIGHT, falling, objective
+from benchmarks.bench_probes_logistic import DEFAULT, TIGHT, frozen_like, objective
 from benchmarks.bench_probes_nb import correlated
 from benchmarks.harness import Comparison
 from sklearn_ext.probes import LogisticProbe, NaiveBayesProbe
@@ -115,9 +115,9 @@ class LogisticCurve(_Curve):
         return self.refits(lambda: LogisticRegression(tol=TIGHT, max_iter=10_000))
 
 
-class LogisticCurveFalling(LogisticCurve):
-    title = "The same on features whose variances fall from axis to axis"
-    data = staticmethod(falling)
+class LogisticCurveFrozen(LogisticCurve):
+    title = "The same on features with the moments of frozen ones"
+    data = staticmethod(frozen_like)
 
 
-BENCHMARKS = [NaiveBayesCurve, LogisticCurve, LogisticCurveFalling]
+BENCHMARKS = [NaiveBayesCurve, LogisticCurve, LogisticCurveFrozen]
