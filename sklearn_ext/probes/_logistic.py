@@ -381,10 +381,19 @@ def warn_unless_converged(probe, solution, C):
     elif not (minimum.converged or minimum.interrupted):
         warnings.warn(
             f"{name} did not converge at C={C:g}: after {minimum.n_iter} iterations "
-            f"the objective {solution.objective:.6g} lies above its minimum by an "
-            f"expected {minimum.expected_gap:.1e} of itself, and by "
-            f"{solution.gap_bound:.1e} at most. Increase max_iter or tol, lower C, or "
-            "scale the features.",
+            f"the objective {solution.objective:.6g} lies above its minimum"
+            f"{_how_far(minimum.expected_gap, solution.gap_bound)}. Increase max_iter "
+            "or tol, lower C, or scale the features.",
             ConvergenceWarning,
             stacklevel=5,  # the caller of fit
         )
+
+
+def _how_far(expected, bound):
+    """Put what is known of a gap into words; at C=inf it may be nothing."""
+    known = []
+    if np.isfinite(expected):
+        known.append(f"an expected {expected:.1e} of itself")
+    if np.isfinite(bound):
+        known.append(f"{bound:.1e} at most")
+    return " by " + " and by ".join(known) if known else ""
