@@ -86,39 +86,51 @@ class Bags:
         return rows, np.concatenate([[0], np.cumsum(self.counts)])
 
 
-def encode_bags(bags, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
+def encode_bags(
+    bags, n_samples: int, name: str = "bags"
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the sorted labels and the position of each row's label.
 
     Integers of a small range take one counting pass instead of a sort.
     """
-    labels = np.asarray(bags)
+    labels = _as_array(bags)
     if labels.ndim != 1:
         raise ValueError(
-            f"bags must be one label per row, a 1-D array; got shape {labels.shape}."
+            f"{name} must be one label per row, a 1-D array; got shape {labels.shape}."
         )
     if len(labels) != n_samples:
         raise ValueError(
-            f"bags has length {len(labels)}, expected {n_samples}: one label per row."
+            f"{name} has length {len(labels)}, expected {n_samples}: one label per row."
         )
     if labels.dtype.kind in "iu" and len(labels):
         low = labels.min()
         if int(labels.max()) - int(low) <= 4 * n_samples + 1000:
-            offsets = (labels - low).astype(np.intp, copy=False)
+            # modulo 2^64 the difference is right for every integer dtype
+            offsets = np.subtract(labels, low, dtype=np.int64, casting="unsafe")
             present = np.bincount(offsets) > 0
-            return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[offsets]
+            ids = np.flatnonzero(present).astype(labels.dtype) + low
+            return ids, (np.cumsum(present) - 1)[offsets]
     if _has_missing(labels):
         raise ValueError(
-            "bags has missing labels (NaN or None): every row must belong to a bag. "
+            f"{name} has missing labels (NaN or None): every row must belong to a bag. "
             "Give these rows a label or leave them out."
         )
     try:
         ids, codes = np.unique(labels, return_inverse=True)
     except TypeError:
         raise ValueError(
-            "bags mixes labels that cannot be sorted, such as numbers and strings: "
+            f"{name} mixes labels that cannot be sorted, such as numbers and strings: "
             "use labels of one type."
         ) from None
     return ids, codes
+
+
+def _as_array(bags):
+    labels = np.asarray(bags)
+    listed = labels.dtype.kind == "U" and isinstance(bags, list | tuple)
+    if listed and not all(isinstance(label, str) for label in bags):
+        return np.asarray(bags, dtype=object)  # numpy would write numbers as words
+    return labels
 
 
 def show(label) -> str:

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _num_samples
 
 from sklearn_ext._core._base import ExtEstimator
@@ -70,8 +71,11 @@ class BagRegressorMixin(RegressorMixin):
         if bags is None:
             return super().score(X, y, sample_weight)
         predicted = self.predict(X)
-        partition = Bags.of(bags, len(predicted), sample_weight)
-        means = bag_values(np.asarray(y), partition, getattr(self, "aggregate", "mean"))
+        y = check_array(y, ensure_2d=False, dtype=float, input_name="y")
+        check_consistent_length(X, y)
+        weights = check_weights(sample_weight, y, dtype=np.float64)
+        partition = Bags.of(bags, len(y), weights)
+        means = bag_values(y, partition, getattr(self, "aggregate", "mean"))
         return bag_r2_score(
             partition.spread(means), predicted, bags=bags, sample_weight=sample_weight
         )

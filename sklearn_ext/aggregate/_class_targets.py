@@ -30,6 +30,7 @@ def class_targets(estimator, y):
             raise ValueError(
                 f"y holds {found[foreign].tolist()}, which classes= does not name."
             )
+        _warn_if_absent(classes[~np.isin(classes, found)])
         codes, found = np.searchsorted(classes, y), classes
     if len(found) == 1:
         raise ValueError(f"{name} needs at least two classes, got one class.")
@@ -61,11 +62,14 @@ def _proportions(y, classes, name):
             f"got sums from {y.sum(axis=1).min():g} to {y.sum(axis=1).max():g}."
         )
     y = y[:, np.argsort(np.asarray(classes))]
-    if (absent := y.max(axis=0) == 0).any():
-        warnings.warn(
-            f"No bag holds the class {ordered[absent].tolist()}: it will hardly be "
-            "predicted.",
-            UserWarning,
-            stacklevel=4,
-        )
+    _warn_if_absent(ordered[y.max(axis=0) == 0])
     return ordered, y
+
+
+def _warn_if_absent(classes):
+    if len(classes):
+        warnings.warn(
+            f"No bag holds the class {classes.tolist()}: it will hardly be predicted.",
+            UserWarning,
+            stacklevel=5,
+        )

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sklearn_ext._core import _blocks
 from sklearn_ext._core._base import fit_context
-from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._core._compat import Interval, StrOptions, _safe_indexing
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext.aggregate._base import BagRegressorBase, check_bags
 from sklearn_ext.aggregate._precision import precision_weights
@@ -20,9 +20,18 @@ from sklearn_ext.aggregate._statistics import BaggedData, summarize
 _MANY_SPARSE_FEATURES = 500  # beyond it the operator is cheaper than d x d products
 
 
+def split_missing(y):
+    """Return y with 0 for NaN, and where it was NaN."""
+    y = check_array(
+        y, ensure_2d=False, dtype=float, ensure_all_finite="allow-nan", input_name="y"
+    )
+    missing = np.isnan(y)
+    return np.where(missing, 0.0, y), missing
+
+
 def warn_one_bag(data):
     """Warn where every model is constant."""
-    if len(data.omega) == 1:
+    if data.n_bags == 1:
         warnings.warn(
             "There is one bag: slopes cannot be estimated and the model is constant.",
             UserWarning,
@@ -40,10 +49,14 @@ class LinearBagModel(MultiOutputMixin, BagRegressorBase):
         "bag_weight": [StrOptions({"size", "uniform", "precision"})],
         "fit_intercept": ["boolean"],
         "compute_covariance": ["boolean"],
+        "allow_missing_aggregate": ["boolean"],
     }
 
     def _data(self, X, y, bags, sample_weight, response_noise_var, *, reset=True):
         """Validate and take bag means."""
+        missing = None
+        if self.allow_missing_aggregate and y is not None:
+            y, missing = split_missing(y)
         X, y = validate_data(
             self,
             X,
@@ -56,6 +69,8 @@ class LinearBagModel(MultiOutputMixin, BagRegressorBase):
         )
         self._one_target, self._dtype = y.ndim == 1, X.dtype.name
         noise = self._check_noise(response_noise_var, y)
+        if missing is not None and missing.any():
+            y = np.where(missing, np.nan, y)
         y = y.reshape(len(y), -1)
         both = y if noise is None else np.column_stack([y, noise])
         X, both, bags = check_bags(X, both, bags, sample_weight)
@@ -66,7 +81,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorBase):
             if self.aggregate == "sum":
                 noise = noise / bags.sizes**2
             data = precision_weights(data, noise, fit_intercept=self.fit_intercept)
-        self.bag_sizes_ = bags.sizes
+        self.bag_sizes_ = bags.sizes if data.known.all() else bags.sizes[data.known]
         return data
 
     def _check_noise(self, response_noise_var, y):
@@ -79,7 +94,10 @@ class LinearBagModel(MultiOutputMixin, BagRegressorBase):
             )
         if response_noise_var is None:
             return None
-        noise = check_array(response_noise_var, ensure_2d=False, dtype=float)
+        noise = np.atleast_1d(response_noise_var)
+        noise = check_array(
+            noise, ensure_2d=False, dtype=float, input_name="response_noise_var"
+        )
         if noise.shape != (len(y),) or noise.min() < 0:
             raise ValueError(
                 "response_noise_var must hold one non-negative variance per row, got "
@@ -123,6 +141,35 @@ class LinearBagModel(MultiOutputMixin, BagRegressorBase):
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
         return X @ self.coef_.T + self.intercept_
+
+    def score(self, X, y, bags=None, sample_weight=None):
+        """Return R², of bag means against aggregates when ``bags`` is given.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Responses, or aggregates replicated on the rows of their bag. With
+            ``allow_missing_aggregate`` rows of NaN are left out.
+        bags : array-like of shape (n_samples,), default=None
+            Labels of the bags.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            The score.
+        """
+        if self.allow_missing_aggregate:
+            missing = split_missing(y)[1].reshape(len(y), -1).any(axis=1)
+            rows = np.flatnonzero(~missing)
+            X, y, bags, sample_weight = (
+                None if a is None else _safe_indexing(a, rows)
+                for a in (X, y, bags, sample_weight)
+            )
+        return super().score(X, y, bags, sample_weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -169,7 +216,7 @@ class StreamingBagModel(LinearBagModel):
         """
         data = self._data(X, y, bags, sample_weight, response_noise_var)
         warn_one_bag(data)
-        rho, solver = self._rho(), self._solver_for(data)
+        solver = self._solver_for(data)
         asked = {"fit_intercept": self.fit_intercept}
         self.stats_ = None
         if solver == "dual":
@@ -178,17 +225,31 @@ class StreamingBagModel(LinearBagModel):
                     "solver='dual' would densify a sparse X. Use solver='lsqr'."
                 )
             solution = solve_dual(
-                data, rho, self.alpha, covariance=self.compute_covariance, **asked
+                data,
+                self._chosen_rho(),
+                self.alpha,
+                covariance=self.compute_covariance,
+                **asked,
             )
         elif solver == "lsqr":
+            if self.compute_covariance:
+                raise ValueError(
+                    "solver='lsqr' cannot give the covariance of the slopes. Use "
+                    "solver='cholesky', or compute_covariance=False."
+                )
             solution = solve_lsqr(
-                data, rho, self.alpha, tol=self.tol, max_iter=self.max_iter, **asked
+                data,
+                self._chosen_rho(),
+                self.alpha,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                **asked,
             )
         else:
-            self.stats_ = summarize(data, need_within=rho > 0)
+            self.stats_ = summarize(data, need_within=self._needs_within())
             solution = self._solve_sums(self.stats_, solver)
         self.n_iter_ = solution.n_iter
-        return self._set(solution, data.X.shape[0], len(data.omega))
+        return self._set(solution, data.X.shape[0], data.n_bags)
 
     @fit_context()
     def partial_fit(self, X, y, bags=None, sample_weight=None):
@@ -244,7 +305,7 @@ class StreamingBagModel(LinearBagModel):
                 "from a first fit. Use fit, or bag_weight='size'."
             )
         data = self._data(X, y, bags, sample_weight, None, reset=reset)
-        return summarize(data, need_within=self._rho() > 0)
+        return summarize(data, need_within=self._needs_within())
 
     def _solve(self, stats):
         solver = "eigh" if self.solver == "eigh" else "cholesky"
@@ -252,10 +313,17 @@ class StreamingBagModel(LinearBagModel):
         self.stats_, self.bag_sizes_, self.n_iter_ = stats, None, 1
         return self._set(solution, stats.n_samples, stats.n_bags)
 
+    def _chosen_rho(self, stats=None):
+        return self._rho()
+
+    def _needs_within(self):
+        return self._rho() > 0
+
     def _solve_sums(self, stats, solver):
+        stats = stats.centred(self.fit_intercept)
         return solve_normal(
-            stats.centred(self.fit_intercept),
-            self._rho(),
+            stats,
+            self._chosen_rho(stats),
             self.alpha,
             solver=solver,
             covariance=self.compute_covariance,
@@ -266,6 +334,7 @@ class StreamingBagModel(LinearBagModel):
             return self.solver
         n_features = data.X.shape[1]
         if sparse.issparse(data.X):
-            return "lsqr" if n_features > _MANY_SPARSE_FEATURES else "cholesky"
-        n_rows = len(data.omega) + (data.X.shape[0] if self._rho() > 0 else 0)
+            many = n_features > _MANY_SPARSE_FEATURES and not self.compute_covariance
+            return "lsqr" if many else "cholesky"
+        n_rows = len(data.omega) + (data.X.shape[0] if self._needs_within() else 0)
         return "dual" if n_features > n_rows else "cholesky"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, sparse
 
+from sklearn_ext.aggregate._solvers import smallest_pivot
 from sklearn_ext.aggregate._statistics import AggregateStatistics, BaggedData
 
 _BATCH = 4096  # bags worked on at a time
@@ -46,8 +47,8 @@ class PathBasis:
 
 
 def _require_definite(A):
-    pivots = np.diag(linalg.cholesky(A, lower=True, check_finite=False))
-    if pivots.min() ** 2 <= 1e-13 * pivots.max() ** 2:
+    factor = linalg.cholesky(A, lower=True, check_finite=False)
+    if smallest_pivot(A, factor) <= 1e-13:
         raise linalg.LinAlgError("numerically singular")
 
 
@@ -81,7 +82,7 @@ def lobo_errors(
                 data, stats, basis, rhos[fine], shrink[:, fine], fit_intercept
             )
         )
-        errors[fine, j] = total / (_copies(data).sum() * data.y_means.shape[1])
+        errors[fine, j] = total / (_count(data) * data.y_means.shape[1])
     return errors
 
 
@@ -90,6 +91,10 @@ def _copies(data):
     if data.bags.are_rows:
         return np.maximum(data.bags.sizes, 1)
     return np.ones(len(data.omega))
+
+
+def _count(data):
+    return _copies(data)[data.known].sum()
 
 
 def _without_response(data, stats, basis, rhos, shrink, fit_intercept):
@@ -115,8 +120,8 @@ def _without_bag(data, stats, basis, rhos, shrink, fit_intercept):
     weights = basis.vectors.T @ stats.cross
     slopes = weights[:, None, :] * shrink[:, :, None]  # (n_features, rhos, targets)
     order, begin = data.bags.order()
-    for size in np.unique(data.bags.counts):
-        of_size = np.flatnonzero(data.bags.counts == size)
+    for size in np.unique(data.bags.counts[data.known]):
+        of_size = np.flatnonzero((data.bags.counts == size) & data.known)
         step = max(1, _BATCH // size)
         solve = _by_rows if size <= len(weights) else _by_features
         for bags in np.split(of_size, np.arange(step, len(of_size), step)):

@@ -3,7 +3,7 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 
 from sklearn_ext._core._compat import Interval, StrOptions, validate_params
 
@@ -75,7 +75,7 @@ def make_bags(
             raise ValueError(
                 "strategy='kmeans' needs the rows: pass X instead of their number."
             )
-        order = _balanced_order(X.astype(float), bag_size)
+        order = _balanced_order(check_array(X, dtype=float), bag_size)
     else:
         values = _values(X, n, by)
         order = np.argsort(values, kind="stable")
@@ -90,10 +90,14 @@ def _values(X, n, by):
     if isinstance(by, Integral):
         if X is None:
             raise ValueError(f"by={by} names a column: pass X instead of its length.")
-        return np.asarray(X[:, by], dtype=float)
-    values = np.asarray(by, dtype=float)
+        if X.ndim != 2 or not -X.shape[1] <= by < X.shape[1]:
+            raise ValueError(f"by={by} names no column of X, of shape {X.shape}.")
+        by = X[:, by]
+    values = check_array(by, ensure_2d=False, dtype=float, input_name="by")
     if values.shape != (n,):
-        raise ValueError(f"by must hold one value for each of {n} rows.")
+        raise ValueError(
+            f"by must hold one value for each of {n} rows, got shape {values.shape}."
+        )
     return values
 
 

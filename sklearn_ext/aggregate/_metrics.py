@@ -1,5 +1,8 @@
 """Scores that compare predictions with aggregates, bag by bag."""
 
+import warnings
+from numbers import Integral
+
 import numpy as np
 from sklearn import config_context
 from sklearn.metrics import (
@@ -8,9 +11,10 @@ from sklearn.metrics import (
     mean_squared_error,
     r2_score,
 )
-from sklearn.model_selection import cross_validate
+from sklearn.model_selection import check_cv, cross_validate
 
-from sklearn_ext.aggregate._bags import Bags
+from sklearn_ext._core._validation import check_weights
+from sklearn_ext.aggregate._bags import Bags, encode_bags
 from sklearn_ext.aggregate._splitters import BagKFold
 
 
@@ -18,7 +22,8 @@ def _bag_means(y_true, y_pred, bags, sample_weight):
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     if len(y_true) != len(y_pred):
         raise ValueError(f"y_true has {len(y_true)} rows but y_pred has {len(y_pred)}.")
-    partition = Bags.of(bags, len(y_true), sample_weight)
+    weights = check_weights(sample_weight, y_true, dtype=np.float64)
+    partition = Bags.of(bags, len(y_true), weights)
     return partition.means(y_true), partition.means(y_pred), partition.sizes
 
 
@@ -143,6 +148,11 @@ def bag_log_loss(y_true, y_pred, *, bags, sample_weight=None, labels=None):
         y_pred = np.column_stack([1 - y_pred, y_pred])
     if y_true.ndim == 1:
         labels = np.unique(y_true) if labels is None else np.asarray(labels)
+        if (foreign := ~np.isin(y_true, labels)).any():
+            raise ValueError(
+                f"y_true holds {np.unique(y_true[foreign]).tolist()}, which is not "
+                f"among the classes {labels.tolist()}."
+            )
         y_true = (y_true[:, None] == labels).astype(float)
     if y_true.shape != y_pred.shape:
         raise ValueError(
@@ -289,8 +299,9 @@ def bag_cross_validate(estimator, X, y, *, bags, cv=5, scoring="bag_r2", **param
         Aggregates replicated on the rows of their bag.
     bags : array-like of shape (n_samples,)
         Labels of the bags.
-    cv : int or splitter, default=5
-        An int stands for ``BagKFold(cv)``; a splitter must request ``bags``.
+    cv : int, splitter or iterable of splits, default=5
+        An int stands for ``BagKFold(cv)``; other splitters get the bags as groups. A
+        split that cuts a bag is refused.
     scoring : str, callable or dict, default="bag_r2"
         A name for :func:`get_bag_scorer`, or what ``cross_validate`` takes.
     **params : object
@@ -312,9 +323,24 @@ def bag_cross_validate(estimator, X, y, *, bags, cv=5, scoring="bag_r2", **param
     """
     if isinstance(scoring, str) and scoring in _SCORERS:
         scoring = get_bag_scorer(scoring)
-    cv = BagKFold(cv) if isinstance(cv, int) else cv
+    splitter = check_cv(BagKFold(cv) if isinstance(cv, Integral) else cv)
+    with warnings.catch_warnings():  # a KFold warns that it has no use for groups
+        warnings.simplefilter("ignore", UserWarning)
+        splits = list(splitter.split(X, y, groups=bags))
+    _refuse_cut_bags(splits, bags)
     routed = {"bags": bags, **params.pop("params", {})}
     with config_context(enable_metadata_routing=True):
         return cross_validate(
-            estimator, X, y, cv=cv, scoring=scoring, params=routed, **params
+            estimator, X, y, cv=splits, scoring=scoring, params=routed, **params
         )
+
+
+def _refuse_cut_bags(splits, bags):
+    codes = encode_bags(bags, len(bags))[1]
+    for train, test in splits:
+        if np.isin(codes[train], codes[test]).any():
+            raise ValueError(
+                "cv cuts a bag: some of its rows are for training, others for testing, "
+                "and its aggregate would be seen in both. Use BagKFold, "
+                "BagShuffleSplit, LeaveOneBagOut or a splitter by groups."
+            )

@@ -1,7 +1,5 @@
 """Weights of bags whose published aggregates carry noise of known variance."""
 
-from dataclasses import replace
-
 import numpy as np
 from scipy.optimize import minimize_scalar
 
@@ -17,12 +15,13 @@ def precision_weights(data: BaggedData, noise, *, fit_intercept=True) -> BaggedD
     would swamp a moment estimate.
     """
     sizes = data.bags.sizes
-    centred = data.y_means - np.average(data.y_means, axis=0, weights=sizes)
-    variance = (sizes @ centred**2).mean() / len(sizes)
+    known = np.where(data.known, sizes, 0.0)
+    centred = data.y_means - np.average(data.y_means, axis=0, weights=known)
+    variance = (known @ centred**2).mean() / data.n_bags
     for _ in range(3):
-        data = replace(data, omega=_omega(sizes, noise, variance))
+        data = data.weighed(_omega(sizes, noise, variance))
         variance = _row_variance(data, noise, fit_intercept)
-    return replace(data, omega=_omega(sizes, noise, variance))
+    return data.weighed(_omega(sizes, noise, variance))
 
 
 def _omega(sizes, noise, variance):
@@ -33,13 +32,13 @@ def _omega(sizes, noise, variance):
 
 def _row_variance(data, noise, fit_intercept):
     stats = summarize(data, need_within=False).centred(fit_intercept)
-    m = len(data.omega)
+    m, known = data.n_bags, data.known
     alpha = np.trace(stats.between) / m  # the best ridge at signal-to-noise ratio one
     solution = solve_normal(stats, 0.0, alpha)
     errors = data.y_means - data.x_means @ solution.coef - solution.intercept
     freedom = max(m - fit_intercept - solution.trace, 1.0)
-    squares = (errors**2).mean(axis=1) * (m / freedom)
-    sizes = data.bags.sizes
+    squares = (errors[known] ** 2).mean(axis=1) * (m / freedom)
+    sizes, noise = data.bags.sizes[known], noise[known]
     largest = (sizes @ squares) / m
     if largest == 0:
         return 0.0

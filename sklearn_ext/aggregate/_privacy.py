@@ -7,7 +7,7 @@ from numbers import Real
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import log_ndtr
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state, column_or_1d
 
 from sklearn_ext._core._compat import Interval, StrOptions, validate_params
 from sklearn_ext.aggregate._bags import Bags
@@ -147,13 +147,15 @@ def privatize_aggregates(
             "delta belongs to mechanism='gaussian', which needs delta > 0; got "
             f"mechanism={mechanism!r} with delta={delta:g}."
         )
-    y = np.asarray(y)
+    y = check_array(
+        column_or_1d(y, dtype=np.float64), ensure_2d=False, input_name="y"
+    )  # a missing response would show through the noise
     partition = Bags.of(bags, len(y))
     _warn_if_aggregated(y, partition)
     low, high = _check_bounds(bounds, y)
     if mechanism == "geometric":
         _check_integers(y, low, high)
-    clipped = np.clip(y.astype(float), low, high)
+    clipped = np.clip(y, low, high)
     noise, scale, variance = _NOISE[mechanism](
         partition.counts, high - low, epsilon, delta, check_random_state(random_state)
     )
@@ -201,6 +203,10 @@ def _check_bounds(bounds, y):
             stacklevel=4,
         )
         bounds = y.min(), y.max()
+    if np.shape(bounds) != (2,):
+        raise ValueError(
+            f"bounds must be a pair (low, high) known without the data, got {bounds!r}."
+        )
     low, high = (float(bound) for bound in bounds)
     if not (np.isfinite([low, high]).all() and low < high):
         raise ValueError(f"bounds must be finite with low < high, got ({low}, {high}).")

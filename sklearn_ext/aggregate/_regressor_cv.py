@@ -46,6 +46,9 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         Whether to fit an unpenalised intercept.
     compute_covariance : bool, default=False
         Whether to estimate the covariance of the slopes at the chosen penalties.
+    allow_missing_aggregate : bool, default=False
+        Whether bags whose ``y`` is NaN are allowed. They count as unlabelled rows: in
+        the spread of predictions inside bags only, so they matter when ``rho > 0``.
 
     Attributes
     ----------
@@ -77,9 +80,9 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         Estimated covariance of the slopes given the rows and the penalties; None
         without ``compute_covariance``.
     n_bags_ : int
-        Number of bags.
+        Number of bags that have an aggregate.
     bag_sizes_ : ndarray of shape (n_bags,)
-        Total weight of each bag.
+        Total weight of each of them.
     attenuation_ : float
         Bags per row: the factor by which the instance-level loss shrinks every slope
         when bags are random.
@@ -126,6 +129,7 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         bag_weight="size",
         fit_intercept=True,
         compute_covariance=False,
+        allow_missing_aggregate=False,
     ):
         self.rhos = rhos
         self.alphas = alphas
@@ -134,6 +138,7 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         self.bag_weight = bag_weight
         self.fit_intercept = fit_intercept
         self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
 
     @fit_context()
     def fit(self, X, y, bags=None, sample_weight=None, response_noise_var=None):
@@ -160,7 +165,7 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
             The fitted estimator.
         """
         data = self._data(X, y, bags, sample_weight, response_noise_var)
-        if len(data.omega) == 1:
+        if data.n_bags == 1:
             raise ValueError(
                 "Leave-one-bag-out needs at least two bags, got one bag with "
                 f"n_samples = {data.X.shape[0]}."
@@ -184,7 +189,7 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         )
         if basis is not None:
             solution = _out_of_row_space(solution, basis)
-        return self._set(solution, data.X.shape[0], len(data.omega))
+        return self._set(solution, data.X.shape[0], data.n_bags)
 
     def _make_grids(self, stats):
         scale = np.trace(stats.between + stats.within) / self.n_features_in_

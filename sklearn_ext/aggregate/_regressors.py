@@ -2,8 +2,9 @@
 
 from numbers import Real
 
-from sklearn_ext._core._compat import Interval
+from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext.aggregate._linear import StreamingBagModel
+from sklearn_ext.aggregate._plug_in import plug_in_rho
 
 
 class InterpolatingAggregateRegressor(StreamingBagModel):
@@ -23,9 +24,11 @@ class InterpolatingAggregateRegressor(StreamingBagModel):
 
     Parameters
     ----------
-    rho : float, default=0.1
+    rho : float or "theory", default=0.1
         Weight of the instance-level loss: 0 is the bag-level loss, 1 the
-        instance-level loss, and more than 1 is legal.
+        instance-level loss, and more than 1 is legal. ``"theory"`` minimises the
+        predicted risk of :func:`aggregate_risk` at this ``alpha``, with the noise,
+        the signal and the covariance estimated; for random bags weighted by size.
     alpha : float, default=1.0
         Ridge penalty, in the scale of :class:`~sklearn.linear_model.Ridge`.
     aggregate : {"mean", "sum"}, default="mean"
@@ -40,17 +43,23 @@ class InterpolatingAggregateRegressor(StreamingBagModel):
     solver : {"auto", "cholesky", "eigh", "dual", "lsqr"}, default="auto"
         ``"cholesky"`` and ``"eigh"`` solve the normal equations, ``"dual"`` works in
         the space of rows, ``"lsqr"`` only multiplies with ``X``. ``"auto"`` takes
-        ``"lsqr"`` for sparse rows with more than 500 features, ``"dual"`` when
-        features outnumber rows and bags, and ``"cholesky"`` else.
+        ``"lsqr"`` for sparse rows with more than 500 features (without
+        ``compute_covariance``), ``"dual"`` when features outnumber rows and bags, and
+        ``"cholesky"`` else.
     tol : float, default=1e-8
         Tolerance of ``"lsqr"``.
     max_iter : int or None, default=None
         Most iterations of ``"lsqr"``; None takes twice the number of features.
     compute_covariance : bool, default=False
         Whether to estimate the covariance of the slopes.
+    allow_missing_aggregate : bool, default=False
+        Whether bags whose ``y`` is NaN are allowed. They count as unlabelled rows: in
+        the spread of predictions inside bags only, so they matter when ``rho > 0``.
 
     Attributes
     ----------
+    rho_ : float
+        The interpolation weight that was used.
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Slopes.
     intercept_ : float or ndarray of shape (n_targets,)
@@ -66,9 +75,9 @@ class InterpolatingAggregateRegressor(StreamingBagModel):
         Estimated covariance of the slopes given the rows, with a leading axis for
         several targets; None without ``compute_covariance``.
     n_bags_ : int
-        Number of bags.
+        Number of bags that have an aggregate.
     bag_sizes_ : ndarray of shape (n_bags,) or None
-        Total weight of each bag; None after ``partial_fit``.
+        Total weight of each of them; None after ``partial_fit``.
     attenuation_ : float
         Bags per row: the factor by which the instance-level loss shrinks every slope
         when bags are random.
@@ -105,7 +114,7 @@ class InterpolatingAggregateRegressor(StreamingBagModel):
 
     _parameter_constraints: dict = {
         **StreamingBagModel._parameter_constraints,
-        "rho": [Interval(Real, 0, None, closed="left")],
+        "rho": [Interval(Real, 0, None, closed="left"), StrOptions({"theory"})],
     }
 
     def __init__(
@@ -120,6 +129,7 @@ class InterpolatingAggregateRegressor(StreamingBagModel):
         tol=1e-8,
         max_iter=None,
         compute_covariance=False,
+        allow_missing_aggregate=False,
     ):
         self.rho = rho
         self.alpha = alpha
@@ -130,9 +140,32 @@ class InterpolatingAggregateRegressor(StreamingBagModel):
         self.tol = tol
         self.max_iter = max_iter
         self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
 
-    def _rho(self):
-        return self.rho
+    def _needs_within(self):
+        return self.rho == "theory" or self.rho > 0
+
+    def _solver_for(self, data):
+        if self.rho != "theory":
+            return super()._solver_for(data)
+        if self.solver in ("dual", "lsqr"):
+            raise ValueError(
+                "rho='theory' reads the sums of the normal equations, which solver="
+                f"{self.solver!r} avoids. Use solver='cholesky', or give rho a number."
+            )
+        return "eigh" if self.solver == "eigh" else "cholesky"
+
+    def _chosen_rho(self, stats=None):
+        if self.rho != "theory":
+            self.rho_ = float(self.rho)
+        elif self.bag_weight != "size":
+            raise ValueError(
+                "rho='theory' holds for bags weighted by size, got bag_weight="
+                f"{self.bag_weight!r}. Use InterpolatingAggregateRegressorCV."
+            )
+        else:
+            self.rho_ = plug_in_rho(stats, self.alpha, fit_intercept=self.fit_intercept)
+        return self.rho_
 
 
 class BagRegressor(StreamingBagModel):
@@ -164,6 +197,8 @@ class BagRegressor(StreamingBagModel):
         Most iterations of ``"lsqr"``; None takes twice the number of features.
     compute_covariance : bool, default=False
         Whether to estimate the covariance of the slopes.
+    allow_missing_aggregate : bool, default=False
+        Whether bags whose ``y`` is NaN are allowed; they are left out.
 
     Attributes
     ----------
@@ -182,9 +217,9 @@ class BagRegressor(StreamingBagModel):
         Estimated covariance of the slopes given the rows, with a leading axis for
         several targets; None without ``compute_covariance``.
     n_bags_ : int
-        Number of bags.
+        Number of bags that have an aggregate.
     bag_sizes_ : ndarray of shape (n_bags,) or None
-        Total weight of each bag; None after ``partial_fit``.
+        Total weight of each of them; None after ``partial_fit``.
     attenuation_ : float
         Bags per row: the factor by which the instance-level loss would shrink every
         slope when bags are random.
@@ -228,6 +263,7 @@ class BagRegressor(StreamingBagModel):
         tol=1e-8,
         max_iter=None,
         compute_covariance=False,
+        allow_missing_aggregate=False,
     ):
         self.alpha = alpha
         self.aggregate = aggregate
@@ -237,6 +273,7 @@ class BagRegressor(StreamingBagModel):
         self.tol = tol
         self.max_iter = max_iter
         self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
 
     def _rho(self):
         return 0.0
@@ -274,6 +311,9 @@ class InstanceRegressor(StreamingBagModel):
         Most iterations of ``"lsqr"``; None takes twice the number of features.
     compute_covariance : bool, default=False
         Whether to estimate the covariance of the slopes.
+    allow_missing_aggregate : bool, default=False
+        Whether bags whose ``y`` is NaN are allowed. They count as unlabelled rows: in
+        the spread of predictions inside bags only, which shrinks the slopes.
 
     Attributes
     ----------
@@ -292,9 +332,9 @@ class InstanceRegressor(StreamingBagModel):
         Estimated covariance of the slopes given the rows, with a leading axis for
         several targets; None without ``compute_covariance``.
     n_bags_ : int
-        Number of bags.
+        Number of bags that have an aggregate.
     bag_sizes_ : ndarray of shape (n_bags,) or None
-        Total weight of each bag; None after ``partial_fit``.
+        Total weight of each of them; None after ``partial_fit``.
     attenuation_ : float
         Bags per row: the factor that shrinks every slope when bags are random.
     stats_ : AggregateStatistics or None
@@ -343,6 +383,7 @@ class InstanceRegressor(StreamingBagModel):
         tol=1e-8,
         max_iter=None,
         compute_covariance=False,
+        allow_missing_aggregate=False,
     ):
         self.alpha = alpha
         self.debias = debias
@@ -353,6 +394,7 @@ class InstanceRegressor(StreamingBagModel):
         self.tol = tol
         self.max_iter = max_iter
         self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
 
     def _rho(self):
         return 1.0

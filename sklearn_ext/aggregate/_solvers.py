@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse.linalg import LinearOperator, lsqr
+from sklearn.exceptions import ConvergenceWarning
 
 if TYPE_CHECKING:
     from sklearn_ext.aggregate._statistics import AggregateStatistics, BaggedData
 
-_NEARLY_SINGULAR = 1e-10  # ratio of squared pivots below which eigh looks closer
+_NEARLY_SINGULAR = 1e-10  # least pivot below which eigh looks closer
+
+
+_STOPPED_EARLY = 7  # istop of scipy's lsqr
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,7 @@ def symmetric_solve(A, right, *, solver="cholesky"):
         except linalg.LinAlgError:
             pass
         else:
-            pivots = np.diag(factor)
-            if pivots.min() ** 2 > _NEARLY_SINGULAR * pivots.max() ** 2:
+            if smallest_pivot(A, factor) > _NEARLY_SINGULAR:
                 return linalg.cho_solve((factor, True), right, check_finite=False)
     values, vectors = linalg.eigh(A, check_finite=False)
     kept = values > 10 * len(A) * np.finfo(float).eps * max(values[-1], 0)
@@ -91,6 +94,14 @@ def symmetric_solve(A, right, *, solver="cholesky"):
         _warn_not_unique(np.sum(~kept), len(A))
     vectors = vectors[:, kept]
     return vectors @ ((vectors.T @ right) / values[kept, None])
+
+
+def smallest_pivot(A, factor):
+    """Return the least share of a feature's own scatter that others do not explain.
+
+    Unlike the condition number it is free of the units of the features.
+    """
+    return (np.diag(factor) ** 2 / np.diag(A)).min()
 
 
 def _warn_not_unique(n_missing, n_features):
@@ -162,6 +173,13 @@ def solve_lsqr(
         lsqr(operator, t, np.sqrt(alpha), atol=tol, btol=tol, iter_lim=max_iter)
         for t in target.T
     ]
+    if any(result[1] == _STOPPED_EARLY for result in results):
+        warnings.warn(
+            f"LSQR did not converge within {max(result[2] for result in results)} "
+            "iterations. Raise max_iter, tol or alpha.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
     coef = np.column_stack([result[0] for result in results])
     intercept = y_mean - x_mean @ coef
     errors = data.y_means - data.x_means @ coef - intercept

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
-from sklearn_ext.aggregate._bags import Bags, bag_values
+from sklearn_ext.aggregate._bags import Bags, bag_values, show
 from sklearn_ext.aggregate._solvers import solve_normal
 
-_BLOCK = 1 << 19  # numbers of a block of centred rows: they stay in the cache
+_BLOCK = 1 << 17  # numbers of a block of centred rows: they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -21,20 +21,56 @@ class BaggedData:
     X: np.ndarray  # (n_samples, n_features), dense or CSR
     bags: Bags
     x_means: np.ndarray  # (n_bags, n_features), as X
-    y_means: np.ndarray  # (n_bags, n_targets)
-    omega: np.ndarray  # (n_bags,)
+    y_means: np.ndarray  # (n_bags, n_targets), 0 where there is no aggregate
+    omega: np.ndarray  # (n_bags,), 0 where there is no aggregate
+    inner: np.ndarray  # (n_bags,), weights of the spread inside bags
 
     @classmethod
     def of(cls, X, y, bags: Bags, aggregate="mean", bag_weight="size") -> BaggedData:
-        """Take bag means; ``y`` is (n_samples, n_targets)."""
+        """Take bag means; ``y`` is (n_samples, n_targets), NaN without aggregate."""
         omega = bags.sizes if bag_weight == "size" else np.ones(len(bags.ids))
         y = np.asarray(y, dtype=float)
-        return cls(X, bags, bags.means(X), bag_values(y, bags, aggregate), omega)
+        known, inner = None, omega
+        if (missing := np.isnan(y)).any():
+            known = _known_bags(missing, bags)
+            y, omega = np.where(missing, 0.0, y), np.where(known, omega, 0.0)
+        return cls(X, bags, bags.means(X), bag_values(y, bags, aggregate), omega, inner)
+
+    def weighed(self, weights) -> BaggedData:
+        """Return the same bags with other weights; those without aggregate keep 0."""
+        return replace(self, omega=np.where(self.known, weights, 0.0), inner=weights)
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        """Which bags have an aggregate."""
+        return self.omega > 0
+
+    @property
+    def n_bags(self) -> int:
+        """Number of bags that have an aggregate."""
+        return int(np.count_nonzero(self.known))
 
     @cached_property
     def row_weights(self) -> np.ndarray:
         """Weights c_i = omega_a s_i / S_a of the rows in the within scatter."""
-        return self.bags.weights * self.bags.spread(self.omega / self.bags.sizes)
+        if self.inner is self.bags.sizes:
+            return self.bags.weights
+        return self.bags.weights * self.bags.spread(self.inner / self.bags.sizes)
+
+
+def _known_bags(missing, bags: Bags):
+    """Return which bags have an aggregate; one is there on all rows or on none."""
+    share = bags.means(missing.mean(axis=1))
+    partly = (share > 0) & (share < 1 - 1e-9)
+    if partly.any():
+        raise ValueError(
+            f"y is NaN on some rows of bag {show(bags.ids[partly][0])} only. A bag "
+            "without an aggregate has NaN on all its rows and for all targets; leave "
+            "out rows that its aggregate does not cover."
+        )
+    if (known := share == 0).any():
+        return known
+    raise ValueError("y is NaN for every bag: there is no aggregate to learn from.")
 
 
 @dataclass(frozen=True)
@@ -232,7 +268,7 @@ def summarize(data: BaggedData, *, need_within=True) -> AggregateStatistics:
     between = _scatter(x_means, omega, x_mean)
     return AggregateStatistics(
         n_samples=len(data.bags.codes),
-        n_bags=len(omega),
+        n_bags=data.n_bags,
         weight=total,
         x_mean=x_mean,
         y_mean=y_mean,
@@ -252,12 +288,15 @@ def _scatter(X, weights, center):
     if sparse.issparse(X):  # centring would densify X: correct the product instead
         product = (X.T @ X.multiply(weights[:, None]).tocsr()).toarray()
         return product - weights.sum() * np.outer(center, center)
-    total = np.zeros((X.shape[1],) * 2)
+    n, d = X.shape
+    total, step = np.zeros((d, d)), max(1, _BLOCK // d)
     root = None if (weights == 1).all() else np.sqrt(weights)
-    for rows in _row_blocks(X):
-        block = np.subtract(X[rows], center, dtype=float)
+    buffer = np.empty((min(step, n), d))  # new memory for every block would cost more
+    for start in range(0, n, step):
+        rows = X[start : start + step]
+        block = np.subtract(rows, center, out=buffer[: len(rows)])
         if root is not None:
-            block *= root[rows, None]
+            block *= root[start : start + step, None]
         total += block.T @ block
     return total
 
@@ -274,12 +313,11 @@ def _within(data: BaggedData, between, center):
     """
     if data.bags.are_rows:
         return np.zeros_like(between)
-    return _scatter(data.X, data.row_weights, center) - between
-
-
-def _row_blocks(X):
-    step = max(1, _BLOCK // X.shape[1])
-    return (slice(start, start + step) for start in range(0, X.shape[0], step))
+    within = _scatter(data.X, data.row_weights, center) - between
+    if not data.known.all():
+        others = np.flatnonzero(~data.known)
+        within -= _scatter(data.x_means[others], data.inner[others], center)
+    return within
 
 
 def iter_bag_chunks(X, y, bags, batch_size):

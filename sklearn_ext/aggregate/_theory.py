@@ -231,8 +231,11 @@ def optimal_rho(n_samples, n_bags, n_features, **model):
     if n_bags == n_samples:
         return 0.0, aggregate_risk(n_samples, n_bags, n_features, 0.0, **model).risk
     signal = model.get("signal", 1.0)
+    if model.get("theta") is not None:
+        e = model.get("eigenvalues")
+        signal = np.sum((1.0 if e is None else np.asarray(e)) * model["theta"] ** 2)
     noise = model.get("noise_var", 1.0)
-    start = n_features * noise / (signal * (n_samples - n_bags))
+    start = n_features * noise / (max(signal, 1e-300) * (n_samples - n_bags))
     center = np.log(max(start, 1e-12))
     grid = center + np.linspace(-12, 12, 49)
     best = grid[np.argmin([risk_at(value) for value in grid])]

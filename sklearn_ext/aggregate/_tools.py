@@ -86,15 +86,17 @@ def expand_aggregates(bag_ids, values, bags):
     >>> expand_aggregates(["a", "b"], [1.0, 4.0], ["b", "a", "b"])
     array([4., 1., 4.])
     """
-    bag_ids, values = np.asarray(bag_ids), np.asarray(values)
+    values = np.asarray(values)
     if len(bag_ids) != len(values):
         raise ValueError(
             f"There are {len(bag_ids)} bag_ids but {len(values)} values: one each."
         )
-    order = np.argsort(bag_ids, kind="stable")
-    known = bag_ids[order]
-    if (twice := known[1:] == known[:-1]).any():
-        raise ValueError(f"bag_ids holds {show(known[1:][twice][0])} more than once.")
+    if not len(bag_ids):
+        raise ValueError("bag_ids and values are empty: there are no aggregates.")
+    known, position = encode_bags(bag_ids, len(bag_ids), name="bag_ids")
+    if (twice := np.bincount(position) > 1).any():
+        raise ValueError(f"bag_ids holds {show(known[twice][0])} more than once.")
+    order = np.argsort(position)
     ids, codes = encode_bags(bags, len(bags))
     at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
     if (unknown := known[at] != ids).any():

@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ext.aggregate import (
     BagRegressor,
@@ -18,8 +20,8 @@ from sklearn_ext.aggregate._bags import encode_bags
 X = np.random.default_rng(0).normal(size=(12, 2))
 Y = X @ [1.0, -1.0]
 BAGS = np.arange(12) // 3
-KINDS = ["far", "negative", "unsigned", "float", "bool", "list", "category"]
-KINDS += ["series", "polars", "dates"]
+KINDS = ["far", "negative", "unsigned", "wide", "huge", "float", "bool", "list"]
+KINDS += ["category", "series", "polars", "dates"]
 
 
 def wrong(**changed):
@@ -39,6 +41,8 @@ def wrong(**changed):
         ({}, wrong(bags=[None, *"abcabcabcab"]), "bags has missing labels"),
         ({}, wrong(bags=pd.array([None, *range(11)])), "bags has missing labels"),
         ({}, wrong(bags=np.array([1, "a"] * 6, object)), "labels of one type"),
+        ({}, wrong(bags=[1, "a"] * 6), "labels of one type"),
+        ({}, wrong(bags=[np.nan, *"abcabcabcab"]), "bags has missing labels"),
         ({"aggregate": "sum"}, wrong(), "y is not constant in bag"),
         ({}, wrong(sample_weight=np.zeros(12)), "at least one non-zero"),
         ({}, wrong(sample_weight=-np.ones(12)), "must be non-negative"),
@@ -48,6 +52,16 @@ def wrong(**changed):
             {"bag_weight": "precision"},
             wrong(response_noise_var=-np.ones(12)),
             "one non-negative variance per row",
+        ),
+        (
+            {"bag_weight": "precision"},
+            wrong(response_noise_var=1.0),
+            "one non-negative variance per row",
+        ),
+        (
+            {"solver": "lsqr", "compute_covariance": True},
+            wrong(),
+            "solver='lsqr' cannot give the covariance",
         ),
         (
             {"solver": "dual"},
@@ -92,6 +106,36 @@ def test_large_rho_is_fine_for_lsqr():
     assert_allclose(lsqr.fit(X, Y, bags=BAGS).coef_, dense.coef_, rtol=1e-8)
 
 
+def test_lsqr_that_stops_early_says_so():
+    model = BagRegressor(solver="lsqr", max_iter=1)
+    with pytest.warns(ConvergenceWarning, match="did not converge within 1 iter"):
+        model.fit(X, Y, bags=BAGS)
+
+
+def test_units_of_features_do_not_matter():
+    units = np.array([1e-7, 1e5])
+    for model in (BagRegressor(0.0), InterpolatingAggregateRegressorCV([0, 1], [0.0])):
+        coef = clone(model).fit(X, Y, bags=BAGS).coef_
+        scaled = clone(model).fit(X * units, Y, bags=BAGS).coef_
+        assert_allclose(scaled * units, coef, rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"y": Y[:5]}, "inconsistent numbers of samples"),
+        ({"y": np.where(BAGS, np.nan, Y)}, "Input y contains NaN"),
+        ({"sample_weight": -np.ones(12)}, "must be non-negative"),
+        ({"sample_weight": np.ones(5)}, r"expected \(12,\)"),
+        ({"bags": BAGS[:5]}, "bags has length 5, expected 12"),
+    ],
+)
+def test_scores(changed, message):
+    model = BagRegressor().fit(X, Y, bags=BAGS)
+    with pytest.raises(ValueError, match=message):
+        model.score(**wrong(**changed))
+
+
 def test_streaming_errors():
     model = BagRegressor().partial_fit(X, Y, bags=BAGS)
     with pytest.raises(ValueError, match="expecting 2 features"):
@@ -133,6 +177,8 @@ def test_chunks_need_contiguous_bags():
         BAGS * 1_000_000_007,
         BAGS - 50,
         BAGS.astype(np.uint8),
+        np.where(BAGS, 100, -100).astype(np.int8),
+        BAGS.astype(np.uint64) + np.uint64(2**63),
         BAGS.astype(float),
         BAGS % 2 == 0,
         [f"bag {b}" for b in BAGS],
@@ -147,4 +193,5 @@ def test_labels_of_every_kind(labels):
     ids, codes = encode_bags(labels, 12)
     expected, inverse = np.unique(np.asarray(labels), return_inverse=True)
     assert_array_equal(ids, expected)
+    assert ids.dtype == expected.dtype
     assert_array_equal(codes, inverse)

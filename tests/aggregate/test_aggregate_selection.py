@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from sklearn import config_context
 from sklearn.linear_model import Ridge
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -183,6 +183,8 @@ def test_bag_log_loss(rng):
     )
     with pytest.raises(ValueError, match="Name all classes with labels="):
         bag_log_loss(y[:3], q[:3, :2], bags=bags[:3])
+    with pytest.raises(ValueError, match=r"holds \['b', 'c'\], which is not among"):
+        bag_log_loss(["b", "c"], q[:2], bags=bags[:2], labels=["a", "d", "e"])
 
 
 def test_row_error_from_bags_is_unbiased():
@@ -214,6 +216,21 @@ def test_scorers(replicated):
     )  # rows without bags
     with pytest.raises(ValueError, match="name must be one of"):
         get_bag_scorer("r2")
+
+
+@pytest.mark.parametrize("cv", [KFold(2, shuffle=True, random_state=0), [([0], [1])]])
+def test_cut_bags_are_refused(cv):
+    X, y, bags = np.arange(8.0)[:, None], np.arange(8.0), np.arange(8) // 2
+    with pytest.raises(ValueError, match="cv cuts a bag"):
+        bag_cross_validate(BagRegressor(), X, y, bags=bags, cv=cv)
+    for whole in (
+        GroupKFold(2),
+        np.int64(2),
+        BagKFold(2),
+        [([0, 1, 2, 3], [4, 5, 6, 7])],
+    ):
+        found = bag_cross_validate(BagRegressor(), X, y, bags=bags, cv=whole)
+        assert len(found["test_score"]) in (1, 2)
 
 
 def test_lengths_of_metrics():

@@ -102,6 +102,10 @@ def test_messages_of_make_bags(args, message):
         make_bags(9, 3, strategy="sorted", by=0)
     with pytest.raises(ValueError, match="one value for each of 9 rows"):
         make_bags(9, 3, strategy="sorted", by=[1.0, 2.0])
+    with pytest.raises(ValueError, match="Input by contains NaN"):
+        make_bags(3, 3, strategy="sorted", by=[1.0, 2.0, np.nan])
+    with pytest.raises(ValueError, match=r"by=2 names no column of X, of shape \(9, 2"):
+        make_bags(np.zeros((9, 2)), 3, strategy="sorted", by=2)
 
 
 @pytest.mark.parametrize("aggregate", ["mean", "sum"])
@@ -127,6 +131,10 @@ def test_messages_of_expand():
         expand_aggregates(["a", "a"], [1.0, 2.0], ["a"])
     with pytest.raises(ValueError, match="2 bag_ids but 1 values"):
         expand_aggregates(["a", "b"], [1.0], ["a"])
+    with pytest.raises(ValueError, match="there are no aggregates"):
+        expand_aggregates([], [], ["a"])
+    with pytest.raises(ValueError, match="bag_ids has missing labels"):
+        expand_aggregates(["a", None], [1.0, 2.0], ["a"])
     with pytest.raises(ValueError, match="aggregate must be 'mean' or 'sum'"):
         aggregate_responses([1.0], [0], aggregate="median")
 
