@@ -33,7 +33,7 @@ def fit_blocks(estimator, blocks, *, n_jobs=None, **params):
     Raises
     ------
     ValueError
-        When there is no block.
+        When there is no block, or a block is no tuple.
     """
     estimator._validate_params()
     before = estimator.__dict__.copy()
@@ -56,4 +56,9 @@ def fit_blocks(estimator, blocks, *, n_jobs=None, **params):
 
 def _summarize(estimator, block, params, *, reset):
     rows = block() if callable(block) else block
+    if not isinstance(rows, (tuple, list)):
+        raise ValueError(
+            "blocks must yield tuples (X, y) or (X, y, sample_weight), or callables "
+            f"that return one, got {type(rows).__name__}."
+        )
     return estimator._summarize(*rows, reset=reset, **params)

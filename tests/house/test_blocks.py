@@ -49,6 +49,11 @@ def test_no_block_is_an_error():
         fit_blocks(ColumnMeans(), [])
 
 
+def test_a_table_in_place_of_blocks_is_an_error(rng):
+    with pytest.raises(ValueError, match=r"must yield tuples \(X, y\).*got ndarray"):
+        fit_blocks(ColumnMeans(), [rng.normal(size=(20, 2)), np.ones(20)])
+
+
 def test_a_bad_block_leaves_the_estimator_as_it_was(rng):
     X = rng.normal(size=(20, 2))
     model = fit_blocks(ColumnMeans(), [(X, None)])
