@@ -45,8 +45,9 @@ def adam(X, Y, epsilon, n_components, *, module=LightBridge, steps=STEPS):
 class SinkhornPlan:
     """Discrete entropic transport by POT, out of sample by its dual potential."""
 
-    def __init__(self, epsilon, n_rows=None):
+    def __init__(self, epsilon, n_rows=None, *, n_iter=1000, tol=1e-6):
         self.epsilon, self.n_rows = epsilon, n_rows
+        self.n_iter, self.tol = n_iter, tol
 
     def fit(self, X, Y):
         """Solve between the first rows of both samples."""
@@ -61,12 +62,13 @@ class SinkhornPlan:
             cost,
             self.epsilon,
             method="sinkhorn_log",
-            numItermax=200,
-            stopThr=1e-5,
+            numItermax=self.n_iter,
+            stopThr=self.tol,
             log=True,
             warn=False,
         )
         self.Y, self.g = Y, np.ravel(log["log_v"])
+        self.n_iter_ = log["niter"] + 1
         return self
 
     def _weights(self, X):

@@ -5,7 +5,8 @@ from sklearn.utils import Bunch
 
 from sklearn_ext.bridge._fixed_point import balance
 from sklearn_ext.bridge._mixture import PotentialMixture
-from sklearn_ext.bridge._plan import EntropicPlan, as_generator
+from sklearn_ext.bridge._plan import EntropicPlan
+from sklearn_ext.bridge._sampling import as_generator
 
 KINDS = {"isotropic": "spherical", "diagonal": "diag", "full": "full"}
 
@@ -59,6 +60,16 @@ def make_entropic_ot(
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {sorted(KINDS)}, got {kind!r}.")
+    if not 0 < epsilon < np.inf:
+        raise ValueError(f"epsilon must be positive and finite, got {epsilon!r}.")
+    for name, count in (
+        ("n_source", n_source),
+        ("n_target", n_target),
+        ("n_features", n_features),
+        ("n_components", n_components),
+    ):
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count!r}.")
     rng = as_generator(random_state)
     r = rng.standard_normal((n_components, n_features))
     r *= radius / np.linalg.norm(r, axis=1, keepdims=True)

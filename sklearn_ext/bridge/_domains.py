@@ -74,10 +74,11 @@ def check_domain(sample_domain, n_samples):
             f"sample_domain must have one entry for each of the {n_samples} rows of X, "
             f"got shape {domain.shape}."
         )
-    if not np.isin(domain, (0, 1)).all():
+    known = np.isin(domain, (0, 1))
+    if not known.all():
         raise ValueError(
             "sample_domain must be 0 (source) or 1 (target) for each row, got "
-            f"{np.unique(domain)[:5].tolist()}."
+            f"{domain[~known][0]!r}."
         )
     return domain.astype(int)
 
@@ -88,6 +89,7 @@ def _target_rows(estimator, X_target, X, names):
         input_name="X_target",
         dtype=float_types(X_target),
         ensure_min_samples=2,
+        estimator="X_target",
     )
     if Y.shape[1] != X.shape[1]:
         raise ValueError(

@@ -85,8 +85,8 @@ def gaussian_entropic_plan(mean0, cov0, mean1, cov1, epsilon):
     >>> plan.conditional_mean([[1.0]]).round(6)
     array([[4.]])
     """
-    if not epsilon > 0:
-        raise ValueError(f"epsilon must be positive, got {epsilon!r}.")
+    if not 0 < epsilon < np.inf:
+        raise ValueError(f"epsilon must be positive and finite, got {epsilon!r}.")
     mean0, mean1 = np.asarray(mean0, float), np.asarray(mean1, float)
     cov0, cov1 = check_array(cov0), check_array(cov1)
     D = len(mean0)

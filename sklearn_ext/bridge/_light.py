@@ -14,7 +14,6 @@ from sklearn_ext.bridge._frames import array_namespace
 from sklearn_ext.bridge._methods import PlanMethods
 from sklearn_ext.bridge._mixture import shifted
 from sklearn_ext.bridge._partial_fit import PartialFit
-from sklearn_ext.bridge._plan import as_generator
 from sklearn_ext.bridge._preparation import (
     centred,
     choose_epsilon,
@@ -25,9 +24,9 @@ from sklearn_ext.bridge._preparation import (
     warn_about_fit,
     warn_about_scales,
     warn_about_target,
-    weighted_mean,
 )
-from sklearn_ext.bridge._solve import Options
+from sklearn_ext.bridge._sampling import as_generator
+from sklearn_ext.bridge._solve import Options, weighted_mean
 from sklearn_ext.bridge._solvers import Holdout, run_solver
 from sklearn_ext.bridge._start import principal_order, systematic
 from sklearn_ext.bridge._stepwise import Stream
@@ -281,8 +280,8 @@ class LightSchrodingerBridge(
             sample_weight=sample_weight,
             target_weight=target_weight,
         )
-        warn_about_scales((source, target))
         epsilon = choose_epsilon(self.epsilon, source, target)
+        warn_about_scales((source, target))
         rng = as_generator(self.random_state)
         mixture = self._last_mixture(source, target)
         whole, holdout = (source, target), None
@@ -298,11 +297,12 @@ class LightSchrodingerBridge(
             fit, n_iter = self._iterate(
                 X, y, sides, centre, options, rng, mixture, holdout
             )
-        warn_about_fit(fit, target, options)
+        warn_about_fit(fit, sides[1], options)
         state = described(plan_of(fit.state.mixture, centre, source.X))
         vars(self).update(state, **values(fit, sides, centre, epsilon))
         self.n_iter_, self.converged_ = max(n_iter, 1), bool(fit.converged)
         self.n_batches_seen_ = 1
+        self._has_target = X_target is not None or sample_domain is not None
         self._stream = Stream.after(fit.state, centre)
         self._store_source(*whole)
         return self

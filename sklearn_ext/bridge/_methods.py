@@ -1,58 +1,18 @@
 """What a fitted bridge answers; every method is a closed form of its plan."""
 
-from functools import update_wrapper
-from types import MethodType
-
-import numpy as np
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._compat import check_same_namespace
+from sklearn_ext.bridge._checks import (
+    NeedsStoredSource,
+    check_count,
+    check_grid,
+    check_times,
+)
 from sklearn_ext.bridge._domains import check_domain, float_types, two_samples
 from sklearn_ext.bridge._frames import array_namespace, log_sum_exp
 from sklearn_ext.bridge._sampling import like
-
-
-def check_times(t, s=None):
-    """Check one time, or two in order; return them as floats."""
-    for name, value in (("t", t), ("s", s)):
-        if value is not None and not 0 <= value <= 1:
-            raise ValueError(f"{name} must lie in [0, 1], got {value}.")
-    if s is not None and s <= t:
-        raise ValueError(f"s must be later than t, got t={t} and s={s}.")
-    return float(t) if s is None else (float(t), float(s))
-
-
-def check_grid(times):
-    """Return increasing times in [0, 1]; an integer is a number of equal steps."""
-    if np.ndim(times) == 0:
-        if times < 2:
-            raise ValueError(f"times must be at least 2, got {times}.")
-        return np.linspace(0.0, 1.0, int(times))
-    times = np.asarray(times, dtype=float)
-    if times.ndim != 1 or not len(times) or times.min() < 0 or times.max() > 1:
-        raise ValueError(f"times must be a list of times in [0, 1], got {times}.")
-    if (np.diff(times) <= 0).any():
-        raise ValueError(f"times must increase, got {times}.")
-    return times
-
-
-class NeedsStoredSource:
-    """A method that exists only with ``fit_inverse_transform=True``."""
-
-    def __init__(self, method):
-        self.method = method
-        update_wrapper(self, method)
-
-    def __get__(self, instance, owner=None):
-        if instance is None:
-            return self.method
-        if not instance.fit_inverse_transform:
-            raise AttributeError(
-                f"{self.method.__name__} needs the source rows, which are stored only "
-                "with fit_inverse_transform=True: set it and fit again."
-            )
-        return MethodType(self.method, instance)
 
 
 class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
@@ -149,9 +109,21 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
         -------
         float
             The score.
+
+        Raises
+        ------
+        ValueError
+            When the fit had a target and none is given here.
         """
         check_is_fitted(self, "means_")
         check_same_namespace(X, self, attribute="means_", method="score")
+        if self._has_target and X_target is None and sample_domain is None:
+            raise ValueError(
+                "score needs target rows, as fit had: pass X_target or sample_domain. "
+                "A search passes sample_domain on with metadata routing, after "
+                "set_fit_request(sample_domain=True) and "
+                "set_score_request(sample_domain=True)."
+            )
         source, target = two_samples(
             self,
             X,
@@ -349,8 +321,10 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
         return self.random_state if random_state is None else random_state
 
     def _repeated(self, X, n_samples):
-        xp = array_namespace(X)
-        return X if n_samples is None else xp.repeat(X, n_samples, axis=0)
+        if n_samples is None:
+            return X
+        check_count(n_samples)
+        return array_namespace(X).repeat(X, n_samples, axis=0)
 
     def sample(self, X, n_samples=None, *, random_state=None):
         """Draw target rows from the conditional law of each source row.

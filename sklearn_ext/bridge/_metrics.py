@@ -94,7 +94,7 @@ def bures_wasserstein_uvp(X, Y):
     X, Y = check_array(X, dtype=np.float64), check_array(Y, dtype=np.float64)
     C = [np.atleast_2d(np.cov(Z, rowvar=False, ddof=0)) for Z in (X, Y)]
     gap = _bures(X.mean(axis=0), C[0], Y.mean(axis=0), C[1])
-    return float(100 * gap / (np.trace(C[1]) / 2))
+    return float(100 * gap / (_total_variance(Y) / 2))
 
 
 def conditional_bures_uvp(plan, true_plan, X, Y, *, batch_size=1024):
@@ -135,4 +135,13 @@ def conditional_bures_uvp(plan, true_plan, X, Y, *, batch_size=1024):
         rows = X[start : start + batch_size]
         laws = (p.conditional_mean_cov(rows) for p in (plan, true_plan))
         total += _bures(*next(laws), *next(laws)).sum()
-    return float(100 * total / len(X) / (Y.var(axis=0).sum() / 2))
+    return float(100 * total / len(X) / (_total_variance(Y) / 2))
+
+
+def _total_variance(Y):
+    if (Y[0] == Y).all():
+        raise ValueError(
+            "All rows of Y are equal: without variance there is no unexplained part "
+            "of it."
+        )
+    return Y.var(axis=0).sum()

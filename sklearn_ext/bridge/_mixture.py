@@ -15,6 +15,8 @@ from sklearn_ext.bridge._frames import (
     rotate_back,
 )
 
+LEAST = 1e-14  # eigenvalue of a scale matrix: a constant target leaves none of its own
+
 
 @dataclass(frozen=True)
 class PotentialMixture:
@@ -152,15 +154,14 @@ class PotentialMixture:
 
 def split(scales, covariance_type):
     """Return ``lam`` and ``axes`` of scale matrices in their public shapes."""
-    if covariance_type == "spherical":
-        return scales[:, None], None
-    if covariance_type == "diag":
-        return scales, None
     xp = array_namespace(scales)
+    if covariance_type in ("spherical", "diag"):
+        lam = xp.clip(scales, LEAST, None)
+        return (lam[:, None] if covariance_type == "spherical" else lam), None
     lam, axes = xp.linalg.eigh(scales)
     # rounding must not make a nearly singular matrix indefinite
-    floor = xp.max(lam, axis=-1, keepdims=True) * 1e-14
-    lam = xp.maximum(lam, floor)
+    floor = xp.max(lam, axis=-1, keepdims=True) * LEAST
+    lam = xp.clip(xp.maximum(lam, floor), LEAST, None)
     return (lam[None, :], axes) if covariance_type == "tied" else (lam, axes)
 
 

@@ -67,7 +67,8 @@ class PartialFit:
                 warnings.simplefilter("ignore", category=ConvergenceWarning)
                 short.fit(X, y, **data)
             learnt = {k: v for k, v in vars(short).items() if k.endswith("_")}
-            vars(self).update(learnt, _plan=short._plan, _stream=short._stream)
+            hidden = ("_plan", "_stream", "_has_target")
+            vars(self).update(learnt, **{k: getattr(short, k) for k in hidden})
             return self
         source, target = two_samples(self, X, reset=False, **data)
         stream = self._stream

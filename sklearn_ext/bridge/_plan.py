@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch
 
 from sklearn_ext.bridge._frames import (
     array_namespace,
@@ -15,6 +15,7 @@ from sklearn_ext.bridge._frames import (
 )
 from sklearn_ext.bridge._mixture import PotentialMixture, shifted
 from sklearn_ext.bridge._sampling import (
+    as_generator,
     brownian_bridges,
     choose,
     draw_components,
@@ -442,10 +443,3 @@ class EntropicPlan:
             heat.append(log_sum_exp(scores)[0] - own)
         constant = X.shape[1] / 2 * math.log(2 * math.pi * variance)
         return self.log_potential(X, t) + xp.concat(heat) - constant
-
-
-def as_generator(random_state):
-    """Accept a Generator beside what scikit-learn accepts."""
-    if isinstance(random_state, np.random.Generator):
-        return random_state
-    return check_random_state(random_state)

@@ -9,15 +9,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_ext.bridge._frames import array_namespace
 from sklearn_ext.bridge._plan import EntropicPlan
 from sklearn_ext.bridge._sampling import like
-from sklearn_ext.bridge._solve import Sample, mean_variance, to_numpy
+from sklearn_ext.bridge._solve import Sample, mean_variance, to_numpy, weighted_mean
 
+LARGEST_SINGLE, LARGEST_DOUBLE = 1e30, 1e140  # variances, and their inverses
 ANNEAL_BELOW = 0.005  # epsilon in mean variances of a feature
-
-
-def weighted_mean(sample):
-    """Return the weighted mean of the rows."""
-    xp = array_namespace(sample.X)
-    return (sample.w / xp.sum(sample.w)) @ sample.X
 
 
 def centred(source, target):
@@ -30,10 +25,18 @@ def centred(source, target):
 def choose_epsilon(epsilon, source, target):
     """Resolve "scale", and refuse what the dtype cannot resolve."""
     sides = source, target
-    variance = sum(mean_variance(side, weighted_mean(side)) for side in sides) / 2
+    with np.errstate(over="ignore", invalid="ignore"):  # an error follows
+        variance = sum(map(mean_variance, sides)) / 2
+    single = source.X.dtype == array_namespace(source.X).float32
+    limit = LARGEST_SINGLE if single else LARGEST_DOUBLE
+    if not (variance == 0 or 1 / limit < variance < limit):
+        raise ValueError(
+            f"The mean variance of a feature is {variance:.3g}; squares of such values "
+            f"lose all precision in {'float32' if single else 'float64'}. Scale the "
+            "columns first."
+        )
     if epsilon == "scale":
         return 0.1 * variance or 1.0
-    single = source.X.dtype == array_namespace(source.X).float32
     lowest = (1e-6 if single else 1e-12) * variance
     if epsilon < lowest:
         raise ValueError(
@@ -134,6 +137,17 @@ def warn_about_fit(fit, target, options):
                 ConvergenceWarning,
                 stacklevel=4,
             )
+    held = options.covariance_type == "full" and _held_by_floor(
+        fit.state, target, options
+    )
+    if held:
+        warnings.warn(
+            f"{held} of {found} components have fewer target rows than features, and "
+            "only reg_covar keeps their full scales from being singular. Take "
+            "covariance_type='diag', fewer components, or a larger prior_strength.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
     if not (fit.converged or fit.stopped):
         reason = (
             f"max_iter={options.max_iter} reached; the last pass lowered the penalised "
@@ -148,3 +162,19 @@ def warn_about_fit(fit, target, options):
             ConvergenceWarning,
             stacklevel=4,
         )
+
+
+def _held_by_floor(state, target, options):
+    """Count full components in a subspace though each of their features varies."""
+    if options.covariance_type != "full":
+        return 0
+    moments = state.target
+    mass, C = to_numpy(moments.mass), to_numpy(moments.spread)
+    n, floor = float(target.w.sum()), options.reg_covar * mean_variance(target)
+    delta = options.prior_strength / n
+    bar = np.einsum("k,kij->ij", mass, C) / mass.sum()
+    C = (mass[:, None, None] * C + delta * bar) / (mass[:, None, None] + delta)
+    few = mass * n < C.shape[1]
+    flat = np.linalg.eigvalsh(C)[:, 0] < floor
+    diagonal = np.diagonal(C, axis1=1, axis2=2).min(axis=1) > floor
+    return int((few & flat & diagonal).sum())

@@ -1,9 +1,17 @@
 """Random draws from component mixtures and Brownian bridges; numpy draws, any array."""
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from sklearn_ext._core._compat import array_api_compat, move_to
 from sklearn_ext.bridge._frames import array_namespace, own_axes, own_row
+
+
+def as_generator(random_state):
+    """Accept a Generator beside what scikit-learn accepts."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    return check_random_state(random_state)
 
 
 def like(values, X):

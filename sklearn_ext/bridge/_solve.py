@@ -66,11 +66,18 @@ def to_numpy(a):
     return np.asarray(on_host(a), dtype=np.float64)
 
 
-def mean_variance(sample, mean=None):
+def weighted_mean(sample):
+    """Return the weighted mean of the rows, exact where a column is constant."""
+    xp = array_namespace(sample.X)
+    first = sample.X[0, :]
+    return first + (sample.w / xp.sum(sample.w)) @ (sample.X - first)
+
+
+def mean_variance(sample):
     """Return the variance of a feature, averaged over features."""
     xp = array_namespace(sample.X)
     w = sample.w / xp.sum(sample.w)
-    X = sample.X - (w @ sample.X if mean is None else mean)
+    X = sample.X - weighted_mean(sample)
     return float(xp.sum((X * X) * w[:, None])) / X.shape[1]
 
 

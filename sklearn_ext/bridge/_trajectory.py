@@ -8,8 +8,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext.bridge._checks import check_count
 from sklearn_ext.bridge._light import LightSchrodingerBridge
-from sklearn_ext.bridge._plan import as_generator
+from sklearn_ext.bridge._sampling import as_generator
+from sklearn_ext.bridge._solve import Sample, mean_variance
 
 
 class SchrodingerBridgeTrajectory(ExtEstimator):
@@ -46,6 +48,8 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         Variance per unit of time that was used.
     snapshots_ : list of ndarray
         Rows of each snapshot.
+    snapshot_weights_ : list of ndarray
+        Their weights; those of a snapshot sum to one.
     n_iter_ : int
         Passes of the bridge that needed most.
     n_features_in_ : int
@@ -134,6 +138,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         weights = [weight[r] / (1 if len(np.unique(r)) > 1 else 2) for r in rows]
         self.times_ = times.astype(float)
         self.snapshots_ = [X[r] for r in rows]
+        self.snapshot_weights_ = [w / w.sum() for w in weights]
         self.epsilon_ = self._choose_epsilon()
         rng = as_generator(self.random_state)
         self.bridges_ = []
@@ -159,7 +164,8 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
     def _choose_epsilon(self):
         if self.epsilon != "scale":
             return float(self.epsilon)
-        variance = np.mean([rows.var(axis=0).mean() for rows in self.snapshots_])
+        samples = zip(self.snapshots_, self.snapshot_weights_, strict=True)
+        variance = np.mean([mean_variance(Sample(X, w)) for X, w in samples])
         return float(0.1 * variance / np.diff(self.times_).mean()) or 1.0
 
     def interpolate(self, t, n_samples=100, *, random_state=None):
@@ -183,11 +189,14 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         first, last = self.times_[0], self.times_[-1]
         if not first <= t <= last:
             raise ValueError(f"t must lie between {first} and {last}, got {t}.")
+        check_count(n_samples)
         rng = as_generator(self.random_state if random_state is None else random_state)
         i = int(np.clip(np.searchsorted(self.times_, t, "right") - 1, 0, None))
         i = min(i, len(self.bridges_) - 1)
         rows = self.snapshots_[i]
-        start = rows[(rng.random(n_samples) * len(rows)).astype(int)]
+        bounds = np.cumsum(self.snapshot_weights_[i])
+        chosen = np.searchsorted(bounds, rng.random(n_samples) * bounds[-1], "right")
+        start = rows[chosen]
         share = (t - self.times_[i]) / (self.times_[i + 1] - self.times_[i])
         return self.bridges_[i].interpolate(
             start, share, kind="sample", random_state=rng

@@ -281,6 +281,9 @@ def test_search_slices_a_target_of_equal_length_and_only_that(pair):
             seen.append(len(X_target))
             return super().fit(X, y, X_target=X_target, **params)
 
+        def score(self, X, y=None, *, X_target=None):
+            return 0.0
+
     with config_context(enable_metadata_routing=True):
         for n_target in (200, 300):
             spy = Spy(1, random_state=0).set_fit_request(X_target=True)
@@ -375,6 +378,56 @@ def test_constant_columns_are_fine(pair):
     assert np.isfinite(model.sample(X)).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("reg_covar", [1e-6, 0])
+@pytest.mark.parametrize("kind", ["spherical", "diag", "tied", "full"])
+def test_all_rows_equal_are_points(kind, reg_covar, dtype):
+    X, Y = np.full((24, 2), 0.1, dtype), np.full((20, 2), 3.3, dtype)
+    model = LightSchrodingerBridge(
+        1, covariance_type=kind, reg_covar=reg_covar, random_state=0
+    )
+    model.fit(X, X_target=Y)
+    assert model.epsilon_ == 1.0
+    assert np.isfinite([model.loss_, model.ot_value_, model.kl_to_prior_]).all()
+    assert_allclose(model.transform(X), Y[[0] * 24], rtol=1e-6)
+    assert_allclose(model.sample(X, random_state=0), Y[[0] * 24], atol=1e-5)
+    assert_allclose(model.drift(X, 0.0), Y[[0] * 24] - X, rtol=1e-5)
+    for side in (X, Y):  # to or from a population
+        cloud = np.random.default_rng(0).normal(size=(30, 2)).astype(dtype)
+        assert np.isfinite(model.fit(side, X_target=cloud).transform(side)).all()
+        moved = model.fit(cloud, X_target=side).transform(cloud)
+        assert_allclose(moved, side[[0] * 30], atol=1e-3)
+
+
+def test_values_whose_squares_overflow_are_refused():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    for rows in (X * 1e150, X * 1e-100, (X * 1e25).astype(np.float32)):
+        with pytest.raises(ValueError, match="Scale the columns first"):
+            make().fit(rows)
+
+
+def test_full_scales_held_by_the_floor_warn():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(60, 8)), rng.normal(size=(24, 8))
+    params = {"prior_strength": 0, "covariance_type": "full", "random_state": 0}
+    with pytest.warns(ConvergenceWarning, match="covariance_type='diag'"):
+        LightSchrodingerBridge(6, **params).fit(X, X_target=Y)
+    LightSchrodingerBridge(2, **params | {"prior_strength": 20}).fit(X, X_target=Y)
+
+
+def test_domains_of_objects_are_named(pair):
+    with pytest.raises(ValueError, match=r"sample_domain must be 0 .* got None"):
+        make().fit(pair.X, sample_domain=[None] * len(pair.X))
+
+
+def test_search_without_routing_cannot_score_something_else(pair):
+    X, domain = pooled(pair)
+    grid = {"n_components": [1, 3]}
+    search = GridSearchCV(make(), grid, refit=False, error_score="raise")
+    with pytest.raises(ValueError, match=r"score needs target rows.*metadata routing"):
+        search.fit(X[::9], domain[::9], sample_domain=domain[::9])
+
+
 def test_identical_and_repeated_rows_are_fine(pair):
     X = np.repeat(pair.X[:50], 4, axis=0)
     model = make(max_iter=300).fit(X, X_target=X)
@@ -400,7 +453,16 @@ def test_bad_weights(pair):
         (lambda b, X: b.conditional(X, 0.5, 2), r"s must lie in \[0, 1\]"),
         (lambda b, X: b.sample_path(X, [0.5, 0.2]), "times must increase"),
         (lambda b, X: b.sample_path(X, [0, 2]), r"times in \[0, 1\]"),
-        (lambda b, X: b.sample_path(X, 1), "times must be at least 2"),
+        (lambda b, X: b.sample_path(X, 1), "times must be an integer of at least 2"),
+        (lambda b, X: b.sample_path(X, 2.5), r"list of times in \[0, 1\], got 2.5"),
+        (
+            lambda b, X: b.sample_path(X, [0, np.nan]),
+            r"times in \[0, 1\], got \[ 0. nan\]",
+        ),
+        (lambda b, X: b.drift(X, np.nan), r"t must lie in \[0, 1\], got nan"),
+        (lambda b, X: b.drift(X, "late"), r"t must lie in \[0, 1\], got 'late'"),
+        (lambda b, X: b.sample(X, 0), "n_samples must be an integer of at least 1"),
+        (lambda b, X: b.score(X), "score needs target rows"),
         (lambda b, X: b.sample_path(X, method="magic"), "'exact' or 'euler'"),
         (lambda b, X: b.interpolate(X, 0.5, kind="mode"), "'mean' or 'sample'"),
         (lambda b, X: b.score_samples(X, 0), "t must be positive"),
@@ -491,3 +553,22 @@ def test_known_pairs_have_equal_gates(kind):
 def test_unknown_kind_of_pair():
     with pytest.raises(ValueError, match="kind must be one of"):
         make_entropic_ot(kind="round")
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"epsilon": -1.0}, "epsilon must be positive"),
+        ({"epsilon": np.inf}, "epsilon must be positive"),
+        ({"n_source": 0}, "n_source must be at least 1"),
+        ({"n_components": 0}, "n_components must be at least 1"),
+    ],
+)
+def test_bad_known_pairs(change, match):
+    with pytest.raises(ValueError, match=match):
+        make_entropic_ot(**change)
+
+
+def test_uvp_needs_variance_in_the_target():
+    with pytest.raises(ValueError, match="All rows of Y are equal"):
+        bures_wasserstein_uvp([[0.0], [1.0]], [[2.0], [2.0]])

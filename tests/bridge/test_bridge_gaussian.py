@@ -89,7 +89,7 @@ def test_dual_value_is_the_entropic_cost(rng):
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="epsilon must be positive, got 0"):
+    with pytest.raises(ValueError, match="epsilon must be positive and finite, got 0"):
         gaussian_entropic_plan([0.0], [[1.0]], [0.0], [[1.0]], 0)
     with pytest.raises(ValueError, match="must agree, got shapes"):
         gaussian_entropic_plan([0.0, 1.0], [[1.0]], [0.0], [[1.0]], 1.0)

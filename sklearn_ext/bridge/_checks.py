@@ -1,0 +1,62 @@
+"""What methods of a bridge check about times and counts before they answer."""
+
+from functools import update_wrapper
+from numbers import Integral, Real
+from types import MethodType
+
+import numpy as np
+
+
+def check_times(t, s=None):
+    """Check one time, or two in order; return them as floats."""
+    for name, value in (("t", t), ("s", s)):
+        if value is None:
+            continue
+        if not isinstance(value, Real) or not 0 <= value <= 1:
+            raise ValueError(f"{name} must lie in [0, 1], got {value!r}.")
+    if s is not None and s <= t:
+        raise ValueError(f"s must be later than t, got t={t} and s={s}.")
+    return float(t) if s is None else (float(t), float(s))
+
+
+def check_grid(times):
+    """Return increasing times in [0, 1]; an integer is a number of equal steps."""
+    if np.ndim(times) == 0:
+        if not isinstance(times, Integral) or times < 2:
+            raise ValueError(
+                "times must be an integer of at least 2, or a list of times in [0, 1], "
+                f"got {times!r}."
+            )
+        return np.linspace(0.0, 1.0, int(times))
+    times = np.asarray(times, dtype=float)
+    if times.ndim != 1 or not len(times) or not ((times >= 0) & (times <= 1)).all():
+        raise ValueError(f"times must be a list of times in [0, 1], got {times}.")
+    if (np.diff(times) <= 0).any():
+        raise ValueError(f"times must increase, got {times}.")
+    return times
+
+
+def check_count(n_samples):
+    """Check a number of draws."""
+    if not isinstance(n_samples, Integral) or n_samples < 1:
+        raise ValueError(
+            f"n_samples must be an integer of at least 1, got {n_samples!r}."
+        )
+
+
+class NeedsStoredSource:
+    """A method that exists only with ``fit_inverse_transform=True``."""
+
+    def __init__(self, method):
+        self.method = method
+        update_wrapper(self, method)
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self.method
+        if not instance.fit_inverse_transform:
+            raise AttributeError(
+                f"{self.method.__name__} needs the source rows, which are stored only "
+                "with fit_inverse_transform=True: set it and fit again."
+            )
+        return MethodType(self.method, instance)
