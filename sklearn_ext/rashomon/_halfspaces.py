@@ -142,13 +142,40 @@ def arcs_of(rows, weight, start, across):
 
 def exact_circle(rows, weight):
     """Law of the errors for two dimensions: one circle holds all directions."""
-    eye = np.eye(2)
-    _, length, errors = arcs_of(rows, weight, eye[:1], eye[1:])
-    levels, place = np.unique(np.round(errors[0], 9), return_inverse=True)
-    share = np.bincount(place, length[0]) / (2 * np.pi)
+    _, length, errors = _circle(rows, weight)
+    levels, place = np.unique(errors, return_inverse=True)
+    share = np.bincount(place, length) / (2 * np.pi)
     with np.errstate(divide="ignore"):
         log_cdf = np.log(np.cumsum(share) / share.sum())
     return levels, np.minimum(log_cdf, 0.0)[None]
+
+
+def best_on_circle(rows, weight):
+    """Direction in the middle of the longest arc with the fewest errors."""
+    angle, length, errors = _circle(rows, weight)
+    errors = np.where(length > 1e-12, errors, np.inf)  # no arc, only rounding
+    arc = np.lexsort([-length, errors])[0]
+    return _directions(angle[arc : arc + 1] + length[arc] / 2)[0]
+
+
+def draw_on_circle(rows, weight, limit, n, rng):
+    """Draw directions of the plane uniformly where errors are within a limit."""
+    angle, length, errors = _circle(rows, weight)
+    mass = np.where(errors <= limit, length, 0.0)
+    if not mass.any():
+        return np.empty((0, 2))
+    arc = rng.choice(len(mass), size=n, p=mass / mass.sum())
+    return _directions(angle[arc] + rng.random(n) * length[arc])
+
+
+def _circle(rows, weight):
+    eye = np.eye(2)
+    angle, length, errors = arcs_of(rows, weight, eye[:1], eye[1:])
+    return angle[0], length[0], np.round(errors[0], 9)
+
+
+def _directions(angle):
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
 def draw_on_arcs(angle, length, errors, limit, rng):

@@ -14,7 +14,9 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext.rashomon._halfspaces import (
     ErrorLaw,
+    best_on_circle,
     direction_errors,
+    draw_on_circle,
     exact_circle,
     random_directions,
     split_levels,
@@ -216,11 +218,15 @@ class RashomonLinearClassifier(RatioMixin, ClassifierMixin, ExtEstimator):
         seed = np.random.SeedSequence(
             int(check_random_state(self.random_state).randint(2**31 - 1))
         )
-        best = _good_direction(rows, weight)
+        weight = np.ldexp(weight, -int(np.floor(np.log2(weight.mean()))))  # near one
+        plane = rows.shape[1] == 2 and self.method in ("auto", "exact")
+        find_best = best_on_circle if plane else _good_direction
+        best = find_best(rows, weight)
         self._total = total = float(weight.sum())
         self._slip = 1e-9 * total
         best_loss = float(direction_errors(best[None], rows, weight)[0])
-        law, self.method_ = self._find(rows, weight, best_loss, seed)
+        find = self._on_circle if plane else self._find
+        law, self.method_ = find(rows, weight, best_loss, seed)
         found = law.directions
         errors = direction_errors(found, rows, weight)
         if len(found) and errors.min() < best_loss:
@@ -358,19 +364,22 @@ class RashomonLinearClassifier(RatioMixin, ClassifierMixin, ExtEstimator):
     def _at(self, threshold):
         return self._law.at(threshold, self.confidence_level, self._slip)
 
+    def _on_circle(self, rows, weight, best_loss, seed):
+        errors, log_cdf = exact_circle(rows, weight)
+        limit = self._threshold(best_loss) + self._slip
+        rng = np.random.default_rng(seed.spawn(1)[0])
+        kept = draw_on_circle(rows, weight, limit, self.n_members, rng)
+        return ErrorLaw(errors, log_cdf, 0, kept), "exact"
+
     def _find(self, rows, weight, best_loss, seed):
         threshold = self._threshold(best_loss) + self._slip
         crude_seed, split_seed = seed.spawn(2)
         method = self.method
-        if method == "exact" and rows.shape[1] != 2:
+        if method == "exact":
             raise ValueError(
                 "method='exact' needs two coordinates, the intercept included; got "
                 f"{rows.shape[1]}. Use method='auto'."
             )
-        if rows.shape[1] == 2 and method in ("auto", "exact"):
-            errors, log_cdf = exact_circle(rows, weight)
-            kept = self._crude(rows, weight, threshold, crude_seed).directions
-            return ErrorLaw(errors, log_cdf, 0, kept), "exact"
         if method != "splitting":
             law = self._crude(rows, weight, threshold, crude_seed)
             enough = len(law.directions) >= ENOUGH

@@ -7,12 +7,35 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import validate_data
 
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext.rashomon._results import check_theta
+from sklearn_ext.rashomon._results import check_slack
+
+
+@dataclass(frozen=True)
+class LinearMember:
+    """One linear model.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_features,)
+        Coefficients.
+    intercept : float
+        Intercept.
+    """
+
+    coef: np.ndarray
+    intercept: float
+
+    def decision(self, X):
+        """Value of the model at every row: (n_samples,)."""
+        return np.asarray(X @ self.coef) + self.intercept
 
 
 @dataclass(frozen=True)
 class LinearMembers:
-    """A collection of linear models.
+    """A sequence of linear models, packed into two arrays.
+
+    A whole number as index gives one :class:`LinearMember`, which is no sequence
+    itself; a slice gives fewer members.
 
     Parameters
     ----------
@@ -29,8 +52,9 @@ class LinearMembers:
         return len(self.coef)
 
     def __getitem__(self, key):
-        key = key if isinstance(key, slice) else slice(key, key + 1 or None)
-        return LinearMembers(self.coef[key], self.intercept[key])
+        if isinstance(key, slice):
+            return LinearMembers(self.coef[key], self.intercept[key])
+        return LinearMember(self.coef[key], float(self.intercept[key]))
 
     def decision(self, X):
         """Value of every model at every row: (n_members, n_samples)."""
@@ -56,7 +80,7 @@ def check_two_classes(estimator, X, y, sample_weight):
     weight : ndarray of shape (n_kept,)
         Positive weights.
     """
-    check_theta(estimator.theta)
+    check_slack(estimator.theta, estimator.reference_loss)
     X, y = validate_data(estimator, X, y, dtype=np.float64)
     check_classification_targets(y)
     weight = check_weights(sample_weight, X, dtype=np.float64)
@@ -74,15 +98,3 @@ def check_two_classes(estimator, X, y, sample_weight):
         )
     estimator.classes_ = classes
     return X[kept], label, weight[kept]
-
-
-def class_factors(label, weight, classes, class_weight):
-    """Weight of each row from the weights of the classes."""
-    if class_weight is None:
-        return 1.0
-    if class_weight == "balanced":
-        total = np.bincount(label, weight)
-        factor = weight.sum() / (len(total) * total)
-    else:
-        factor = np.array([float(class_weight.get(c, 1.0)) for c in classes.tolist()])
-    return factor[label]

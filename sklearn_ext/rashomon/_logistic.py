@@ -10,12 +10,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext.rashomon._class_weights import class_factors
 from sklearn_ext.rashomon._intervals import clopper_pearson, log_mean_interval
-from sklearn_ext.rashomon._linear_members import (
-    LinearMembers,
-    check_two_classes,
-    class_factors,
-)
+from sklearn_ext.rashomon._linear_members import LinearMembers, check_two_classes
 from sklearn_ext.rashomon._logistic_sets import (
     LogisticProblem,
     cast_profiled_rays,
@@ -207,7 +204,13 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
             Fitted estimator.
         """
         X, label, weight = check_two_classes(self, X, y, sample_weight)
-        weight = weight * class_factors(label, weight, self.classes_, self.class_weight)
+        total = np.bincount(label, weight)
+        weight = weight * class_factors(total, self.classes_, self.class_weight)[label]
+        if not np.bincount(label, weight).all():
+            raise ValueError(
+                "class_weight must leave both classes with positive weight, got "
+                f"{self.class_weight}."
+            )
         problem = self._problem_of(X, label, weight)
         self._problem, self._centre = problem, minimize(problem)
         self._dimension = X.shape[1]

@@ -122,15 +122,23 @@ class RatioMixin:
 
 def loss_threshold(best, theta, mode, reference=None):
     """Largest loss in the set: reference plus theta, or times one plus theta."""
+    if not 0 <= theta < np.inf:
+        raise ValueError(f"theta must be a finite number from 0 upwards, got {theta}.")
     base = best if reference is None else reference
     return base + theta if mode == "absolute" else base * (1 + theta)
 
 
-def check_theta(theta):
-    """Refuse a truth value, which counts as a number elsewhere."""
+def check_slack(theta, reference_loss=None):
+    """Refuse truth values, which count as numbers elsewhere, and endless losses."""
     if isinstance(theta, (bool, np.bool_)):
         raise ValueError(
             f"theta must be a non-negative number, got the truth value {theta}."
+        )
+    if reference_loss is None:
+        return
+    if isinstance(reference_loss, (bool, np.bool_)) or not np.isfinite(reference_loss):
+        raise ValueError(
+            f"reference_loss must be a finite number or None, got {reference_loss}."
         )
 
 

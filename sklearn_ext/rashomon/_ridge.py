@@ -21,7 +21,7 @@ from sklearn_ext.rashomon._ellipsoids import (
 from sklearn_ext.rashomon._linear_members import LinearMembers
 from sklearn_ext.rashomon._results import (
     RatioMixin,
-    check_theta,
+    check_slack,
     exactly,
     loss_threshold,
     warn_empty,
@@ -375,7 +375,7 @@ class RashomonRidge(RatioMixin, RegressorMixin, ExtEstimator):
         return tags
 
     def _summarize(self, X, y, sample_weight=None, *, reset=True):
-        check_theta(self.theta)
+        check_slack(self.theta, self.reference_loss)
         X, y = validate_data(
             self, X, y, reset=reset, y_numeric=True, ensure_min_samples=2, **DATA
         )

@@ -32,7 +32,7 @@ from sklearn_ext._core._compat import (
 from sklearn_ext.rashomon._candidates import default_candidates
 from sklearn_ext.rashomon._folds import cross_validated, fitted, out_of_fold
 from sklearn_ext.rashomon._metrics import ambiguity, discrepancy
-from sklearn_ext.rashomon._results import RatioMixin, check_theta, exactly
+from sklearn_ext.rashomon._results import RatioMixin, check_slack, exactly
 
 
 def _can_vote_softly(search):
@@ -209,7 +209,7 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         self : RashomonSearchCV
             Fitted estimator.
         """
-        check_theta(self.theta)
+        check_slack(self.theta)
         if y is None:
             raise ValueError(
                 "RashomonSearchCV requires y to be passed, but the target y is None."

@@ -16,12 +16,13 @@ from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext.rashomon._results import (
     RatioMixin,
-    check_theta,
+    check_slack,
     log_of,
     warn_empty,
 )
 from sklearn_ext.rashomon._splits import make_splits, merge_rows
 from sklearn_ext.rashomon._trees_audit import TreeAuditMixin
+from sklearn_ext.rashomon._trees_cost import check_members_fit
 from sklearn_ext.rashomon._trees_counts import count_trees
 from sklearn_ext.rashomon._trees_laws import random_structures
 from sklearn_ext.rashomon._trees_members import TreeArrays, TreeMembers
@@ -414,7 +415,8 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
         return self._splits.bits(X)
 
     def _summarize(self, X, y, sample_weight=None, *, reset=True, classes=None):
-        check_theta(self.theta)
+        check_slack(self.theta, self.reference_loss)
+        check_members_fit(self.max_depth, self.n_members)
         X, y = validate_data(self, X, y, reset=reset, **DATA)
         check_classification_targets(y)
         weight = check_weights(sample_weight, X, dtype=np.float64)

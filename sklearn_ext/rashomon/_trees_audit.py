@@ -38,7 +38,7 @@ class TreeAuditMixin:
         """
         check_is_fitted(self)
         thresholds = np.array([self._threshold_at(t) for t in np.ravel(theta)])
-        found = self._set.widened(thresholds.max())
+        found = self._set.widened(thresholds.max(initial=0.0))
         logs = [found.estimate(t, self.confidence_level).log_ratio for t in thresholds]
         return logs[0] if np.ndim(theta) == 0 else np.reshape(logs, np.shape(theta))
 
@@ -167,7 +167,7 @@ class TreeAuditMixin:
         if baseline is None:
             label = self._best.predict(self._bits(X))[0]
         else:
-            label = np.searchsorted(self.classes_, np.asarray(baseline))
+            label = self._places(baseline, X, "baseline")
         values = np.ones((len(label), len(self.classes_)))
         values[np.arange(len(label)), label] = 0.0
         return float(self.extremes(X, values)[1] / len(label))
@@ -190,7 +190,14 @@ class TreeAuditMixin:
             ``members_`` where the set was sampled.
         """
         check_is_fitted(self)
-        return self._extremes_of_bits(self._bits(X), np.asarray(values, dtype=float))
+        bits, values = self._bits(X), np.asarray(values, dtype=float)
+        shape = len(bits), len(self.classes_)
+        if values.shape != shape:
+            raise ValueError(
+                f"values must have one row for each of X and one column for each "
+                f"class, shape {shape}; got {values.shape}."
+            )
+        return self._extremes_of_bits(bits, values)
 
     def parity_range(self, X, group, *, positive=None):
         """Range over the set of the difference in positive rates of two groups.
@@ -211,7 +218,16 @@ class TreeAuditMixin:
         """
         check_is_fitted(self)
         group = np.asarray(group, dtype=bool)
+        if group.all() or not group.any():
+            raise ValueError(
+                "group must have rows inside and outside, got "
+                f"{int(group.sum())} of {len(group)} inside."
+            )
         positive = self.classes_[-1] if positive is None else positive
+        if positive not in self.classes_:
+            raise ValueError(
+                f"positive must be one of {self.classes_.tolist()}, got {positive!r}."
+            )
         weight = np.where(group, 1 / group.sum(), -1 / (~group).sum())
         return self.extremes(X, weight[:, None] * (self.classes_ == positive))
 
@@ -236,7 +252,8 @@ class TreeAuditMixin:
         """
         check_is_fitted(self)
         bits, rng = self._bits(X), check_random_state(random_state)
-        wrong = (self.classes_ != np.asarray(y)[:, None]) / len(bits)
+        label = self._places(y, X, "y")
+        wrong = (np.arange(len(self.classes_)) != label[:, None]) / len(bits)
         order = np.concatenate([rng.permutation(len(bits)) for _ in range(n_repeats)])
         values = np.concatenate([-wrong, np.tile(wrong / n_repeats, (n_repeats, 1))])
         reliance = np.zeros((self.n_features_in_, 2))
@@ -305,6 +322,8 @@ class TreeAuditMixin:
         rows, space = self._rows_and_space()
         if not space.complete:
             raise ValueError("pattern_ratio needs space='full', got space='sparse'.")
+        if method not in ("exact", "sampled"):
+            raise ValueError(f"method must be 'exact' or 'sampled', got {method!r}.")
         if method == "exact":
             label = tree_patterns(
                 rows,
@@ -336,6 +355,23 @@ class TreeAuditMixin:
         np.add.at(summed, place, values)
         low, high = (largest_score(found.upper, s * summed)[-1] for s in (-1.0, 1.0))
         return float(-low), float(high)
+
+    def _places(self, labels, X, name):
+        """Places of labels among the classes, one for each row of X."""
+        labels = np.asarray(labels)
+        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+        known = np.isin(labels, self.classes_)
+        if labels.shape != (n_rows,) or not known.all():
+            wrong = (
+                f"shape {labels.shape}"
+                if known.all()
+                else repr(labels[~known].tolist()[0])
+            )
+            raise ValueError(
+                f"{name} must hold one of the classes {self.classes_.tolist()} for "
+                f"each of the {n_rows} rows, got {wrong}."
+            )
+        return np.searchsorted(self.classes_, labels)
 
     def _has_exact_set(self):
         return isinstance(self._set, ExactTreeSet) and not self._set.upper.empty

@@ -9,6 +9,7 @@ from sklearn_ext.rashomon._trees_space import build_graph
 
 OVERHEAD = 1e6  # operations that the handling of one subset is worth
 SCATTER = 15  # operations for each entry that is added to a histogram
+MEMORY = 4 * 2**30  # bytes that no method goes beyond
 MEASURE = 200_000  # subsets that may be formed to measure a level
 
 
@@ -67,6 +68,44 @@ def recursion_cost(rows, space, n_degrees):
     table = sum(count * (8 * n_degrees + 8 * m + n / 8) for count in subsets)
     work = 8.0 * (12 * k * pairs + n * m + 64 * n_degrees)
     return CostEstimate(float(flops), float(table + work), subsets, int(n_degrees))
+
+
+def check_members_fit(max_depth, n_members):
+    """Refuse depths at which the kept trees alone would not fit in memory."""
+    needed = max(n_members, 100) * 2.0 ** min(max_depth + 3, 1000)
+    if needed > MEMORY:
+        raise ValueError(
+            f"max_depth={max_depth} with n_members={n_members} needs "
+            f"{needed / 2**30:.3g} GB for the members alone, more than "
+            f"{MEMORY / 2**30:.0f} GB. Lower max_depth."
+        )
+
+
+def sampling_cost(rows, space, n_trees, n_visits):
+    """Predict the cost of sampling structures.
+
+    Parameters
+    ----------
+    rows : Rows
+        Merged rows.
+    space : TreeSpace
+        The trees.
+    n_trees : int
+        Structures that are kept.
+    n_visits : int
+        Structures whose leaves are counted, all moves included.
+
+    Returns
+    -------
+    seconds : float
+        On one core, to a factor of about three.
+    memory : float
+        Bytes.
+    """
+    leaves, k = 2.0**space.depth, space.n_classes
+    words = k + min(rows.total, 200_000) / 64
+    seconds = n_visits * leaves * (4e-8 * k + 3e-8 * words)
+    return seconds, n_trees * leaves * (4 + 8 * k)
 
 
 def _subsets(rows, space):

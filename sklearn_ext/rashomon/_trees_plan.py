@@ -9,7 +9,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_ext.rashomon._results import loss_threshold
 from sklearn_ext.rashomon._trees_bottom import Grid
-from sklearn_ext.rashomon._trees_cost import recursion_cost
+from sklearn_ext.rashomon._trees_cost import MEMORY, recursion_cost, sampling_cost
 from sklearn_ext.rashomon._trees_exact import smallest_losses
 from sklearn_ext.rashomon._trees_greedy import greedy_tree
 from sklearn_ext.rashomon._trees_sampled import (
@@ -27,6 +27,8 @@ from sklearn_ext.rashomon._trees_space import build_graph
 
 BRACKET_CELLS = 512  # for "auto"
 FINE_CELLS = 2048  # of sampled laws with losses that are not whole
+PATIENCE = 300  # seconds that sampling may take without a warning
+TEMPERATURES = 40  # of a usual tempered run
 MOVES = 60  # Metropolis moves after each change of temperature
 
 
@@ -130,7 +132,7 @@ def solve_trees(rows, space, plan, *, seed, n_jobs=None):
             options.append(BRACKET_CELLS)
         for n_cells in options:
             cost = plan.cost(rows, space, n_cells)
-            if cost.flops <= plan.exact_budget:
+            if cost.flops <= plan.exact_budget and cost.memory <= MEMORY:
                 return _recursion(rows, space, plan, n_cells)
         if plan.method == "exact" or not space.complete:
             _refuse(cost, plan, space)
@@ -145,9 +147,10 @@ def solve_trees(rows, space, plan, *, seed, n_jobs=None):
 def _refuse(cost, plan, space):
     sampling = "method='mc'" if space.complete else "space='full' with method='mc'"
     raise ValueError(
-        f"The exact recursion needs {cost}, above the limit "
-        f"exact_budget={plan.exact_budget:.2g}. Use fewer thresholds (n_thresholds), a "
-        f"coarser grid (loss_grid, an integer), or {sampling}; or raise exact_budget."
+        f"The exact recursion needs {cost}, above the limits "
+        f"exact_budget={plan.exact_budget:.2g} and {MEMORY // 2**20} MB. Use fewer "
+        "thresholds (n_thresholds), a coarser grid (loss_grid, an integer), or "
+        f"{sampling}; or raise exact_budget."
     )
 
 
@@ -187,6 +190,7 @@ def _sampled(rows, space, plan, seed, n_jobs):
     method = plan.method
     if method == "auto":
         method = "mc"
+        _check_effort(rows, space, plan, method)
         pilot = sample_losses(
             rows,
             space,
@@ -199,6 +203,7 @@ def _sampled(rows, space, plan, seed, n_jobs):
         )
         if pilot.estimate(threshold, 0.95).ess < ENOUGH and space.repeats:
             method = "smc"
+    _check_effort(rows, space, plan, method)
     if method == "mc":
         rng = np.random.default_rng(main_seed)
         sample = sample_losses(
@@ -233,6 +238,30 @@ def _sampled(rows, space, plan, seed, n_jobs):
         threshold = plan.threshold(best_loss, rows.total)
     _warn_if_weak(sample.estimate(threshold, 0.95), method, space.repeats)
     return SampledTreeSet(rows, space, threshold, best, sample), method
+
+
+def _check_effort(rows, space, plan, method):
+    """Refuse what memory cannot hold and warn before what takes minutes."""
+    names = "n_draws"
+    n_trees = n_visits = plan.n_draws
+    if method == "smc":
+        names = "n_particles or n_replicates"
+        n_trees = plan.n_particles * plan.n_replicates
+        n_visits = n_trees * MOVES * TEMPERATURES
+    seconds, memory = sampling_cost(rows, space, n_trees, n_visits)
+    if memory > MEMORY:
+        raise ValueError(
+            f"method={method!r} at depth {space.depth} needs {memory / 2**30:.3g} GB, "
+            f"more than {MEMORY / 2**30:.0f} GB. Lower max_depth or {names}."
+        )
+    if seconds > PATIENCE:
+        warnings.warn(
+            f"method={method!r} at depth {space.depth} will take about "
+            f"{seconds / 60:.0f} minutes on one core. Lower max_depth or {names} to "
+            "be faster.",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 def _warn_if_weak(estimate, method, can_temper):

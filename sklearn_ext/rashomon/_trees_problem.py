@@ -5,6 +5,7 @@ from math import log10
 
 import numpy as np
 
+from sklearn_ext.rashomon._class_weights import class_factors
 from sklearn_ext.rashomon._splits import Rows, Splits, merge_equal_splits
 from sklearn_ext.rashomon._trees_space import TreeSpace
 
@@ -62,7 +63,7 @@ def tree_problem(
         The trees.
     """
     weight = statistics.rows.weight
-    weight = weight * _class_factors(weight, classes, class_weight)
+    weight = weight * class_factors(weight.sum(axis=0), classes, class_weight)
     if np.count_nonzero(weight.sum(axis=0)) < 2:
         raise ValueError(
             "RashomonTreeClassifier needs at least two classes with positive weight, "
@@ -96,15 +97,6 @@ def tree_problem(
         trivial=complete or trivial_splits,
     )
     return rows, splits, space
-
-
-def _class_factors(weight, classes, class_weight):
-    if class_weight is None:
-        return 1.0
-    if class_weight == "balanced":
-        total = weight.sum(axis=0)
-        return weight.sum() / (len(total) * np.where(total > 0, total, 1.0))
-    return np.array([float(class_weight.get(c, 1.0)) for c in classes.tolist()])
 
 
 def describe_space(space, split_prior):
