@@ -13,11 +13,11 @@ from sklearn_ext.rashomon._metrics import (
     prediction_range,
     rashomon_capacity,
 )
-from sklearn_ext.rashomon._plots import (
+from sklearn_ext.rashomon._multiplicity_plots import (
+    MultiplicityCurveDisplay,
     MultiplicityDisplay,
-    RashomonCurveDisplay,
-    RashomonRatioDisplay,
 )
+from sklearn_ext.rashomon._plots import RashomonCurveDisplay, RashomonRatioDisplay
 from sklearn_ext.rashomon._range_plots import (
     CoefficientRangeDisplay,
     VariableImportanceCloudDisplay,
@@ -35,6 +35,7 @@ from sklearn_ext.rashomon._tree_classifier import RashomonTreeClassifier
 
 __all__ = [
     "CoefficientRangeDisplay",
+    "MultiplicityCurveDisplay",
     "MultiplicityDisplay",
     "RashomonCurveDisplay",
     "RashomonLinearClassifier",

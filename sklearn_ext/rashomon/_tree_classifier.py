@@ -322,6 +322,36 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
         return self._solve(block if first else self._statistics + block)
 
     @available_if(_fixed_thresholds)
+    @fit_context()
+    def merge(self, other):
+        """Add the rows of another fitted model; only with fixed ``thresholds``.
+
+        Parameters
+        ----------
+        other : RashomonTreeClassifier
+            A model fitted to other rows with the same thresholds and classes.
+
+        Returns
+        -------
+        self : RashomonTreeClassifier
+            The model of all rows.
+        """
+        check_is_fitted(self)
+        check_is_fitted(other)
+        mine, theirs = self._statistics.splits, other._statistics.splits
+        if not (
+            np.array_equal(self.classes_, other.classes_)
+            and np.array_equal(mine.feature, theirs.feature)
+            and np.array_equal(mine.threshold, theirs.threshold)
+        ):
+            raise ValueError(
+                "merge needs models with equal thresholds and classes; classes are "
+                f"{self.classes_.tolist()} and {other.classes_.tolist()}, numbers of "
+                f"thresholds {len(mine)} and {len(theirs)}."
+            )
+        return self._solve(self._statistics + other._statistics)
+
+    @available_if(_fixed_thresholds)
     def fit_blocks(self, blocks, *, classes, n_jobs=None):
         """Fit to blocks of rows as if they were one table; needs ``thresholds``.
 

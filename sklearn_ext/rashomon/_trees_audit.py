@@ -172,6 +172,30 @@ class TreeAuditMixin:
         values[np.arange(len(label)), label] = 0.0
         return float(self.extremes(X, values)[1] / len(label))
 
+    def multiplicity_at(self, X, theta):
+        """Ambiguity, and discrepancy from ``best_``, at several thresholds.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        theta : array-like of shape (n_thetas,)
+            Slacks, measured as in ``theta_mode``.
+
+        Returns
+        -------
+        Bunch
+            ``theta``, ``ambiguity`` and ``discrepancy``, each of shape (n_thetas,).
+            Exact where the ratio is; else lower bounds from ``members_``. nan where
+            no tree is inside.
+        """
+        check_is_fitted(self)
+        theta, bits = np.ravel(np.asarray(theta, dtype=float)), self._bits(X)
+        thresholds = np.array([self._threshold_at(t) for t in theta])
+        find = self._exact_pair if self._has_exact_set() else self._member_pair
+        pairs = np.reshape(find(bits, thresholds), (len(theta), 2))
+        return Bunch(theta=theta, ambiguity=pairs[:, 0], discrepancy=pairs[:, 1])
+
     def extremes(self, X, values):
         """Range over the set of an additive score of the predictions.
 
@@ -356,6 +380,36 @@ class TreeAuditMixin:
         low, high = (largest_score(found.upper, s * summed)[-1] for s in (-1.0, 1.0))
         return float(-low), float(high)
 
+    def _exact_pair(self, bits, thresholds):
+        found, place = self._follow(
+            bits, self._set.widened(thresholds.max(initial=0.0))
+        )
+        label = self._best.predict(bits)[0]
+        values = np.zeros((len(found.graph.rows.bits), len(self.classes_)))
+        np.add.at(values, place, np.arange(len(self.classes_)) != label[:, None])
+        farthest = largest_score(found.upper, values) / len(bits)
+        slip = found.upper.grid.tolerance
+        at = np.searchsorted(found.upper.losses, thresholds + slip, side="right") - 1
+        pairs = np.full((len(thresholds), 2), np.nan)
+        for i in np.flatnonzero((at >= 0) & (thresholds >= found.best_loss - slip)):
+            votes = tree_shares(found.upper, threshold=thresholds[i]).votes[place]
+            pairs[i] = ((votes > 0).sum(axis=1) > 1).mean(), farthest[at[i]]
+        return pairs
+
+    def _member_pair(self, bits, thresholds):
+        label, best = self._member_labels(bits), self._best.predict(bits)[0]
+        losses = self._set.losses_of(self.members_.arrays)
+        slip = 1e-9 * self._rows_and_space()[0].total
+        pairs = np.full((len(thresholds), 2), np.nan)
+        for i, threshold in enumerate(thresholds):
+            P = np.concatenate([best[None], label[losses <= threshold + slip]])
+            if threshold >= self._set.best_loss - slip:
+                pairs[i] = (
+                    (best != P).any(axis=0).mean(),
+                    (best != P).mean(axis=1).max(),
+                )
+        return pairs
+
     def _places(self, labels, X, name):
         """Places of labels among the classes, one for each row of X."""
         labels = np.asarray(labels)
@@ -376,11 +430,12 @@ class TreeAuditMixin:
     def _has_exact_set(self):
         return isinstance(self._set, ExactTreeSet) and not self._set.upper.empty
 
-    def _follow(self, bits):
+    def _follow(self, bits, found=None):
         """Return the set with all patterns of ``bits``, and the place of each row."""
+        found = self._set if found is None else found
         patterns, inverse = distinct_patterns(bits)
-        place, missing = self._set.graph.rows.locate(patterns)
-        return self._set.with_rows(missing), place[inverse]
+        place, missing = found.graph.rows.locate(patterns)
+        return found.with_rows(missing), place[inverse]
 
     def _threshold_at(self, theta):
         total = self._rows_and_space()[0].total

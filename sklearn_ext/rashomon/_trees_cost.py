@@ -105,7 +105,8 @@ def sampling_cost(rows, space, n_trees, n_visits):
     leaves, k = 2.0**space.depth, space.n_classes
     words = k + min(rows.total, 200_000) / 64
     seconds = n_visits * leaves * (4e-8 * k + 3e-8 * words)
-    return seconds, n_trees * leaves * (4 + 8 * k)
+    batch = min(n_trees, 4096)  # whose losses are worked on at once
+    return seconds, leaves * (n_trees * (4 + 8 * k) + batch * 24 * k)
 
 
 def _subsets(rows, space):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
 
@@ -28,6 +29,34 @@ def circles(rng, p, n):
     start, across = random_directions(n, p, rng), rng.normal(size=(n, p))
     across -= (across * start).sum(axis=1, keepdims=True) * start
     return start, across / np.linalg.norm(across, axis=1, keepdims=True)
+
+
+def test_circle_finds_the_optimum_that_draws_miss():
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(40, 2))
+    y = X @ [1, 0.3] + 0.5 * rng.normal(size=40) > 0
+    clf = RashomonLinearClassifier(
+        n_draws=1, fit_intercept=False, standardize=False, random_state=0
+    ).fit(X, y)
+    angle = np.linspace(0, 2 * np.pi, 100_001)
+    wrong = np.stack([np.cos(angle), np.sin(angle)], 1) @ X.T * (2 * y - 1) <= 0
+    errors = wrong.sum(axis=1)
+    assert clf.min_loss_ * 40 == errors.min()
+    assert_allclose(clf.ratio_, (errors <= errors.min() + 2).mean(), atol=1e-4)
+    members = (clf.member_predictions(X) != y).sum(axis=1)
+    assert members.max() <= errors.min() + 2
+    assert len(np.unique(clf.members_.coef, axis=0)) == 200
+    tiny = clone(clf).fit(X, y, 1e-12 * np.ones(40))
+    assert_allclose(tiny.log_ratio_, clf.log_ratio_)
+
+
+def test_members_are_a_sequence_of_members():
+    X, y = np.random.default_rng(0).normal(size=(30, 2)), np.arange(30) % 2
+    members = RashomonLinearClassifier(n_draws=500, n_members=7).fit(X, y).members_
+    assert np.asarray(members, dtype=object).shape == (7,)
+    assert_allclose([m.decision(X) for m in members], members.decision(X))
+    with pytest.raises(IndexError):
+        members[7]
 
 
 def test_errors_along_arcs_equal_direct_counts(rng):

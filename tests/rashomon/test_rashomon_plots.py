@@ -4,10 +4,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from sklearn_ext.rashomon import (
     CoefficientRangeDisplay,
+    MultiplicityCurveDisplay,
     MultiplicityDisplay,
     RashomonCurveDisplay,
     RashomonLogisticRegression,
@@ -83,3 +85,18 @@ def test_multiplicity(clf):
     logistic = RashomonLogisticRegression(random_state=0).fit(X, y)
     shown = MultiplicityDisplay.from_estimator(logistic, X).share
     assert ((shown >= 0) & (shown <= 1)).all()
+
+
+def test_multiplicity_against_theta():
+    theta = [0.0, 0.02, 0.05]
+    for method in ("exact", "mc"):
+        clf = RashomonTreeClassifier(2, method=method, random_state=0).fit(X, y)
+        display = MultiplicityCurveDisplay.from_estimator(clf, X, theta=theta)
+        assert_allclose(display.lines_[0].get_ydata(), display.ambiguity)
+        assert (np.diff(display.ambiguity) >= 0).all()
+        assert_allclose(display.discrepancy[-1], clf.discrepancy(X))
+        assert_allclose(display.ambiguity[-1], clf.ambiguity(X))
+        if method == "exact":
+            small = clone(clf).set_params(theta=0.02).fit(X, y)
+            assert_allclose(display.ambiguity[1], small.ambiguity(X))
+            assert_allclose(display.discrepancy[1], small.discrepancy(X))

@@ -1,6 +1,7 @@
 """The tree classifier: its numbers, its invariances and its errors."""
 
 import pickle
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ext.rashomon import RashomonTreeClassifier
+from sklearn_ext.rashomon import RashomonTreeClassifier, _trees_plan
 from sklearn_ext.rashomon._splits import make_splits, weighted_cuts
 from tests.rashomon._brute_force import full_trees
 
@@ -405,3 +406,63 @@ def test_bad_data(rng):
 def test_clone_keeps_everything():
     clf = RashomonTreeClassifier(2, theta=0.1, thresholds=[[1.0]])
     assert clone(clf).get_params()["thresholds"] == [[1.0]]
+
+
+def test_merge_equals_one_fit(rng):
+    X, y = rng.normal(size=(60, 2)), rng.integers(2, size=60)
+    make = lambda: RashomonTreeClassifier(2, thresholds=[[-1, 0], [0, 1]])  # noqa: E731
+    halves = [make().fit(X[:30], y[:30]), make().fit(X[30:], y[30:])]
+    merged, whole = halves[0].merge(halves[1]), make().fit(X, y)
+    assert merged.log_ratio_ == whole.log_ratio_
+    other = RashomonTreeClassifier(2, thresholds=[[-1, 0.5], [0, 1]]).fit(X, y)
+    before = merged.log_ratio_
+    with pytest.raises(ValueError, match="merge needs models with equal thresholds"):
+        merged.merge(other)
+    assert merged.log_ratio_ == before
+    assert not hasattr(RashomonTreeClassifier(), "merge")
+
+
+def test_refuses_bad_questions(rng):
+    X, y = rng.normal(size=(40, 2)), np.arange(40) % 2
+    clf = RashomonTreeClassifier(1, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match="theta must be a finite number from 0"):
+        clf.log_ratio_at(np.nan)
+    with pytest.raises(ValueError, match="baseline must hold one of the classes"):
+        clf.discrepancy(X, y + 5)
+    with pytest.raises(ValueError, match="y must hold one of the classes"):
+        clf.model_class_reliance(X, y[:7])
+    with pytest.raises(ValueError, match="values must have one row for each of X"):
+        clf.extremes(X, np.ones(40))
+    with pytest.raises(ValueError, match="group must have rows inside and outside"):
+        clf.parity_range(X, np.ones(40))
+    with pytest.raises(ValueError, match="positive must be one of"):
+        clf.parity_range(X, y, positive="z")
+    with pytest.raises(ValueError, match="method must be 'exact' or 'sampled'"):
+        clf.pattern_ratio(method="guess")
+
+
+def test_refuses_bad_weights_and_references(rng):
+    X, y = rng.normal(size=(40, 2)), np.arange(40) % 2
+    for reference in (np.nan, np.inf, True):
+        with pytest.raises(ValueError, match="reference_loss must be a finite number"):
+            RashomonTreeClassifier(1, reference_loss=reference).fit(X, y)
+    with pytest.raises(ValueError, match="class_weight must hold finite numbers"):
+        RashomonTreeClassifier(1, class_weight={0: -1}).fit(X, y)
+    with pytest.raises(ValueError, match="class_weight names 5"):
+        RashomonTreeClassifier(1, class_weight={5: 2}).fit(X, y)
+
+
+def test_refuses_memory_and_warns_of_minutes(rng):
+    X, y = rng.normal(size=(100, 9000)), np.arange(100) % 2
+    with pytest.raises(ValueError, match="above the limits"):
+        RashomonTreeClassifier(2, method="exact").fit(X, y)
+    with pytest.raises(ValueError, match="for the members alone"):
+        RashomonTreeClassifier(40).fit(X, y)
+    with pytest.raises(ValueError, match="Lower max_depth or n_draws"):
+        RashomonTreeClassifier(16, method="mc").fit(X[:, :2], y)
+    with (
+        pytest.warns(UserWarning, match="will take about"),
+        mock.patch.object(_trees_plan, "temper_losses", side_effect=KeyError),
+        pytest.raises(KeyError),
+    ):
+        RashomonTreeClassifier(9, method="smc").fit(X[:, :2], y)
