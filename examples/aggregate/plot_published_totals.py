@@ -51,9 +51,7 @@ def pupils():
     return StandardScaler().fit_transform(X), y
 
 
-X, y, X_test, y_test = (lambda a, b, c, d: (a, c, b, d))(
-    *train_test_split(*pupils(), random_state=0)
-)
+X, X_test, y, y_test = train_test_split(*pupils(), random_state=0)
 groups = make_bags(len(X), 25, random_state=0)
 published = aggregate_responses(y, groups, aggregate="sum")
 print(f"{len(X)} pupils, {len(published.values)} published totals")
@@ -69,7 +67,7 @@ totals = expand_aggregates(published.bag_ids, published.values, groups)
 model = InterpolatingAggregateRegressorCV(aggregate="sum")
 model.fit(X, totals, bags=groups)
 everything = Ridge().fit(X, y)
-means = totals / 25
+means = expand_aggregates(published.bag_ids, published.values / published.sizes, groups)
 trap = InstanceRegressor().fit(X, means, bags=groups)
 for name, fitted in [
     ("all scores known", everything),
@@ -115,7 +113,7 @@ BagCalibrationDisplay.from_estimator(model, X, totals, bags=groups, ax=axes[2])
 plt.show()
 
 # %%
-# The size of random bags hardly matters under strong noise: the noise of a mean of k
-# pupils is k times smaller, but there are k times fewer means. Where noise is weak,
-# small bags keep a little more. Larger bags pay when they hold pupils of similar
-# expected scores.
+# For the slopes the size of random bags hardly matters: the noise of a mean of k pupils
+# is k times smaller, but there are k times fewer means, which also differ less. What
+# larger bags improve under the strongest noise is the overall level, whose noise falls
+# with k. For the slopes they pay when they hold pupils of similar expected scores.
