@@ -59,7 +59,8 @@ def _proportions(y, classes, name):
     if y.min() < 0 or np.abs(y.sum(axis=1) - 1).max() > 1e-6:
         raise ValueError(
             "Each row of proportions must be non-negative and sum to 1 (within 1e-6), "
-            f"got sums from {y.sum(axis=1).min():g} to {y.sum(axis=1).max():g}."
+            f"got a minimum of {y.min():g} and sums from {y.sum(axis=1).min():g} to "
+            f"{y.sum(axis=1).max():g}."
         )
     y = y[:, np.argsort(np.asarray(classes))]
     _warn_if_absent(ordered[y.max(axis=0) == 0])
