@@ -6,7 +6,12 @@ from numbers import Integral, Real
 import numpy as np
 from scipy import sparse
 from sklearn.base import MultiOutputMixin
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
 
 from sklearn_ext._core import _blocks
 from sklearn_ext._core._base import fit_context
@@ -163,6 +168,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorBase):
             The score.
         """
         if self.allow_missing_aggregate:
+            check_consistent_length(X, y, bags, sample_weight)
             missing = split_missing(y)[1].reshape(len(y), -1).any(axis=1)
             rows = np.flatnonzero(~missing)
             X, y, bags, sample_weight = (

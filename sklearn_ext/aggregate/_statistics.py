@@ -88,7 +88,7 @@ class AggregateStatistics:
     n_samples : int
         Number of rows.
     n_bags : int
-        Number of bags.
+        Number of bags that have an aggregate.
     weight : float
         Sum of the bag weights.
     x_mean : ndarray of shape (n_features,)
@@ -147,7 +147,8 @@ class AggregateStatistics:
         X : ndarray or CSR matrix of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Responses or replicated aggregates.
+            Responses or replicated aggregates; NaN on all rows of a bag without an
+            aggregate, which then counts in the within scatter only.
         bags : array-like of shape (n_samples,), default=None
             Labels of the bags; None makes every row a bag.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -128,8 +128,12 @@ def test_messages_about_missing_aggregates(published):
     partly[np.flatnonzero(bags == 1)[0]] = np.nan
     with pytest.raises(ValueError, match="NaN on some rows of bag 1 only"):
         BagRegressor(**KNOWN).fit(X, partly, bags=bags)
+    model = BagRegressor(**KNOWN)
     with pytest.raises(ValueError, match="y is NaN for every bag"):
-        BagRegressor(**KNOWN).fit(X, np.full(150, np.nan), bags=bags)
+        model.fit(X, np.full(150, np.nan), bags=bags)
+    for short in ({"y": y[:9], "bags": bags}, {"y": y, "bags": bags[:9]}):
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            model.fit(X, y, bags=bags).score(X, **short)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 5.0])
