@@ -1,6 +1,7 @@
 """Displays of fitted models: the path of a selection, calibration by bags."""
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext.aggregate._bags import Bags, bag_values
 from sklearn_ext.aggregate._base_plots import Display
@@ -79,6 +80,7 @@ class RhoPathDisplay(Display):
         RhoPathDisplay
             The display.
         """
+        check_is_fitted(estimator)
         return cls(
             rhos=estimator.rhos_,
             alphas=estimator.alphas_,
@@ -111,11 +113,21 @@ class RhoPathDisplay(Display):
         order = np.argsort(place)
         shades = np.linspace(0.15, 0.85, len(self.alphas))
         color = _colormap("viridis")
+        ends = {0, len(self.alphas) - 1}  # the shades between explain themselves
+        labels = [
+            f"alpha = {alpha:.1e}" if j in ends else None
+            for j, alpha in enumerate(self.alphas)
+        ]
         self.lines_ = [
             ax.plot(
                 place[order],
                 self.errors[order, j],
-                **{"color": color(shade), "lw": 1, **(curve_kwargs or {})},
+                **{
+                    "color": color(shade),
+                    "lw": 1,
+                    "label": labels[j],
+                    **(curve_kwargs or {}),
+                },
             )[0]
             for j, shade in enumerate(shades)
         ]
@@ -128,6 +140,7 @@ class RhoPathDisplay(Display):
             ylabel="leave-one-bag-out error",
             title=name or f"chosen: rho={self.rho:.3g}, alpha={self.alpha:.3g}",
         )
+        ax.legend()
         return self
 
 
