@@ -1,0 +1,30 @@
+"""Every estimator with a ``device`` gives the same answers on each of them."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.base import clone
+
+from tests._instances import ESTIMATORS, data_for, fitted, outputs
+
+torch = pytest.importorskip("torch", reason="the torch extra is not installed")
+
+WITH_DEVICE = [e for e in ESTIMATORS if "device" in e.get_params()]
+needs_cuda = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="no CUDA device is here"
+)
+DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, needs_cuda])]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("estimator", WITH_DEVICE, ids=lambda e: type(e).__name__)
+def test_devices_agree(estimator, device):
+    X, y = data_for(estimator)
+    expected = outputs(fitted(estimator, X, y), X)
+    there = outputs(fitted(clone(estimator).set_params(device=device), X, y), X)
+    for method, result in expected.items():
+        if result.dtype.kind == "f":
+            scale = abs(result).max()
+            assert_allclose(there[method], result, rtol=1e-4, atol=1e-4 * scale)
+        else:
+            assert np.mean(there[method] == result) > 0.97
