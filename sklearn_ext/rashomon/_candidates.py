@@ -122,6 +122,8 @@ def similar_performance(
                 f"{estimators!r}."
             )
         estimators = default_candidates(classification)
+    if len(estimators) == 0:
+        raise ValueError("estimators must hold at least one candidate, got none.")
     splits = list(check_cv(cv, y, classifier=classification).split(X, y))
     scores = np.array(
         [

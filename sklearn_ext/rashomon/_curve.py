@@ -34,6 +34,11 @@ def rashomon_elbow(risk, log_ratio):
     >>> rashomon_elbow([0.4, 0.2, 0.19, 0.18], [-1.0, -1.2, -4.0, -9.0])
     1
     """
+    if np.shape(risk) != np.shape(log_ratio) or np.size(risk) == 0:
+        raise ValueError(
+            "risk and log_ratio must have equal lengths of at least one, got shapes "
+            f"{np.shape(risk)} and {np.shape(log_ratio)}."
+        )
     score = (1 - _unit(risk)) + _unit(log_ratio)
     return int(np.argmax(score >= score.max() - 1e-12))
 

@@ -29,6 +29,12 @@ def clopper_pearson(hits, n_draws, confidence_level=0.95):
     [0.0, 0.0362]
     """
     hits = np.asarray(hits)
+    if not ((hits >= 0) & (hits <= n_draws)).all():
+        raise ValueError(f"hits must be from 0 to n_draws={n_draws}, got {hits}.")
+    if not 0 < confidence_level < 1:
+        raise ValueError(
+            f"confidence_level must be between 0 and 1, got {confidence_level}."
+        )
     tail = (1 - confidence_level) / 2
     low = special.betaincinv(np.maximum(hits, 1), n_draws - hits + 1, tail)
     missed = np.maximum(n_draws - hits, 1)

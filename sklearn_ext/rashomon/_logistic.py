@@ -294,7 +294,7 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
-        rows = np.c_[X, np.ones(len(X))] if self.fit_intercept else X
+        rows = self._rows(X)
         distinct, place = np.unique(rows, axis=0, return_inverse=True)
         return expit(self._ranges(distinct))[place]
 
@@ -401,18 +401,30 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
     def _problem_of(self, X, label, weight):
         total = weight.sum()
         penalty = np.full(X.shape[1], 1 / (self.C * total))
+        # centred columns change only the intercept, and a shear keeps volumes
+        self._mean = np.zeros(X.shape[1])
         if self.fit_intercept:
-            X, penalty = np.c_[X, np.ones(len(X))], np.append(penalty, 0.0)
+            self._mean = weight @ X / total
+            X, penalty = self._rows(X), np.append(penalty, 0.0)
         if np.isinf(self.C) and self.space == "ball" and self.radius is None:
             raise ValueError(
                 "C=inf has no natural ball: give radius, or use a finite C."
             )
         return LogisticProblem(X, 2.0 * label - 1.0, weight / total, penalty)
 
+    def _rows(self, X):
+        return np.c_[X - self._mean, np.ones(len(X))] if self.fit_intercept else X
+
+    def _unshifted(self, points):
+        """Coefficients and intercepts for features as they were given."""
+        coef = points[:, : self._dimension]
+        if not self.fit_intercept:
+            return coef, np.zeros(len(points))
+        return coef, points[:, -1] - coef @ self._mean
+
     def _store_optimum(self):
-        w, p = self._centre, self._dimension
-        self.coef_ = w[None, :p].copy()
-        self.intercept_ = w[p:].copy() if self.fit_intercept else np.zeros(1)
+        coef, self.intercept_ = self._unshifted(self._centre[None])
+        self.coef_ = coef.copy()
         share = self._problem.weight @ (self._problem.sign > 0)
         base = entr(share) + entr(1 - share) if self.fit_intercept else np.log(2)
         self._zero_loss = float(base)
@@ -490,9 +502,7 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
                 self._problem, self._centre, slack, max(self.n_rays, n), rng_rays
             )
             points = rays.draw(n, rng_points)
-        p = self._dimension
-        intercept = points[:, p] if self.fit_intercept else np.zeros(n)
-        return LinearMembers(points[:, :p], intercept)
+        return LinearMembers(*self._unshifted(points))
 
     def _describe_space(self):
         space = {"name": "logistic models", "dimension": self._dimension}

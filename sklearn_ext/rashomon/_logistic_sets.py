@@ -89,6 +89,11 @@ def minimize(problem, *, tol=1e-12):
         w, value = trial, found
         if value < 1e-7:
             break
+    if problem.penalty.any():
+        raise ValueError(
+            "The penalty is too weak for features of this size: the minimum cannot be "
+            "reached in floating point. Scale the features, or lower C."
+        )
     raise ValueError(
         "The classes are separable and nothing is penalised, so the Rashomon set is "
         "unbounded. Use a finite C."

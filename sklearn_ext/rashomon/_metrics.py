@@ -87,7 +87,7 @@ def pairwise_disagreement(predictions):
     >>> pairwise_disagreement([[0, 0, 1, 1], [0, 1, 1, 1]]).tolist()
     [[0.0, 0.25], [0.25, 0.0]]
     """
-    P = np.asarray(predictions)
+    P = _table(predictions)
     agree = np.zeros((len(P), len(P)))
     for label in np.unique(P):
         hit = (label == P).astype(np.float64)
@@ -121,7 +121,7 @@ def pattern_diversity(predictions):
     >>> pattern_diversity([[0, 0, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1]])
     0.125
     """
-    P = np.unique(np.asarray(predictions), axis=0)
+    P = np.unique(_table(predictions), axis=0)
     shares = np.stack([(label == P).mean(axis=0) for label in np.unique(P)])
     return float((1.0 - (shares**2).sum(axis=0)).mean())
 
@@ -196,13 +196,30 @@ def rashomon_capacity(scores, *, base=2.0, tol=1e-9):
             "scores must have shape (n_models, n_samples, n_classes), got "
             f"{P.shape}. For two classes pass both probabilities."
         )
+    if not (np.isfinite(P) & (P >= 0)).all() or not P.any(axis=2).all():
+        raise ValueError(
+            "scores must be finite and non-negative, with a positive one for each "
+            "model and row."
+        )
+    if not base > 1:
+        raise ValueError(f"base must be larger than 1, got {base}.")
     P = P / P.sum(axis=2, keepdims=True)
     nats = _binary_capacity(P[..., 1]) if P.shape[2] == 2 else _blahut(P, tol)
     return np.maximum(nats, 0.0) / np.log(base)
 
 
-def _with_baseline(predictions, baseline):
+def _table(predictions):
     P = np.asarray(predictions)
+    if P.ndim != 2 or P.size == 0:
+        raise ValueError(
+            "predictions must have shape (n_models, n_samples) with at least one of "
+            f"each, got shape {P.shape}."
+        )
+    return P
+
+
+def _with_baseline(predictions, baseline):
+    P = _table(predictions)
     base = P[0] if baseline is None else np.asarray(baseline)
     if base.shape != P.shape[1:]:
         raise ValueError(

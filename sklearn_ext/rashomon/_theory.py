@@ -6,6 +6,12 @@ import numpy as np
 from scipy.special import gammaln
 
 
+def _check(name, value, holds, allowed):
+    """Refuse a number outside what a theorem speaks of; nan fails every test."""
+    if not np.all(holds):
+        raise ValueError(f"{name} must be {allowed}, got {value}.")
+
+
 def existence_probability(log_ratio, n_simple):
     """Probability that a random simple class meets the Rashomon set.
 
@@ -36,6 +42,8 @@ def existence_probability(log_ratio, n_simple):
     >>> f"{existence_probability(np.log(1e-30), 1000):.3g}"
     '1e-27'
     """
+    _check("log_ratio", log_ratio, np.asarray(log_ratio) <= 0, "at most 0")
+    _check("n_simple", n_simple, n_simple >= 1, "at least 1")
     with np.errstate(divide="ignore"):
         log_miss = np.log1p(-np.exp(np.asarray(log_ratio, dtype=float)))
     return -np.expm1(n_simple * log_miss)
@@ -68,6 +76,8 @@ def required_log_ratio(n_simple, delta):
     >>> round(required_log_ratio(1000, 0.05), 3)
     -5.812
     """
+    _check("n_simple", n_simple, n_simple >= 1, "at least 1")
+    _check("delta", delta, 0 < delta < 1, "between 0 and 1")
     return float(np.log(-np.expm1(np.log(delta) / n_simple)))
 
 
@@ -109,6 +119,9 @@ def simple_model_bound(n_samples, n_simple, delta=0.05, gamma=0.0, loss_range=1.
     >>> [round(offset, 3) for offset in simple_model_bound(1000, 100)]
     [0.064, 0.043]
     """
+    _check("n_samples", n_samples, n_samples >= 1, "at least 1")
+    _check("n_simple", n_simple, n_simple >= 1, "at least 1")
+    _check("delta", delta, 0 < delta < 1, "between 0 and 1")
     tail = np.log(2 / delta)
     lower = loss_range * np.sqrt((np.log(n_simple) + tail) / (2 * n_samples))
     return float(lower), float(gamma + loss_range * np.sqrt(tail / (2 * n_samples)))
@@ -142,8 +155,9 @@ def log_ellipsoid_volume(A, tau):
     3.141593
     """
     A = np.asarray(A, dtype=float)
+    _check("tau", tau, tau > 0, "positive")
     sign, log_det = np.linalg.slogdet(A)
-    if sign <= 0 or not np.isfinite(log_det):
+    if sign <= 0 or not np.isfinite(log_det) or np.linalg.eigvalsh(A)[0] <= 0:
         raise ValueError(
             "The ellipsoid has infinite volume: A must be positive definite."
         )
@@ -173,4 +187,6 @@ def cover_count(n_samples, n_features):
     >>> cover_count(4, 3)
     14
     """
+    _check("n_samples", n_samples, n_samples >= 1, "at least 1")
+    _check("n_features", n_features, n_features >= 1, "at least 1")
     return 2 * sum(comb(n_samples - 1, i) for i in range(n_features))

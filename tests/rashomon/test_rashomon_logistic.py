@@ -208,3 +208,29 @@ def test_bad_input():
     assert model.log_ratio_ == -np.inf
     with pytest.raises(ValueError, match="The Rashomon set is empty"):
         model.sample()
+
+
+def test_far_columns_change_only_the_intercept(rng):
+    X = rng.normal(size=(60, 2))
+    y = X[:, 0] + rng.normal(size=60) > 0
+    near, far = (
+        RashomonLogisticRegression(random_state=0).fit(X + shift, y)
+        for shift in (0.0, 1e6)
+    )
+    assert_allclose(far.coef_, near.coef_, rtol=1e-5)
+    assert_allclose(far.log_ratio_, near.log_ratio_, rtol=1e-6)
+    assert_allclose(far.predict_proba(X + 1e6), near.predict_proba(X), atol=1e-6)
+    assert_allclose(far.predict_range(X + 1e6), near.predict_range(X), atol=1e-6)
+
+
+def test_features_beyond_floating_point_are_named(rng):
+    X, y = rng.normal(size=(40, 2)), np.arange(40) % 2
+    with pytest.raises(ValueError, match="Scale the features, or lower C"):
+        RashomonLogisticRegression(C=1e12).fit(np.c_[X, y], y)
+
+
+def test_class_weight_must_leave_two_classes(rng):
+    with pytest.raises(ValueError, match="must leave both classes with positive"):
+        RashomonLogisticRegression(class_weight={0: 0.0}).fit(
+            rng.normal(size=(9, 1)), np.arange(9) % 2
+        )

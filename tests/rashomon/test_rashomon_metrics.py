@@ -11,8 +11,11 @@ from sklearn.datasets import load_breast_cancer
 from sklearn_ext.rashomon import (
     RashomonTreeClassifier,
     ambiguity,
+    clopper_pearson,
+    cover_count,
     discrepancy,
     existence_probability,
+    log_ellipsoid_volume,
     pairwise_disagreement,
     pattern_diversity,
     prediction_range,
@@ -119,3 +122,26 @@ def test_simple_model_bound_holds(rng):
     assert ((best < 0.2 - lower) | (best > 0.2 + upper)).mean() <= 0.05
     assert simple_model_bound(n, k, gamma=0.1)[1] == upper + 0.1
     assert_allclose(simple_model_bound(n, k, loss_range=2.0)[0], 2 * lower)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: existence_probability(0.5, 3), "log_ratio must be at most 0"),
+        (lambda: existence_probability(-1.0, 0), "n_simple must be at least 1"),
+        (lambda: required_log_ratio(3, 1.0), "delta must be between 0 and 1"),
+        (lambda: simple_model_bound(0, 3), "n_samples must be at least 1"),
+        (lambda: log_ellipsoid_volume(np.eye(2), 0.0), "tau must be positive"),
+        (lambda: log_ellipsoid_volume(-np.eye(2), 1.0), "infinite volume"),
+        (lambda: cover_count(3, 0), "n_features must be at least 1"),
+        (lambda: clopper_pearson(5, 3), "hits must be from 0 to n_draws=3"),
+        (lambda: clopper_pearson(1, 3, 2), "confidence_level must be between"),
+        (lambda: ambiguity([0, 1]), "predictions must have shape"),
+        (lambda: rashomon_capacity([[[np.nan, 1]]]), "scores must be finite"),
+        (lambda: rashomon_capacity([[[1, 1]]], base=1), "base must be larger"),
+        (lambda: rashomon_elbow([1], [1, 2]), "equal lengths"),
+    ],
+)
+def test_functions_refuse_what_means_nothing(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
