@@ -26,6 +26,7 @@ times = np.asarray(cells.target) // 16.0
 
 
 def fit_without(held_out):
+    """Join all snapshots but one."""
     kept = times != held_out
     model = SchrodingerBridgeTrajectory(
         4, prior_strength=2.0, max_iter=300, random_state=0
