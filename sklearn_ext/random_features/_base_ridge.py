@@ -80,6 +80,7 @@ DRAWN_FROM = (  # what the first block has fixed
     "bias_scale",
     "standardize",
     "fit_intercept",
+    "random_state",
 )
 
 
@@ -135,8 +136,12 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
         if reset:
             self._warn_of_first_block()
             self._draw(rows)
+        self._check_blocks()
         summary = self._sum(rows)
         return summary if self.device is None else summary.convert(to_numpy)
+
+    def _check_blocks(self):
+        """Refuse blocks that could be added but not solved."""
 
     def _solve(self, summary):
         self._fitted = Fit(summary)
@@ -174,6 +179,15 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
         check_is_fitted(other)
         self._check_finite_width("merge")
         self._check_resumable()
+        if type(self) is not type(other):
+            raise ValueError(
+                f"merge needs two models of one class, got {type(self).__name__} and "
+                f"{type(other).__name__}."
+            )
+        if self.fit_intercept != other.fit_intercept:
+            raise ValueError("merge needs models with the same fit_intercept.")
+        self._check_same_target(other)
+        self._check_blocks()
         if not same(self._features, other._features):
             raise ValueError(
                 "merge needs models with the same feature map, got different weights, "
@@ -284,7 +298,8 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
             fmap = UserMap(clone(self.feature_map).fit(X))
         elif self._infinite:
             warn_of_memory(len(rows))
-            fmap = InfiniteMap(resolve_kernel(self, X, rows.s), X)
+            own = X if X is not rows.X else X * 1  # the caller may fill it anew
+            fmap = InfiniteMap(resolve_kernel(self, X, rows.s), own)
         else:
             fmap = build_map(self, X, rows.s, self.n_components)
         self._features = Features(scaler, fmap)
@@ -312,23 +327,24 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
 
     def _sum(self, rows):
         features = self._features.like(rows.X)
-        moments = summarize(
-            features,
-            rows,
-            fit_intercept=self.fit_intercept,
-            batch_size=self._batch(features.width(rows.X)),
-        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            moments = summarize(
+                features,
+                rows,
+                fit_intercept=self.fit_intercept,
+                batch_size=self._batch(features.width(rows.X)),
+            )
+        _check_finite(moments.gram, moments.y_square)
         keep = self._sample_rows
         return Summary(moments, Sample.of(rows, keep, self._seed) if keep else None)
 
     def _kernel_problem(self, rows):
-        features = self._features.like(rows.X)
-        if self._infinite:
-            K = features(rows.X)
-            return CentredKernel.of(K, rows, fit_intercept=self.fit_intercept)
-        return CentredKernel.of_features(
-            features(rows.X), rows, fit_intercept=self.fit_intercept
-        )
+        form = CentredKernel.of if self._infinite else CentredKernel.of_features
+        with np.errstate(over="ignore", invalid="ignore"):
+            Phi = self._features.like(rows.X)(rows.X)
+            kernel = form(Phi, rows, fit_intercept=self.fit_intercept)
+        _check_finite(kernel.K, kernel.B * kernel.B)
+        return kernel
 
     def _stored(self, array):
         """Return a fitted array in the precision of the rows."""
@@ -388,6 +404,17 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
         tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
+
+
+def _check_finite(products, y_square):
+    xp = namespace(products)
+    for what, sums in (("features", products), ("targets", y_square)):
+        if not bool(xp.isfinite(xp.sum(xp.abs(sums)))):
+            raise ValueError(
+                f"The squares of the {what} have no finite sum: they overflow, or "
+                "feature_map returned NaN. Scale the columns, for instance by "
+                "standardize=True, and the targets."
+            )
 
 
 def _take(array, kept):

@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
+from sklearn.utils import check_consistent_length
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -46,6 +47,20 @@ class TunedRidgeCV(TunedRidge):
         return alphas
 
     def _fit_cv(self, X, y, sample_weight, groups):
+        if groups is not None and isinstance(self.cv, str):
+            raise ValueError(
+                f"groups need folds, such as cv=GroupKFold(), got cv={self.cv!r}, "
+                "which would ignore them."
+            )
+        check_consistent_length(X, groups)
+        if self.scoring is not None and (
+            self.cv == "gcv" or getattr(self, "alpha_per_target", False)
+        ):
+            raise ValueError(
+                "scoring scores the held-out predictions of all targets at once, which "
+                "cv='gcv' does not have and alpha_per_target=True does not use; got "
+                f"scoring={self.scoring!r}. Use scoring=None."
+            )
         groups, weigh_scores = self._routed(sample_weight, groups)
         by_rule = isinstance(self.cv, (str, Integral)) or hasattr(self.cv, "split")
         listed = self.cv is not None and not by_rule
@@ -72,6 +87,9 @@ class TunedRidgeCV(TunedRidge):
         if self.scoring is None:
             return None
         return check_scoring(self, scoring=self.scoring)
+
+    def _check_blocks(self):
+        self._plan_of_blocks()
 
     def _plan_of_blocks(self):
         if not isinstance(self.cv, str):

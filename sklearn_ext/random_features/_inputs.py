@@ -34,18 +34,23 @@ class Scaler(ArrayHolder):
         xp = namespace(X)
         w = xp.astype(w, X.dtype) / xp.sum(xp.astype(w, X.dtype))
         mean = w @ X
-        if sparse.issparse(X):
-            variance = w @ X.multiply(X) - mean**2
-        else:
-            variance = w @ (X - mean) ** 2
         rounding = X.shape[0] * float(xp.finfo(X.dtype).eps)
-        noise = (rounding * mean) ** 2  # of a constant column
+        if sparse.issparse(X):  # a difference of squares: its noise is theirs
+            variance, noise = w @ X.multiply(X) - mean**2, rounding * mean**2
+        else:
+            variance, noise = w @ (X - mean) ** 2, (rounding * mean) ** 2
         variance = xp.where(variance > noise, variance, xp.ones_like(variance))
         return cls(None if sparse.issparse(X) else mean, xp.sqrt(variance))
 
     def __call__(self, X):
         """Return scaled rows."""
         if sparse.issparse(X):
+            if self.mean is not None:
+                raise ValueError(
+                    "standardize=True has centred the dense rows of the first fit, got "
+                    "sparse rows, which it cannot centre. Pass dense rows, or fit to "
+                    "sparse ones."
+                )
             return X.multiply(1 / self.scale[None, :]).tocsr()
         return (X if self.mean is None else X - self.mean) / self.scale
 

@@ -174,13 +174,17 @@ def scale_gamma(X, w):
         The rule ``gamma="scale"``; 1.0 where all entries are equal.
     """
     xp, d = namespace(X), X.shape[1]
+    rounding = X.shape[0] * float(xp.finfo(X.dtype).eps)
     if sparse.issparse(X):
         w = np.asarray(w, dtype=np.float64)
         total = w.sum() * d
-        mean = (w @ X).sum() / total
-        variance = (w @ X.multiply(X)).sum() / total - mean**2
+        mean = float((w @ X).sum()) / total
+        square = float((w @ X.multiply(X)).sum()) / total
+        # a difference of squares: its noise is theirs
+        variance, noise = square - mean**2, rounding * square
     else:
         total = float(xp.sum(w)) * d
         mean = float(xp.sum(w[:, None] * X)) / total
         variance = float(xp.sum(w[:, None] * (X - mean) ** 2)) / total
-    return 1.0 / (d * variance) if variance > 0 else 1.0
+        noise = (rounding * mean) ** 2
+    return 1.0 / (d * variance) if variance > noise else 1.0

@@ -234,6 +234,9 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
             raise ValueError(f"alpha must be non-negative, got {self.alpha!r}.")
         return np.broadcast_to(alphas.ravel(), (t,))
 
+    def _check_blocks(self):
+        self._alphas(self._n_targets)
+
     def _solve_primal(self, summary, rows, plan):
         moments = summary.moments
         alphas = self._alphas(moments.cross.shape[1])

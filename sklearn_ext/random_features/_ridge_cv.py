@@ -1,8 +1,11 @@
 """Ridge regression on random features that chooses its ridge."""
 
+from numbers import Real
+
 import numpy as np
 
 from sklearn_ext._core._base import fit_context
+from sklearn_ext.random_features._arrays import like, namespace
 from sklearn_ext.random_features._calibration import weighted_quantile
 from sklearn_ext.random_features._cv import CV_CONSTRAINTS, TunedRidgeCV
 from sklearn_ext.random_features._targets import RegressionTarget
@@ -279,7 +282,7 @@ class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
         AttributeError
             When there are no leave-one-out residuals, that is unless ``cv="loo"``.
         """
-        if not 0 < confidence_level < 1:
+        if not (isinstance(confidence_level, Real) and 0 < confidence_level < 1):
             raise ValueError(
                 f"confidence_level must lie between 0 and 1, got {confidence_level!r}."
             )
@@ -290,5 +293,6 @@ class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
             weighted_quantile(np.abs(r), held.w, confidence_level, held.n_units)
             for r in solution.loo.T
         ]
-        ends = np.stack([centre - width, centre + width], axis=1)
+        width, xp = like(np.array(width), centre), namespace(centre)
+        ends = xp.stack([centre - width, centre + width], axis=1)
         return ends[:, :, 0] if self._one_target else ends

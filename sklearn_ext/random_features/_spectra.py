@@ -37,6 +37,11 @@ class PrimalSpectrum:
         xp = namespace(self.e)
         return xp.stack([inverse_shrinkage(self.e, a) for a in alphas], axis=1)
 
+    def rounding(self, eps):
+        """Return the largest eigenvalue that rounding makes of rows that are alike."""
+        mean = self.moments.mean
+        return (10 * eps) ** 2 * self.moments.weight * float(mean @ mean)
+
     def coefficients(self, alpha, target):
         """Return the coefficients of one target, of shape (k,)."""
         return self.V @ (inverse_shrinkage(self.e, alpha) * self.c[:, target])
@@ -107,6 +112,8 @@ class DualSpectrum:
     y_mean: np.ndarray  # (t,)
     weight: float
     fit_intercept: bool
+    offset: float  # trace of the products of means that were subtracted
+    subtracted: bool  # from products rather than from features
 
     @classmethod
     def of(cls, kernel: CentredKernel):
@@ -116,13 +123,22 @@ class DualSpectrum:
         if kernel.fit_intercept:
             # the constant spans the null space: lift it to the top, then drop it
             u = xp.sqrt(rows.w / kernel.weight)
-            K = K + (2 * float(xp.linalg.trace(K)) + 1) * u[:, None] * u[None, :]
+            lift = 2 * float(xp.linalg.trace(K)) or 1.0  # of K's own scale
+            K = K + lift * u[:, None] * u[None, :]
         e, U = eigh(K)
         if kernel.fit_intercept:
             e, U = e[:-1], U[:, :-1]
         c = U.T @ kernel.B
-        y_mean, weight = kernel.y_mean, kernel.weight
-        return cls(rows, e, U, c, y_mean, weight, kernel.fit_intercept)
+        mean, weight = kernel.mean, kernel.weight
+        # without features ``mean`` holds the kernel's products with their mean
+        late = kernel.A is None
+        offset = float(rows.w @ mean if late else weight * (mean @ mean))
+        parts = kernel.y_mean, weight, kernel.fit_intercept, offset, late
+        return cls(rows, e, U, c, *parts)
+
+    def rounding(self, eps):
+        """Return the largest eigenvalue that rounding makes of rows that are alike."""
+        return (10 * eps if self.subtracted else (10 * eps) ** 2) * self.offset
 
     def shrinkage(self, alphas):
         """Return ``1 / (e + alpha)``, of shape (m, n_alphas)."""

@@ -71,8 +71,8 @@ def _take(values, rows):
 
 
 def _stack(one, two):
-    if sparse.issparse(one):
-        return sparse.vstack([one, two], format="csr")
+    if sparse.issparse(one) or sparse.issparse(two):
+        return sparse.vstack([sparse.csr_array(one), sparse.csr_array(two)])
     return namespace(one).concat([one, two], axis=0)
 
 
@@ -208,6 +208,8 @@ class Sample(ArrayHolder):
         if len(rows):
             bits.advance(int(rows.index[0]))
         keys = np.random.Generator(bits).random(len(rows))
+        if len(keys) <= limit:  # own the rows: the caller may fill the array anew
+            rows = rows[np.arange(len(keys))]
         return cls(limit, keys, rows)._smallest()
 
     def __add__(self, other):

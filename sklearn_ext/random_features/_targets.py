@@ -38,8 +38,8 @@ class HeldRegressor(RegressorMixin, BaseEstimator):
 class HeldClassifier(ClassifierMixin, BaseEstimator):
     """Hands a scorer decision values that were made before."""
 
-    def __init__(self, classes):
-        self.classes_ = classes
+    def __init__(self, classes, codes, w):
+        self.classes_, self.codes, self.w = classes, codes, w
 
     def decision_function(self, X):
         """Return the decision values."""
@@ -49,6 +49,11 @@ class HeldClassifier(ClassifierMixin, BaseEstimator):
         """Return the class of the highest."""
         codes = (X > 0).astype(int) if X.ndim == 1 else X.argmax(axis=1)
         return self.classes_[codes]
+
+    def predict_proba(self, X):
+        """Return probabilities at the temperature that suits the scores best."""
+        X = X.reshape(len(X), -1)
+        return probabilities(X, fit_temperature(X, self.codes, self.w))
 
 
 class RegressionTarget(MultiOutputMixin, RegressorMixin):
@@ -93,8 +98,18 @@ class RegressionTarget(MultiOutputMixin, RegressorMixin):
 
     _labels = _squeezed
 
-    def _held_model(self):
+    def _held_model(self, Y, w):
         return HeldRegressor()
+
+    def _check_same_target(self, other):
+        mine, theirs = (
+            (model._n_targets, model._one_target) for model in (self, other)
+        )
+        if mine != theirs:
+            raise ValueError(
+                f"merge needs models of as many targets, got {mine[0]} and "
+                f"{theirs[0]} (or y of one and of two dimensions)."
+            )
 
 
 class ClassTarget(ClassifierMixin):
@@ -151,7 +166,20 @@ class ClassTarget(ClassifierMixin):
                     "weights to partial_fit and fit_blocks."
                 )
             return s.sum() / (n_classes * np.bincount(codes, s, n_classes))
-        return np.array([weight.get(label, 1.0) for label in self.classes_.tolist()])
+        labels = self.classes_.tolist()
+        unknown = [label for label in weight if label not in labels]
+        if unknown and len(weight) - len(unknown) < n_classes:
+            raise ValueError(
+                f"class_weight has keys {unknown} that are not among the classes "
+                f"{labels}."
+            )
+        factors = np.array([weight.get(label, 1.0) for label in labels], dtype=float)
+        if not (np.isfinite(factors) & (factors > 0)).all():
+            raise ValueError(
+                f"class_weight must be positive for each class, got {weight!r}. Leave "
+                "out the rows of a class that shall not count."
+            )
+        return factors
 
     def decision_function(self, X):
         """Return the score of each class.
@@ -220,8 +248,15 @@ class ClassTarget(ClassifierMixin):
     def _labels(self, Y):
         return self.classes_[self._codes(Y)]
 
-    def _held_model(self):
-        return HeldClassifier(self.classes_)
+    def _held_model(self, Y, w):
+        return HeldClassifier(self.classes_, self._codes(Y), w)
+
+    def _check_same_target(self, other):
+        if not np.array_equal(self.classes_, other.classes_):
+            raise ValueError(
+                f"merge needs models of the same classes, got {self.classes_.tolist()} "
+                f"and {other.classes_.tolist()}."
+            )
 
     def _temperature(self, loo, held):
         if loo is None:

@@ -113,6 +113,8 @@ def check_spectrum(eigenvalues, eigencoefs):
             "eigenvalues must have shape (n_modes,) and eigencoefs (n_modes,) or "
             f"(n_modes, n_targets), got {lam.shape} and {v.shape}."
         )
+    if not (np.isfinite(lam).all() and np.isfinite(v).all()):
+        raise ValueError("eigenvalues and eigencoefs must be finite, got inf or nan.")
     if lam.size == 0 or lam.min() < -1e-10 * max(lam.max(), 0) or lam.max() <= 0:
         low = lam.min() if lam.size else "none"
         raise ValueError(
@@ -127,11 +129,11 @@ def _check_points(n, k, ridge, noise):
     for name, values, ok, rule in [
         ("n", n, n > 0, "positive"),
         ("k", k, k > 0, "positive"),
-        ("ridge", ridge, ridge >= 0, "non-negative"),
-        ("noise", noise, noise >= 0, "non-negative"),
+        ("ridge", ridge, (ridge >= 0) & (ridge < np.inf), "non-negative and finite"),
+        ("noise", noise, (noise >= 0) & (noise < np.inf), "non-negative and finite"),
     ]:
         if not ok.all():
-            raise ValueError(f"{name} must be {rule}, got {np.min(values):g}.")
+            raise ValueError(f"{name} must be {rule}, got {values[~ok][0]:g}.")
 
 
 def occupation(lam, gamma):

@@ -52,7 +52,7 @@ class TunedRidge(BaseRandomFeatureRidge):
 
     def _choose(self, problem, plan):
         plan = plan or self._plan_of_blocks()
-        if plan.cv == "loo" and problem.n_units < 2:
+        if plan.cv in ("loo", "gcv") and problem.n_units < 2:
             raise ValueError(
                 f"{type(self).__name__} needs at least 2 samples to leave one out, got "
                 "n_samples=1."
@@ -61,6 +61,8 @@ class TunedRidge(BaseRandomFeatureRidge):
         spectrum = problem.spectrum
         eps = 1.2e-7 if self._dtype == "float32" else 2.3e-16
         largest = float(spectrum.e[-1]) if spectrum.e.shape[0] else 0.0
+        if largest <= spectrum.rounding(eps):  # all rows are alike
+            largest = 0.0
         alphas = self._alphas_of_grid(largest, eps)
         grid = self._measure(alphas, problem, plan, folds)
         if getattr(self, "refine", False):
@@ -112,7 +114,8 @@ class TunedRidge(BaseRandomFeatureRidge):
 
     def _score(self, R, rows, plan):
         """Return the scorer's value for each ridge, of shape (a, 1)."""
-        Y, model = to_numpy(rows.Y), self._held_model()
+        Y = to_numpy(rows.Y)
+        model = self._held_model(Y, to_numpy(rows.w))
         params = {"sample_weight": to_numpy(rows.s)} if plan.weigh_scores else {}
         y, scores = self._labels(Y), np.full((len(R), 1), -np.inf)
         for j, r in enumerate(R):

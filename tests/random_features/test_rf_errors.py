@@ -9,6 +9,8 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.kernel_approximation import Nystroem
+from sklearn.model_selection import GroupKFold
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_ext.random_features import (
     RandomFeatureRidge,
@@ -173,17 +175,90 @@ def test_rows_that_fix_their_own_prediction(data):
     assert np.isinf(chosen.loo_error_path_[0])
 
 
-@pytest.mark.parametrize("cv", [3, "gcv"])
-def test_folds_and_scorers_need_rows(cv, data):
+@pytest.mark.parametrize("cls", TUNED)
+def test_folds_need_rows(cls, data):
     X, y = data
-    if cv == "gcv":
-        model = RandomFeatureRidgeCV(10, cv=cv, scoring="r2").partial_fit(X, y)
-        message = "no predictions to score"
-    else:
-        model = RandomFeatureRidgeCV(10, cv=cv).partial_fit(X, y)
-        message = "Folds need all rows at once"
+    model = cls(10, cv=3).fit(X, y)
+    before = model.predict(X)
+    for call in (
+        lambda: first_block(model, X, y),
+        lambda: model.merge(clone_of(model)),
+        lambda: first_block(cls(10, cv=3), X, y),
+    ):
+        with pytest.raises(ValueError, match="Folds need all rows at once"):
+            call()
+    assert_allclose(model.predict(X), before, rtol=0)
+
+
+@pytest.mark.parametrize("params", [{"cv": "gcv"}, {"alpha_per_target": True}])
+def test_scorers_need_held_out_predictions_of_all_targets(params, data):
+    with pytest.raises(ValueError, match="Use scoring=None"):
+        RandomFeatureRidgeCV(10, scoring="r2", **params).fit(*data)
+    with pytest.raises(ValueError, match="no predictions to score"):
+        RandomFeatureRidgeCV(10, scoring="r2", cv="gcv").partial_fit(*data)
+
+
+@pytest.mark.parametrize("cls", TUNED)
+def test_groups(cls, data):
+    X, y = data
+    with pytest.raises(ValueError, match="groups need folds"):
+        cls(10).fit(X, y, groups=np.arange(30) % 5)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        cls(10, cv=GroupKFold(3)).fit(X, y, groups=np.arange(40) % 5)
+
+
+def test_merged_models_must_agree(data):
+    X, y = data
+    make = {"n_components": 10, "random_state": 0}
+    model = RandomFeatureRidge(**make).fit(X, y)
+    for other, message in [
+        (RandomFeatureRidge(**make).fit(X, np.c_[y, y]), "as many targets"),
+        (RandomFeatureRidge(fit_intercept=False, **make).fit(X, y), "fit_intercept"),
+        (RandomFeatureRidgeCV(**make).fit(X, y), "two models of one class"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            model.merge(other)
+    classifier = RandomFeatureRidgeClassifier(**make).fit(X, y)
+    with pytest.raises(ValueError, match="the same classes"):
+        classifier.merge(RandomFeatureRidgeClassifier(**make).fit(X, y + 5))
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [({7: 2.0}, "not among the classes"), ({0: 0.0}, "must be positive")],
+)
+def test_class_weights(weight, message, data):
     with pytest.raises(ValueError, match=message):
-        model.predict(X)
+        RandomFeatureRidgeClassifier(10, class_weight=weight).fit(*data)
+
+
+@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize("n_components", [10, 100, "infinite"])
+def test_features_that_overflow(cls, n_components, data):
+    X, y = data
+    with pytest.raises(ValueError, match=r"squares of the features have no finite sum"):
+        cls(n_components).fit(1e200 * X, y)
+
+
+def test_feature_map_that_returns_nan(data):
+    class Broken(StandardScaler):
+        def transform(self, X):
+            return np.full_like(X, np.nan)
+
+    with pytest.raises(ValueError, match="feature_map returned NaN"):
+        RandomFeatureRidge(feature_map=Broken()).fit(*data)
+
+
+def test_scaling_of_dense_rows_cannot_centre_sparse_ones(data):
+    X, y = data
+    model = RandomFeatureRidge(10, standardize=True).fit(X, y)
+    with pytest.raises(ValueError, match="cannot centre"):
+        model.predict(sparse.csr_array(X))
+
+
+def test_an_alpha_of_wrong_shape_is_refused_before_a_block_is_added(data):
+    with pytest.raises(ValueError, match="alpha must be a number or one for each"):
+        RandomFeatureRidge(10, [1.0, 2.0]).partial_fit(*data)
 
 
 def test_intervals_need_leave_one_out_and_a_level(data):
@@ -192,6 +267,8 @@ def test_intervals_need_leave_one_out_and_a_level(data):
         RandomFeatureRidgeCV(10, cv="gcv").fit(X, y).predict_interval(X)
     with pytest.raises(ValueError, match="between 0 and 1, got 1"):
         RandomFeatureRidgeCV(10).fit(X, y).predict_interval(X, 1)
+    with pytest.raises(ValueError, match=r"between 0 and 1, got '0\.9'"):
+        RandomFeatureRidgeCV(10).fit(X, y).predict_interval(X, "0.9")
 
 
 @pytest.mark.parametrize("cls", ALL)

@@ -335,6 +335,9 @@ def test_fitting_ratio_score():
     [
         (lambda: rf_eigenframework([1, -0.1], [1, 1], 5), "must be non-negative"),
         (lambda: rf_eigenframework([0.0], [1], 5), "not all zero"),
+        (lambda: rf_eigenframework([1, np.inf], [1, 1], 5), "must be finite"),
+        (lambda: rf_eigenframework([1, np.nan], [1, 1], 5), "finite, got inf or nan"),
+        (lambda: rf_eigenframework([1], [1], 5, 5, np.inf), "and finite, got inf"),
         (lambda: rf_eigenframework([1, 1], [1], 5), r"got \(2,\) and \(1,\)"),
         (lambda: rf_eigenframework([1], [1], 0), "n must be positive, got 0"),
         (lambda: rf_eigenframework([1], [1], 5, -1), "k must be positive, got -1"),
