@@ -52,10 +52,11 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
 
     Parameters
     ----------
-    kernel : {"relu", "step", "relu2", "erf", "ntk", "rbf", "laplacian", "matern"}, \
-            default="relu"
-        The kernel: of infinitely many neurons with that activation (``"ntk"``: the
-        tangent kernel of a two-layer ReLU network), or a function of the difference.
+    kernel : str, default="relu"
+        The kernel: ``"relu"``, ``"step"``, ``"relu2"``, ``"erf"`` (of infinitely many
+        neurons with that activation), ``"ntk"`` (the tangent kernel of a two-layer
+        ReLU network), or ``"rbf"``, ``"laplacian"``, ``"matern"`` (functions of the
+        difference).
     n_components : int, default=1024
         Number of features; landmarks are at most as many as rows.
     map : {"random", "landmarks"}, default="random"

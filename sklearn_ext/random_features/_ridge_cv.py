@@ -108,7 +108,8 @@ class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
     loo_predictions_ : ndarray of shape (n_rows,) or (n_rows, n_targets)
         Leave-one-out predictions, only when ``cv="loo"``.
     loo_indices_ : ndarray of shape (n_rows,)
-        The rows of these results, only when ``cv="loo"``.
+        The rows of these results, only when ``cv="loo"``; of ``fit_blocks`` their
+        positions in their blocks.
     coef_ : ndarray of shape (n_components,) or (n_targets, n_components)
         Coefficients of the features, only when ``n_components`` is finite.
     dual_coef_ : ndarray of shape (n_samples,) or (n_targets, n_samples)
