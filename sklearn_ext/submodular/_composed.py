@@ -105,13 +105,28 @@ class Mixture(SubmodularObjective):
         """Whether all members take weights of reference rows."""
         return all(member.weighs_reference for _, member in self.objectives)
 
+    def _validate_params(self):
+        super()._validate_params()
+        pairs = all(isinstance(p, tuple) and len(p) == 2 for p in self.objectives)
+        if not self.objectives or not pairs:
+            raise ValueError(
+                "Mixture needs a list of pairs (name, objective), at least one, got "
+                f"{self.objectives!r}."
+            )
+        names = [name for name, _ in self.objectives]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Mixture needs distinct names, got {names}.")
+        for _, member in self.objectives:
+            member._validate_params()
+
     def _fit_reference(self, X, sample_weight, random_state):
         n = len(self.objectives)
         self.weights_ = np.ones(n) if self.weights is None else np.array(self.weights)
-        if self.weights_.shape != (n,) or self.weights_.min() < 0:
+        proper = np.isfinite(self.weights_).all() and self.weights_.min(initial=0) >= 0
+        if self.weights_.shape != (n,) or not proper:
             raise ValueError(
-                f"Mixture needs {n} non-negative weights, one an objective, got "
-                f"{self.weights!r}."
+                f"Mixture needs {n} non-negative weights, finite and one an objective, "
+                f"got {self.weights!r}."
             )
         self.objectives_ = [
             clone(member).fit_reference(X, sample_weight, random_state)

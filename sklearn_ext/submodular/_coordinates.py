@@ -23,11 +23,12 @@ class CoordinateObjective(SubmodularObjective):
             self._set_weights(np.full(self.n_coords_, 1 / self.n_coords_))
             return
         weights = np.asarray(self.weights, dtype=np.float64)
-        if weights.shape != (self.n_coords_,) or weights.min() < 0:
+        proper = np.isfinite(weights).all() and weights.min(initial=0) >= 0
+        if weights.shape != (self.n_coords_,) or not proper:
             raise ValueError(
                 f"{type(self).__name__} needs {self.n_coords_} non-negative weights, "
-                f"one a coordinate, got shape {weights.shape} with minimum "
-                f"{weights.min():g}."
+                f"finite and one a coordinate, got shape {weights.shape} with minimum "
+                f"{weights.min(initial=np.inf):g}."
             )
         self._set_weights(weights)
 

@@ -4,7 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import check_weights
@@ -44,9 +44,9 @@ class FacilityLocation(MaximumObjective):
     gamma : float, default=None
         Scale of the kernel; None takes one over the median squared distance of
         reference rows for "rbf".
-    reference : "sample" or array-like of shape (n_reference, n_features), \
-            default="sample"
-        The rows to be represented; "sample" draws ``n_reference`` of those at hand.
+    reference : "sample" or array-like, default="sample"
+        The rows to be represented, of shape (n_reference, n_features); "sample" draws
+        ``n_reference`` of those at hand.
     n_reference : int, default=1000
         Number of reference rows at most; all rows when there are fewer.
     n_neighbors : int, default=None
@@ -112,7 +112,13 @@ class FacilityLocation(MaximumObjective):
         if isinstance(self.reference, str):
             X, weights = self._draw(X, weights, rng)
         else:
-            X = np.asarray(self.reference, dtype=np.float64)
+            n_features = X.shape[1]
+            X = check_array(self.reference, dtype=np.float64, input_name="reference")
+            if X.shape[1] != n_features:
+                raise ValueError(
+                    f"reference must have the {n_features} features of the rows, got "
+                    f"{X.shape[1]}."
+                )
             weights = np.ones(len(X))
         self.reference_ = X
         self._weigh(weights)

@@ -228,7 +228,7 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
         p = len(rows)
         k = self.n_features_to_select
         k = min(k, p) if isinstance(k, Integral) else max(1, round(k * p))
-        first = check_positions(self.initial, p, "initial")
+        first = check_positions(self.initial, p, "initial", "column")
         weight = 0.0 if self.relevance == "none" else self.trade_off
         objective = ColumnObjective(weight, k).fit_reference(rows)
         oracle = Oracle(objective, row_store(rows))

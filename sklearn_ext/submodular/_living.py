@@ -3,7 +3,6 @@
 import warnings
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 
 from sklearn_ext.submodular._coordinates import (
@@ -76,6 +75,7 @@ class LivingTable:
         """Begin with a table and solve it."""
         self.objective_model_ = make_objective(self.objective, self.algorithm)
         self.objective_model_.fit_reference(X, weight, rng)
+        self._settled = self._settings()
         self._seed = int(rng.randint(2**31 - 1))
         self._n_updates = 0
         self._table = SlotTable(ids)
@@ -150,10 +150,10 @@ class LivingTable:
 
     def _apply(self, leave, X, ids, weight, max_calls):
         """Remove slots and add rows; a failure undoes both and drops the engine."""
+        self._check_settled()
         coordinates = None
         if len(ids):
             coordinates = self.objective_model_.represent(X)
-            _check_finite(coordinates)
         self._ensure_engine(max_calls)
         table, report = self._table, self._report
         come, next_id = table.vacant(len(ids)), table.next_id
@@ -221,7 +221,22 @@ class LivingTable:
             self._report = self._digest()
         return self._report
 
+    def _settings(self):
+        """Return the parameters that bounds and structures are made for."""
+        names = ("n_select", "algorithm", "epsilon", "guesses", "max_guesses")
+        return {name: getattr(self, name) for name in names}
+
+    def _check_settled(self):
+        now = self._settings()
+        for name, value in self._settled.items():
+            if now[name] != value:
+                raise ValueError(
+                    f"{name} was {value!r} in fit and is {now[name]!r} now, for which "
+                    "nothing that is stored holds; call fit again."
+                )
+
     def _digest(self):
+        self._check_settled()
         previous = [s for s in self._previous if self._table.alive[s]]
         if self.algorithm == "sieve":
             picks = self._sieve.picks
@@ -302,9 +317,3 @@ class LivingTable:
             self._engine.finish()
             self._table.release(self._leaving)
             self._leaving = NOTHING
-
-
-def _check_finite(rows):
-    values = rows.data if sparse.issparse(rows) else rows
-    if not np.isfinite(values).all():
-        raise ValueError("The objective gives coordinates that are not finite.")

@@ -92,7 +92,8 @@ def maximize(
 
     "greedy" and "lazy" find the same set, within :math:`1-1/e` of the best, the latter
     with about two or three evaluations a row. Every answer comes with an upper bound: a
-    set can add at most the k largest gains to any prefix of the chosen rows.
+    set can add at most the k largest gains to any prefix of the chosen rows. It is
+    infinite where a sample alone was looked at, by "stochastic" and "pruned".
 
     Parameters
     ----------
@@ -102,11 +103,11 @@ def maximize(
         Rows.
     k : int
         Rows to choose. Rows that add nothing are never chosen, so fewer may return.
-    method : {"lazy", "greedy", "stochastic", "threshold", "sieve", "pruned"}, \
-            default="lazy"
-        "stochastic" looks at a random sample in each round, "threshold" lowers a
-        threshold, "sieve" reads the rows once in their order, "pruned" is "lazy" on
-        1000 random candidates.
+    method : str, default="lazy"
+        "greedy" evaluates all rows in each round and "lazy" [1]_ those that can win,
+        "stochastic" [2]_ looks at a random sample in each round, "threshold" lowers a
+        threshold, "sieve" [3]_ reads the rows once in their order, "pruned" is "lazy"
+        on 1000 random candidates.
     candidates : array-like of int, default=None
         Rows that can be chosen; None means all.
     initial : array-like of int, default=None
@@ -216,7 +217,7 @@ def solve(oracle, slots, k, state, method, rng, epsilon=0.1):
     return SOLVERS[method](oracle, slots, k, state, rng, *extra)
 
 
-def check_positions(positions, n, name):
+def check_positions(positions, n, name, what="row"):
     """Check positions of rows: distinct integers in range.
 
     Parameters
@@ -227,6 +228,8 @@ def check_positions(positions, n, name):
         Number of rows.
     name : str
         What the caller calls them.
+    what : str, default="row"
+        What they are positions of.
 
     Returns
     -------
@@ -239,12 +242,12 @@ def check_positions(positions, n, name):
     if positions.size == 0:
         return np.empty(0, dtype=np.intp)
     if positions.dtype.kind not in "iu" or positions.ndim != 1:
-        raise ValueError(f"{name} must be a list of row numbers, got {positions!r}.")
+        raise ValueError(f"{name} must be a list of {what} numbers, got {positions!r}.")
     if positions.min() < 0 or positions.max() >= n:
         raise ValueError(
-            f"{name} must be row numbers from 0 to {n - 1}, got {positions.min()} to "
-            f"{positions.max()}."
+            f"{name} must be {what} numbers from 0 to {n - 1}, got {positions.min()} "
+            f"to {positions.max()}."
         )
     if len(np.unique(positions)) < len(positions):
-        raise ValueError(f"{name} holds a row twice.")
+        raise ValueError(f"{name} holds a {what} twice.")
     return positions.astype(np.intp)

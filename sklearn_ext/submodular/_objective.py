@@ -65,7 +65,14 @@ class SubmodularObjective(ExtEstimator):
         {ndarray, sparse array} of shape (n_samples, n_coords)
             Their coordinates.
         """
-        return self._represent(_as_rows(X))
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below
+            rows = self._represent(_as_rows(X))
+        if not np.isfinite(rows.data if sparse.issparse(rows) else rows).all():
+            raise ValueError(
+                f"{type(self).__name__} gives coordinates that are not finite; scale "
+                "the rows, or look at its metric."
+            )
+        return rows
 
     def empty_state(self):
         """Return the state of the empty set.

@@ -53,7 +53,13 @@ class Oracle:
 
     def value(self, state):
         """Return the value of a state."""
-        return self.objective.value(state)
+        value = self.objective.value(state)
+        if not np.isfinite(value):
+            raise ValueError(
+                f"{type(self.objective).__name__} gives a set the value {value}; scale "
+                "the rows."
+            )
+        return value
 
     def grow(self, state, slots):
         """Return the state with more slots, and their gains in turn."""

@@ -170,9 +170,8 @@ class GraphCut(FacilityLocation):
         As in `FacilityLocation`, without "precomputed".
     gamma : float, default=None
         Scale of the kernel; None takes one over the median squared distance.
-    reference : "sample" or array-like of shape (n_reference, n_features), \
-            default="sample"
-        The rows to be represented.
+    reference : "sample" or array-like, default="sample"
+        The rows to be represented, of shape (n_reference, n_features).
     n_reference : int, default=1000
         Number of reference rows at most.
 

@@ -2,6 +2,7 @@
 
 from numbers import Integral, Real
 
+import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -55,9 +56,9 @@ class DynamicSubmodularSelector(
     solver : {"lazy", "greedy", "stochastic", "threshold"}, default="lazy"
         How `fit` and `reoptimize` solve.
     algorithm : {"leveled", "bucketed", "greedy", "sieve"}, default="leveled"
-        How updates are followed. "bucketed" rarely touches the set on a deletion, and
-        its guarantee holds in expectation; "greedy" solves anew on reading; "sieve"
-        stores few rows and cannot forget.
+        How updates are followed. "leveled" is after [2]_; "bucketed", after [1]_,
+        rarely touches the set on a deletion, and its guarantee holds in expectation;
+        "greedy" solves anew on reading; "sieve" stores few rows and cannot forget.
     epsilon : float, default=0.1
         What is given up of the guarantee for fewer operations.
     guesses : {"boundary", "all"}, default="boundary"
@@ -243,7 +244,7 @@ class DynamicSubmodularSelector(
 
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y=None, *, sample_weight=None, ids=None):
-        """Add rows; an unfitted selector begins with them.
+        """Add rows, or none; an unfitted selector begins with them.
 
         Parameters
         ----------
@@ -264,12 +265,10 @@ class DynamicSubmodularSelector(
         """
         if not hasattr(self, "_table"):
             return self.fit(X, sample_weight=sample_weight, ids=ids)
-        given = X
-        X = check_rows(self, X)
-        weight = None if sample_weight is None else check_weights(sample_weight, X)
-        ids = check_ids(ids, given, X.shape[0], self._table)
-        self._table.check_new(ids)
-        self._apply(NOTHING, X, ids, weight, None)
+        X, ids = self._coming_rows(X, ids)
+        if X is not None:
+            weight = self._weights_of_more(sample_weight, X)
+            self._apply(NOTHING, X, ids, weight, None)
         return self
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -313,10 +312,10 @@ class DynamicSubmodularSelector(
             Identifiers of rows to remove; they go first, so their identifiers can be
             used again.
         max_calls : int, default=None
-            Gains to evaluate now, beyond which work pauses after the current block, of
-            at most 2,048 rows and their levels. What is left of a rebuild is carried on
-            by later updates, while ``stale_`` is True and the answer is made without
-            it, with a wider bound. None does all work now.
+            Gains to evaluate now, at least 1, beyond which work pauses after the
+            current block, of at most 2,048 rows and their levels. What is left of a
+            rebuild is carried on by later updates, while ``stale_`` is True and the
+            answer is made without it, with a wider bound. None does all work now.
 
         Returns
         -------
@@ -324,12 +323,21 @@ class DynamicSubmodularSelector(
             The updated selector.
         """
         leave = self._leaving_slots(forget, "raise")
-        rows, ids = insert if isinstance(insert, tuple) else (insert, None)
-        X, new = None, []
-        if rows is not None and extent(rows):
-            X = check_rows(self, rows)
-            new = check_ids(ids, rows, X.shape[0], self._table)
-            self._table.check_new(new, self._table.ids(leave).tolist())
+        if max_calls is not None and not (
+            isinstance(max_calls, Integral) and max_calls > 0
+        ):
+            raise ValueError(
+                f"max_calls must be None or a positive int, got {max_calls!r}."
+            )
+        rows, ids = insert, None
+        if isinstance(insert, tuple):
+            if len(insert) != 2:
+                raise ValueError(
+                    f"insert must be rows or a pair (rows, ids), got {len(insert)} "
+                    "parts."
+                )
+            rows, ids = insert
+        X, new = self._coming_rows(rows, ids, self._table.ids(leave).tolist())
         if X is None and not len(leave):
             return self
         self._apply(leave, X, new, None, max_calls)
@@ -350,12 +358,38 @@ class DynamicSubmodularSelector(
         self : DynamicSubmodularSelector
             The updated selector.
         """
+        ids = listed(ids)
         return self.update((X, ids), forget=ids)
 
     # plumbing
 
+    def _coming_rows(self, rows, ids, leaving=()):
+        """Check rows to add and their identifiers; no rows become None."""
+        n = 0 if rows is None else extent(rows)
+        X = check_rows(self, rows) if n else None
+        if np.ndim(rows) == 2 and not n:
+            validate_data(self, rows, reset=False, ensure_min_samples=0, **DATA)
+        ids = check_ids(ids, rows, n, self._table)
+        self._table.check_new(ids, leaving)
+        return X, ids
+
+    def _weights_of_more(self, sample_weight, X):
+        if sample_weight is None:
+            return None
+        if not getattr(self.objective_model_, "weighs_reference", True):
+            raise ValueError(
+                f"{type(self.objective_model_).__name__} has no reference rows that "
+                "sample_weight could weigh; leave it out, or use FacilityLocation."
+            )
+        weight = np.asarray(sample_weight)
+        if weight.shape == (X.shape[0],) and not weight.any():
+            return weight  # a batch may hold rows alone that are never selected
+        return check_weights(sample_weight, X)
+
     def _leaving_slots(self, ids, missing):
         check_is_fitted(self)
+        if missing not in ("raise", "ignore"):
+            raise ValueError(f"missing must be 'raise' or 'ignore', got {missing!r}.")
         ids = listed(ids)
         if ids and self.algorithm == "sieve":
             raise NotImplementedError(

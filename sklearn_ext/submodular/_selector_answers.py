@@ -27,7 +27,9 @@ def extent(X):
     int
         Number of rows.
     """
-    return X.shape[0] if hasattr(X, "shape") else len(X)
+    if shape := getattr(X, "shape", None):
+        return shape[0]
+    return len(X) if hasattr(X, "__len__") and shape is None else 1
 
 
 def check_rows(selector, X):
@@ -135,17 +137,22 @@ class SelectorAnswers(ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transformer
         n = extent(X)
         if self._n_updates or n != self.n_active_:
             raise ValueError(
-                f"select takes the table of the last fit, unchanged since, got {n} "
-                f"rows after {self._n_updates} update(s); read exemplars_ instead."
+                f"select takes the table of the last fit, unchanged since: got {n} "
+                f"rows where {self.n_active_} are stored, after {self._n_updates} "
+                "update(s); read exemplars_ instead."
             )
         return _safe_indexing(X, self.selected_indices_)
 
     def _similarities(self, X):
         exemplars = self.exemplars_
         if not exemplars.shape[0]:
-            raise ValueError(
-                "There are no active rows to compare with; add some by partial_fit."
+            reason = (
+                "no active rows to compare with; add some by partial_fit"
+                if not self.n_active_
+                else "no selected rows to compare with, because forbidden or zero "
+                f"weights bar all {self.n_active_} active ones"
             )
+            raise ValueError(f"There are {reason}.")
         return self.objective_model_.similarity(X, exemplars)
 
     def _similarities_by_batch(self, X, batch_size=16_384):

@@ -34,6 +34,7 @@ class SelectorMoves:
             The selector with a new answer.
         """
         check_is_fitted(self)
+        self._check_settled()
         if self.algorithm == "sieve":
             raise NotImplementedError(
                 "algorithm='sieve' does not store the rows that it has passed over; "
@@ -57,6 +58,11 @@ class SelectorMoves:
             The selector for the new reference.
         """
         check_is_fitted(self)
+        self._check_settled()
+        if not self.n_active_:
+            raise ValueError(
+                "There are no active rows to solve for; add some by partial_fit."
+            )
         self._finish_work()
         living = self._X.take(self._table.slots)
         if X is not None:
@@ -112,19 +118,22 @@ class SelectorMoves:
         return f"{type(self).__name__}{self.get_params()}"
 
     def _purge(self, rows):
-        """Replace copies of rows in the reference, and solve anew."""
-        reference = getattr(self.objective_model_, "reference_", None)
-        if reference is None or not self.n_active_:
+        """Replace copies of rows in all references, and solve anew."""
+        if not self.n_active_:
             return
-        reference, rows = _dense(reference), _dense(rows)
-        copies = np.flatnonzero((reference[:, None] == rows).all(axis=2).any(axis=1))
-        if len(copies):
-            objective = copy.deepcopy(self.objective_model_)
+        objective = copy.deepcopy(self.objective_model_)
+        gone = set(_keys(_dense(rows)))
+        for member in _members(objective):
+            if getattr(member, "reference_", None) is None:
+                continue
+            reference = _dense(member.reference_)
+            keys = _keys(reference.astype(rows.dtype))
+            copies = np.flatnonzero([key in gone for key in keys])
             drawn = self._generator().choice(self._table.slots, len(copies))
             reference = reference.copy()
             reference[copies] = _dense(self._X.take(drawn))
-            objective.reference_ = reference
-            self._move_to(objective)
+            member.reference_ = reference
+        self._move_to(objective)  # which also drops the slots of the rows
 
     def _move_to(self, objective):
         """Take another objective model, and solve all living rows under it."""
@@ -143,6 +152,18 @@ class SelectorMoves:
         self._oracle.n_calls = calls
         self._n_updates += 1
         self._solve_again(insert=self._table.slots)
+
+
+def _members(objective):
+    """Return an objective, or all that a mixture is made of."""
+    parts = getattr(objective, "objectives_", None)
+    if parts is None:
+        return [objective]
+    return [member for part in parts for member in _members(part)]
+
+
+def _keys(rows):
+    return [row.tobytes() for row in rows + 0.0]  # without negative zeros
 
 
 def _dense(rows):

@@ -47,7 +47,13 @@ def similarities(X, Y, metric, gamma=None, farthest=None):
     if metric == "neg_distance":
         return np.maximum(farthest - euclidean_distances(X, Y), 0)
     if callable(metric):
-        return np.asarray(metric(X, Y))
+        S = np.asarray(metric(X, Y))
+        if S.shape != (X.shape[0], Y.shape[0]):
+            raise ValueError(
+                f"metric(X, Y) must return one similarity a pair of rows, an array of "
+                f"shape {(X.shape[0], Y.shape[0])}, got shape {S.shape}."
+            )
+        return S
     scale = {} if gamma is None else {"gamma": gamma}
     return pairwise_kernels(X, Y, metric=metric, filter_params=True, **scale)
 

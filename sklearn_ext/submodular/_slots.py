@@ -1,6 +1,7 @@
 """Identifiers of rows and the slots that they live in."""
 
 from collections import Counter
+from collections.abc import Iterable
 from numbers import Integral
 
 import numpy as np
@@ -38,7 +39,10 @@ class SlotTable:
         """Return identifiers, as an array of numbers where all are numbers."""
         found = self._ids[slots]
         if all(isinstance(i, Integral) for i in found):
-            return found.astype(np.int64)
+            try:
+                return found.astype(np.int64)
+            except OverflowError:  # longer ones stay Python's
+                return found
         return found
 
     def default_ids(self, n):
@@ -75,8 +79,8 @@ class SlotTable:
         if unknown and missing == "raise":
             more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
             raise KeyError(
-                f"unknown id {unknown[:SHOWN]}{more}; pass missing='ignore' to forget "
-                "to skip them."
+                f"unknown id {unknown[:SHOWN]}{more}: no active row has it; forget "
+                "skips such with missing='ignore'."
             )
         known = dict.fromkeys(i for i in ids if i in self._slot_of)
         return np.array([self._slot_of[i] for i in known], dtype=np.intp)
@@ -145,11 +149,30 @@ def listed(ids):
     Returns
     -------
     list
-        The same.
+        The same, all hashable.
     """
     if ids is None:
         return []
-    return ids.tolist() if hasattr(ids, "tolist") else list(ids)
+    if isinstance(ids, str | bytes) or not _iterates(ids):
+        raise ValueError(
+            f"ids must be a list of identifiers, got {ids!r}: put it in []."
+        )
+    # dates would become plain numbers
+    plain = hasattr(ids, "tolist") and getattr(ids.dtype, "kind", "O") not in "mM"
+    ids = ids.tolist() if plain else list(ids)
+    for i in ids:
+        try:
+            hash(i)
+        except TypeError:
+            raise ValueError(
+                f"ids must be hashable, such as numbers, strings or tuples, got {i!r}."
+            ) from None
+    return ids
+
+
+def _iterates(ids):
+    # arrays without dimension only seem to
+    return isinstance(ids, Iterable) and getattr(ids, "shape", (0,)) != ()
 
 
 def check_ids(ids, X, n, table):
@@ -183,11 +206,4 @@ def check_ids(ids, X, n, table):
     ids = listed(ids)
     if len(ids) != n:
         raise ValueError(f"ids must hold one id a row: got {len(ids)} for {n} rows.")
-    for i in ids:
-        try:
-            hash(i)
-        except TypeError:
-            raise ValueError(
-                f"ids must be hashable, such as numbers, strings or tuples, got {i!r}."
-            ) from None
     return ids

@@ -21,6 +21,7 @@ from sklearn_ext.submodular import (
     SaturatedCoverage,
     SubmodularityCheck,
     check_submodular,
+    maximize,
 )
 from tests.submodular._problems import IDS, OBJECTIVES, table, value_of
 
@@ -245,6 +246,14 @@ def test_mixture_of_sparse_members_and_parameters(rng):
         (Coverage(weights=[1, 2]), [[1.0]], "needs 1 non-negative weights"),
         (Mixture([("a", Coverage())], weights=[-1]), [[1.0]], "needs 1 non-negative"),
         (CallableObjective(lambda rows: 1.0), [[1.0]], "must be 0 for the empty set"),
+        (Coverage(weights=[np.nan]), [[1.0]], "needs 1 non-negative weights, finite"),
+        (Coverage(weights=[]), [[1.0]], "needs 1 non-negative weights, finite"),
+        (Mixture([("a", Coverage())], weights=[np.nan]), [[1.0]], "weights, finite"),
+        (FacilityLocation(reference=[[1.0, 2.0]]), [[1.0]], "must have the 1 features"),
+        (FacilityLocation(reference=[[np.nan]]), [[1.0]], "reference contains NaN"),
+        (FacilityLocation(lambda X, Y: np.ones(3)), [[1.0]], "similarity a pair of"),
+        (FacilityLocation(lambda X, Y: X @ Y.T * np.nan), [[1.0]], "are not finite"),
+        (FacilityLocation(), [[1e200], [0.0]], "coordinates that are not finite"),
         (GraphCut(metric="precomputed"), [[1.0]], "pass metric as a callable"),
         (Coverage(), [1.0], "2D array"),
     ],
@@ -261,6 +270,20 @@ def test_bad_functions():
     wild = CallableObjective(lambda rows: np.inf if len(rows) else 0.0)
     with pytest.raises(ValueError, match="must be finite, got inf"):
         wild.fit_reference([[1.0]]).gains(np.ones((1, 1)), wild.empty_state())
+
+
+@pytest.mark.parametrize(
+    ("objectives", "message"),
+    [
+        ([], "at least one, got"),
+        ([Coverage()], "pairs"),
+        ([("a", Coverage()), ("a", FeatureBased())], "distinct names"),
+        ([("a", FacilityLocation(gamma=-1))], "'gamma' parameter"),
+    ],
+)
+def test_bad_mixtures(objectives, message):
+    with pytest.raises(ValueError, match=message):
+        maximize(Mixture(objectives), [[1.0]], 1)
 
 
 def test_weights_need_reference_rows():

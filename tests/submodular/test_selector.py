@@ -340,7 +340,8 @@ BAD_CALLS = [
     (lambda m, X: m.partial_fit(X[:2], ids=[1.5]), ValueError, "got 1 for 2 rows"),
     (lambda m, X: m.partial_fit(X[:1], ids=[[1]]), ValueError, "must be hashable"),
     (lambda m, X: m.partial_fit(X[:1], ids="index"), ValueError, "with a data frame"),
-    (lambda m, X: m.partial_fit(X[:0]), ValueError, "0 sample"),
+    (lambda m, X: m.partial_fit(X[:0, :1]), ValueError, "X has 1 features"),
+    (lambda m, X: m.partial_fit(X[:1], sample_weight=[1]), ValueError, "no reference"),
     (lambda m, X: m.partial_fit(X[:, :1]), ValueError, "1 features"),
     (lambda m, X: m.partial_fit(X[0]), ValueError, "2D array"),
     (lambda m, X: m.partial_fit(X * np.nan), ValueError, "NaN"),
@@ -349,6 +350,15 @@ BAD_CALLS = [
     (lambda m, X: m.replace([55], X[:1]), KeyError, r"unknown id \[55\]"),
     (lambda m, X: m.update((X[:1], [4]), forget=[3]), ValueError, "duplicate id 4"),
     (lambda m, X: m.update(X[:1], forget=[77]), KeyError, "unknown id"),
+    (lambda m, X: m.forget("abc"), ValueError, "must be a list of identifiers"),
+    (lambda m, X: m.forget(np.int64(3)), ValueError, r"got np.int64\(3\)"),
+    (lambda m, X: m.forget([[3]]), ValueError, r"tuples, got \[3\]"),
+    (lambda m, X: m.forget([3], missing="skip"), ValueError, "'raise' or 'ignore'"),
+    (lambda m, X: m.replace([3], X[:0]), ValueError, "got 1 for 0 rows"),
+    (lambda m, X: m.replace(None, X[:1]), ValueError, "got 0 for 1 rows"),
+    (lambda m, X: m.update((X, [1], [2])), ValueError, "a pair .* got 3 parts"),
+    (lambda m, X: m.update(X[:1], max_calls=0), ValueError, "positive int, got 0"),
+    (lambda m, X: m.update(X[:1], max_calls="a"), ValueError, "positive int, got 'a'"),
     (lambda m, X: m.restore(None), ValueError, "restore takes"),
     (lambda m, X: m.select(X[:3]), ValueError, "table of the last fit"),
 ]
@@ -420,6 +430,7 @@ def test_missing_ids_can_be_ignored_and_empty_updates_do_nothing(rng):
     model = selector(2).fit(X)
     before = joblib.hash(model.snapshot())
     model.forget([77], missing="ignore").forget([]).update().update(X[:0])
+    model.partial_fit(X[:0]).partial_fit([])
     assert joblib.hash(model.snapshot()) == before
     model.replace([1], X[2:3] + 1)
     assert_allclose(model._X.take(model._table.find([1])), X[2:3] + 1)
