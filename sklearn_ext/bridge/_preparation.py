@@ -166,15 +166,11 @@ def warn_about_fit(fit, target, options):
 
 def _held_by_floor(state, target, options):
     """Count full components in a subspace though each of their features varies."""
-    if options.covariance_type != "full":
-        return 0
-    moments = state.target
-    mass, C = to_numpy(moments.mass), to_numpy(moments.spread)
-    n, floor = float(target.w.sum()), options.reg_covar * mean_variance(target)
-    delta = options.prior_strength / n
-    bar = np.einsum("k,kij->ij", mass, C) / mass.sum()
-    C = (mass[:, None, None] * C + delta * bar) / (mass[:, None, None] + delta)
-    few = mass * n < C.shape[1]
+    if options.covariance_type != "full" or options.prior_strength > 0:
+        return 0  # the prior fills the missing directions
+    mass, C = to_numpy(state.target.mass), to_numpy(state.target.spread)
+    few = mass * to_numpy(target.w).sum() < C.shape[1]
+    floor = options.reg_covar * mean_variance(target)
     flat = np.linalg.eigvalsh(C)[:, 0] < floor
-    diagonal = np.diagonal(C, axis1=1, axis2=2).min(axis=1) > floor
-    return int((few & flat & diagonal).sum())
+    varied = np.diagonal(C, axis1=1, axis2=2).min(axis=1) > floor
+    return int((few & flat & varied).sum())

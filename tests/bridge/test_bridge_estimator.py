@@ -30,7 +30,7 @@ from sklearn_ext.bridge import (
         LightSchrodingerBridge(3, covariance_type="full"),
         LightSchrodingerBridge(3, covariance_type="tied"),
         LightSchrodingerBridge(3, covariance_type="spherical"),
-        LightSchrodingerBridge(3, fit_inverse_transform=True),
+        LightSchrodingerBridge(3, fit_inverse_transform=True, max_iter=300),
     ]
 )
 def test_scikit_learn_checks_of_other_settings(estimator, check):
