@@ -27,8 +27,8 @@ TEXT = (
     "next. Value is the mean similarity to the nearest of the 25, as a share of what "
     "solving the whole window anew reaches; random flights are worth a look. K-means "
     "follows the stream but forgets nothing, and its centres are no flights: the "
-    "nearest ones are taken. A grid search over the scale of the kernel, in a pipeline, "
-    "chose gamma={gamma:g}."
+    "nearest ones are taken. A grid search over the scale of the kernel, in a "
+    "pipeline, chose gamma={gamma:g}."
 )
 
 
