@@ -120,6 +120,8 @@ class DynamicMaximizer:
                 f"Expected rows of {self._oracle.objective.n_coords_} coordinates, got "
                 f"shape {rows.shape}."
             )
+        if not np.isfinite(rows).all():
+            raise ValueError("rows must be finite, got NaN or infinity.")
         ids = check_ids(ids, rows, len(rows), self._table)
         self._table.check_new(ids)
         slots = self._table.vacant(len(ids))

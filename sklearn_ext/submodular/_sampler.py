@@ -172,6 +172,16 @@ class SubmodularSampler(ExtEstimator):
                     f"sampling_strategy names {sorted(map(str, unknown))}, which are "
                     f"no classes of y: {classes}."
                 )
+            wrong = [
+                k
+                for k in self.sampling_strategy.values()
+                if not isinstance(k, Integral) or k < 0
+            ]
+            if wrong:
+                raise ValueError(
+                    "sampling_strategy must give a number of rows, 0 or more, for each "
+                    f"class, got {wrong[0]!r}."
+                )
             sizes = [self.sampling_strategy.get(c, 0) for c in classes.tolist()]
         elif self.sampling_strategy == "equal":
             sizes = _split(total, np.ones(len(classes)))

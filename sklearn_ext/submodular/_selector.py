@@ -244,7 +244,7 @@ class DynamicSubmodularSelector(
 
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y=None, *, sample_weight=None, ids=None):
-        """Add rows, or none; an unfitted selector begins with them.
+        """Add rows; an unfitted selector begins with them.
 
         Parameters
         ----------
@@ -265,10 +265,12 @@ class DynamicSubmodularSelector(
         """
         if not hasattr(self, "_table"):
             return self.fit(X, sample_weight=sample_weight, ids=ids)
-        X, ids = self._coming_rows(X, ids)
-        if X is not None:
-            weight = self._weights_of_more(sample_weight, X)
-            self._apply(NOTHING, X, ids, weight, None)
+        given = X
+        X = check_rows(self, X)
+        weight = self._weights_of_more(sample_weight, X)
+        ids = check_ids(ids, given, X.shape[0], self._table)
+        self._table.check_new(ids)
+        self._apply(NOTHING, X, ids, weight, None)
         return self
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -363,7 +365,7 @@ class DynamicSubmodularSelector(
 
     # plumbing
 
-    def _coming_rows(self, rows, ids, leaving=()):
+    def _coming_rows(self, rows, ids, leaving):
         """Check rows to add and their identifiers; no rows become None."""
         n = 0 if rows is None else extent(rows)
         X = check_rows(self, rows) if n else None

@@ -40,8 +40,9 @@ def test_bounds_enclose_the_optimum_of_a_user_function(algorithm, rng):
         (lambda c: DynamicMaximizer(c, 2, algorithm="x"), "algorithm='x'"),
         (lambda c: DynamicMaximizer(c, 2).insert([[1]]), "Expected rows of 2 coord"),
         (lambda c: DynamicMaximizer(c, 2).insert([[1, 0]] * 2, ["a"] * 2), "twice"),
+        (lambda c: DynamicMaximizer(c, 2).insert([[1, np.nan]]), "must be finite"),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_bad_input(make, message):
     with pytest.raises(ValueError, match=message):

@@ -55,6 +55,8 @@ def test_share_of_rows_and_errors(rng):
         SubmodularSampler(sampling_strategy="equal").fit(X)
     with pytest.raises(ValueError, match=r"names \['z'\], which are no classes"):
         SubmodularSampler(sampling_strategy={"z": 1}).fit(X, ["a"] * 40)
+    with pytest.raises(ValueError, match="0 or more, for each class, got -1"):
+        SubmodularSampler(sampling_strategy={"a": -1}).fit(X, ["a"] * 40)
     with pytest.raises(ValueError, match="inconsistent"):
         SubmodularSampler().fit(X, [1, 2])
 
@@ -155,6 +157,8 @@ def test_other_relevances_initial_and_shares():
         1, relevance=lambda X, y: np.arange(30), trade_off=1
     )
     assert np.flatnonzero(scored.fit(X, y).support_) == [29]
+    with pytest.raises(ValueError, match="initial must be column numbers"):
+        SubmodularFeatureSelector(3, initial=[99]).fit(X)
     first = SubmodularFeatureSelector(3, initial=[7, 2]).fit(X)
     assert_array_equal(np.argsort(first.ranking_)[:2], [7, 2])
     with pytest.raises(ValueError, match="needs all rows at once"):

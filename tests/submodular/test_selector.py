@@ -340,7 +340,8 @@ BAD_CALLS = [
     (lambda m, X: m.partial_fit(X[:2], ids=[1.5]), ValueError, "got 1 for 2 rows"),
     (lambda m, X: m.partial_fit(X[:1], ids=[[1]]), ValueError, "must be hashable"),
     (lambda m, X: m.partial_fit(X[:1], ids="index"), ValueError, "with a data frame"),
-    (lambda m, X: m.partial_fit(X[:0, :1]), ValueError, "X has 1 features"),
+    (lambda m, X: m.partial_fit(X[:0]), ValueError, "0 sample"),
+    (lambda m, X: m.update(X[:0, :1]), ValueError, "X has 1 features"),
     (lambda m, X: m.partial_fit(X[:1], sample_weight=[1]), ValueError, "no reference"),
     (lambda m, X: m.partial_fit(X[:, :1]), ValueError, "1 features"),
     (lambda m, X: m.partial_fit(X[0]), ValueError, "2D array"),
@@ -430,7 +431,7 @@ def test_missing_ids_can_be_ignored_and_empty_updates_do_nothing(rng):
     model = selector(2).fit(X)
     before = joblib.hash(model.snapshot())
     model.forget([77], missing="ignore").forget([]).update().update(X[:0])
-    model.partial_fit(X[:0]).partial_fit([])
+    model.update([])
     assert joblib.hash(model.snapshot()) == before
     model.replace([1], X[2:3] + 1)
     assert_allclose(model._X.take(model._table.find([1])), X[2:3] + 1)
