@@ -40,7 +40,7 @@ def _spectral(C, function):
 def gaussian_entropic_plan(mean0, cov0, mean1, cov1, epsilon):
     """Entropic transport plan between two Gaussians.
 
-    Minimises E|x - y|^2 / 2 + epsilon KL(plan || product) over the couplings of
+    Minimises ``E|x - y|^2 / 2 + epsilon KL(plan || product)`` over the couplings of
     N(mean0, cov0) and N(mean1, cov1). The conditional law is
     N(y | mean1 + S (x - mean0), epsilon S), where S solves S cov0 S + epsilon S = cov1.
     Cost O(n_features ** 3).
@@ -56,8 +56,8 @@ def gaussian_entropic_plan(mean0, cov0, mean1, cov1, epsilon):
     cov1 : array-like of shape (n_features, n_features)
         Covariance of the target; it may be singular.
     epsilon : float
-        Entropic regularisation, for the cost |x - y|^2 / 2; for the cost |x - y|^2 of
-        other libraries it is half of theirs. Positive.
+        Entropic regularisation, for the cost ``|x - y|^2 / 2``; for the cost
+        ``|x - y|^2`` of other libraries it is half of theirs. Positive.
 
     Returns
     -------

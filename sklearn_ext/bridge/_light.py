@@ -44,7 +44,7 @@ class LightSchrodingerBridge(
 
     Learns the plan pi(y|x) that turns the rows of the source into the law of the
     target while it moves every row as little as possible, with a chosen amount of
-    randomness: it minimises E|x - y|^2 / 2 - epsilon H(y | x) over all couplings. The
+    randomness: it minimises ``E|x - y|^2 / 2 - epsilon H(y | x)`` over couplings. The
     adjusted potential v of the plan, pi(y|x) = exp(<x,y>/epsilon) v(y) / c(x), is a
     Gaussian mixture, so that means, densities, samples, paths and the drift of the
     Schrödinger bridge dX = g dt + sqrt(epsilon) dW are closed forms for any row. The
@@ -59,7 +59,7 @@ class LightSchrodingerBridge(
     epsilon : float or "scale", default="scale"
         Entropic regularisation: the variance that the bridge adds on its way, in
         squared units of the data. "scale" is a tenth of the mean variance of a
-        feature. Other libraries take the cost |x - y|^2 and then twice this value.
+        feature. Other libraries take the cost ``|x - y|^2`` and then twice this value.
     covariance_type : {"diag", "full", "tied", "spherical"}, default="diag"
         Scale matrices S_k: diagonal, full, one full for all, or multiples of the
         identity.

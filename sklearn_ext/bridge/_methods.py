@@ -151,7 +151,7 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
     def ot_value(self, X, X_target):
         """Return a lower bound on the entropic transport cost between two samples.
 
-        It is E|x|^2 / 2 + E|y|^2 / 2 - epsilon L, and exact for the optimal plan.
+        It is ``E|x|^2 / 2 + E|y|^2 / 2 - epsilon L``, and exact for the optimal plan.
 
         Parameters
         ----------
@@ -172,7 +172,7 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
         return float(sum(squares)) / 2 - self.epsilon_ * self._loss(source, target)
 
     def transport_cost(self, X):
-        """Return E[|x - Y|^2 / 2 | X = x], how far each row is moved.
+        """Return ``E[|x - Y|^2 / 2 | X = x]``, how far each row is moved.
 
         Parameters
         ----------

@@ -30,8 +30,8 @@ class EntropicPlan:
 
     The plan is pi(y|x) = exp(<x,y>/eps) v(y) / c(x) with the adjusted potential
     v(y) = sum_k a_k N(y | r_k, eps S_k). For any law of the source it is the solution
-    of entropic optimal transport with cost |x - y|^2 / 2 between that law and the law
-    of y that it generates; dX = g(X, t) dt + sqrt(eps) dW is the Schrödinger bridge.
+    of entropic optimal transport with cost ``|x - y|^2 / 2`` between that law and the
+    law of y it generates; dX = g(X, t) dt + sqrt(eps) dW is the Schrödinger bridge.
     All methods are closed forms of cost O(n_samples * n_components * n_features), times
     n_features for full scales, on numpy arrays or tensors as the plan's own are.
 
@@ -100,7 +100,7 @@ class EntropicPlan:
         """Build a plan from the potential phi(y) = sum_k w_k N(y | mu_k, Sigma_k).
 
         This is the form in which benchmark pairs are published: phi is the Schrödinger
-        potential at time 1 and v(y) is proportional to phi(y) exp(-|y|^2 / (2 eps)).
+        potential at time 1, v(y) is proportional to ``phi(y) exp(-|y|^2 / (2 eps))``.
 
         Parameters
         ----------
@@ -345,7 +345,7 @@ class EntropicPlan:
         return self.mixture.drift(X - self._origin(t), t) + jump
 
     def transport_cost(self, X):
-        """Return E[|x - Y|^2 / 2 | X = x].
+        """Return ``E[|x - Y|^2 / 2 | X = x]``.
 
         Parameters
         ----------
