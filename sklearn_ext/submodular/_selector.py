@@ -285,7 +285,8 @@ class DynamicSubmodularSelector(
             Whether unknown identifiers raise a KeyError or are skipped.
         purge : bool, default=False
             Whether copies of the rows in the reference set are replaced too, by random
-            living rows, and everything is solved anew; by default the reference stays.
+            living rows, and everything is solved anew; by default the reference stays,
+            as it must when no row is left: then `fit` again.
 
         Returns
         -------
