@@ -30,7 +30,8 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
 
     with correlations :math:`\rho` and relevances :math:`r` in [0, 1] is maximised
     greedily, within :math:`1 - 1/e` of the best [1]_. Correlations and the relevance
-    "f" come from sums, so that `partial_fit` and `fit_blocks` give what one `fit` gives.
+    "f" come from sums, so that `partial_fit` and `fit_blocks` give what one
+    `fit` gives.
 
     Parameters
     ----------

@@ -23,8 +23,8 @@ class SubmodularSampler(ExtEstimator):
     """Replace a table by a representative subset of its rows.
 
     Unlike a random subset it has no near copies and leaves no region out [1]_. It
-    offers ``fit_resample``, so it is a step of imbalanced-learn's pipelines, where training
-    sees the subset and prediction all rows.
+    offers ``fit_resample``, so it is a step of imbalanced-learn's pipelines, where
+    training sees the subset and prediction all rows.
 
     Parameters
     ----------
