@@ -64,13 +64,13 @@ class AggregateBoostingRegressor(CallbackSupportMixin, BagRegressorBase):
     ----------
     baseline_ : float
         Mean response.
-    features_ : ndarray of shape (n_iter_, 2 ** max_depth - 1)
+    features_ : ndarray of shape (n_iter, 2 ** max_depth - 1)
         Split features of each tree, level by level.
-    thresholds_ : ndarray of shape (n_iter_, 2 ** max_depth - 1)
+    thresholds_ : ndarray of shape (n_iter, 2 ** max_depth - 1)
         Split thresholds; infinite where a node is not split.
-    values_ : ndarray of shape (n_iter_, 2 ** max_depth)
+    values_ : ndarray of shape (n_iter, 2 ** max_depth)
         Leaf values, times the learning rate.
-    train_score_ : ndarray of shape (n_iter_,)
+    train_score_ : ndarray of shape (n_iter,)
         Mean squared error of bag means after each tree.
     n_bags_ : int
         Number of bags.
@@ -78,7 +78,7 @@ class AggregateBoostingRegressor(CallbackSupportMixin, BagRegressorBase):
         Number of trees.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, when all are strings.
 
     See Also

@@ -58,7 +58,7 @@ class AggregateMetaRegressor(CallbackSupportMixin, BagRegressorBase):
         Number of bags.
     n_features_in_ : int
         Number of features seen in fit, when the regressor counts them.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, when the regressor knows them.
 
     See Also

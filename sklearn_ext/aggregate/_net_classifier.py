@@ -64,7 +64,7 @@ class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
         Classes.
     weights_ : dict of ndarray
         Parameters and buffers of the trained module.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (n_iter,)
         Mean training loss of each epoch.
     n_bags_ : int
         Number of bags.
@@ -72,7 +72,7 @@ class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
         Number of epochs.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, when all are strings.
 
     See Also

@@ -88,7 +88,7 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         when bags are random.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, when all are strings.
 
     See Also

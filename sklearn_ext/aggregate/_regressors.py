@@ -87,7 +87,7 @@ class InterpolatingAggregateRegressor(StreamingBagModel):
         Iterations of ``"lsqr"``; 1 for the direct solvers.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, when all are strings.
 
     See Also
@@ -229,7 +229,7 @@ class BagRegressor(StreamingBagModel):
         Iterations of ``"lsqr"``; 1 for the direct solvers.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, when all are strings.
 
     See Also
@@ -343,7 +343,7 @@ class InstanceRegressor(StreamingBagModel):
         Iterations of ``"lsqr"``; 1 for the direct solvers.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, when all are strings.
 
     See Also

@@ -108,16 +108,16 @@ class LightSchrodingerBridge(
         Entropic regularisation that was used.
     n_components_ : int
         Components left; those with hardly any rows are dropped.
-    log_weights_ : ndarray of shape (n_components_,)
+    log_weights_ : ndarray of shape (n_components,)
         Logarithms of the weights a_k of the adjusted potential.
-    means_ : ndarray of shape (n_components_, n_features_in_)
+    means_ : ndarray of shape (n_components, n_features)
         Vectors r_k; component k maps x to r_k + S_k x.
     scales_ : ndarray
         Matrices S_k, (K, D, D), or in the shape of the covariance type: (K, D) for
         "diag", (K,) for "spherical", (D, D) for "tied".
-    source_mean_ : ndarray of shape (n_features_in_,)
+    source_mean_ : ndarray of shape (n_features,)
         Weighted mean of the source.
-    target_mean_ : ndarray of shape (n_features_in_,)
+    target_mean_ : ndarray of shape (n_features,)
         Weighted mean of the target.
     loss_ : float
         Loss L after the last pass.
@@ -133,7 +133,7 @@ class LightSchrodingerBridge(
         Divergence of the bridge from Brownian motion that starts at the source.
     n_batches_seen_ : int
         Calls of ``fit`` or ``partial_fit`` that this state rests on.
-    X_fit_ : ndarray of shape (n_stored, n_features_in_)
+    X_fit_ : ndarray of shape (n_stored, n_features)
         Source rows, when ``fit_inverse_transform=True``.
     source_weight_ : ndarray of shape (n_stored,)
         Their weights, which sum to one, when ``fit_inverse_transform=True``.
@@ -143,7 +143,7 @@ class LightSchrodingerBridge(
         Bridge with roles swapped, when ``fit_inverse_transform=True``.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, when all are strings.
 
     See Also

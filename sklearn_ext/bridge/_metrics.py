@@ -10,8 +10,8 @@ from sklearn_ext.bridge._gaussian import _spectral
 def energy_distance(X, Y, *, x_weight=None, y_weight=None):
     """Energy distance between two samples.
 
-    E|x - y| - E|x - x'|/2 - E|y - y'|/2 with unbiased means over distinct rows: zero
-    in expectation for two samples of one law, so small negative values occur. Cost
+    ``E|x - y| - E|x - x'|/2 - E|y - y'|/2`` with unbiased means over distinct rows:
+    zero in expectation for two samples of one law, so small negative values occur. Cost
     O((n + m)^2 * n_features) time, memory for blocks of rows only.
 
     Parameters

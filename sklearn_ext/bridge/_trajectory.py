@@ -54,7 +54,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         Passes of the bridge that needed most.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, when all are strings.
 
     See Also

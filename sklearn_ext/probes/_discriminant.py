@@ -79,7 +79,7 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
         Share of the mean variance that was used.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, only when all are strings.
 
     See Also

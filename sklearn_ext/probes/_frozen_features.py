@@ -70,7 +70,7 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         The network that is used; it is the user's own object, not a copy.
     n_features_in_ : int
         Number of features seen during ``fit``; only when rows are arrays.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features seen during ``fit``; only when all are strings.
 
     See Also

@@ -145,7 +145,7 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         Whether the last fit reached ``tol``.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, when X has string names for them.
 
     See Also

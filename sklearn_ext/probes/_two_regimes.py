@@ -134,7 +134,7 @@ class TwoRegimes(
         pipeline.
     n_features_in_ : int
         Number of features; only when ``estimator_`` knows it.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features; only when all are strings.
 
     See Also

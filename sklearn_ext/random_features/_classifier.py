@@ -80,7 +80,7 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
         Coefficients of the features, only when ``n_components`` is finite.
     dual_coef_ : ndarray of shape (n_scores, n_samples)
         Coefficients of the rows, only when ``n_components="infinite"``.
-    X_fit_ : ndarray of shape (n_samples, n_features_in_)
+    X_fit_ : ndarray of shape (n_samples, n_features)
         The rows, only when ``n_components="infinite"``.
     intercept_ : ndarray of shape (n_scores,)
         Intercept.
@@ -100,7 +100,7 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
         Conjugate gradient steps; zero without.
     n_features_in_ : int
         Number of columns seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, only when they had names.
 
     See Also

@@ -85,11 +85,11 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
 
     Attributes
     ----------
-    random_weights_ : ndarray of shape (n_features_in_, n_waves) or StructuredWeights
+    random_weights_ : ndarray of shape (n_features, n_waves) or StructuredWeights
         Weights of the neurons or waves, their scale included; None for landmarks.
     random_offset_ : ndarray of shape (n_waves,) or None
         Biases or phases; None for landmarks and where the kernel has none.
-    landmarks_ : ndarray of shape (n_components_, n_features_in_) or None
+    landmarks_ : ndarray of shape (n_components, n_features) or None
         The rows drawn for ``map="landmarks"``.
     gamma_ : float or None
         The value of ``gamma``, where the kernel has one.
@@ -99,7 +99,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         Number of features.
     n_features_in_ : int
         Number of columns seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, only when they had names.
 
     See Also
@@ -203,7 +203,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
 
         Returns
         -------
-        ndarray of shape (n_samples, n_components_)
+        ndarray of shape (n_samples, n_components)
             The features.
         """
         check_is_fitted(self)

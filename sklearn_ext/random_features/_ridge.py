@@ -87,7 +87,7 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
         Coefficients of the features, only when ``n_components`` is finite.
     dual_coef_ : ndarray of shape (n_samples,) or (n_targets, n_samples)
         Coefficients of the rows, only when ``n_components="infinite"``.
-    X_fit_ : ndarray of shape (n_samples, n_features_in_)
+    X_fit_ : ndarray of shape (n_samples, n_features)
         The rows, only when ``n_components="infinite"``.
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept.
@@ -107,7 +107,7 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
         Conjugate gradient steps; zero without.
     n_features_in_ : int
         Number of columns seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, only when they had names.
 
     See Also

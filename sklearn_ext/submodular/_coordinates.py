@@ -85,7 +85,7 @@ class Coverage(MaximumObjective):
     ----------
     n_coords_ : int
         Number of coordinates.
-    coord_weights_ : ndarray of shape (n_coords_,)
+    coord_weights_ : ndarray of shape (n_coords,)
         Their weights.
 
     See Also
@@ -138,7 +138,7 @@ class FeatureBased(CoordinateObjective):
     ----------
     n_coords_ : int
         Number of coordinates.
-    coord_weights_ : ndarray of shape (n_coords_,)
+    coord_weights_ : ndarray of shape (n_coords,)
         Their weights.
 
     See Also
@@ -196,7 +196,7 @@ class SaturatedCoverage(CoordinateObjective):
     ----------
     n_coords_ : int
         Number of coordinates.
-    coord_weights_ : ndarray of shape (n_coords_,)
+    coord_weights_ : ndarray of shape (n_coords,)
         Their weights.
 
     See Also
@@ -254,7 +254,7 @@ class ProbabilisticCoverage(CoordinateObjective):
     ----------
     n_coords_ : int
         Number of coordinates.
-    coord_weights_ : ndarray of shape (n_coords_,)
+    coord_weights_ : ndarray of shape (n_coords,)
         Their weights.
 
     See Also

@@ -54,13 +54,13 @@ class FacilityLocation(MaximumObjective):
 
     Attributes
     ----------
-    reference_ : ndarray of shape (n_coords_, n_features)
+    reference_ : ndarray of shape (n_coords, n_features)
         Reference rows; None for precomputed similarities.
     gamma_ : float
         Scale of the kernel.
     n_coords_ : int
         Number of reference rows.
-    coord_weights_ : ndarray of shape (n_coords_,)
+    coord_weights_ : ndarray of shape (n_coords,)
         Their weights, summing to one.
 
     See Also

@@ -50,19 +50,19 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
 
     Attributes
     ----------
-    support_ : ndarray of shape (n_features_in_,)
+    support_ : ndarray of shape (n_features,)
         Which columns are selected.
-    ranking_ : ndarray of shape (n_features_in_,)
+    ranking_ : ndarray of shape (n_features,)
         1 for the column that was chosen first, and so on; all others share the next.
     gains_ : ndarray of shape (n_selected,)
         What each selected column added, in the order of choice.
-    relevance_ : ndarray of shape (n_features_in_,)
+    relevance_ : ndarray of shape (n_features,)
         Relevances.
     sufficient_statistics_ : ColumnStatistics
         The sums.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, only when all are strings.
 
     See Also

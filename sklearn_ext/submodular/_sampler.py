@@ -48,7 +48,7 @@ class SubmodularSampler(ExtEstimator):
         are not selected.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, only when all are strings.
 
     See Also

@@ -105,7 +105,7 @@ class DynamicSubmodularSelector(
         ``objective_`` over ``upper_bound_``.
     labels_ : ndarray of shape (n_samples,)
         Most similar selected row, for the rows of the last `fit`.
-    active_ids_ : ndarray of shape (n_active_,)
+    active_ids_ : ndarray of shape (n_active,)
         Identifiers of the rows in the table.
     n_active_ : int
         Their number.
@@ -123,7 +123,7 @@ class DynamicSubmodularSelector(
         The objective with its reference.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, only when all are strings.
 
     See Also
