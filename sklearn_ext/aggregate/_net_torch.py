@@ -26,10 +26,10 @@ class StandardisedNet(nn.Module):
 
     def __init__(self, build, n_outputs, mean, scale):
         super().__init__()
-        dtype = torch.as_tensor(mean).dtype
-        self.register_buffer("mean", torch.tensor(mean))
+        mean = torch.tensor(mean)  # a copy: stored arrays may be read-only
+        self.register_buffer("mean", mean)
         self.register_buffer("scale", torch.tensor(scale))
-        self.body = (build or MLP)(len(mean), n_outputs).to(dtype)
+        self.body = (build or MLP)(len(mean), n_outputs).to(mean.dtype)
 
     def forward(self, X):
         """Return the outputs of the rows, (n_samples, n_outputs)."""
