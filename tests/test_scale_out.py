@@ -39,7 +39,7 @@ def cluster():
     """Two processes of one thread, as if they were two machines."""
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
+            n_workers=2, threads_per_worker=1, dashboard_address=":0"
         ) as local,
         Client(local) as client,
     ):
