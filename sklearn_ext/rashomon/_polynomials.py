@@ -15,27 +15,28 @@ def sum_of_products(A, C, weight):
 
     Parameters
     ----------
-    A, C : ndarray of shape (n_terms, length)
-        Coefficients of the factors.
-    weight : ndarray of shape (n_terms,)
+    A, C : ndarray of shape (..., n_terms, length)
+        Coefficients of the factors; there may be many sums.
+    weight : ndarray of shape (..., n_terms)
         Weight of each term.
 
     Returns
     -------
-    ndarray of shape (length,)
+    ndarray of shape (..., length)
         The truncated sum: antidiagonal sums of ``A' diag(weight) C``.
     """
-    length = A.shape[1]
-    out = np.zeros(length)
-    left = (A * weight[:, None]).T
+    many, length = A.shape[:-2], A.shape[-1]
+    out = np.zeros((*many, length))
+    left = np.swapaxes(A * weight[..., None], -1, -2)
     for start in range(0, length, STRIP):
-        strip = left[start : start + STRIP]
-        height, width = len(strip), length - start
-        table = np.zeros((height, width + height))
-        np.matmul(strip, C[:, :width], out=table[:, :width])
+        strip = left[..., start : start + STRIP, :]
+        height, width = strip.shape[-2], length - start
+        table = np.zeros((*many, height, width + height))
+        np.matmul(strip, C[..., :width], out=table[..., :width])
         # read with rows one shorter, row i moves i places to the right
-        skew = table.ravel()[: height * (width + height - 1)]
-        out[start:] += skew.reshape(height, -1)[:, :width].sum(axis=0)
+        skew = table.reshape(*many, -1)[..., : height * (width + height - 1)]
+        skew = skew.reshape(*many, height, -1)[..., :width]
+        out[..., start:] += skew.sum(axis=-2)
     return out
 
 

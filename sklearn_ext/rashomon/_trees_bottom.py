@@ -70,13 +70,13 @@ class Stumps:
     leaf_weight: float
     complete: bool
 
-    def below(self, splits):
-        """Keep the children of some splits (the last axis of the nodes)."""
+    def below(self, *place):
+        """Keep the children at some places, given for the last axes of the nodes."""
         weight = self.weight
         return Stumps(
-            self.sides[..., splits, :],
-            self.leaf[..., splits],
-            weight[..., splits, :] if weight.ndim > 1 else weight,
+            self.sides[(..., *place, slice(None))],
+            self.leaf[(..., *place)],
+            weight[(..., *place, slice(None))] if weight.ndim > 1 else weight,
             self.leaf_weight,
             self.complete,
         )
@@ -151,23 +151,27 @@ def single_counts(bits, weight):
     return np.stack([weight.sum(axis=0)[:, None] - one, one], axis=1)
 
 
-def pair_counts(bits, weight, upper=slice(None)):
-    """Class weights of all cells of pairs: (n_classes, 2, 2, n_upper, m).
+def pair_counts(bits, weight, inside=None, upper=slice(None)):
+    """Class weights of all cells of pairs: (n_classes, 2, 2, ..., n_upper, m).
 
-    Axes: class, side of the lower split, side of the upper one, upper and lower split.
+    Axes: class, side of the lower split, side of the upper one, node, upper and lower
+    split. Without ``inside`` there is one node, all rows, and no axis for it.
     """
     m, n_classes = bits.shape[1], weight.shape[1]
     B = bits.astype(float)
-    U = B[:, upper]
-    out = np.empty((n_classes, 2, 2, U.shape[1], m))
+    member = np.ones((1, len(B))) if inside is None else inside.astype(float)
+    U = B.T[upper]
+    left = (member[:, None] * U).reshape(len(member) * len(U), len(B))
+    out = np.empty((n_classes, 2, 2, len(member), len(U), m))
     for cells, w in zip(out, weight.T, strict=True):
         weighted = B * w[:, None]
-        single, total = weighted.sum(axis=0), w.sum()
-        np.matmul(U.T, weighted, out=cells[1, 1])
-        np.subtract(single[upper, None], cells[1, 1], out=cells[0, 1])
+        single, total = member @ weighted, (member @ w)[:, None, None]
+        of_upper, single = single[:, upper, None], single[:, None]
+        np.matmul(left, weighted, out=cells[1, 1].reshape(len(left), m))
+        np.subtract(of_upper, cells[1, 1], out=cells[0, 1])
         np.subtract(single, cells[1, 1], out=cells[1, 0])
-        np.subtract((total - single)[upper, None], cells[1, 0], out=cells[0, 0])
-    return out
+        np.subtract(total - of_upper, cells[1, 0], out=cells[0, 0])
+    return out[:, :, :, 0] if inside is None else out
 
 
 def stumps_at(bits, weight, used, space, grid):
@@ -176,46 +180,49 @@ def stumps_at(bits, weight, used, space, grid):
     return _stumps(counts, weight.sum(axis=0), space.split_weights(used), space, grid)
 
 
-def stumps_below(bits, weight, used, space, grid, upper=slice(None)):
-    """Stumps below the children of one node, and the split weights.
+def stumps_below(bits, weight, used, space, grid, *, inside=None, upper=slice(None)):
+    """Stumps below the children of some nodes, and the split weights.
 
     Parameters
     ----------
     bits : ndarray of bool, shape (n_rows, n_splits)
-        Rows of the node.
+        Rows of the nodes.
     weight : ndarray of shape (n_rows, n_classes)
         Their class weights.
-    used : ndarray of bool, shape (n_splits,) or (0,)
-        Splits on the way to the node.
+    used : ndarray of bool, shape (..., n_splits) or (..., 0)
+        Splits on the way to each node.
     space : TreeSpace
         The trees.
     grid : Grid
         Cells of the loss.
+    inside : ndarray of bool, shape (n_nodes, n_rows), or None, default=None
+        Rows of each node; None is one node with all rows, and no axis for it.
     upper : ndarray of int or slice, default=slice(None)
-        Splits of the node that matter.
+        Splits of the nodes that matter.
 
     Returns
     -------
     stumps : Stumps
-        Nodes have shape (2, n_upper): side and split of the upper node.
-    split_weight : ndarray of shape (n_upper,)
-        Weights of the splits at the node itself; impossible ones are zero.
+        Nodes have shape (2, ..., n_upper): side and split of the upper node.
+    split_weight : ndarray of shape (..., n_upper)
+        Weights of the splits at the nodes themselves; impossible ones are zero.
     """
-    counts = pair_counts(bits, weight, upper)
-    single = single_counts(bits[:, upper], weight)
+    counts = pair_counts(bits, weight, inside, upper)
+    totals = counts[:, 0, ..., 0] + counts[:, 1, ..., 0]  # of any one lower split
     below = space.split_weights(used)
-    split_weight = below[upper]
+    split_weight = np.broadcast_to(below, (*counts.shape[3:-2], len(space.weight)))
+    split_weight = split_weight[..., upper]
     if not space.repeats:
-        paths = used | np.eye(len(below), dtype=bool)[upper]
+        paths = used[..., None, :] | np.eye(used.shape[-1], dtype=bool)[upper]
         below = np.broadcast_to(space.split_weights(paths), counts.shape[2:])
     if not space.trivial:
-        split_weight = np.where(single.any(axis=0).all(axis=0), split_weight, 0.0)
-    return _stumps(counts, single, below, space, grid), split_weight
+        split_weight = np.where(_filled(totals), split_weight, 0.0)
+    return _stumps(counts, totals, below, space, grid), split_weight
 
 
 def _stumps(counts, totals, weight, space, grid):
     if not space.trivial:
-        weight = np.where(counts.any(axis=0).all(axis=0), weight, 0.0)
+        weight = np.where(_filled(counts), weight, 0.0)
     return Stumps(
         leaf_cells(counts, space, grid),
         leaf_cells(totals, space, grid),
@@ -223,3 +230,9 @@ def _stumps(counts, totals, weight, space, grid):
         space.leaf_weight,
         space.complete,
     )
+
+
+def _filled(counts):
+    """Whether both sides of a split hold weight, beyond what rounding leaves."""
+    total = counts.sum(axis=0)
+    return (total > 1e-12 * total.max(initial=0.0)).all(axis=0)

@@ -158,7 +158,10 @@ def _finish(losses, t, i, group, trees, rng):
     stumps, split_weight = stumps_below(bits, weight, used, space, grid)
     lows = stumps.lowest()
     over = lows.sum(axis=0) - low
-    terms = bottom_terms(stumps, split_weight, low, losses.slack[t][i] + 1)
+    (splits,), *factors = bottom_terms(
+        stumps, split_weight, low, losses.slack[t][i] + 1
+    )
+    terms = (splits, *factors, 0.0)
     parts = []
     for at, split, zero in _split_choices(losses, t, i, terms, group, trees, rng):
         for side, degree in ((0, zero - over[split]), (1, target[at] - zero)):

@@ -103,38 +103,46 @@ def smallest_losses(graph):
     SmallestLosses
         Losses by level.
     """
-    grid, last = Grid(), len(graph.levels) - 1
-    n_subsets = len(graph.levels[-1])
-    pairs = np.full((n_subsets, len(graph.space.weight)), np.inf)
-    bottom = [_smallest_at_bottom(graph, i, grid, pairs[i]) for i in range(n_subsets)]
-    lows = [np.array(bottom)]
-    for t in reversed(range(last)):
+    lows, pairs = _smallest_at_bottom(graph)
+    lows = [lows]
+    for t in reversed(range(len(graph.levels) - 1)):
         level, below = graph.levels[t], lows[0]
         best = np.empty(len(level))
         for i in range(len(level)):
             pair = below[level.child[i]].sum(axis=1)
             best[i] = pair[graph.node_weights(t, i) > 0].min(initial=np.inf)
-        lows.insert(0, _or_leaf(best, level.totals, graph.space, grid))
+        lows.insert(0, _or_leaf(best, level.totals, graph.space))
     return SmallestLosses(tuple(lows), pairs)
 
 
-def _smallest_at_bottom(graph, i, grid, pair):
-    level, space = graph.levels[-1], graph.space
+def _smallest_at_bottom(graph):
+    level, space, grid = graph.levels[-1], graph.space, Grid()
+    pairs = np.full((len(level), len(space.weight)), np.inf)
     if graph.bottom_depth == 0:
-        return leaf_cells(level.totals[i], space, grid).min()
-    bits, weight = node_rows(graph, len(graph.levels) - 1, i)
+        return leaf_cells(level.totals.T, space, grid).min(axis=0), pairs
     if graph.bottom_depth == 1:
-        return stumps_at(bits, weight, level.used[i], space, grid).lowest()
-    stumps, split_weight = stumps_below(bits, weight, level.used[i], space, grid)
-    pair[:] = np.where(split_weight > 0, stumps.lowest().sum(axis=0), np.inf)
-    best = pair.min(initial=np.inf)
-    return _or_leaf(best, level.totals[i], space, grid)
+        rows = graph.rows
+        stumps = stumps_at(rows.bits, rows.weight, level.used[0], space, grid)
+        return stumps.lowest()[None], pairs
+    for nodes, place, inside in graph.batches(np.arange(len(level))):
+        stumps, split_weight = _stumps_of(graph, nodes, place, inside, grid)
+        best = stumps.lowest().sum(axis=0)
+        pairs[nodes] = np.where(split_weight > 0, best, np.inf)
+    return _or_leaf(pairs.min(axis=1, initial=np.inf), level.totals, space), pairs
 
 
-def _or_leaf(best, totals, space, grid):
+def _stumps_of(graph, nodes, place, inside, grid, upper=slice(None)):
+    bits, weight = graph.rows.bits[place], graph.rows.weight[place]
+    used = graph.levels[-1].used[nodes]
+    return stumps_below(
+        bits, weight, used, graph.space, grid, inside=inside, upper=upper
+    )
+
+
+def _or_leaf(best, totals, space):
     if space.complete:
         return best
-    return np.minimum(best, leaf_cells(totals.T, space, grid).min(axis=0))
+    return np.minimum(best, leaf_cells(totals.T, space, Grid()).min(axis=0))
 
 
 def expand(graph, smallest, grid, threshold):
@@ -161,21 +169,14 @@ def expand(graph, smallest, grid, threshold):
     budget = grid.cells_below(threshold) - low[0][0]
     slack = _useful_degrees(graph, low, budget)
     length = max(int(budget) + 1, 1)
-    last = len(graph.levels) - 1
     pairs = _low_cells(smallest.pairs, grid, min(depth, 2))
     pairs[np.isinf(smallest.pairs)] = np.iinfo(np.int64).max
-    coef, log_scale = [None] * (last + 1), [None] * (last + 1)
-    for t in reversed(range(last + 1)):
-        rows = np.zeros((len(graph.levels[t]), length))
-        logs = np.full(len(rows), -np.inf)
-        below = None if t == last else (low[t + 1], coef[t + 1], log_scale[t + 1])
-        for i in np.flatnonzero(slack[t] >= 0):
-            size = slack[t][i] + 1
-            upper = np.flatnonzero(pairs[i] < low[t][i] + size) if t == last else None
-            found = _node(graph, t, i, low[t][i], size, grid, below, upper)
-            rows[i, :size], logs[i] = found
-        coef[t], log_scale[t] = rows, logs
-    return TreeLosses(graph, grid, low, slack, tuple(coef), tuple(log_scale))
+    tables = [_bottom_level(graph, grid, low[-1], slack[-1], length, pairs)]
+    for t in reversed(range(len(graph.levels) - 1)):
+        below = (low[t + 1], *tables[0])
+        tables.insert(0, _inner_level(graph, t, grid, low[t], slack[t], length, below))
+    coef, log_scale = zip(*tables, strict=True)
+    return TreeLosses(graph, grid, low, slack, coef, log_scale)
 
 
 def _low_cells(values, grid, depth):
@@ -201,30 +202,44 @@ def _useful_degrees(graph, low, budget):
     return tuple(slack)
 
 
-def _node(graph, t, i, low, length, grid, below, upper):
-    level, space = graph.levels[t], graph.space
-    if t < len(graph.levels) - 1:
-        terms = inner_terms(graph, t, i, low, length, below)
-    else:
-        if graph.bottom_depth == 0:
-            return normalized(leaf_at(graph, t, i, grid, low, length))
-        bits, weight = node_rows(graph, t, i)
-        if graph.bottom_depth == 1:
-            stumps = stumps_at(bits, weight, level.used[i], space, grid)
-            return normalized(stumps.polynomials(np.asarray(low), length))
-        stumps, split_weight = stumps_below(
-            bits, weight, level.used[i], space, grid, upper
+def _inner_level(graph, t, grid, low, slack, length, below):
+    coef, log_scale = np.zeros((len(low), length)), np.full(len(low), -np.inf)
+    for i in np.flatnonzero(slack >= 0):
+        size = slack[i] + 1
+        _, zero, one, weight, log_top = inner_terms(graph, t, i, low[i], size, below)
+        found = sum_of_products(zero, one, weight)
+        if not graph.space.complete:
+            found += leaf_at(graph, t, i, grid, low[i], size) * np.exp(-log_top)
+        coef[i, :size], log_scale[i] = normalized(found)
+        log_scale[i] += log_top
+    return coef, log_scale
+
+
+def _bottom_level(graph, grid, low, slack, length, pairs):
+    """Polynomials at the last stored level, several nodes at once."""
+    level, space = graph.levels[-1], graph.space
+    nodes = np.flatnonzero(slack >= 0)
+    found = np.zeros((len(low), length))
+    if graph.bottom_depth == 0 or not space.complete:
+        cells = leaf_cells(level.totals[nodes].T, space, grid).T
+        found[nodes] = leaf_polynomials(cells, space.leaf_weight, low[nodes], length)
+    if graph.bottom_depth == 1:
+        rows = graph.rows
+        stumps = stumps_at(rows.bits, rows.weight, level.used[0], space, grid)
+        found[nodes] = stumps.polynomials(low[nodes], length)
+    for some, place, inside in graph.batches(nodes) if graph.bottom_depth == 2 else ():
+        size = slack[some] + 1
+        wanted = (pairs[some] < (low[some] + size)[:, None]).any(axis=0)
+        stumps, split_weight = _stumps_of(
+            graph, some, place, inside, grid, np.flatnonzero(wanted)
         )
-        terms = bottom_terms(stumps, split_weight, low, length)
-    _, zero, one, weight, log_top = terms
-    found = sum_of_products(zero, one, weight)
-    if not space.complete:
-        leaf = leaf_at(graph, t, i, grid, low, length)
-        if len(weight) == 0:
-            return normalized(leaf)
-        found += leaf * np.exp(-log_top)
-    coef, log_scale = normalized(found)
-    return coef, log_scale + log_top
+        at, zero, one, weight = bottom_terms(stumps, split_weight, low[some], size)
+        factors = np.zeros((2, *split_weight.shape, zero.shape[-1]))
+        factors[(0, *at)], factors[(1, *at)] = zero, one
+        total = sum_of_products(factors[0], factors[1], split_weight)
+        found[some, : total.shape[1]] += total
+    found[np.arange(length) > slack[:, None]] = 0.0
+    return normalized(found)
 
 
 def leaf_at(graph, t, i, grid, low, length):
@@ -272,27 +287,35 @@ def inner_terms(graph, t, i, low, length, below):
 
 
 def bottom_terms(stumps, split_weight, low, length):
-    """Factors of the products at a node two levels above the leaves.
+    """Factors of the products at nodes two levels above the leaves.
 
     Parameters
     ----------
     stumps : Stumps
-        Of all children.
-    split_weight : ndarray of shape (n_splits,)
-        Weights of the splits at the node.
-    low, length : int
-        First degree and number of coefficients wanted.
+        Of all children of some nodes.
+    split_weight : ndarray of shape (..., n_splits)
+        Weights of the splits at the nodes.
+    low, length : int or ndarray
+        First degree and number of coefficients wanted, for each node.
 
     Returns
     -------
-    tuple
-        As :func:`inner_terms`.
+    place : tuple of ndarray of int
+        Node (where there is an axis of nodes) and split of every product inside the
+        range.
+    zero, one : ndarray of shape (n_products, max(length))
+        Factors; the zero-side carries the shift between their degrees and ``low``.
+    weight : ndarray of shape (n_products,)
+        Weights.
     """
     lows = stumps.lowest()
+    low, length = np.asarray(low)[..., None], np.asarray(length)[..., None]
     over = lows.sum(axis=0) - low
-    splits = np.flatnonzero((split_weight > 0) & (over < length))
-    zero, one = stumps.below(splits).polynomials(lows[:, splits], length)
-    return splits, shifted(zero, over[splits]), one, split_weight[splits], 0.0
+    place = np.nonzero((split_weight > 0) & (over < length))
+    one = lows[(1, *place)]
+    zero = np.broadcast_to(low, over.shape)[place] - one
+    factors = stumps.below(*place).polynomials(np.stack([zero, one]), length.max())
+    return place, *factors, split_weight[place]
 
 
 def optimal_tree(graph, smallest):

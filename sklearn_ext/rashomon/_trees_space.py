@@ -5,6 +5,8 @@ from math import log
 
 import numpy as np
 
+BATCH_BYTES = 2**19  # of the pair counts of nodes that are worked on at once
+
 
 @dataclass(frozen=True)
 class TreeSpace:
@@ -152,6 +154,32 @@ class Graph:
             return weight
         filled = self.levels[t + 1].totals.any(axis=1)
         return np.where(filled[level.child[i]].all(axis=1), weight, 0.0)
+
+    def batches(self, nodes):
+        """Go through nodes of the last level, a few at a time.
+
+        Parameters
+        ----------
+        nodes : ndarray of int
+            Places in the last level; neighbours share most of their rows.
+
+        Yields
+        ------
+        nodes : ndarray of int
+            Some of them.
+        place : ndarray of int
+            Merged rows that any of these holds.
+        inside : ndarray of bool, shape (n_nodes, n_rows)
+            Which of the rows each holds.
+        """
+        sets, n_rows = self.levels[-1].sets, len(self.rows.bits)
+        table = 32 * self.space.n_classes * len(self.space.weight) ** 2
+        step = max(BATCH_BYTES // max(table, 1), 1)
+        for start in range(0, len(nodes), step):
+            some = nodes[start : start + step]
+            inside = np.unpackbits(sets[some], axis=1, count=n_rows).astype(bool)
+            place = np.flatnonzero(inside.any(axis=0))
+            yield some, place, inside[:, place]
 
 
 def build_graph(rows, space):

@@ -113,7 +113,8 @@ def _one_node(losses, t, i, adjoint, below, votes):
         votes[place] += _stump_votes(bits, leaves)
         return own, lower
     stumps, split_weight = stumps_below(bits, weight, used, space, grid)
-    terms = bottom_terms(stumps, split_weight, low, length)
+    (splits,), *factors = bottom_terms(stumps, split_weight, low, length)
+    terms = (splits, *factors, 0.0)
     splits, own[terms[0]], to_zero, to_one = _factors(terms, adjoint, scale)
     lows = stumps.lowest()
     over = lows.sum(axis=0)[splits] - low
