@@ -11,6 +11,7 @@ from sklearn_ext.submodular._coordinates import (
     ProbabilisticCoverage,
     SaturatedCoverage,
 )
+from sklearn_ext.submodular._encoding import raw_store
 from sklearn_ext.submodular._engine import Engine
 from sklearn_ext.submodular._facility_location import FacilityLocation
 from sklearn_ext.submodular._greedy import Picks
@@ -71,32 +72,39 @@ def make_objective(objective, algorithm):
 class LivingTable:
     """What a selector does with slots; it checks nothing."""
 
-    def _start(self, X, ids, weight, rng):
-        """Begin with a table and solve it."""
+    def _start(self, X, Z, ids, weight, rng):
+        """Begin with a table, of rows X that are compared as Z, and solve it."""
         self.objective_model_ = make_objective(self.objective, self.algorithm)
-        self.objective_model_.fit_reference(X, weight, rng)
+        self.objective_model_.fit_reference(Z, weight, rng)
         self._settled = self._settings()
         self._seed = int(rng.randint(2**31 - 1))
         self._n_updates = 0
         self._table = SlotTable(ids)
-        self._X = row_store(X.copy())
+        self._store(X.copy(), Z)
         self._eligible = np.zeros(len(self._table.alive), dtype=bool)
         self._mark(self._table.slots, ids, weight)
         self._leaving = NOTHING
-        self._represent(X)
+        self._represent(Z)
         if self.algorithm == "sieve":
             self._solve_again(insert=self._table.slots)
         else:
             self._solve_again()
 
-    def _represent(self, X):
+    def _store(self, X, Z):
+        """Keep rows, as they came and as they are compared."""
+        if self.encoder_ is None:
+            self._X = self._Z = row_store(X)
+        else:
+            self._X, self._Z = raw_store(X), row_store(Z)
+
+    def _represent(self, Z):
         """Compute the coordinates of all slots, and start the oracle."""
         objective = self.objective_model_
-        itemsize = X.dtype.itemsize
-        if X.shape[0] * objective.n_coords_ * itemsize > self.max_cache_mb * 2**20:
-            rows = RepresentedRows(objective, self._X)
+        itemsize = Z.dtype.itemsize
+        if Z.shape[0] * objective.n_coords_ * itemsize > self.max_cache_mb * 2**20:
+            rows = RepresentedRows(objective, self._Z)
         else:
-            rows = represent_rows(objective, X)
+            rows = represent_rows(objective, Z)
         self._oracle = Oracle(objective, rows)
 
     def _mark(self, slots, ids, weight):
@@ -148,12 +156,12 @@ class LivingTable:
 
     # updates
 
-    def _apply(self, leave, X, ids, weight, max_calls):
+    def _apply(self, leave, rows, ids, weight, max_calls):
         """Remove slots and add rows; a failure undoes both and drops the engine."""
         self._check_settled()
-        coordinates = None
         if len(ids):
-            coordinates = self.objective_model_.represent(X)
+            X, Z = rows
+            coordinates = self.objective_model_.represent(Z)
         self._ensure_engine(max_calls)
         table, report = self._table, self._report
         come, next_id = table.vacant(len(ids)), table.next_id
@@ -162,6 +170,8 @@ class LivingTable:
         try:
             if len(ids):
                 self._X.put(come, X)
+                if self.encoder_ is not None:
+                    self._Z.put(come, Z)
                 self._oracle.rows.put(come, coordinates)
                 self._mark(come, ids, weight)
             self._update_engine(leave, come, max_calls)

@@ -248,6 +248,8 @@ class ExemplarDisplay:
     def from_estimator(cls, estimator, X, *, ax=None):
         """Draw rows on their first two principal components, unless they have two.
 
+        Where the estimator has an encoder, these are of the encoded rows.
+
         Parameters
         ----------
         estimator : DynamicSubmodularSelector
@@ -262,8 +264,9 @@ class ExemplarDisplay:
         ExemplarDisplay
             The display.
         """
-        labels, exemplars = estimator.predict(X), estimator.exemplars_
-        X = X.toarray() if sparse.issparse(X) else np.asarray(X)
+        labels, exemplars = estimator.predict(X), estimator._encoded_exemplars()
+        _, X = estimator._more_rows(X)
+        X = X.toarray() if sparse.issparse(X) else X
         if sparse.issparse(exemplars):
             exemplars = exemplars.toarray()
         if X.shape[1] > 2:

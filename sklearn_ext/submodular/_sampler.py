@@ -3,8 +3,8 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_consistent_length, validate_data
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.validation import check_consistent_length
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import (
@@ -14,7 +14,7 @@ from sklearn_ext._core._compat import (
     StrOptions,
     _safe_indexing,
 )
-from sklearn_ext._core._validation import FLOATS
+from sklearn_ext.submodular._encoding import first_rows
 from sklearn_ext.submodular._living import OBJECTIVES, make_objective
 from sklearn_ext.submodular._maximize import maximize
 
@@ -38,6 +38,10 @@ class SubmodularSampler(ExtEstimator):
         What a set is worth, as in `DynamicSubmodularSelector`.
     solver : {"lazy", "greedy", "stochastic", "threshold"}, default="lazy"
         How it is maximised.
+    encoder : transformer, default=None
+        Maps rows to where they are compared, as in `DynamicSubmodularSelector`: a clone
+        is fitted, one in `sklearn.frozen.FrozenEstimator` stays as it is. The rows that
+        are returned are not encoded.
     random_state : int, RandomState instance or None, default=None
         Draws reference rows.
 
@@ -46,8 +50,10 @@ class SubmodularSampler(ExtEstimator):
     sample_indices_ : ndarray of shape (n_selected,)
         Selected rows, class by class and in the order of choice. Rows that add nothing
         are not selected.
+    encoder_ : transformer or None
+        The encoder as it was fitted.
     n_features_in_ : int
-        Number of features.
+        Number of features, of rows that have some.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, only when all are strings.
 
@@ -83,6 +89,7 @@ class SubmodularSampler(ExtEstimator):
             HasMethods(["fit_reference", "represent", "gains", "add"]),
         ],
         "solver": [StrOptions({"lazy", "greedy", "stochastic", "threshold"})],
+        "encoder": [HasMethods(["fit", "transform"]), None],
         "random_state": ["random_state"],
     }
 
@@ -93,12 +100,14 @@ class SubmodularSampler(ExtEstimator):
         sampling_strategy="all",
         objective="facility_location",
         solver="lazy",
+        encoder=None,
         random_state=None,
     ):
         self.n_select = n_select
         self.sampling_strategy = sampling_strategy
         self.objective = objective
         self.solver = solver
+        self.encoder = encoder
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -117,7 +126,7 @@ class SubmodularSampler(ExtEstimator):
         self : SubmodularSampler
             The fitted sampler.
         """
-        X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS)
+        _, X = first_rows(self, X, y)
         if y is not None:
             check_consistent_length(X, y)
         rng = check_random_state(self.random_state)
@@ -192,6 +201,8 @@ class SubmodularSampler(ExtEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        if self.encoder is not None:  # rows are what it takes
+            tags.input_tags = get_tags(self.encoder).input_tags
         return tags
 
 

@@ -3,7 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
@@ -14,14 +14,10 @@ from sklearn_ext._core._compat import (
 )
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext.submodular._living import NOTHING, OBJECTIVES, LivingTable
-from sklearn_ext.submodular._selector_answers import (
-    DATA,
-    SelectorAnswers,
-    check_rows,
-    extent,
-)
+from sklearn_ext.submodular._selector_answers import SelectorAnswers
 from sklearn_ext.submodular._selector_attributes import SelectorAttributes
 from sklearn_ext.submodular._selector_moves import SelectorMoves
+from sklearn_ext.submodular._selector_rows import DATA, SelectorRows, extent
 from sklearn_ext.submodular._slots import SlotTable, check_ids, listed
 
 
@@ -29,6 +25,7 @@ class DynamicSubmodularSelector(
     SelectorAttributes,
     SelectorAnswers,
     SelectorMoves,
+    SelectorRows,
     LivingTable,
     ExtEstimator,
 ):
@@ -79,6 +76,12 @@ class DynamicSubmodularSelector(
         Rows that always belong to the set, beyond ``n_select``.
     forbidden : array-like of ids, default=None
         Rows that are never selected; they may be represented.
+    encoder : transformer, default=None
+        Maps rows to where they are compared: principal components, features of a
+        network, of texts. `fit` fits a clone, and later calls only transform; put one
+        that shall stay as it is into `sklearn.frozen.FrozenEstimator`. Rows may then be
+        whatever it takes, such as texts, pictures or data frames; they are stored as
+        they come, beside their encoded form. None compares the rows themselves.
     max_cache_mb : float, default=1024
         Memory for coordinates; beyond it they are computed anew when needed.
     random_state : int, RandomState instance or None, default=None
@@ -92,7 +95,7 @@ class DynamicSubmodularSelector(
     selected_indices_ : ndarray of shape (n_selected,)
         Their positions in ``active_ids_``.
     exemplars_ : {ndarray, sparse array} of shape (n_selected, n_features)
-        The rows.
+        The rows, not encoded.
     gains_ : ndarray of shape (n_selected,)
         What each added to those before it.
     objective_ : float
@@ -121,8 +124,10 @@ class DynamicSubmodularSelector(
         Whether work of an update with ``max_calls`` is still to be done.
     objective_model_ : SubmodularObjective
         The objective with its reference.
+    encoder_ : transformer or None
+        The encoder as it was fitted.
     n_features_in_ : int
-        Number of features.
+        Number of features, of rows that have some.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, only when all are strings.
 
@@ -169,6 +174,7 @@ class DynamicSubmodularSelector(
         "n_swaps": [Interval(Integral, 0, None, closed="left")],
         "initial": ["array-like", None],
         "forbidden": ["array-like", None],
+        "encoder": [HasMethods(["fit", "transform"]), None],
         "max_cache_mb": [Interval(Real, 0, None, closed="left")],
         "random_state": ["random_state"],
     }
@@ -189,6 +195,7 @@ class DynamicSubmodularSelector(
         n_swaps=0,
         initial=None,
         forbidden=None,
+        encoder=None,
         max_cache_mb=1024,
         random_state=None,
     ):
@@ -205,6 +212,7 @@ class DynamicSubmodularSelector(
         self.n_swaps = n_swaps
         self.initial = initial
         self.forbidden = forbidden
+        self.encoder = encoder
         self.max_cache_mb = max_cache_mb
         self.random_state = random_state
 
@@ -218,8 +226,8 @@ class DynamicSubmodularSelector(
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows; copied.
-        y : None
-            Ignored.
+        y : array-like of shape (n_samples,), default=None
+            Passed to an encoder; nothing else looks at it.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each row counts as one to be represented. Rows of weight zero are
             neither represented nor selected.
@@ -233,13 +241,13 @@ class DynamicSubmodularSelector(
             The fitted selector.
         """
         given = X
-        X = validate_data(self, X, **DATA)
-        weight = None if sample_weight is None else check_weights(sample_weight, X)
+        X, Z = self._first_rows(X, y)
+        weight = None if sample_weight is None else check_weights(sample_weight, Z)
         ids = check_ids(ids, given, X.shape[0], SlotTable())
         SlotTable().check_new(ids)
         self._previous = ()
-        self._start(X, ids, weight, check_random_state(self.random_state))
-        self.labels_ = self._nearest(X)
+        self._start(X, Z, ids, weight, check_random_state(self.random_state))
+        self.labels_ = self._nearest(Z)
         return self
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -250,8 +258,8 @@ class DynamicSubmodularSelector(
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows; copied.
-        y : None
-            Ignored.
+        y : array-like of shape (n_samples,), default=None
+            Passed to an encoder when the selector begins with these rows.
         sample_weight : array-like of shape (n_samples,), default=None
             The reference is that of `fit`, so only zeros matter: such rows are never
             selected.
@@ -264,13 +272,13 @@ class DynamicSubmodularSelector(
             The updated selector.
         """
         if not hasattr(self, "_table"):
-            return self.fit(X, sample_weight=sample_weight, ids=ids)
+            return self.fit(X, y, sample_weight=sample_weight, ids=ids)
         given = X
-        X = check_rows(self, X)
-        weight = self._weights_of_more(sample_weight, X)
+        X, Z = self._more_rows(X)
+        weight = self._weights_of_more(sample_weight, Z)
         ids = check_ids(ids, given, X.shape[0], self._table)
         self._table.check_new(ids)
-        self._apply(NOTHING, X, ids, weight, None)
+        self._apply(NOTHING, (X, Z), ids, weight, None)
         return self
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -296,7 +304,7 @@ class DynamicSubmodularSelector(
         leave = self._leaving_slots(ids, missing)
         if not len(leave):
             return self
-        rows = self._X.take(leave)
+        rows = self._Z.take(leave)
         self._apply(leave, None, [], None, None)
         if purge:
             self._purge(rows)
@@ -340,10 +348,10 @@ class DynamicSubmodularSelector(
                     "parts."
                 )
             rows, ids = insert
-        X, new = self._coming_rows(rows, ids, self._table.ids(leave).tolist())
-        if X is None and not len(leave):
+        rows, new = self._coming_rows(rows, ids, self._table.ids(leave).tolist())
+        if rows is None and not len(leave):
             return self
-        self._apply(leave, X, new, None, max_calls)
+        self._apply(leave, rows, new, None, max_calls)
         return self
 
     def replace(self, ids, X):
@@ -369,12 +377,12 @@ class DynamicSubmodularSelector(
     def _coming_rows(self, rows, ids, leaving):
         """Check rows to add and their identifiers; no rows become None."""
         n = 0 if rows is None else extent(rows)
-        X = check_rows(self, rows) if n else None
-        if np.ndim(rows) == 2 and not n:
+        checked = self._more_rows(rows) if n else None
+        if not n and np.ndim(rows) == 2:
             validate_data(self, rows, reset=False, ensure_min_samples=0, **DATA)
         ids = check_ids(ids, rows, n, self._table)
         self._table.check_new(ids, leaving)
-        return X, ids
+        return checked, ids
 
     def _weights_of_more(self, sample_weight, X):
         if sample_weight is None:
@@ -417,5 +425,9 @@ class DynamicSubmodularSelector(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        if self.encoder is not None:  # rows are what it takes
+            tags.input_tags = get_tags(self.encoder).input_tags
+            tags.target_tags = get_tags(self.encoder).target_tags
+        kept = ["float64", "float32"] if self.encoder is None else []
+        tags.transformer_tags.preserves_dtype = kept
         return tags

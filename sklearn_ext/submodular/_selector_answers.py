@@ -6,63 +6,34 @@ from sklearn.base import (
     ClusterMixin,
     TransformerMixin,
 )
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._compat import _safe_indexing
-from sklearn_ext._core._validation import FLOATS, check_weights
-
-DATA = {"accept_sparse": "csr", "dtype": FLOATS}
-
-
-def extent(X):
-    """Return the number of rows of anything that has some.
-
-    Parameters
-    ----------
-    X : object
-        An array, a data frame, a list.
-
-    Returns
-    -------
-    int
-        Number of rows.
-    """
-    if shape := getattr(X, "shape", None):
-        return shape[0]
-    return len(X) if hasattr(X, "__len__") and shape is None else 1
-
-
-def check_rows(selector, X):
-    """Check rows that come after fit; plain arrays skip the general machinery.
-
-    Its overhead is a multiple of an update of one row.
-
-    Parameters
-    ----------
-    selector : DynamicSubmodularSelector
-        Fitted.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Rows.
-
-    Returns
-    -------
-    {ndarray, sparse array} of shape (n_samples, n_features)
-        Rows.
-    """
-    plain = (
-        type(X) is np.ndarray
-        and X.dtype in FLOATS
-        and X.ndim == 2
-        and len(X) > 0
-        and X.shape[1] == selector.n_features_in_
-        and not hasattr(selector, "feature_names_in_")
-        and np.isfinite(X).all()
-    )
-    return X if plain else validate_data(selector, X, reset=False, **DATA)
+from sklearn_ext._core._validation import check_weights
+from sklearn_ext.submodular._selector_rows import extent
 
 
 class SelectorAnswers(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin):
     """Assigns rows to the selected ones."""
+
+    def fit_predict(self, X, y=None, **fit_params):
+        """Begin with a table, and return the most similar selected row of each.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), default=None
+            Passed to `fit`.
+        **fit_params : dict
+            Passed to `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Positions in ``selected_ids_``.
+        """
+        return self.fit(X, y, **fit_params).labels_
 
     def predict(self, X):
         """Return the most similar selected row.
@@ -78,7 +49,8 @@ class SelectorAnswers(ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transformer
             Positions in ``selected_ids_``.
         """
         check_is_fitted(self)
-        return self._nearest(check_rows(self, X))
+        _, X = self._more_rows(X)
+        return self._nearest(X)
 
     def transform(self, X):
         """Return similarities to the selected rows.
@@ -94,11 +66,14 @@ class SelectorAnswers(ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transformer
             Similarities.
         """
         check_is_fitted(self)
-        X = check_rows(self, X)
+        _, X = self._more_rows(X)
         return self._similarities(X).astype(X.dtype, copy=False)
 
     def score(self, X, y=None, sample_weight=None):
         """Return the mean similarity of rows to their most similar selected row.
+
+        Similarities of two encoders, or at two scales, are not comparable: search such
+        parameters by what comes after the selector.
 
         Parameters
         ----------
@@ -115,7 +90,7 @@ class SelectorAnswers(ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transformer
             The mean.
         """
         check_is_fitted(self)
-        X = check_rows(self, X)
+        _, X = self._more_rows(X)
         weight = check_weights(sample_weight, X)
         nearest = [S.max(axis=1) for S in self._similarities_by_batch(X)]
         return float(np.average(np.concatenate(nearest), weights=weight))
@@ -144,7 +119,7 @@ class SelectorAnswers(ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transformer
         return _safe_indexing(X, self.selected_indices_)
 
     def _similarities(self, X):
-        exemplars = self.exemplars_
+        exemplars = self._encoded_exemplars()
         if not exemplars.shape[0]:
             reason = (
                 "no active rows to compare with; add some by partial_fit"
@@ -154,6 +129,9 @@ class SelectorAnswers(ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transformer
             )
             raise ValueError(f"There are {reason}.")
         return self.objective_model_.similarity(X, exemplars)
+
+    def _encoded_exemplars(self):
+        return self._Z.take(np.array(self._answer().slots, dtype=np.intp))
 
     def _similarities_by_batch(self, X, batch_size=16_384):
         for start in range(0, X.shape[0], batch_size):

@@ -8,8 +8,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._base import fit_context
-from sklearn_ext.submodular._rows import grown, row_store
-from sklearn_ext.submodular._selector_answers import check_rows
+from sklearn_ext.submodular._rows import grown
 from sklearn_ext.submodular._slots import SlotTable
 
 
@@ -64,12 +63,13 @@ class SelectorMoves:
                 "There are no active rows to solve for; add some by partial_fit."
             )
         self._finish_work()
-        living = self._X.take(self._table.slots)
-        if X is not None:
-            X = check_rows(self, X)
+        if X is None:
+            X = self._Z.take(self._table.slots)
+        else:
+            _, X = self._more_rows(X)
         objective = copy.deepcopy(self.objective_model_)
         seed = self._generator().integers(2**31 - 1)
-        objective.fit_reference(living if X is None else X, None, int(seed))
+        objective.fit_reference(X, None, int(seed))
         self._move_to(objective)
         return self
 
@@ -84,7 +84,7 @@ class SelectorMoves:
         check_is_fitted(self)
         self._finish_work()
         own = {k: v for k, v in vars(self).items() if k not in self.get_params()}
-        return Snapshot(self._described(), copy.deepcopy(own))
+        return Snapshot(self._described(), self._copied(own))
 
     def restore(self, snapshot):
         """Go back to a copied state.
@@ -109,10 +109,14 @@ class SelectorMoves:
                 f"{snapshot.parameters}."
             )
         params = self.get_params(deep=False)
-        state = {**params, **copy.deepcopy(snapshot.state)}
+        state = {**params, **self._copied(snapshot.state)}
         self.__dict__.clear()
         self.__dict__.update(state)
         return self
+
+    def _copied(self, state):
+        encoder = state["encoder_"]  # shared: after fit it is only read
+        return copy.deepcopy(state, {id(encoder): encoder})
 
     def _described(self):
         return f"{type(self).__name__}{self.get_params()}"
@@ -131,7 +135,7 @@ class SelectorMoves:
             copies = np.flatnonzero([key in gone for key in keys])
             drawn = self._generator().choice(self._table.slots, len(copies))
             reference = reference.copy()
-            reference[copies] = _dense(self._X.take(drawn))
+            reference[copies] = _dense(self._Z.take(drawn))
             member.reference_ = reference
         self._move_to(objective)  # which also drops the slots of the rows
 
@@ -141,14 +145,16 @@ class SelectorMoves:
         calls = self._oracle.n_calls
         slots = self._table.slots
         X, ids = self._X.take(slots), self._table.ids(slots).tolist()
+        Z = X if self.encoder_ is None else self._Z.take(slots)
         eligible = self._eligible[slots]
         next_id = self._table.next_id
         self.objective_model_ = objective
-        self._table, self._X = SlotTable(ids), row_store(X)
+        self._table = SlotTable(ids)
+        self._store(X, Z)
         self._table.next_id = next_id
         self._eligible = grown(eligible, len(self._table.alive))
         self._previous = ()
-        self._represent(X)
+        self._represent(Z)
         self._oracle.n_calls = calls
         self._n_updates += 1
         self._solve_again(insert=self._table.slots)
