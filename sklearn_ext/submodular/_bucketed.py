@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_ext.submodular._rows import grown
-from sklearn_ext.submodular._walk import level_of, levels
+from sklearn_ext.submodular._walk import levels
 
 GROWTH = 1.5  # a level is rebuilt when insertions made it larger by this factor
 TOLERANCE = 0.1  # share of a bucket that may go, and of a sample that may fail
@@ -29,7 +29,7 @@ class BucketedGuess:
         self.oracle, self.gamma, self.k, self._rng = oracle, gamma, k, rng
         self.tau = gamma / (2 * k)
         self.batches = []  # S_1, ..., S_L; GONE for rows that have left
-        self.states = [state]  # after each batch
+        self.states = oracle.states(state)  # after each batch
         self.level = np.zeros(16, dtype=np.int32)  # of living slots; 0 outside
         self.sizes, self.built = [], []  # |R_i| now, and when level i was built
         self.buckets, self.removed = [], []  # sorted slots, and which have gone
@@ -72,7 +72,7 @@ class BucketedGuess:
         deep = len(self.batches)
         high = deep if self.full else deep + 1
         if len(slots) == 1:
-            at = level_of(self.oracle, slots[0], self.states, self.tau, high)
+            at = self.oracle.level(slots[0], self.states, self.tau, high)
             found = np.array([at])
         else:
             tops = np.full(len(slots), high)
@@ -120,7 +120,7 @@ class BucketedGuess:
         self.oracle.n_rebuilds += 1
         for part in (self.batches, self.sizes, self.built, self.buckets, self.removed):
             del part[i:]
-        del self.states[i + 1 :]
+        self.states.cut(i + 1)
         while not self.full:
             gains = yield from self._gains(candidates)
             passed = gains >= self.tau
@@ -146,8 +146,8 @@ class BucketedGuess:
 
     def _gains(self, slots):
         gains = np.empty(len(slots))
-        for start in range(0, len(slots), 2048):
-            part = slice(start, start + 2048)
+        for start in range(0, len(slots), self.oracle.largest):
+            part = slice(start, start + self.oracle.largest)
             gains[part] = self.oracle.gains(slots[part], self.states[-1])
             yield
         return gains

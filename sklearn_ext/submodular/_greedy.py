@@ -1,6 +1,5 @@
 """Static solvers on slots: greedy and its fast relatives."""
 
-import heapq
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -70,39 +69,42 @@ def greedy(oracle, slots, k, state, rng=None):
     return picks
 
 
-class _Stale:
-    """Candidates by their last known gain: a sorted list, and a heap of those touched.
+def _keys(gains, at):
+    """Return minus gains and positions as complex numbers: numpy sorts by both."""
+    keys = np.empty(len(at), dtype=np.complex128)
+    keys.real, keys.imag = -gains, at
+    return keys
 
-    Ties go to the lower position, as in `greedy`.
+
+class _Stale:
+    """Candidates by their last known gain: those never touched since, and the others.
+
+    Both lie sorted by key. Ties go to the lower position, as in `greedy`.
     """
 
     def __init__(self, gains):
         self.gains = gains.copy()  # upper bounds of the current gains
-        self._order = np.argsort(-gains, kind="stable")
-        self._next, self._heap = 0, []
+        self._untouched = np.argsort(-gains, kind="stable")
+        self._touched = np.empty(0, dtype=np.complex128)
 
-    def peek(self):
-        """Return (minus gain, position) of the best, or None."""
-        best = self._heap[0] if self._heap else None
-        if self._next < len(self._order):
-            at = int(self._order[self._next])
-            first = (-self.gains[at], at)
-            return first if best is None or first < best else best
-        return best
+    def pop(self, n, limit):
+        """Remove the first candidates before a key, n at most; return positions."""
+        new = self._untouched[:n]
+        keys = np.concatenate([self._touched[:n], _keys(self.gains[new], new)])
+        keys.sort()
+        keys = keys[: min(n, np.searchsorted(keys, limit))]
+        if len(keys):
+            n_old = int(np.searchsorted(self._touched, keys[-1], side="right"))
+            self._touched = self._touched[n_old:]
+            self._untouched = self._untouched[len(keys) - n_old :]
+        return keys.imag.astype(np.intp)
 
-    def pop(self):
-        """Remove the best and return its position."""
-        best = self.peek()
-        if self._heap and self._heap[0] == best:
-            heapq.heappop(self._heap)
-        else:
-            self._next += 1
-        return best[1]
-
-    def push(self, at, gain):
-        """Put a candidate back with its fresh gain."""
-        self.gains[at] = gain
-        heapq.heappush(self._heap, (-gain, at))
+    def push(self, keys):
+        """Put candidates back with their fresh gains."""
+        keys.sort()
+        self.gains[keys.imag.astype(np.intp)] = -keys.real
+        at = np.searchsorted(self._touched, keys)
+        self._touched = np.insert(self._touched, at, keys)
 
 
 def lazy(oracle, slots, k, state, rng=None):
@@ -124,7 +126,7 @@ def lazy(oracle, slots, k, state, rng=None):
     stale = _Stale(oracle.gains(slots, state))
     floor = max(0, oracle.resolution * stale.gains.max())
     check = set(np.linspace(0, k, min(k + 1, N_BOUNDS), dtype=int).tolist())
-    at = stale.pop()
+    at = int(stale.pop(1, complex(np.inf, 0))[0])
     gain = stale.gains[at]  # all gains are fresh in the first round
     while gain > floor:
         if len(picks.slots) in check:
@@ -140,21 +142,17 @@ def lazy(oracle, slots, k, state, rng=None):
 
 def _best_now(oracle, slots, state, stale):
     """Return position and gain of the best candidate; the others are put back."""
-    fresh, best, size = [], (np.inf, -1), 8
-    while (top := stale.peek()) is not None and top < best:
-        batch = []
-        while len(batch) < size and (top := stale.peek()) is not None and top < best:
-            batch.append(stale.pop())
-        gains = oracle.gains(slots[batch], state)
-        fresh += zip((-gains).tolist(), batch, strict=True)
-        best = min(best, *fresh[-len(batch) :])
+    fresh, best, size = [], complex(np.inf, 0), 8
+    while len(batch := stale.pop(size, best)):
+        keys = _keys(oracle.gains(slots[batch], state), batch)
+        fresh.append(keys)
+        best = np.minimum(best, keys.min())  # by both parts
         size = min(2 * size, 512)
     if not fresh:
         return None, 0.0
-    for gain, at in fresh:
-        if at != best[1]:
-            stale.push(at, -gain)
-    return best[1], -best[0]
+    fresh = np.concatenate(fresh)
+    stale.push(fresh[fresh != best])
+    return int(best.imag), -float(best.real)
 
 
 def stochastic(oracle, slots, k, state, rng, delta=0.1):
@@ -226,7 +224,7 @@ def threshold(oracle, slots, k, state, rng=None, epsilon=0.1):
     known = oracle.gains(slots, state)
     picks.bound_by(known, k)
     tau, last = known.max(), max(epsilon / k, oracle.resolution) * known.max()
-    states = [state]
+    states = oracle.states(state)
     while tau > last and len(states) <= k:
         rows = np.flatnonzero(known >= tau)
         done = finish(walk(oracle, slots[rows], states, tau, k))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_ext.submodular._rows import grown
-from sklearn_ext.submodular._walk import level_of, levels, walk
+from sklearn_ext.submodular._walk import levels, walk
 
 
 class LeveledGuess:
@@ -36,7 +36,7 @@ class LeveledGuess:
         self.oracle, self.gamma, self.k, self._rng = oracle, gamma, k, rng
         self.tau = gamma / (2 * k)
         self.slots = []  # e_1, ..., e_T
-        self.states = [state]  # of A_0, ..., A_T
+        self.states = oracle.states(state)  # of A_0, ..., A_T
         self.level = np.zeros(16, dtype=np.int16 if k < 32_000 else np.int32)
         self.counts = np.zeros(k + 1, dtype=np.int64)  # of R_i, from i = 1
 
@@ -99,7 +99,7 @@ class LeveledGuess:
             return
         high = min(len(self.slots), self.k - 1) + 1
         if len(slots) == 1:
-            at = level_of(self.oracle, slots[0], self.states, self.tau, high)
+            at = self.oracle.level(slots[0], self.states, self.tau, high)
             found = np.array([at])
         else:
             tops = np.full(len(slots), high)
@@ -153,7 +153,8 @@ class LeveledGuess:
 
     def _replace(self, i, slot):
         """Make a row the i-th chosen one, and rebuild what comes after."""
-        del self.slots[i - 1 :], self.states[i:]
+        del self.slots[i - 1 :]
+        self.states.cut(i)
         self.slots.append(int(slot))
         self.states.append(self.oracle.add(self.states[-1], slot))
         self.level[slot] = 0  # so that it is no candidate
@@ -169,7 +170,8 @@ class LeveledGuess:
         """
         self.oracle.n_rebuilds += 1
         order = self._rng.permutation(candidates)
-        del self.slots[i:], self.states[i + 1 :]
+        del self.slots[i:]
+        self.states.cut(i + 1)
         done = yield from walk(self.oracle, order, self.states, self.tau, self.k)
         self.slots += [int(order[at]) for at in done.chosen]
         # a row that failed at j chosen ones is at level j at most

@@ -137,6 +137,25 @@ class SubmodularObjective(ExtEstimator):
             gains[order[start:stop]] = part
         return gains
 
+    def gains_over(self, row, states, at):
+        """Return the gains of one row at some of the states.
+
+        Parameters
+        ----------
+        row : {ndarray, sparse array} of shape (1, n_coords)
+            Coordinates.
+        states : sequence
+            States.
+        at : list of int
+            Positions of the states to look at.
+
+        Returns
+        -------
+        ndarray of shape (n_at,)
+            Gains.
+        """
+        return np.array([self.gains(row, states[i])[0] for i in at])
+
     def all_level_gains(self, rows, states):
         """Return the gains of rows at all states.
 

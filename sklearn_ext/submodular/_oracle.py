@@ -1,12 +1,63 @@
-"""Gains of slots, counted."""
+"""Gains of slots, counted: the one place where a backend differs from another."""
 
 import numpy as np
+from scipy import sparse
 
 from sklearn_ext.submodular._objective import BLOCK
+
+WAYS = 4  # states that a search of one row looks at side by side
+
+
+class States:
+    """States of a set that grows; those that are vectors also as one array.
+
+    Parameters
+    ----------
+    first : object
+        The first state.
+    """
+
+    def __init__(self, first):
+        self._states, self._table, self._filled = [first], None, 0
+
+    def __len__(self):
+        return len(self._states)
+
+    def __getitem__(self, at):
+        return self._states[at]
+
+    def append(self, state):
+        """Add the state of a larger set."""
+        self._states.append(state)
+
+    def cut(self, n):
+        """Keep the first n states."""
+        del self._states[n:]
+        self._filled = min(self._filled, n)
+
+    @property
+    def table(self):
+        """The states under one another, (n_states, n_coords); they must be vectors."""
+        n = len(self._states)
+        if self._table is None or len(self._table) < n:
+            self._table, self._filled = self._room(2 * n), 0
+        for at in range(self._filled, n):
+            self._table[at] = self._states[at]
+        self._filled = n
+        return self._table[:n]
+
+    def _room(self, n):
+        return np.empty((n, len(self._states[0])))
+
+    def __getstate__(self):
+        return {"_states": self._states, "_table": None, "_filled": 0}
 
 
 class Oracle:
     """An objective on stored rows; counts evaluated gains and rebuilt levels.
+
+    Everything that solvers and engines know of rows and states goes through it, so that
+    a subclass can keep both elsewhere: compiled, or on a device.
 
     Parameters
     ----------
@@ -15,6 +66,9 @@ class Oracle:
     rows : DenseRows, SparseRows or RepresentedRows
         Coordinates by slot.
     """
+
+    states = States
+    largest = 2048  # rows of a block at most
 
     def __init__(self, objective, rows):
         self.objective, self.rows = objective, rows
@@ -25,6 +79,15 @@ class Oracle:
         """Share of the largest gain below which a gain is rounding."""
         single = self.rows.dtype == np.float32
         return 64 * np.finfo(np.float32 if single else np.float64).eps
+
+    @property
+    def _side_by_side(self):
+        """Whether gains at several states come from one array of them."""
+        return self.rows.dense and getattr(self.objective, "of_vectors", False)
+
+    def empty_state(self):
+        """Return the state of the empty set."""
+        return self.objective.empty_state()
 
     def gains(self, slots, state):
         """Return the gain of each slot."""
@@ -38,14 +101,89 @@ class Oracle:
             gains[part] = self.objective.gains(self.rows.take(slots[part]), state)
         return gains
 
-    def gains_at(self, slots, states, which):
-        """Return the gain of each slot at a state of its own."""
-        self.n_calls += len(slots)
-        order = np.argsort(which, kind="stable")  # rows of one state side by side
-        rows = self.rows.take(slots[order])
-        gains = np.empty(len(slots))
-        gains[order] = self.objective.gains_at(rows, states, which[order])
-        return gains
+    def levels(self, slots, states, tau, low, high):
+        """Return the largest level at which each row still gains a threshold.
+
+        Gains do not rise from level to level, so each row's levels are halved until one
+        is left, all rows in lock step.
+
+        Parameters
+        ----------
+        slots : ndarray of shape (n,)
+            Rows.
+        states : States
+            States; level z asks for the gain at ``states[z - 1]``.
+        tau : float
+            Threshold.
+        low : int
+            Level that every row has.
+        high : ndarray of shape (n,)
+            Highest level to ask for.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Levels.
+        """
+        low, high = np.full(len(slots), low), high.copy()
+        if self._side_by_side:  # few rows at a time, that stay in the cache
+            states, step = states.table, max(1, BLOCK // self.rows.width)
+        else:  # many, since those that ask for the same state are evaluated together
+            step = max(1, len(slots))
+        for start in range(0, len(slots), step):
+            part = slice(start, start + step)
+            self._search(slots[part], states, tau, low[part], high[part])
+        return low
+
+    def _search(self, slots, states, tau, low, high):
+        """Raise ``low`` and lower ``high``, in place, until they meet."""
+        open_ = np.flatnonzero(low < high)
+        rows = self.rows.take(slots[open_])
+        while len(open_):
+            middle = (low[open_] + high[open_] + 1) // 2
+            self.n_calls += len(open_)
+            passed = self.objective.gains_at(rows, states, middle - 1) >= tau
+            low[open_[passed]] = middle[passed]
+            high[open_[~passed]] = middle[~passed] - 1
+            left = low[open_] < high[open_]
+            if not left.all():
+                open_, rows = open_[left], rows[left]
+
+    def level(self, slot, states, tau, high):
+        """Return the level of one row that gains a threshold at the first state.
+
+        Parameters
+        ----------
+        slot : int
+            The row.
+        states : States
+            States; level z asks for the gain at ``states[z - 1]``.
+        tau : float
+            Threshold.
+        high : int
+            Highest level to ask for.
+
+        Returns
+        -------
+        int
+            Level, at least one.
+        """
+        if high == 1:
+            return 1
+        low, row = 1, self.rows.take(np.array([slot]))
+        ways, seen = (WAYS, states.table) if self._side_by_side else (1, states)
+        while low < high:
+            n = min(ways, high - low)
+            asked = [low + (high - low + 1) * i // (n + 1) for i in range(1, n + 1)]
+            self.n_calls += n
+            at = [z - 1 for z in asked]
+            gains = self.objective.gains_over(row, seen, at)
+            passed = sum((gains >= tau).tolist())  # the first ones
+            if passed:
+                low = asked[passed - 1]
+            if passed < n:
+                high = asked[passed] - 1
+        return low
 
     def add(self, state, slot):
         """Return the state with one slot more."""
@@ -53,13 +191,16 @@ class Oracle:
 
     def value(self, state):
         """Return the value of a state."""
-        value = self.objective.value(state)
+        value = self._value(state)
         if not np.isfinite(value):
             raise ValueError(
                 f"{type(self.objective).__name__} gives a set the value {value}; scale "
                 "the rows."
             )
         return value
+
+    def _value(self, state):
+        return self.objective.value(state)
 
     def grow(self, state, slots):
         """Return the state with more slots, and their gains in turn."""
@@ -68,3 +209,13 @@ class Oracle:
             before, state = self.value(state), self.add(state, slot)
             gains.append(self.value(state) - before)
         return state, gains
+
+    def host(self, state):
+        """Return a state that is a vector as a numpy array."""
+        return state
+
+    def host_rows(self, slots):
+        """Return rows as a dense numpy array of doubles."""
+        rows = self.rows.take(slots)
+        rows = rows.toarray() if sparse.issparse(rows) else rows
+        return rows.astype(np.float64)

@@ -45,6 +45,8 @@ def grown(array, size):
 class DenseRows:
     """Rows of an array whose capacity doubles."""
 
+    dense = True
+
     def __init__(self, rows):
         self._rows = np.ascontiguousarray(rows)
 
@@ -57,6 +59,11 @@ class DenseRows:
     def width(self):
         """Entries stored by a row."""
         return self._rows.shape[1]
+
+    @property
+    def arrays(self):
+        """What the rows are stored in."""
+        return (self._rows,)
 
     def take(self, slots):
         """Return copies of rows."""
@@ -72,6 +79,8 @@ class DenseRows:
 
 class SparseRows:
     """Sparse rows, one after the other; space of replaced rows is reclaimed at half."""
+
+    dense = False
 
     def __init__(self, rows):
         self._n_columns = rows.shape[1]
@@ -91,6 +100,11 @@ class SparseRows:
     def width(self):
         """Entries stored by a row, on average."""
         return max(1, int(self._length.mean()) if len(self._length) else 1)
+
+    @property
+    def arrays(self):
+        """What the rows are stored in: values, columns, starts of rows and lengths."""
+        return self._values, self._columns, self._start, self._length
 
     def take(self, slots):
         """Return copies of rows as a sparse array."""
@@ -134,6 +148,8 @@ class SparseRows:
 
 class RepresentedRows:
     """Coordinates computed anew from stored rows, where a cache would be too large."""
+
+    dense = False  # unknown: some objectives make sparse rows
 
     def __init__(self, objective, source):
         self._objective, self._source = objective, source

@@ -25,7 +25,7 @@ class Sieve:
 
     def __init__(self, oracle, k, state, epsilon):
         self.oracle, self.k, self.epsilon = oracle, k, epsilon
-        self._states0, self._step = [state], math.log1p(epsilon)
+        self._state, self._step = state, math.log1p(epsilon)
         self._largest, self._best = 0.0, 0.0
         self._sets = {}  # power: (slots, states)
 
@@ -37,12 +37,14 @@ class Sieve:
         slots : ndarray of shape (n,)
             Rows, in the order of the stream.
         """
-        singles = self.oracle.gains(slots, self._states0[0])
+        singles = self.oracle.gains(slots, self._state)
         self._largest = max(self._largest, singles.max(initial=0))
         if self._largest <= 0:
             return
         for power in self._powers():
-            chosen, states = self._sets.setdefault(power, ([], list(self._states0)))
+            if power not in self._sets:
+                self._sets[power] = [], self.oracle.states(self._state)
+            chosen, states = self._sets[power]
             tau = math.exp(power * self._step)
             rows = slots[singles >= tau]
             done = finish(walk(self.oracle, rows, states, tau, self.k))
@@ -58,7 +60,7 @@ class Sieve:
         return range(math.ceil(low / self._step), math.floor(high / self._step) + 1)
 
     def _value(self, states):
-        return self.oracle.value(states[-1]) - self.oracle.value(self._states0[0])
+        return self.oracle.value(states[-1]) - self.oracle.value(self._state)
 
     @property
     def held(self):
@@ -72,7 +74,7 @@ class Sieve:
         A set that is not full has refused every row that gains its threshold, and rows
         before its time gained less: k others add less than k thresholds to it.
         """
-        picks = Picks(self._states0[0], self.k * self._largest)
+        picks = Picks(self._state, self.k * self._largest)
         if not self._sets:
             return picks
         for power, (slots, states) in self._sets.items():

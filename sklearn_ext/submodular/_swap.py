@@ -1,7 +1,6 @@
 """Exchanges of chosen rows against others, for objectives of nearest members."""
 
 import numpy as np
-from scipy import sparse
 
 from sklearn_ext.submodular._greedy import Picks
 from sklearn_ext.submodular._objective import BLOCK
@@ -89,9 +88,10 @@ def swap(oracle, picks, slots, n_swaps, base=None):
         )
     if not picks.slots:
         return picks
-    base = objective.empty_state() if base is None else base
+    base = oracle.empty_state() if base is None else base
     members = np.array(picks.slots)
-    near = _Nearest(_dense(oracle, members), objective.coord_weights_, base)
+    chosen = oracle.host_rows(members)
+    near = _Nearest(chosen, objective.coord_weights_, oracle.host(base))
     floor = oracle.resolution * near.value
     left = np.inf if n_swaps is None else n_swaps
     improved = left > 0
@@ -110,7 +110,7 @@ def swap(oracle, picks, slots, n_swaps, base=None):
 
 def _exchange_in(oracle, near, members, block, floor, left):
     """Make exchanges with the rows of a block, and return how many."""
-    made, rows = 0, _dense(oracle, block)
+    made, rows = 0, oracle.host_rows(block)
     outside = ~np.isin(block, members)
     block, rows = block[outside], rows[outside]
     while len(block) and made < left:
@@ -126,12 +126,6 @@ def _exchange_in(oracle, near, members, block, floor, left):
         rest[best] = False
         block, rows = block[rest], rows[rest]
     return made
-
-
-def _dense(oracle, slots):
-    rows = oracle.rows.take(slots)
-    rows = rows.toarray() if sparse.issparse(rows) else rows
-    return rows.astype(np.float64)
 
 
 def _in_greedy_order(oracle, members, base, bound):

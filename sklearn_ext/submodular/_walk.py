@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FIRST, LARGEST = 8, 2048  # rows of a block
+FIRST = 8  # rows of the first block
 
 
 @dataclass
@@ -42,7 +42,7 @@ def walk(oracle, order, states, tau, k):
         Gains.
     order : ndarray of shape (n,)
         Slots.
-    states : list
+    states : States
         States of the chosen sets so far, the last one current; extended in place.
     tau : float
         Threshold.
@@ -77,7 +77,7 @@ def walk(oracle, order, states, tau, k):
         start += size
         accepted = len(done.chosen) - before
         if accepted == 0:
-            size = min(2 * size, LARGEST)
+            size = min(2 * size, oracle.largest)
         elif accepted > 2:
             size = max(size // 2, FIRST)
         yield
@@ -85,7 +85,7 @@ def walk(oracle, order, states, tau, k):
 
 
 def levels(oracle, slots, states, tau, low, high):
-    """Return the largest level at which each row still gains ``tau``.
+    """Return the levels of rows as `Oracle.levels` does, block by block.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def levels(oracle, slots, states, tau, low, high):
         Gains.
     slots : ndarray of shape (n,)
         Rows.
-    states : list
+    states : States
         States; level z asks for the gain at ``states[z - 1]``.
     tau : float
         Threshold.
@@ -113,51 +113,8 @@ def levels(oracle, slots, states, tau, low, high):
         Levels.
     """
     found = np.full(len(slots), low)
-    for start in range(0, len(slots), LARGEST):
-        part = slice(start, start + LARGEST)
-        found[part] = _search(oracle, slots[part], states, tau, low, high[part])
+    for start in range(0, len(slots), oracle.largest):
+        part = slice(start, start + oracle.largest)
+        found[part] = oracle.levels(slots[part], states, tau, low, high[part])
         yield
     return found
-
-
-def _search(oracle, slots, states, tau, low, high):
-    low, high = np.full(len(slots), low), high.copy()
-    open_ = np.flatnonzero(low < high)
-    while len(open_):
-        middle = (low[open_] + high[open_] + 1) // 2
-        passed = oracle.gains_at(slots[open_], states, middle - 1) >= tau
-        low[open_[passed]] = middle[passed]
-        high[open_[~passed]] = middle[~passed] - 1
-        open_ = open_[low[open_] < high[open_]]
-    return low
-
-
-def level_of(oracle, slot, states, tau, high):
-    """Return the level of one row that gains ``tau`` at the first state.
-
-    Parameters
-    ----------
-    oracle : Oracle
-        Gains.
-    slot : int
-        The row.
-    states : list
-        States; level z asks for the gain at ``states[z - 1]``.
-    tau : float
-        Threshold.
-    high : int
-        Highest level to ask for.
-
-    Returns
-    -------
-    int
-        Level, at least one.
-    """
-    low, slots = 1, np.array([slot])
-    while low < high:
-        middle = (low + high + 1) // 2
-        if oracle.gains(slots, states[middle - 1])[0] >= tau:
-            low = middle
-        else:
-            high = middle - 1
-    return low
