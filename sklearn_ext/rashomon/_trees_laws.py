@@ -177,19 +177,33 @@ def loss_laws(losses, low, length, *, batch_size=512):
 
 
 def _convolved(gaps, shift, length):
+    """Mix one leaf after the other: each shifts the law by its gap for every label.
+
+    Most leaves of a deep tree are empty, or lose too much under all labels but one;
+    they scale the law and no more. The others come first in each structure, and
+    structures with many of them first, so that every step works on leading rows.
+    """
     n, _, n_classes = gaps.shape
-    law = np.zeros((n, length))
-    law[np.arange(n), shift] = 1.0
-    column = np.arange(length)
-    for gap in np.moveaxis(gaps, 1, 0):  # (n, n_classes)
-        if not gap.any():
-            continue
-        mixed = np.zeros_like(law)
-        for c in range(n_classes):
-            source = column - gap[:, c, None]
-            moved = np.take_along_axis(law, np.maximum(source, 0), axis=1)
-            mixed += np.where(source >= 0, moved, 0.0)
-        law = mixed / n_classes
+    left = length - shift
+    mixing = ((gaps > 0) & (gaps < left[:, None, None])).any(axis=2)
+    kept = np.where(mixing, n_classes, (gaps == 0).sum(axis=2))
+    scale = (kept / n_classes).prod(axis=1)
+    n_mixing = mixing.sum(axis=1)
+    order = np.argsort(-n_mixing, kind="stable")
+    leaf = np.argsort(~mixing[order], axis=1, kind="stable")[:, : n_mixing.max()]
+    gaps = np.take_along_axis(gaps[order], leaf[..., None], axis=1)
+    start = length - np.minimum(gaps, length)
+    padded = np.zeros((n, 2 * length))  # zeros move in from the left
+    padded[np.arange(n), length + shift[order]] = 1.0
+    windows = np.lib.stride_tricks.sliding_window_view(padded, length, axis=1)
+    for step in range(leaf.shape[1]):
+        busy = np.arange((n_mixing > step).sum())
+        mixed = windows[busy, start[busy, step, 0]]
+        for c in range(1, n_classes):
+            mixed += windows[busy, start[busy, step, c]]
+        np.divide(mixed, n_classes, out=padded[: len(busy), length:])
+    law = np.empty((n, length))
+    law[order] = padded[:, length:] * scale[order, None]
     return law
 
 

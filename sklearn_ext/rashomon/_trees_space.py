@@ -5,7 +5,7 @@ from math import log
 
 import numpy as np
 
-BATCH_BYTES = 2**19  # of the pair counts of nodes that are worked on at once
+BATCH_BYTES = 2**18  # of the pair counts of nodes that are worked on at once
 
 
 @dataclass(frozen=True)
