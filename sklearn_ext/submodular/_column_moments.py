@@ -1,10 +1,10 @@
 """Mergeable moments of columns and a target, and what columns are worth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sklearn_ext.submodular._objective import SubmodularObjective
+from sklearn_ext.submodular._objective import SubmodularObjective, row_sums
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,79 @@ class ColumnStatistics:
             self.classes,
         )
 
+    def with_columns(self, X, X_new, T):
+        """Return the moments with more columns behind the others.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            The rows that these are the moments of.
+        X_new : ndarray of shape (n_samples, n_new)
+            More columns of them.
+        T : ndarray of shape (n_samples, n_targets)
+            Their target columns.
+
+        Returns
+        -------
+        ColumnStatistics
+            The moments.
+        """
+        more = ColumnStatistics.of(X_new, T, self.classes)
+        X_new = X_new - more.x_mean
+        mixed = X_new.T @ (X - self.x_mean)  # (n_new, n_features)
+        return replace(
+            self,
+            x_mean=np.concatenate([self.x_mean, more.x_mean]),
+            xx=np.block([[self.xx, mixed.T], [mixed, more.xx]]),
+            xt=np.concatenate([self.xt, more.xt]),
+        )
+
+    def of_columns(self, kept):
+        """Return the moments of some of the columns.
+
+        Parameters
+        ----------
+        kept : ndarray of int
+            Their positions.
+
+        Returns
+        -------
+        ColumnStatistics
+            The moments.
+        """
+        return replace(
+            self,
+            x_mean=self.x_mean[kept],
+            xx=self.xx[np.ix_(kept, kept)],
+            xt=self.xt[kept],
+        )
+
+    def is_of(self, X, T):
+        """Tell whether these can be the moments of rows, by number, mean and spread.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Rows.
+        T : ndarray of shape (n_samples, n_targets)
+            Their target columns.
+
+        Returns
+        -------
+        bool
+            False when they are those of other rows.
+        """
+        if len(X) != self.n:
+            return False
+        x_mean, t_mean = X.mean(axis=0, dtype=np.float64), T.mean(axis=0)
+        squares = ((X - x_mean) ** 2).sum(axis=0)
+        slack = 1e-6 * self.spread + 1e-9 * abs(self.x_mean)
+        return bool(
+            np.all(abs(x_mean - self.x_mean) <= slack)
+            and np.allclose(t_mean, self.t_mean, rtol=1e-6, atol=1e-9)
+            and np.all(abs(np.sqrt(squares) - self.spread) <= np.sqrt(self.n) * slack)
+        )
+
     @property
     def spread(self):
         """Standard deviations times root n, zero for columns that do not vary."""
@@ -88,15 +161,40 @@ class ColumnStatistics:
         return np.minimum(ratio, 1)
 
 
+def groups_as_rows(correlations, relevance, codes):
+    """Return one row of coordinates for each group of columns.
+
+    Parameters
+    ----------
+    correlations : ndarray of shape (n_features, n_features)
+        Absolute correlations.
+    relevance : ndarray of shape (n_features,)
+        Relevances.
+    codes : ndarray of int, of shape (n_features,)
+        Number of each column's group.
+
+    Returns
+    -------
+    ndarray of shape (n_groups, n_features + 1)
+        Each group's largest correlation with every column, and its largest relevance.
+    """
+    order = np.argsort(codes, kind="stable")
+    first = np.searchsorted(codes[order], np.arange(codes.max() + 1))
+    rows = np.column_stack([correlations, relevance])
+    return np.maximum.reduceat(rows[order], first, axis=0)
+
+
 class ColumnObjective(SubmodularObjective):
     """Mean correlation to the nearest chosen column, mixed with mean relevance.
 
-    A row of coordinates holds a column's correlations, and its relevance last.
+    A row of coordinates holds a column's correlations, and its relevance last; or
+    those of a group of columns. ``weights`` are those of the columns in the first mean.
     """
 
-    def __init__(self, trade_off, n_select):
+    def __init__(self, trade_off, n_select, weights):
         self.trade_off = trade_off
         self.n_select = n_select
+        self.weights = weights
 
     def _fit_reference(self, X, sample_weight, random_state):
         self.n_coords_ = X.shape[1]
@@ -108,7 +206,8 @@ class ColumnObjective(SubmodularObjective):
         return np.zeros(self.n_coords_)
 
     def _gains(self, rows, state):
-        near = np.maximum(rows[:, :-1] - state[:-1], 0).mean(axis=1)
+        nearer = np.maximum(rows[:, :-1] - state[:-1], 0)
+        near = row_sums(nearer, rows, self.weights)
         return (1 - self.trade_off) * near + self._relevance(rows[:, -1])
 
     def _relevance(self, total):
@@ -120,5 +219,5 @@ class ColumnObjective(SubmodularObjective):
         return new
 
     def _value(self, state):
-        near = state[:-1].mean()
+        near = state[:-1] @ self.weights
         return (1 - self.trade_off) * near + self._relevance(state[-1])

@@ -15,14 +15,18 @@ from sklearn_ext._core import _blocks
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, RealNotInt, StrOptions
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.submodular._column_moments import ColumnObjective, ColumnStatistics
+from sklearn_ext.submodular._column_moments import (
+    ColumnObjective,
+    ColumnStatistics,
+    groups_as_rows,
+)
+from sklearn_ext.submodular._feature_moves import FeatureMoves
 from sklearn_ext.submodular._greedy import lazy
-from sklearn_ext.submodular._maximize import check_positions
 from sklearn_ext.submodular._oracle import Oracle
 from sklearn_ext.submodular._rows import row_store
 
 
-class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
+class SubmodularFeatureSelector(FeatureMoves, SelectorMixin, ExtEstimator):
     r"""Select columns that represent all columns, without copies.
 
     .. math:: f(S) = (1 - t)\, \frac1p \sum_j \max_{i \in S} |\rho_{ij}|
@@ -31,13 +35,20 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
     with correlations :math:`\rho` and relevances :math:`r` in [0, 1] is maximised
     greedily, within :math:`1 - 1/e` of the best [1]_. Correlations and the relevance
     "f" come from sums, so that `partial_fit` and `fit_blocks` give what one
-    `fit` gives.
+    `fit` gives, and that columns can come and go (`add_features`, `forget_features`).
+
+    With ``groups``, whole groups of columns are chosen: :math:`\rho_{ij}` and
+    :math:`r_i` are then the largest of the columns in group i, k and
+    ``n_features_to_select`` count groups, and in the mean over j each group has the
+    same weight, however many columns it has. The guarantee is the same.
+
+    Time is O(n_samples n_features^2) for the sums, and memory O(n_features^2).
 
     Parameters
     ----------
     n_features_to_select : int or float, default=10
-        Columns to select, a number or a share; fewer when no other column adds
-        anything.
+        Columns (with ``groups``, groups) to select, a number or a share; fewer when no
+        other column adds anything.
     relevance : {"none", "f", "mutual_info"} or callable, default="none"
         What a column tells about the target: nothing is asked; the explained share of
         variance (by the classes, or of a numeric target), which orders columns as the F
@@ -45,17 +56,23 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
         all rows at once and are divided by their maximum.
     trade_off : float, default=0.5
         Weight of relevance against representation; without effect for "none".
-    initial : array-like of int, default=None
-        Columns that are always selected, among the number.
+    initial : array-like of int or str, default=None
+        Columns that are always selected, among the number; positions or names.
+    groups : array-like of shape (n_features,), default=None
+        Labels of columns that are only chosen together, such as the indicators of one
+        variable. None chooses each column on its own.
 
     Attributes
     ----------
     support_ : ndarray of shape (n_features,)
         Which columns are selected.
     ranking_ : ndarray of shape (n_features,)
-        1 for the column that was chosen first, and so on; all others share the next.
+        1 for the column (or group) that was chosen first, and so on; all others share
+        the next.
     gains_ : ndarray of shape (n_selected,)
-        What each selected column added, in the order of choice.
+        What each selected column (or group) added, in the order of choice.
+    groups_ : ndarray of shape (n_features,)
+        Group of each column; without ``groups``, its position.
     relevance_ : ndarray of shape (n_features,)
         Relevances.
     sufficient_statistics_ : ColumnStatistics
@@ -92,15 +109,23 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
         "relevance": [StrOptions({"none", "f", "mutual_info"}), callable],
         "trade_off": [Interval(Real, 0, 1, closed="both")],
         "initial": ["array-like", None],
+        "groups": ["array-like", None],
     }
 
     def __init__(
-        self, n_features_to_select=10, *, relevance="none", trade_off=0.5, initial=None
+        self,
+        n_features_to_select=10,
+        *,
+        relevance="none",
+        trade_off=0.5,
+        initial=None,
+        groups=None,
     ):
         self.n_features_to_select = n_features_to_select
         self.relevance = relevance
         self.trade_off = trade_off
         self.initial = initial
+        self.groups = groups
 
     @fit_context()
     def fit(self, X, y=None):
@@ -174,25 +199,33 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
 
     def _check(self, X, y, *, reset):
         if self.relevance == "none":
-            return validate_data(self, X, dtype=FLOATS, reset=reset), None
-        if y is None:
+            X, y = validate_data(self, X, dtype=FLOATS, reset=reset), None
+        elif y is None:
             raise ValueError(
                 f"This SubmodularFeatureSelector requires y to be passed, but the "
                 f"target y is None: relevance={self.relevance!r} needs it."
             )
-        return validate_data(self, X, y, dtype=FLOATS, reset=reset)
+        else:
+            X, y = validate_data(self, X, y, dtype=FLOATS, reset=reset)
+        if reset:
+            self.groups_ = self._labels(self.groups, X.shape[1])
+            self._first = self._positions(self.initial, "initial")
+        return X, y
 
     def _sum(self, X, y, classes, *, regress=False):
-        """Return moments, with labels as indicators of their classes."""
+        return ColumnStatistics.of(X, *self._target(X, y, classes, regress=regress))
+
+    def _target(self, X, y, classes, *, regress):
+        """Return target columns, labels as indicators of their classes, and these."""
         if self.relevance != "f":
-            return ColumnStatistics.of(X, np.empty((len(X), 0)))
+            return np.empty((len(X), 0)), None
         if classes is None and (regress or _is_numeric(y)):
             target = check_array(y, ensure_2d=False, dtype=np.float64)
-            return ColumnStatistics.of(X, target.reshape(-1, 1))
+            return target.reshape(-1, 1), None
         classes = np.unique(y) if classes is None else np.unique(classes)
         if unknown := set(np.unique(y).tolist()) - set(classes.tolist()):
             raise ValueError(f"y holds {sorted(unknown)[:5]}, not among classes.")
-        return ColumnStatistics.of(X, np.equal.outer(y, classes), classes)
+        return np.equal.outer(y, classes), classes
 
     def _relevance_of(self, X, y):
         """Return relevances that need all rows, or None."""
@@ -222,24 +255,30 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
             p = len(statistics.x_mean)
             relevance = np.zeros(p) if none else statistics.explained
         self.sufficient_statistics_, self.relevance_ = statistics, relevance
-        self._select(np.column_stack([statistics.correlations, relevance]))
+        # groups are numbered by their first columns, and ties go to the lowest number
+        number = {label: i for i, label in enumerate(dict.fromkeys(self.groups_))}
+        codes = np.array([number[label] for label in self.groups_])
+        rows = groups_as_rows(statistics.correlations, relevance, codes)
+        self._select(rows, codes)
         return self
 
-    def _select(self, rows):
-        p = len(rows)
+    def _select(self, rows, codes):
+        n = len(rows)
         k = self.n_features_to_select
-        k = min(k, p) if isinstance(k, Integral) else max(1, round(k * p))
-        first = check_positions(self.initial, p, "initial", "column")
-        weight = 0.0 if self.relevance == "none" else self.trade_off
-        objective = ColumnObjective(weight, k).fit_reference(rows)
+        k = min(k, n) if isinstance(k, Integral) else max(1, round(k * n))
+        first = np.array([*dict.fromkeys(codes[self._first].tolist())], dtype=np.intp)
+        trade_off = 0.0 if self.relevance == "none" else self.trade_off
+        weights = 1 / (n * np.bincount(codes)[codes])
+        objective = ColumnObjective(trade_off, k, weights).fit_reference(rows)
         oracle = Oracle(objective, row_store(rows))
         state, gains = oracle.grow(objective.empty_state(), first)
-        others = np.setdiff1d(np.arange(p), first)
+        others = np.setdiff1d(np.arange(n), first)
         picks = lazy(oracle, others, max(k - len(first), 0), state)
         chosen = [*first.tolist(), *picks.slots] or [0]  # all columns are constant
         self.gains_ = np.array([*gains, *picks.gains] or [0.0])
-        self.ranking_ = np.full(p, len(chosen) + 1)
-        self.ranking_[chosen] = np.arange(1, len(chosen) + 1)
+        ranking = np.full(n, len(chosen) + 1)
+        ranking[chosen] = np.arange(1, len(chosen) + 1)
+        self.ranking_ = ranking[codes]
         self.support_ = self.ranking_ <= len(chosen)
 
     def _get_support_mask(self):
