@@ -82,6 +82,8 @@ class LogDet(SubmodularObjective):
         if self.kernel == "cosine":  # the linear kernel of unit rows, without clipping
             norms = np.linalg.norm(X, axis=1, keepdims=True)
             return X / np.where(norms > 0, norms, 1)
+        if not np.isfinite(np.einsum("ij,ij->i", X, X)).all():
+            raise ValueError("LogDet squares rows, which overflows; scale the rows.")
         return X
 
     def _empty(self):

@@ -61,7 +61,7 @@ class SelectorAttributes:
     def certificate_(self):
         """Return value over upper bound."""
         answer = self._answer()
-        return answer.value / answer.bound if answer.bound > 0 else 1.0
+        return float(answer.value / answer.bound) if answer.bound > 0 else 1.0
 
     @_while_fitted
     def n_changes_(self):

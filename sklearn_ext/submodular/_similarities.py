@@ -94,15 +94,23 @@ def kernel_scale(X, weights, rng):
         rows = rng.choice(X.shape[0], N_FOR_SCALE, replace=False)
         X, weights = X[rows], weights[rows]
     X = (X.toarray() if sparse.issparse(X) else X).astype(np.float64)
-    squares = cdist(X, X, "sqeuclidean").ravel()  # exactly zero for equal rows
+    with np.errstate(over="ignore"):  # refused below
+        squares = cdist(X, X, "sqeuclidean").ravel()  # exactly zero for equal rows
     counts = np.outer(weights, weights).ravel()[squares > 0]
     squares = squares[squares > 0]
     if not len(squares):
         return 1.0
     order = np.argsort(squares)
     below = np.cumsum(counts[order])
-    middle = np.searchsorted(below, below[-1] / 2)
-    return float(1 / squares[order[middle]])
+    middle = squares[order[np.searchsorted(below, below[-1] / 2)]]
+    with np.errstate(over="ignore"):
+        scale = float(1 / middle)
+    if not 0 < scale < np.inf:
+        raise ValueError(
+            f"The median squared distance of rows, {middle:g}, is out of range; scale "
+            "the rows."
+        )
+    return scale
 
 
 def keep_largest(S, n_neighbors):
