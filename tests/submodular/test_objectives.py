@@ -255,7 +255,7 @@ def test_mixture_of_sparse_members_and_parameters(rng):
         (FacilityLocation(lambda X, Y: X @ Y.T * np.nan), [[1.0]], "are not finite"),
         (FacilityLocation("linear"), [[1e200], [0.0]], "coordinates that are not fin"),
         (FacilityLocation(), [[1e200], [0.0]], "squared distance of rows, inf, is out"),
-        (LogDet(), [[1e-160], [0.0]], "distance of rows, .*e-320, is out of range"),
+        (LogDet(), [[1e-160], [0.0]], "distance of rows, .*e-321, is out of range"),
         (LogDet(gamma=1.0), [[1e200], [0.0]], "LogDet squares rows, which overflows"),
         (GraphCut(metric="precomputed"), [[1.0]], "pass metric as a callable"),
         (Coverage(), [1.0], "2D array"),
