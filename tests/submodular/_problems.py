@@ -7,6 +7,7 @@ import numpy as np
 from sklearn_ext.submodular import (
     CallableObjective,
     Coverage,
+    DynamicSubmodularSelector,
     FacilityLocation,
     FeatureBased,
     LogDet,
@@ -38,6 +39,11 @@ OBJECTIVES = {
     "callable": CallableObjective(total_of_roots),
 }
 IDS = list(OBJECTIVES)
+
+
+def selector(n_select=5, **params):
+    """Return a selector that draws the same things each time."""
+    return DynamicSubmodularSelector(n_select, **{"random_state": 0, **params})
 
 
 def table(rng, n, d=4):

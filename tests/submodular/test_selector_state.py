@@ -1,0 +1,142 @@
+"""The state of a selector: emptied, purged, solved anew, copied and restored."""
+
+import copy
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_ext.submodular import (
+    FacilityLocation,
+    LogDet,
+    Mixture,
+)
+from tests.submodular._problems import (
+    selector,
+)
+
+
+@pytest.mark.parametrize("algorithm", ["leveled", "bucketed", "greedy"])
+def test_forget_everything(algorithm, rng):
+    X = rng.normal(size=(10, 2))
+    model = selector(3, algorithm=algorithm).fit(X).forget(range(10))
+    assert model.selected_ids_.shape == (0,)
+    assert model.objective_ == 0
+    assert model.certificate_ == 1
+    with pytest.raises(ValueError, match="no active rows"):
+        model.predict(X)
+    model.partial_fit(X[:2])
+    assert sorted(model.selected_ids_.tolist()) == [10, 11]
+
+
+def test_nothing_can_be_selected(rng):
+    with pytest.raises(ValueError, match="bar all 4 active ones"):
+        selector(3, forbidden=range(4)).fit(rng.normal(size=(4, 2)))
+    model = selector(3).fit(rng.normal(size=(4, 2))).forget(range(4))
+    with pytest.raises(ValueError, match="no active rows to solve for"):
+        model.refresh_reference()
+
+
+def test_nothing_to_gain_is_reported():
+    model = selector(3, objective="coverage")
+    with pytest.warns(UserWarning, match="No row adds anything"):
+        model.fit(np.zeros((4, 2)))
+    assert model.selected_ids_.tolist() == [0]
+    assert model.objective_ == 0
+    assert model.certificate_ == 1
+    assert_array_equal(model.predict(np.zeros((2, 2))), 0)
+    assert selector(3).fit(np.ones((5, 2))).selected_ids_.tolist() == [0]
+
+
+def test_purge_takes_rows_out_of_the_reference(rng):
+    X = rng.normal(size=(20, 2))
+    model = selector(3).fit(X)
+    model.forget([0, 1])
+    assert (model.objective_model_.reference_ == X[0]).all(axis=1).any()
+    model.forget([2, 3], purge=True)
+    reference = model.objective_model_.reference_
+    assert not (reference[:, None] == X[2:4]).all(axis=2).any()
+    assert reference.shape == (20, 2)
+    assert sorted(model.active_ids_.tolist()) == list(range(4, 20))
+
+
+def test_purge_reaches_members_of_mixtures_and_references_of_the_user(rng):
+    X = rng.normal(size=(12, 2))
+    user = FacilityLocation(reference=X)  # float64, while the rows become float32
+    mixture = Mixture([("a", user), ("b", FacilityLocation()), ("c", LogDet())])
+    model = selector(3, objective=mixture).fit(X.astype(np.float32))
+    model.forget([3], purge=True)
+    for member in model.objective_model_.objectives_[:2]:
+        reference = member.reference_.astype(np.float32)
+        assert reference.shape == (12, 2)
+        assert not (reference == X[3].astype(np.float32)).all(axis=1).any()
+    stored = model._X.take(np.arange(11))
+    assert not (stored == X[3].astype(np.float32)).all(axis=1).any()
+
+
+def test_refresh_and_reoptimize(rng):
+    X = rng.normal(size=(60, 2))
+    model = selector(4, refine="pool", pool_size=0).fit(X[:30])
+    model.partial_fit(X[30:] + 4)
+    before, bound = model.objective_, model.upper_bound_
+    model.reoptimize()
+    assert model.objective_ >= before
+    assert model.upper_bound_ <= bound
+    model.refresh_reference()
+    assert len(model.objective_model_.reference_) == 60
+    assert model.n_active_ == 60
+    model.partial_fit(X[:1])
+    assert 60 in model.active_ids_
+    model.refresh_reference(X[:7])
+    assert len(model.objective_model_.reference_) == 7
+    sieved = selector(3, algorithm="sieve").fit(X)
+    with pytest.raises(NotImplementedError, match="does not store the rows"):
+        sieved.reoptimize()
+
+
+def test_snapshots(rng):
+    X = rng.normal(size=(60, 2))
+    model = selector(3, refine="pool").fit(X[:40])
+    model.partial_fit(X[40:50])
+    kept = model.snapshot()
+    expected = model.selected_ids_
+    twin = pickle.loads(pickle.dumps(model))
+    deep = copy.deepcopy(model)
+    model.forget(range(30)).partial_fit(X[50:])
+    after = model.selected_ids_
+    assert_array_equal(model.restore(kept).selected_ids_, expected)
+    for other in (model, twin, deep):
+        other.forget(range(30)).partial_fit(X[50:])
+        assert_array_equal(other.selected_ids_, after)
+    with pytest.raises(ValueError, match="restore takes what snapshot"):
+        model.restore({"n_select": 3})
+    with pytest.raises(ValueError, match="with other parameters"):
+        selector(4).fit(X).restore(kept)
+
+
+def test_parameters_that_structures_depend_on_need_another_fit(rng):
+    X = rng.normal(size=(12, 2))
+    model = selector(2).fit(X).partial_fit(X + 1)
+    with pytest.raises(ValueError, match="n_select was 2 in fit and is 5 now"):
+        model.set_params(n_select=5).partial_fit(X)
+    with pytest.raises(ValueError, match="call fit again"):
+        model.reoptimize()
+    with pytest.raises(ValueError, match="algorithm was 'leveled' in fit"):
+        model.set_params(n_select=2, algorithm="sieve").update(X)
+    model.set_params(algorithm="leveled").partial_fit(X)
+    assert model.n_active_ == 36
+
+
+def test_missing_ids_can_be_ignored_and_empty_updates_do_nothing(rng):
+    X = rng.normal(size=(9, 2))
+    model = selector(2).fit(X)
+    before = joblib.hash(model.snapshot())
+    model.forget([77], missing="ignore").forget([]).update().update(X[:0])
+    model.update([])
+    assert joblib.hash(model.snapshot()) == before
+    model.replace([1], X[2:3] + 1)
+    assert_allclose(model._X.take(model._table.find([1])), X[2:3] + 1)
+    with pytest.raises(AttributeError, match="before fit"):
+        selector().certificate_  # noqa: B018
