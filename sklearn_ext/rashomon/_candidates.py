@@ -1,7 +1,7 @@
 """The usual candidates, and the cheap check whether they perform alike."""
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
@@ -9,12 +9,12 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import check_cv, cross_validate
+from sklearn.model_selection import ParameterSampler, check_cv, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.multiclass import type_of_target
 
 
@@ -56,6 +56,42 @@ def default_candidates(classification=True):
             ),
         ),
     ]
+
+
+def expand_candidates(candidates, random_state=None):
+    """Draw the parameters of candidates that come with distributions.
+
+    Parameters
+    ----------
+    candidates : list of tuple
+        ``(name, estimator)`` or ``(name, estimator, distributions, n_iter)``.
+    random_state : int, RandomState instance or None, default=None
+        Source of parameters.
+
+    Returns
+    -------
+    list of tuple
+        Names, clones and drawn parameters.
+    """
+    rng, found = check_random_state(random_state), []
+    for candidate in candidates:
+        if len(candidate) not in (2, 3, 4) or not isinstance(
+            candidate[1], BaseEstimator
+        ):
+            raise ValueError(
+                "estimators must hold (name, estimator) or (name, estimator, "
+                f"distributions, n_iter), got {candidate!r}."
+            )
+        name, estimator, *rest = candidate
+        if not rest:
+            found.append((name, clone(estimator), {}))
+            continue
+        n_iter = rest[1] if len(rest) > 1 else 10
+        for values in ParameterSampler(rest[0], n_iter, random_state=rng):
+            found.append((name, clone(estimator).set_params(**values), values))
+    if not found:
+        raise ValueError("estimators must hold at least one candidate, got none.")
+    return found
 
 
 def similar_performance(

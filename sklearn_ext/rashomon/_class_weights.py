@@ -37,3 +37,32 @@ def class_factors(total, classes, class_weight):
             f"class_weight must hold finite numbers from 0 upwards, got {class_weight}."
         )
     return factor
+
+
+def class_weighted(weight, label, classes, class_weight):
+    """Multiply weights of rows by those of their classes; no class may vanish.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows.
+    label : ndarray of int, shape (n_samples,)
+        Places of the rows' classes in ``classes``.
+    classes : ndarray of shape (n_classes,)
+        Class labels.
+    class_weight : dict, "balanced" or None
+        As for :func:`class_factors`.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        The products.
+    """
+    factor = class_factors(np.bincount(label, weight), classes, class_weight)
+    weight = weight * factor[label]
+    if not np.bincount(label, weight).all():
+        raise ValueError(
+            "class_weight must leave both classes with positive weight, got "
+            f"{class_weight}."
+        )
+    return weight

@@ -121,6 +121,18 @@ class Ellipsoid:
         """Draw points uniformly."""
         return self.at(unit_ball(n, len(self.centre), rng))
 
+    def holds(self, points):
+        """Say which points, in rows, are inside."""
+        turned = (points - self.centre) @ self.vectors
+        return (turned**2) @ self.values <= self.size
+
+    def largest_in_ball(self, radius):
+        """Largest value of the quadratic form in a ball around zero."""
+        turned = self.vectors.T @ self.centre
+        line = -2 * radius * self.values * turned
+        high = quadratic_range(np.diag(radius**2 * self.values), line)[1]
+        return high + self.values @ turned**2
+
     def half_widths(self, directions):
         """Half the range of linear functionals, given in rows."""
         turned = directions @ self.vectors
@@ -209,9 +221,19 @@ def ellipsoid_share(
     log_ratio = ellipsoid.log_volume - log_space
     if whole or ellipsoid.size <= 0:
         return RatioEstimate(log_ratio, log_ratio, log_ratio, "exact")
-    points = ellipsoid.draw(n_draws, rng)
-    norm = 2 if space == "ball" else np.inf
-    hits = int((np.linalg.norm(points, ord=norm, axis=1) <= radius).sum())
+    if log_ratio <= 0:  # draw from the smaller one: more of its points are in both
+        points = ellipsoid.draw(n_draws, rng)
+        norm = 2 if space == "ball" else np.inf
+        inside = np.linalg.norm(points, ord=norm, axis=1) <= radius
+    else:
+        log_ratio = 0.0
+        ball = space == "ball"
+        if ball and ellipsoid.largest_in_ball(radius) <= ellipsoid.size:
+            return RatioEstimate(0.0, 0.0, 0.0, "exact")
+        cube = rng.uniform(-1, 1, (n_draws, p))
+        points = unit_ball(n_draws, p, rng) if ball else cube
+        inside = ellipsoid.holds(radius * points)
+    hits = int(inside.sum())
     low, high = clopper_pearson(hits, n_draws, confidence_level)
     with np.errstate(divide="ignore"):
         logs = np.log([hits / n_draws, low, high]) + log_ratio

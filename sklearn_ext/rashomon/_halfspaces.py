@@ -13,6 +13,7 @@ from sklearn_ext.rashomon._intervals import clopper_pearson, replicate_interval
 from sklearn_ext.rashomon._results import RatioEstimate
 
 BLOCK = 2**21  # entries of a table of directions by rows
+SLIVER = 1e-12  # arcs this short are rounding: equal rows turn at equal angles
 QUANTILE = 0.2  # share that each level of splitting keeps
 
 
@@ -29,7 +30,7 @@ def direction_errors(directions, rows, weight=None):
     ----------
     directions : ndarray of shape (n_directions, n_dims)
         Hypotheses.
-    rows : ndarray of shape (n_rows, n_dims)
+    rows : ndarray or SparseRows of shape (n_rows, n_dims)
         Rows times their class sign.
     weight : ndarray of shape (n_rows,) or None, default=None
         Weights; None counts rows.
@@ -102,7 +103,7 @@ def arcs_of(rows, weight, start, across):
 
     Parameters
     ----------
-    rows : ndarray of shape (n_rows, n_dims)
+    rows : ndarray or SparseRows of shape (n_rows, n_dims)
         Rows times their class sign.
     weight : ndarray of shape (n_rows,)
         Weights.
@@ -114,7 +115,7 @@ def arcs_of(rows, weight, start, across):
     angle : ndarray of shape (n_circles, 2 n_rows)
         Increasing angles at which arcs begin.
     length : ndarray of the same shape
-        Lengths of the arcs.
+        Lengths of the arcs, zero for those that rounding makes.
     errors : ndarray of the same shape
         Errors inside the arcs.
     """
@@ -137,7 +138,8 @@ def arcs_of(rows, weight, start, across):
     at_end -= np.where(ends, weight, 0.0).sum(axis=1)
     errors = at_end[:, None] + np.cumsum(change, axis=1)
     following = np.concatenate([angle[:, 1:], angle[:, :1] + 2 * np.pi], axis=1)
-    return angle, following - angle, errors
+    length = following - angle
+    return angle, np.where(length > SLIVER, length, 0.0), errors
 
 
 def exact_circle(rows, weight):
@@ -145,15 +147,15 @@ def exact_circle(rows, weight):
     _, length, errors = _circle(rows, weight)
     levels, place = np.unique(errors, return_inverse=True)
     share = np.bincount(place, length) / (2 * np.pi)
-    with np.errstate(divide="ignore"):
-        log_cdf = np.log(np.cumsum(share) / share.sum())
+    levels, share = levels[share > 0], share[share > 0]
+    log_cdf = np.log(np.cumsum(share) / share.sum())
     return levels, np.minimum(log_cdf, 0.0)[None]
 
 
 def best_on_circle(rows, weight):
     """Direction in the middle of the longest arc with the fewest errors."""
     angle, length, errors = _circle(rows, weight)
-    errors = np.where(length > 1e-12, errors, np.inf)  # no arc, only rounding
+    errors = np.where(length > 0, errors, np.inf)
     arc = np.lexsort([-length, errors])[0]
     return _directions(angle[arc : arc + 1] + length[arc] / 2)[0]
 

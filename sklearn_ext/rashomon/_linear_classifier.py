@@ -1,14 +1,13 @@
 """The Rashomon set of linear classifiers under the 0-1 loss."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
@@ -21,14 +20,26 @@ from sklearn_ext.rashomon._halfspaces import (
     random_directions,
     split_levels,
 )
-from sklearn_ext.rashomon._linear_members import LinearMembers, check_two_classes
+from sklearn_ext.rashomon._linear_members import (
+    LinearMembers,
+    TwoClassMixin,
+    check_rows,
+    check_two_classes,
+)
 from sklearn_ext.rashomon._logistic_sets import LogisticProblem, minimize
-from sklearn_ext.rashomon._results import RatioMixin, loss_threshold, warn_empty
+from sklearn_ext.rashomon._results import (
+    ENOUGH,
+    RatioMixin,
+    loss_threshold,
+    warn_empty,
+    warn_weak,
+)
+from sklearn_ext.rashomon._sparse_rows import make_rows
 
-ENOUGH = 30  # hits below which splitting is tried
 
-
-class RashomonLinearClassifier(RatioMixin, ClassifierMixin, ExtEstimator):
+class RashomonLinearClassifier(
+    TwoClassMixin, RatioMixin, ClassifierMixin, ExtEstimator
+):
     """All linear classifiers whose training error is nearly the smallest one.
 
     Hypotheses are directions, uniform on the sphere of standardised features and a
@@ -36,6 +47,8 @@ class RashomonLinearClassifier(RatioMixin, ClassifierMixin, ExtEstimator):
     are drawn in blocks, and when too few are inside, levels of the error are split:
     particles move along great circles, on which the error is known everywhere from a
     sort. Cost of M draws ``O(M n p)``, of one splitting step ``O(N n (p + log n))``.
+    Only products of directions and rows are needed, so sparse rows stay sparse, even
+    when they are standardised; ``n p`` is then the number of stored entries.
 
     Parameters
     ----------
@@ -200,7 +213,7 @@ class RashomonLinearClassifier(RatioMixin, ClassifierMixin, ExtEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,)
             Two classes.
@@ -214,7 +227,13 @@ class RashomonLinearClassifier(RatioMixin, ClassifierMixin, ExtEstimator):
         """
         X, label, weight = check_two_classes(self, X, y, sample_weight)
         self._centre, self._scale = _scaling(X, weight, self.standardize)
-        rows = self._rows(X) * (2.0 * label - 1.0)[:, None]
+        rows = make_rows(
+            X,
+            self._centre,
+            self._scale,
+            sign=2.0 * label - 1.0,
+            constant=self.fit_intercept,
+        )
         seed = np.random.SeedSequence(
             int(check_random_state(self.random_state).randint(2**31 - 1))
         )
@@ -246,14 +265,9 @@ class RashomonLinearClassifier(RatioMixin, ClassifierMixin, ExtEstimator):
             "standardized": self.standardize,
             "intercept": self.fit_intercept,
         }
-        if self.method_ == "splitting" and len(self._law.directions) < ENOUGH:
-            warnings.warn(
-                f"The ratio rests on {len(self._law.directions)} directions, fewer "
-                f"than {ENOUGH}: its interval is not reliable. Use more n_particles or "
-                "a larger theta.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+        if self.method_ == "splitting":
+            advice = "Use more n_particles or a larger theta."
+            warn_weak(self.ess_, "directions", advice)
         return self
 
     def decision_function(self, X):
@@ -261,7 +275,7 @@ class RashomonLinearClassifier(RatioMixin, ClassifierMixin, ExtEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -269,8 +283,7 @@ class RashomonLinearClassifier(RatioMixin, ClassifierMixin, ExtEstimator):
         ndarray of shape (n_samples,)
             Positive for the second class; margins when the best direction predicts.
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
+        X = check_rows(self, X)
         if self.predict_with == "best":
             return X @ self.coef_[0] + self.intercept_[0]
         return (self.members_.decision(X) > 0).mean(axis=0) - 0.5
@@ -280,7 +293,7 @@ class RashomonLinearClassifier(RatioMixin, ClassifierMixin, ExtEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -292,67 +305,9 @@ class RashomonLinearClassifier(RatioMixin, ClassifierMixin, ExtEstimator):
         second = score + 0.5 if self.predict_with == "members" else score > 0
         return np.stack([1.0 - second, second], axis=1).astype(np.float64)
 
-    def predict(self, X):
-        """Predict the class with the most votes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Class labels.
-        """
-        second = self.decision_function(X) > 0
-        return self.classes_[second.astype(int)]
-
-    def member_predictions(self, X):
-        """Predict with every stored member.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_members, n_samples)
-            Class labels.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
-        return self.classes_[(self.members_.decision(X) > 0).astype(int)]
-
-    def log_ratio_at(self, theta):
-        """Logarithm of the ratio at other thresholds, without refitting.
-
-        Parameters
-        ----------
-        theta : float or array-like
-            Slack, measured as in ``theta_mode``.
-
-        Returns
-        -------
-        float or ndarray
-            Natural logarithm of the ratio.
-        """
-        check_is_fitted(self)
-        logs = [
-            self._at(self._threshold(self.min_loss_ * self._total, t)).log_ratio
-            for t in np.ravel(theta)
-        ]
-        return logs[0] if np.ndim(theta) == 0 else np.reshape(logs, np.shape(theta))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
-
-    def _rows(self, X):
-        X = (X - self._centre) / self._scale
-        return np.c_[X, np.ones(len(X))] if self.fit_intercept else X
+    def _log_ratio_at(self, theta):
+        best_loss = self.min_loss_ * self._total
+        return self._at(self._threshold(best_loss, theta)).log_ratio
 
     def _threshold(self, best_loss, theta=None):
         theta = self.theta if theta is None else theta
@@ -453,6 +408,10 @@ def _scaling(X, weight, standardize):
     p = X.shape[1]
     if not standardize:
         return np.zeros(p), np.ones(p)
+    if sparse.issparse(X):
+        centre, square = mean_variance_axis(X, axis=0, weights=weight)
+        scale = np.sqrt(square)
+        return centre, np.where(scale > 1e-12 * (1 + abs(centre)), scale, 1.0)
     centre = weight @ X / weight.sum()
     scale = np.sqrt(weight @ (X - centre) ** 2 / weight.sum())
     return centre, np.where(scale > 1e-12 * (1 + abs(centre)), scale, 1.0)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext.rashomon._results import check_slack
+
+ROWS = {"accept_sparse": ("csr", "csc"), "dtype": np.float64}
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,75 @@ class LinearMembers:
         return np.asarray(X @ self.coef.T).T + self.intercept[:, None]
 
 
+class ThetaPathMixin:
+    """The ratio at other thresholds, from ``_log_ratio_at`` for one of them."""
+
+    def log_ratio_at(self, theta):
+        """Logarithm of the ratio at other thresholds, without refitting.
+
+        Parameters
+        ----------
+        theta : float or array-like
+            Slack, measured as in ``theta_mode``.
+
+        Returns
+        -------
+        float or ndarray
+            Natural logarithm of the ratio.
+        """
+        check_is_fitted(self)
+        logs = [self._log_ratio_at(t) for t in np.ravel(theta)]
+        return logs[0] if np.ndim(theta) == 0 else np.reshape(logs, np.shape(theta))
+
+
+class TwoClassMixin(ThetaPathMixin):
+    """Predictions of two classes from ``decision_function`` and ``members_``."""
+
+    def predict(self, X):
+        """Predict the class with the positive decision.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Class labels.
+        """
+        second = self.decision_function(X) > 0
+        return self.classes_[second.astype(int)]
+
+    def member_predictions(self, X):
+        """Predict with every stored member.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_members, n_samples)
+            Class labels.
+        """
+        X = check_rows(self, X)
+        return self.classes_[(self.members_.decision(X) > 0).astype(int)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.sparse = True
+        return tags
+
+
+def check_rows(estimator, X):
+    """Validate rows that a fitted model is asked about."""
+    check_is_fitted(estimator)
+    return validate_data(estimator, X, reset=False, **ROWS)
+
+
 def check_two_classes(estimator, X, y, sample_weight):
     """Validate data of a binary classifier; rows without weight are dropped.
 
@@ -69,19 +139,18 @@ def check_two_classes(estimator, X, y, sample_weight):
     estimator : estimator
         It gets ``classes_`` and the feature attributes.
     X, y, sample_weight : array-like
-        As passed to ``fit``.
+        As passed to ``fit``; ``X`` may be sparse.
 
     Returns
     -------
-    X : ndarray of shape (n_kept, n_features)
+    X : ndarray or sparse array of shape (n_kept, n_features)
         Rows in float64.
     label : ndarray of int, shape (n_kept,)
         Zero or one.
     weight : ndarray of shape (n_kept,)
         Positive weights.
     """
-    check_slack(estimator.theta, estimator.reference_loss)
-    X, y = validate_data(estimator, X, y, dtype=np.float64)
+    X, y = validate_data(estimator, X, y, **ROWS)
     check_classification_targets(y)
     weight = check_weights(sample_weight, X, dtype=np.float64)
     kept = weight > 0

@@ -3,33 +3,43 @@
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.special import entr, expit, gammaln, logsumexp
+from scipy import sparse
+from scipy.special import entr, expit
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
-from sklearn_ext.rashomon._class_weights import class_factors
-from sklearn_ext.rashomon._intervals import clopper_pearson, log_mean_interval
-from sklearn_ext.rashomon._linear_members import LinearMembers, check_two_classes
+from sklearn_ext.rashomon._checks import check_count
+from sklearn_ext.rashomon._class_weights import class_weighted
+from sklearn_ext.rashomon._linear_members import (
+    LinearMembers,
+    TwoClassMixin,
+    check_rows,
+    check_two_classes,
+)
+from sklearn_ext.rashomon._logistic_ratio import CoefficientSpace, estimate_ratio
 from sklearn_ext.rashomon._logistic_sets import (
     LogisticProblem,
-    cast_profiled_rays,
     cast_rays,
     functional_maxima,
     minimize,
 )
 from sklearn_ext.rashomon._results import (
-    RatioEstimate,
     RatioMixin,
-    exactly,
+    describe_space,
     loss_threshold,
+    refuse_empty,
     warn_empty,
+    warn_weak,
 )
+from sklearn_ext.rashomon._sparse_rows import make_rows
 
 
-class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
+class RashomonLogisticRegression(
+    TwoClassMixin, RatioMixin, ClassifierMixin, ExtEstimator
+):
     r"""All logistic regressions that are nearly as good as the best one.
 
     The objective is ``J(w, b) = mean log loss + ||w||**2 / (2 C n)``, scikit-learn's
@@ -37,7 +47,8 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
     random rays, found by Newton's method for all rays at once, gives the volume and
     independent uniform draws. For the ratio the intercept is profiled out, since it is
     not penalised. Ranges of coefficients and of predictions are exact. Time for R rays
-    and s Newton steps: ``O(R n p s)``.
+    and s Newton steps: ``O(R n p s)``, for sparse rows their stored entries in place
+    of ``n p``; the Hessian of ``p**2`` entries is dense.
 
     Parameters
     ----------
@@ -191,7 +202,7 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,)
             Two classes.
@@ -204,13 +215,7 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
             Fitted estimator.
         """
         X, label, weight = check_two_classes(self, X, y, sample_weight)
-        total = np.bincount(label, weight)
-        weight = weight * class_factors(total, self.classes_, self.class_weight)[label]
-        if not np.bincount(label, weight).all():
-            raise ValueError(
-                "class_weight must leave both classes with positive weight, got "
-                f"{self.class_weight}."
-            )
+        weight = class_weighted(weight, label, self.classes_, self.class_weight)
         problem = self._problem_of(X, label, weight)
         self._problem, self._centre = problem, minimize(problem)
         self._dimension = X.shape[1]
@@ -221,8 +226,12 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
         self._store_optimum()
         estimate, self.log_volume_ = self._measure(self.threshold_loss_)
         self._store_ratio(estimate)
+        warn_weak(estimate.ess, "draws", "Use more n_rays or a smaller theta.")
         self.method_ = "rays"
-        self.hypothesis_space_ = self._describe_space()
+        radius, p = self._ball(), self._dimension
+        self.hypothesis_space_ = describe_space(
+            "logistic models", p, self.space, radius=radius, scale=self.prior_scale
+        )
         self.coef_range_ = self._ranges(np.eye(self._dimension, len(self._centre)))
         self.members_ = self._draw_members()
         return self
@@ -232,7 +241,7 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -240,8 +249,7 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
         ndarray of shape (n_samples,)
             Log odds; of the mean probability when members predict.
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
+        X = check_rows(self, X)
         if self.predict_with == "best":
             return X @ self.coef_[0] + self.intercept_[0]
         share = expit(self.members_.decision(X)).mean(axis=0)
@@ -252,7 +260,7 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -263,28 +271,12 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
         odds = self.decision_function(X)
         return np.stack([expit(-odds), expit(odds)], axis=1)
 
-    def predict(self, X):
-        """Predict the more probable class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Class labels.
-        """
-        second = self.decision_function(X) > 0
-        return self.classes_[second.astype(int)]
-
     def predict_range(self, X):
         """Smallest and largest probability of the second class in the set.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -292,9 +284,8 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
         ndarray of shape (n_samples, 2)
             The ranges, exact.
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
-        rows = self._rows(X)
+        X = check_rows(self, X)
+        rows = self._rows(X.toarray() if sparse.issparse(X) else X)
         distinct, place = np.unique(rows, axis=0, return_inverse=True)
         return expit(self._ranges(distinct))[place]
 
@@ -303,7 +294,7 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -319,7 +310,7 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -328,25 +319,6 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
             Mean of ``flips``.
         """
         return float(self.flips(X).mean())
-
-    def log_ratio_at(self, theta):
-        """Logarithm of the ratio at other thresholds, without refitting.
-
-        Parameters
-        ----------
-        theta : float or array-like
-            Slack, measured as in ``theta_mode``; each value casts its own rays.
-
-        Returns
-        -------
-        float or ndarray
-            Natural logarithm of the ratio.
-        """
-        check_is_fitted(self)
-        logs = [
-            self._measure(self._threshold_at(t))[0].log_ratio for t in np.ravel(theta)
-        ]
-        return logs[0] if np.ndim(theta) == 0 else np.reshape(logs, np.shape(theta))
 
     def sample(self, n_samples=1, *, theta=None, random_state=None):
         """Draw models uniformly from the set, intercepts included.
@@ -366,37 +338,12 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
             Coefficients and intercepts.
         """
         check_is_fitted(self)
+        check_count("n_samples", n_samples)
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
         slack = self._threshold_at(self.theta if theta is None else theta)
         slack -= self.min_loss_
-        if slack < 0:
-            raise ValueError(
-                "The Rashomon set is empty: the threshold is below the smallest loss. "
-                "Raise theta or reference_loss."
-            )
+        refuse_empty(slack)
         return self._draw(slack, n_samples, rng, rng)
-
-    def member_predictions(self, X):
-        """Predict with every stored member.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_members, n_samples)
-            Class labels.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
-        return self.classes_[(self.members_.decision(X) > 0).astype(int)]
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
 
     def _problem_of(self, X, label, weight):
         total = weight.sum()
@@ -404,16 +351,17 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
         # centred columns change only the intercept, and a shear keeps volumes
         self._mean = np.zeros(X.shape[1])
         if self.fit_intercept:
-            self._mean = weight @ X / total
-            X, penalty = self._rows(X), np.append(penalty, 0.0)
+            self._mean = X.T @ weight / total
+            penalty = np.append(penalty, 0.0)
         if np.isinf(self.C) and self.space == "ball" and self.radius is None:
             raise ValueError(
                 "C=inf has no natural ball: give radius, or use a finite C."
             )
-        return LogisticProblem(X, 2.0 * label - 1.0, weight / total, penalty)
+        sign = 2.0 * label - 1.0
+        return LogisticProblem(self._rows(X), sign, weight / total, penalty)
 
     def _rows(self, X):
-        return np.c_[X - self._mean, np.ones(len(X))] if self.fit_intercept else X
+        return make_rows(X, self._mean, constant=self.fit_intercept)
 
     def _unshifted(self, points):
         """Coefficients and intercepts for features as they were given."""
@@ -426,58 +374,41 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
         coef, self.intercept_ = self._unshifted(self._centre[None])
         self.coef_ = coef.copy()
         share = self._problem.weight @ (self._problem.sign > 0)
-        base = entr(share) + entr(1 - share) if self.fit_intercept else np.log(2)
-        self._zero_loss = float(base)
+        entropy = entr(share) + entr(1 - share)
+        self._zero_loss = float(entropy if self.fit_intercept else np.log(2))
 
     def _threshold_at(self, theta):
         return loss_threshold(
             self.min_loss_, theta, self.theta_mode, self.reference_loss
         )
 
+    def _log_ratio_at(self, theta):
+        return self._measure(self._threshold_at(theta))[0].log_ratio
+
     def _ball(self):
+        if self.space == "gaussian":
+            return None
         if self.radius is not None:
             return float(self.radius)
         return float(np.sqrt(2 * self._zero_loss / self._problem.penalty[0]))
 
     def _measure(self, threshold):
         """Ratio and log volume of the set within a threshold."""
-        slack = threshold - self.min_loss_
-        if slack <= 0:
-            return exactly(-np.inf), -np.inf
-        rng = np.random.default_rng(self._seeds[0])
-        cast = cast_profiled_rays if self.fit_intercept else cast_rays
-        rays = cast(self._problem, self._centre, slack, self.n_rays, rng)
-        log_share, low, high = self._share(rays, threshold, rng)
-        half = -log_mean_interval(0.0, rays.ess, self.n_rays, self.confidence_level)[0]
-        log_ratio = rays.log_volume + log_share
-        estimate = RatioEstimate(
-            min(log_ratio, 0.0),
-            rays.log_volume + low - half,
-            min(rays.log_volume + high + half, 0.0),
-            "confidence",
-            rays.ess,
+        space = CoefficientSpace(
+            self._dimension,
+            self._ball(),
+            float(self.prior_scale),
+            self._zero_loss if self.radius is None else -np.inf,
         )
-        return estimate, rays.log_volume
-
-    def _share(self, rays, threshold, rng):
-        """Logarithm of density times share inside the space, and its interval."""
-        p = self._dimension
-        if self.space == "gaussian":
-            points = rays.draw(self.n_rays, rng) / self.prior_scale
-            logs = -0.5 * (points**2).sum(axis=1)
-            logs -= p * np.log(self.prior_scale * np.sqrt(2 * np.pi))
-            mean = float(logsumexp(logs) - np.log(len(logs)))
-            ess = np.exp(2 * logsumexp(logs) - logsumexp(2 * logs))
-            low = log_mean_interval(0.0, ess, len(logs), self.confidence_level)[0]
-            return mean, mean + low, mean - low
-        radius = self._ball()
-        log_space = p * np.log(radius) + p / 2 * np.log(np.pi) - gammaln(p / 2 + 1)
-        if self.radius is None and threshold <= self._zero_loss:
-            return (-log_space,) * 3  # the ball holds the whole set
-        inside = np.linalg.norm(rays.draw(self.n_rays, rng), axis=1) <= radius
-        ends = clopper_pearson(int(inside.sum()), len(inside), self.confidence_level)
-        with np.errstate(divide="ignore"):
-            return tuple(np.log([inside.mean(), *ends]) - log_space)
+        return estimate_ratio(
+            self._problem,
+            self._centre,
+            threshold,
+            space,
+            n_rays=self.n_rays,
+            confidence_level=self.confidence_level,
+            rng=np.random.default_rng(self._seeds[0]),
+        )
 
     def _ranges(self, functionals):
         slack = max(self.threshold_loss_ - self.min_loss_, 0.0)
@@ -503,9 +434,3 @@ class RashomonLogisticRegression(RatioMixin, ClassifierMixin, ExtEstimator):
             )
             points = rays.draw(n, rng_points)
         return LinearMembers(*self._unshifted(points))
-
-    def _describe_space(self):
-        space = {"name": "logistic models", "dimension": self._dimension}
-        if self.space == "gaussian":
-            return space | {"prior": f"normal, scale {self.prior_scale:g}"}
-        return space | {"prior": "uniform in a ball", "radius": self._ball()}

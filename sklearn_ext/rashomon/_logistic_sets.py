@@ -12,7 +12,10 @@ import numpy as np
 from scipy import linalg
 from scipy.special import expit, gammaln, logsumexp
 
+from sklearn_ext.rashomon._sparse_rows import SparseRows, gram, grams
+
 MAX_STEPS = 60
+FLAT = 1e-14  # share of the trace that keeps a Hessian regular
 BLOCK = 2**21  # entries of a table of rows by rays
 
 
@@ -22,7 +25,7 @@ class LogisticProblem:
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_dims)
+    X : ndarray or SparseRows of shape (n_samples, n_dims)
         Rows; a last column of ones is the intercept.
     sign : ndarray of shape (n_samples,)
         Classes as -1 and 1.
@@ -32,7 +35,7 @@ class LogisticProblem:
         Penalty of each coordinate; zero for the intercept.
     """
 
-    X: np.ndarray
+    X: np.ndarray | SparseRows
     sign: np.ndarray
     weight: np.ndarray
     penalty: np.ndarray
@@ -57,7 +60,7 @@ class LogisticProblem:
     def hessian(self, w):
         """Hessian at one point."""
         _, second = self.slope(self.X @ w * self.sign)
-        return (self.X.T * second) @ self.X + np.diag(self.penalty)
+        return gram(self.X, second) + np.diag(self.penalty)
 
 
 def minimize(problem, *, tol=1e-12):
@@ -74,7 +77,7 @@ def minimize(problem, *, tol=1e-12):
         gradient = problem.gradient(w[None])[0]
         H = problem.hessian(w)
         step = linalg.solve(
-            H + 1e-14 * np.trace(H) * np.eye(len(H)), gradient, assume_a="pos"
+            H + FLAT * np.trace(H) * np.eye(len(H)), gradient, assume_a="pos"
         )
         decrease = gradient @ step
         if decrease < tol * max(value, 1e-3):
@@ -130,9 +133,8 @@ class Rays:
     def log_volume(self):
         """Logarithm of the volume."""
         p = len(self.centre)
-        unit = p / 2 * np.log(np.pi) - gammaln(p / 2 + 1)
         mean = logsumexp(self.log_powers) - np.log(len(self.radius))
-        return float(unit - self.log_det / 2 + mean)
+        return float(log_ball(p) - self.log_det / 2 + mean)
 
     @property
     def ess(self):
@@ -172,7 +174,7 @@ def cast_rays(problem, centre, slack, n_rays, rng):
     factor, log_det = _whitener(problem.hessian(centre))
     directions = _sphere(n_rays, len(centre), rng) @ factor.T
     radius = np.empty(n_rays)
-    for part in _parts(n_rays, len(problem.X)):
+    for part in ray_blocks(n_rays, len(problem.X)):
         radius[part] = _surface(problem, centre, directions[part], slack)
     return Rays(centre, directions, radius, log_det)
 
@@ -196,11 +198,16 @@ def cast_profiled_rays(problem, centre, slack, n_rays, rng):
     directions = _sphere(n_rays, len(centre) - 1, rng) @ factor.T
     drift = -directions @ H[:-1, -1] / H[-1, -1]
     radius = np.empty(n_rays)
-    for part in _parts(n_rays, len(problem.X)):
+    for part in ray_blocks(n_rays, len(problem.X)):
         radius[part] = _profiled_surface(
             problem, centre, directions[part], drift[part], slack
         )
     return Rays(centre[:-1], directions, radius, log_det)
+
+
+def log_ball(p, radius=1.0):
+    """Logarithm of the volume of a ball."""
+    return p * np.log(radius) + p / 2 * np.log(np.pi) - gammaln(p / 2 + 1)
 
 
 def _whitener(H):
@@ -214,7 +221,8 @@ def _sphere(n, p, rng):
     return u / np.linalg.norm(u, axis=1, keepdims=True)
 
 
-def _parts(n_rays, n_rows):
+def ray_blocks(n_rays, n_rows):
+    """Slices of rays whose tables with all rows stay small."""
     step = max(BLOCK // n_rows, 1)
     return [slice(i, i + step) for i in range(0, n_rays, step)]
 
@@ -323,9 +331,8 @@ def _maxima(problem, centre, slack, s, tol):
         return best
     s, away, norm = s[live], away[live], norm[live]
     w = centre + np.sqrt(2 * slack) * away / norm[:, None]
+    eye = np.eye(len(centre))
     inverse = np.sqrt(2 * slack) / norm  # 1 / mu: the gradient is s times it
-    outer = (problem.X[:, :, None] * problem.X[:, None, :]).reshape(len(problem.X), -1)
-    p = len(centre)
     for _ in range(MAX_STEPS):
         margin = w @ problem.X.T * problem.sign
         first, second = problem.slope(margin)
@@ -335,7 +342,8 @@ def _maxima(problem, centre, slack, s, tol):
         small = abs(rest).max(axis=1) <= tol * abs(gradient).max(axis=1) + 1e-15
         if (small & (abs(excess) <= tol * slack)).all():
             break
-        hessians = (second @ outer).reshape(-1, p, p) + np.diag(problem.penalty)
+        hessians = grams(problem.X, second) + np.diag(problem.penalty)
+        hessians += FLAT * np.trace(hessians, axis1=1, axis2=2)[:, None, None] * eye
         sides = np.stack([rest, s], axis=-1)
         solved = np.linalg.solve(hessians, sides)
         by_rest, by_s = solved[..., 0], solved[..., 1]
@@ -346,5 +354,12 @@ def _maxima(problem, centre, slack, s, tol):
         damp = np.minimum(1.0, 2 * np.sqrt(2 * slack) / np.maximum(length, 1e-300))
         w = w + damp[:, None] * move
         inverse = inverse + damp * d
+    missed = abs(excess) > 1e-5 * slack + 1e-14
+    if missed.any() or (inverse <= 0).any():
+        raise ValueError(
+            f"A loss of {top + slack:.4g} is so far above the smallest one, {top:.4g}, "
+            "that the ranges of the models could not be found. Lower theta or "
+            "reference_loss."
+        )
     best[live] = (s * w).sum(axis=1)
     return best

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from math import log
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_ext.rashomon._checks import check_parameters, check_slack
+
+ENOUGH = 30  # effective draws from which an interval is reliable
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,10 @@ class RatioMixin:
             self.hypothesis_space_,
         )
 
+    def _validate_params(self):
+        super()._validate_params()
+        check_parameters(self)
+
     def _store_ratio(self, estimate):
         self.log_ratio_ = float(estimate.log_ratio)
         self.log_ratio_interval_ = (float(estimate.low), float(estimate.high))
@@ -120,25 +129,29 @@ class RatioMixin:
         self.ess_ = float(estimate.ess)
 
 
+def describe_space(name, dimension, space, *, radius=None, scale=None):
+    """Describe a space of coefficients: uniform in a ball or box, or normal."""
+    found = {"name": name, "dimension": dimension}
+    if space == "gaussian":
+        return found | {"prior": f"normal, scale {scale:g}"}
+    return found | {"prior": f"uniform in a {space}", "radius": radius}
+
+
 def loss_threshold(best, theta, mode, reference=None):
     """Largest loss in the set: reference plus theta, or times one plus theta."""
+    check_slack(theta)
     if not 0 <= theta < np.inf:
         raise ValueError(f"theta must be a finite number from 0 upwards, got {theta}.")
     base = best if reference is None else reference
     return base + theta if mode == "absolute" else base * (1 + theta)
 
 
-def check_slack(theta, reference_loss=None):
-    """Refuse truth values, which count as numbers elsewhere, and endless losses."""
-    if isinstance(theta, (bool, np.bool_)):
+def refuse_empty(slack):
+    """Refuse questions to a set that holds nothing."""
+    if slack < 0:
         raise ValueError(
-            f"theta must be a non-negative number, got the truth value {theta}."
-        )
-    if reference_loss is None:
-        return
-    if isinstance(reference_loss, (bool, np.bool_)) or not np.isfinite(reference_loss):
-        raise ValueError(
-            f"reference_loss must be a finite number or None, got {reference_loss}."
+            "The Rashomon set is empty: the threshold is below the smallest loss. "
+            "Raise theta or reference_loss."
         )
 
 
@@ -156,6 +169,17 @@ def warn_empty(min_loss, threshold, method):
         RuntimeWarning,
         stacklevel=5,
     )
+
+
+def warn_weak(ess, what, advice):
+    """Warn when a sampled ratio rests on few effective draws."""
+    if ess < ENOUGH:
+        warnings.warn(
+            f"The ratio rests on {ess:.3g} {what}, fewer than {ENOUGH}: its interval "
+            f"is not reliable. {advice}",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
 
 
 def log_of(count):

@@ -11,6 +11,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._blocks import fit_blocks
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext.rashomon._checks import check_count
 from sklearn_ext.rashomon._ellipsoids import (
     Ellipsoid,
     RidgeStatistics,
@@ -18,19 +19,21 @@ from sklearn_ext.rashomon._ellipsoids import (
     quadratic_range,
     solve_ridge,
 )
-from sklearn_ext.rashomon._linear_members import LinearMembers
+from sklearn_ext.rashomon._linear_members import LinearMembers, ThetaPathMixin
 from sklearn_ext.rashomon._results import (
     RatioMixin,
-    check_slack,
+    describe_space,
     exactly,
     loss_threshold,
+    refuse_empty,
     warn_empty,
+    warn_weak,
 )
 
 DATA = {"accept_sparse": ("csr", "csc"), "dtype": FLOATS}
 
 
-class RashomonRidge(RatioMixin, RegressorMixin, ExtEstimator):
+class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
     r"""All ridge regressions that are nearly as good as the best one.
 
     The objective ``J(w) = sum_i weight_i (y_i - x_i'w - b)**2 + alpha ||w||**2``, with
@@ -297,23 +300,6 @@ class RashomonRidge(RatioMixin, RegressorMixin, ExtEstimator):
         half = self._ellipsoid.half_widths(away)
         return np.stack([middle - half, middle + half], axis=1)
 
-    def log_ratio_at(self, theta):
-        """Logarithm of the ratio at other thresholds, without refitting.
-
-        Parameters
-        ----------
-        theta : float or array-like
-            Slack, measured as in ``theta_mode``.
-
-        Returns
-        -------
-        float or ndarray
-            Natural logarithm of the ratio.
-        """
-        check_is_fitted(self)
-        logs = [self._share(self._at(t)).log_ratio for t in np.ravel(theta)]
-        return logs[0] if np.ndim(theta) == 0 else np.reshape(logs, np.shape(theta))
-
     def sample(self, n_samples=1, *, theta=None, random_state=None):
         """Draw models uniformly from the set.
 
@@ -332,13 +318,10 @@ class RashomonRidge(RatioMixin, RegressorMixin, ExtEstimator):
             Coefficients and intercepts.
         """
         check_is_fitted(self)
+        check_count("n_samples", n_samples)
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
         ellipsoid = self._ellipsoid if theta is None else self._at(theta)
-        if ellipsoid.size < 0:
-            raise ValueError(
-                "The Rashomon set is empty: the threshold is below the smallest loss. "
-                "Raise theta or reference_loss."
-            )
+        refuse_empty(ellipsoid.size)
         return self._members(ellipsoid.draw(n_samples, rng))
 
     def model_class_reliance(self):
@@ -375,7 +358,6 @@ class RashomonRidge(RatioMixin, RegressorMixin, ExtEstimator):
         return tags
 
     def _summarize(self, X, y, sample_weight=None, *, reset=True):
-        check_slack(self.theta, self.reference_loss)
         X, y = validate_data(
             self, X, y, reset=reset, y_numeric=True, ensure_min_samples=2, **DATA
         )
@@ -405,11 +387,15 @@ class RashomonRidge(RatioMixin, RegressorMixin, ExtEstimator):
         self.threshold_loss_ = self.min_loss_ + ellipsoid.size / s.weight
         share = self._share(ellipsoid)
         self._store_ratio(share)
+        warn_weak(share.ess, "draws", "Use more n_draws or a larger theta.")
         self.method_ = "closed form" if share.kind == "exact" else "sampled"
         self.log_volume_ = float(ellipsoid.log_volume)
         half = ellipsoid.half_widths(np.eye(len(centre)))
         self.coef_range_ = np.stack([centre - half, centre + half], axis=1)
-        self.hypothesis_space_ = self._describe_space()
+        radius, p = self._radius(), len(centre)
+        self.hypothesis_space_ = describe_space(
+            "linear models", p, self.space, radius=radius, scale=self.prior_scale
+        )
         rng = np.random.default_rng(int(seeds[1]))
         if ellipsoid.size < 0:
             warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
@@ -417,6 +403,9 @@ class RashomonRidge(RatioMixin, RegressorMixin, ExtEstimator):
         else:
             self.members_ = self._members(ellipsoid.draw(self.n_members, rng))
         return self
+
+    def _log_ratio_at(self, theta):
+        return self._share(self._at(theta)).log_ratio
 
     def _at(self, theta):
         """Ellipsoid of another slack."""
@@ -427,6 +416,8 @@ class RashomonRidge(RatioMixin, RegressorMixin, ExtEstimator):
         return Ellipsoid(self.coef_, *self._eigen, total * threshold - self._best)
 
     def _radius(self):
+        if self.space == "gaussian":
+            return None
         if self.radius is not None:
             return float(self.radius)
         return float(np.sqrt(self._statistics.yy / self.alpha))
@@ -445,7 +436,7 @@ class RashomonRidge(RatioMixin, RegressorMixin, ExtEstimator):
         return ellipsoid_share(
             ellipsoid,
             self.space,
-            radius=None if self.space == "gaussian" else self._radius(),
+            radius=self._radius(),
             prior_scale=float(self.prior_scale),
             n_draws=self.n_draws,
             confidence_level=self.confidence_level,
@@ -455,9 +446,3 @@ class RashomonRidge(RatioMixin, RegressorMixin, ExtEstimator):
     def _members(self, coef):
         s = self._statistics
         return LinearMembers(coef, s.y_mean - coef @ s.x_mean)
-
-    def _describe_space(self):
-        space = {"name": "linear models", "dimension": len(self.coef_)}
-        if self.space == "gaussian":
-            return space | {"prior": f"normal, scale {self.prior_scale:g}"}
-        return space | {"prior": f"uniform in a {self.space}", "radius": self._radius()}

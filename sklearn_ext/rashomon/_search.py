@@ -4,35 +4,32 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.base import MetaEstimatorMixin, clone, is_classifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import ParameterSampler, check_cv
+from sklearn.model_selection import check_cv
 from sklearn.utils import (
     assert_all_finite,
-    check_random_state,
     get_tags,
     indexable,
-)
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    process_routing,
 )
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
-from sklearn_ext._core._compat import (
-    Interval,
-    StrOptions,
-    _routing_enabled,
-)
-from sklearn_ext.rashomon._candidates import default_candidates
-from sklearn_ext.rashomon._folds import cross_validated, fitted, out_of_fold
+from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext.rashomon._candidates import expand_candidates
+from sklearn_ext.rashomon._folds import cross_validated, fitted
 from sklearn_ext.rashomon._metrics import ambiguity, discrepancy
-from sklearn_ext.rashomon._results import RatioMixin, check_slack, exactly
+from sklearn_ext.rashomon._results import RatioMixin, exactly
+from sklearn_ext.rashomon._routing import CandidatesMixin
+from sklearn_ext.rashomon._selection import (
+    complexity_of,
+    results_table,
+    select_scores,
+    unseen_predictions,
+)
 
 
 def _can_vote_softly(search):
@@ -44,7 +41,7 @@ def _can_vote_softly(search):
     return all(hasattr(member, "predict_proba") for member in members)
 
 
-class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
+class RashomonSearchCV(CandidatesMixin, RatioMixin, MetaEstimatorMixin, ExtEstimator):
     """Keep all candidates whose cross-validated score is nearly the best.
 
     The candidates that are left, fitted to all rows, vote; their disagreement is
@@ -209,7 +206,6 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         self : RashomonSearchCV
             Fitted estimator.
         """
-        check_slack(self.theta)
         if y is None:
             raise ValueError(
                 "RashomonSearchCV requires y to be passed, but the target y is None."
@@ -217,7 +213,7 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         if np.asarray(y).dtype.kind == "f":
             assert_all_finite(y, input_name="y")
         X, y = indexable(X if hasattr(X, "shape") else np.asarray(X), y)
-        candidates = self._expanded()
+        candidates = expand_candidates(self._candidates(), self.random_state)
         to_fit, to_split, to_validate = self._routed(params)
         classification = is_classifier(candidates[0][1])
         cv = check_cv(self.cv, y, classifier=classification)
@@ -375,108 +371,15 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         name = "accuracy" if is_classifier(self.members_[0]) else "r2"
         return check_scoring(self, name)._score_func(y, self.predict(X), **params)
 
-    def get_metadata_routing(self):
-        """Say which inputs go where.
-
-        Returns
-        -------
-        MetadataRouter
-            Routes to the candidates, the splitter and the scorer.
-        """
-        router = MetadataRouter(owner=self)
-        for name, estimator, *_ in self._candidates():
-            router.add(
-                **{name.replace(" ", "_"): estimator},
-                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-            )
-        if hasattr(self.cv, "get_metadata_routing"):
-            router.add(
-                splitter=self.cv,
-                method_mapping=MethodMapping().add(caller="fit", callee="split"),
-            )
-        return router
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        inner = [get_tags(candidate[1]) for candidate in self._candidates()]
-        tags.estimator_type = inner[0].estimator_type
-        tags.classifier_tags = inner[0].classifier_tags
-        tags.regressor_tags = inner[0].regressor_tags
-        if tags.classifier_tags is not None:
-            tags.classifier_tags.multi_label = False
-        tags.input_tags.sparse = all(t.input_tags.sparse for t in inner)
-        tags.input_tags.allow_nan = all(t.input_tags.allow_nan for t in inner)
-        tags.target_tags.required = True
-        return tags
-
     def _check_finite(self, X):
         """Refuse what some candidate refused: the members might accept it."""
         if isinstance(X, np.ndarray) and not get_tags(self).input_tags.allow_nan:
             assert_all_finite(X)
 
-    def _candidates(self):
-        return default_candidates() if self.estimators is None else self.estimators
-
-    def _expanded(self):
-        rng, found = check_random_state(self.random_state), []
-        for candidate in self._candidates():
-            if len(candidate) not in (2, 3, 4) or not isinstance(
-                candidate[1], BaseEstimator
-            ):
-                raise ValueError(
-                    "estimators must hold (name, estimator) or (name, estimator, "
-                    f"distributions, n_iter), got {candidate!r}."
-                )
-            name, estimator, *rest = candidate
-            if not rest:
-                found.append((name, clone(estimator), {}))
-                continue
-            n_iter = rest[1] if len(rest) > 1 else 10
-            for values in ParameterSampler(rest[0], n_iter, random_state=rng):
-                new = clone(estimator).set_params(**values)
-                found.append((name, new, values))
-        if not found:
-            raise ValueError("estimators must hold at least one candidate, got none.")
-        return found
-
-    def _routed(self, params):
-        """Sort inputs: for ``fit`` of the members, the splitter and validation."""
-        if not _routing_enabled():
-            to_split = {k: v for k, v in params.items() if k == "groups"}
-            to_fit = {k: v for k, v in params.items() if k != "groups"}
-            return {None: to_fit}, to_split, to_fit
-        routed = process_routing(self, "fit", **params)
-        to_fit = {
-            name: routed[name.replace(" ", "_")].fit for name, *_ in self._candidates()
-        }
-        to_split = routed.splitter.split if "splitter" in routed else {}
-        used = set().union(*(given.keys() for given in to_fit.values()))
-        return to_fit, to_split, {k: v for k, v in params.items() if k in used}
-
     def _select(self, candidates, scores, times):
-        mean = scores.mean(axis=1)
-        if np.isnan(mean).all():
-            raise ValueError(
-                "No candidate could be fitted: all scores are nan. Set "
-                "error_score='raise' to see why."
-            )
-        best = int(np.nanargmax(mean))
-        theta = self.theta
-        if theta == "1se":
-            theta = scores[best].std(ddof=1) / np.sqrt(scores.shape[1])
-        inside = mean >= mean[best] - theta - 1e-12
-        order = np.argsort(-np.nan_to_num(mean, nan=-np.inf), kind="stable")
-        rank = np.empty(len(mean), dtype=int)
-        rank[order] = np.arange(1, len(mean) + 1)
-        self.cv_results_ = {
-            "name": [name for name, _, _ in candidates],
-            "params": [params for _, _, params in candidates],
-            "mean_test_score": mean,
-            "std_test_score": scores.std(axis=1),
-            "rank_test_score": rank,
-            "mean_fit_time": times.mean(axis=1),
-            "in_rashomon_set": inside,
-        }
+        inside, best, theta = select_scores(scores, self.theta)
+        self.cv_results_ = results_table(candidates, scores, times, inside)
+        mean = self.cv_results_["mean_test_score"]
         self.best_index_, self.best_score_ = best, float(mean[best])
         self.min_loss_ = -self.best_score_
         self.threshold_loss_ = float(theta - mean[best])
@@ -489,9 +392,8 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         }
 
     def _disagreement(self, X, splits, found, classification):
-        inside = np.flatnonzero(self.cv_results_["in_rashomon_set"])
-        ordered = sorted(inside, key=lambda i: i != self.best_index_)
-        unseen = np.stack([out_of_fold(found[i], X, splits) for i in ordered])
+        inside = self.cv_results_["in_rashomon_set"]
+        unseen = unseen_predictions(found, inside, self.best_index_, X, splits)
         rows = np.concatenate([test for _, test in splits])
         if classification:
             self.ambiguity_ = ambiguity(unseen[:, rows])
@@ -519,16 +421,7 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
             for i in order
         )
         if self.refit == "simplest":
-            members = [min(members, key=self._complexity_of)]
+            members = [min(members, key=lambda m: complexity_of(m, self.complexity))]
         self.members_ = members
         self.weights_ = np.full(len(members), 1 / len(members))
         return self
-
-    def _complexity_of(self, member):
-        if self.complexity is None:
-            return 0
-        if callable(self.complexity):
-            return self.complexity(member)
-        for name in self.complexity.split("."):
-            member = getattr(member, name)
-        return member

@@ -84,6 +84,17 @@ def test_errors_along_arcs_with_boundaries_at_the_ends():
     assert_allclose(direction_errors(on, rows), errors[0, wide])
 
 
+def test_equal_rows_of_both_classes_open_no_arc(rng):
+    """Rounding turns equal rows at angles that differ by an ulp."""
+    X = np.repeat(rng.normal(size=(25, 3)), 2, axis=0)
+    rows = X * np.tile([1.0, -1.0], 25)[:, None]  # each pair has one error exactly
+    _, length, errors = arcs_of(rows * 3, np.ones(50), *circles(rng, 3, 40))
+    assert (errors[length > 0] == 25).all()
+    levels, log_cdf = exact_circle(rows[:, :2], np.ones(50))
+    assert_allclose(levels, [25])
+    assert_allclose(log_cdf, 0.0)
+
+
 def test_angles_are_drawn_uniformly_inside():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(9, 3))

@@ -1,0 +1,148 @@
+"""The share of a space of coefficients that a logistic Rashomon set fills."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+
+from sklearn_ext.rashomon._ellipsoids import unit_ball
+from sklearn_ext.rashomon._intervals import clopper_pearson, log_mean_interval
+from sklearn_ext.rashomon._logistic_sets import (
+    MAX_STEPS,
+    cast_profiled_rays,
+    cast_rays,
+    log_ball,
+    ray_blocks,
+)
+from sklearn_ext.rashomon._results import RatioEstimate, exactly
+
+PILOT = 100  # draws from the space that tell whether the set is a large part of it
+LARGE = 0.1  # share from which they are better than draws from the set
+
+
+@dataclass(frozen=True)
+class CoefficientSpace:
+    """A prior of the coefficients: uniform in a ball around zero, or normal.
+
+    Parameters
+    ----------
+    n_dims : int
+        Number of coefficients.
+    radius : float or None
+        Radius of the ball; None where the prior is normal.
+    scale : float
+        Standard deviation of the normal prior.
+    holds_below : float
+        The ball is known to hold every model with at most this loss.
+    """
+
+    n_dims: int
+    radius: float | None
+    scale: float
+    holds_below: float
+
+    def draw(self, n, rng):
+        """Draw coefficients from the prior."""
+        if self.radius is None:
+            return self.scale * rng.standard_normal((n, self.n_dims))
+        return self.radius * unit_ball(n, self.n_dims, rng)
+
+    def log_share(self, rays, n_draws, rng, confidence_level):
+        """Log mean density of the prior over a set, its interval and its ESS."""
+        points = rays.draw(n_draws, rng)
+        if self.radius is None:
+            logs = -0.5 * ((points / self.scale) ** 2).sum(axis=1)
+            logs -= self.n_dims * np.log(self.scale * np.sqrt(2 * np.pi))
+            mean = float(logsumexp(logs) - np.log(n_draws))
+            ess = np.exp(2 * logsumexp(logs) - logsumexp(2 * logs))
+            half = -log_mean_interval(0.0, ess, n_draws, confidence_level)[0]
+            return mean, mean - half, mean + half, float(ess)
+        inside = np.linalg.norm(points, axis=1) <= self.radius
+        logs = log_of_share(inside, confidence_level)
+        return *(logs - log_ball(self.n_dims, self.radius)), float(inside.sum())
+
+
+def log_of_share(inside, confidence_level):
+    """Logarithms of a share and of Clopper and Pearson's interval of it."""
+    ends = clopper_pearson(int(inside.sum()), len(inside), confidence_level)
+    with np.errstate(divide="ignore"):
+        return np.log([inside.mean(), *ends])
+
+
+def estimate_ratio(problem, centre, threshold, space, *, n_rays, confidence_level, rng):
+    """Ratio and volume of the set within a threshold.
+
+    Rays from the optimum measure the volume, and draws from the set the density of the
+    prior there. Where the set is a tenth of the space or more, these draws may miss the
+    bulk of the prior, so draws from the space are counted instead.
+
+    Parameters
+    ----------
+    problem : LogisticProblem
+        The objective.
+    centre : ndarray of shape (n_dims,)
+        Its minimum; the intercept, where there is one, is the last coordinate.
+    threshold : float
+        Largest objective.
+    space : CoefficientSpace
+        The prior.
+    n_rays : int
+        Number of rays, and of draws from the set or from the space.
+    confidence_level : float
+        Coverage of the interval.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    estimate : RatioEstimate
+        The ratio.
+    log_volume : float
+        Logarithm of the volume of the set of coefficients.
+    """
+    slack = threshold - problem.value(centre)
+    if slack <= 0:
+        return exactly(-np.inf), -np.inf
+    intercept = len(centre) > space.n_dims
+    cast = cast_profiled_rays if intercept else cast_rays
+    rays = cast(problem, centre, slack, n_rays, rng)
+    volume = rays.log_volume
+    half = -log_mean_interval(0.0, rays.ess, n_rays, confidence_level)[0]
+    if space.radius is not None and threshold <= space.holds_below:
+        log_share = low = high = -log_ball(space.n_dims, space.radius)
+        ess = rays.ess
+    else:
+        pilot = profiled_values(problem, space.draw(PILOT, rng)) <= threshold
+        if pilot.mean() >= LARGE:
+            inside = profiled_values(problem, space.draw(n_rays, rng)) <= threshold
+            logs = log_of_share(inside, confidence_level)
+            return RatioEstimate(*logs, "confidence", float(inside.sum())), volume
+        log_share, low, high, ess = space.log_share(rays, n_rays, rng, confidence_level)
+    ends = volume + low - half, min(volume + high + half, 0.0)
+    log_ratio, ess = min(volume + log_share, 0.0), min(ess, rays.ess)
+    return RatioEstimate(log_ratio, *ends, "confidence", ess), volume
+
+
+def profiled_values(problem, coef):
+    """Objective at coefficients in rows, with the best intercept where there is one.
+
+    By bisection of the derivative, which has no trouble far from the optimum.
+    """
+    intercept = len(problem.penalty) > coef.shape[1]
+    values = np.empty(len(coef))
+    for part in ray_blocks(len(coef), len(problem.X)):
+        if not intercept:
+            values[part] = problem.value(coef[part])
+            continue
+        full = np.c_[coef[part], np.zeros(len(coef[part]))]
+        fixed = full @ problem.X.T * problem.sign
+        high = abs(fixed).max(axis=1) + 50.0
+        low = -high
+        for _ in range(MAX_STEPS):
+            middle = (low + high) / 2
+            first, _ = problem.slope(fixed + middle[:, None] * problem.sign)
+            falls = first @ problem.sign < 0
+            low, high = np.where(falls, middle, low), np.where(falls, high, middle)
+        full[:, -1] = middle
+        values[part] = problem.value(full)
+    return values
