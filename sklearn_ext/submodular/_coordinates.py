@@ -50,18 +50,6 @@ class CoordinateObjective(SubmodularObjective):
             raised = self._raise(rows, state, self._caps)
         return row_sums(raised, rows, self.coord_weights_)
 
-    def gains_at(self, rows, states, which):
-        """Return gains as `SubmodularObjective.gains_at` does, of an array at once."""
-        if sparse.issparse(rows) or not isinstance(states, np.ndarray):
-            return super().gains_at(rows, states, which)
-        return self._gains(rows, states[which])
-
-    def gains_over(self, row, states, at):
-        """Return gains as `SubmodularObjective.gains_over` does, of an array at once."""
-        if sparse.issparse(row) or not isinstance(states, np.ndarray):
-            return super().gains_over(row, states, at)
-        return self._gains(row, states[at])
-
     def _value(self, state):
         return self._height(state) @ self.coord_weights_
 

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
+from sklearn_ext.submodular._backends import load_rows, make_oracle
 from sklearn_ext.submodular._coordinates import (
     Coverage,
     FeatureBased,
@@ -16,15 +17,9 @@ from sklearn_ext.submodular._engine import Engine
 from sklearn_ext.submodular._facility_location import FacilityLocation
 from sklearn_ext.submodular._greedy import Picks
 from sklearn_ext.submodular._maximize import solve
-from sklearn_ext.submodular._oracle import Oracle
 from sklearn_ext.submodular._pairwise import LogDet
 from sklearn_ext.submodular._report import Report, in_greedy_order, refine
-from sklearn_ext.submodular._rows import (
-    RepresentedRows,
-    grown,
-    represent_rows,
-    row_store,
-)
+from sklearn_ext.submodular._rows import grown, row_store
 from sklearn_ext.submodular._sieve import Sieve
 from sklearn_ext.submodular._slots import SlotTable, listed
 
@@ -99,13 +94,8 @@ class LivingTable:
 
     def _represent(self, Z):
         """Compute the coordinates of all slots, and start the oracle."""
-        objective = self.objective_model_
-        itemsize = Z.dtype.itemsize
-        if Z.shape[0] * objective.n_coords_ * itemsize > self.max_cache_mb * 2**20:
-            rows = RepresentedRows(objective, self._Z)
-        else:
-            rows = represent_rows(objective, Z)
-        self._oracle = Oracle(objective, rows)
+        oracle = make_oracle(self.objective_model_, self.backend, self.device)
+        self._oracle = load_rows(oracle, Z, self._Z, self.max_cache_mb)
 
     def _mark(self, slots, ids, weight):
         """Note which slots can be chosen."""
@@ -119,7 +109,7 @@ class LivingTable:
     def _solve_again(self, insert=NOTHING):
         """Forget all structures and solve the table as it is."""
         self._engine, self._sieve = None, None
-        state, first = self._oracle.objective.empty_state(), None
+        state, first = self._oracle.empty_state(), None
         if len(slots := self._table.find(listed(self.initial))):
             state, gains = self._oracle.grow(state, slots)
             value = self._oracle.value(state)
@@ -161,7 +151,7 @@ class LivingTable:
         self._check_settled()
         if len(ids):
             X, Z = rows
-            coordinates = self.objective_model_.represent(Z)
+            coordinates = self._oracle.represent(Z)
         self._ensure_engine(max_calls)
         table, report = self._table, self._report
         come, next_id = table.vacant(len(ids)), table.next_id

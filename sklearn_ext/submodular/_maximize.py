@@ -8,9 +8,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_array, check_random_state
 
 from sklearn_ext._core._compat import HasMethods, Interval, StrOptions, validate_params
+from sklearn_ext.submodular._backends import BACKENDS, make_oracle
 from sklearn_ext.submodular._greedy import greedy, lazy, stochastic, threshold
-from sklearn_ext.submodular._oracle import Oracle
-from sklearn_ext.submodular._rows import row_store
 from sklearn_ext.submodular._sieve import sieve
 from sklearn_ext.submodular._swap import swap
 
@@ -71,6 +70,8 @@ class Selection:
         "sample_weight": ["array-like", None],
         "n_swaps": [Interval(Integral, 0, None, closed="left"), None],
         "epsilon": [Interval(Real, 0, 1, closed="neither")],
+        "backend": [StrOptions(BACKENDS)],
+        "device": [str, None],
         "random_state": ["random_state"],
     },
     prefer_skip_nested_validation=False,
@@ -86,6 +87,8 @@ def maximize(
     sample_weight=None,
     n_swaps=0,
     epsilon=0.1,
+    backend="auto",
+    device=None,
     random_state=None,
 ):
     r"""Choose at most k rows of a table that together are worth most.
@@ -120,6 +123,14 @@ def maximize(
         goes on until no exchange helps.
     epsilon : float, default=0.1
         What "stochastic", "threshold" and "sieve" give up of their ratio.
+    backend : {"auto", "numpy", "numba", "torch"}, default="auto"
+        What computes gains. "numba" (``pip install 'sklearn-ext[compiled]'``) compiles
+        loops for `FacilityLocation` and `Coverage`, once on a machine, when they are
+        first asked for; "torch" keeps their rows on a device. "auto" is "torch" when
+        ``device`` is given; else compiled loops where numba is installed and there are
+        some, and numpy elsewhere.
+    device : str, default=None
+        Torch device, for instance "cuda"; None stays on the CPU.
     random_state : int, RandomState instance or None, default=None
         Draws samples of rows and references.
 
@@ -158,13 +169,14 @@ def maximize(
     if isinstance(objective, BaseEstimator):
         objective._validate_params()
     objective.fit_reference(X, sample_weight, rng)
-    oracle = Oracle(objective, row_store(objective.represent(X)))
+    oracle = make_oracle(objective, backend, device)
+    oracle.load(X, copy=False)
     slots = check_positions(candidates, X.shape[0], "candidates")
     slots = np.arange(X.shape[0]) if candidates is None else slots
     if sample_weight is not None:
         slots = slots[np.asarray(sample_weight)[slots] > 0]
     first = check_positions(initial, X.shape[0], "initial")
-    state, first_gains = oracle.grow(objective.empty_state(), first)
+    state, first_gains = oracle.grow(oracle.empty_state(), first)
     slots = np.setdiff1d(slots, first) if method != "sieve" else slots
     generator = np.random.default_rng(rng.randint(2**31 - 1))
     picks = solve(oracle, slots, k, state, method, generator, epsilon)

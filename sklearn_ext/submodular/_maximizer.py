@@ -3,10 +3,9 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sklearn_ext.submodular._backends import BACKENDS, make_oracle
 from sklearn_ext.submodular._engine import KINDS, Engine
-from sklearn_ext.submodular._oracle import Oracle
 from sklearn_ext.submodular._report import in_greedy_order
-from sklearn_ext.submodular._rows import row_store
 from sklearn_ext.submodular._slots import SlotTable, check_ids, listed
 
 
@@ -32,6 +31,10 @@ class DynamicMaximizer:
         Keep the two guesses that enclose the optimum, or all.
     max_guesses : int, default=3
         How many are kept at most with "boundary".
+    backend : {"auto", "numpy", "numba", "torch"}, default="auto"
+        What computes gains, as in `DynamicSubmodularSelector`.
+    device : str, default=None
+        Torch device, for instance "cuda"; None stays on the CPU.
     random_state : int, RandomState instance or None, default=None
         Randomness of the choices; it matters for the cost alone.
 
@@ -63,6 +66,8 @@ class DynamicMaximizer:
         algorithm="leveled",
         guesses="boundary",
         max_guesses=3,
+        backend="auto",
+        device=None,
         random_state=None,
     ):
         if not objective.monotone:
@@ -80,13 +85,18 @@ class DynamicMaximizer:
                 f"{sorted(KINDS)}, got k={k}, epsilon={epsilon}, "
                 f"algorithm={algorithm!r}."
             )
+        if backend not in BACKENDS:
+            raise ValueError(
+                f"backend must be one of {sorted(BACKENDS)}, got {backend!r}."
+            )
         self._table = SlotTable()
-        self._oracle = Oracle(objective, row_store(np.empty((0, objective.n_coords_))))
+        self._oracle = make_oracle(objective, backend, device)
+        self._oracle.hold(np.empty((0, objective.n_coords_)))
         seed = check_random_state(random_state).randint(2**31 - 1)
         self._engine = Engine(
             self._oracle,
             k,
-            objective.empty_state(),
+            self._oracle.empty_state(),
             epsilon,
             algorithm,
             guesses,

@@ -25,6 +25,7 @@ class SubmodularObjective(ExtEstimator):
     monotone = True
     submodular = True
     weighs_reference = False  # whether sample_weight means something
+    of_vectors = False  # whether states are vectors, that can lie in an array
 
     def fit_reference(self, X, sample_weight=None, random_state=None):
         """Learn what stays fixed while rows come and go.
@@ -119,15 +120,19 @@ class SubmodularObjective(ExtEstimator):
         rows : {ndarray, sparse array} of shape (n_rows, n_coords)
             Coordinates.
         states : sequence
-            States.
+            States; an array of vectors is fastest.
         which : ndarray of shape (n_rows,)
-            Position of the state for each row.
+            Position of the state for each row. In an array one row can be looked at in
+            several states.
 
         Returns
         -------
         ndarray of shape (n_rows,)
             Gains.
         """
+        dense = not sparse.issparse(rows)
+        if dense and self.of_vectors and isinstance(states, np.ndarray):
+            return self._gains(rows, states[which])
         gains = np.empty(rows.shape[0])
         order = np.argsort(which, kind="stable")
         which, rows = which[order], rows if _rises(which) else rows[order]
@@ -136,25 +141,6 @@ class SubmodularObjective(ExtEstimator):
             part = self.gains(rows[start:stop], states[which[start]])
             gains[order[start:stop]] = part
         return gains
-
-    def gains_over(self, row, states, at):
-        """Return the gains of one row at some of the states.
-
-        Parameters
-        ----------
-        row : {ndarray, sparse array} of shape (1, n_coords)
-            Coordinates.
-        states : sequence
-            States.
-        at : list of int
-            Positions of the states to look at.
-
-        Returns
-        -------
-        ndarray of shape (n_at,)
-            Gains.
-        """
-        return np.array([self.gains(row, states[i])[0] for i in at])
 
     def all_level_gains(self, rows, states):
         """Return the gains of rows at all states.

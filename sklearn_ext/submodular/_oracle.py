@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_ext.submodular._objective import BLOCK
+from sklearn_ext.submodular._rows import represent_rows, row_store
 
 WAYS = 4  # states that a search of one row looks at side by side
 
@@ -63,14 +64,14 @@ class Oracle:
     ----------
     objective : SubmodularObjective
         With its reference fitted.
-    rows : DenseRows, SparseRows or RepresentedRows
-        Coordinates by slot.
+    rows : DenseRows, SparseRows or RepresentedRows, default=None
+        Coordinates by slot; None until `load` or `hold`.
     """
 
     states = States
     largest = 2048  # rows of a block at most
 
-    def __init__(self, objective, rows):
+    def __init__(self, objective, rows=None):
         self.objective, self.rows = objective, rows
         self.n_calls = self.n_rebuilds = 0
 
@@ -84,6 +85,18 @@ class Oracle:
     def _side_by_side(self):
         """Whether gains at several states come from one array of them."""
         return self.rows.dense and getattr(self.objective, "of_vectors", False)
+
+    def represent(self, X):
+        """Return coordinates of rows of data, as ``rows`` takes them."""
+        return self.objective.represent(X)
+
+    def load(self, X, *, copy=True):
+        """Take rows of data, which may change later when they are copied."""
+        self.rows = represent_rows(self.objective, X, copy=copy)
+
+    def hold(self, rows):
+        """Take rows of coordinates."""
+        self.rows = row_store(rows)
 
     def empty_state(self):
         """Return the state of the empty set."""
@@ -171,13 +184,16 @@ class Oracle:
         if high == 1:
             return 1
         low, row = 1, self.rows.take(np.array([slot]))
-        ways, seen = (WAYS, states.table) if self._side_by_side else (1, states)
+        ways = WAYS if self._side_by_side else 1
         while low < high:
             n = min(ways, high - low)
             asked = [low + (high - low + 1) * i // (n + 1) for i in range(1, n + 1)]
             self.n_calls += n
-            at = [z - 1 for z in asked]
-            gains = self.objective.gains_over(row, seen, at)
+            if ways == 1:
+                gains = self.objective.gains(row, states[asked[0] - 1])
+            else:
+                at = [z - 1 for z in asked]  # one row at several states
+                gains = self.objective.gains_at(row, states.table, at)
             passed = sum((gains >= tau).tolist())  # the first ones
             if passed:
                 low = asked[passed - 1]

@@ -78,16 +78,12 @@ class SelectionCurveDisplay:
             The display.
         """
         check_is_fitted(estimator)
-        objective = estimator.objective_model_
-        rng = np.random.default_rng(random_state)
+        oracle, rng = estimator._oracle, np.random.default_rng(random_state)
         slots, k = estimator._table.slots, len(estimator.selected_ids_)
         random = np.zeros((n_draws, k))
         for draw in range(n_draws):
-            rows = estimator._oracle.rows.take(rng.choice(slots, k, replace=False))
-            state = objective.empty_state()
-            for i in range(k):
-                state = objective.add(state, rows[i : i + 1])
-                random[draw, i] = objective.value(state)
+            drawn = rng.choice(slots, k, replace=False)
+            random[draw] = np.cumsum(oracle.grow(oracle.empty_state(), drawn)[1])
         display = cls(
             curve=estimator.objective_curve_,
             upper_bound=estimator.upper_bound_,

@@ -168,7 +168,7 @@ class RepresentedRows:
         """Do nothing: the rows are in the source."""
 
 
-def represent_rows(objective, X, batch_size=16_384):
+def represent_rows(objective, X, *, copy=True, batch_size=16_384):
     """Return the store of coordinates of rows, computed batch by batch.
 
     Parameters
@@ -177,6 +177,9 @@ def represent_rows(objective, X, batch_size=16_384):
         With its reference fitted.
     X : {ndarray, sparse array} of shape (n_rows, n_features)
         Rows.
+    copy : bool, default=True
+        Whether the store must not share memory with ``X``, as objectives that take rows
+        as they are would have it.
     batch_size : int, default=16384
         Rows worked on at a time, so that temporaries stay small.
 
@@ -194,7 +197,7 @@ def represent_rows(objective, X, batch_size=16_384):
     if sparse.issparse(first):
         return SparseRows(sparse.vstack([first, *parts], format="csr"))
     if n <= batch_size:
-        shared = np.may_share_memory(first, X)  # some objectives take rows as they are
+        shared = copy and np.may_share_memory(first, X)
         return DenseRows(first.copy() if shared else first)
     rows = np.empty((n, first.shape[1]), dtype=first.dtype)
     rows[:batch_size] = first

@@ -14,6 +14,7 @@ from sklearn_ext._core._compat import (
     StrOptions,
     _safe_indexing,
 )
+from sklearn_ext.submodular._backends import BACKENDS
 from sklearn_ext.submodular._encoding import first_rows
 from sklearn_ext.submodular._living import OBJECTIVES, make_objective
 from sklearn_ext.submodular._maximize import maximize
@@ -42,6 +43,10 @@ class SubmodularSampler(ExtEstimator):
         Maps rows to where they are compared, as in `DynamicSubmodularSelector`: a clone
         is fitted, one in `sklearn.frozen.FrozenEstimator` stays as it is. The rows that
         are returned are not encoded.
+    backend : {"auto", "numpy", "numba", "torch"}, default="auto"
+        What computes gains, as in `DynamicSubmodularSelector`.
+    device : str, default=None
+        Torch device, for instance "cuda"; None stays on the CPU.
     random_state : int, RandomState instance or None, default=None
         Draws reference rows.
 
@@ -90,6 +95,8 @@ class SubmodularSampler(ExtEstimator):
         ],
         "solver": [StrOptions({"lazy", "greedy", "stochastic", "threshold"})],
         "encoder": [HasMethods(["fit", "transform"]), None],
+        "backend": [StrOptions(BACKENDS)],
+        "device": [str, None],
         "random_state": ["random_state"],
     }
 
@@ -101,6 +108,8 @@ class SubmodularSampler(ExtEstimator):
         objective="facility_location",
         solver="lazy",
         encoder=None,
+        backend="auto",
+        device=None,
         random_state=None,
     ):
         self.n_select = n_select
@@ -108,6 +117,8 @@ class SubmodularSampler(ExtEstimator):
         self.objective = objective
         self.solver = solver
         self.encoder = encoder
+        self.backend = backend
+        self.device = device
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -135,7 +146,13 @@ class SubmodularSampler(ExtEstimator):
         for rows, k in self._shares(X.shape[0], y):
             if k and len(rows):
                 found = maximize(
-                    objective, X[rows], k, method=self.solver, random_state=rng
+                    objective,
+                    X[rows],
+                    k,
+                    method=self.solver,
+                    backend=self.backend,
+                    device=self.device,
+                    random_state=rng,
                 )
                 chosen.append(rows[found.indices])
         self.sample_indices_ = np.concatenate([np.empty(0, dtype=np.intp), *chosen])

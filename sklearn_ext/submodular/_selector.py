@@ -13,6 +13,7 @@ from sklearn_ext._core._compat import (
     StrOptions,
 )
 from sklearn_ext._core._validation import check_weights
+from sklearn_ext.submodular._backends import BACKENDS
 from sklearn_ext.submodular._living import NOTHING, OBJECTIVES, LivingTable
 from sklearn_ext.submodular._selector_answers import SelectorAnswers
 from sklearn_ext.submodular._selector_attributes import SelectorAttributes
@@ -84,6 +85,14 @@ class DynamicSubmodularSelector(
         they come, beside their encoded form. None compares the rows themselves.
     max_cache_mb : float, default=1024
         Memory for coordinates; beyond it they are computed anew when needed.
+    backend : {"auto", "numpy", "numba", "torch"}, default="auto"
+        What computes gains. "numba" (``pip install 'sklearn-ext[compiled]'``) compiles
+        loops for `FacilityLocation` and `Coverage`, once on a machine, when they are
+        first asked for; "torch" keeps their rows on a device. "auto" is "torch" when
+        ``device`` is given; else compiled loops where numba is installed and there are
+        some, and numpy elsewhere.
+    device : str, default=None
+        Torch device, for instance "cuda"; None stays on the CPU.
     random_state : int, RandomState instance or None, default=None
         Draws reference rows, orders and pools.
 
@@ -176,6 +185,8 @@ class DynamicSubmodularSelector(
         "forbidden": ["array-like", None],
         "encoder": [HasMethods(["fit", "transform"]), None],
         "max_cache_mb": [Interval(Real, 0, None, closed="left")],
+        "backend": [StrOptions(BACKENDS)],
+        "device": [str, None],
         "random_state": ["random_state"],
     }
 
@@ -197,6 +208,8 @@ class DynamicSubmodularSelector(
         forbidden=None,
         encoder=None,
         max_cache_mb=1024,
+        backend="auto",
+        device=None,
         random_state=None,
     ):
         self.n_select = n_select
@@ -214,6 +227,8 @@ class DynamicSubmodularSelector(
         self.forbidden = forbidden
         self.encoder = encoder
         self.max_cache_mb = max_cache_mb
+        self.backend = backend
+        self.device = device
         self.random_state = random_state
 
     # tables and updates
