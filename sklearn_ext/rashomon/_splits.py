@@ -35,6 +35,12 @@ class Splits:
             out[:, columns] = column_of(X, feature)[:, None] <= self.threshold[columns]
         return out
 
+    def cut_like(self, other):
+        """Whether both hold the same cuts of the same features."""
+        return np.array_equal(self.feature, other.feature) and np.array_equal(
+            self.threshold, other.threshold
+        )
+
     def keep(self, columns):
         """Keep some splits and renormalise the prior."""
         prior = self.prior[columns]
@@ -174,6 +180,8 @@ def make_splits(X, weight, *, n_thresholds="auto", thresholds=None, prior="featu
         All splits, constant ones included when they were given.
     """
     n_features = X.shape[1]
+    if thresholds is not None:
+        thresholds = _checked_cuts(thresholds, n_features)
     if n_thresholds == "auto":
         n_thresholds = int(np.clip(64 // n_features, 1, 16))
     cuts, within = [], []
@@ -181,7 +189,7 @@ def make_splits(X, weight, *, n_thresholds="auto", thresholds=None, prior="featu
         if thresholds is None:
             cut, gap = weighted_cuts(column_of(X, feature), weight, n_thresholds)
         else:
-            cut = np.unique(np.asarray(thresholds[feature], dtype=float))
+            cut = np.unique(thresholds[feature])
             gap = np.gradient(cut) if len(cut) > 1 else np.ones(len(cut))
         cuts.append(cut)
         within.append(gap if prior == "gap" else np.ones(len(cut)))
@@ -193,6 +201,22 @@ def make_splits(X, weight, *, n_thresholds="auto", thresholds=None, prior="featu
         np.concatenate(cuts).astype(float),
         mass / mass.sum() if len(mass) else mass,
     )
+
+
+def _checked_cuts(thresholds, n_features):
+    if len(thresholds) != n_features:
+        raise ValueError(
+            f"thresholds must hold one array of cuts for each of the {n_features} "
+            f"features, got {len(thresholds)}."
+        )
+    cuts = [np.asarray(cut, dtype=float) for cut in thresholds]
+    for feature, cut in enumerate(cuts):
+        if cut.ndim != 1 or not np.isfinite(cut).all():
+            raise ValueError(
+                "thresholds must hold a flat array of finite cuts for each feature, "
+                f"got {thresholds[feature]!r} for feature {feature}."
+            )
+    return cuts
 
 
 def merge_rows(bits, label, weight, n_classes):

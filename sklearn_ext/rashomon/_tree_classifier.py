@@ -13,27 +13,17 @@ from threadpoolctl import threadpool_limits
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._blocks import fit_blocks
 from sklearn_ext._core._compat import Interval, StrOptions
-from sklearn_ext._core._validation import FLOATS, check_weights
-from sklearn_ext.rashomon._results import (
-    RatioMixin,
-    check_slack,
-    log_of,
-    warn_empty,
-)
-from sklearn_ext.rashomon._splits import make_splits, merge_rows
+from sklearn_ext._core._validation import check_weights
+from sklearn_ext.rashomon._results import RatioMixin
 from sklearn_ext.rashomon._trees_audit import TreeAuditMixin
 from sklearn_ext.rashomon._trees_cost import check_members_fit
-from sklearn_ext.rashomon._trees_counts import count_trees
-from sklearn_ext.rashomon._trees_laws import random_structures
-from sklearn_ext.rashomon._trees_members import TreeArrays, TreeMembers
+from sklearn_ext.rashomon._trees_fitted import DATA
 from sklearn_ext.rashomon._trees_plan import TreePlan, is_whole, solve_trees
 from sklearn_ext.rashomon._trees_problem import (
     TreeStatistics,
-    describe_space,
+    places_of,
     tree_problem,
 )
-
-DATA = {"accept_sparse": ("csr", "csc"), "dtype": FLOATS}
 
 
 def _fixed_thresholds(estimator):
@@ -339,11 +329,8 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
         check_is_fitted(self)
         check_is_fitted(other)
         mine, theirs = self._statistics.splits, other._statistics.splits
-        if not (
-            np.array_equal(self.classes_, other.classes_)
-            and np.array_equal(mine.feature, theirs.feature)
-            and np.array_equal(mine.threshold, theirs.threshold)
-        ):
+        same_classes = np.array_equal(self.classes_, other.classes_)
+        if not (same_classes and mine.cut_like(theirs)):
             raise ValueError(
                 "merge needs models with equal thresholds and classes; classes are "
                 f"{self.classes_.tolist()} and {other.classes_.tolist()}, numbers of "
@@ -394,58 +381,12 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
         rows, space, plan = other._problem
         return plan.cost(rows, space, plan.n_cells(is_whole(rows, space)))
 
-    def predict_proba(self, X):
-        """Share of votes for each class, by the trees that ``voting`` names.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Shares in the order of ``classes_``.
-        """
-        check_is_fitted(self)
-        if self.voting == "exact":
-            return self.vote_share(X)
-        if self.voting == "members":
-            return self._member_share(self._bits(X))
-        trees = self._best
-        if self.voting == "simplest":
-            leaves = [tree.n_leaves for tree in self.members_]
-            place = int(np.argmin(leaves))
-            trees = self.members_.arrays[place : place + 1]
-        return np.eye(len(self.classes_))[trees.predict(self._bits(X))[0]]
-
-    def predict(self, X):
-        """Predict the class with the most votes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Class labels.
-        """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
-    def _bits(self, X):
-        X = validate_data(self, X, reset=False, **DATA)
-        return self._splits.bits(X)
-
     def _summarize(self, X, y, sample_weight=None, *, reset=True, classes=None):
-        check_slack(self.theta, self.reference_loss)
         check_members_fit(self.max_depth, self.n_members)
         X, y = validate_data(self, X, y, reset=reset, **DATA)
         check_classification_targets(y)
@@ -454,22 +395,15 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
         X, y, weight = X[kept], y[kept], weight[kept]
         if reset:
             self.classes_ = np.unique(y if classes is None else classes)
-        label = np.searchsorted(self.classes_, y)
-        label = np.minimum(label, len(self.classes_) - 1)
-        if (unknown := self.classes_[label] != y).any():
-            raise ValueError(
-                f"y holds {y[unknown][0]!r}, which is not one of the classes "
-                f"{self.classes_.tolist()}. Pass all classes at the first call."
-            )
-        splits = make_splits(
+        return TreeStatistics.of(
             X,
+            places_of(y, self.classes_),
             weight,
+            len(self.classes_),
             n_thresholds=self.n_thresholds,
-            thresholds=_checked_thresholds(self.thresholds, X.shape[1]),
+            thresholds=self.thresholds,
             prior=self.split_prior,
         )
-        rows = merge_rows(splits.bits(X), label, weight, len(self.classes_))
-        return TreeStatistics(rows, splits)
 
     def _solve(self, statistics):
         seed = check_random_state(self.random_state).randint(2**31 - 1, size=2)
@@ -503,62 +437,3 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
         names = TreePlan.__dataclass_fields__
         plan = TreePlan(**{name: getattr(self, name) for name in names})
         self._splits, self._problem = splits, (rows, space, plan)
-
-    def _describe(self, rows, space):
-        total, found = rows.total, self._set
-        self.min_loss_ = found.best_loss / total
-        self.threshold_loss_ = self._threshold_at(self.theta) / total
-        self._store_ratio(
-            found.estimate(total * self.threshold_loss_, self.confidence_level)
-        )
-        losses, self.log_cdf_ = found.log_cdf()
-        self.loss_grid_ = losses / total
-        self.hypothesis_space_ = describe_space(space, self.split_prior)
-        self.count_, self.log_count_ = None, np.nan
-        if space.is_uniform:
-            self.log_count_ = self.log_ratio_ + space.counting().log_total
-        if self.exact_counts:
-            self.count_ = self._counted(found)
-            self.log_count_ = log_of(self.count_)
-        feature, threshold = self._splits.feature, self._splits.threshold
-        self.splits_ = list(zip(feature.tolist(), threshold.tolist(), strict=True))
-
-    def _counted(self, found):
-        if self.method_ != "exact":
-            raise ValueError(
-                f"exact_counts=True needs the exact recursion, got method "
-                f"{self.method_!r}. Use whole weights and a smaller space."
-            )
-        return 0 if found.upper.empty else sum(count_trees(found.upper))
-
-    def _draw_members(self, rng):
-        self._best = self._set.best_tree()
-        members = self._best
-        if self.log_ratio_ == -np.inf:
-            warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
-        else:
-            threshold = self.threshold_loss_ * self._problem[0].total
-            members = self._set.draw(self.n_members, rng, threshold)
-        self.members_ = TreeMembers(members, self._splits, self.classes_)
-        self.best_ = TreeMembers(self._best, self._splits, self.classes_)[0]
-
-    def _rows_and_space(self):
-        return self._problem[:2]
-
-    def _draw_from_space(self, n_trees, rng):
-        space = self._problem[1]
-        trees = TreeArrays.blank(n_trees, space.depth)
-        if space.depth:
-            trees.split[:] = random_structures(space, n_trees, rng)
-        leaves = trees.label[:, trees.split.shape[1] :]
-        leaves[:] = rng.integers(space.n_classes, size=leaves.shape)
-        return trees
-
-
-def _checked_thresholds(thresholds, n_features):
-    if thresholds is not None and len(thresholds) != n_features:
-        raise ValueError(
-            f"thresholds must hold one array of cuts for each of the {n_features} "
-            f"features, got {len(thresholds)}."
-        )
-    return thresholds

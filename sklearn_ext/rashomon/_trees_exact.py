@@ -233,7 +233,7 @@ def _bottom_level(graph, grid, low, slack, length, pairs):
         stumps, split_weight = _stumps_of(
             graph, some, place, inside, grid, np.flatnonzero(wanted)
         )
-        at, zero, one, weight = bottom_terms(stumps, split_weight, low[some], size)
+        at, zero, one, _ = bottom_terms(stumps, split_weight, low[some], size)
         factors = np.zeros((2, *split_weight.shape, zero.shape[-1]))
         factors[(0, *at)], factors[(1, *at)] = zero, one
         total = sum_of_products(factors[0], factors[1], split_weight)

@@ -177,6 +177,8 @@ def _sampled(rows, space, plan, seed, n_jobs):
         raise ValueError(
             "method='smc' needs repeats=True; use method='mc' without repeats."
         )
+    method = "mc" if plan.method == "auto" else plan.method
+    _check_effort(rows, space, plan, method)
     best = greedy_tree(rows, space)
     best_loss = float(tree_losses(best, rows)[0])
     threshold = plan.threshold(best_loss, rows.total)
@@ -187,10 +189,7 @@ def _sampled(rows, space, plan, seed, n_jobs):
     unavoidable = (rows.weight.sum(axis=1) - rows.weight.max(axis=1)).sum()
     low = grid.cells_below(unavoidable)
     pilot_seed, main_seed, smc_seed = seed.spawn(3)
-    method = plan.method
-    if method == "auto":
-        method = "mc"
-        _check_effort(rows, space, plan, method)
+    if plan.method == "auto":
         pilot = sample_losses(
             rows,
             space,
@@ -203,7 +202,7 @@ def _sampled(rows, space, plan, seed, n_jobs):
         )
         if pilot.estimate(threshold, 0.95).ess < ENOUGH and space.repeats:
             method = "smc"
-    _check_effort(rows, space, plan, method)
+            _check_effort(rows, space, plan, method)
     if method == "mc":
         rng = np.random.default_rng(main_seed)
         sample = sample_losses(

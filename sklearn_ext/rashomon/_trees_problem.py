@@ -6,7 +6,13 @@ from math import log10
 import numpy as np
 
 from sklearn_ext.rashomon._class_weights import class_factors
-from sklearn_ext.rashomon._splits import Rows, Splits, merge_equal_splits
+from sklearn_ext.rashomon._splits import (
+    Rows,
+    Splits,
+    make_splits,
+    merge_equal_splits,
+    merge_rows,
+)
 from sklearn_ext.rashomon._trees_space import TreeSpace
 
 
@@ -25,8 +31,38 @@ class TreeStatistics:
     rows: Rows
     splits: Splits
 
+    @classmethod
+    def of(cls, X, label, weight, n_classes, **cuts):
+        """Cut the features as :func:`make_splits` is told to, and merge the rows."""
+        splits = make_splits(X, weight, **cuts)
+        return cls(merge_rows(splits.bits(X), label, weight, n_classes), splits)
+
     def __add__(self, other):
         return TreeStatistics(self.rows + other.rows, self.splits)
+
+
+def places_of(y, classes):
+    """Find labels among the sorted classes.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class labels.
+    classes : ndarray of shape (n_classes,)
+        All classes.
+
+    Returns
+    -------
+    ndarray of int, shape (n_samples,)
+        Place of each label.
+    """
+    place = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    if (unknown := classes[place] != y).any():
+        raise ValueError(
+            f"y holds {y[unknown][0]!r}, which is not one of the classes "
+            f"{classes.tolist()}. Pass all classes at the first call."
+        )
+    return place
 
 
 def tree_problem(

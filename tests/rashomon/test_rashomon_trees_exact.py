@@ -14,7 +14,7 @@ from sklearn_ext.rashomon._polynomials import (
     sum_of_products,
 )
 from sklearn_ext.rashomon._splits import Rows, distinct_patterns, merge_rows
-from sklearn_ext.rashomon._trees_bottom import Grid
+from sklearn_ext.rashomon._trees_bottom import Grid, pair_counts
 from sklearn_ext.rashomon._trees_counts import count_trees
 from sklearn_ext.rashomon._trees_draws import draw_trees
 from sklearn_ext.rashomon._trees_exact import expand, smallest_losses
@@ -219,6 +219,32 @@ def test_bounds_hold_for_real_weights(rng, n_cells):
     assert finer.estimate(threshold).high <= ends.high + 1e-12
     drawn = found.draw(300, np.random.default_rng(0), threshold)
     assert (found.losses_of(drawn) <= threshold + 1e-7).all()
+
+
+def test_rounding_does_not_fill_a_side():
+    rng = np.random.default_rng(95)  # where sums of weights differ by rounding
+    bits, y, w = rng.random((14, 3)) < 0.5, rng.integers(0, 2, 14), rng.random(14)
+    every = sparse_trees(bits, 2, 2, trivial=False)
+    ones = np.ones(3, dtype=int)
+    space = TreeSpace(
+        2, 2, ones.astype(float), ones, complete=False, leaf_cost=1.0, trivial=False
+    )
+    graph = build_graph(merge_rows(bits, y, w, 2), space)
+    found = ExactTreeSet.of(graph, smallest_losses(graph), w.sum() + 4, 64)
+    assert_allclose(np.exp(found.upper.log_cdf()[-1]), len(every.mass))
+
+
+@pytest.mark.parametrize("n_nodes", [1, 3])
+def test_pairs_are_counted_for_many_nodes_at_once(rng, n_nodes):
+    bits, weight = rng.random((20, 5)) < 0.5, rng.random((20, 3))
+    inside, upper = rng.random((n_nodes, 20)) < 0.6, np.array([3, 1])
+    found = pair_counts(bits, weight, inside, upper)
+    for c, lower, high, node, u, j in np.ndindex(found.shape):
+        sides = (bits[:, j] == lower) & (bits[:, upper[u]] == high) & inside[node]
+        expected = weight[sides, c].sum()
+        assert_allclose(found[c, lower, high, node, u, j], expected, atol=1e-12)
+        alone = pair_counts(bits[inside[node]], weight[inside[node]])
+        assert_allclose(alone[c, lower, high, upper[u], j], expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("case", CASES)

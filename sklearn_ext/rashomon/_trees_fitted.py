@@ -1,0 +1,357 @@
+"""A fitted set of trees: what it holds, who votes, and draws from it."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils import Bunch, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ext._core._validation import FLOATS
+from sklearn_ext.rashomon._checks import check_count
+from sklearn_ext.rashomon._results import log_of, loss_threshold, warn_empty
+from sklearn_ext.rashomon._splits import distinct_patterns
+from sklearn_ext.rashomon._trees_counts import count_trees
+from sklearn_ext.rashomon._trees_laws import random_structures
+from sklearn_ext.rashomon._trees_members import TreeArrays, TreeMembers
+from sklearn_ext.rashomon._trees_patterns import (
+    chao1,
+    pattern_losses,
+    tree_patterns,
+)
+from sklearn_ext.rashomon._trees_problem import describe_space
+from sklearn_ext.rashomon._trees_sets import ExactTreeSet
+from sklearn_ext.rashomon._trees_votes import tree_shares
+
+DATA = {"accept_sparse": ("csr", "csc"), "dtype": FLOATS}
+
+
+class FittedTreesMixin:
+    """Votes, draws and sizes of a fitted :class:`RashomonTreeClassifier`."""
+
+    def predict(self, X):
+        """Predict the class with the most votes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Class labels.
+        """
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def predict_proba(self, X):
+        """Share of votes for each class, by the trees that ``voting`` names.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Shares in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        if self.voting == "exact":
+            return self.vote_share(X)
+        if self.voting == "members":
+            return self._member_share(self._bits(X))
+        trees = self._best
+        if self.voting == "simplest":
+            leaves = [tree.n_leaves for tree in self.members_]
+            place = int(np.argmin(leaves))
+            trees = self.members_.arrays[place : place + 1]
+        return np.eye(len(self.classes_))[trees.predict(self._bits(X))[0]]
+
+    def vote_share(self, X):
+        """Share of all trees of the set that vote for each class, exactly.
+
+        Where the loss was bounded or sampled, it is the share among the trees of the
+        upper bound, or among ``members_``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows; unknown patterns cost another recursion.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Shares; rows sum to one.
+        """
+        check_is_fitted(self)
+        if not self._has_exact_set():
+            return self._member_share(self._bits(X))
+        found, place = self._follow(self._bits(X))
+        votes = tree_shares(found.upper, threshold=found.threshold).votes
+        return votes[place] / votes[place].sum(axis=1, keepdims=True)
+
+    def member_predictions(self, X):
+        """Predict with every stored member.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_members, n_samples)
+            Class labels.
+        """
+        check_is_fitted(self)
+        return self.classes_[self._member_labels(self._bits(X))]
+
+    def sample(self, n_samples=1, *, theta=None, random_state=None):
+        """Draw trees from the Rashomon set, uniformly with respect to the prior.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of independent draws.
+        theta : float or None, default=None
+            Slack of the set; None takes the fitted one.
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness.
+
+        Returns
+        -------
+        TreeMembers
+            A sequence of :class:`RashomonTree`.
+
+        Raises
+        ------
+        ValueError
+            When the set is empty.
+        """
+        check_is_fitted(self)
+        check_count("n_samples", n_samples)
+        rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
+        threshold = self._threshold_at(self.theta if theta is None else theta)
+        if self._log_ratio_of(threshold) == -np.inf:
+            raise ValueError(
+                "The Rashomon set is empty: no tree has a loss within the threshold. "
+                "Raise theta or reference_loss."
+            )
+        trees = self._set.widened(threshold).draw(n_samples, rng, threshold)
+        return TreeMembers(trees, self._splits, self.classes_)
+
+    def log_ratio_at(self, theta):
+        """Logarithm of the ratio at other thresholds, without refitting.
+
+        Thresholds beyond the fitted one rerun the recursion on the merged rows; a
+        sampled set refuses them.
+
+        Parameters
+        ----------
+        theta : float or array-like
+            Slack, measured as in ``theta_mode``.
+
+        Returns
+        -------
+        float or ndarray
+            Natural logarithm of the ratio.
+        """
+        check_is_fitted(self)
+        thresholds = np.array([self._threshold_at(t) for t in np.ravel(theta)])
+        found = self._set.widened(thresholds.max(initial=0.0))
+        logs = [found.estimate(t, self.confidence_level).log_ratio for t in thresholds]
+        return logs[0] if np.ndim(theta) == 0 else np.reshape(logs, np.shape(theta))
+
+    def log_ratio_interval_at(self, theta):
+        """Interval of the logarithm of the ratio at one other threshold.
+
+        Parameters
+        ----------
+        theta : float
+            Slack, measured as in ``theta_mode``.
+
+        Returns
+        -------
+        low, high : float
+            The interval.
+        """
+        check_is_fitted(self)
+        threshold = self._threshold_at(theta)
+        found = self._set.widened(threshold)
+        estimate = found.estimate(threshold, self.confidence_level)
+        return estimate.low, estimate.high
+
+    def feature_usage(self):
+        """How often the trees of the set use each feature.
+
+        Returns
+        -------
+        Bunch
+            ``root``: share of trees with the feature at the root. ``nodes``: mean
+            number of nodes of a tree that split on it. Exact where the ratio is; else
+            over ``members_``. Both have shape (n_features,).
+        """
+        check_is_fitted(self)
+        n_splits = len(self._splits)
+        if self._has_exact_set():
+            shares = tree_shares(self._set.upper, threshold=self._set.threshold)
+            root, nodes = shares.root, shares.nodes
+        else:
+            split = self.members_.arrays.split
+            count = [np.bincount(s[s >= 0], minlength=n_splits) for s in split]
+            root = np.mean([s[:1] == np.arange(n_splits) for s in split], axis=0)
+            nodes = np.mean(count, axis=0)
+        feature, p = self._splits.feature, self.n_features_in_
+        return Bunch(
+            root=np.bincount(feature, root, minlength=p),
+            nodes=np.bincount(feature, nodes, minlength=p),
+        )
+
+    def pattern_ratio(
+        self, max_patterns=10**6, *, method="exact", n_samples=10_000, random_state=None
+    ):
+        """Share of distinct prediction vectors on the training rows.
+
+        Parameters
+        ----------
+        max_patterns : int, default=10**6
+            Limit of the enumeration.
+        method : {"exact", "sampled"}, default="exact"
+            Enumerate, or complete the distinct patterns of draws from the set and
+            from the space by the Chao1 estimate of unseen ones.
+        n_samples : int, default=10_000
+            Draws of the estimate.
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness of the estimate.
+
+        Returns
+        -------
+        Bunch
+            ``ratio``, ``n_inside``, ``n_total`` and whether they are ``exact``.
+
+        Raises
+        ------
+        ValueError
+            For ``space="sparse"``, or when there are too many patterns.
+        """
+        check_is_fitted(self)
+        check_count("max_patterns", max_patterns)
+        check_count("n_samples", n_samples)
+        rows, space = self._rows_and_space()
+        if not space.complete:
+            raise ValueError("pattern_ratio needs space='full', got space='sparse'.")
+        if method not in ("exact", "sampled"):
+            raise ValueError(f"method must be 'exact' or 'sampled', got {method!r}.")
+        if method == "exact":
+            label = tree_patterns(
+                rows,
+                space.depth,
+                space.n_classes,
+                repeats=space.repeats,
+                max_patterns=max_patterns,
+            )
+            threshold = self.threshold_loss_ * rows.total + 1e-9 * rows.total
+            inside = int((pattern_losses(label, rows.weight) <= threshold).sum())
+            total, exact = len(label), True
+        else:
+            seed = check_random_state(random_state).randint(2**31, size=2)
+            drawn = self.sample(n_samples, random_state=seed[0]).arrays
+            every = self._draw_from_space(n_samples, np.random.default_rng(seed[1]))
+            inside, total = (chao1(t.predict(rows.bits)) for t in (drawn, every))
+            exact = False
+        return Bunch(
+            ratio=min(inside / total, 1.0), n_inside=inside, n_total=total, exact=exact
+        )
+
+    def _describe(self, rows, space):
+        total, found = rows.total, self._set
+        self.min_loss_ = found.best_loss / total
+        self.threshold_loss_ = self._threshold_at(self.theta) / total
+        self._store_ratio(
+            found.estimate(total * self.threshold_loss_, self.confidence_level)
+        )
+        losses, self.log_cdf_ = found.log_cdf()
+        self.loss_grid_ = losses / total
+        self.hypothesis_space_ = describe_space(space, self.split_prior)
+        self.count_, self.log_count_ = None, np.nan
+        if space.is_uniform:
+            self.log_count_ = self.log_ratio_ + space.counting().log_total
+        if self.exact_counts:
+            self.count_ = self._counted(found)
+            self.log_count_ = log_of(self.count_)
+        feature, threshold = self._splits.feature, self._splits.threshold
+        self.splits_ = list(zip(feature.tolist(), threshold.tolist(), strict=True))
+
+    def _counted(self, found):
+        if self.method_ != "exact":
+            raise ValueError(
+                f"exact_counts=True needs the exact recursion, got method "
+                f"{self.method_!r}. Use whole weights and a smaller space."
+            )
+        return 0 if found.upper.empty else sum(count_trees(found.upper))
+
+    def _draw_members(self, rng):
+        self._best = self._set.best_tree()
+        members = self._best
+        if self.log_ratio_ == -np.inf:
+            warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
+        else:
+            threshold = self.threshold_loss_ * self._problem[0].total
+            members = self._set.draw(self.n_members, rng, threshold)
+        self.members_ = TreeMembers(members, self._splits, self.classes_)
+        self.best_ = TreeMembers(self._best, self._splits, self.classes_)[0]
+
+    def _draw_from_space(self, n_trees, rng):
+        space = self._problem[1]
+        trees = TreeArrays.blank(n_trees, space.depth)
+        if space.depth:
+            trees.split[:] = random_structures(space, n_trees, rng)
+        leaves = trees.label[:, trees.split.shape[1] :]
+        leaves[:] = rng.integers(space.n_classes, size=leaves.shape)
+        return trees
+
+    def _rows_and_space(self):
+        return self._problem[:2]
+
+    def _bits(self, X):
+        X = validate_data(self, X, reset=False, **DATA)
+        return self._splits.bits(X)
+
+    def _has_exact_set(self):
+        return isinstance(self._set, ExactTreeSet) and not self._set.upper.empty
+
+    def _follow(self, bits, found=None):
+        """Return the set with all patterns of ``bits``, and the place of each row."""
+        found = self._set if found is None else found
+        patterns, inverse = distinct_patterns(bits)
+        place, missing = found.graph.rows.locate(patterns)
+        return found.with_rows(missing), place[inverse]
+
+    def _threshold_at(self, theta):
+        if not isinstance(theta, (Real, np.bool_)):
+            raise ValueError(
+                f"theta must be a finite number from 0 upwards, got {theta!r}."
+            )
+        total = self._rows_and_space()[0].total
+        best = self._set.best_loss / total
+        return total * loss_threshold(best, theta, self.theta_mode, self.reference_loss)
+
+    def _log_ratio_of(self, threshold):
+        found = self._set.widened(threshold)
+        return found.estimate(threshold, self.confidence_level).log_ratio
+
+    def _member_labels(self, bits):
+        arrays = self.members_.arrays
+        if self.device is None:
+            return arrays.predict(bits)
+        from sklearn_ext.rashomon._evaluate_torch import tree_labels_torch
+
+        return tree_labels_torch(arrays.split, arrays.label, bits, device=self.device)
+
+    def _member_share(self, bits):
+        label = self._member_labels(bits)
+        return np.stack(
+            [(label == c).mean(axis=0) for c in range(len(self.classes_))], axis=1
+        )
