@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import logsumexp
+from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_ext.rashomon._intervals import clopper_pearson, replicate_interval
 from sklearn_ext.rashomon._results import RatioEstimate
 
+DRAWS = 20_000  # directions drawn from one stream of random numbers
 BLOCK = 2**21  # entries of a table of directions by rows
 SLIVER = 1e-12  # arcs this short are rounding: equal rows turn at equal angles
 QUANTILE = 0.2  # share that each level of splitting keeps
@@ -93,6 +95,77 @@ class ErrorLaw:
     def mean_log_cdf(self):
         """Logarithm of the mean of the runs."""
         return logsumexp(self.log_cdf, axis=0) - np.log(len(self.log_cdf))
+
+
+def crude_law(rows, weight, threshold, *, n_draws, seed, evaluate=direction_errors):
+    """Law of the errors from plain draws; those within the threshold are kept.
+
+    Parameters
+    ----------
+    rows, weight : array
+        As for :func:`direction_errors`.
+    threshold : float
+        Largest errors in the set.
+    n_draws : int
+        Number of directions.
+    seed : numpy.random.SeedSequence
+        Source of the directions, one stream for each block.
+    evaluate : callable, default=direction_errors
+        What counts the errors.
+
+    Returns
+    -------
+    ErrorLaw
+        One row of shares.
+    """
+    counted = None if (weight == 1).all() else weight
+    errors, kept = [], []
+    for block in seed.spawn(-(-n_draws // DRAWS)):
+        n = min(DRAWS, n_draws - DRAWS * len(errors))
+        w = random_directions(n, rows.shape[1], np.random.default_rng(block))
+        found = evaluate(w, rows, counted)
+        errors.append(found)
+        kept.append(w[found <= threshold])
+    levels, times = np.unique(np.concatenate(errors), return_counts=True)
+    log_cdf = np.log(np.cumsum(times) / n_draws)[None]
+    return ErrorLaw(levels, log_cdf, n_draws, np.concatenate(kept))
+
+
+def splitting_law(rows, weight, threshold, *, n_particles, n_steps, seeds, n_jobs=None):
+    """Law of the errors from independent runs of :func:`split_levels`.
+
+    Parameters
+    ----------
+    rows, weight, threshold, n_particles, n_steps
+        As for :func:`split_levels`.
+    seeds : list of numpy.random.SeedSequence
+        One for each run.
+    n_jobs : int or None, default=None
+        Threads.
+
+    Returns
+    -------
+    ErrorLaw
+        One row of shares for each run.
+    """
+    runs = Parallel(n_jobs=n_jobs, prefer="threads")(
+        delayed(split_levels)(
+            rows,
+            weight,
+            threshold,
+            n_particles=n_particles,
+            n_steps=n_steps,
+            rng=np.random.default_rng(seed),
+        )
+        for seed in seeds
+    )
+    levels = np.unique(np.concatenate([errors for errors, _, _ in runs]))
+    log_cdf = np.full((len(runs), len(levels)), -np.inf)
+    for r, (errors, logs, _) in enumerate(runs):
+        place = np.searchsorted(errors, levels, side="right") - 1
+        log_cdf[r] = np.where(place >= 0, logs[place], -np.inf)
+    directions = np.concatenate([w for _, _, w in runs])
+    return ErrorLaw(levels, log_cdf, n_particles * len(runs), directions)
 
 
 def arcs_of(rows, weight, start, across):

@@ -6,19 +6,20 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.sparsefuncs import mean_variance_axis
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext.rashomon._checks import check_count
 from sklearn_ext.rashomon._halfspaces import (
     ErrorLaw,
     best_on_circle,
+    crude_law,
     direction_errors,
     draw_on_circle,
     exact_circle,
-    random_directions,
-    split_levels,
+    splitting_law,
 )
 from sklearn_ext.rashomon._linear_members import (
     LinearMembers,
@@ -31,6 +32,7 @@ from sklearn_ext.rashomon._results import (
     ENOUGH,
     RatioMixin,
     loss_threshold,
+    refuse_empty,
     warn_empty,
     warn_weak,
 )
@@ -254,6 +256,7 @@ class RashomonLinearClassifier(
         self.threshold_loss_ = self._threshold(best_loss) / total
         inside = errors <= self._threshold(best_loss) + self._slip
         self._law = ErrorLaw(law.errors, law.log_cdf, law.n_draws, found[inside])
+        self._inside_errors = errors[inside]
         self._store_ratio(self._at(self._threshold(best_loss)))
         self.loss_grid_, self.log_cdf_ = law.errors / total, law.mean_log_cdf
         self.coef_, self.intercept_ = self._unscaled(best[None])
@@ -265,7 +268,7 @@ class RashomonLinearClassifier(
             "standardized": self.standardize,
             "intercept": self.fit_intercept,
         }
-        if self.method_ == "splitting":
+        if self.method_ == "splitting" and self.ess_ > 0:  # else the set seems empty
             advice = "Use more n_particles or a larger theta."
             warn_weak(self.ess_, "directions", advice)
         return self
@@ -305,6 +308,44 @@ class RashomonLinearClassifier(
         second = score + 0.5 if self.predict_with == "members" else score > 0
         return np.stack([1.0 - second, second], axis=1).astype(np.float64)
 
+    def sample(self, n_samples=1, *, theta=None, random_state=None):
+        """Draw classifiers from the set, uniformly among the directions found in it.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of draws, with replacement.
+        theta : float or None, default=None
+            Slack of the set, at most the fitted one; None takes that.
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness.
+
+        Returns
+        -------
+        LinearMembers
+            Coefficients and intercepts.
+        """
+        check_is_fitted(self)
+        check_count("n_samples", n_samples)
+        rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
+        threshold = self._threshold(self.min_loss_ * self._total, theta)
+        if threshold > self.threshold_loss_ * self._total + self._slip:
+            raise ValueError(
+                f"theta={theta} is beyond the fitted {self.theta}, up to which "
+                "directions were kept. Fit with the larger theta."
+            )
+        refuse_empty(threshold + self._slip - self.min_loss_ * self._total)
+        inside = np.flatnonzero(self._inside_errors <= threshold + self._slip)
+        if not len(inside):
+            raise ValueError(
+                "No direction was found inside the set. Use method='splitting', more "
+                "n_draws, or a larger theta."
+            )
+        return self._members_at(rng.choice(inside, size=n_samples))
+
+    def _members_at(self, places):
+        return LinearMembers(*self._unscaled(self._law.directions[places]))
+
     def _log_ratio_at(self, theta):
         best_loss = self.min_loss_ * self._total
         return self._at(self._threshold(best_loss, theta)).log_ratio
@@ -336,24 +377,28 @@ class RashomonLinearClassifier(
                 f"{rows.shape[1]}. Use method='auto'."
             )
         if method != "splitting":
-            law = self._crude(rows, weight, threshold, crude_seed)
+            law = crude_law(
+                rows,
+                weight,
+                threshold,
+                n_draws=self.n_draws,
+                seed=crude_seed,
+                evaluate=self._evaluate,
+            )
             enough = len(law.directions) >= ENOUGH
             if method == "crude" or enough or rows.shape[1] == 1:
                 return law, "crude"
-        return self._splitting(rows, weight, threshold, split_seed), "splitting"
-
-    def _crude(self, rows, weight, threshold, seed):
-        counted = None if (weight == 1).all() else weight
-        errors, kept = [], []
-        for block in seed.spawn(-(-self.n_draws // 20_000)):
-            n = min(20_000, self.n_draws - 20_000 * len(errors))
-            w = random_directions(n, rows.shape[1], np.random.default_rng(block))
-            found = self._evaluate(w, rows, counted)
-            errors.append(found)
-            kept.append(w[found <= threshold])
-        levels, times = np.unique(np.concatenate(errors), return_counts=True)
-        log_cdf = np.log(np.cumsum(times) / self.n_draws)[None]
-        return ErrorLaw(levels, log_cdf, self.n_draws, np.concatenate(kept))
+        p = rows.shape[1]
+        law = splitting_law(
+            rows,
+            weight,
+            threshold,
+            n_particles=self.n_particles,
+            n_steps=max(20, 2 * p) if self.n_steps == "auto" else self.n_steps,
+            seeds=split_seed.spawn(self.n_replicates),
+            n_jobs=self.n_jobs,
+        )
+        return law, "splitting"
 
     def _evaluate(self, w, rows, weight):
         if self.device is None:
@@ -361,29 +406,6 @@ class RashomonLinearClassifier(
         from sklearn_ext.rashomon._evaluate_torch import direction_errors_torch
 
         return direction_errors_torch(w, rows, weight, device=self.device)
-
-    def _splitting(self, rows, weight, threshold, seed):
-        p = rows.shape[1]
-        n_steps = max(20, 2 * p) if self.n_steps == "auto" else self.n_steps
-        runs = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(split_levels)(
-                rows,
-                weight,
-                threshold,
-                n_particles=self.n_particles,
-                n_steps=n_steps,
-                rng=np.random.default_rng(run),
-            )
-            for run in seed.spawn(self.n_replicates)
-        )
-        levels = np.unique(np.concatenate([errors for errors, _, _ in runs]))
-        log_cdf = np.full((len(runs), len(levels)), -np.inf)
-        for r, (errors, logs, _) in enumerate(runs):
-            place = np.searchsorted(errors, levels, side="right") - 1
-            log_cdf[r] = np.where(place >= 0, logs[place], -np.inf)
-        directions = np.concatenate([w for _, _, w in runs])
-        n_drawn = self.n_particles * self.n_replicates
-        return ErrorLaw(levels, log_cdf, n_drawn, directions)
 
     def _keep_members(self, rng):
         found = self._law.directions
@@ -394,7 +416,7 @@ class RashomonLinearClassifier(
             return
         replace = len(found) < self.n_members
         chosen = rng.choice(len(found), size=self.n_members, replace=replace)
-        self.members_ = LinearMembers(*self._unscaled(found[chosen]))
+        self.members_ = self._members_at(chosen)
 
     def _unscaled(self, directions):
         """Coefficients and intercepts for features as they were given."""

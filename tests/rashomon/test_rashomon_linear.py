@@ -283,3 +283,21 @@ def test_torch_counts_the_same_errors(rng):
         for d in (None, "cpu")
     )
     assert one.log_ratio_ == two.log_ratio_
+
+
+def test_draws_from_the_set(rng):
+    X, y = blobs(rng, p=3)
+    clf = RashomonLinearClassifier(theta=0.1, random_state=0).fit(X, y)
+    for theta, limit in ((None, clf.threshold_loss_), (0.04, clf.min_loss_ + 0.04)):
+        members = clf.sample(300, theta=theta, random_state=0)
+        wrong = ((members.decision(X) > 0) != y).mean(axis=1)
+        assert wrong.max() <= limit + 1e-9
+        assert len(np.unique(members.coef, axis=0)) > 20
+    with pytest.raises(ValueError, match=r"theta=0.2 is beyond the fitted 0.1"):
+        clf.sample(theta=0.2)
+    with pytest.warns(RuntimeWarning, match="No draw is inside"):
+        clf = RashomonLinearClassifier(
+            method="crude", n_draws=2, theta=0.0, random_state=0
+        ).fit(X, y)
+    with pytest.raises(ValueError, match="No direction was found inside the set"):
+        clf.sample()

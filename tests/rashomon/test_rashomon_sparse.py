@@ -109,7 +109,7 @@ def test_linear_sparse_equals_dense(rng, container, p, params):
     "model",
     [
         RashomonRidge(n_members=5),
-        RashomonLogisticRegression(n_members=5, n_rays=40),
+        RashomonLogisticRegression(n_members=5, n_rays=40, theta=1e-4),
         RashomonLinearClassifier(n_draws=50, theta=1.0, n_members=5),
     ],
     ids=lambda model: type(model).__name__,
@@ -124,11 +124,12 @@ def test_fits_never_hold_the_dense_table(model):
         mock.patch.object(_logistic_sets, "BLOCK", n),  # one ray at a time
         mock.patch.object(_halfspaces, "BLOCK", n),
     ):
+        model.fit(X[:500], y[:500])  # imports are no part of it
         tracemalloc.start()
         model.fit(X, y)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert peak < n * p * 8
+    assert peak < n * p * 8 / 2
 
 
 def test_torch_counts_errors_of_sparse_rows(rng):
