@@ -5,7 +5,8 @@ import torch
 
 from sklearn_ext.rashomon._sparse_rows import SparseRows
 
-BLOCK = 2**26  # entries of a table of hypotheses by rows
+BLOCK = {"cpu": 2**20}  # entries of a table of hypotheses by rows: what a cache holds
+LARGE_BLOCK = 2**26  # and enough to keep an accelerator busy
 
 
 def direction_errors_torch(directions, rows, weight=None, *, device):
@@ -30,16 +31,20 @@ def direction_errors_torch(directions, rows, weight=None, *, device):
     products = _products_with(rows, device)
     weights = None if weight is None else torch.as_tensor(weight, device=device)
     out = torch.empty(len(directions), dtype=torch.float64, device=device)
-    step = max(BLOCK // len(rows), 1)
+    step = max(_entries(device) // len(rows), 1)
     for start in range(0, len(directions), step):
         block = torch.as_tensor(directions[start : start + step], device=device)
         wrong = products(block) <= 0
         if weights is None:
-            found = wrong.sum(dim=1)
+            found = wrong.sum(dim=1, dtype=torch.int32)  # int64 takes longer
         else:
             found = wrong.to(weights.dtype) @ weights
         out[start : start + step] = found
     return out.cpu().numpy()
+
+
+def _entries(device):
+    return BLOCK.get(torch.device(device).type, LARGE_BLOCK)
 
 
 def _products_with(rows, device):
@@ -83,7 +88,7 @@ def tree_labels_torch(split, label, bits, *, device):
     out = np.empty((n_trees, n_rows), dtype=label.dtype)
     row = torch.arange(n_rows, device=device)
     depth = label.shape[1].bit_length() - 1
-    step = max(BLOCK // (8 * n_rows), 1)
+    step = max(_entries(device) // (8 * n_rows), 1)
     for start in range(0, n_trees, step):
         part = slice(start, start + step)
         node = torch.zeros(len(labels[part]), n_rows, dtype=torch.long, device=device)
@@ -118,7 +123,7 @@ class TorchLeafCounter:
         """Class weights of all leaves, shape (n_structures, n_leaves, n_classes)."""
         n_rows, n_classes = self.weight.shape
         out = np.empty((len(split), split.shape[1] + 1, n_classes))
-        step = max(BLOCK // (8 * n_rows), 1)
+        step = max(_entries(self.device) // (8 * n_rows), 1)
         for start in range(0, len(split), step):
             part = split[start : start + step]
             out[start : start + step] = self._batch(part).cpu().numpy()
