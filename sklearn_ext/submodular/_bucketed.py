@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_ext.submodular._journal import Journal
 from sklearn_ext.submodular._rows import grown
 from sklearn_ext.submodular._walk import levels
 
@@ -33,6 +34,7 @@ class BucketedGuess:
         self.level = np.zeros(16, dtype=np.int32)  # of living slots; 0 outside
         self.sizes, self.built = [], []  # |R_i| now, and when level i was built
         self.buckets, self.removed = [], []  # sorted slots, and which have gone
+        self._journal = Journal()
 
     @property
     def full(self):
@@ -58,6 +60,22 @@ class BucketedGuess:
         whole = self.oracle.value(self.states[-1]) - self.oracle.value(self.states[0])
         return whole + self.gamma / 2
 
+    def saved(self):
+        """Return what `restore` needs, as `LeveledGuess.saved`."""
+        self._journal.clear()
+        return [part.copy() for part in self._parts], list(self.states), self.level
+
+    def restore(self, saved):
+        """Be as when `saved` was called."""
+        self._journal.undo()
+        parts, states, self.level = saved
+        self.batches, self.sizes, self.built, self.buckets, self.removed = parts
+        self.states.reset(states)
+
+    @property
+    def _parts(self):
+        return self.batches, self.sizes, self.built, self.buckets, self.removed
+
     def build(self, slots, singles):
         """Start from rows, as `LeveledGuess.build`."""
         self._reserve(slots)
@@ -79,7 +97,7 @@ class BucketedGuess:
             found = yield from levels(
                 self.oracle, slots, self.states, self.tau, 1, tops
             )
-        self.level[slots] = found
+        self._mark(slots, found)
         for i in range(deep):
             self.sizes[i] += int((found > i).sum())
         for i in range(deep):
@@ -92,7 +110,8 @@ class BucketedGuess:
     def delete(self, slots):
         """Mark rows as gone; rebuild from the first level that lost too much."""
         for slot in slots.tolist():
-            found, self.level[slot] = int(self.level[slot]), 0
+            found = int(self.level[slot])
+            self._mark(slot, 0)
             if not found:
                 continue
             for i in range(min(found, len(self.batches))):
@@ -100,7 +119,9 @@ class BucketedGuess:
                 bucket, removed = self.buckets[i], self.removed[i]
                 at = np.searchsorted(bucket, slot)
                 if at < len(bucket) and bucket[at] == slot:
-                    removed[at] = True  # a slot can be reused: it counts once
+                    self._journal.write(
+                        removed, at, True
+                    )  # a slot can be reused: it counts once
             # its slot may come again for another row
             self.batches = [
                 [GONE if s == slot else s for s in batch] if slot in batch else batch
@@ -118,13 +139,13 @@ class BucketedGuess:
     def _construct(self, i, candidates):
         """Keep i batches and draw the others from candidates, all of level i + 1."""
         self.oracle.n_rebuilds += 1
-        for part in (self.batches, self.sizes, self.built, self.buckets, self.removed):
+        for part in self._parts:
             del part[i:]
         self.states.cut(i + 1)
         while not self.full:
             gains = yield from self._gains(candidates)
             passed = gains >= self.tau
-            self.level[candidates] = len(self.batches) + passed
+            self._mark(candidates, len(self.batches) + passed)
             candidates, gains = candidates[passed], gains[passed]
             if not len(candidates):
                 return
@@ -138,11 +159,14 @@ class BucketedGuess:
             self.removed.append(np.zeros(len(bucket), dtype=bool))
             low = min(self.tau * np.exp(fullest * STEP), gains[powers == fullest].min())
             yield from self._draw(self._rng.permutation(bucket), low)
-            self.level[candidates] = len(self.batches)
+            self._mark(candidates, len(self.batches))
             # a chosen row goes no deeper
             candidates = np.setdiff1d(candidates, self.batches[-1])
             yield
-        self.level[candidates] = len(self.batches)
+        self._mark(candidates, len(self.batches))
+
+    def _mark(self, slots, level):
+        self._journal.write(self.level, slots, level)
 
     def _gains(self, slots):
         gains = np.empty(len(slots))

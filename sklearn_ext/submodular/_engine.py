@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from sklearn_ext.submodular._bucketed import BucketedGuess
+from sklearn_ext.submodular._journal import Journal
 from sklearn_ext.submodular._leveled import LeveledGuess
 from sklearn_ext.submodular._rows import grown
 from sklearn_ext.submodular._walk import finish, walk
@@ -55,6 +56,7 @@ class Engine:
         self._singles = np.zeros(16)  # gain at the first state, by slot
         self._inside = np.zeros(16, dtype=bool)  # rows that the guesses know of
         self._top = 0.0  # the largest gain inside
+        self._journal = Journal()
         self._work = []  # generators of updates under way
         self._standing = (
             None  # (chosen slots, bound, state, threshold) from before them
@@ -78,7 +80,7 @@ class Engine:
         start = self.oracle.n_calls
         singles = self.oracle.gains(insert, self.state) if len(insert) else np.empty(0)
         if max_calls is None and not self._work:
-            finish(self._update(delete, insert, singles))
+            self._update_whole(delete, insert, singles)
             return
         if not self._work:
             self._standing = (self._chosen_now(), *self._bound_now())
@@ -91,6 +93,21 @@ class Engine:
                 next(self._work[0])
             except StopIteration:
                 self._work.pop(0)
+
+    def _update_whole(self, delete, insert, singles):
+        """Update at once; when that fails, by a user's function, be as before."""
+        parts = [(guess, guess.saved()) for guess in self.guesses.values()]
+        guesses, inside = self.guesses.copy(), (self._singles, self._inside, self._top)
+        drawn = self._rng.bit_generator.state
+        try:
+            finish(self._update(delete, insert, singles))
+        except BaseException:
+            self._journal.undo()
+            self.guesses, (self._singles, self._inside, self._top) = guesses, inside
+            for guess, saved in parts:
+                guess.restore(saved)
+            self._rng.bit_generator.state = drawn
+            raise
 
     def _widen(self, insert):
         """Let the standing bound hold for new rows too.
@@ -115,8 +132,9 @@ class Engine:
             self.update(nothing, nothing)
 
     def _update(self, delete, insert, singles):
+        self._journal.clear()
         if len(delete):
-            self._inside[delete] = False
+            self._journal.write(self._inside, delete, False)
             if self._singles[delete].max() >= self._top:
                 left = self._singles[self._inside]
                 self._top = left.max() if len(left) else 0.0
@@ -126,7 +144,8 @@ class Engine:
             size = int(insert.max()) + 1
             self._singles = grown(self._singles, size)
             self._inside = grown(self._inside, size)
-            self._singles[insert], self._inside[insert] = singles, True
+            self._journal.write(self._singles, insert, singles)
+            self._journal.write(self._inside, insert, True)
             self._top = max(self._top, singles.max())
             for guess in self.guesses.values():
                 yield from guess.insert(insert, singles)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_ext.submodular._journal import Journal
 from sklearn_ext.submodular._rows import grown
 from sklearn_ext.submodular._walk import levels, walk
 
@@ -39,6 +40,7 @@ class LeveledGuess:
         self.states = oracle.states(state)  # of A_0, ..., A_T
         self.level = np.zeros(16, dtype=np.int16 if k < 32_000 else np.int32)
         self.counts = np.zeros(k + 1, dtype=np.int64)  # of R_i, from i = 1
+        self._journal = Journal()
 
     @property
     def full(self):
@@ -59,6 +61,17 @@ class LeveledGuess:
     def chosen(self):
         """Living chosen slots."""
         return self.slots
+
+    def saved(self):
+        """Return what `restore` needs to undo updates from now on."""
+        self._journal.clear()
+        return self.slots.copy(), list(self.states), self.counts.copy(), self.level
+
+    def restore(self, saved):
+        """Be as when `saved` was called."""
+        self._journal.undo()
+        self.slots, states, self.counts, self.level = saved
+        self.states.reset(states)
 
     def build(self, slots, singles):
         """Start from rows.
@@ -106,7 +119,7 @@ class LeveledGuess:
             found = yield from levels(
                 self.oracle, slots, self.states, self.tau, 1, tops
             )
-        self.level[slots] = found
+        self._journal.write(self.level, slots, found)
         fresh = self._at_least(found)
         self.counts += fresh
         deep = int(found.max())
@@ -130,7 +143,7 @@ class LeveledGuess:
         """
         found = self.level[slots]
         self.counts -= self._at_least(found)
-        self.level[slots] = 0
+        self._journal.write(self.level, slots, 0)
         gone = [
             int(z)
             for slot, z in zip(slots, found, strict=True)
@@ -157,7 +170,7 @@ class LeveledGuess:
         self.states.cut(i)
         self.slots.append(int(slot))
         self.states.append(self.oracle.add(self.states[-1], slot))
-        self.level[slot] = 0  # so that it is no candidate
+        self._journal.write(self.level, slot, 0)  # so that it is no candidate
         rest = np.flatnonzero(self.level >= i)
         self.level[slot] = i
         yield from self._construct(i, rest)
@@ -184,5 +197,5 @@ class LeveledGuess:
         found[rest] = yield from levels(
             self.oracle, order[rest], self.states, self.tau, i, high[rest]
         )
-        self.level[order] = found
+        self._journal.write(self.level, order, found)
         self.counts[i + 1 :] = self._at_least(found)[i + 1 :]

@@ -147,7 +147,7 @@ class LivingTable:
     # updates
 
     def _apply(self, leave, rows, ids, weight, max_calls):
-        """Remove slots and add rows; a failure undoes both and drops the engine."""
+        """Remove slots and add rows; a failure undoes both."""
         self._check_settled()
         if len(ids):
             X, Z = rows
@@ -165,12 +165,14 @@ class LivingTable:
                 self._oracle.rows.put(come, coordinates)
                 self._mark(come, ids, weight)
             self._update_engine(leave, come, max_calls)
-        except BaseException:
+        except BaseException as error:
             table.remove(come)
             table.release(come)
             table.revive(leave)
             table.next_id = next_id
-            self._engine = None
+            undone = isinstance(error, Exception) and self._engine is not None
+            if not (undone and self._engine.idle):  # work under way is lost
+                self._engine = None
             raise
         self._previous = self._previous if report is None else report.slots
         self._report = None

@@ -15,7 +15,8 @@ class DynamicMaximizer:
     This is what `DynamicSubmodularSelector` is made of, without tables, refinement or
     stability: sets with at least 1 / (2 + epsilon) of the optimum, and a proven upper
     bound. An insertion or a deletion that does not depend on the answers costs
-    O(k log k) gains in expectation for each guess, however many rows there are.
+    O(k log k) gains in expectation for each guess, however many rows there are. When
+    the objective raises an error during an update, everything is as before it.
 
     Parameters
     ----------
@@ -135,9 +136,9 @@ class DynamicMaximizer:
         ids = check_ids(ids, rows, len(rows), self._table)
         self._table.check_new(ids)
         slots = self._table.vacant(len(ids))
-        self._table.add(slots, ids)
         self._oracle.rows.put(slots, rows)
         self._engine.update(np.empty(0, dtype=np.intp), slots)
+        self._table.add(slots, ids)
         return self
 
     def delete(self, ids):
@@ -154,8 +155,8 @@ class DynamicMaximizer:
             The engine.
         """
         slots = self._table.find(listed(ids))
-        self._table.remove(slots)
         self._engine.update(slots, np.empty(0, dtype=np.intp))
+        self._table.remove(slots)
         self._table.release(slots)
         return self
 

@@ -36,6 +36,10 @@ class States:
         del self._states[n:]
         self._filled = min(self._filled, n)
 
+    def reset(self, states):
+        """Hold other states."""
+        self._states, self._filled = list(states), 0
+
     @property
     def table(self):
         """The states under one another, (n_states, n_coords); they must be vectors."""

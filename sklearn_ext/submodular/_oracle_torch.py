@@ -9,6 +9,16 @@ from sklearn_ext.submodular._oracle import Oracle, States
 BATCH = 16_384  # rows that are represented, or evaluated, at a time
 
 
+def _tensor(array, device, dtype=None):
+    if isinstance(array, np.ndarray) and not array.flags.writeable:
+        array = array.copy()  # torch warns of memory that it must not write
+    return torch.as_tensor(array, device=device, dtype=dtype)
+
+
+def _kind(dtype):
+    return torch.from_numpy(np.empty(0, dtype)).dtype
+
+
 class TensorStates(States):
     """States on a device."""
 
@@ -36,7 +46,7 @@ class TensorRows:
 
     def take(self, slots):
         """Return copies of rows."""
-        return self._rows[torch.as_tensor(slots, device=self._rows.device)]
+        return self._rows[_tensor(slots, self._rows.device)]
 
     def put(self, slots, rows):
         """Write rows, which may be numpy's."""
@@ -48,9 +58,8 @@ class TensorRows:
             larger[:n] = self._rows
             self._rows = larger
         rows = rows.toarray() if sparse.issparse(rows) else rows
-        there = {"device": self._rows.device}
-        rows = torch.as_tensor(rows, dtype=self._rows.dtype, **there)
-        self._rows[torch.as_tensor(slots, **there)] = rows
+        device, dtype = self._rows.device, self._rows.dtype
+        self._rows[_tensor(slots, device)] = _tensor(rows, device, dtype)
 
 
 class TorchOracle(Oracle):
@@ -76,7 +85,7 @@ class TorchOracle(Oracle):
         self._weights = self._there(objective.coord_weights_)
 
     def _there(self, array):
-        return torch.as_tensor(array, device=self.device)
+        return _tensor(array, self.device)
 
     def represent(self, X):
         """Return coordinates, as a tensor where they are Gaussian similarities."""
@@ -85,7 +94,7 @@ class TorchOracle(Oracle):
         plain = gaussian and not sparse.issparse(X) and objective.n_neighbors is None
         if not plain or sparse.issparse(objective.reference_):
             return objective.represent(X)
-        kind = torch.from_numpy(X[:0]).dtype
+        kind = _kind(X.dtype)
         given, X = X, self._there(np.asarray(X, dtype=np.float64))
         Y = self._there(np.asarray(objective.reference_, dtype=np.float64))
         squares = X.square().sum(1)[:, None] + Y.square().sum(1) - 2 * (X @ Y.T)
@@ -101,9 +110,7 @@ class TorchOracle(Oracle):
         """Take rows of data; they are always copied."""
         n = X.shape[0]
         first = self.represent(X[:1])
-        kind = torch.as_tensor(
-            first.data[:0] if sparse.issparse(first) else first
-        ).dtype
+        kind = first.dtype if torch.is_tensor(first) else _kind(first.dtype)
         shape = n, self.objective.n_coords_
         self.rows = TensorRows(torch.empty(shape, dtype=kind, device=self.device))
         for start in range(0, n, BATCH):

@@ -53,3 +53,77 @@ def test_unknown_ids():
     engine = DynamicMaximizer(Coverage().fit_reference(np.eye(2)), 1)
     with pytest.raises(KeyError, match="unknown id"):
         engine.delete(["a"])
+
+
+class FailsAt:
+    """The total of roots, which raises an error at one of its calls."""
+
+    def __init__(self):
+        self.left = np.inf
+
+    def __call__(self, rows):
+        self.left -= 1
+        if self.left < 0:
+            raise RuntimeError("no answer")
+        return total_of_roots(rows)
+
+
+def state_of(engine):
+    """Return everything that updates change, calls aside, as plain objects."""
+    inner, table = engine._engine, engine._table
+    guesses = [
+        (power, [np.array(part, dtype=object).tolist() for part in described(guess)])
+        for power, guess in inner.guesses.items()
+    ]
+    inside = inner._inside.nonzero()[0]
+    singles = inner._singles[inside].tolist()
+    drawn = inner._rng.bit_generator.state
+    known = table._slot_of.copy(), table.slots.tolist(), table.next_id
+    return guesses, inside.tolist(), singles, inner._top, drawn, known
+
+
+def described(guess):
+    """Return levels and choices of a guess."""
+    level = dict(zip(*(p.tolist() for p in nonzero(guess.level)), strict=True))
+    values = [state.value for state in guess.states]
+    if hasattr(guess, "slots"):
+        return [list(level.items()), guess.slots, values, guess.counts.tolist()]
+    removed = [gone.tolist() for gone in guess.removed]
+    buckets = [bucket.tolist() for bucket in guess.buckets]
+    parts = [guess.batches, guess.sizes, guess.built, buckets, removed]
+    return [list(level.items()), values, *map(str, parts)]
+
+
+def nonzero(level):
+    at = np.flatnonzero(level)
+    return at, level[at]
+
+
+@pytest.mark.parametrize("algorithm", ["leveled", "bucketed"])
+def test_a_function_that_fails_undoes_the_update(algorithm, rng):
+    X, function = table(rng, 30) + 0.01, FailsAt()
+    objective = CallableObjective(function).fit_reference(X)
+    engine = DynamicMaximizer(objective, 3, algorithm=algorithm, random_state=0)
+    engine.insert(X[:20])
+    n_failed = 0
+    for insert, ids in [(True, range(40, 50)), (False, range(0, 18, 2)), (False, None)]:
+        before, answer, bounds = state_of(engine), engine.solution(), engine.bounds()
+        ids = answer if ids is None else ids
+        args = (X[20:], ids) if insert else (ids,)
+        update = engine.insert if insert else engine.delete
+        for calls in (0, 3, 15, 30, 60):
+            function.left = calls
+            try:
+                update(*args)
+            except RuntimeError:
+                n_failed += 1
+                function.left = np.inf
+                assert state_of(engine) == before
+                assert engine.solution() == answer
+                assert engine.bounds() == bounds
+                continue
+            function.left = np.inf
+            break
+        else:
+            update(*args)
+    assert n_failed > 8
