@@ -195,8 +195,10 @@ class RashomonCurveDisplay:
         if curve.test_risk is not None:
             ax.plot(x, curve.test_risk, "--s", label="cross-validated risk")
         for value, at, risk in zip(curve.param, x, curve.risk, strict=True):
-            ax.annotate(f" {value}", (at, risk))
+            beside = {"xytext": (-8, 0), "textcoords": "offset points"}
+            ax.annotate(f"{value}", (at, risk), ha="right", va="center", **beside)
         ax.plot(x[curve.elbow], curve.risk[curve.elbow], "k*", ms=14, label="elbow")
-        ax.set(xlabel="log10 Rashomon ratio", ylabel="smallest risk")
+        ax.set(xlabel="log10 Rashomon ratio", ylabel="risk")
+        ax.margins(x=0.1)
         ax.legend()
         return self

@@ -72,13 +72,17 @@ class RashomonSummary:
             "bound": f"bounds [{low:.3f}, {high:.3f}]",
             "confidence": f"interval [{low:.3f}, {high:.3f}]",
         }[self.estimate.kind]
-        details = ", ".join(f"{key}={value}" for key, value in self.space.items())
+        details = ", ".join(f"{key}={_short(v)}" for key, v in self.space.items())
         return (
             f"log10 Rashomon ratio {self.estimate.log_ratio / ten:.3f} "
             f"({end}; method {self.method})\n"
             f"loss at most {self.threshold_loss:.6g}, smallest {self.min_loss:.6g}\n"
             f"share of: {details}"
         )
+
+
+def _short(value):
+    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 class RatioMixin:

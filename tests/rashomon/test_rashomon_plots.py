@@ -57,7 +57,7 @@ def test_curve_display():
     curve = rashomon_curve(model, X, y, param_range=[0, 1, 2], cv=3)
     display = RashomonCurveDisplay(curve=curve).plot()
     assert_allclose(display.line_.get_ydata(), curve.risk)
-    assert [t.get_text() for t in display.ax_.texts] == [" 0", " 1", " 2"]
+    assert [t.get_text() for t in display.ax_.texts] == ["0", "1", "2"]
 
 
 def test_coefficient_ranges():
