@@ -12,7 +12,6 @@ from sklearn_ext.random_features import (
     RandomFeatureRidgeCV,
     RandomFeatures,
     kernel_eigenstructure,
-    pool_correction,
     rf_eigenframework,
 )
 
@@ -66,10 +65,14 @@ class Predicted(Study):
         for ridge in self.ridges:
             for width in self.widths:
                 k = np.inf if width == "infinite" else width
-                point = rf_eigenframework(
-                    pool.eigenvalues, pool.eigencoefs, 200, k, ridge
-                )
-                theory = pool_correction(point.test, point.train, 200, pool.n_pool)
+                theory = rf_eigenframework(
+                    pool.eigenvalues,
+                    pool.eigencoefs,
+                    200,
+                    k,
+                    ridge,
+                    n_pool=pool.n_pool,
+                ).test
                 found = np.mean([self.error(X, y, width, ridge, s) for s in range(10)])
                 gap = f"{100 * (theory / found - 1):+.1f}"
                 rows.append([ridge, width, f"{theory:.3f}", f"{found:.3f}", gap])
@@ -89,8 +92,8 @@ class BestRatio(Study):
     title = "Best ratio of training to test error, by label noise"
     note = """ReLU kernel ridge on the pixels of 1500 of 5000 handwritten digits,
         one-hot targets, three draws. Noise: its variance over the test error without
-        ridge and noise, as in the paper. Ratio: at the ridge of least test error. Cost of
-        interpolation: test error without a ridge over the least one."""
+        ridge and noise, as in the paper. Ratio: at the ridge of least test error. Cost
+        of interpolation: test error without a ridge over the least one."""
 
     def run(self):
         bunch = load("mnist5k", as_frame=False)

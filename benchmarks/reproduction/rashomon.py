@@ -33,7 +33,7 @@ class Alike(Study):
             check = similar_performance(X, y)
             best = 1 - max(check.table["mean_score"])
             clf = RashomonTreeClassifier(
-                3, reference_loss=best, n_thresholds=3, n_members=1, random_state=0
+                3, reference_loss=best, n_members=1, random_state=0
             ).fit(X, y)
             spread.append(check.spread)
             logs.append(clf.log10_ratio_)
@@ -84,15 +84,14 @@ class Elbow(Study):
     title = "The Rashomon curve over depth"
     note = """Training and five-fold test error and log10 ratio (theta = 0.05) of trees
         by depth; the elbow is in bold."""
-    sets = "breast_cancer", "compas", "german", "tic-tac-toe", "monk3"
+    sets = "breast_cancer", "compas", "australian", "monk3"
 
     def run(self):
         rows = []
         for name in self.sets:
             X, y = numbers(name)
-            clf = RashomonTreeClassifier(n_thresholds=2, n_members=1, random_state=0)
-            clf.set_params(voting="best")
-            curve = rashomon_curve(clf, X, y, param_range=[0, 1, 2, 3, 4], cv=5)
+            clf = RashomonTreeClassifier(n_members=1, voting="best", random_state=0)
+            curve = rashomon_curve(clf, X, y, param_range=[0, 1, 2, 3], cv=5)
             for i, depth in enumerate(curve.param):
                 label = f"**{depth}**" if i == curve.elbow else depth
                 values = curve.risk[i], curve.test_risk[i]

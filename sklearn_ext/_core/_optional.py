@@ -32,3 +32,38 @@ def require(module, *, extra, user):
             f"{user} needs {module.partition('.')[0]}: "
             f"pip install 'sklearn-ext[{extra}]'"
         ) from error
+
+
+def torch_device(device):
+    """Find torch and a device of it, or say which devices there are.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        What the user chose.
+
+    Returns
+    -------
+    torch : module
+        The package.
+    device : torch.device
+        The device, with its index.
+
+    Raises
+    ------
+    ImportError
+        When torch is missing.
+    RuntimeError
+        When this machine has no such device.
+    """
+    torch = require("torch", extra="torch", user=f"device={str(device)!r}")
+    try:
+        return torch, torch.empty(1, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        present = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+        if torch.backends.mps.is_available():
+            present.append("mps")
+        raise RuntimeError(
+            f"device={str(device)!r} is not on this machine, which has {present}. "
+            "Choose one of these, or None to stay with the input's own."
+        ) from error

@@ -41,8 +41,8 @@ class AggregateNetRegressor(BagNet, MultiOutputMixin, BagRegressorBase):
         Share of the bags held out.
     n_iter_no_change : int, default=10
         Epochs without improvement after which to stop.
-    device : str, default="cpu"
-        Where torch computes.
+    device : str or None, default=None
+        A torch device on which to train; None trains on the CPU.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, batches and held-out bags; torch's own generator is left
         alone.
@@ -95,7 +95,7 @@ class AggregateNetRegressor(BagNet, MultiOutputMixin, BagRegressorBase):
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
-        device="cpu",
+        device=None,
         random_state=None,
     ):
         self.module = module

@@ -7,6 +7,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval
+from sklearn_ext._core._optional import torch_device
 from sklearn_ext._core._validation import FLOATS
 
 CONSTRAINTS = {
@@ -19,7 +20,7 @@ CONSTRAINTS = {
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-    "device": [str],
+    "device": [str, None],
     "random_state": ["random_state"],
 }
 
@@ -71,7 +72,7 @@ class BagNet(CallbackSupportMixin):
             module__scale=scale,
             lr=self.lr,
             max_epochs=self.max_epochs,
-            device=self.device,
+            device=self._device(),
             optimizer=self.optimizer or Adam,
             **criterion,
         )
@@ -93,12 +94,15 @@ class BagNet(CallbackSupportMixin):
         held[rng.permutation(n_bags)[:n_held]] = True
         return held
 
+    def _device(self):
+        return "cpu" if self.device is None else torch_device(self.device)[1]
+
     def _outputs(self, X, n_outputs):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=FLOATS, reset=False)
         from sklearn_ext.aggregate._net_torch import outputs
 
-        return outputs(self.module, n_outputs, self.weights_, X, self.device)
+        return outputs(self.module, n_outputs, self.weights_, X, self._device())
 
 
 def _target(targets, weights, codes, rows, dtype):

@@ -50,8 +50,8 @@ class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
         Share of the bags held out.
     n_iter_no_change : int, default=10
         Epochs without improvement after which to stop.
-    device : str, default="cpu"
-        Where torch computes.
+    device : str or None, default=None
+        A torch device on which to train; None trains on the CPU.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, batches and held-out bags; torch's own generator is left
         alone.
@@ -114,7 +114,7 @@ class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
-        device="cpu",
+        device=None,
         random_state=None,
         classes=None,
     ):

@@ -11,9 +11,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import HasMethods, Interval, StrOptions
-from sklearn_ext._core._optional import require
+from sklearn_ext._core._optional import require, torch_device
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.probes._logistic_arrays import torch_device
 
 
 class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimator):

@@ -4,8 +4,6 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax, softmax
-from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -16,27 +14,16 @@ from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext.probes._logistic_arrays import arrays_of, is_tensor
 from sklearn_ext.probes._logistic_data import check_rows, labelled
 from sklearn_ext.probes._logistic_solver import prepare, solve
+from sklearn_ext.probes._scores import ScoresMixin
 
 # fitted by one solver and not by the other
 OF_ONE_SOLVER = ("_stream", "n_evaluations_", "objective_", "gap_bound_", "converged_")
 
 
-class LinearScoresMixin(ClassifierMixin):
-    """Predictions of a linear model with softmax or logistic probabilities."""
+class LinearScoresMixin(ScoresMixin):
+    """Scores of a linear model: softmax, or logistic from one row of two classes."""
 
-    def decision_function(self, X):
-        """Score the classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes the log odds of the second.
-        """
+    def _scores(self, X):
         check_is_fitted(self)
         X = check_rows(self, X)
         if is_tensor(X):
@@ -45,60 +32,9 @@ class LinearScoresMixin(ClassifierMixin):
             scores = arrays.numpy(X @ coef.T) + self.intercept_
         else:
             scores = X @ self.coef_.T + self.intercept_
-        return scores[:, 0] if scores.shape[1] == 1 else scores
-
-    def predict(self, X):
-        """Predict the label of each row.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Labels.
-        """
-        scores = self.decision_function(X)
-        best = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
-        return self.classes_[best]
-
-    def predict_proba(self, X):
-        """Probability of each class.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Columns in the order of ``classes_``; rows sum to one.
-        """
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.column_stack([expit(-scores), expit(scores)])
-        return softmax(scores, axis=1)
-
-    def predict_log_proba(self, X):
-        """Logarithm of the probability of each class.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Columns in the order of ``classes_``.
-        """
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.column_stack([log_expit(-scores), log_expit(scores)])
-        return log_softmax(scores, axis=1)
+        if scores.shape[1] == 1:
+            return np.column_stack([np.zeros_like(scores), scores])
+        return scores
 
 
 class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from sklearn_ext._core._optional import require
+from sklearn_ext._core._optional import torch_device
 
 
 class NumpyArrays:
@@ -153,21 +153,6 @@ class TorchArrays:
         """Weighted sum of the rows of each class, (n_classes, d)."""
         total = X.new_zeros((n_classes, X.shape[1]))
         return total.index_add_(0, y, w[:, None] * X)
-
-
-def torch_device(device):
-    """Find torch and a device of it, or say what is missing."""
-    torch = require("torch", extra="torch", user="device=")
-    try:
-        return torch, torch.empty(1, device=device).device  # with its index
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        present = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-        if torch.backends.mps.is_available():
-            present.append("mps")
-        raise RuntimeError(
-            f"device={str(device)!r} is not on this machine, which has {present}. "
-            "Choose one of these, or None to stay with the input's own."
-        ) from error
 
 
 def is_tensor(X):

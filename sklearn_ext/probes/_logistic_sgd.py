@@ -8,9 +8,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_ext._core._optional import require
+from sklearn_ext._core._optional import require, torch_device
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext.probes._logistic_arrays import torch_device
 from sklearn_ext.probes._logistic_data import check_rows, check_squares
 
 DEFAULTS = {"max_epochs": 20, "lr": None, "momentum": 0.9}

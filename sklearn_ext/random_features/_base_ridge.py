@@ -22,7 +22,7 @@ from sklearn_ext._core._compat import (
     get_namespace_and_device,
     move_to,
 )
-from sklearn_ext._core._optional import require
+from sklearn_ext._core._optional import torch_device
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext.random_features._arrays import (
     ArrayHolder,
@@ -272,13 +272,13 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
     def _on_device(self, *arrays):
         if self.device is None:
             return arrays
-        torch = require("torch", extra="torch", user=type(self).__name__)
+        torch, device = torch_device(self.device)
         if any(issparse(array) for array in arrays):
             raise TypeError(
                 f"device={self.device!r} needs dense rows, got a sparse container. Use "
                 "device=None."
             )
-        return tuple(torch.asarray(array).to(self.device) for array in arrays)
+        return tuple(torch.asarray(array).to(device) for array in arrays)
 
     def _to_host(self):
         """Bring what was fitted on ``device`` back, so that it is stored anywhere."""
@@ -295,7 +295,7 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
         scaler = Scaler.of(X, rows.s) if self.standardize else None
         X = X if scaler is None else scaler(X)
         if self.feature_map is not None:
-            fmap = UserMap(clone(self.feature_map).fit(X))
+            fmap = UserMap(_fit_without_target(self.feature_map, X))
         elif self._infinite:
             warn_of_memory(len(rows))
             own = X if X is not rows.X else X * 1  # the caller may fill it anew
@@ -404,6 +404,18 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
         tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
+
+
+def _fit_without_target(transformer, X):
+    """Fit a copy of the user's transformer; leave-one-out forbids it the targets."""
+    try:
+        return clone(transformer).fit(X)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"feature_map={transformer!r} cannot be fitted to rows alone: {error} "
+            "Leave-one-out and blocks need features that do not depend on the targets; "
+            "put a transformer that does in a Pipeline in front of this estimator."
+        ) from error
 
 
 def _check_finite(products, y_square):

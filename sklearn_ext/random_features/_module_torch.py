@@ -53,7 +53,10 @@ class RandomFeatureModule(nn.Module):
         rows = np.eye(2, n_features)  # random maps look at the number of columns only
         features = RandomFeatures(**params).fit(rows)
         if features.map != "random":
-            raise ValueError("RandomFeatureModule needs map='random'.")
+            raise ValueError(
+                f"RandomFeatureModule needs map='random', got map={features.map!r}: "
+                "landmarks are rows of data, which it does not see."
+            )
         self._setup(features._map, n_outputs, squeeze, dtype)
 
     def _setup(self, fmap, n_outputs, squeeze, dtype, scaler=None):
@@ -86,6 +89,11 @@ class RandomFeatureModule(nn.Module):
         torch.Tensor of shape (n_samples, n_outputs) or (n_samples,)
             The outputs.
         """
+        if X.ndim != 2 or X.shape[1] != len(self.mean):
+            raise ValueError(
+                f"Expected rows of {len(self.mean)} columns, got a tensor of shape "
+                f"{tuple(X.shape)}."
+            )
         names = iter(self._names)  # buffers, in case the module has moved
         fmap = self._frozen.convert(lambda values: getattr(self, next(names)))
         with torch.no_grad():

@@ -163,3 +163,12 @@ def test_two_targets_and_the_default_module(rng):
     net = AggregateNetRegressor(MLP, max_epochs=3).fit(X, Y, bags=np.arange(40) // 4)
     assert net.predict(X).shape == (40, 2)
     assert net.predict_bags(X, np.arange(40) // 4).shape == (10, 2)
+
+
+def test_devices(rng):
+    X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+    model = AggregateNetRegressor(max_epochs=2, random_state=0)
+    found = model.fit(X, y).predict(X)
+    assert_allclose(model.set_params(device="cpu").fit(X, y).predict(X), found)
+    with pytest.raises(RuntimeError, match="device='nowhere' is not on this machine"):
+        model.set_params(device="nowhere").fit(X, y)

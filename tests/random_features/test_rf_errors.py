@@ -7,7 +7,9 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_selection import SelectKBest
 from sklearn.kernel_approximation import Nystroem
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
@@ -286,6 +288,21 @@ def test_device_needs_dense_rows(cls, data):
     X, y = data
     with pytest.raises(TypeError, match="needs dense rows"):
         cls(10, device="cpu").fit(sparse.csr_array(X), y)
+
+
+def test_a_device_that_is_absent(data):
+    pytest.importorskip("torch")
+    with pytest.raises(RuntimeError, match=r"'nowhere' is not on .* has \['cpu'"):
+        RandomFeatureRidge(10, device="nowhere").fit(*data)
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_a_feature_map_may_not_see_the_targets(cls, data):
+    for supervised in (SelectKBest(k=2), LinearDiscriminantAnalysis()):
+        with pytest.raises(
+            ValueError, match=r"cannot be fitted to rows alone: .* Pipe"
+        ):
+            cls(feature_map=supervised).fit(*data)
 
 
 @pytest.mark.parametrize("cls", ALL)

@@ -86,8 +86,10 @@ def test_skorch_trains_a_loss_without_a_formula():
 
 def test_what_it_refuses():
     X, y = make()
-    with pytest.raises(ValueError, match="needs map='random'"):
+    with pytest.raises(ValueError, match="needs map='random', got map='landmarks'"):
         RandomFeatureModule(5, map="landmarks")
+    with pytest.raises(ValueError, match=r"rows of 5 columns, got .* \(2, 4\)"):
+        RandomFeatureModule(5)(torch.zeros(2, 4))
     infinite = RandomFeatureRidge("infinite").fit(X, y)
     with pytest.raises(ValueError, match="finite width, got InfiniteMap"):
         RandomFeatureModule.from_ridge(infinite)
