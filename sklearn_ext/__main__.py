@@ -12,6 +12,7 @@ EXTRAS = {
     "plot": ("matplotlib",),
     "progress": ("rich",),
     "skops": ("skops",),
+    "compiled": ("numba",),
     "onnx": ("skl2onnx", "onnxruntime"),
 }
 

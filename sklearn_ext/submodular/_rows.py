@@ -199,7 +199,8 @@ def represent_rows(objective, X, *, copy=True, batch_size=16_384):
     if n <= batch_size:
         shared = copy and np.may_share_memory(first, X)
         return DenseRows(first.copy() if shared else first)
-    rows = np.empty((n, first.shape[1]), dtype=first.dtype)
+    # room for rows to come costs nothing before it is used; moving all rows would
+    rows = np.zeros((n + n // 8, first.shape[1]), dtype=first.dtype)
     rows[:batch_size] = first
     for start, part in zip(range(batch_size, n, batch_size), parts, strict=True):
         rows[start : start + batch_size] = part

@@ -38,7 +38,7 @@ class SlotTable:
     def ids(self, slots):
         """Return identifiers, as an array of numbers where all are numbers."""
         found = self._ids[slots]
-        if all(isinstance(i, Integral) for i in found):
+        if all(_is_number(i) for i in found):
             try:
                 return found.astype(np.int64)
             except OverflowError:  # longer ones stay Python's
@@ -102,7 +102,7 @@ class SlotTable:
             self._ids[slot] = i
             self._slot_of[i] = slot
         self.alive[slots] = True
-        numbers = [i for i in ids if isinstance(i, Integral)]
+        numbers = [i for i in ids if _is_number(i)]
         self.next_id = max(self.next_id + len(slots), max(numbers, default=-1) + 1)
 
     def remove(self, slots):
@@ -136,6 +136,10 @@ class SlotTable:
         self._ids = np.zeros(len(self.alive), dtype=object)
         self._ids[: len(stored)] = list(stored.tolist()) or 0
         self._slot_of = {self._ids[slot]: slot for slot in self.slots.tolist()}
+
+
+def _is_number(i):
+    return type(i) is int or isinstance(i, Integral)  # the first is fast
 
 
 def listed(ids):
