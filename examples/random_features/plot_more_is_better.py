@@ -29,7 +29,6 @@ from sklearn_ext.random_features import (
     RFLearningCurveDisplay,
     RidgePathDisplay,
     kernel_eigenstructure,
-    pool_correction,
     rf_eigenframework,
     scaling_report,
 )
@@ -99,9 +98,10 @@ n = 200
 ax = plt.subplots(layout="constrained")[1]
 for alpha, colour in [(1e-3, "tab:blue"), (0.3, "tab:orange")]:
     fine = np.geomspace(40, 2000, 60)
-    point = rf_eigenframework(pool.eigenvalues, pool.eigencoefs, n, fine, alpha)
-    predicted = pool_correction(point.test, point.train, n, pool.n_pool)
-    ax.plot(fine, predicted, color=colour, label=f"predicted, alpha={alpha:g}")
+    point = rf_eigenframework(
+        pool.eigenvalues, pool.eigencoefs, n, fine, alpha, n_pool=pool.n_pool
+    )
+    ax.plot(fine, point.test, color=colour, label=f"predicted, alpha={alpha:g}")
     measured = []
     for seed in range(5):
         rows = np.random.default_rng(seed).permutation(len(X))

@@ -5,10 +5,10 @@ from sklearn_ext.random_features._classifier_cv import RandomFeatureRidgeClassif
 from sklearn_ext.random_features._eigenstructure import (
     fitting_ratio_score,
     kernel_eigenstructure,
-    pool_correction,
     scaling_report,
 )
 from sklearn_ext.random_features._features import RandomFeatures
+from sklearn_ext.random_features._optimal import optimal_ridge, required_features
 from sklearn_ext.random_features._path_plots import (
     FittingRatioDisplay,
     RidgePathDisplay,
@@ -25,12 +25,7 @@ from sklearn_ext.random_features._task_plots import (
     EigenspectrumDisplay,
     RFLearningCurveDisplay,
 )
-from sklearn_ext.random_features._theory import (
-    optimal_ridge,
-    required_features,
-    rf_eigenframework,
-    rf_ridge_path,
-)
+from sklearn_ext.random_features._theory import rf_eigenframework, rf_ridge_path
 
 __all__ = [
     "EigenspectrumDisplay",
@@ -47,7 +42,6 @@ __all__ = [
     "optimal_fitting_ratio",
     "optimal_ridge",
     "overfitting_threshold",
-    "pool_correction",
     "powerlaw_exponents",
     "powerlaw_test_error",
     "required_features",

@@ -1,15 +1,26 @@
 """From data to the eigenstructure that the theory needs, and to its forecasts."""
 
-import warnings
-
 import numpy as np
 from scipy import linalg
+from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_array
 
+from sklearn_ext._core._pipelines import innermost
+from sklearn_ext.random_features._classifier import RandomFeatureRidgeClassifier
+from sklearn_ext.random_features._classifier_cv import RandomFeatureRidgeClassifierCV
 from sklearn_ext.random_features._inputs import InfiniteMap
 from sklearn_ext.random_features._maps import RandomMap
+from sklearn_ext.random_features._ridge import RandomFeatureRidge
+from sklearn_ext.random_features._ridge_cv import RandomFeatureRidgeCV
 from sklearn_ext.random_features._theory import rf_ridge_path
+
+MODELS = (
+    RandomFeatureRidge,
+    RandomFeatureRidgeCV,
+    RandomFeatureRidgeClassifier,
+    RandomFeatureRidgeClassifierCV,
+)
 
 
 def kernel_eigenstructure(
@@ -19,13 +30,14 @@ def kernel_eigenstructure(
 
     With ``N`` pool rows and ``K / N = U diag(lambda) U'`` the coefficients are ``U' y /
     sqrt(N)``. They contain the noise of the targets, as a flat tail: predictions from
-    them take ``noise=0``. It costs ``9 N ** 3`` operations.
+    them take ``noise=0`` and ``n_pool=N``. It costs ``9 N ** 3`` operations.
 
     Parameters
     ----------
     kernel : callable or estimator
         ``kernel(X, Y)``, or a fitted estimator of this family with a random or
-        infinite map: the theory does not describe landmarks.
+        infinite map, also at the end of a Pipeline: the theory does not describe
+        landmarks.
     X : array-like of shape (n_samples, n_features)
         The pool.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
@@ -58,16 +70,11 @@ def kernel_eigenstructure(
     >>> kernel_eigenstructure(model, X, y).eigenvalues.shape
     (442,)
     """
-    X = check_array(X, accept_sparse="csr", dtype=np.float64)
-    y = _columns(kernel, y)
-    if len(y) != X.shape[0]:
-        raise ValueError(
-            f"X and y must have as many rows, got {X.shape[0]} and {len(y)}."
-        )
-    if X.shape[0] > max_pool:
-        rng = check_random_state(random_state)
-        rows = rng.choice(X.shape[0], max_pool, replace=False)
-        X, y = X[rows], y[rows]
+    if isinstance(kernel, BaseEstimator):
+        user = "kernel_eigenstructure"
+        kernel, (X,), _ = innermost(kernel, X, wanted=MODELS, user=user)
+    X, y = draw_pool(X, y, max_pool, random_state)
+    y = signs_of(kernel, y)
     n = X.shape[0]
     K = _kernel_of(kernel)(X) / n
     if center:
@@ -81,18 +88,63 @@ def kernel_eigenstructure(
     )
 
 
-def _columns(kernel, y):
-    if hasattr(kernel, "classes_"):
-        y = np.where(np.asarray(y)[:, None] == kernel.classes_, 1.0, -1.0)
+def draw_pool(X, y, max_pool, random_state):
+    """Check rows and targets, and draw as many of them at most.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Targets.
+    max_pool : int
+        Rows that are kept.
+    random_state : int, RandomState instance or None
+        Seed.
+
+    Returns
+    -------
+    X, y : array
+        The pool.
+    """
+    X = check_array(X, accept_sparse="csr", dtype=np.float64)
+    y = np.asarray(y)
+    if len(y) != X.shape[0]:
+        raise ValueError(
+            f"X and y must have as many rows, got {X.shape[0]} and {len(y)}."
+        )
+    if X.shape[0] > max_pool:
+        rng = check_random_state(random_state)
+        rows = rng.choice(X.shape[0], max_pool, replace=False)
+        X, y = X[rows], y[rows]
+    return X, y
+
+
+def signs_of(model, y):
+    """Return columns of targets: of a classifier, plus one and minus one.
+
+    Parameters
+    ----------
+    model : estimator or callable
+        Whose targets they are.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Targets or labels.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_targets)
+        The columns, one for two classes.
+    """
+    if hasattr(model, "classes_"):
+        y = np.where(np.asarray(y)[:, None] == model.classes_, 1.0, -1.0)
         return y[:, 1:] if y.shape[1] == 2 else y
     y = np.asarray(y, dtype=np.float64)
     return y.reshape(len(y), -1)
 
 
 def _kernel_of(kernel):
-    if not hasattr(kernel, "get_params"):
+    if not isinstance(kernel, MODELS):
         return kernel
-    check_is_fitted(kernel)
     features = kernel._features
     if not isinstance(features.map, (RandomMap, InfiniteMap)):
         raise ValueError(
@@ -106,55 +158,6 @@ def _kernel_of(kernel):
     return scaled
 
 
-def pool_correction(test, train, n, n_pool):
-    """Turn a prediction over the whole pool into one for rows not trained on.
-
-    The ``n`` training rows are part of the pool that the eigenstructure was measured
-    on, so its predicted test error is a mixture of both.
-
-    Parameters
-    ----------
-    test : array-like
-        Predicted test error.
-    train : array-like
-        Predicted training error.
-    n : array-like
-        Number of training rows.
-    n_pool : int
-        Rows of the pool.
-
-    Returns
-    -------
-    ndarray
-        ``(n_pool * test - n * train) / (n_pool - n)``.
-
-    Raises
-    ------
-    ValueError
-        When ``n`` is not below ``n_pool``.
-
-    Examples
-    --------
-    >>> from sklearn_ext.random_features import pool_correction
-    >>> float(pool_correction(test=1.0, train=0.5, n=100, n_pool=300))
-    1.25
-    """
-    n = np.asarray(n, dtype=np.float64)
-    if (n >= n_pool).any():
-        raise ValueError(
-            f"n must be below the {n_pool} rows of the pool, got {n.max():g}: the "
-            "coefficients say nothing beyond it. Measure on more rows."
-        )
-    if (2 * n > n_pool).any():
-        warnings.warn(
-            f"n={n.max():g} is more than half of the {n_pool} rows of the pool: the "
-            "prediction rests on few unseen rows.",
-            UserWarning,
-            stacklevel=2,
-        )
-    return (n_pool * np.asarray(test) - n * np.asarray(train)) / (n_pool - n)
-
-
 def scaling_report(
     estimator, X, y, n_grid, k_grid, *, max_pool=5000, random_state=None
 ):
@@ -163,13 +166,14 @@ def scaling_report(
     Parameters
     ----------
     estimator : estimator
-        A fitted estimator of this family, for its kernel.
+        A fitted estimator of this family, for its kernel, or a Pipeline that ends in
+        one, whose other steps stay as they are.
     X : array-like of shape (n_samples, n_features)
         The pool, best rows that were held out as well as those trained on.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Targets.
+        Targets; of a classifier, labels.
     n_grid : array-like of int
-        Numbers of rows, below half of the pool.
+        Numbers of rows, below those of the pool.
     k_grid : array-like
         Numbers of features; ``inf`` is allowed.
     max_pool : int, default=5000
@@ -183,7 +187,7 @@ def scaling_report(
         ``n_grid``, ``k_grid``, and arrays of shape (len(n_grid), len(k_grid)):
         ``error``, the test error at the best ridge, mean over targets; ``ridge``;
         ``gain_of_rows`` and ``gain_of_features``, the share of the error that doubling
-        either would remove (nan where twice the rows are more than half of the pool).
+        either would remove (nan where twice the rows are not below the pool).
 
     Examples
     --------
@@ -195,11 +199,12 @@ def scaling_report(
     >>> bool((report.gain_of_rows[0] > report.gain_of_features[0]).all())
     True
     """
+    model, (X,), _ = innermost(estimator, X, wanted=MODELS, user="scaling_report")
     found = kernel_eigenstructure(
-        estimator,
+        model,
         X,
         y,
-        center=estimator.fit_intercept,
+        center=model.fit_intercept,
         max_pool=max_pool,
         random_state=random_state,
     )
@@ -207,13 +212,18 @@ def scaling_report(
     t = found.eigencoefs.shape[1]
 
     def tuned(n, k):
-        if n > found.n_pool / 2 and n not in n_grid:
+        if n >= found.n_pool and n not in n_grid:
             return np.nan, np.nan
-        path = rf_ridge_path(found.eigenvalues, found.eigencoefs, n, k, n_points=200)
-        # the best ridge for rows not trained on, not for the pool
-        error = pool_correction(path.test, path.train, n, found.n_pool)
-        best = int(np.argmin(error))
-        return error[best] / t, path.ridge[best]
+        path = rf_ridge_path(
+            found.eigenvalues,
+            found.eigencoefs,
+            n,
+            k,
+            n_points=200,
+            n_pool=found.n_pool,
+        )
+        best = int(np.argmin(path.test))
+        return path.test[best] / t, path.ridge[best]
 
     table = np.array([[tuned(n, k) for k in k_grid] for n in n_grid])
     error, ridge = table[:, :, 0], table[:, :, 1]

@@ -10,6 +10,7 @@ from sklearn.metrics.pairwise import manhattan_distances
 from sklearn_ext.random_features._arrays import (
     ArrayHolder,
     dense,
+    is_array,
     is_numpy,
     like,
     namespace,
@@ -37,13 +38,19 @@ class Kernel(ArrayHolder):
 
     def __call__(self, X, Y=None):
         """Return ``K`` of shape (n_samples_X, n_samples_Y)."""
-        Y = X if Y is None else Y
+        X = _rows(X)
+        Y = X if Y is None else _rows(Y)
         if self.name in STATIONARY:
             return _STATIONARY[self.name](self, X, Y)
         d = X.shape[1]
         products = dense(X @ Y.T) / d
         norms = _squared_norms(X) / d, _squared_norms(Y) / d
         return _ANGULAR[self.name](self, products, *norms)
+
+
+def _rows(X):
+    """Take lists and tables of users beside the arrays of our own."""
+    return X if is_array(X) or sparse.issparse(X) else np.asarray(X, dtype=np.float64)
 
 
 def _squared_norms(X):

@@ -1,14 +1,17 @@
 """Pictures of errors along the ridge, or along the fitting ratio."""
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ext._core._pipelines import innermost
+from sklearn_ext.random_features._classifier_cv import RandomFeatureRidgeClassifierCV
 from sklearn_ext.random_features._plots import axes_of
 from sklearn_ext.random_features._powerlaw import (
     optimal_fitting_ratio,
     powerlaw_test_error,
 )
+from sklearn_ext.random_features._ridge_cv import RandomFeatureRidgeCV
 
+TUNED = (RandomFeatureRidgeCV, RandomFeatureRidgeClassifierCV)
 STYLES = {"loo": "-", "fold": "-", "gcv": "--", "train": ":", "test": "-"}
 
 
@@ -63,7 +66,7 @@ class RidgePathDisplay:
         Parameters
         ----------
         estimator : RandomFeatureRidgeCV or RandomFeatureRidgeClassifierCV
-            A fitted model.
+            A fitted model, or a Pipeline that ends in one.
         x : {"alpha", "fitting_ratio"}, default="alpha"
             What lies along the abscissa.
         ax : matplotlib Axes, default=None
@@ -76,7 +79,8 @@ class RidgePathDisplay:
         RidgePathDisplay
             The display.
         """
-        check_is_fitted(estimator)
+        user = f"{cls.__name__}.from_estimator"
+        estimator = innermost(estimator, wanted=TUNED, user=user).model
         names = (
             "loo_error_path_",
             "fold_error_path_",
@@ -172,7 +176,9 @@ class FittingRatioDisplay:
     b : float
         Exponent of the squared coefficients.
     s_rel : float
-        Relative noise.
+        Relative noise: the variance of the label noise over the test error that the
+        model would have without ridge and noise. It is yours to give: from knowledge of
+        the noise, or the value at which the curve meets the points.
     points : tuple of ndarray or None, default=None
         Measured fitting ratios and errors.
 
@@ -209,13 +215,13 @@ class FittingRatioDisplay:
         Parameters
         ----------
         estimator : RandomFeatureRidgeCV or RandomFeatureRidgeClassifierCV
-            A fitted model with ``cv="loo"``.
+            A fitted model with ``cv="loo"``, or a Pipeline that ends in one.
         a : float
             Exponent of the eigenvalues.
         b : float
             Exponent of the squared coefficients.
         s_rel : float
-            Relative noise.
+            Relative noise, as above.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure.
         curve_kwargs : dict or None, default=None
@@ -226,7 +232,8 @@ class FittingRatioDisplay:
         FittingRatioDisplay
             The display.
         """
-        check_is_fitted(estimator)
+        user = f"{cls.__name__}.from_estimator"
+        estimator = innermost(estimator, wanted=TUNED, user=user).model
         loo, train = (
             np.reshape(path, (len(path), -1)).mean(axis=1)
             for path in (estimator.loo_error_path_, estimator.train_error_path_)
@@ -256,7 +263,7 @@ class FittingRatioDisplay:
         best = optimal_fitting_ratio(*task)
         least = powerlaw_test_error(best, *task, n=1000)
         error = powerlaw_test_error(ratio, *task, n=1000) / least
-        label = f"power law, a={self.a:.3g}, b={self.b:.3g}, noise {self.s_rel:.3g}"
+        label = f"power law, a={self.a:.2g}, b={self.b:.2g}, noise {self.s_rel:.2g}"
         style = {"label": label, **(curve_kwargs or {})}
         (self.line_,) = ax.plot(ratio, error, **style)
         ax.plot(best, 1.0, "ok", fillstyle="none", label="least")

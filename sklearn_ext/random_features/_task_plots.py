@@ -4,9 +4,12 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from sklearn_ext._core._pipelines import innermost
 from sklearn_ext.random_features._eigenstructure import (
+    MODELS,
+    draw_pool,
     kernel_eigenstructure,
-    pool_correction,
+    signs_of,
 )
 from sklearn_ext.random_features._plots import axes_of
 from sklearn_ext.random_features._theory import rf_eigenframework, rf_ridge_path
@@ -40,6 +43,11 @@ class RFLearningCurveDisplay:
     rf_eigenframework : The predictions.
     sklearn.model_selection.LearningCurveDisplay : Measured curves of any estimator.
 
+    Notes
+    -----
+    Errors are mean squares over rows and targets; the targets of a classifier are plus
+    and minus one, one column for two classes.
+
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
@@ -72,18 +80,21 @@ class RFLearningCurveDisplay:
         ax=None,
         curve_kwargs=None,
     ):
-        """Predict the curve of a regressor from a pool, and measure it on the pool.
+        """Predict the curve of a model from a pool, and measure it on the pool.
 
         Parameters
         ----------
-        estimator : RandomFeatureRidge
-            A fitted regressor; its ``alpha`` is one of the ridges.
+        estimator : estimator
+            A fitted estimator of this family, or a Pipeline that ends in one, whose
+            other steps stay as they are. The ridge it has, or has chosen, is one of the
+            ridges; clones of one that chooses it choose again for each subset.
         X : array-like of shape (n_samples, n_features)
             The pool.
-        y : array-like of shape (n_samples,)
-            Targets.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets; of a classifier, labels.
         n_grid : array-like of int or None, default=None
-            Numbers of rows, at most half of the pool; None takes six.
+            Numbers of rows, below those of the pool; None takes six up to half of them,
+            so that as many are left to measure on.
         ridges : sequence of float, default=()
             Further ridges to predict for.
         measure : bool, default=True
@@ -104,33 +115,32 @@ class RFLearningCurveDisplay:
         RFLearningCurveDisplay
             The display.
         """
-        X, y = np.asarray(X), np.asarray(y)
+        user = f"{cls.__name__}.from_estimator"
+        model, (X,), _ = innermost(estimator, X, wanted=MODELS, user=user)
         rng = check_random_state(random_state)
-        if len(y) > max_pool:
-            rows = rng.choice(len(y), max_pool, replace=False)
-            X, y = X[rows], y[rows]
-        center = estimator.fit_intercept
-        pool = kernel_eigenstructure(estimator, X, y, center=center, max_pool=max_pool)
+        X, y = draw_pool(X, y, max_pool, rng)
+        pool = kernel_eigenstructure(
+            model, X, y, center=model.fit_intercept, max_pool=len(y)
+        )
         if n_grid is None:
             n_grid = np.geomspace(min(20, len(y) // 4), len(y) // 2, 6).astype(int)
         n_grid = np.asarray(n_grid)
-        infinite = estimator.n_components in ("infinite", np.inf)
-        k = np.inf if infinite else estimator.n_components
-        predicted = {}
-        for alpha in (float(estimator.alpha), *ridges):
-            point = rf_eigenframework(
-                pool.eigenvalues, pool.eigencoefs, n_grid, k, alpha
-            )
-            predicted[f"alpha={alpha:g}"] = pool_correction(
-                point.test, point.train, n_grid, pool.n_pool
-            )
+        infinite = model.n_components in ("infinite", np.inf)
+        k = np.inf if infinite else model.n_components
+        own = np.asarray(model.alpha_ if _chooses(model) else model.alpha, dtype=float)
+        own_name = _name(own)
+        ridges = {own_name: own, **{_name(alpha): alpha for alpha in ridges}}
+        predicted = {
+            name: _predicted(pool, n_grid, k, alpha) for name, alpha in ridges.items()
+        }
         predicted["tuned"] = _tuned(pool, n_grid, k)
-        measured = (
-            _measured(estimator, X, y, n_grid, n_repeats, rng) if measure else None
-        )
-        name = f"alpha={float(estimator.alpha):g}"
         display = cls(
-            n=n_grid, predicted=predicted, measured=measured, measured_of=name
+            n=n_grid,
+            predicted=predicted,
+            measured=_measured(model, X, y, n_grid, n_repeats, rng)
+            if measure
+            else None,
+            measured_of="tuned" if _chooses(model) else own_name,
         )
         return display.plot(ax, curve_kwargs=curve_kwargs)
 
@@ -166,20 +176,51 @@ class RFLearningCurveDisplay:
                 label=f"measured, {self.measured_of}",
             )
         ax.set(xscale="log", yscale="log")
+        ax.set_xticks(self.n, labels=self.n)
+        ax.minorticks_off()
+        low, high = ax.get_ylim()
+        if high < 10 * low:  # less than a decade has no tick of its own
+            at = np.geomspace(low, high, 6)[1:-1]
+            ax.set_yticks(at, labels=[f"{value:.2g}" for value in at])
         ax.set(xlabel="number of training rows", ylabel="test mean squared error")
         ax.legend()
         return self
 
 
+def _chooses(model):
+    return hasattr(model, "alphas_")
+
+
+def _name(alpha):
+    return f"alpha={alpha:.2g}" if np.ndim(alpha) == 0 else "alpha of each target"
+
+
+def _predicted(pool, n_grid, k, alpha):
+    """Return the mean over targets, which may have ridges of their own."""
+    coefs = pool.eigencoefs
+    alphas = np.broadcast_to(alpha, coefs.shape[1:])
+    total = 0.0
+    for value in np.unique(alphas):
+        total += rf_eigenframework(
+            pool.eigenvalues,
+            coefs[:, alphas == value],
+            n_grid,
+            k,
+            value,
+            n_pool=pool.n_pool,
+        ).test
+    return total / coefs.shape[1]
+
+
 def _tuned(pool, n_grid, k):
-    best = []
-    for n in n_grid:
-        path = rf_ridge_path(pool.eigenvalues, pool.eigencoefs, n, k)
-        best.append(pool_correction(path.test, path.train, n, pool.n_pool).min())
-    return np.array(best)
+    task, n_pool = (pool.eigenvalues, pool.eigencoefs), pool.n_pool
+    best = [rf_ridge_path(*task, n, k, n_pool=n_pool).test.min() for n in n_grid]
+    return np.array(best) / pool.eigencoefs.shape[1]
 
 
 def _measured(estimator, X, y, n_grid, n_repeats, rng):
+    target = signs_of(estimator, y)
+    score = getattr(estimator, "decision_function", estimator.predict).__name__
     measured = np.empty((n_repeats, len(n_grid)))
     for repeat in range(n_repeats):
         order = rng.permutation(len(y))
@@ -187,7 +228,8 @@ def _measured(estimator, X, y, n_grid, n_repeats, rng):
             train, test = order[:n], order[n:]
             model = clone(estimator).set_params(random_state=rng.randint(2**31 - 1))
             model.fit(X[train], y[train])
-            measured[repeat, j] = np.mean((model.predict(X[test]) - y[test]) ** 2)
+            said = getattr(model, score)(X[test]).reshape(len(test), -1)
+            measured[repeat, j] = np.mean((said - target[test]) ** 2)
     return measured
 
 
@@ -210,7 +252,9 @@ class EigenspectrumDisplay:
     lines_ : dict of str to matplotlib Line2D
         The two curves by name.
     exponents_ : tuple of float
-        Slopes of both, fitted to the middle of the spectrum.
+        Slopes of both, fitted to the middle of the spectrum: ``a`` of the eigenvalues
+        and ``b`` of the squared coefficients, as :class:`FittingRatioDisplay` takes
+        them.
 
     See Also
     --------
@@ -240,11 +284,11 @@ class EigenspectrumDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted estimator of this family.
+            A fitted estimator of this family, or a Pipeline that ends in one.
         X : array-like of shape (n_samples, n_features)
             The pool.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets.
+            Targets; of a classifier, labels.
         max_pool : int, default=5000
             Rows of the pool.
         random_state : int, RandomState instance or None, default=None
@@ -259,11 +303,13 @@ class EigenspectrumDisplay:
         EigenspectrumDisplay
             The display.
         """
+        user = f"{cls.__name__}.from_estimator"
+        model, (X,), _ = innermost(estimator, X, wanted=MODELS, user=user)
         found = kernel_eigenstructure(
-            estimator,
+            model,
             X,
             y,
-            center=estimator.fit_intercept,
+            center=model.fit_intercept,
             max_pool=max_pool,
             random_state=random_state,
         )
@@ -297,10 +343,10 @@ class EigenspectrumDisplay:
         ]
         self.exponents_ = tuple(slopes)
         for name, values, style, slope in [
-            ("eigenvalues", lam, "-", slopes[0]),
-            ("squared coefficients", v2, ".", slopes[1]),
+            ("eigenvalues", lam, "-", f"a={slopes[0]:.2g}"),
+            ("squared coefficients", v2, ".", f"b={slopes[1]:.2g}"),
         ]:
-            label = f"{name}, exponent {slope:.2f}"
+            label = f"{name}, exponent {slope}"
             options = {"label": label, "markersize": 2, **(curve_kwargs or {})}
             (self.lines_[name],) = ax.plot(i[seen], values[seen], style, **options)
         ax.set(xscale="log", yscale="log", xlabel="mode", ylabel="variance")

@@ -7,7 +7,6 @@ path of ridges no root at all, since the ridge is explicit in ``gamma``.
 """
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from sklearn.utils import Bunch
 
 CHUNK = 2**16  # entries of (points, eigenvalues) at a time: they stay in the cache
@@ -15,7 +14,15 @@ MAX_STEPS = 200
 
 
 def rf_eigenframework(
-    eigenvalues, eigencoefs, n, k=np.inf, ridge=0.0, noise=0.0, *, return_norm=False
+    eigenvalues,
+    eigencoefs,
+    n,
+    k=np.inf,
+    ridge=0.0,
+    noise=0.0,
+    *,
+    n_pool=np.inf,
+    return_norm=False,
 ):
     r"""Predict the errors of random-feature ridge regression.
 
@@ -32,6 +39,11 @@ def rf_eigenframework(
     the noise, and the training error :math:`((n - z) / n)^2 E`. The cost is one pass
     over the eigenvalues a Newton step, for all points at once.
 
+    Rows drawn from a pool of ``N``, on which eigenvalues and coefficients were
+    measured, are never drawn twice. Then the ridge becomes :math:`(1 - z / N)` times
+    itself, :math:`\Upsilon` grows by :math:`(2 z - n \Upsilon - z^2 / n) / N`, and
+    :math:`E` is the error on the rows of the pool that were not drawn.
+
     Parameters
     ----------
     eigenvalues : array-like of shape (n_modes,)
@@ -46,9 +58,13 @@ def rf_eigenframework(
         The parameter ``alpha`` of the estimators.
     noise : array-like, default=0.0
         Variance of the label noise, for each target.
+    n_pool : float, default=inf
+        Rows of the pool that the training rows are drawn from; of the coefficients
+        from :func:`kernel_eigenstructure`, its ``n_pool``. They hold the noise of the
+        pool: leave ``noise`` at zero. Without a pool, every row is a new one.
     return_norm : bool, default=False
         Whether to return the expected squared norm of the coefficients as well; it
-        needs a positive ridge.
+        needs a positive ridge and no pool.
 
     Returns
     -------
@@ -86,16 +102,20 @@ def rf_eigenframework(
         *(np.asarray(a, dtype=np.float64) for a in (n, k, ridge, noise))
     )
     _check_points(n, k, ridge, noise)
+    _check_pool(n, noise, n_pool)
     if return_norm and not (ridge > 0).all():
         raise ValueError("return_norm needs a positive ridge, got ridge=0.")
+    if return_norm and np.isfinite(n_pool):
+        raise ValueError(f"return_norm needs n_pool=inf, got n_pool={n_pool:g}.")
     shape = n.shape
     points = [a.ravel() for a in (n, k, ridge, noise * t)]
     size = max(1, CHUNK // max(1, lam.size))
     found = []
     for start in range(0, points[0].size, size):
         part = [a[start : start + size] for a in points]
-        gamma = solve_gamma(lam, *part[:3])
-        found.append(errors_at(lam, v2, unseen, gamma, *part, return_norm=return_norm))
+        gamma = solve_gamma(lam, *part[:3], n_pool)
+        options = {"n_pool": n_pool, "return_norm": return_norm}
+        found.append(errors_at(lam, v2, unseen, gamma, *part, **options))
     return Bunch(
         **{
             name: np.concatenate([part[name] for part in found]).reshape(shape)[()]
@@ -136,13 +156,28 @@ def _check_points(n, k, ridge, noise):
             raise ValueError(f"{name} must be {rule}, got {values[~ok][0]:g}.")
 
 
+def _check_pool(n, noise, n_pool):
+    if np.isinf(n_pool):
+        return
+    if (n >= n_pool).any():
+        raise ValueError(
+            f"n must be below the {n_pool:g} rows of the pool, got {n.max():g}: the "
+            "coefficients say nothing beyond it. Measure on more rows."
+        )
+    if noise.any():
+        raise ValueError(
+            "The coefficients measured on a pool hold its noise: give n_pool with "
+            f"noise=0, got noise={noise.max():g}."
+        )
+
+
 def occupation(lam, gamma):
     """Return ``h = lam / (lam + gamma)``, of shape (n_points, n_modes)."""
     return lam / (lam + gamma[:, None])
 
 
-def solve_gamma(lam, n, k, ridge):
-    """Return the root of ``(n - z)(1 - z / k) gamma = ridge`` for each point.
+def solve_gamma(lam, n, k, ridge, n_pool=np.inf):
+    """Return the root of ``(n - z)(1 - z / k) gamma = ridge (1 - z / N)``.
 
     Newton in ``log gamma``, and bisection where a step leaves the bracket. Without a
     ridge (or with endless rows) the root is where ``z = min(n, k)``.
@@ -151,7 +186,7 @@ def solve_gamma(lam, n, k, ridge):
     gamma = np.zeros(n.shape)
     solved = (ridge > 0) & np.isfinite(n)
     if solved.any():
-        gamma[solved] = _newton(lam, n[solved], k[solved], ridge[solved])
+        gamma[solved] = _newton(lam, n[solved], k[solved], ridge[solved], n_pool)
     full = ~solved & (lam.size > limit)  # else z never reaches it, and gamma is zero
     if full.any():
         gamma[full] = _gamma_at(lam, limit[full])
@@ -177,15 +212,15 @@ def _gamma_at(lam, z):
     return np.exp(t)
 
 
-def _newton(lam, n, k, ridge):
-    # (n - z)(1 - z / k) <= n, so gamma is at least ridge / n
+def _newton(lam, n, k, ridge, n_pool):
+    # (n - z)(1 - z / k) / (1 - z / N) <= n, so gamma is at least ridge / n
     low = np.log(ridge / n)
     high = low + 1.0
-    while (short := _excess(lam, n, k, ridge, high)[0] < 0).any():
+    while (short := _excess(lam, n, k, ridge, n_pool, high)[0] < 0).any():
         low, high = np.where(short, high, low), np.where(short, high + 3.0, high)
     t = high.copy()
     for _ in range(MAX_STEPS):
-        value, slope = _excess(lam, n, k, ridge, t)
+        value, slope = _excess(lam, n, k, ridge, n_pool, t)
         low, high = np.where(value < 0, t, low), np.where(value < 0, high, t)
         with np.errstate(invalid="ignore"):
             step = -value / slope
@@ -195,16 +230,17 @@ def _newton(lam, n, k, ridge):
     return np.exp(t)
 
 
-def _excess(lam, n, k, ridge, t):
+def _excess(lam, n, k, ridge, n_pool, t):
     """Return the logarithm of left over right side, and its slope, in log gamma."""
     h = occupation(lam, np.exp(t))
     z = h.sum(axis=1)
     dz = np.einsum("ij,ij->i", h, h) - z  # -sum h (1 - h)
     inside = z < np.minimum(n, k)
     z = np.where(inside, z, 0.0)
-    value = np.log(n - z) + np.log1p(-z / k) + t - np.log(ridge)
+    value = np.log(n - z) + np.log1p(-z / k) - np.log1p(-z / n_pool) + t - np.log(ridge)
     with np.errstate(invalid="ignore"):
         slope = 1 - dz / (n - z) - np.where(np.isinf(k), 0.0, dz / (k - z))
+        slope += dz / (n_pool - z)
     return np.where(inside, value, -np.inf), slope
 
 
@@ -216,7 +252,9 @@ def _advance(t, step, low, high):
     return new, bool((close | (high - low <= 1e-15 * np.abs(high))).all())
 
 
-def errors_at(lam, v2, unseen, gamma, n, k, ridge, noise, *, return_norm=False):
+def errors_at(
+    lam, v2, unseen, gamma, n, k, ridge, noise, *, n_pool=np.inf, return_norm=False
+):
     """Return the errors where ``gamma`` is known.
 
     Parameters
@@ -227,6 +265,8 @@ def errors_at(lam, v2, unseen, gamma, n, k, ridge, noise, *, return_norm=False):
         Squared coefficients of eigenvalue zero.
     gamma, n, k, ridge, noise : ndarray of shape (n_points,)
         The points.
+    n_pool : float, default=inf
+        Rows of the pool.
     return_norm : bool, default=False
         Whether to add the squared norm of the coefficients.
 
@@ -245,6 +285,8 @@ def errors_at(lam, v2, unseen, gamma, n, k, ridge, noise, *, return_norm=False):
         bias = squares @ v2 + k_chi / k * (squares @ (lam * v2)) + unseen
         ups = (q * (1 - 2 * z / k) + z * z / k) / (n * (1 - q / k))
         ups = np.where(q < k, ups, z / n)
+        if np.isfinite(n_pool):
+            ups = ups + (2 * z - n * ups - z * z / n) / n_pool
         at_peak = (ridge == 0) & (n == k) & (lam.size > n)
         overfitting = np.where(at_peak | (ups >= 1), np.inf, 1 / (1 - ups))
         test = overfitting * (bias + noise)
@@ -276,7 +318,16 @@ def errors_at(lam, v2, unseen, gamma, n, k, ridge, noise, *, return_norm=False):
     return found
 
 
-def rf_ridge_path(eigenvalues, eigencoefs, n, k=np.inf, noise=0.0, n_points=100):
+def rf_ridge_path(
+    eigenvalues,
+    eigencoefs,
+    n,
+    k=np.inf,
+    noise=0.0,
+    n_points=100,
+    *,
+    n_pool=np.inf,
+):
     """Predict the errors along a path of ridges, without solving for any.
 
     Parameters
@@ -291,6 +342,8 @@ def rf_ridge_path(eigenvalues, eigencoefs, n, k=np.inf, noise=0.0, n_points=100)
         Variance of the label noise.
     n_points : int, default=100
         Points of the path, the first at no ridge.
+    n_pool : float, default=inf
+        Rows of the pool, as in :func:`rf_eigenframework`.
 
     Returns
     -------
@@ -310,6 +363,7 @@ def rf_ridge_path(eigenvalues, eigencoefs, n, k=np.inf, noise=0.0, n_points=100)
     lam, v2, unseen, t = check_spectrum(eigenvalues, eigencoefs)
     point = [np.asarray([value], dtype=np.float64) for value in (n, k, 0.0, noise)]
     _check_points(*point)
+    _check_pool(point[0], point[3], n_pool)
     lowest = solve_gamma(lam, *point[:3])[0]
     highest = 10 * lam.sum()
     # equal steps of log(gamma - lowest): fine where the path leaves interpolation
@@ -317,119 +371,37 @@ def rf_ridge_path(eigenvalues, eigencoefs, n, k=np.inf, noise=0.0, n_points=100)
         min(1e-8 * max(lowest, lam[-1]), highest), highest, n_points - 1
     )
     gamma = lowest + np.concatenate([[0.0], offsets])
-    found = _along(lam, v2, unseen, gamma, *(p[0] for p in point[:2]), noise * t)
+    found = errors_along(lam, v2, unseen, gamma, n, k, noise * t, n_pool)
     return Bunch(**found)
 
 
-def _along(lam, v2, unseen, gamma, n, k, noise):
-    """Return errors and ridges at given ``gamma``, the first of them the lowest."""
+def errors_along(lam, v2, unseen, gamma, n, k, noise, n_pool=np.inf):
+    """Return errors and ridges at given ``gamma``, the first of them the lowest.
+
+    Parameters
+    ----------
+    lam, v2 : ndarray of shape (n_modes,)
+        Positive eigenvalues and squared coefficients.
+    unseen : float
+        Squared coefficients of eigenvalue zero.
+    gamma : ndarray of shape (n_points,)
+        Effective ridges, increasing from that without a ridge.
+    n, k, noise, n_pool : float
+        Rows, features, noise and rows of the pool.
+
+    Returns
+    -------
+    dict
+        Arrays of shape (n_points,).
+    """
     z = np.concatenate(
         [
             occupation(lam, part).sum(axis=1)
             for part in np.array_split(gamma, max(1, gamma.size * lam.size // CHUNK))
         ]
     )
-    ridge = np.maximum((n - z) * (1 - z / k) * gamma, 0.0)
+    ridge = np.maximum((n - z) * (1 - z / k) / (1 - z / n_pool) * gamma, 0.0)
     ridge[0] = 0.0
-    full = [np.full(gamma.shape, float(value)) for value in (n, k)]
-    found = errors_at(lam, v2, unseen, gamma, *full, ridge, np.full(gamma.shape, noise))
+    n, k, noise = (np.full(gamma.shape, float(value)) for value in (n, k, noise))
+    found = errors_at(lam, v2, unseen, gamma, n, k, ridge, noise, n_pool=n_pool)
     return {"ridge": ridge, **found}
-
-
-def optimal_ridge(eigenvalues, eigencoefs, n, k=np.inf, noise=0.0):
-    """Return the ridge of least predicted test error.
-
-    Parameters
-    ----------
-    eigenvalues, eigencoefs : array-like
-        The task, as in :func:`rf_eigenframework`.
-    n : float
-        Number of training rows.
-    k : float, default=inf
-        Number of features.
-    noise : float, default=0.0
-        Variance of the label noise.
-
-    Returns
-    -------
-    ridge : float
-        The best ridge; zero where overfitting does no harm.
-    test : float
-        Its test error.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_ext.random_features import optimal_ridge
-    >>> eigenvalues = np.arange(1.0, 1001) ** -1.5
-    >>> ridge, test = optimal_ridge(eigenvalues, eigenvalues**0.5, n=100, noise=0.1)
-    >>> ridge > 0
-    True
-    """
-    path = rf_ridge_path(eigenvalues, eigencoefs, n, k, noise)
-    lam, v2, unseen, t = check_spectrum(eigenvalues, eigencoefs)
-    best = int(np.argmin(path.test))
-    if best == 0:
-        return 0.0, float(path.test[0])
-    lowest = path.gamma[0]
-    edges = path.gamma[[max(best - 1, 1), min(best + 1, len(path.gamma) - 1)]] - lowest
-
-    def at(log_offset):
-        gamma = np.array([lowest, lowest + np.exp(log_offset)])
-        return _along(lam, v2, unseen, gamma, n, k, noise * t)
-
-    found = minimize_scalar(
-        lambda x: at(x)["test"][1],
-        bounds=np.log(edges),
-        method="bounded",
-        options={"xatol": 1e-10},
-    )
-    better = at(found.x)
-    if better["test"][1] >= path.test[best]:
-        return float(path.ridge[best]), float(path.test[best])
-    return float(better["ridge"][1]), float(better["test"][1])
-
-
-def required_features(eigenvalues, eigencoefs, n, noise=0.0, tol=0.05):
-    """Return the least width whose tuned error is close to that of infinite width.
-
-    Parameters
-    ----------
-    eigenvalues, eigencoefs : array-like
-        The task, as in :func:`rf_eigenframework`.
-    n : float
-        Number of training rows.
-    noise : float, default=0.0
-        Variance of the label noise.
-    tol : float, default=0.05
-        Relative excess of the error that is allowed.
-
-    Returns
-    -------
-    int
-        The number of features. With tuned ridges more features never harm, so that it
-        is found by bisection.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_ext.random_features import required_features
-    >>> eigenvalues = np.arange(1.0, 1001) ** -1.5
-    >>> required_features(eigenvalues, eigenvalues**0.5, n=50, noise=0.1) > 50
-    True
-    """
-    if not tol > 0:
-        raise ValueError(f"tol must be positive, got {tol!r}.")
-    goal = (1 + tol) * optimal_ridge(eigenvalues, eigencoefs, n, np.inf, noise)[1]
-
-    def enough(k):
-        return optimal_ridge(eigenvalues, eigencoefs, n, float(k), noise)[1] <= goal
-
-    high = 1
-    while not enough(high):
-        high *= 2
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high

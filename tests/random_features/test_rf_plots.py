@@ -10,6 +10,7 @@ from sklearn_ext.random_features import (
     EigenspectrumDisplay,
     FittingRatioDisplay,
     RandomFeatureRidge,
+    RandomFeatureRidgeClassifierCV,
     RandomFeatureRidgeCV,
     RFLearningCurveDisplay,
     RidgePathDisplay,
@@ -79,6 +80,48 @@ def test_learning_curve(data):
     )
     assert fast.measured is None
     assert len(fast.n) == 6
+    labels = [tick.get_text() for tick in fast.ax_.get_xticklabels()]
+    assert labels == [str(n) for n in fast.n]
+    assert len(fast.ax_.get_xticks(minor=True)) == 0
+
+
+def test_learning_curve_of_models_that_choose_their_ridge(tuned, data):
+    X, y = data
+    display = RFLearningCurveDisplay.from_estimator(
+        tuned, X, y, n_grid=[100, 200, 300], n_repeats=8, random_state=0
+    )
+    assert list(display.lines_) == [f"alpha={tuned.alpha_:.2g}", "tuned"]
+    assert display.measured_of == "tuned"  # clones choose for themselves
+    measured = display.measured.mean(axis=0)
+    assert_allclose(display.predicted["tuned"], measured, rtol=0.08)
+    classes = np.digitize(y, [100, 200])
+    model = RandomFeatureRidgeClassifierCV(100, standardize=True, random_state=0)
+    show = RFLearningCurveDisplay.from_estimator(
+        model.fit(X, classes), X, classes, n_grid=[200], random_state=0
+    )
+    assert_allclose(show.predicted["tuned"], show.measured.mean(axis=0), rtol=0.08)
+
+
+def test_learning_curve_of_targets_with_ridges_of_their_own(data):
+    X, y = data
+    Y = np.column_stack([y, X[:, 0] * 1000])
+    model = RandomFeatureRidge(200, [10.0, 1.0], standardize=True, random_state=0)
+    display = RFLearningCurveDisplay.from_estimator(
+        model.fit(X, Y), X, Y, n_grid=[200], random_state=0
+    )
+    predicted = display.predicted["alpha of each target"]
+    assert_allclose(predicted, display.measured.mean(axis=0), rtol=0.1)
+    alone = [
+        RFLearningCurveDisplay.from_estimator(
+            RandomFeatureRidge(200, a, standardize=True).fit(X, t),
+            X,
+            t,
+            n_grid=[200],
+            measure=False,
+        ).predicted[f"alpha={a:g}"]
+        for a, t in [(10.0, y), (1.0, Y[:, 1])]
+    ]
+    assert_allclose(predicted, np.mean(alone, axis=0))
 
 
 def test_fitting_ratio(tuned):
@@ -97,6 +140,9 @@ def test_eigenspectrum(data):
     display = EigenspectrumDisplay.from_estimator(model, X, y)
     assert set(display.lines_) == {"eigenvalues", "squared coefficients"}
     assert display.exponents_[0] > 0
+    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert legend[0].startswith("eigenvalues, exponent a=")
+    assert legend[1].startswith("squared coefficients, exponent b=")
     i = np.arange(1.0, 501)
     exact = EigenspectrumDisplay(eigenvalues=i**-1.5, eigencoefs=i**-0.6).plot()
     assert_allclose(exact.exponents_, [1.5, 1.2])

@@ -1,6 +1,7 @@
 """The ridge of given alpha against scikit-learn's, on each side, by each method."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
@@ -264,6 +265,11 @@ def test_get_kernel_is_the_kernel():
     model = RandomFeatureRidge(50, kernel="matern", length_scale=2.0).fit(X, y)
     features = RandomFeatures("matern", length_scale=2.0).fit(X)
     assert_allclose(model.get_kernel()(X), features.kernel_matrix(X))
+    table = pd.DataFrame(X)
+    for rows in (table, X.tolist()):
+        assert_allclose(model.get_kernel()(rows), features.kernel_matrix(X))
+        shown = model.get_kernel()(rows, table[:5])
+        assert_allclose(shown, features.kernel_matrix(X, X[:5]))
 
 
 def test_a_constant_target_is_predicted():

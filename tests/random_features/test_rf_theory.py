@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.stats import ortho_group
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.preprocessing import StandardScaler, scale
 
@@ -16,7 +17,6 @@ from sklearn_ext.random_features import (
     optimal_fitting_ratio,
     optimal_ridge,
     overfitting_threshold,
-    pool_correction,
     powerlaw_exponents,
     powerlaw_test_error,
     required_features,
@@ -287,8 +287,8 @@ def test_eigenstructure_of_a_pool():
 
 def test_prediction_meets_measurement_on_digits():
     X, labels = load_digits(return_X_y=True)
-    X = StandardScaler(with_std=False).fit_transform(X)[:1000] / 16
-    y = np.where(labels % 2, 1.0, -1.0)[:1000]
+    X = StandardScaler(with_std=False).fit_transform(X) / 16
+    y = np.where(labels % 2, 1.0, -1.0)
     n, alpha = 200, 0.05
     pool = None
     for k in (100, 1000, "infinite"):
@@ -300,9 +300,52 @@ def test_prediction_meets_measurement_on_digits():
             errors.append(np.mean((model.predict(X[test]) - y[test]) ** 2))
         pool = pool or kernel_eigenstructure(model, X, y)
         width = np.inf if k == "infinite" else k
-        point = rf_eigenframework(pool.eigenvalues, pool.eigencoefs, n, width, alpha)
-        predicted = pool_correction(point.test, point.train, n, pool.n_pool)
-        assert_allclose(predicted, np.mean(errors), rtol=0.06)
+        point = rf_eigenframework(
+            pool.eigenvalues, pool.eigencoefs, n, width, alpha, n_pool=pool.n_pool
+        )
+        assert_allclose(point.test, np.mean(errors), rtol=0.06)
+
+
+@pytest.mark.parametrize("k", [60, 400, np.inf])
+def test_rows_drawn_from_a_pool_are_not_drawn_twice(k):
+    """The oracle draws rows of a pool with random eigenvectors, and features."""
+    rng = np.random.default_rng(0)
+    N, alpha = 240, 1.0
+    lam = np.arange(1.0, N + 1) ** -1.3
+    U = ortho_group.rvs(N, random_state=0)
+    v = rng.normal(size=N) * lam**0.4
+    y = U @ v * np.sqrt(N)
+    root = U * np.sqrt(N * lam)
+    sizes, test, train = np.array([60, 120, 180]), np.zeros(3), np.zeros(3)
+    for _ in range(40):
+        G = np.eye(N) if np.isinf(k) else rng.normal(size=(N, k)) / np.sqrt(k)
+        K = (root @ G) @ (root @ G).T
+        order = rng.permutation(N)
+        for j, n in enumerate(sizes):
+            seen, other = order[:n], order[n:]
+            dual = np.linalg.solve(K[np.ix_(seen, seen)] + alpha * np.eye(n), y[seen])
+            error = (y - K[:, seen] @ dual) ** 2
+            test[j] += error[other].mean() / 40
+            train[j] += error[seen].mean() / 40
+    found = rf_eigenframework(lam, v, sizes, k, alpha, n_pool=N)
+    assert_allclose(found.test, test, rtol=0.05)
+    assert_allclose(found.train, train, rtol=0.08)
+    new = rf_eigenframework(lam, v, sizes, k, alpha)  # as if rows could come twice
+    others = (N * new.test - sizes * new.train) / (N - sizes)
+    assert others[2] > 1.3 * test[2]
+
+
+def test_a_pool_without_end_changes_nothing():
+    args = LAM[:300], V[:300], [20, 50], 80, 0.1
+    plain, pool = rf_eigenframework(*args), rf_eigenframework(*args, n_pool=1e15)
+    for name in plain:
+        assert_allclose(pool[name], plain[name], rtol=1e-9)
+    point = rf_eigenframework(LAM[:300], V[:300], 50, 80, 0.1, n_pool=300)
+    path = rf_ridge_path(LAM[:300], V[:300], 50, 80, n_points=400, n_pool=300)
+    at = np.argmin(np.abs(path.ridge - 0.1))
+    near = rf_eigenframework(LAM[:300], V[:300], 50, 80, path.ridge[at], n_pool=300)
+    assert_allclose(path.test[at], near.test, rtol=1e-8)
+    assert_allclose(point.train, point.fitting_ratio * point.test)
 
 
 def test_scaling_report():
@@ -313,7 +356,8 @@ def test_scaling_report():
     assert (np.diff(report.error, axis=0) < 0).all()
     assert (report.error[:, 0] > report.error[:, 1]).all()
     assert (report.gain_of_rows[:2] > 0).all()
-    assert np.isnan(report.gain_of_rows[2]).all()
+    assert (report.gain_of_rows[2] > 0).all()  # 400 of 442 rows
+    assert np.isnan(scaling_report(model, X, y, [300], [50]).gain_of_rows).all()
     assert_allclose(report.gain_of_features[:, 1], 0, atol=1e-9)
     classes = y > y.mean()
     classifier = RandomFeatureRidgeClassifier(50, random_state=0).fit(X, classes)
@@ -353,7 +397,20 @@ def test_fitting_ratio_score():
         (lambda: powerlaw_test_error(0.5, 1.5, 4.0, 0, 9), "b must lie between 1 and"),
         (lambda: powerlaw_test_error(0.5, 1.5, 1.5, -1, 9), "s_rel must be non-neg"),
         (lambda: powerlaw_test_error(0.5, 1.5, 1.5, 0, 0), "n must be positive"),
-        (lambda: pool_correction(1, 1, 10, 10), "n must be below the 10 rows"),
+        (
+            lambda: rf_eigenframework([1], [1], 10, n_pool=10),
+            "n must be below the 10 rows of the pool, got 10",
+        ),
+        (
+            lambda: rf_ridge_path([1], [1], 5, noise=1.0, n_pool=10),
+            "hold its noise: give n_pool with noise=0, got noise=1",
+        ),
+        (
+            lambda: rf_eigenframework(
+                [1], [1], 5, ridge=1, n_pool=10, return_norm=True
+            ),
+            "return_norm needs n_pool=inf, got n_pool=10",
+        ),
         (lambda: powerlaw_exponents(np.eye(3), np.ones(2)), "K must be square"),
         (lambda: powerlaw_exponents(np.eye(9), np.ones(9), [1]), "sizes must be"),
     ],
@@ -361,11 +418,6 @@ def test_fitting_ratio_score():
 def test_errors_teach(call, message):
     with pytest.raises(ValueError, match=message):
         call()
-
-
-def test_a_pool_that_is_nearly_used_up_warns():
-    with pytest.warns(UserWarning, match="more than half of the 10 rows"):
-        pool_correction(1.0, 0.5, 6, 10)
 
 
 def test_theory_does_not_describe_landmarks():
