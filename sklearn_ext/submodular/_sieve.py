@@ -38,25 +38,32 @@ class Sieve:
             Rows, in the order of the stream.
         """
         singles = self.oracle.gains(slots, self._state)
-        self._largest = max(self._largest, singles.max(initial=0))
-        if self._largest <= 0:
+        largest = max(self._largest, singles.max(initial=0))
+        if largest <= 0:
             return
-        for power in self._powers():
-            if power not in self._sets:
-                self._sets[power] = [], self.oracle.states(self._state)
-            chosen, states = self._sets[power]
+        sets = {}  # a user's function that fails leaves the ones before
+        for power in self._powers(self._best, largest):
+            chosen, states = self._copied(power)
             tau = math.exp(power * self._step)
             rows = slots[singles >= tau]
             done = finish(walk(self.oracle, rows, states, tau, self.k))
-            chosen += [int(rows[at]) for at in done.chosen]
-        self._best = max(self._value(states) for _, states in self._sets.values())
-        kept = set(self._powers())
-        self._sets = {j: found for j, found in self._sets.items() if j in kept}
+            sets[power] = [*chosen, *(int(rows[at]) for at in done.chosen)], states
+        every = [*self._sets.values(), *sets.values()]
+        best = max(self._value(states) for _, states in every)
+        kept = self._powers(best, largest)
+        self._sets = {j: found for j, found in sets.items() if j in kept}
+        self._largest, self._best = largest, best
 
-    def _powers(self):
+    def _copied(self, power):
+        chosen, old = self._sets.get(power, ([], [self._state]))
+        states = self.oracle.states(self._state)
+        states.reset(old)
+        return chosen, states
+
+    def _powers(self, best, largest):
         """Powers with thresholds between (best value) / 2k and the largest gain."""
-        low = math.log(max(self._best, self._largest) / (2 * self.k))
-        high = math.log(self._largest)
+        low = math.log(max(best, largest) / (2 * self.k))
+        high = math.log(largest)
         return range(math.ceil(low / self._step), math.floor(high / self._step) + 1)
 
     def _value(self, states):

@@ -1,5 +1,6 @@
 """The bare engine under user functions."""
 
+import joblib
 import numpy as np
 import pytest
 
@@ -7,6 +8,7 @@ from sklearn_ext.submodular import (
     CallableObjective,
     Coverage,
     DynamicMaximizer,
+    DynamicSubmodularSelector,
     GraphCut,
 )
 from tests.submodular._problems import best_value, table, total_of_roots, value_of
@@ -127,3 +129,39 @@ def test_a_function_that_fails_undoes_the_update(algorithm, rng):
         else:
             update(*args)
     assert n_failed > 8
+
+
+@pytest.mark.parametrize("algorithm", ["leveled", "bucketed", "sieve"])
+def test_a_function_that_fails_leaves_the_snapshot_of_a_selector(algorithm, rng):
+    X, function = table(rng, 40) + 0.01, FailsAt()
+    objective, settings = CallableObjective(function), {"algorithm": algorithm}
+    model = DynamicSubmodularSelector(3, objective, random_state=0, **settings)
+    model.fit(X[:20]).partial_fit(X[20:25])
+    answer = model.selected_ids_.tolist()
+    before = model.snapshot().state
+    for calls in (0, 10, 40):
+        model.objective_model_.func.left = calls
+        with pytest.raises(RuntimeError, match="no answer"):
+            model.partial_fit(X[25:])
+        model.objective_model_.func.left = np.inf
+        assert model.selected_ids_.tolist() == answer
+        after = model.snapshot().state
+        for part in ("_engine", "_sieve"):
+            assert joblib.hash(inner(after[part])) == joblib.hash(inner(before[part]))
+    assert model.partial_fit(X[25:]).n_active_ >= 3
+
+
+def inner(engine):
+    """Return what an engine or a sieve holds, its oracle aside: that counts calls."""
+    if engine is None:
+        return None
+    state = {k: v for k, v in vars(engine).items() if k != "oracle"}
+    guesses = state.pop("guesses", {})
+    state["guesses"] = [described(guess) for guess in guesses.values()]
+    if "_sets" in state:
+        state["_sets"] = [
+            (power, chosen, [s.value for s in states])
+            for power, (chosen, states) in state["_sets"].items()
+        ]
+    state["_rng"] = state["_rng"].bit_generator.state if "_rng" in state else None
+    return state
