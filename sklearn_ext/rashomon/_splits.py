@@ -275,11 +275,32 @@ def merge_equal_splits(bits, prior):
     size : ndarray of int, shape (n_groups,)
         Number of splits in each group.
     """
+    columns, group = equal_columns(bits)
+    return columns, np.bincount(group, prior), np.bincount(group)
+
+
+def equal_columns(bits):
+    """Find equal columns of a bit matrix.
+
+    Parameters
+    ----------
+    bits : ndarray of bool, shape (n_rows, n_splits)
+        Split values; without rows all columns are equal.
+
+    Returns
+    -------
+    columns : ndarray of int
+        First column of each group, in increasing order.
+    group : ndarray of int, shape (n_splits,)
+        Group of each column.
+    """
+    n, m = bits.shape
+    if n == 0:
+        return np.zeros(1, dtype=np.intp), np.zeros(m, dtype=np.intp)
     packed = np.packbits(np.ascontiguousarray(bits.T), axis=1)
-    keys = np.ascontiguousarray(packed).view(f"V{packed.shape[1]}")[:, 0]
+    keys = packed.view(f"V{packed.shape[1]}")[:, 0]
     _, first, group = np.unique(keys, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    group = rank[group]
-    return first[order], np.bincount(group, prior), np.bincount(group)
+    return first[order], rank[group]

@@ -7,11 +7,12 @@ inside the threshold, and the coefficients in that range only. So every polynomi
 at most ``theta * n + 1`` coefficients, however large the losses are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sklearn_ext.rashomon._polynomials import normalized, shifted, sum_of_products
+from sklearn_ext.rashomon._splits import equal_columns
 from sklearn_ext.rashomon._trees_bottom import (
     Grid,
     leaf_cells,
@@ -125,17 +126,24 @@ def _smallest_at_bottom(graph):
         stumps = stumps_at(rows.bits, rows.weight, level.used[0], space, grid)
         return stumps.lowest()[None], pairs
     for nodes, place, inside in graph.batches(np.arange(len(level))):
-        stumps, split_weight = _stumps_of(graph, nodes, place, inside, grid)
+        group, stumps, split_weight = _stumps_of(graph, nodes, place, inside, grid)
         best = stumps.lowest().sum(axis=0)
-        pairs[nodes] = np.where(split_weight > 0, best, np.inf)
+        pairs[nodes] = np.where(split_weight > 0, best, np.inf)[:, group]
     return _or_leaf(pairs.min(axis=1, initial=np.inf), level.totals, space), pairs
 
 
-def _stumps_of(graph, nodes, place, inside, grid, upper=slice(None)):
+def _stumps_of(graph, nodes, place, inside, grid, wanted=None):
+    """Stumps below some nodes, splits that are equal on their rows taken together."""
     bits, weight = graph.rows.bits[place], graph.rows.weight[place]
-    used = graph.levels[-1].used[nodes]
-    return stumps_below(
-        bits, weight, used, graph.space, grid, inside=inside, upper=upper
+    space, used = graph.space, graph.levels[-1].used[nodes]
+    group = np.arange(bits.shape[1])
+    if space.repeats:
+        columns, group = equal_columns(bits)
+        bits = bits[:, columns]
+        space = replace(space, weight=np.bincount(group, space.weight))
+    upper = slice(None) if wanted is None else np.unique(group[wanted])
+    return group, *stumps_below(
+        bits, weight, used, space, grid, inside=inside, upper=upper
     )
 
 
@@ -230,9 +238,7 @@ def _bottom_level(graph, grid, low, slack, length, pairs):
     for some, place, inside in graph.batches(nodes) if graph.bottom_depth == 2 else ():
         size = slack[some] + 1
         wanted = (pairs[some] < (low[some] + size)[:, None]).any(axis=0)
-        stumps, split_weight = _stumps_of(
-            graph, some, place, inside, grid, np.flatnonzero(wanted)
-        )
+        _, stumps, split_weight = _stumps_of(graph, some, place, inside, grid, wanted)
         at, zero, one, _ = bottom_terms(stumps, split_weight, low[some], size)
         factors = np.zeros((2, *split_weight.shape, zero.shape[-1]))
         factors[(0, *at)], factors[(1, *at)] = zero, one

@@ -5,7 +5,7 @@ from math import log
 
 import numpy as np
 
-BATCH_BYTES = 2**18  # of the pair counts of nodes that are worked on at once
+BATCH_BYTES = 2**19  # of the pair counts of nodes that are worked on at once
 
 
 @dataclass(frozen=True)
@@ -217,18 +217,17 @@ def _children(sets, used, masks):
     place, found, found_used = {}, [], []
     for i, members in enumerate(sets):
         below = np.stack([members & ~masks, members & masks], axis=1)  # (m, 2, bytes)
-        for j in range(m):
+        for side, j in np.ndindex(2, m):  # neighbours share rows: cuts are nested
             path = used[i]
             if track:
                 path = path.copy()
                 path[j] = True
-            for side in (0, 1):
-                key = below[j, side].tobytes() + path.tobytes()
-                at = place.setdefault(key, len(found))
-                if at == len(found):
-                    found.append(below[j, side])
-                    found_used.append(path)
-                child[i, j, side] = at
+            key = below[j, side].tobytes() + path.tobytes()
+            at = place.setdefault(key, len(found))
+            if at == len(found):
+                found.append(below[j, side])
+                found_used.append(path)
+            child[i, j, side] = at
     return child, np.array(found), np.array(found_used)
 
 
