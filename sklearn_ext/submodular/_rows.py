@@ -203,5 +203,5 @@ def represent_rows(objective, X, *, copy=True, batch_size=16_384):
     rows = np.zeros((n + n // 8, first.shape[1]), dtype=first.dtype)
     rows[:batch_size] = first
     for start, part in zip(range(batch_size, n, batch_size), parts, strict=True):
-        rows[start : start + batch_size] = part
+        rows[start : start + len(part)] = part
     return DenseRows(rows)

@@ -21,6 +21,7 @@ from sklearn_ext.submodular import (
 from sklearn_ext.submodular import _oracle_compiled as compiled
 from sklearn_ext.submodular._backends import load_rows, make_oracle
 from sklearn_ext.submodular._oracle import States
+from sklearn_ext.submodular._rows import represent_rows
 from tests.submodular._problems import table
 
 
@@ -153,6 +154,15 @@ def test_gains_and_levels_from_their_definition(dtype, kind, place, rng):
     assert_array_equal(oracle.levels(passing, states, tau, 1, top), expected)
     single = [oracle.level(slot, states, tau, 13) for slot in passing.tolist()]
     assert_array_equal(single, expected)
+
+
+def test_rows_come_in_batches_with_room_for_more(rng):
+    X = rng.uniform(size=(90, 4))
+    objective = FacilityLocation(n_reference=30).fit_reference(X, random_state=0)
+    rows = represent_rows(objective, X, batch_size=40)
+    assert_array_equal(rows.take(np.arange(90)), objective.represent(X))
+    rows.put(np.array([90, 200]), objective.represent(X[:2]))
+    assert_array_equal(rows.take(np.array([89, 90, 200])), rows.take([89, 0, 1]))
 
 
 def test_states_are_the_same_as_an_array_after_cuts(rng):
