@@ -72,8 +72,10 @@ class LightSchrodingerBridge(
         Added to variances, relative to the mean variance of a feature.
     n_init : int, default=3
         Starts, of which the best after five passes goes on.
-    init_params : {"k-means++", "random"}, default="k-means++"
-        Start from clusters of the target or from random rows of it.
+    init_params : {"kmeans", "k-means++"}, default="kmeans"
+        Start from clusters of the target, or from rows of it far from each other, each
+        with the covariance of all. The latter first finds what many components have
+        in common: with ``early_stopping`` it over-fits least.
     max_iter : int, default=100
         Passes at most.
     tol : float, default=1e-5
@@ -174,7 +176,7 @@ class LightSchrodingerBridge(
         "prior_strength": [Interval(Real, 0, None, closed="left")],
         "reg_covar": [Interval(Real, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
-        "init_params": [StrOptions({"k-means++", "random"})],
+        "init_params": [StrOptions({"kmeans", "k-means++"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "balance_iter": [Interval(Integral, 1, None, closed="left")],
@@ -199,7 +201,7 @@ class LightSchrodingerBridge(
         prior_strength=20.0,
         reg_covar=1e-6,
         n_init=3,
-        init_params="k-means++",
+        init_params="kmeans",
         max_iter=100,
         tol=1e-5,
         balance_iter=8,

@@ -2,9 +2,10 @@
 
 import numpy as np
 from sklearn.decomposition import PCA
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._compat import check_matplotlib_support
+from sklearn_ext._core._pipelines import innermost
+from sklearn_ext.bridge._light import LightSchrodingerBridge
 
 KINDS = ("paths", "marginals", "components", "map")
 
@@ -85,7 +86,8 @@ class SchrodingerBridgeDisplay:
         Parameters
         ----------
         estimator : LightSchrodingerBridge
-            A fitted bridge.
+            A fitted bridge, or a Pipeline that ends in one: then ``X`` and ``X_target``
+            have the columns that it takes, and its result is shown.
         X : array-like of shape (n_samples, n_features)
             Source rows, of which the first ``n_rows`` are shown.
         X_target : array-like of shape (m_samples, n_features) or None, default=None
@@ -110,10 +112,15 @@ class SchrodingerBridgeDisplay:
         SchrodingerBridgeDisplay
             The display, drawn.
         """
-        check_is_fitted(estimator)
-        X = np.asarray(X, dtype=float)[:n_rows]
-        rows = X if X_target is None else np.asarray(X_target, dtype=float)
-        project, labels = _plane(estimator, rows, features)
+        user = f"{cls.__name__}.from_estimator"
+        wanted = LightSchrodingerBridge
+        estimator, tables, names = innermost(
+            estimator, X, X_target, wanted=wanted, user=user
+        )
+        X, X_target = (None if T is None else np.asarray(T, float) for T in tables)
+        X = X[:n_rows]
+        rows = X if X_target is None else X_target
+        project, labels = _plane(rows, features, names)
         paths = estimator.sample_path(X, times, random_state=random_state)
         law = estimator.conditional(np.asarray(estimator.source_mean_)[None])
         covariances = law.covariances
@@ -255,7 +262,7 @@ class SchrodingerBridgeDisplay:
         return self
 
 
-def _plane(estimator, rows, features):
+def _plane(rows, features, names):
     """Return the projection to the plane that is shown, and names of its axes."""
     if features == "pca" and rows.shape[1] > 2:
         pca = PCA(2).fit(rows)
@@ -266,6 +273,5 @@ def _plane(estimator, rows, features):
             f"features must be 'pca' or two columns out of {rows.shape[1]}, got "
             f"{features!r}."
         )
-    names = getattr(estimator, "feature_names_in_", None)
     labels = tuple(f"feature {j}" if names is None else str(names[j]) for j in chosen)
     return (lambda rows: np.asarray(rows)[:, list(chosen)]), labels

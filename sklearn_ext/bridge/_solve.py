@@ -17,7 +17,7 @@ from sklearn_ext.bridge._frames import array_namespace, features
 from sklearn_ext.bridge._mixture import PotentialMixture
 from sklearn_ext.bridge._rows import Moments, Rows, _raw_moments, expect
 from sklearn_ext.bridge._sampling import on_host
-from sklearn_ext.bridge._start import first_clusters, principal_order, systematic
+from sklearn_ext.bridge._start import first_components, principal_order, systematic
 
 START_PASSES = 5  # after which the best of several starts goes on
 ANNEAL = (30.0, 10.0, 3.0)  # multiples of epsilon, ten passes each
@@ -35,7 +35,7 @@ class Options:
     prior_strength: float = 20.0
     reg_covar: float = 1e-6
     n_init: int = 3
-    init_params: str = "k-means++"
+    init_params: str = "kmeans"
     max_iter: int = 100
     tol: float = 1e-5
     balance_iter: int = 8
@@ -97,14 +97,16 @@ def problem_of(source, target, options):
 
 
 def first_state(problem, target, options, epsilon, rng):
-    """Cluster the target and give every cluster the whole source."""
+    """Share the target among components and give each the whole source."""
     xp, kind = array_namespace(target.X), options.covariance_type
-    rows, shares = first_clusters(
+    rows, shares, centres = first_components(
         *target.numpy(), options.n_components, options.init_params, rng
     )
     second = (rows * shares.sum(axis=0)[:, None]).T @ rows if kind == "tied" else None
     raw = _raw_moments(features(rows, kind), shares, kind)
     there = Moments.from_raw(raw, second, kind)
+    if centres is not None:
+        there = replace(there, mean=centres)
     device = array_api_compat.device(target.X)
     there = Moments(
         *(xp.asarray(a, device=device) for a in (there.mass, there.mean, there.spread))

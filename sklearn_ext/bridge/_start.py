@@ -46,15 +46,6 @@ def kmeans_plus_plus(Y, w, n_components, order, rng):
     return np.array(centres)
 
 
-def random_rows(Y, w, n_components, order, rng):
-    """Choose distinct rows as centres, each in proportion to its weight."""
-    w, centres = w.copy(), []
-    while len(centres) < n_components and w.any():
-        centres.append(Y[_draw(w, order, rng)])
-        w[(centres[-1] == Y).all(axis=1)] = 0
-    return np.array(centres)
-
-
 def nearest(Y, centres):
     """Return the index of the nearest centre."""
     return np.argmin(np.sum(centres**2, axis=1) / 2 - Y @ centres.T, axis=1)
@@ -72,24 +63,26 @@ def lloyd(Y, w, centres, max_iter=10):
     return centres
 
 
-def first_clusters(Y, w, n_components, init_params, rng, size=5000):
-    """Cluster the rows, or as many as represent them.
+def first_components(Y, w, n_components, init_params, rng, size=5000):
+    """Share the rows, or as many as represent them, among components.
 
     Returns
     -------
     rows : ndarray of shape (n_rows, n_features)
-        The rows that were clustered.
-    shares : ndarray of shape (n_clusters, n_rows)
-        Weights of the rows, each in its own cluster; they sum to one.
+        The rows that are shared.
+    shares : ndarray of shape (n_components, n_rows)
+        Weights of the rows in each component; they sum to one.
+    centres : ndarray of shape (n_components, n_features) or None
+        Centres, where they are not the means of the shares.
     """
     order = principal_order(Y, w)
     if len(Y) > size:
         Y = Y[systematic(order, w, size)]
         w, order = np.ones(size), np.arange(size)
-    if init_params == "random":
-        centres = random_rows(Y, w, n_components, order, rng)
-    else:
-        centres = lloyd(Y, w, kmeans_plus_plus(Y, w, n_components, order, rng))
+    centres = kmeans_plus_plus(Y, w, n_components, order, rng)
+    if init_params == "k-means++":
+        alike = np.full((len(centres), 1), 1 / len(centres))
+        return Y, alike * (w / w.sum()), centres
+    centres = lloyd(Y, w, centres)
     share = (nearest(Y, centres)[None, :] == np.arange(len(centres))[:, None]) * w
-    share = share[share.any(axis=1)] / w.sum()
-    return Y, share
+    return Y, share[share.any(axis=1)] / w.sum(), None

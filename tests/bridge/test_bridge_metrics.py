@@ -1,0 +1,64 @@
+"""Metrics against their definitions, and known pairs."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_ext.bridge import (
+    bures_wasserstein_uvp,
+    energy_distance,
+    make_entropic_ot,
+)
+
+
+def test_energy_distance_against_its_definition(rng):
+    X, Y = rng.normal(size=(7, 2)), rng.normal(size=(5, 2))
+    d = np.linalg.norm
+    between = np.mean([d(x - y) for x in X for y in Y])
+    xx = np.mean([d(X[i] - X[j]) for i in range(7) for j in range(7) if i != j])
+    yy = np.mean([d(Y[i] - Y[j]) for i in range(5) for j in range(5) if i != j])
+    assert_allclose(energy_distance(X, Y), between - xx / 2 - yy / 2, rtol=1e-12)
+    w = rng.integers(1, 3, 7)
+    assert_allclose(
+        energy_distance(X, Y, x_weight=w),
+        energy_distance(np.repeat(X, w, axis=0), Y),
+        rtol=1e-12,
+    )
+
+
+def test_uvp_in_closed_form():
+    X, Y = np.array([[0.0], [2.0]]), np.array([[1.0], [5.0]])
+    gap = ((1 - 3) ** 2 + 1 + 4) / 2 - 2
+    assert bures_wasserstein_uvp(X, Y) == pytest.approx(100 * gap / 2)
+
+
+@pytest.mark.parametrize("kind", ["isotropic", "diagonal", "full"])
+def test_known_pairs_have_equal_gates(kind):
+    pair = make_entropic_ot(20_000, 10, 2, kind=kind, random_state=0)
+    assert_allclose(pair.plan.gate_proba(pair.X).mean(axis=0), 0.2, atol=0.02)
+    again = make_entropic_ot(20_000, 10, 2, kind=kind, random_state=0)
+    assert_array_equal(pair.Y, again.Y)
+
+
+def test_unknown_kind_of_pair():
+    with pytest.raises(ValueError, match="kind must be one of"):
+        make_entropic_ot(kind="round")
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"epsilon": -1.0}, "epsilon must be positive"),
+        ({"epsilon": np.inf}, "epsilon must be positive"),
+        ({"n_source": 0}, "n_source must be at least 1"),
+        ({"n_components": 0}, "n_components must be at least 1"),
+    ],
+)
+def test_bad_known_pairs(change, match):
+    with pytest.raises(ValueError, match=match):
+        make_entropic_ot(**change)
+
+
+def test_uvp_needs_variance_in_the_target():
+    with pytest.raises(ValueError, match="All rows of Y are equal"):
+        bures_wasserstein_uvp([[0.0], [1.0]], [[2.0], [2.0]])
