@@ -1,4 +1,4 @@
-"""What light bridges are compared with: published Adam, POT, and simple maps."""
+"""What light bridges are compared with: Adam as published, and a simple map."""
 
 import numpy as np
 import torch
@@ -40,58 +40,6 @@ def adam(X, Y, epsilon, n_components, *, module=LightBridge, steps=STEPS):
         K, epsilon=epsilon, solver="adam", torch_params=params, random_state=0
     )
     return bridge.fit(X, X_target=Y)
-
-
-class SinkhornPlan:
-    """Discrete entropic transport by POT, out of sample by its dual potential."""
-
-    def __init__(self, epsilon, n_rows=None, *, n_iter=1000, tol=1e-6):
-        self.epsilon, self.n_rows = epsilon, n_rows
-        self.n_iter, self.tol = n_iter, tol
-
-    def fit(self, X, Y):
-        """Solve between the first rows of both samples."""
-        import ot
-
-        X, Y = X[: self.n_rows], Y[: self.n_rows]
-        cost = ot.dist(X, Y) / 2
-        a, b = np.full(len(X), 1 / len(X)), np.full(len(Y), 1 / len(Y))
-        _, log = ot.sinkhorn(
-            a,
-            b,
-            cost,
-            self.epsilon,
-            method="sinkhorn_log",
-            numItermax=self.n_iter,
-            stopThr=self.tol,
-            log=True,
-            warn=False,
-        )
-        self.Y, self.g = Y, np.ravel(log["log_v"])
-        self.n_iter_ = log["niter"] + 1
-        return self
-
-    def _weights(self, X):
-        cost = ((X[:, None, :] - self.Y[None]) ** 2).sum(-1) / 2
-        score = self.g - cost / self.epsilon
-        score = np.exp(score - score.max(axis=1, keepdims=True))
-        return score / score.sum(axis=1, keepdims=True)
-
-    def transform(self, X):
-        """Return conditional means."""
-        parts = np.array_split(X, max(1, len(X) // 100))
-        return np.vstack([self._weights(part) @ self.Y for part in parts])
-
-    def conditional_mean_cov(self, X):
-        """Return moments of the conditional laws."""
-        means, covariances = [], []
-        for row in X:
-            w = self._weights(row[None])[0]
-            mean = w @ self.Y
-            gap = self.Y - mean
-            means.append(mean)
-            covariances.append((gap * w[:, None]).T @ gap)
-        return np.array(means), np.array(covariances)
 
 
 def whitening(X, Y):
