@@ -1,10 +1,11 @@
 """Displays of fitted models: the path of a selection, calibration by bags."""
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ext._core._pipelines import innermost, peel
 from sklearn_ext.aggregate._bags import Bags, bag_values
 from sklearn_ext.aggregate._base_plots import Display
+from sklearn_ext.aggregate._regressor_cv import InterpolatingAggregateRegressorCV
 
 
 def _colormap(name):
@@ -69,7 +70,7 @@ class RhoPathDisplay(Display):
         Parameters
         ----------
         estimator : InterpolatingAggregateRegressorCV
-            Fitted estimator.
+            A fitted estimator, or a Pipeline that ends in one.
         ax : matplotlib Axes or None, default=None
             Where to draw; None makes a figure.
         **kwargs : object
@@ -80,7 +81,9 @@ class RhoPathDisplay(Display):
         RhoPathDisplay
             The display.
         """
-        check_is_fitted(estimator)
+        user = f"{cls.__name__}.from_estimator"
+        wanted = InterpolatingAggregateRegressorCV
+        estimator = innermost(estimator, wanted=wanted, user=user).model
         return cls(
             rhos=estimator.rhos_,
             alphas=estimator.alphas_,
@@ -214,7 +217,7 @@ class BagCalibrationDisplay(Display):
             The display.
         """
         partition = Bags.of(bags, len(y), sample_weight)
-        aggregate = getattr(estimator, "aggregate", "mean")
+        aggregate = getattr(peel(estimator)[0], "aggregate", "mean")
         means = bag_values(np.asarray(y, dtype=float), partition, aggregate)
         return cls.from_predictions(
             partition.spread(means),

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
+from sklearn_ext._core._pipelines import innermost
 from sklearn_ext.probes._naive_bayes import NaiveBayesProbe
 from sklearn_ext.probes._naive_bayes_checks import on_host, positions, row_weights
 
@@ -70,7 +71,7 @@ def probe_diagnostics(probe, X, y, sample_weight=None):
     Parameters
     ----------
     probe : NaiveBayesProbe
-        Fitted on at least two classes.
+        Fitted on at least two classes; also a Pipeline that ends in one.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Rows; held-out rows show what the probe will meet.
     y : array-like of shape (n_samples,)
@@ -102,9 +103,8 @@ def probe_diagnostics(probe, X, y, sample_weight=None):
     >>> print(f"{found.margin_mass(0.5):.2f}")
     0.07
     """
-    if not isinstance(probe, NaiveBayesProbe):
-        raise TypeError(f"probe must be a NaiveBayesProbe, got {type(probe).__name__}.")
-    check_is_fitted(probe)
+    user = "probe_diagnostics"
+    probe, (X,), _ = innermost(probe, X, wanted=NaiveBayesProbe, user=user)
     if len(probe.classes_) < 2:
         raise ValueError("probe must know at least two classes, got one class.")
     scores = probe.predict_joint_log_proba(X).astype(np.float64)

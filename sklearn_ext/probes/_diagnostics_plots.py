@@ -67,7 +67,7 @@ class ProbeDiagnosticsDisplay:
         Parameters
         ----------
         estimator : NaiveBayesProbe
-            A fitted probe.
+            A fitted probe, or a Pipeline that ends in one.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,)

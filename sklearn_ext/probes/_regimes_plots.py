@@ -2,9 +2,9 @@
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._compat import check_matplotlib_support
+from sklearn_ext._core._pipelines import innermost
 from sklearn_ext.probes._learning_curves import bootstrap_means, interval
 from sklearn_ext.probes._two_regimes import TwoRegimes
 
@@ -94,7 +94,7 @@ class TwoRegimesDisplay:
         Parameters
         ----------
         estimator : TwoRegimes
-            A fitted one.
+            A fitted one, or a Pipeline that ends in one.
         **plot_params : dict
             Passed on to `plot`.
 
@@ -103,7 +103,8 @@ class TwoRegimesDisplay:
         TwoRegimesDisplay
             The display, drawn.
         """
-        check_is_fitted(estimator)
+        user = f"{cls.__name__}.from_estimator"
+        estimator = innermost(estimator, wanted=TwoRegimes, user=user).model
         scoring = estimator.scoring
         if scoring == "accuracy" or scoring is None:
             error_name = "test error"

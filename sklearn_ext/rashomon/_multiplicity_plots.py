@@ -2,7 +2,19 @@
 
 import numpy as np
 
+from sklearn_ext._core._pipelines import innermost
+from sklearn_ext.rashomon._linear_classifier import RashomonLinearClassifier
+from sklearn_ext.rashomon._logistic import RashomonLogisticRegression
 from sklearn_ext.rashomon._plots import axes_of
+from sklearn_ext.rashomon._search import RashomonSearchCV
+from sklearn_ext.rashomon._tree_classifier import RashomonTreeClassifier
+
+VOTING = (
+    RashomonTreeClassifier,
+    RashomonLinearClassifier,
+    RashomonLogisticRegression,
+    RashomonSearchCV,
+)
 
 
 class MultiplicityDisplay:
@@ -49,7 +61,8 @@ class MultiplicityDisplay:
         Parameters
         ----------
         estimator : classifier
-            Fitted; ``vote_share`` is used where there is one, else members vote.
+            A fitted one of this family, or a Pipeline that ends in one; its
+            ``vote_share`` is used where there is one, else its members vote.
         X : array-like of shape (n_samples, n_features)
             Rows.
         ax : Axes or None, default=None
@@ -64,6 +77,8 @@ class MultiplicityDisplay:
         MultiplicityDisplay
             The display.
         """
+        user = f"{cls.__name__}.from_estimator"
+        estimator, (X,), _ = innermost(estimator, X, wanted=VOTING, user=user)
         last = estimator.classes_[-1]
         if hasattr(estimator, "vote_share"):
             share = estimator.vote_share(X)[:, -1]
@@ -179,7 +194,7 @@ class MultiplicityCurveDisplay:
         Parameters
         ----------
         estimator : RashomonTreeClassifier
-            Fitted.
+            A fitted one, or a Pipeline that ends in one.
         X : array-like of shape (n_samples, n_features)
             Rows.
         theta : array-like or None, default=None
@@ -194,6 +209,9 @@ class MultiplicityCurveDisplay:
         MultiplicityCurveDisplay
             The display.
         """
+        user = f"{cls.__name__}.from_estimator"
+        trees = RashomonTreeClassifier
+        estimator, (X,), _ = innermost(estimator, X, wanted=trees, user=user)
         if theta is None:
             theta = np.linspace(0, estimator.theta or 0.05, 8)
         return cls(**estimator.multiplicity_at(X, theta)).plot(ax, **curve_kwargs)

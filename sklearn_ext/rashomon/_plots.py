@@ -3,6 +3,18 @@
 import numpy as np
 
 from sklearn_ext._core._compat import check_matplotlib_support
+from sklearn_ext._core._pipelines import innermost
+from sklearn_ext.rashomon._linear_classifier import RashomonLinearClassifier
+from sklearn_ext.rashomon._logistic import RashomonLogisticRegression
+from sklearn_ext.rashomon._ridge import RashomonRidge
+from sklearn_ext.rashomon._tree_classifier import RashomonTreeClassifier
+
+MEASURED = (
+    RashomonTreeClassifier,
+    RashomonLinearClassifier,
+    RashomonLogisticRegression,
+    RashomonRidge,
+)
 
 
 def axes_of(display, ax):
@@ -70,7 +82,7 @@ class RashomonRatioDisplay:
         Parameters
         ----------
         estimator : estimator
-            Fitted, with ``log_ratio_at``.
+            A fitted estimator with ``log_ratio_at``, or a Pipeline that ends in one.
         theta : array-like or None, default=None
             Slacks; None takes 25 between zero and the fitted one.
         ax : Axes or None, default=None
@@ -85,6 +97,8 @@ class RashomonRatioDisplay:
         RashomonRatioDisplay
             The display.
         """
+        user = f"{cls.__name__}.from_estimator"
+        estimator = innermost(estimator, wanted=MEASURED, user=user).model
         if theta is None:
             theta = np.linspace(0, estimator.theta or 0.05, 25)
         theta = np.asarray(theta, dtype=float)

@@ -2,7 +2,11 @@
 
 import numpy as np
 
+from sklearn_ext._core._pipelines import innermost
+from sklearn_ext.rashomon._logistic import RashomonLogisticRegression
 from sklearn_ext.rashomon._plots import axes_of
+from sklearn_ext.rashomon._ridge import RashomonRidge
+from sklearn_ext.rashomon._tree_classifier import RashomonTreeClassifier
 
 
 class _RangeDisplay:
@@ -53,10 +57,6 @@ class _RangeDisplay:
         return self
 
 
-def _names_of(estimator):
-    return getattr(estimator, "feature_names_in_", None)
-
-
 class CoefficientRangeDisplay(_RangeDisplay):
     """Ranges of the coefficients of equally good linear models.
 
@@ -99,7 +99,7 @@ class CoefficientRangeDisplay(_RangeDisplay):
         Parameters
         ----------
         estimator : RashomonRidge or RashomonLogisticRegression
-            Fitted estimator.
+            A fitted estimator, or a Pipeline that ends in one.
         ax : Axes or None, default=None
             Where to draw.
         **bar_kwargs : dict
@@ -110,10 +110,11 @@ class CoefficientRangeDisplay(_RangeDisplay):
         CoefficientRangeDisplay
             The display.
         """
+        user = f"{cls.__name__}.from_estimator"
+        linear = (RashomonRidge, RashomonLogisticRegression)
+        model, _, names = innermost(estimator, wanted=linear, user=user)
         display = cls(
-            ranges=estimator.coef_range_,
-            point=np.ravel(estimator.coef_),
-            names=_names_of(estimator),
+            ranges=model.coef_range_, point=np.ravel(model.coef_), names=names
         )
         return display.plot(ax, **bar_kwargs)
 
@@ -160,7 +161,7 @@ class VariableImportanceCloudDisplay(_RangeDisplay):
         Parameters
         ----------
         estimator : RashomonTreeClassifier or RashomonRidge
-            Fitted estimator.
+            A fitted estimator, or a Pipeline that ends in one.
         X : array-like of shape (n_samples, n_features) or None, default=None
             Rows; trees need them.
         y : array-like of shape (n_samples,) or None, default=None
@@ -175,6 +176,9 @@ class VariableImportanceCloudDisplay(_RangeDisplay):
         VariableImportanceCloudDisplay
             The display.
         """
+        user = f"{cls.__name__}.from_estimator"
+        reliant = (RashomonTreeClassifier, RashomonRidge)
+        model, (X,), names = innermost(estimator, X, wanted=reliant, user=user)
         given = () if X is None else (X, y)
-        ranges = estimator.model_class_reliance(*given)
-        return cls(ranges=ranges, names=_names_of(estimator)).plot(ax, **bar_kwargs)
+        ranges = model.model_class_reliance(*given)
+        return cls(ranges=ranges, names=names).plot(ax, **bar_kwargs)

@@ -3,9 +3,10 @@
 import numpy as np
 from scipy import sparse
 from sklearn.decomposition import PCA
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._compat import check_matplotlib_support
+from sklearn_ext._core._pipelines import innermost
+from sklearn_ext.submodular._selector import DynamicSubmodularSelector
 
 
 def _axes(owner, ax):
@@ -64,7 +65,7 @@ class SelectionCurveDisplay:
         Parameters
         ----------
         estimator : DynamicSubmodularSelector
-            Fitted.
+            A fitted one, or a Pipeline that ends in one.
         n_draws : int, default=20
             Random sets to compare with.
         random_state : int, default=0
@@ -77,7 +78,9 @@ class SelectionCurveDisplay:
         SelectionCurveDisplay
             The display.
         """
-        check_is_fitted(estimator)
+        user = f"{cls.__name__}.from_estimator"
+        wanted = DynamicSubmodularSelector
+        estimator = innermost(estimator, wanted=wanted, user=user).model
         oracle, rng = estimator._oracle, np.random.default_rng(random_state)
         slots, k = estimator._table.slots, len(estimator.selected_ids_)
         random = np.zeros((n_draws, k))
@@ -249,7 +252,7 @@ class ExemplarDisplay:
         Parameters
         ----------
         estimator : DynamicSubmodularSelector
-            Fitted.
+            A fitted one, or a Pipeline that ends in one.
         X : array-like of shape (n_samples, n_features)
             Rows to show.
         ax : matplotlib Axes, default=None
@@ -260,6 +263,9 @@ class ExemplarDisplay:
         ExemplarDisplay
             The display.
         """
+        user = f"{cls.__name__}.from_estimator"
+        wanted = DynamicSubmodularSelector
+        estimator, (X,), _ = innermost(estimator, X, wanted=wanted, user=user)
         labels, exemplars = estimator.predict(X), estimator._encoded_exemplars()
         _, X = estimator._more_rows(X)
         X = X.toarray() if sparse.issparse(X) else X

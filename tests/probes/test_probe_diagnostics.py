@@ -80,7 +80,7 @@ def test_a_class_without_rows(rng):
 def test_bad_input(rng):
     X, y = table(rng)
     probe = NaiveBayesProbe().fit(X, y)
-    with pytest.raises(TypeError, match="must be a NaiveBayesProbe, got GaussianNB"):
+    with pytest.raises(TypeError, match=r"a fitted NaiveBayesProbe, .* got Gaussian"):
         probe_diagnostics(GaussianNB().fit(X, y), X, y)
     with pytest.raises(NotFittedError):
         probe_diagnostics(NaiveBayesProbe(), X, y)
