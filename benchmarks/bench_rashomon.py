@@ -1,17 +1,21 @@
 """Rashomon ratios beside naive loops that compute the same thing."""
 
 import time
-import tracemalloc
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import SGDClassifier
 from sklearn.preprocessing import scale
-from sklearn.tree import ExtraTreeClassifier
 from threadpoolctl import threadpool_limits
 
+from benchmarks.bench_rashomon_trees import (
+    DeepStructures,
+    ExactTrees,
+    LabelVariance,
+    SparseTrees,
+    TreeSizes,
+)
 from benchmarks.harness import Comparison, Study, _torch_threads
-from benchmarks.real_data import load
 from sklearn_ext.rashomon import RashomonLinearClassifier, RashomonTreeClassifier
 from sklearn_ext.rashomon._halfspaces import direction_errors, random_directions
 from sklearn_ext.rashomon._logistic_sets import (
@@ -27,146 +31,6 @@ from sklearn_ext.rashomon._trees_laws import (
     random_structures,
 )
 from sklearn_ext.rashomon._trees_space import TreeSpace
-
-
-def recidivism(n_rows=4966):
-    """ProPublica's recidivism set as seven numeric features."""
-    bunch = load("compas")
-    d = bunch.data
-    names = ["age", "priors_count", "juv_fel_count", "juv_misd_count"]
-    numbers = [d[name].to_numpy(float) for name in [*names, "juv_other_count"]]
-    flags = [(d["sex"] == "Male"), (d["c_charge_degree"] == "F")]
-    X = np.column_stack([*numbers, *(np.asarray(f, dtype=float) for f in flags)])
-    return X[:n_rows], np.asarray(bunch.target).astype(int)[:n_rows]
-
-
-class ExactTrees(Comparison):
-    title = "Exact ratio of complete trees, recidivism, about 44 splits, depth 2"
-    note = """The loop is the same recursion on loss polynomials written plainly: every
-    row is kept, subsets are remembered, and each split is one numpy.convolve of whole
-    polynomials. Both give the law of the loss; ours is truncated at theta=0.05."""
-    repeats = 3
-    few = {"plain_recursion": 1}
-    targets = {"plain_recursion": 2}
-    depth = 2
-
-    def setup(self):
-        self.X, self.y = recidivism()
-
-    def time_ours(self):
-        clf = RashomonTreeClassifier(self.depth, n_thresholds=13, n_members=1)
-        return clf.fit(self.X, self.y).log10_ratio_
-
-    def time_plain_recursion(self):
-        splits = make_splits(self.X, np.ones(len(self.y)), n_thresholds=13)
-        bits, y = splits.bits(self.X), self.y
-        memo = {}
-
-        def losses(inside, depth):
-            key = inside.tobytes(), depth
-            if key not in memo:
-                n, ones = int(inside.sum()), int(y[inside].sum())
-                found = np.zeros(n + 1)
-                if depth == 0:
-                    found[ones] += 0.5
-                    found[n - ones] += 0.5
-                else:
-                    for bit, p in zip(bits.T, splits.prior, strict=True):
-                        sides = (inside & bit, inside & ~bit)
-                        a, b = (losses(side, depth - 1) for side in sides)
-                        found += p * np.convolve(a, b)
-                memo[key] = found
-            return memo[key]
-
-        law = losses(np.ones(len(y), dtype=bool), self.depth)
-        best = np.flatnonzero(law)[0]
-        last = int(np.floor(best + 0.05 * len(y) + 1e-6))
-        return np.log10(law[: last + 1].sum())
-
-    def quality(self, result):
-        return {"log10 ratio": f"{result:.6f}"}
-
-
-class TreeSizes(Study):
-    title = "Larger spaces of trees"
-    note = """CPU seconds of one fit, one thread, and the peak of its memory by
-    tracemalloc (measured in a second fit). theta is 0.05. Bounds take real weights."""
-
-    def run(self):
-        X, y = recidivism()
-        rng = np.random.default_rng(0)
-        small = rng.integers(0, 2, (500, 15)).astype(float)
-        xor = small[:, :3].sum(axis=1) % 2
-        noisy = np.where(rng.random(500) < 0.2, 1 - xor, xor)
-        w = rng.uniform(0.5, 1.5, len(y))
-        shared = {"n_thresholds": 13, "n_members": 1}
-        cells = {**shared, "loss_grid": 256}
-        tasks = [
-            ("4966 rows, 44 splits, depth 3, exact", X, y, None, 3, shared, 1.5),
-            ("the same, depth 4, exact", X, y, None, 4, shared, ""),
-            ("the same, depth 4, 256 cells", X, y, None, 4, cells, 4),
-            ("the same, depth 3, real weights", X, y, w, 3, cells, ""),
-            (
-                "500 rows, 15 splits, depth 5, exact",
-                small,
-                noisy,
-                None,
-                5,
-                {"n_members": 1},
-                0.6,
-            ),
-            (
-                "sparse trees, depth 3",
-                X,
-                y,
-                None,
-                3,
-                {**shared, "space": "sparse", "theta": 0.01, "trivial_splits": False},
-                1,
-            ),
-            (
-                "sparse trees, depth 4",
-                X,
-                y,
-                None,
-                4,
-                {**shared, "space": "sparse", "theta": 0.01, "trivial_splits": False},
-                8,
-            ),
-        ]
-        rows = [self._one(*task) for task in tasks]
-        columns = [
-            "task",
-            "seconds",
-            "target",
-            "peak MB",
-            "log10 size",
-            "log10 ratio",
-            "width",
-        ]
-        return {"columns": columns, "rows": rows}
-
-    @staticmethod
-    def _one(label, X, y, w, depth, params, target):
-        clf = RashomonTreeClassifier(depth, random_state=0, **params)
-        start = time.process_time()
-        clf.fit(X, y, w)
-        seconds = time.process_time() - start
-        tracemalloc.start()
-        clf.fit(X, y, w)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        low, high = np.array(clf.log_ratio_interval_) / np.log(10)
-        size = clf.hypothesis_space_["log10_size"]
-        return [
-            label,
-            f"{seconds:.2f}",
-            target,
-            f"{peak / 1e6:.0f}",
-            f"{size:.1f}",
-            f"{clf.log10_ratio_:.3f}",
-            f"{high - low:.3f}",
-        ]
 
 
 class LinearHypotheses(Comparison):
@@ -243,37 +107,6 @@ class MillionHypotheses(Study):
         return {"columns": ["", "seconds", "ratio", "target"], "rows": found}
 
 
-class DeepStructures(Comparison):
-    title = "Laws of the loss of 2,000 random trees of depth 7 on 569 rows"
-    note = """Ours: every split is drawn from the prior, labels are integrated out. The
-    loop fits as many of scikit-learn's random trees, whose labels are those of the
-    majority: one loss for each tree instead of its law."""
-    repeats = 3
-    few = {"ExtraTree_loop": 1}
-    targets = {"ExtraTree_loop": 15}
-    n = 2000
-
-    def setup(self):
-        self.X, self.y = load_breast_cancer(return_X_y=True)
-
-    def time_ours(self):
-        weight = np.ones(len(self.y))
-        splits = make_splits(self.X, weight)
-        rows = merge_rows(splits.bits(self.X), self.y, weight, 2)
-        ones = np.ones(len(splits), dtype=int)
-        space = TreeSpace(7, 2, splits.prior, ones, leaf_weight=0.5)
-        split = random_structures(space, self.n, np.random.default_rng(0))
-        cells = leaf_losses(LeafCounter.of(rows).counts(split)).astype(int)
-        return loss_laws(cells, 0, 100)[:, -1].mean()
-
-    def time_ExtraTree_loop(self):
-        inside = 0
-        for seed in range(self.n):
-            tree = ExtraTreeClassifier(max_depth=7, max_features=1, random_state=seed)
-            inside += (tree.fit(self.X, self.y).predict(self.X) != self.y).sum() < 100
-        return inside / self.n
-
-
 class LogisticDraws(Comparison):
     title = "Effective uniform draws from a logistic set, 30 features and intercept"
     note = """2,000 draws. Hit and run: one chain in the same whitened coordinates, ends
@@ -339,64 +172,60 @@ def _chain_size(chain):
     return worst
 
 
-class LabelVariance(Study):
-    title = "Labels integrated out: variance of the ratio for the same time"
-    note = """Relative variance times CPU seconds for each structure, depth 3,
-    recidivism. Crude: labels are drawn too. Target: 15 times less."""
+class SampledLabels(Study):
+    title = "Labels drawn near the majority: trees of depth 7, 300 rows, 6 splits"
+    note = """Decimal logarithm of the ratio within theta = 0.2 of the optimum, 20,000
+    random structures. Labels are drawn too, the majority's with probability q, and
+    weighted for it; or they are integrated out. Four fifths of all leaves are empty.
+    Claimed error: the estimate's own relative standard error."""
 
     def run(self):
-        X, y = recidivism()
-        weight = np.ones(len(y))
-        splits = make_splits(X, weight, n_thresholds=13)
-        rows = merge_rows(splits.bits(X), y, weight, 2)
+        rng, n = np.random.default_rng(2), 20_000
+        X = rng.integers(0, 2, (300, 6)).astype(float)
+        y = X[:, 0].astype(int) ^ X[:, 1].astype(int)
+        y = np.where(rng.random(300) < 0.9, rng.integers(0, 2, 300), y)
+        weight = np.ones(300)
+        splits = make_splits(X, weight)
+        data = merge_rows(splits.bits(X), y, weight, 2)
         ones = np.ones(len(splits), dtype=int)
-        space = TreeSpace(3, 2, splits.prior, ones, leaf_weight=0.5)
-        clf = RashomonTreeClassifier(3, n_thresholds=13, n_members=1).fit(X, y)
-        last = int(clf.threshold_loss_ * len(y) + 1e-6)
-        rng, n = np.random.default_rng(0), 20_000
-        start = time.process_time()
+        space = TreeSpace(7, 2, splits.prior, ones, leaf_weight=0.5)
+        clf = RashomonTreeClassifier(7, theta=0.2, n_members=1).fit(X, y)
+        last = int(clf.threshold_loss_ * 300 + 1e-6)
         cells = leaf_losses(
-            LeafCounter.of(rows).counts(random_structures(space, n, rng))
+            LeafCounter.of(data).counts(random_structures(space, n, rng))
         )
-        counted = time.process_time() - start
-        start = time.process_time()
-        label = rng.integers(0, 2, (n, 8, 1))
-        crude = np.take_along_axis(cells, label, axis=2).sum(axis=(1, 2)) <= last
-        crude_time = counted + time.process_time() - start
-        start = time.process_time()
         low = int(cells.min(axis=2).sum(axis=1).min())
         law = loss_laws(cells.astype(int), low, last - low + 1)[:, -1]
-        exact_time = counted + time.process_time() - start
-        table = []
-        for name, terms, seconds in (
-            ("labels drawn", crude, crude_time),
-            ("labels exact", law, exact_time),
-        ):
-            work = terms.var() / terms.mean() ** 2 * seconds / n
-            table.append([name, terms.mean(), seconds, work])
-        rows = [
-            [
-                name,
-                f"{np.log10(mean):.3f}",
-                f"{s:.2f}",
-                f"{work:.3g}",
-                f"{table[0][3] / work:.3g}",
-            ]
-            for name, mean, s, work in table
-        ]
-        rows.append(["exact", f"{clf.log10_ratio_:.3f}", "", "", ""])
-        return {
-            "columns": ["", "log10 ratio", "seconds", "variance x time", "gain"],
-            "rows": rows,
-        }
+        rows = [["exact", f"{clf.log10_ratio_:.2f}", ""], _estimate("no labels", law)]
+        for q in (0.6, 0.75, 0.9):
+            terms = _label_terms(cells, q, last, rng)
+            rows.append(_estimate(f"labels, q = {q:g}", terms))
+        return {"columns": ["", "log10 ratio", "claimed error"], "rows": rows}
+
+
+def _label_terms(cells, q, last, rng):
+    """Weigh random labels by prior over proposal; zero beyond the threshold."""
+    best = cells.argmin(axis=2)
+    kept = rng.random(best.shape) < q
+    label = np.where(kept, best, 1 - best)[..., None]
+    loss = np.take_along_axis(cells, label, axis=2).sum(axis=(1, 2))
+    log_weight = np.where(kept, np.log(0.5 / q), np.log(0.5 / (1 - q))).sum(axis=1)
+    return np.where(loss <= last, np.exp(log_weight), 0.0)
+
+
+def _estimate(name, terms):
+    error = terms.std() / terms.mean() / np.sqrt(len(terms))
+    return [name, f"{np.log10(terms.mean()):.2f}", f"{error:.2g}"]
 
 
 BENCHMARKS = (
     ExactTrees,
     TreeSizes,
+    SparseTrees,
     LinearHypotheses,
     MillionHypotheses,
     DeepStructures,
     LogisticDraws,
     LabelVariance,
+    SampledLabels,
 )

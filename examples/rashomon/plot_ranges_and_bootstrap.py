@@ -56,7 +56,7 @@ ax.plot(model.coef_[0], np.arange(5), "k|", ms=14, label="fitted")
 ax.axvline(0, color="black", linewidth=0.8)
 ax.set_yticks(np.arange(5), names)
 ax.set_xlabel("coefficient (standardised features)")
-_ = ax.legend()
+_ = ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
 # %%
 # The tolerance sets the first, the number of rows the second

@@ -78,6 +78,8 @@ _ = MultiplicityDisplay.from_estimator(trees, X)
 # Permuting a feature costs a tree accuracy if the tree relies on it. Each bar spans
 # the least and the most that any tree of the set relies on the feature. A bar that
 # starts above zero is a feature that no good tree can do without.
+# ``age18-20`` equals ``age<21`` here, and equal features are one split, which stands
+# under the name of the first: read its bar as that of both.
 
 VariableImportanceCloudDisplay.from_estimator(trees, X, y)
 plt.tight_layout()

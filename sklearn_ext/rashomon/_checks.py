@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from sklearn_ext._core._compat import Interval
-from sklearn_ext._core._optional import require
+from sklearn_ext._core._optional import torch_device
 
 
 def check_parameters(estimator):
@@ -31,7 +31,7 @@ def check_parameters(estimator):
             "worker, or -1 for one on each core."
         )
     if params.get("device") is not None:
-        check_device(params["device"])
+        torch_device(params["device"])  # before any work
 
 
 def check_slack(theta, reference_loss=None):
@@ -62,25 +62,6 @@ def check_count(name, value):
         raise ValueError(
             f"{name} must be a whole number from 1 upwards, got {value!r}."
         )
-
-
-def check_device(device):
-    """Find torch and a device of it, or say what is missing.
-
-    Parameters
-    ----------
-    device : str
-        Name of a torch device.
-    """
-    torch = require("torch", extra="torch", user=f"device={device!r}")
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        here = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-        raise RuntimeError(
-            f"device={device!r} is not on this machine, which has {here}. Choose one "
-            "of these, or None for numpy."
-        ) from error
 
 
 def _is_truth(value):

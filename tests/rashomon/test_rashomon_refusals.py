@@ -207,7 +207,7 @@ def test_weak_samples_warn():
 @pytest.mark.parametrize("device", ["cuda:7", "quantum"])
 def test_a_device_that_is_not_here(device):
     X, y = data()
-    message = f"device='{device}' is not on this machine, which has .'cpu'.*None for"
+    message = f"device='{device}' is not on this machine, which has .'cpu'.*None to stay"
     with pytest.raises(RuntimeError, match=message):
         LINEAR(device=device).fit(X, y)
 

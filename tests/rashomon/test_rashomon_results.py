@@ -137,3 +137,25 @@ def test_sampled_ridge_interval_covers():
         ]
     )
     assert covered >= 0.90
+
+
+def test_overlap_does_not_order_the_ratio():
+    """Two normal classes, directions: the ratio falls and rises with the distance."""
+    X = np.random.default_rng(0).normal(size=(2000, 2))
+    y = np.arange(2000) % 2
+    plane = RashomonLinearClassifier(fit_intercept=False, standardize=False)
+    ratios = []
+    for distance in (0.1, 2.0, 4.0, 8.0):
+        moved = X + np.outer(distance * (y - 0.5), [1.0, 0.0])
+        ratios.append(plane.fit(moved, y).ratio_)
+    assert ratios[0] > 2 * ratios[1]
+    assert ratios[1] < ratios[2] < ratios[3]
+
+
+def test_equal_columns_have_wide_ranges_and_narrow_bootstraps(rng):
+    x = rng.normal(size=300)
+    X, y = np.c_[x, x], x + rng.normal(size=300)
+    width = np.ptp(RashomonRidge(theta=0.01).fit(X, y).coef_range_[0])
+    rows = rng.integers(300, size=(100, 300))
+    again = [RashomonRidge(n_members=1).fit(X[i], y[i]).coef_[0] for i in rows]
+    assert width > 5 * np.ptp(np.quantile(again, [0.025, 0.975]))
