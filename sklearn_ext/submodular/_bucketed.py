@@ -63,7 +63,7 @@ class BucketedGuess:
     def saved(self):
         """Return what `restore` needs, as `LeveledGuess.saved`."""
         self._journal.clear()
-        return [part.copy() for part in self._parts], list(self.states), self.level
+        return [part.copy() for part in self._parts], self.states.as_list(), self.level
 
     def restore(self, saved):
         """Be as when `saved` was called."""

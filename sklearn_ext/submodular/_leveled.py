@@ -65,7 +65,7 @@ class LeveledGuess:
     def saved(self):
         """Return what `restore` needs to undo updates from now on."""
         self._journal.clear()
-        return self.slots.copy(), list(self.states), self.counts.copy(), self.level
+        return self.slots.copy(), self.states.as_list(), self.counts.copy(), self.level
 
     def restore(self, saved):
         """Be as when `saved` was called."""

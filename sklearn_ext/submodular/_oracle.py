@@ -36,9 +36,13 @@ class States:
         del self._states[n:]
         self._filled = min(self._filled, n)
 
+    def as_list(self):
+        """Return the states as a list of its own."""
+        return self._states.copy()
+
     def reset(self, states):
-        """Hold other states."""
-        self._states, self._filled = list(states), 0
+        """Hold the states of a list."""
+        self._states, self._filled = states, 0
 
     @property
     def table(self):

@@ -55,9 +55,11 @@ class Sieve:
         self._largest, self._best = largest, best
 
     def _copied(self, power):
-        chosen, old = self._sets.get(power, ([], [self._state]))
         states = self.oracle.states(self._state)
-        states.reset(old)
+        if power not in self._sets:
+            return [], states
+        chosen, before = self._sets[power]
+        states.reset(before.as_list())
         return chosen, states
 
     def _powers(self, best, largest):
