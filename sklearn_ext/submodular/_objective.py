@@ -68,7 +68,9 @@ class SubmodularObjective(ExtEstimator):
         """
         with np.errstate(over="ignore", invalid="ignore"):  # refused below
             rows = self._represent(_as_rows(X))
-        if not np.isfinite(rows.data if sparse.issparse(rows) else rows).all():
+            values = rows.data if sparse.issparse(rows) else rows
+            finite = np.isfinite(values.sum())  # a sum is one pass without a copy
+        if not (finite or np.isfinite(values).all()):
             raise ValueError(
                 f"{type(self).__name__} gives coordinates that are not finite; scale "
                 "the rows, or look at its metric."
