@@ -35,6 +35,18 @@ class ProbeDiagnostics:
     margins: np.ndarray
     weights: np.ndarray
 
+    def __repr__(self):
+        k = len(self.beta)
+        apart = ~np.eye(k, dtype=bool)
+        beta, alpha = (
+            np.nanmedian(values[:, apart]) for values in (self.beta, self.alpha)
+        )
+        return (
+            f"ProbeDiagnostics({len(self.margins)} rows, {k} classes, "
+            f"{self.variances.shape[-1]} features; medians: beta={beta:.3g}, "
+            f"alpha={alpha:.3g}, margin={np.median(self.margins):.3g})"
+        )
+
     def margin_mass(self, tau):
         """Share of the rows whose margin is at most ``tau``.
 

@@ -185,6 +185,15 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         check_is_fitted(self)
         return self._features(self._check(X, reset=False), self.verbose)
 
+    def _validate_params(self):
+        if isinstance(self.module, str):
+            raise TypeError(
+                "module must be a torch.nn.Module, a fitted skorch net or a callable "
+                f"that builds one, got the string {self.module!r}. Load the network "
+                "first, for example with torchvision.models or torch.load."
+            )
+        super()._validate_params()
+
     def _passes_through(self):
         return self.module is None and self.preprocess is None
 

@@ -107,10 +107,13 @@ def resolve_sizes(train_sizes, n_rows, n_classes, rarest):
                 f"training rows of the rarest class, {rarest}; got {train_sizes[1]}."
             )
         return per_class * n_classes
-    sizes = np.asarray(train_sizes)
+    try:
+        sizes = np.asarray(train_sizes)
+    except ValueError:  # a name with a list, which are not rows of one table
+        sizes = np.empty(0)
     if sizes.ndim != 1 or len(sizes) == 0 or sizes.dtype.kind not in "iuf":
         raise ValueError(
-            "train_sizes must be 'auto', a list of numbers of rows, of shares in "
+            "train_sizes must be 'auto', a list of numbers of rows or of shares in "
             f"(0, 1], or ('per_class', list of int); got {train_sizes!r}."
         )
     if sizes.dtype.kind == "f":

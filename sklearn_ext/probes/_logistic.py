@@ -1,11 +1,12 @@
 """Logistic regression as a probe on frozen features."""
 
 import warnings
+from functools import update_wrapper
 from numbers import Integral, Real
+from types import MethodType
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
@@ -35,6 +36,24 @@ class LinearScoresMixin(ScoresMixin):
         if scores.shape[1] == 1:
             return np.column_stack([np.zeros_like(scores), scores])
         return scores
+
+
+class NeedsSgd:
+    """A method that exists only with ``solver="sgd"``, and says so."""
+
+    def __init__(self, method):
+        self.method = method
+        update_wrapper(self, method)
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self.method
+        if instance.solver != "sgd":
+            raise AttributeError(
+                f"{self.method.__name__} needs solver='sgd', got solver="
+                f"{instance.solver!r}, which solves for all rows at once."
+            )
+        return MethodType(self.method, instance)
 
 
 class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
@@ -228,7 +247,7 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         tasks.close(**self._fitted(data, self.coef_, self.intercept_))
         return self
 
-    @available_if(lambda self: self.solver == "sgd")
+    @NeedsSgd
     @fit_context()
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Take one pass of minibatch steps over more rows; needs ``solver="sgd"``.

@@ -7,6 +7,7 @@ from sklearn_ext._core._compat import check_matplotlib_support
 from sklearn_ext._core._pipelines import innermost
 from sklearn_ext.probes._learning_curves import bootstrap_means, interval
 from sklearn_ext.probes._two_regimes import TwoRegimes
+from sklearn_ext.probes._two_regimes_answers import error_name, is_clear
 
 MARKERS = "osD^vP"  # curves are told apart without colour
 STYLES = ("-", "--", "-.", ":")
@@ -45,7 +46,10 @@ class TwoRegimesDisplay:
     fill_between_ : list of matplotlib collections
         Their bands; empty when ``band`` is None.
     crossover_line_ : matplotlib Line2D or None
-        The crossover.
+        The crossover; its label says "unclear" where no interval of the difference
+        excludes zero on one side of it.
+    crossover_band_ : matplotlib patch or None
+        The interval of the crossover, as far as it lies on the grid.
 
     See Also
     --------
@@ -105,13 +109,6 @@ class TwoRegimesDisplay:
         """
         user = f"{cls.__name__}.from_estimator"
         estimator = innermost(estimator, wanted=TwoRegimes, user=user).model
-        scoring = estimator.scoring
-        if scoring == "accuracy" or scoring is None:
-            error_name = "test error"
-        elif isinstance(scoring, str) and scoring.startswith("neg_"):
-            error_name = scoring.removeprefix("neg_").replace("_", " ")
-        else:
-            error_name = f"1 - {getattr(scoring, '__name__', scoring)}"
         display = cls(
             train_sizes=estimator.train_sizes_,
             errors=estimator._errors(),
@@ -119,7 +116,7 @@ class TwoRegimesDisplay:
             difference_ci=estimator.difference_ci_,
             crossover=estimator.crossover_,
             crossover_ci=estimator.crossover_ci_,
-            error_name=error_name,
+            error_name=error_name(estimator.scoring),
             confidence_level=estimator.confidence_level,
         )
         return display.plot(**plot_params)
@@ -242,15 +239,20 @@ class TwoRegimesDisplay:
         )
 
     def _decorate(self, kind, log_x, name):
-        self.crossover_line_ = None
+        self.crossover_line_ = self.crossover_band_ = None
         on_grid = self.train_sizes[0] < self.crossover < np.inf
         if on_grid:
+            clear = is_clear(self.train_sizes, self.difference_ci, self.crossover)
             self.crossover_line_ = self.ax_.axvline(
                 self.crossover,
                 color="0.3",
                 linestyle=(0, (1, 1)),
-                label=f"crossover at {self.crossover:.0f} rows",
+                label=f"crossover at {self.crossover:.0f} rows"
+                + ("" if clear else ", unclear"),
             )
+            if np.isfinite(self.crossover_ci[0]):
+                ends = np.clip(self.crossover_ci, *self.train_sizes[[0, -1]])
+                self.crossover_band_ = self.ax_.axvspan(*ends, color="0.85", zorder=0)
         if log_x:
             self.ax_.set_xscale("log")
             self.ax_.set_xticks(self.train_sizes, labels=self.train_sizes)

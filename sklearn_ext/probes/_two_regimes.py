@@ -13,7 +13,7 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, indexable
+from sklearn.utils.validation import indexable
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
@@ -26,21 +26,19 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext._core._optional import require
 from sklearn_ext.probes._learning_curves import (
     compare,
     fit_power_law,
     is_per_class,
     nested_order,
-    power_law,
     resolve_sizes,
 )
 from sklearn_ext.probes._learning_runs import (
     Plan,
-    long_table,
     make_preprocessor,
     run_repeat,
 )
+from sklearn_ext.probes._two_regimes_answers import AnswersMixin
 from sklearn_ext.probes._two_regimes_checks import (
     check_labels,
     check_rivals,
@@ -54,7 +52,11 @@ FROM_FITTED = ("n_features_in_", "feature_names_in_")
 
 
 class TwoRegimes(
-    PredictsByEstimator, CallbackSupportMixin, ClassifierMixin, ExtEstimator
+    AnswersMixin,
+    PredictsByEstimator,
+    CallbackSupportMixin,
+    ClassifierMixin,
+    ExtEstimator,
 ):
     r"""Measure which of several classifiers wins at how many labels, and use it.
 
@@ -75,7 +77,8 @@ class TwoRegimes(
     Parameters
     ----------
     estimators : dict of str to classifier or None, default=None
-        At least two rivals by name; the first two are the pair that is compared. None
+        At least two rivals by name; the first two are the pair that is compared, in
+        the order of the dict, which the representation sorts: `summary` names it. None
         takes ``{"naive_bayes": NaiveBayesProbe(), "logistic": LogisticProbe()}``.
     train_sizes : "auto", list or tuple, default="auto"
         "auto" takes eight geometric sizes from two rows a class to all training rows;
@@ -368,48 +371,6 @@ class TwoRegimes(
         for name in FROM_FITTED:
             if hasattr(model, name):
                 setattr(self, name, getattr(model, name))
-
-    def extrapolate(self, train_sizes):
-        """Read the fitted power laws off at other sizes.
-
-        Parameters
-        ----------
-        train_sizes : array-like of float
-            Numbers of training rows.
-
-        Returns
-        -------
-        dict of str to ndarray
-            Expected error of each estimator.
-        """
-        check_is_fitted(self, "curve_params_")
-        return {
-            name: power_law(train_sizes, *curve)
-            for name, curve in self.curve_params_.items()
-        }
-
-    def results_frame(self, container="pandas"):
-        """Return all scores as a table.
-
-        Parameters
-        ----------
-        container : {"pandas", "polars"}, default="pandas"
-            Library of the table.
-
-        Returns
-        -------
-        DataFrame
-            Columns estimator, train_size, repeat, score and fit_time.
-        """
-        check_is_fitted(self, "test_scores_")
-        if container not in ("pandas", "polars"):
-            raise ValueError(
-                f"container must be 'pandas' or 'polars', got {container!r}."
-            )
-        library = require(container, extra="all", user="results_frame")
-        return library.DataFrame(
-            long_table(self.train_sizes_, self.test_scores_, self.fit_times_)
-        )
 
     def get_metadata_routing(self):
         """Say which inputs per row the parts request.

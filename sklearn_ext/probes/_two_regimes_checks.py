@@ -1,6 +1,7 @@
 """What TwoRegimes checks before it measures: labels, test rows, weights."""
 
 import numpy as np
+from sklearn.base import is_regressor
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
@@ -21,7 +22,13 @@ def check_rivals(estimators, refit):
             "one to the dict."
         )
     for name, estimator in estimators.items():
-        if not hasattr(estimator, "fit") or not hasattr(estimator, "predict"):
+        can = hasattr(estimator, "fit") and hasattr(estimator, "predict")
+        if can and is_regressor(estimator):
+            raise ValueError(
+                f"estimators[{name!r}] must be a classifier, got the regressor "
+                f"{estimator!r}."
+            )
+        if not can:
             raise ValueError(
                 f"estimators[{name!r}] must be a classifier, got {estimator!r}."
             )

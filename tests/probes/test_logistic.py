@@ -229,6 +229,8 @@ def test_class_weight_of_zero_is_refused():
 def test_partial_fit_is_for_sgd_only():
     assert not hasattr(LogisticProbe(), "partial_fit")
     assert hasattr(LogisticProbe(solver="sgd"), "partial_fit")
+    with pytest.raises(AttributeError, match="partial_fit needs solver='sgd', got"):
+        LogisticProbe().partial_fit([[0.0], [1.0]], [0, 1])
 
 
 def test_devices(rng):

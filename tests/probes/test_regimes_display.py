@@ -87,6 +87,22 @@ def test_a_crossover_is_drawn_where_there_is_one():
     assert display_of(10.0).plot().crossover_line_ is None
 
 
+def test_the_interval_of_a_crossover_is_shaded_and_doubt_is_said():
+    display = display_of()
+    display.difference_ci = np.array([[0.1, 0.3], [-0.1, 0.1], [-0.3, -0.1]])
+    display.plot()
+    assert display.crossover_line_.get_label() == "crossover at 30 rows"
+    assert_allclose(display.crossover_band_.get_x(), 20)
+    assert_allclose(display.crossover_band_.get_width(), 20)
+    display.difference_ci = np.array([[-0.1, 0.3], [-0.1, 0.1], [-0.3, -0.1]])
+    display.crossover_ci = np.array([10.0, np.inf])
+    display.plot()
+    assert display.crossover_line_.get_label() == "crossover at 30 rows, unclear"
+    assert_allclose(display.crossover_band_.get_width(), 30)  # ends with the grid
+    display.crossover_ci = np.full(2, np.nan)
+    assert display.plot().crossover_band_ is None
+
+
 def test_axes_and_style_of_the_user():
     _, ax = plt.subplots()
     display = display_of()

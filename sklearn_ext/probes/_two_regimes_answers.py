@@ -1,0 +1,224 @@
+"""What TwoRegimes says about its curves: in words, as a table, at other sizes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ext._core._optional import require
+from sklearn_ext.probes._learning_curves import power_law
+from sklearn_ext.probes._learning_runs import long_table
+
+
+def error_name(scoring):
+    """Say what an error is, for the scores that it was made from.
+
+    Parameters
+    ----------
+    scoring : str, callable or None
+        As in `TwoRegimes`.
+
+    Returns
+    -------
+    str
+        A name.
+    """
+    if scoring == "accuracy" or scoring is None:
+        return "test error"
+    if isinstance(scoring, str) and scoring.startswith("neg_"):
+        return scoring.removeprefix("neg_").replace("_", " ")
+    return f"1 - {getattr(scoring, '__name__', scoring)}"
+
+
+def is_clear(sizes, difference_ci, crossover):
+    """Whether the first leads at some size before the crossover, the second after.
+
+    Parameters
+    ----------
+    sizes : ndarray of shape (n_sizes,)
+        Training sizes.
+    difference_ci : ndarray of shape (n_sizes, 2)
+        Interval of the second error minus the first.
+    crossover : float
+        Where the lead changes.
+
+    Returns
+    -------
+    bool
+        Whether an interval excludes zero on either side; False where there is none.
+    """
+    low, high = difference_ci.T
+    first = (low[sizes < crossover] > 0).any()
+    return bool(first and (high[sizes > crossover] < 0).any())
+
+
+@dataclass(frozen=True, eq=False)
+class TwoRegimesSummary:
+    """Sizes, errors, winners and the crossover; ``print`` shows them.
+
+    Parameters
+    ----------
+    pair : tuple of str
+        The two estimators that are compared.
+    error_name : str
+        What the errors are.
+    confidence_level : float
+        Of the intervals.
+    n_repeats : int
+        Number of repeats.
+    train_sizes : ndarray of shape (n_sizes,)
+        Numbers of training rows.
+    errors : dict of str to ndarray of shape (n_sizes,)
+        Mean errors of all estimators.
+    difference : ndarray of shape (n_sizes,)
+        Error of the second of the pair minus that of the first.
+    difference_ci : ndarray of shape (n_sizes, 2)
+        Its interval.
+    winners : list of str
+        Of the pair at each size; "unclear" where the interval holds zero.
+    crossover : float
+        Size at which the lead of the first ends.
+    crossover_ci : ndarray of shape (2,)
+        Its interval.
+    censored : {"above", "below"} or None
+        Whether the crossover lies off the grid.
+    clear : bool
+        Whether there are clear winners on both sides of the crossover.
+    recommended : str
+        Best at the largest size, of all estimators.
+    """
+
+    pair: tuple
+    error_name: str
+    confidence_level: float
+    n_repeats: int
+    train_sizes: np.ndarray
+    errors: dict
+    difference: np.ndarray
+    difference_ci: np.ndarray
+    winners: list
+    crossover: float
+    crossover_ci: np.ndarray
+    censored: str | None
+    clear: bool
+    recommended: str
+
+    def __str__(self):
+        first, second = self.pair
+        level = f"{self.confidence_level:.0%}"
+        rows = [["rows", *self.errors, "difference", level + " interval", "better"]]
+        for i, size in enumerate(self.train_sizes):
+            low, high = self.difference_ci[i]
+            rows.append(
+                [
+                    f"{size}",
+                    *(f"{error[i]:.3f}" for error in self.errors.values()),
+                    f"{self.difference[i]:+.3f}",
+                    f"{low:+.3f} to {high:+.3f}",
+                    self.winners[i],
+                ]
+            )
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        table = [
+            "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True))
+            for row in rows
+        ]
+        head = (
+            f"{self.error_name} over {self.n_repeats} repeats; "
+            f"difference: {second} minus {first}"
+        )
+        end = f"best at {self.train_sizes[-1]} rows: {self.recommended}"
+        return "\n".join([head, *table, self._crossover(level), end])
+
+    def _crossover(self, level):
+        first, second = self.pair
+        last = self.train_sizes[-1]
+        if self.censored == "above":
+            return f"no crossover: {first} leads up to {last} rows, and perhaps beyond"
+        if self.censored == "below":
+            least = self.train_sizes[0]
+            return f"no crossover: {second} leads from {least} rows on"
+        low, high = (f"{end:.0f}" for end in self.crossover_ci)
+        high = f"beyond {last}" if high == "inf" else high
+        interval = "" if low == "nan" else f", {level} interval {low} to {high}"
+        sure = "" if self.clear else "; unclear, no clear winner on one side of it"
+        return (
+            f"crossover at {self.crossover:.0f} rows from {first} to {second}"
+            f"{interval}{sure}"
+        )
+
+
+class AnswersMixin:
+    """Answers of a fitted TwoRegimes beside its predictions."""
+
+    def summary(self):
+        """Return sizes, errors, winners and the crossover for printing.
+
+        Returns
+        -------
+        TwoRegimesSummary
+            ``print`` shows a table, the crossover and the recommendation.
+        """
+        check_is_fitted(self, "test_scores_")
+        errors = {name: error.mean(axis=1) for name, error in self._errors().items()}
+        first, second = pair = tuple(errors)[:2]
+        low, high = self.difference_ci_.T
+        better = np.where(low > 0, first, np.where(high < 0, second, "unclear"))
+        return TwoRegimesSummary(
+            pair,
+            error_name(self.scoring),
+            self.confidence_level,
+            next(iter(self.test_scores_.values())).shape[1],
+            self.train_sizes_,
+            errors,
+            self.difference_,
+            self.difference_ci_,
+            better.tolist(),
+            self.crossover_,
+            self.crossover_ci_,
+            self.crossover_censored_,
+            is_clear(self.train_sizes_, self.difference_ci_, self.crossover_),
+            self.recommended_,
+        )
+
+    def extrapolate(self, train_sizes):
+        """Read the fitted power laws off at other sizes.
+
+        Parameters
+        ----------
+        train_sizes : array-like of float
+            Numbers of training rows.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Expected error of each estimator.
+        """
+        check_is_fitted(self, "curve_params_")
+        return {
+            name: power_law(train_sizes, *curve)
+            for name, curve in self.curve_params_.items()
+        }
+
+    def results_frame(self, container="pandas"):
+        """Return all scores as a table.
+
+        Parameters
+        ----------
+        container : {"pandas", "polars"}, default="pandas"
+            Library of the table.
+
+        Returns
+        -------
+        DataFrame
+            Columns estimator, train_size, repeat, score and fit_time.
+        """
+        check_is_fitted(self, "test_scores_")
+        if container not in ("pandas", "polars"):
+            raise ValueError(
+                f"container must be 'pandas' or 'polars', got {container!r}."
+            )
+        library = require(container, extra="all", user="results_frame")
+        return library.DataFrame(
+            long_table(self.train_sizes_, self.test_scores_, self.fit_times_)
+        )
