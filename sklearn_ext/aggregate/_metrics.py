@@ -166,7 +166,7 @@ def bag_log_loss(y_true, y_pred, *, bags, sample_weight=None, labels=None):
     return float(max(np.average(divergence, weights=sizes), 0.0))
 
 
-def instance_mse_from_bags(y, pred, *, bags):
+def instance_mse_from_bags(y_true, y_pred, *, bags):
     r"""Estimate the mean squared error of *rows* from aggregates of random bags.
 
     With errors :math:`e_a` of the bag means, their size-weighted mean :math:`\mu` and
@@ -177,9 +177,9 @@ def instance_mse_from_bags(y, pred, *, bags):
 
     Parameters
     ----------
-    y : array-like of shape (n_samples,)
+    y_true : array-like of shape (n_samples,)
         Aggregates replicated on the rows of their bag.
-    pred : array-like of shape (n_samples,)
+    y_pred : array-like of shape (n_samples,)
         Predictions of the rows, of a model that did not see these bags.
     bags : array-like of shape (n_samples,)
         Labels of the bags; at least two bags.
@@ -195,11 +195,11 @@ def instance_mse_from_bags(y, pred, *, bags):
     >>> instance_mse_from_bags([1.0, 2.0, 3.0], [1.0, 2.5, 3.0], bags=[0, 1, 2])
     0.0833...
     """
-    spread, mean = _error_moments(y, pred, bags)
-    return float(spread + mean**2 - spread / len(np.asarray(y)))
+    spread, mean = _error_moments(y_true, y_pred, bags)
+    return float(spread + mean**2 - spread / len(np.asarray(y_true)))
 
 
-def instance_r2_from_bags(y, pred, *, bags):
+def instance_r2_from_bags(y_true, y_pred, *, bags):
     """Estimate the R² of *rows* from aggregates of random bags.
 
     The estimated mean squared error over the estimated variance of the rows, both as
@@ -207,9 +207,9 @@ def instance_r2_from_bags(y, pred, *, bags):
 
     Parameters
     ----------
-    y : array-like of shape (n_samples,)
+    y_true : array-like of shape (n_samples,)
         Aggregates replicated on the rows of their bag.
-    pred : array-like of shape (n_samples,)
+    y_pred : array-like of shape (n_samples,)
         Predictions of the rows, of a model that did not see these bags.
     bags : array-like of shape (n_samples,)
         Labels of the bags; at least two bags.
@@ -225,8 +225,8 @@ def instance_r2_from_bags(y, pred, *, bags):
     >>> instance_r2_from_bags([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], bags=[0, 1, 2])
     1.0
     """
-    variance, _ = _error_moments(y, np.zeros(len(np.asarray(y))), bags)
-    return float(1 - instance_mse_from_bags(y, pred, bags=bags) / variance)
+    variance, _ = _error_moments(y_true, np.zeros(len(np.asarray(y_true))), bags)
+    return float(1 - instance_mse_from_bags(y_true, y_pred, bags=bags) / variance)
 
 
 def _error_moments(y, pred, bags):
