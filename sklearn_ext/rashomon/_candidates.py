@@ -17,6 +17,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.multiclass import type_of_target
 
+from sklearn_ext.rashomon._checks import check_workers
+
 
 def default_candidates(classification=True):
     """Five different algorithms, the simplest first.
@@ -73,16 +75,9 @@ def expand_candidates(candidates, random_state=None):
     list of tuple
         Names, clones and drawn parameters.
     """
+    check_candidates(candidates, most=4)
     rng, found = check_random_state(random_state), []
-    for candidate in candidates:
-        if len(candidate) not in (2, 3, 4) or not isinstance(
-            candidate[1], BaseEstimator
-        ):
-            raise ValueError(
-                "estimators must hold (name, estimator) or (name, estimator, "
-                f"distributions, n_iter), got {candidate!r}."
-            )
-        name, estimator, *rest = candidate
+    for name, estimator, *rest in candidates:
         if not rest:
             found.append((name, clone(estimator), {}))
             continue
@@ -92,6 +87,19 @@ def expand_candidates(candidates, random_state=None):
     if not found:
         raise ValueError("estimators must hold at least one candidate, got none.")
     return found
+
+
+def check_candidates(candidates, most):
+    """Refuse what is no list of names and estimators, with up to ``most`` parts."""
+    parts = "(name, estimator)"
+    if most > 2:
+        parts += " or (name, estimator, distributions, n_iter)"
+    for candidate in candidates:
+        named = isinstance(candidate, (tuple, list)) and 2 <= len(candidate) <= most
+        if not named or not isinstance(candidate[1], BaseEstimator):
+            raise ValueError(f"estimators must hold {parts}, got {candidate!r}.")
+    if len(candidates) == 0:
+        raise ValueError("estimators must hold at least one candidate, got none.")
 
 
 def similar_performance(
@@ -158,8 +166,10 @@ def similar_performance(
                 f"{estimators!r}."
             )
         estimators = default_candidates(classification)
-    if len(estimators) == 0:
-        raise ValueError("estimators must hold at least one candidate, got none.")
+    check_candidates(estimators, most=2)
+    if isinstance(tol, (bool, np.bool_)) or not 0 <= tol < np.inf:
+        raise ValueError(f"tol must be a finite number from 0 upwards, got {tol}.")
+    check_workers(n_jobs)
     splits = list(check_cv(cv, y, classifier=classification).split(X, y))
     scores = np.array(
         [

@@ -25,11 +25,7 @@ def check_parameters(estimator):
                 f"{name} must be a number, got the truth value {params[name]}. Give "
                 f"{int(params[name])} if you meant that."
             )
-    if params.get("n_jobs") == 0:
-        raise ValueError(
-            "n_jobs must be None or a whole number other than 0, got 0. Use 1 for one "
-            "worker, or -1 for one on each core."
-        )
+    check_workers(params.get("n_jobs"))
     if params.get("device") is not None:
         torch_device(params["device"])  # before any work
 
@@ -45,6 +41,15 @@ def check_slack(theta, reference_loss=None):
     if _is_truth(reference_loss) or not np.isfinite(reference_loss):
         raise ValueError(
             f"reference_loss must be a finite number or None, got {reference_loss}."
+        )
+
+
+def check_workers(n_jobs):
+    """Refuse no workers; truth values are refused as parameters."""
+    if n_jobs == 0:
+        raise ValueError(
+            "n_jobs must be None or a whole number other than 0, got 0. Use 1 for one "
+            "worker, or -1 for one on each core."
         )
 
 

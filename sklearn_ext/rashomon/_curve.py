@@ -94,6 +94,13 @@ def rashomon_curve(
     >>> curve.risk.round(2).tolist(), curve.elbow
     ([0.67, 0.33, 0.05], 1)
     """
+    if len(param_range) == 0:
+        raise ValueError("param_range must hold at least one value, got none.")
+    if "theta" not in estimator.get_params(deep=False):
+        raise ValueError(
+            "estimator must be one of the Rashomon estimators, which have theta; got "
+            f"{type(estimator).__name__}."
+        )
     risk, log_ratio, interval, test = [], [], [], []
     for value in param_range:
         model = clone(estimator).set_params(**{param_name: value, "theta": theta})

@@ -67,6 +67,12 @@ class RidgeStatistics:
         return cls(weight, x_mean, y_mean, xx, xy, yy, centred)
 
     def __add__(self, other):
+        if len(self.xy) != len(other.xy) or self.centred != other.centred:
+            raise ValueError(
+                "Sums can be added when they have equal features and fit_intercept: "
+                f"got {len(self.xy)} features with fit_intercept={self.centred}, and "
+                f"{len(other.xy)} with fit_intercept={other.centred}."
+            )
         weight = self.weight + other.weight
         share = other.weight / weight
         dx, dy = other.x_mean - self.x_mean, other.y_mean - self.y_mean

@@ -29,6 +29,8 @@ def clopper_pearson(hits, n_draws, confidence_level=0.95):
     [0.0, 0.0362]
     """
     hits = np.asarray(hits)
+    if not n_draws >= 1:
+        raise ValueError(f"n_draws must be at least 1, got {n_draws}.")
     if not ((hits >= 0) & (hits <= n_draws)).all():
         raise ValueError(f"hits must be from 0 to n_draws={n_draws}, got {hits}.")
     if not 0 < confidence_level < 1:

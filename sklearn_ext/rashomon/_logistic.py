@@ -4,7 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from scipy.special import entr, expit
+from scipy.special import entr, expit, log_expit, logsumexp
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -252,8 +252,9 @@ class RashomonLogisticRegression(
         X = check_rows(self, X)
         if self.predict_with == "best":
             return X @ self.coef_[0] + self.intercept_[0]
-        share = expit(self.members_.decision(X)).mean(axis=0)
-        return np.log(share) - np.log1p(-share)
+        odds = self.members_.decision(X)
+        second, first = (logsumexp(log_expit(s * odds), axis=0) for s in (1, -1))
+        return second - first
 
     def predict_proba(self, X):
         """Predict the probabilities of both classes.

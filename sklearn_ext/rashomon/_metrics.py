@@ -150,6 +150,11 @@ def prediction_range(scores):
     [[0.25, 0.75], [0.5, 0.5]]
     """
     scores = np.asarray(scores)
+    if scores.ndim < 2 or scores.size == 0:
+        raise ValueError(
+            "scores must have shape (n_models, n_samples, ...) with at least one of "
+            f"each, got shape {scores.shape}."
+        )
     return np.stack([scores.min(axis=0), scores.max(axis=0)], axis=-1)
 
 
@@ -203,6 +208,8 @@ def rashomon_capacity(scores, *, base=2.0, tol=1e-9):
         )
     if not base > 1:
         raise ValueError(f"base must be larger than 1, got {base}.")
+    if not 0 < tol < np.inf:
+        raise ValueError(f"tol must be positive and finite, got {tol}.")
     P = P / P.sum(axis=2, keepdims=True)
     nats = _binary_capacity(P[..., 1]) if P.shape[2] == 2 else _blahut(P, tol)
     return np.maximum(nats, 0.0) / np.log(base)

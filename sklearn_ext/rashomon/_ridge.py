@@ -238,6 +238,8 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
             The model of all rows.
         """
         check_is_fitted(self)
+        if not isinstance(other, RashomonRidge):
+            raise TypeError(f"merge takes a RashomonRidge, got {type(other).__name__}.")
         check_is_fitted(other)
         return self._solve(self._statistics + other._statistics)
 

@@ -258,6 +258,11 @@ class RashomonSearchCV(CandidatesMixin, RatioMixin, MetaEstimatorMixin, ExtEstim
         RashomonSearchCV
             Fitted estimator, without out-of-fold disagreement.
         """
+        if not hasattr(search, "cv_results_"):
+            raise ValueError(
+                "from_search takes a fitted GridSearchCV or RandomizedSearchCV, got "
+                f"{type(search).__name__} without cv_results_. Fit it first."
+            )
         results = search.cv_results_
         folds = [f"split{i}_test_score" for i in range(search.n_splits_)]
         name = type(search.estimator).__name__

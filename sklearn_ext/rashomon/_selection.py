@@ -65,6 +65,12 @@ def complexity_of(member, complexity):
         return 0
     if callable(complexity):
         return complexity(member)
+    found = member
     for name in complexity.split("."):
-        member = getattr(member, name)
-    return member
+        if not hasattr(found, name):
+            raise ValueError(
+                f"complexity={complexity!r} is no attribute of the fitted {member!r}. "
+                "Name one that every candidate has, or give a function."
+            )
+        found = getattr(found, name)
+    return found

@@ -12,6 +12,12 @@ def _check(name, value, holds, allowed):
         raise ValueError(f"{name} must be {allowed}, got {value}.")
 
 
+def _check_whole(name, value):
+    """Refuse what is no whole number from 1 upwards."""
+    whole = not isinstance(value, (bool, np.bool_)) and value >= 1 and value % 1 == 0
+    _check(name, value, whole, "a whole number from 1 upwards")
+
+
 def existence_probability(log_ratio, n_simple):
     """Probability that a random simple class meets the Rashomon set.
 
@@ -43,7 +49,7 @@ def existence_probability(log_ratio, n_simple):
     '1e-27'
     """
     _check("log_ratio", log_ratio, np.asarray(log_ratio) <= 0, "at most 0")
-    _check("n_simple", n_simple, n_simple >= 1, "at least 1")
+    _check_whole("n_simple", n_simple)
     with np.errstate(divide="ignore"):
         log_miss = np.log1p(-np.exp(np.asarray(log_ratio, dtype=float)))
     return -np.expm1(n_simple * log_miss)
@@ -76,7 +82,7 @@ def required_log_ratio(n_simple, delta):
     >>> round(required_log_ratio(1000, 0.05), 3)
     -5.812
     """
-    _check("n_simple", n_simple, n_simple >= 1, "at least 1")
+    _check_whole("n_simple", n_simple)
     _check("delta", delta, 0 < delta < 1, "between 0 and 1")
     return float(np.log(-np.expm1(np.log(delta) / n_simple)))
 
@@ -119,9 +125,11 @@ def simple_model_bound(n_samples, n_simple, delta=0.05, gamma=0.0, loss_range=1.
     >>> [round(offset, 3) for offset in simple_model_bound(1000, 100)]
     [0.064, 0.043]
     """
-    _check("n_samples", n_samples, n_samples >= 1, "at least 1")
-    _check("n_simple", n_simple, n_simple >= 1, "at least 1")
+    _check_whole("n_samples", n_samples)
+    _check_whole("n_simple", n_simple)
     _check("delta", delta, 0 < delta < 1, "between 0 and 1")
+    _check("gamma", gamma, gamma >= 0, "at least 0")
+    _check("loss_range", loss_range, 0 < loss_range < np.inf, "positive and finite")
     tail = np.log(2 / delta)
     lower = loss_range * np.sqrt((np.log(n_simple) + tail) / (2 * n_samples))
     return float(lower), float(gamma + loss_range * np.sqrt(tail / (2 * n_samples)))
@@ -187,6 +195,7 @@ def cover_count(n_samples, n_features):
     >>> cover_count(4, 3)
     14
     """
-    _check("n_samples", n_samples, n_samples >= 1, "at least 1")
-    _check("n_features", n_features, n_features >= 1, "at least 1")
-    return 2 * sum(comb(n_samples - 1, i) for i in range(n_features))
+    _check_whole("n_samples", n_samples)
+    _check_whole("n_features", n_features)
+    n, p = int(n_samples), int(n_features)
+    return 2 * sum(comb(n - 1, i) for i in range(p))

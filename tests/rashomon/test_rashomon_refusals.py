@@ -5,6 +5,8 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
+from scipy.special import expit
 from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeClassifier
 
@@ -13,6 +15,7 @@ from sklearn_ext.rashomon import (
     RashomonLogisticRegression,
     RashomonRidge,
     RashomonSearchCV,
+    rashomon_curve,
 )
 from sklearn_ext.rashomon._checks import check_count
 
@@ -207,7 +210,9 @@ def test_weak_samples_warn():
 @pytest.mark.parametrize("device", ["cuda:7", "quantum"])
 def test_a_device_that_is_not_here(device):
     X, y = data()
-    message = f"device='{device}' is not on this machine, which has .'cpu'.*None to stay"
+    message = (
+        f"device='{device}' is not on this machine, which has .'cpu'.*None to stay"
+    )
     with pytest.raises(RuntimeError, match=message):
         LINEAR(device=device).fit(X, y)
 
@@ -227,3 +232,36 @@ def test_a_refused_fit_changes_nothing():
     before = model.log_ratio_
     refused(model.set_params(theta=np.inf), "Got inf", X=X, y=y)
     assert model.log_ratio_ == before
+
+
+def test_ridge_adds_only_what_fits():
+    X, y = data()
+    model = RIDGE(random_state=0).fit(X, y)
+    before = model.log_ratio_
+    for other, message in (
+        (RIDGE().fit(X[:, :2], y), "got 3 features .* and 2 with"),
+        (RIDGE(fit_intercept=False).fit(X, y), "=True, and 3 with .*=False"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.merge(other)
+    with pytest.raises(TypeError, match="merge takes a RashomonRidge, got int"):
+        model.merge(3)
+    with pytest.raises(ValueError, match="equal features and fit_intercept"):
+        model.set_params(fit_intercept=False).partial_fit(X, y)
+    assert model.log_ratio_ == before
+
+
+def test_far_rows_keep_finite_odds():
+    X, y = data()
+    model = LOGISTIC(predict_with="members", random_state=0).fit(X, y)
+    assert np.isfinite(model.decision_function(1e6 * X)).all()
+    mean = expit(model.members_.decision(X)).mean(axis=0)
+    assert_allclose(model.predict_proba(X)[:, 1], mean)
+
+
+def test_curve_needs_spaces():
+    X, y = data()
+    with pytest.raises(ValueError, match="param_range must hold at least one value"):
+        rashomon_curve(RIDGE(), X, y, param_range=[])
+    with pytest.raises(ValueError, match="must be one of the Rashomon estimators"):
+        rashomon_curve(DecisionTreeClassifier(), X, y, param_range=[1])

@@ -170,6 +170,25 @@ def test_bad_input():
         RashomonSearchCV([("tree", 3)]).fit(X, y)
     with pytest.raises(ValueError, match="at least one candidate, got none"):
         RashomonSearchCV([("knn", KNeighborsClassifier(), {}, 0)]).fit(X, y)
+    with pytest.raises(ValueError, match="at least one candidate, got none"):
+        RashomonSearchCV([]).fit(X, y)
+    with pytest.raises(ValueError, match=r"estimators must hold \(name, estimator\)"):
+        RashomonSearchCV([SVC()]).fit(X, y)
+    with pytest.raises(ValueError, match="complexity='depth_' is no attribute of"):
+        RashomonSearchCV(TREES, refit="simplest", complexity="depth_").fit(X, y)
+    with pytest.raises(
+        ValueError, match=r"takes a fitted GridSearchCV .* got SVC with"
+    ):
+        RashomonSearchCV.from_search(SVC(), X, y)
+    for given, message in (
+        ({"estimators": [SVC()]}, r"must hold \(name, estimator\), got SVC"),
+        ({"estimators": []}, "at least one candidate, got none"),
+        ({"tol": np.nan}, "tol must be a finite number from 0 upwards, got nan"),
+        ({"tol": True}, "tol must be a finite number from 0 upwards, got True"),
+        ({"n_jobs": 0}, "n_jobs must be None or a whole number other than 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            similar_performance(X, y, **given)
     with pytest.raises(ValueError, match="estimators must be 'default' or a list"):
         similar_performance(X, y, estimators="all")
     with pytest.raises(ValueError, match="The 'theta' parameter"):
