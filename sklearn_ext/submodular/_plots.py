@@ -121,6 +121,7 @@ class SelectionCurveDisplay:
         ax.fill_between(sizes, low, high, color="0.4", alpha=0.25, lw=0)
         ax.axhline(self.upper_bound, ls="--", color="k", label="no set has more")
         ax.set(xlabel="Number of rows", ylabel="Objective")
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend()
         return self
 
