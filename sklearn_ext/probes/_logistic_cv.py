@@ -248,11 +248,11 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         folds = list(self._splitter(y).split(X, y, **routed.splitter.split))
         score = Bunch(scorer=scorer, params=routed.scorer.score)
         rows = X, y, sample_weight, folds
-        scores = self._scores(template, rows, Cs, score)
+        scores = self._held_scores(template, rows, Cs, score)
         for _ in range(self.refine):
             new = _halve(Cs, int(np.argmax(scores.mean(axis=0))))
             Cs = np.concatenate([Cs, new])
-            more = self._scores(template, rows, new, score)
+            more = self._held_scores(template, rows, new, score)
             order = np.argsort(Cs)
             Cs, scores = Cs[order], np.hstack([scores, more])[:, order]
         best = int(np.argmax(scores.mean(axis=0)))  # the first of equals
@@ -279,7 +279,7 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
             return HeldOut(self.cv or 0.1, self.random_state)
         return check_cv(self.cv, y, classifier=True)
 
-    def _scores(self, template, rows, Cs, score):
+    def _held_scores(self, template, rows, Cs, score):
         X, y, sample_weight, folds = rows
         found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(_fold_scores)(template, X, y, sample_weight, fold, Cs, score)
