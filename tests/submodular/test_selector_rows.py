@@ -130,6 +130,22 @@ def test_initial_and_forbidden(rng):
         model.forget([5])
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("algorithm", ["leveled", "bucketed", "greedy", "sieve"])
+def test_initial_rows_stay_in_every_algorithm_and_container(algorithm, kind, rng):
+    X = rng.uniform(size=(200, 5))
+    model = selector(
+        4, objective=FeatureBased(), algorithm=algorithm, initial=[3, 7]
+    ).fit(kind(X[:150]))
+    for _ in range(2):
+        ids = model.selected_ids_.tolist()
+        assert ids[:2] == [3, 7]
+        assert len(set(ids)) == 6
+        chosen = X[[i if i < 200 else i - 50 for i in ids]]
+        assert_allclose(model.objective_, np.sqrt(chosen.sum(axis=0)).mean())
+        model.partial_fit(kind(X[150:]))
+
+
 def test_weights_are_those_of_the_reference(rng):
     X = rng.normal(size=(30, 2))
     w = rng.integers(0, 3, 30)
