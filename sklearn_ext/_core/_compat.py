@@ -19,6 +19,7 @@ from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
 from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_method_params,
+    _check_n_features,
     _check_sample_weight,
     _num_samples,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "_align_api_if_sparse",
     "_check_feature_names_in",
     "_check_method_params",
+    "_check_n_features",
     "_check_sample_weight",
     "_fit_context",
     "_num_samples",

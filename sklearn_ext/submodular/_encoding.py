@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from sklearn_ext._core._compat import _num_samples
+from sklearn_ext._core._compat import _check_n_features, _num_samples
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext.submodular._rows import DenseRows, SparseRows
 
@@ -36,12 +36,12 @@ def first_rows(estimator, X, y=None):
     if estimator.encoder is None:
         X = validate_data(estimator, X, **DATA)
         return X, X
-    X, given = any_rows(estimator, X, reset=True)
+    X, given = any_rows(estimator, X)
     estimator.encoder_ = clone(estimator.encoder).fit(given, y)
     return X, encode(estimator.encoder_, given)
 
 
-def any_rows(estimator, X, *, reset):
+def any_rows(estimator, X, shape=None):
     """Check rows that an encoder takes, in whatever dtype and shape.
 
     Parameters
@@ -50,8 +50,8 @@ def any_rows(estimator, X, *, reset):
         Learns the number and the names of features, or compares them.
     X : object
         Rows.
-    reset : bool
-        Whether these are the first.
+    shape : tuple, default=None
+        Shape of one row as those of `fit` had it; None if these are the first.
 
     Returns
     -------
@@ -61,16 +61,24 @@ def any_rows(estimator, X, *, reset):
     given : object
         The rows for the encoder; data frames keep names and dtypes.
     """
+    first = shape is None
     checked = validate_data(
         estimator,
         X,
-        reset=reset,
+        reset=first,
         accept_sparse="csr",
         dtype=None,
-        ensure_2d=np.ndim(X) == 2,
+        ensure_2d=not first and len(shape) == 1,
         allow_nd=True,
         ensure_all_finite=False,
     )
+    if first and checked.ndim == 2:
+        _check_n_features(estimator, checked, reset=True)
+    if not first and checked.shape[1:] != shape:
+        raise ValueError(
+            f"Rows must have the shape {shape}, as those of fit had, got "
+            f"{checked.shape[1:]}."
+        )
     given = X if hasattr(X, "columns") else checked
     if sparse.issparse(checked):
         kept = checked.dtype in FLOATS

@@ -1,5 +1,6 @@
 """Resampling to a representative subset of rows."""
 
+from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -219,7 +220,8 @@ class SubmodularSampler(ExtEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         if self.encoder is not None:  # rows are what it takes
-            tags.input_tags = get_tags(self.encoder).input_tags
+            of_rows = get_tags(self.encoder).input_tags
+            tags.input_tags = replace(of_rows, allow_nan=False)
         return tags
 
 

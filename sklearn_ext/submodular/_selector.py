@@ -1,5 +1,6 @@
 """A representative subset of a table whose rows come and go."""
 
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -245,7 +246,7 @@ class DynamicSubmodularSelector(
             Passed to an encoder; nothing else looks at it.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each row counts as one to be represented. Rows of weight zero are
-            neither represented nor selected.
+            neither represented nor selected. An encoder is fitted without weights.
         ids : array-like of shape (n_samples,) or "index", default=None
             Identifiers by which rows are forgotten: numbers, strings, tuples. None
             counts from 0, "index" takes those of a data frame.
@@ -441,7 +442,8 @@ class DynamicSubmodularSelector(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         if self.encoder is not None:  # rows are what it takes
-            tags.input_tags = get_tags(self.encoder).input_tags
+            of_rows = get_tags(self.encoder).input_tags
+            tags.input_tags = replace(of_rows, allow_nan=False)
             tags.target_tags = get_tags(self.encoder).target_tags
         kept = ["float64", "float32"] if self.encoder is None else []
         tags.transformer_tags.preserves_dtype = kept

@@ -41,12 +41,7 @@ class SelectorRows:
         if self.encoder_ is None:
             X = X if self._plain(X) else validate_data(self, X, reset=False, **DATA)
             return X, X
-        X, given = any_rows(self, X, reset=False)
-        if X.shape[1:] != self._row_shape:
-            raise ValueError(
-                f"Rows must have the shape {self._row_shape}, as those of fit had, "
-                f"got {X.shape[1:]}."
-            )
+        X, given = any_rows(self, X, self._row_shape)
         return X, encode(self.encoder_, given)
 
     def _plain(self, X):

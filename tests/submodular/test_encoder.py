@@ -19,14 +19,33 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    Normalizer,
+    OneHotEncoder,
+    StandardScaler,
+)
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ext.submodular import (
+    DynamicSubmodularSelector,
     ExemplarDisplay,
     FacilityLocation,
     SubmodularSampler,
 )
 from tests.submodular._problems import selector
+
+
+# an encoder that does not learn, so that weights still equal repetitions
+@parametrize_with_checks(
+    [
+        DynamicSubmodularSelector(encoder=Normalizer(norm="max")),
+        SubmodularSampler(encoder=Normalizer(norm="max")),
+    ]
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
 
 TEXTS = ["red apple", "green apple", "blue sky", "grey sky", "red rose", "blue rose"]
 
