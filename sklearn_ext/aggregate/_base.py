@@ -14,6 +14,38 @@ from sklearn_ext.aggregate._bags import Bags, bag_values
 from sklearn_ext.aggregate._metrics import bag_r2_score
 
 
+def check_lengths(X, y, bags):
+    """Tell users who pass one value per bag how to give it to the rows."""
+    if bags is None or not hasattr(y, "__len__") or not len(y):
+        return
+    n_rows = _num_samples(X)
+    if len(y) == n_rows or len(bags) != n_rows:
+        return  # scikit-learn, or the check of the labels, says the rest
+    if len(Bags.of(bags, n_rows).ids) == len(y):
+        raise ValueError(
+            f"X has {n_rows} rows, but y has {len(y)} values. One value per bag? Give "
+            "each row that of its bag: y=expand_aggregates(bag_ids, y, bags)."
+        )
+
+
+def _warn_if_forgotten(y):
+    """Warn of bags that somebody left out: then aggregates repeat on their rows."""
+    values = y if y.ndim == 1 else y[:, 0]
+    values = values[np.isfinite(values)]
+    if not (values % 1).any():  # counts and classes repeat anyway
+        return
+    distinct = len(np.unique(values))
+    if 2 * distinct > len(values):
+        return
+    warnings.warn(
+        f"y repeats ({distinct} values in {len(values)} rows): were bags= forgotten? "
+        "In a Pipeline without metadata routing: fit(X, y, step__bags=bags), with the "
+        "name of the step. bags=np.arange(len(y)) says that rows are their own bags.",
+        UserWarning,
+        stacklevel=5,
+    )
+
+
 def check_bags(X, y, bags, sample_weight):
     """Check labels and weights and leave out rows of weight zero.
 
@@ -26,6 +58,8 @@ def check_bags(X, y, bags, sample_weight):
     """
     weights = check_weights(sample_weight, X, dtype=np.float64)
     found = Bags.of(bags, _num_samples(X), weights)
+    if bags is None:
+        _warn_if_forgotten(y)
     if sample_weight is None or (keep := weights > 0).all():
         return X, y, found
     labels = None if bags is None else found.ids[found.codes[keep]]

@@ -11,7 +11,7 @@ from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext.aggregate._bags import Bags, encode_bags
-from sklearn_ext.aggregate._base import BagRegressorBase, check_bags
+from sklearn_ext.aggregate._base import BagRegressorBase, check_bags, check_lengths
 from sklearn_ext.aggregate._trees import Bins, grow, leaves
 
 _AUTO_STOP_ROWS = 10_000  # as in HistGradientBoostingRegressor
@@ -169,6 +169,7 @@ class AggregateBoostingRegressor(CallbackSupportMixin, BagRegressorBase):
             The fitted estimator.
         """
         data = X, y
+        check_lengths(X, y, bags)
         X, y = validate_data(self, X, y, dtype=FLOATS, y_numeric=True)
         X, y, bags = check_bags(X, np.asarray(y, float), bags, sample_weight)
         rng = check_random_state(self.random_state)

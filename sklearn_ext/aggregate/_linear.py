@@ -17,7 +17,7 @@ from sklearn_ext._core import _blocks
 from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import Interval, StrOptions, _safe_indexing
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.aggregate._base import BagRegressorBase, check_bags
+from sklearn_ext.aggregate._base import BagRegressorBase, check_bags, check_lengths
 from sklearn_ext.aggregate._precision import precision_weights
 from sklearn_ext.aggregate._solvers import solve_dual, solve_lsqr, solve_normal
 from sklearn_ext.aggregate._statistics import BaggedData, summarize
@@ -62,16 +62,25 @@ class LinearBagModel(MultiOutputMixin, BagRegressorBase):
         missing = None
         if self.allow_missing_aggregate and y is not None:
             y, missing = split_missing(y)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=FLOATS,
-            multi_output=True,
-            y_numeric=True,
-            reset=reset,
-        )
+        check_lengths(X, y, bags)
+        try:
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse="csr",
+                dtype=FLOATS,
+                multi_output=True,
+                y_numeric=True,
+                reset=reset,
+            )
+        except ValueError as error:
+            if "Input y contains NaN" not in str(error):
+                raise
+            raise ValueError(
+                f"{error} Where a bag has no aggregate, leave NaN on all its rows and "
+                f"set {type(self).__name__}(allow_missing_aggregate=True)."
+            ) from None
         self._one_target, self._dtype = y.ndim == 1, X.dtype.name
         noise = self._check_noise(response_noise_var, y)
         if missing is not None and missing.any():

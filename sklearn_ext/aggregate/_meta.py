@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
 from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, HasMethods, Interval
-from sklearn_ext.aggregate._base import BagRegressorBase, check_bags
+from sklearn_ext.aggregate._base import BagRegressorBase, check_bags, check_lengths
 
 
 class AggregateMetaRegressor(CallbackSupportMixin, BagRegressorBase):
@@ -122,6 +122,7 @@ class AggregateMetaRegressor(CallbackSupportMixin, BagRegressorBase):
                 "AggregateMetaRegressor requires y to be passed, but the target y is "
                 "None."
             )
+        check_lengths(X, y, bags)
         estimator = self._inner()
         y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
         if _num_samples(X) != len(y):

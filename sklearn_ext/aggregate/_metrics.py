@@ -6,6 +6,7 @@ from numbers import Integral
 import numpy as np
 from sklearn import config_context
 from sklearn.metrics import (
+    get_scorer_names,
     make_scorer,
     mean_absolute_error,
     mean_squared_error,
@@ -302,8 +303,9 @@ def bag_cross_validate(estimator, X, y, *, bags, cv=5, scoring="bag_r2", **param
     cv : int, splitter or iterable of splits, default=5
         An int stands for ``BagKFold(cv)``; other splitters get the bags as groups. A
         split that cuts a bag is refused.
-    scoring : str, callable or dict, default="bag_r2"
-        A name for :func:`get_bag_scorer`, or what ``cross_validate`` takes.
+    scoring : str, callable, list or dict, default="bag_r2"
+        A name for :func:`get_bag_scorer`, or what ``cross_validate`` takes; a list or
+        dict may hold such names as well.
     **params : object
         Passed to :func:`sklearn.model_selection.cross_validate`.
 
@@ -321,8 +323,7 @@ def bag_cross_validate(estimator, X, y, *, bags, cv=5, scoring="bag_r2", **param
     >>> len(scores["test_score"])
     5
     """
-    if isinstance(scoring, str) and scoring in _SCORERS:
-        scoring = get_bag_scorer(scoring)
+    scoring = _resolve(scoring, y, bags)
     splitter = check_cv(BagKFold(cv) if isinstance(cv, Integral) else cv)
     with warnings.catch_warnings():  # a KFold warns that it has no use for groups
         warnings.simplefilter("ignore", UserWarning)
@@ -333,6 +334,40 @@ def bag_cross_validate(estimator, X, y, *, bags, cv=5, scoring="bag_r2", **param
         return cross_validate(
             estimator, X, y, cv=splits, scoring=scoring, params=routed, **params
         )
+
+
+def _resolve(scoring, y, bags):
+    """Turn names of bag scores into scorers; warn of scores that mislead."""
+    if isinstance(scoring, list | tuple | set):
+        scoring = {name: name for name in scoring}
+    if isinstance(scoring, dict):
+        return {key: _resolve(value, y, bags) for key, value in scoring.items()}
+    if not isinstance(scoring, str):
+        return scoring
+    if scoring in _SCORERS:
+        return get_bag_scorer(scoring)
+    if scoring not in get_scorer_names():
+        raise ValueError(
+            f"scoring={scoring!r} is unknown. Scores of bags are {sorted(_SCORERS)}; "
+            "those of rows are scikit-learn's."
+        )
+    if _replicated(y, bags):
+        warnings.warn(
+            f"scoring={scoring!r} compares predictions of rows with the aggregates of "
+            "their bags, which rewards predictions that shrink towards the mean. "
+            f"Scores of bags are {sorted(_SCORERS)}.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return scoring
+
+
+def _replicated(y, bags):
+    """Whether some bag has several rows, and y is constant in each."""
+    codes = encode_bags(bags, len(bags))[1]
+    first = np.unique(codes, return_index=True)[1]
+    y = np.asarray(y)
+    return len(first) < len(codes) and np.array_equal(y[first][codes], y)
 
 
 def _refuse_cut_bags(splits, bags):

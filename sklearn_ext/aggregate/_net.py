@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.aggregate._base import BagRegressorBase, check_bags
+from sklearn_ext.aggregate._base import BagRegressorBase, check_bags, check_lengths
 from sklearn_ext.aggregate._net_base import CONSTRAINTS, BagNet
 
 
@@ -132,6 +132,7 @@ class AggregateNetRegressor(BagNet, MultiOutputMixin, BagRegressorBase):
             The fitted estimator.
         """
         data = X, y
+        check_lengths(X, y, bags)
         X, y = validate_data(
             self, X, y, dtype=FLOATS, multi_output=True, y_numeric=True
         )

@@ -10,7 +10,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.aggregate._base import check_bags
+from sklearn_ext.aggregate._base import check_bags, check_lengths
 from sklearn_ext.aggregate._class_targets import class_targets
 from sklearn_ext.aggregate._net_base import CONSTRAINTS, BagNet
 from sklearn_ext.aggregate._proportions import BagClassifierMixin
@@ -154,6 +154,7 @@ class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
             The fitted estimator.
         """
         data = X, y
+        check_lengths(X, y, bags)
         X, y = validate_data(self, X, y, dtype=FLOATS, multi_output=True)
         self.classes_, targets = class_targets(self, y)
         X, targets, bags = check_bags(X, targets, bags, sample_weight)

@@ -16,7 +16,7 @@ from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext.aggregate._bags import Bags
-from sklearn_ext.aggregate._base import check_bags
+from sklearn_ext.aggregate._base import check_bags, check_lengths
 from sklearn_ext.aggregate._class_targets import class_targets
 from sklearn_ext.aggregate._metrics import bag_log_loss
 from sklearn_ext.aggregate._proportion_losses import (
@@ -223,6 +223,7 @@ class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEst
             The fitted estimator.
         """
         data = X, y
+        check_lengths(X, y, bags)
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True
         )

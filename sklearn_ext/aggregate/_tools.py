@@ -57,7 +57,15 @@ def aggregate_responses(y, bags, *, aggregate="mean", sample_weight=None):
     """
     if aggregate not in ("mean", "sum"):
         raise ValueError(f"aggregate must be 'mean' or 'sum', got {aggregate!r}.")
-    y = np.asarray(y, dtype=float)
+    y = np.asarray(y)
+    if y.dtype.kind not in "buif":
+        raise ValueError(
+            f"y must be numbers, got {y.ravel()[:1].tolist()}. Labels go as they are "
+            "to LabelProportionClassifier or AggregateNetClassifier, which use their "
+            "shares only; the shares of a bag are the aggregates of "
+            "np.asarray(y)[:, None] == np.unique(y)."
+        )
+    y = y.astype(float)
     partition = Bags.of(bags, len(y), sample_weight)
     reduce = partition.means if aggregate == "mean" else partition.sums
     return AggregatedResponses(partition.ids, reduce(y), partition.sizes)
