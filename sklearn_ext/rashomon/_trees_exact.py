@@ -235,7 +235,15 @@ def _bottom_level(graph, grid, low, slack, length, pairs):
         rows = graph.rows
         stumps = stumps_at(rows.bits, rows.weight, level.used[0], space, grid)
         found[nodes] = stumps.polynomials(low[nodes], length)
-    for some, place, inside in graph.batches(nodes) if graph.bottom_depth == 2 else ():
+    if graph.bottom_depth == 2:
+        _add_products(graph, nodes, grid, low, slack, pairs, found)
+    found[np.arange(length) > slack[:, None]] = 0.0
+    return normalized(found)
+
+
+def _add_products(graph, nodes, grid, low, slack, pairs, found):
+    """Add the products of the stumps on both sides of every split to ``found``."""
+    for some, place, inside in graph.batches(nodes, found.shape[1]):
         size = slack[some] + 1
         wanted = (pairs[some] < (low[some] + size)[:, None]).any(axis=0)
         _, stumps, split_weight = _stumps_of(graph, some, place, inside, grid, wanted)
@@ -244,8 +252,6 @@ def _bottom_level(graph, grid, low, slack, length, pairs):
         factors[(0, *at)], factors[(1, *at)] = zero, one
         total = sum_of_products(factors[0], factors[1], split_weight)
         found[some, : total.shape[1]] += total
-    found[np.arange(length) > slack[:, None]] = 0.0
-    return normalized(found)
 
 
 def leaf_at(graph, t, i, grid, low, length):

@@ -5,7 +5,9 @@ from math import log
 
 import numpy as np
 
-BATCH_BYTES = 2**19  # of the pair counts of nodes that are worked on at once
+from sklearn_ext.rashomon._polynomials import STRIP
+
+BATCH_BYTES = 2**19  # of the tables of nodes that are worked on at once
 
 
 @dataclass(frozen=True)
@@ -155,13 +157,15 @@ class Graph:
         filled = self.levels[t + 1].totals.any(axis=1)
         return np.where(filled[level.child[i]].all(axis=1), weight, 0.0)
 
-    def batches(self, nodes):
+    def batches(self, nodes, length=1):
         """Go through nodes of the last level, a few at a time.
 
         Parameters
         ----------
         nodes : ndarray of int
             Places in the last level; neighbours share most of their rows.
+        length : int, default=1
+            Coefficients of each polynomial that is made of them.
 
         Yields
         ------
@@ -173,8 +177,9 @@ class Graph:
             Which of the rows each holds.
         """
         sets, n_rows = self.levels[-1].sets, len(self.rows.bits)
-        table = 32 * self.space.n_classes * len(self.space.weight) ** 2
-        step = max(BATCH_BYTES // max(table, 1), 1)
+        counts = 32 * self.space.n_classes * len(self.space.weight) ** 2
+        strip = min(STRIP, length)  # of a product of polynomials
+        step = max(BATCH_BYTES // max(counts, 8 * strip * (strip + length)), 1)
         for start in range(0, len(nodes), step):
             some = nodes[start : start + step]
             inside = np.unpackbits(sets[some], axis=1, count=n_rows).astype(bool)
