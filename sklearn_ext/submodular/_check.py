@@ -37,7 +37,7 @@ class SubmodularityCheck:
     def passed(self):
         """Whether no violation beyond rounding was found."""
         worst = min(self.monotone_margin, self.submodular_margin)
-        return worst >= -1e-9 * self.scale
+        return bool(worst >= -1e-9 * self.scale)
 
 
 def check_submodular(objective, X, n_trials=200, *, random_state=0):

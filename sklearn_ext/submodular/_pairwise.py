@@ -195,7 +195,7 @@ class GraphCut(FacilityLocation):
     Examples
     --------
     >>> from sklearn_ext.submodular import GraphCut, maximize
-    >>> found = maximize(GraphCut(), [[0.0], [0.1], [0.2], [5.0]], 2)
+    >>> found = maximize(GraphCut(1.2), [[0.0], [0.1], [0.2], [5.0]], 2)
     >>> found.indices.tolist()
     [1, 3]
     """
