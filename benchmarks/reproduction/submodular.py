@@ -4,7 +4,6 @@ from itertools import combinations
 
 import numpy as np
 
-from benchmarks.bench_submodular import digits_stream
 from benchmarks.harness import Study
 from sklearn_ext.submodular import (
     Coverage,
@@ -71,34 +70,4 @@ def value(objective, rows):
     return objective.value(state)
 
 
-class CallsByAlgorithm(Study):
-    title = "Gains evaluated per update, by algorithm and size of the answer"
-    note = """Facility location of noisy digits, 128 reference rows, 4000 living rows; a
-        random row leaves and another one comes, 600 times; epsilon = 0.1."""
-    sizes = 5, 20, 80
-
-    def run(self):
-        rows = []
-        for k in self.sizes:
-            cells = [f"{self.calls(k, algorithm):.0f}" for algorithm in ALGORITHMS]
-            rows.append([k, *cells])
-        return {"columns": ["k", *ALGORITHMS], "rows": rows}
-
-    @staticmethod
-    def calls(k, algorithm):
-        X = digits_stream(4600)
-        objective = FacilityLocation(n_reference=128)
-        objective.fit_reference(X[:4000], random_state=0)
-        rows = np.asarray(objective.represent(X))
-        engine = DynamicMaximizer(objective, k, algorithm=algorithm, random_state=0)
-        engine.insert(rows[:4000])
-        built, alive = engine.n_calls, np.arange(4000)
-        rng = np.random.default_rng(0)
-        for new in range(4000, 4600):
-            at = rng.integers(4000)
-            engine.delete([alive[at]]).insert(rows[new : new + 1], ids=[new])
-            alive[at] = new
-        return (engine.n_calls - built) / 600
-
-
-BENCHMARKS = [Ratio, CallsByAlgorithm]
+BENCHMARKS = [Ratio]
