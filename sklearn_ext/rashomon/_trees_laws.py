@@ -81,15 +81,10 @@ class LeafCounter:
             sets = below.reshape(n, 2 * width, words)
             level, width = level + width, 2 * width
         if self.row_weight is None:
-            ends = [*self.starts[1:], words]
-            ones = np.bitwise_count(sets)
-            return np.stack(
-                [
-                    ones[..., a:b].sum(axis=-1, dtype=np.int64)
-                    for a, b in zip(self.starts, ends, strict=True)
-                ],
-                axis=-1,
-            )
+            label = np.searchsorted(self.starts, np.arange(words), side="right") - 1
+            # float32 holds whole numbers up to 2**24, more than there are rows
+            of_class = np.eye(len(self.starts), dtype=np.float32)[label]
+            return np.bitwise_count(sets).astype(np.float32) @ of_class
         return self._weighted(sets)
 
     def _weighted(self, sets):
@@ -164,7 +159,9 @@ def loss_laws(losses, low, length, *, batch_size=512):
     ndarray of shape (n_structures, length)
         ``P(loss <= low + k)`` with labels uniform.
     """
-    base = losses.min(axis=-1)
+    base = losses[..., 0]
+    for c in range(1, losses.shape[-1]):  # numpy is slow along a short axis
+        base = np.minimum(base, losses[..., c])
     gaps = losses - base[..., None]
     shift = base.sum(axis=-1) - low  # first reachable cell
     out = np.zeros((len(losses), length))
@@ -185,19 +182,22 @@ def _convolved(gaps, shift, length):
     """
     n, _, n_classes = gaps.shape
     left = length - shift
-    mixing = ((gaps > 0) & (gaps < left[:, None, None])).any(axis=2)
-    kept = np.where(mixing, n_classes, (gaps == 0).sum(axis=2))
+    mixing, kept = np.zeros((2, *gaps.shape[:2]), dtype=int)
+    for gap in np.moveaxis(gaps, 2, 0):
+        mixing |= (gap > 0) & (gap < left[:, None])
+        kept += gap == 0
+    kept = np.where(mixing, n_classes, kept)
     scale = (kept / n_classes).prod(axis=1)
     n_mixing = mixing.sum(axis=1)
     order = np.argsort(-n_mixing, kind="stable")
-    leaf = np.argsort(~mixing[order], axis=1, kind="stable")[:, : n_mixing.max()]
+    leaf = np.argsort(-mixing[order], axis=1, kind="stable")[:, : n_mixing.max()]
     gaps = np.take_along_axis(gaps[order], leaf[..., None], axis=1)
     start = length - np.minimum(gaps, length)
     padded = np.zeros((n, 2 * length))  # zeros move in from the left
     padded[np.arange(n), length + shift[order]] = 1.0
     windows = np.lib.stride_tricks.sliding_window_view(padded, length, axis=1)
     for step in range(leaf.shape[1]):
-        busy = np.arange((n_mixing > step).sum())
+        busy = np.arange(np.count_nonzero(n_mixing > step))
         mixed = windows[busy, start[busy, step, 0]]
         for c in range(1, n_classes):
             mixed += windows[busy, start[busy, step, c]]
