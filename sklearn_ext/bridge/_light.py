@@ -76,7 +76,7 @@ class LightSchrodingerBridge(
         Start from clusters of the target, or from rows of it far from each other, each
         with the covariance of all. The latter first finds what many components have
         in common: with ``early_stopping`` it over-fits least.
-    max_iter : int, default=100
+    max_iter : int, default=300
         Passes at most.
     tol : float, default=1e-5
         Stop when a pass lowers the penalised loss by less than this for each feature.
@@ -202,7 +202,7 @@ class LightSchrodingerBridge(
         reg_covar=1e-6,
         n_init=3,
         init_params="kmeans",
-        max_iter=100,
+        max_iter=300,
         tol=1e-5,
         balance_iter=8,
         epsilon_annealing="auto",

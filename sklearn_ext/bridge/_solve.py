@@ -36,7 +36,7 @@ class Options:
     reg_covar: float = 1e-6
     n_init: int = 3
     init_params: str = "kmeans"
-    max_iter: int = 100
+    max_iter: int = 300
     tol: float = 1e-5
     balance_iter: int = 8
     anneal: bool = False

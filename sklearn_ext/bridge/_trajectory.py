@@ -33,7 +33,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         Scale matrices of each bridge.
     prior_strength : float, default=20.0
         Shrinkage of each bridge, in rows.
-    max_iter : int, default=100
+    max_iter : int, default=300
         Passes of each bridge.
     random_state : int, RandomState, Generator or None, default=None
         Source of starts and draws.
@@ -92,7 +92,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         epsilon="scale",
         covariance_type="diag",
         prior_strength=20.0,
-        max_iter=100,
+        max_iter=300,
         random_state=None,
     ):
         self.n_components = n_components

@@ -57,6 +57,20 @@ def test_transform_input_carries_the_target_through_earlier_steps(pair):
     )
 
 
+def test_pipeline_score_does_not_carry_the_target_through_earlier_steps(pair):
+    X, Y = pair.X * 3 + 5, pair.Y * 3 + 5
+    with config_context(enable_metadata_routing=True):
+        step = make().set_fit_request(X_target=True).set_score_request(X_target=True)
+        steps = [("scale", StandardScaler()), ("bridge", step)]
+        pipe = Pipeline(steps, transform_input=["X_target"]).fit(X, X_target=Y)
+        score = pipe.score(X, X_target=Y)
+    scaler, bridge = pipe.named_steps.values()
+    raw = bridge.score(scaler.transform(X), X_target=Y)
+    right = bridge.score(scaler.transform(X), X_target=scaler.transform(Y))
+    assert score == pytest.approx(raw)
+    assert score < right - 1
+
+
 def test_search_slices_a_target_of_equal_length_and_only_that(pair):
     seen = []
 
@@ -86,6 +100,32 @@ def test_pipeline_score_forwards_weights_even_when_none(pair):
         score = pipe.score(X, sample_domain=domain)
     direct = make().fit(X, sample_domain=domain)
     assert score == pytest.approx(direct.score(X, sample_domain=domain))
+
+
+def test_refusing_weights_in_score_breaks_pipeline_score(pair):
+    X, domain = pooled(pair)
+    with config_context(enable_metadata_routing=True):
+        step = make().set_fit_request(sample_domain=True)
+        step.set_score_request(sample_domain=True, sample_weight=False)
+        pipe = Pipeline([("bridge", step)]).fit(X, sample_domain=domain)
+        with pytest.raises(TypeError, match="sample_weight"):
+            pipe.score(X, sample_domain=domain)
+
+
+def test_weights_can_be_meant_for_the_classifier_alone(pair):
+    X, domain = pooled(pair)
+    y = (X[:, 0] > 0).astype(int)
+    with config_context(enable_metadata_routing=True):
+        step = make().set_fit_request(sample_domain=True, sample_weight=False)
+        step.set_transform_request(sample_domain=True)
+        last = LogisticRegression().set_fit_request(sample_weight=True)
+        pipe = make_pipeline(step, last)
+        pipe.fit(X, y, sample_domain=domain, sample_weight=1 - domain)
+    alone = make().fit(X, sample_domain=domain)
+    mapped = alone.transform(pair.X)
+    assert_allclose(pipe[0].means_, alone.means_, rtol=1e-10)
+    direct = LogisticRegression().fit(mapped, y[domain == 0])
+    assert_allclose(pipe[1].coef_, direct.coef_, rtol=1e-3)
 
 
 def test_domains_reach_a_step_by_prefix_without_routing(pair):
