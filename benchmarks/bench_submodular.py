@@ -2,6 +2,7 @@
 
 import resource
 import time
+from itertools import product
 from pathlib import Path
 from threading import Event, Thread
 
@@ -184,16 +185,9 @@ class DynamicUpdate(Study):
         columns = ["n", "k", "backend", "calls", "mean ms", "p50 ms", "p99 ms"]
         columns += ["max ms", "re-run calls", "re-run ms", "ratio of means"]
         rows = []
-        for n, k, updates, backend in [
-            (10_000, 10, 4000, "numpy"),
-            (10_000, 10, 4000, "numba"),
-            (10_000, 100, 2000, "numpy"),
-            (10_000, 100, 2000, "numba"),
-            (100_000, 10, 4000, "numpy"),
-            (100_000, 10, 4000, "numba"),
-            (100_000, 100, 3000, "numpy"),
-            (100_000, 100, 3000, "numba"),
-        ]:
+        sizes = [(10_000, 10, 4000), (10_000, 100, 2000)]
+        sizes += [(100_000, 10, 4000), (100_000, 100, 3000)]
+        for (n, k, updates), backend in product(sizes, ("numpy", "numba")):
             X = digits_stream(n + updates + 1)
             window = _Updates(
                 X,
