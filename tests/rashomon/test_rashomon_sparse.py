@@ -123,6 +123,7 @@ def test_fits_never_hold_the_dense_table(model):
     with (
         mock.patch.object(_logistic_sets, "BLOCK", n),  # one ray at a time
         mock.patch.object(_halfspaces, "BLOCK", n),
+        mock.patch.object(_halfspaces, "FEWEST", 1),
     ):
         model.fit(X[:500], y[:500])  # imports are no part of it
         tracemalloc.start()
