@@ -60,6 +60,11 @@ def default_candidates(classification=True):
     ]
 
 
+def listed(candidates):
+    """Names and estimators as a list, also where they came as a dict."""
+    return list(candidates.items()) if isinstance(candidates, dict) else candidates
+
+
 def expand_candidates(candidates, random_state=None):
     """Draw the parameters of candidates that come with distributions.
 
@@ -94,6 +99,10 @@ def check_candidates(candidates, most):
     parts = "(name, estimator)"
     if most > 2:
         parts += " or (name, estimator, distributions, n_iter)"
+    if not isinstance(candidates, (list, tuple)):
+        raise ValueError(
+            f"estimators must be a dict or a list of {parts}, got {candidates!r}."
+        )
     for candidate in candidates:
         named = isinstance(candidate, (tuple, list)) and 2 <= len(candidate) <= most
         if not named or not isinstance(candidate[1], BaseEstimator):
@@ -125,7 +134,7 @@ def similar_performance(
         Rows.
     y : array-like of shape (n_samples,)
         Target.
-    estimators : "default" or list of tuple, default="default"
+    estimators : "default", list of tuple or dict, default="default"
         Names and estimators, the simplest first. The default takes a tree, a linear
         model, a support vector machine, a random forest and boosting.
     scoring : str, callable or None, default=None
@@ -162,10 +171,11 @@ def similar_performance(
     if isinstance(estimators, str):
         if estimators != "default":
             raise ValueError(
-                "estimators must be 'default' or a list of (name, estimator), got "
-                f"{estimators!r}."
+                "estimators must be 'default', a dict or a list of (name, estimator), "
+                f"got {estimators!r}."
             )
         estimators = default_candidates(classification)
+    estimators = listed(estimators)
     check_candidates(estimators, most=2)
     if isinstance(tol, (bool, np.bool_)) or not 0 <= tol < np.inf:
         raise ValueError(f"tol must be a finite number from 0 upwards, got {tol}.")

@@ -8,7 +8,7 @@ from sklearn.utils.metadata_routing import (
 )
 
 from sklearn_ext._core._compat import _routing_enabled
-from sklearn_ext.rashomon._candidates import default_candidates
+from sklearn_ext.rashomon._candidates import default_candidates, listed
 
 
 class CandidatesMixin:
@@ -49,7 +49,9 @@ class CandidatesMixin:
         return tags
 
     def _candidates(self):
-        return default_candidates() if self.estimators is None else self.estimators
+        if self.estimators is None:
+            return default_candidates()
+        return listed(self.estimators)
 
     def _routed(self, params):
         """Sort inputs: for ``fit`` of the members, the splitter and validation."""

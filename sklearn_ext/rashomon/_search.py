@@ -50,10 +50,11 @@ class RashomonSearchCV(CandidatesMixin, RatioMixin, MetaEstimatorMixin, ExtEstim
 
     Parameters
     ----------
-    estimators : list of tuple or None, default=None
+    estimators : list of tuple, dict or None, default=None
         ``(name, estimator)`` or ``(name, estimator, distributions, n_iter)`` with
-        distributions as for scikit-learn's ``RandomizedSearchCV``. None takes a tree,
-        a linear model, a support vector machine, a random forest and boosting.
+        distributions as for scikit-learn's ``RandomizedSearchCV``; a dict maps names to
+        estimators. None takes a tree, a linear model, a support vector machine, a
+        random forest and boosting.
     theta : float or "1se", default=0.05
         Slack of the mean score; "1se" is the standard error of the best one.
     scoring : str, callable or None, default=None
@@ -149,7 +150,7 @@ class RashomonSearchCV(CandidatesMixin, RatioMixin, MetaEstimatorMixin, ExtEstim
     """
 
     _parameter_constraints: dict = {
-        "estimators": [list, tuple, None],
+        "estimators": [list, tuple, dict, None],
         "theta": [Interval(Real, 0, None, closed="left"), StrOptions({"1se"})],
         "scoring": [str, callable, None],
         "cv": ["cv_object"],

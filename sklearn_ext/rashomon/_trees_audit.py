@@ -113,7 +113,7 @@ class TreeAuditMixin(FittedTreesMixin):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         group : array-like of bool, shape (n_samples,)
-            Membership of the first group.
+            Membership of the first group, such as ``X["sex"] == "female"``.
         positive : object or None, default=None
             The class whose rate is compared; None takes the last of ``classes_``.
 
@@ -218,10 +218,11 @@ class TreeAuditMixin(FittedTreesMixin):
         group = np.asarray(group)
         shape, is_text = (_n_rows(X),), group.dtype.kind in "US"
         if group.shape != shape or is_text or not np.isin(group, (False, True)).all():
+            first = ", ".join(map(repr, group.ravel()[:3].tolist()))
             raise ValueError(
-                "group must hold True or False for each of the "
-                f"{shape[0]} rows, got an array of shape {group.shape} and dtype "
-                f"{group.dtype}. Compare first, as in group == 'name'."
+                f"group must be a boolean mask of the {shape[0]} rows, e.g. X['sex'] "
+                f"== 'female'; got {first}, ... of shape {group.shape} and dtype "
+                f"{group.dtype}."
             )
         return group.astype(bool)
 

@@ -183,16 +183,29 @@ def test_bad_input():
     for given, message in (
         ({"estimators": [SVC()]}, r"must hold \(name, estimator\), got SVC"),
         ({"estimators": []}, "at least one candidate, got none"),
+        ({"estimators": {}}, "at least one candidate, got none"),
+        ({"estimators": {"svm": 3}}, r"must hold \(name, estimator\), got \('svm', 3"),
+        ({"estimators": SVC()}, r"a dict or a list of \(name, estimator\), got SVC"),
         ({"tol": np.nan}, "tol must be a finite number from 0 upwards, got nan"),
         ({"tol": True}, "tol must be a finite number from 0 upwards, got True"),
         ({"n_jobs": 0}, "n_jobs must be None or a whole number other than 0"),
     ):
         with pytest.raises(ValueError, match=message):
             similar_performance(X, y, **given)
-    with pytest.raises(ValueError, match="estimators must be 'default' or a list"):
+    with pytest.raises(ValueError, match="must be 'default', a dict or a list"):
         similar_performance(X, y, estimators="all")
     with pytest.raises(ValueError, match="The 'theta' parameter"):
         RashomonSearchCV(TREES, theta="2se").fit(X, y)
+
+
+def test_candidates_as_a_dict():
+    X, y = iris()
+    one, two = (similar_performance(X, y, estimators=e) for e in (TREES, dict(TREES)))
+    assert one.table["name"] == two.table["name"]
+    assert one.spread == two.spread
+    one, two = (RashomonSearchCV(e).fit(X, y) for e in (TREES, dict(TREES)))
+    assert_array_equal(one.predict(X), two.predict(X))
+    assert one.ratio_ == two.ratio_
 
 
 def test_similar_performance_equals_a_loop():

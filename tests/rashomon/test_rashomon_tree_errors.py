@@ -136,9 +136,14 @@ def test_refuses_bad_questions(rng):
         clf.extremes(X, np.full((40, 2), np.nan))
     with pytest.raises(ValueError, match="group must have rows inside and outside"):
         clf.parity_range(X, np.ones(40))
-    for group in (np.ones(3), y * np.nan, y + 1, np.array(["a", "b"])[y]):
-        with pytest.raises(ValueError, match="group must hold True or False for each"):
+    names = np.array(["a", "b"])[y]
+    message = (
+        r"group must be a boolean mask of the 40 rows, e.g. X\['sex'\] == 'fem.*got"
+    )
+    for group in (np.ones(3), y * np.nan, y + 1, names, names.astype(object), X[:, 0]):
+        with pytest.raises(ValueError, match=message):
             clf.parity_range(X, group)
+    assert clf.parity_range(X, y) == clf.parity_range(X, y == 1)
     with pytest.raises(ValueError, match="positive must be one of"):
         clf.parity_range(X, y, positive="z")
     with pytest.raises(ValueError, match="method must be 'exact' or 'sampled'"):
