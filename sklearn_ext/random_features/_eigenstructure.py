@@ -1,5 +1,7 @@
 """From data to the eigenstructure that the theory needs, and to its forecasts."""
 
+import warnings
+
 import numpy as np
 from scipy import linalg
 from sklearn.base import BaseEstimator
@@ -158,6 +160,26 @@ def _kernel_of(kernel):
     return scaled
 
 
+def warn_of_large_shares(n_grid, n_pool):
+    """Warn once where predictions rest on few rows that are not drawn.
+
+    Parameters
+    ----------
+    n_grid : ndarray of int
+        Numbers of training rows.
+    n_pool : int
+        Rows of the pool.
+    """
+    if 2 * n_grid.max() > n_pool:
+        warnings.warn(
+            f"{n_grid.max()} training rows are more than half of the {n_pool} rows of "
+            "the pool: on targets with little noise predictions are then far too low. "
+            "Pass more rows, or ask for fewer.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
 def scaling_report(
     estimator, X, y, n_grid, k_grid, *, max_pool=5000, random_state=None
 ):
@@ -173,7 +195,7 @@ def scaling_report(
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         Targets; of a classifier, labels.
     n_grid : array-like of int
-        Numbers of rows, below those of the pool.
+        Numbers of rows, below those of the pool; more than half is warned about.
     k_grid : array-like
         Numbers of features; ``inf`` is allowed.
     max_pool : int, default=5000
@@ -209,6 +231,7 @@ def scaling_report(
         random_state=random_state,
     )
     n_grid, k_grid = np.asarray(n_grid), np.asarray(k_grid)
+    warn_of_large_shares(n_grid, found.n_pool)
     t = found.eigencoefs.shape[1]
 
     def tuned(n, k):

@@ -10,6 +10,7 @@ from sklearn_ext.random_features._eigenstructure import (
     draw_pool,
     kernel_eigenstructure,
     signs_of,
+    warn_of_large_shares,
 )
 from sklearn_ext.random_features._plots import axes_of
 from sklearn_ext.random_features._theory import rf_eigenframework, rf_ridge_path
@@ -93,8 +94,8 @@ class RFLearningCurveDisplay:
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets; of a classifier, labels.
         n_grid : array-like of int or None, default=None
-            Numbers of rows, below those of the pool; None takes six up to half of them,
-            so that as many are left to measure on.
+            Numbers of rows, below those of the pool; None takes six up to a quarter of
+            them, and more than half is warned about.
         ridges : sequence of float, default=()
             Further ridges to predict for.
         measure : bool, default=True
@@ -123,8 +124,9 @@ class RFLearningCurveDisplay:
             model, X, y, center=model.fit_intercept, max_pool=len(y)
         )
         if n_grid is None:
-            n_grid = np.geomspace(min(20, len(y) // 4), len(y) // 2, 6).astype(int)
+            n_grid = np.geomspace(min(20, len(y) // 8), len(y) // 4, 6).astype(int)
         n_grid = np.asarray(n_grid)
+        warn_of_large_shares(n_grid, pool.n_pool)
         infinite = model.n_components in ("infinite", np.inf)
         k = np.inf if infinite else model.n_components
         own = np.asarray(model.alpha_ if _chooses(model) else model.alpha, dtype=float)

@@ -357,7 +357,9 @@ def test_scaling_report():
     assert (report.error[:, 0] > report.error[:, 1]).all()
     assert (report.gain_of_rows[:2] > 0).all()
     assert (report.gain_of_rows[2] > 0).all()  # 400 of 442 rows
-    assert np.isnan(scaling_report(model, X, y, [300], [50]).gain_of_rows).all()
+    with pytest.warns(UserWarning, match="300 training rows are more than half of"):
+        large = scaling_report(model, X, y, [100, 300], [50])
+    assert np.isnan(large.gain_of_rows[1]).all()
     assert_allclose(report.gain_of_features[:, 1], 0, atol=1e-9)
     classes = y > y.mean()
     classifier = RandomFeatureRidgeClassifier(50, random_state=0).fit(X, classes)

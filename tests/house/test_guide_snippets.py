@@ -1,0 +1,43 @@
+"""The first code block of a guide page runs on a small table of its reader."""
+
+import re
+import textwrap
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+GUIDE = Path(__file__).parents[2] / "docs" / "user_guide"
+PAGES = [  # those that open with a table of the reader
+    page.stem
+    for page in sorted(GUIDE.glob("*.rst"))
+    if 'pd.read_csv("table.csv")' in page.read_text()
+]
+
+
+def first_block(page):
+    """Return the code below the first directive, without its indent."""
+    text = (GUIDE / f"{page}.rst").read_text()
+    block = re.search(r"code-block:: python\n\n((?: {3}.*\n|\n)+)", text)[1]
+    return textwrap.dedent(block)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_first_snippet_runs(page, tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    n = 300
+    table = pd.DataFrame({"a": rng.normal(size=n), "b": rng.normal(size=n)})
+    table["place"] = rng.choice(["x", "y"], n)
+    signal = table.a + (table.place == "x")
+    table["target"] = signal + rng.normal(0, 0.3, n)
+    table["label"] = np.where(signal > 0.5, "yes", "no")
+    code = first_block(page)
+    unused = {"target", "label"} - set(re.findall(r"\"(target|label)\"", code))
+    monkeypatch.chdir(tmp_path)
+    table.drop(columns=list(unused)).to_csv("table.csv", index=False)
+    exec(compile(code, page, "exec"), {})
+    assert capsys.readouterr().out
+    assert plt.get_fignums()
+    plt.close("all")
