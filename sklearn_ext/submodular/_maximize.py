@@ -1,5 +1,6 @@
 """Static selection: one call from rows to a chosen subset."""
 
+import warnings
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -105,7 +106,8 @@ def maximize(
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Rows.
     k : int
-        Rows to choose. Rows that add nothing are never chosen, so fewer may return.
+        Rows to choose. Rows that add nothing are never chosen, so fewer may return;
+        more than there are raises a warning.
     method : str, default="lazy"
         "greedy" evaluates all rows in each round and "lazy" [1]_ those that can win,
         "stochastic" [2]_ looks at a random sample in each round, "threshold" lowers a
@@ -177,7 +179,15 @@ def maximize(
         slots = slots[np.asarray(sample_weight)[slots] > 0]
     first = check_positions(initial, X.shape[0], "initial")
     state, first_gains = oracle.grow(oracle.empty_state(), first)
-    slots = np.setdiff1d(slots, first) if method != "sieve" else slots
+    others = np.setdiff1d(slots, first)
+    if k > len(others):
+        warnings.warn(
+            f"k={k} is more than the {len(others)} rows to choose from; all that add "
+            "something are chosen.",
+            UserWarning,
+            stacklevel=3,  # above validate_params
+        )
+    slots = others if method != "sieve" else slots  # which keeps their order
     generator = np.random.default_rng(rng.randint(2**31 - 1))
     picks = solve(oracle, slots, k, state, method, generator, epsilon)
     if n_swaps != 0:

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
-from sklearn.metrics.pairwise import cosine_similarity
 
 from sklearn_ext._core._base import ExtEstimator
+from sklearn_ext.submodular._similarities import cosine
 
 BLOCK = 1 << 15  # numbers worked on at a time, so that temporaries stay in the cache
 
@@ -211,7 +211,7 @@ class SubmodularObjective(ExtEstimator):
         return self._similarity(X, Y)
 
     def _similarity(self, X, Y):
-        return cosine_similarity(X, Y)
+        return cosine(X, Y)
 
     def _check_minimum(self, X, what, low=0.0, high=None):
         """Refuse coordinates out of range, naming the objective."""

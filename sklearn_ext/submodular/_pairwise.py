@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext.submodular._facility_location import FacilityLocation
 from sklearn_ext.submodular._objective import SubmodularObjective
-from sklearn_ext.submodular._similarities import kernel_scale, similarities
+from sklearn_ext.submodular._similarities import kernel_scale, near_one, similarities
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,7 @@ class LogDet(SubmodularObjective):
     def _represent(self, X):
         X = X.toarray() if sparse.issparse(X) else X
         if self.kernel == "cosine":  # the linear kernel of unit rows, without clipping
+            X = near_one(X)
             norms = np.linalg.norm(X, axis=1, keepdims=True)
             return X / np.where(norms > 0, norms, 1)
         if not np.isfinite(np.einsum("ij,ij->i", X, X)).all():

@@ -1,5 +1,6 @@
 """Resampling to a representative subset of rows."""
 
+import warnings
 from dataclasses import replace
 from numbers import Integral
 
@@ -31,7 +32,8 @@ class SubmodularSampler(ExtEstimator):
     Parameters
     ----------
     n_select : int or float, default=0.1
-        Rows to keep: a number, or a share of all.
+        Rows to keep: a number, or a share of all. More than there are, in the table or
+        in a class, raises a warning.
     sampling_strategy : {"all", "per_class", "equal"} or dict, default="all"
         "all" ignores the target; "per_class" selects within each class, in proportion
         to its size, "equal" the same number from each; a dict gives numbers by class,
@@ -146,10 +148,12 @@ class SubmodularSampler(ExtEstimator):
         chosen = []
         for rows, k in self._shares(X.shape[0], y):
             if k and len(rows):
+                if k > len(rows):
+                    self._warn_of_few(k, rows, y)
                 found = maximize(
                     objective,
                     X[rows],
-                    k,
+                    min(k, len(rows)),
                     method=self.solver,
                     backend=self.backend,
                     device=self.device,
@@ -179,6 +183,16 @@ class SubmodularSampler(ExtEstimator):
         self.fit(X, y)
         X_new = _safe_indexing(X, self.sample_indices_)
         return X_new, None if y is None else _safe_indexing(y, self.sample_indices_)
+
+    def _warn_of_few(self, k, rows, y):
+        whole = self.sampling_strategy == "all"
+        where = "" if whole else f" of class {_safe_indexing(y, rows[0])}"
+        warnings.warn(
+            f"{k} rows are to be selected out of {len(rows)}{where}; all that add "
+            "something are.",
+            UserWarning,
+            stacklevel=2,
+        )
 
     def _shares(self, n, y):
         """Return pairs (rows, how many of them to select)."""

@@ -3,9 +3,7 @@
 from dataclasses import replace
 from numbers import Integral, Real
 
-import numpy as np
 from sklearn.utils import check_random_state, get_tags
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import (
@@ -19,7 +17,7 @@ from sklearn_ext.submodular._living import NOTHING, OBJECTIVES, LivingTable
 from sklearn_ext.submodular._selector_answers import SelectorAnswers
 from sklearn_ext.submodular._selector_attributes import SelectorAttributes
 from sklearn_ext.submodular._selector_moves import SelectorMoves
-from sklearn_ext.submodular._selector_rows import DATA, SelectorRows, extent
+from sklearn_ext.submodular._selector_rows import SelectorRows
 from sklearn_ext.submodular._slots import SlotTable, check_ids, listed
 
 
@@ -48,7 +46,8 @@ class DynamicSubmodularSelector(
     Parameters
     ----------
     n_select : int, default=8
-        Rows to select.
+        Rows to select. It may be more than there are, since the table may grow: then
+        all rows that add something are selected, without a warning.
     objective : str or SubmodularObjective, default="facility_location"
         What a set is worth: "facility_location", "coverage", "feature_based",
         "saturated_coverage", "probabilistic_coverage", "log_det" or an instance.
@@ -105,7 +104,8 @@ class DynamicSubmodularSelector(
     selected_indices_ : ndarray of shape (n_selected,)
         Their positions in ``active_ids_``.
     exemplars_ : {ndarray, sparse array} of shape (n_selected, n_features)
-        The rows, not encoded.
+        The rows as the selector got them: not encoded, but in a pipeline as its steps
+        left them. Your own are ``frame.set_index("id").loc[selector.selected_ids_]``.
     gains_ : ndarray of shape (n_selected,)
         What each added to those before it.
     objective_ : float
@@ -249,7 +249,7 @@ class DynamicSubmodularSelector(
             neither represented nor selected. An encoder is fitted without weights.
         ids : array-like of shape (n_samples,) or "index", default=None
             Identifiers by which rows are forgotten: numbers, strings, tuples. None
-            counts from 0, "index" takes those of a data frame.
+            counts from 0, "index" takes those of a data frame. None may be missing.
 
         Returns
         -------
@@ -259,8 +259,10 @@ class DynamicSubmodularSelector(
         given = X
         X, Z = self._first_rows(X, y)
         weight = None if sample_weight is None else check_weights(sample_weight, Z)
+        self._ids_given = ids is not None
         ids = check_ids(ids, given, X.shape[0], SlotTable())
         SlotTable().check_new(ids)
+        self._check_initial(ids)
         self._previous = ()
         self._start(X, Z, ids, weight, check_random_state(self.random_state))
         self.labels_ = self._nearest(Z)
@@ -280,7 +282,8 @@ class DynamicSubmodularSelector(
             The reference is that of `fit`, so only zeros matter: such rows are never
             selected.
         ids : array-like of shape (n_samples,) or "index", default=None
-            Identifiers, not yet in use; None goes on counting.
+            Identifiers, not yet in use; None goes on counting, unless ids were given
+            at `fit`.
 
         Returns
         -------
@@ -292,7 +295,7 @@ class DynamicSubmodularSelector(
         given = X
         X, Z = self._more_rows(X)
         weight = self._weights_of_more(sample_weight, Z)
-        ids = check_ids(ids, given, X.shape[0], self._table)
+        ids = self._ids_of_more(ids, given, X.shape[0])
         self._table.check_new(ids)
         self._apply(NOTHING, (X, Z), ids, weight, None)
         return self
@@ -334,7 +337,7 @@ class DynamicSubmodularSelector(
         Parameters
         ----------
         insert : array-like of shape (n_samples, n_features) or tuple, default=None
-            Rows to add, or ``(rows, ids)``.
+            Rows to add, or ``(rows, ids)`` as in `partial_fit`.
         forget : array-like, default=()
             Identifiers of rows to remove; they go first, so their identifiers can be
             used again.
@@ -389,46 +392,6 @@ class DynamicSubmodularSelector(
         return self.update((X, ids), forget=ids)
 
     # plumbing
-
-    def _coming_rows(self, rows, ids, leaving):
-        """Check rows to add and their identifiers; no rows become None."""
-        n = 0 if rows is None else extent(rows)
-        checked = self._more_rows(rows) if n else None
-        if not n and np.ndim(rows) == 2:
-            validate_data(self, rows, reset=False, ensure_min_samples=0, **DATA)
-        ids = check_ids(ids, rows, n, self._table)
-        self._table.check_new(ids, leaving)
-        return checked, ids
-
-    def _weights_of_more(self, sample_weight, X):
-        if sample_weight is None:
-            return None
-        if not getattr(self.objective_model_, "weighs_reference", True):
-            raise ValueError(
-                f"{type(self.objective_model_).__name__} has no reference rows that "
-                "sample_weight could weigh; leave it out, or use FacilityLocation."
-            )
-        weight = np.asarray(sample_weight)
-        if weight.shape == (X.shape[0],) and not weight.any():
-            return weight  # a batch may hold rows alone that are never selected
-        return check_weights(sample_weight, X)
-
-    def _leaving_slots(self, ids, missing):
-        check_is_fitted(self)
-        if missing not in ("raise", "ignore"):
-            raise ValueError(f"missing must be 'raise' or 'ignore', got {missing!r}.")
-        ids = listed(ids)
-        if ids and self.algorithm == "sieve":
-            raise NotImplementedError(
-                "algorithm='sieve' cannot forget, because it stores only the rows that "
-                "it selects; use algorithm='leveled'."
-            )
-        if fixed := set(ids) & set(listed(self.initial)):
-            raise ValueError(
-                f"id {fixed.pop()!r} is in initial and cannot be forgotten; fit with "
-                "another initial."
-            )
-        return self._table.find(ids, missing=missing)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_table")

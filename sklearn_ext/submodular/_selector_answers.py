@@ -101,7 +101,8 @@ class SelectorAnswers(ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transformer
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The table that `fit` was given: an array, a data frame, ...
+            The table that `fit` was given: an array, a data frame, ... After an update
+            look up ``selected_ids_`` in your own table instead.
 
         Returns
         -------
@@ -114,7 +115,8 @@ class SelectorAnswers(ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transformer
             raise ValueError(
                 f"select takes the table of the last fit, unchanged since: got {n} "
                 f"rows where {self.n_active_} are stored, after {self._n_updates} "
-                "update(s); read exemplars_ instead."
+                "update(s); look the rows up by their ids, for instance "
+                "frame.set_index('id').loc[selector.selected_ids_]."
             )
         return _safe_indexing(X, self.selected_indices_)
 

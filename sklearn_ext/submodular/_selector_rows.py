@@ -1,10 +1,11 @@
-"""How a selector checks rows, and encodes them."""
+"""How a selector checks what it is given: rows, which it encodes, ids, weights."""
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ext._core._validation import FLOATS
+from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext.submodular._encoding import DATA, any_rows, encode, first_rows
+from sklearn_ext.submodular._slots import SHOWN, check_ids, listed
 
 
 def extent(X):
@@ -28,8 +29,8 @@ def extent(X):
 class SelectorRows:
     """Checks rows and brings them to the space where similarities are computed.
 
-    Both methods return the rows as they are stored and as they are compared: the same
-    object unless there is an encoder.
+    Rows are returned as they are stored and as they are compared: the same object
+    unless there is an encoder.
     """
 
     def _first_rows(self, X, y):
@@ -55,3 +56,58 @@ class SelectorRows:
             and not hasattr(self, "feature_names_in_")
             and np.isfinite(X).all()
         )
+
+    def _check_initial(self, ids):
+        if unknown := set(listed(self.initial)) - set(ids):
+            raise ValueError(
+                f"initial holds {sorted(unknown, key=repr)[:SHOWN]}, which no row that "
+                "fit was given has as its id; leave them out, or pass their rows."
+            )
+
+    def _ids_of_more(self, ids, X, n):
+        if n and ids is None and self._ids_given:
+            raise ValueError(
+                "ids were given at fit; give them here too, as ids=... to partial_fit "
+                "and (rows, ids) to update."
+            )
+        return check_ids(ids, X, n, self._table)
+
+    def _coming_rows(self, rows, ids, leaving):
+        """Check rows to add and their identifiers; no rows become None."""
+        n = 0 if rows is None else extent(rows)
+        checked = self._more_rows(rows) if n else None
+        if not n and np.ndim(rows) == 2:
+            validate_data(self, rows, reset=False, ensure_min_samples=0, **DATA)
+        ids = self._ids_of_more(ids, rows, n)
+        self._table.check_new(ids, leaving)
+        return checked, ids
+
+    def _weights_of_more(self, sample_weight, X):
+        if sample_weight is None:
+            return None
+        if not getattr(self.objective_model_, "weighs_reference", True):
+            raise ValueError(
+                f"{type(self.objective_model_).__name__} has no reference rows that "
+                "sample_weight could weigh; leave it out, or use FacilityLocation."
+            )
+        weight = np.asarray(sample_weight)
+        if weight.shape == (X.shape[0],) and not weight.any():
+            return weight  # a batch may hold rows alone that are never selected
+        return check_weights(sample_weight, X)
+
+    def _leaving_slots(self, ids, missing):
+        check_is_fitted(self)
+        if missing not in ("raise", "ignore"):
+            raise ValueError(f"missing must be 'raise' or 'ignore', got {missing!r}.")
+        ids = listed(ids)
+        if ids and self.algorithm == "sieve":
+            raise NotImplementedError(
+                "algorithm='sieve' cannot forget, because it stores only the rows that "
+                "it selects; use algorithm='leveled'."
+            )
+        if fixed := set(ids) & set(listed(self.initial)):
+            raise ValueError(
+                f"id {fixed.pop()!r} is in initial and cannot be forgotten; fit with "
+                "another initial."
+            )
+        return self._table.find(ids, missing=missing)

@@ -41,7 +41,7 @@ def similarities(X, Y, metric, gamma=None, farthest=None):
             return rbf_kernel(X, Y, gamma=gamma)
         return _gaussian(X, Y, gamma)
     if metric == "cosine":
-        return np.maximum(cosine_similarity(X, Y), 0)
+        return np.maximum(cosine(X, Y), 0)
     if metric == "linear":
         return linear_kernel(X, Y, dense_output=True)
     if metric == "neg_distance":
@@ -56,6 +56,50 @@ def similarities(X, Y, metric, gamma=None, farthest=None):
         return S
     scale = {} if gamma is None else {"gamma": gamma}
     return pairwise_kernels(X, Y, metric=metric, filter_params=True, **scale)
+
+
+def cosine(X, Y):
+    """Return cosines of the angles between rows, of whatever scale they are.
+
+    Parameters
+    ----------
+    X : {array-like, sparse array} of shape (n_rows, n_features)
+        Rows.
+    Y : {array-like, sparse array} of shape (n_reference, n_features)
+        Rows.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_reference)
+        Cosines; zero where a row is zero.
+    """
+    return cosine_similarity(near_one(X), near_one(Y))
+
+
+def near_one(X):
+    """Multiply each row by the power of two that brings it near one: nothing rounds.
+
+    The squares in norms overflow above 1e154, and scikit-learn takes rows below 1e-15
+    for zero.
+
+    Parameters
+    ----------
+    X : {array-like, sparse array} of shape (n_rows, n_features)
+        Rows.
+
+    Returns
+    -------
+    {ndarray, sparse array} of shape (n_rows, n_features)
+        Rows whose largest entries are between 0.5 and 1 in size, or zero.
+    """
+    if not sparse.issparse(X):
+        X = np.asarray(X)
+        _, exponents = np.frexp(np.abs(X).max(axis=1, keepdims=True))
+        return np.ldexp(X, -exponents)
+    X = X.tocsr(copy=True)
+    _, exponents = np.frexp(abs(X).max(axis=1).toarray().ravel())
+    X.data = np.ldexp(X.data, -np.repeat(exponents, np.diff(X.indptr)))
+    return X
 
 
 def _gaussian(X, Y, gamma):

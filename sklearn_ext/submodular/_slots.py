@@ -210,4 +210,16 @@ def check_ids(ids, X, n, table):
     ids = listed(ids)
     if len(ids) != n:
         raise ValueError(f"ids must hold one id a row: got {len(ids)} for {n} rows.")
+    if missing := [at for at, i in enumerate(ids) if _is_missing(i)]:
+        raise ValueError(
+            f"ids must not be missing, got {ids[missing[0]]!r} for row {missing[0]}: "
+            "nobody could find the row again."
+        )
     return ids
+
+
+def _is_missing(i):
+    try:
+        return i is None or bool(i != i)  # NaN and NaT are not equal to themselves
+    except TypeError:  # pandas' NA is neither true nor false
+        return True

@@ -140,6 +140,16 @@ def test_candidates_initial_and_weights(rng):
     )
 
 
+@pytest.mark.parametrize("method", ["lazy", "sieve"])
+def test_more_rows_than_there_are_raise_a_warning(method, rng):
+    X = rng.normal(size=(9, 2))
+    arguments = {"candidates": range(6), "initial": [5], "method": method}
+    with pytest.warns(UserWarning, match="k=6 is more than the 5 rows") as caught:
+        maximize(FacilityLocation(), X, 6, **arguments)
+    assert [w.filename for w in caught] == [__file__]
+    maximize(FacilityLocation(), X, 5, **arguments)  # without one
+
+
 def test_sparse_equals_dense(rng):
     X = table(rng, 40, 12)
     dense = maximize(FeatureBased(), X, 5)

@@ -292,3 +292,19 @@ def test_bad_mixtures(objectives, message):
 def test_weights_need_reference_rows():
     with pytest.raises(ValueError, match="no reference rows that sample_weight"):
         Coverage().fit_reference([[1.0]], [1.0])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array, sparse.csc_matrix])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("share", [0.97, 0.5, 0.4])
+@pytest.mark.parametrize("objective", [FacilityLocation("cosine"), FeatureBased()])
+def test_cosines_do_not_depend_on_the_scale_of_rows(objective, share, dtype, kind, rng):
+    X = rng.uniform(0.1, 1, size=(8, 3)).astype(dtype)
+    X[0] = 0
+    largest = np.log10(np.finfo(dtype).max)
+    scales = 10.0 ** (largest * rng.choice([-share, share], size=(8, 1)))
+    norms = np.maximum(np.linalg.norm(X.astype(float), axis=1), 1e-9)
+    expected = (X @ X.T.astype(float)) / np.outer(norms, norms)
+    objective = clone(objective).fit_reference(X)
+    found = objective.similarity(kind(X * scales.astype(dtype)), kind(X))
+    assert_allclose(found, expected, rtol=5 * np.finfo(dtype).eps)

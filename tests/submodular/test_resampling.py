@@ -31,7 +31,6 @@ def test_sampler_returns_rows_in_their_container(rng):
         ("per_class", [6, 2]),
         ("equal", [4, 4]),
         ({"x": 3}, [3, 0]),
-        ({"y": 99}, [0, 10]),
     ],
 )
 def test_shares_of_the_classes(strategy, counts, rng):
@@ -39,6 +38,16 @@ def test_shares_of_the_classes(strategy, counts, rng):
     sampler = SubmodularSampler(8, sampling_strategy=strategy)
     _, kept = sampler.fit_resample(X, y)
     assert [(kept == c).sum() for c in "xy"] == counts
+
+
+def test_more_rows_than_there_are_raise_a_warning(rng):
+    X, y = rng.normal(size=(40, 2)), np.repeat(["x", "y"], [30, 10])
+    with pytest.warns(UserWarning, match="99 rows .* out of 10 of class y"):
+        _, kept = SubmodularSampler(sampling_strategy={"y": 99}).fit_resample(X, y)
+    assert kept.tolist() == ["y"] * 10
+    with pytest.warns(UserWarning, match="41 rows .* out of 40; all"):
+        SubmodularSampler(41).fit(X)
+    assert len(SubmodularSampler(40).fit(X).sample_indices_) == 40  # without one
 
 
 def test_share_of_rows_and_errors(rng):

@@ -4,6 +4,7 @@ import re
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
@@ -51,7 +52,10 @@ BAD_CALLS = [
     (lambda m, X: m.update(X[:1], max_calls=0), ValueError, "positive int, got 0"),
     (lambda m, X: m.update(X[:1], max_calls="a"), ValueError, "positive int, got 'a'"),
     (lambda m, X: m.restore(None), ValueError, "restore takes"),
+    (lambda m, X: m.partial_fit(X[:1], ids=[None]), ValueError, "got None for row 0"),
+    (lambda m, X: m.update((X[:1], [np.nan])), ValueError, "missing, got nan"),
     (lambda m, X: m.select(X[:3]), ValueError, "table of the last fit"),
+    (lambda m, X: m.select(X), ValueError, r"loc\[selector.selected_ids_\]"),
 ]
 
 
@@ -103,7 +107,8 @@ BAD_PARAMETERS = [
     ({"objective": "best"}, "'objective' parameter"),
     ({"objective": FacilityLocation("best")}, "'metric' parameter"),
     ({"encoder": "pca"}, "'encoder' parameter"),
-    ({"initial": [99]}, "unknown id [99]"),
+    ({"initial": [99]}, "initial holds [99], which no row that fit was given has"),
+    ({"initial": [3, "W-x"], "algorithm": "sieve"}, "initial holds ['W-x'], which no"),
     ({"initial": "abc"}, "'initial' parameter"),
     ({"objective": GraphCut()}, "needs a monotone objective, which GraphCut is not"),
     ({"objective": Mixture([("a", GraphCut())])}, "which Mixture is not; use algori"),
@@ -132,6 +137,9 @@ def test_bad_parameters(params, message):
         ([["a", "b"]], None, "could not convert string to float"),
         ([[1.0], [2.0]], ["a", "a"], "duplicate id 'a': given twice"),
         ([[1.0], [2.0]], ["a"], "one id a row: got 1 for 2 rows"),
+        ([[1.0], [2.0]], [1, np.nan], "must not be missing, got nan for row 1"),
+        ([[1.0], [2.0]], ["a", pd.NA], "must not be missing, got <NA> for row 1"),
+        ([[1.0], [2.0]], np.array(["2020", "NaT"], "M8[D]"), "missing, got np.dat"),
     ],
 )
 def test_bad_tables(X, ids, message):

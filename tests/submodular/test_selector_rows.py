@@ -70,6 +70,25 @@ def test_numbering_goes_on_and_slots_are_reused(rng):
     assert 101 in model.active_ids_
 
 
+def test_ids_that_fit_was_given_are_wanted_later_too(rng):
+    X = rng.normal(size=(6, 2))
+    model = selector(2).fit(X[:3], ids=list("abc")).refresh_reference()
+    for call in (model.partial_fit, model.update):
+        with pytest.raises(ValueError, match="ids were given at fit; give them here"):
+            call(X[3:])
+    assert model.active_ids_.tolist() == list("abc")
+    model.update(forget=["a"]).update((X[3:], list("def")), forget=["b"])
+    assert model.active_ids_.tolist() == list("dcef")  # by slot
+    assert model.fit(X[:3]).partial_fit(X[3:]).n_active_ == 6
+
+
+def test_rows_can_be_fewer_than_are_to_be_selected(rng):
+    X = table(rng, 9)
+    model = selector(6, objective=FeatureBased()).fit(X[:4])
+    assert sorted(model.selected_ids_) == [0, 1, 2, 3]
+    assert len(model.partial_fit(X[4:]).selected_ids_) == 6
+
+
 def test_index_of_a_frame(rng):
     frame = pd.DataFrame(
         rng.normal(size=(4, 2)), index=list("wxyz"), columns=["a", "b"]
