@@ -228,6 +228,8 @@ def _bottom_level(graph, grid, low, slack, length, pairs):
     level, space = graph.levels[-1], graph.space
     nodes = np.flatnonzero(slack >= 0)
     found = np.zeros((len(low), length))
+    if len(nodes) == 0:
+        return normalized(found)
     if graph.bottom_depth == 0 or not space.complete:
         cells = leaf_cells(level.totals[nodes].T, space, grid).T
         found[nodes] = leaf_polynomials(cells, space.leaf_weight, low[nodes], length)

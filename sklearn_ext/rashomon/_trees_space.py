@@ -86,7 +86,7 @@ class TreeSpace:
     @property
     def is_uniform(self):
         """Whether every tree has the same weight."""
-        return bool(
+        return self.depth == 0 or bool(
             np.allclose(
                 self.weight * self.multiplicity.sum(),
                 self.weight.sum() * self.multiplicity,

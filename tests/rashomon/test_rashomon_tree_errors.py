@@ -192,3 +192,23 @@ def test_refuses_memory_and_warns_of_minutes(rng):
         pytest.raises(KeyError),
     ):
         RashomonTreeClassifier(9, method="smc").fit(X[:, :2], y)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 3])
+@pytest.mark.parametrize("space", ["full", "sparse"])
+def test_sets_that_hold_nothing_at_any_depth(rng, depth, space):
+    X, y = small(rng)
+    with pytest.warns(RuntimeWarning, match="The Rashomon set is empty"):
+        clf = fit(X, y, max_depth=depth, space=space, reference_loss=0.0, theta=0.01)
+    assert clf.log_ratio_ == -np.inf
+    assert_array_equal(clf.predict(X), clf.best_.predict(X))
+    with pytest.raises(ValueError, match="The Rashomon set is empty"):
+        clf.sample()
+    assert clf.log_ratio_at(2.0) == 0.0
+
+
+def test_constant_trees_are_counted_under_any_prior(rng):
+    X, y = small(rng)
+    X[:3, 0] = 7.0  # more cuts of one feature: splits are not uniform
+    clf = fit(X, y, max_depth=0, theta=1.0)
+    assert clf.log_count_ == pytest.approx(np.log(2))
