@@ -34,9 +34,15 @@ def test_the_first_snippet_runs(page, tmp_path, monkeypatch, capsys):
     table["target"] = signal + rng.normal(0, 0.3, n)
     table["label"] = np.where(signal > 0.5, "yes", "no")
     code = first_block(page)
-    unused = {"target", "label"} - set(re.findall(r"\"(target|label)\"", code))
     monkeypatch.chdir(tmp_path)
-    table.drop(columns=list(unused)).to_csv("table.csv", index=False)
+    if "published.csv" in code:
+        table["bag"] = np.arange(n) // 5
+        table.groupby("bag")["target"].mean().to_csv("published.csv")
+        table = table.drop(columns=["target", "label"])
+    else:
+        unused = {"target", "label"} - set(re.findall(r"\"(target|label)\"", code))
+        table = table.drop(columns=list(unused))
+    table.to_csv("table.csv", index=False)
     exec(compile(code, page, "exec"), {})
     assert capsys.readouterr().out
     assert plt.get_fignums()
