@@ -256,29 +256,6 @@ def distinct_patterns(bits):
     return bits[first], place
 
 
-def merge_equal_splits(bits, prior):
-    """Compute equal split columns once, with the sum of their prior.
-
-    Parameters
-    ----------
-    bits : ndarray of bool, shape (n_rows, n_splits)
-        Split values.
-    prior : ndarray of shape (n_splits,)
-        Prior of each split.
-
-    Returns
-    -------
-    columns : ndarray of int
-        First column of each group of equal splits.
-    prior : ndarray of shape (n_groups,)
-        Summed prior of each group.
-    size : ndarray of int, shape (n_groups,)
-        Number of splits in each group.
-    """
-    columns, group = equal_columns(bits)
-    return columns, np.bincount(group, prior), np.bincount(group)
-
-
 def equal_columns(bits):
     """Find equal columns of a bit matrix.
 

@@ -144,7 +144,7 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
     best_ : RashomonTree
         An optimal tree.
     splits_ : list of tuple
-        Feature and threshold of the distinct splits.
+        Feature and threshold of every split, constant ones left out.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     n_features_in_ : int
@@ -424,7 +424,7 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
     def _set_up(self, statistics):
         """Turn statistics into merged rows, a space of trees and a plan."""
         self._statistics = statistics
-        rows, splits, space = tree_problem(
+        rows, splits, equal, space = tree_problem(
             statistics,
             self.classes_,
             max_depth=self.max_depth,
@@ -436,4 +436,5 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
         )
         names = TreePlan.__dataclass_fields__
         plan = TreePlan(**{name: getattr(self, name) for name in names})
-        self._splits, self._problem = splits, (rows, space, plan)
+        self._splits, self._equal = splits, equal
+        self._problem = rows, space, plan

@@ -140,6 +140,9 @@ class TreeAuditMixin(FittedTreesMixin):
     def model_class_reliance(self, X, y, *, n_repeats=5, random_state=None):
         """Range over the set of the loss added by permuting each feature.
 
+        Trees may take any of several equal features, so each of these has the same
+        range, which begins at zero or below: a tree can do without it.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -201,7 +204,8 @@ class TreeAuditMixin(FittedTreesMixin):
 
     def _member_pair(self, bits, thresholds):
         label, best = self._member_labels(bits), self._best.predict(bits)[0]
-        losses = self._set.losses_of(self.members_.arrays)
+        members = self._equal.as_distinct(self.members_.arrays)
+        losses = self._set.losses_of(members)
         slip = 1e-9 * self._rows_and_space()[0].total
         pairs = np.full((len(thresholds), 2), np.nan)
         for i, threshold in enumerate(thresholds):

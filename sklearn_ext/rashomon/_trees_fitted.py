@@ -140,7 +140,7 @@ class FittedTreesMixin:
                 "Raise theta or reference_loss."
             )
         trees = self._set.widened(threshold).draw(n_samples, rng, threshold)
-        return TreeMembers(trees, self._splits, self.classes_)
+        return self._named(self._equal.with_any(trees, rng))
 
     def log_ratio_at(self, theta):
         """Logarithm of the ratio at other thresholds, without refitting.
@@ -197,7 +197,7 @@ class FittedTreesMixin:
         n_splits = len(self._splits)
         if self._has_exact_set():
             shares = tree_shares(self._set.upper, threshold=self._set.threshold)
-            root, nodes = shares.root, shares.nodes
+            root, nodes = map(self._equal.usage, (shares.root, shares.nodes))
         else:
             split = self.members_.arrays.split
             count = [np.bincount(s[s >= 0], minlength=n_splits) for s in split]
@@ -259,6 +259,7 @@ class FittedTreesMixin:
             seed = check_random_state(random_state).randint(2**31, size=2)
             drawn = self.sample(n_samples, random_state=seed[0]).arrays
             every = self._draw_from_space(n_samples, np.random.default_rng(seed[1]))
+            drawn = self._equal.as_distinct(drawn)
             inside, total = (chao1(t.predict(rows.bits)) for t in (drawn, every))
             exact = False
         return Bunch(
@@ -293,15 +294,19 @@ class FittedTreesMixin:
         return 0 if found.upper.empty else sum(count_trees(found.upper))
 
     def _draw_members(self, rng):
-        self._best = self._set.best_tree()
+        self._best = self._equal.with_first(self._set.best_tree())
         members = self._best
         if self.log_ratio_ == -np.inf:
             warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
         else:
             threshold = self.threshold_loss_ * self._problem[0].total
-            members = self._set.draw(self.n_members, rng, threshold)
-        self.members_ = TreeMembers(members, self._splits, self.classes_)
-        self.best_ = TreeMembers(self._best, self._splits, self.classes_)[0]
+            found = self._set.draw(self.n_members, rng, threshold)
+            members = self._equal.with_any(found, rng)
+        self.members_, self.best_ = self._named(members), self._named(self._best)[0]
+
+    def _named(self, trees):
+        names = getattr(self, "feature_names_in_", None)
+        return TreeMembers(trees, self._splits, self.classes_, names)
 
     def _draw_from_space(self, n_trees, rng):
         space = self._problem[1]
@@ -326,8 +331,12 @@ class FittedTreesMixin:
         """Return the set with all patterns of ``bits``, and the place of each row."""
         found = self._set if found is None else found
         patterns, inverse = distinct_patterns(bits)
-        place, missing = found.graph.rows.locate(patterns)
-        return found.with_rows(missing), place[inverse]
+        rows, space = found.graph.rows, found.graph.space
+        columns, rows, space = self._equal.apart_on(patterns, rows, space)
+        place, missing = rows.locate(patterns[:, columns])
+        if len(missing):
+            rows = rows.with_extra(missing)
+        return found.over(rows, space), place[inverse]
 
     def _threshold_at(self, theta):
         if not isinstance(theta, (Real, np.bool_)):

@@ -1,6 +1,6 @@
 """Single trees and packed collections of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -67,12 +67,15 @@ class RashomonTree:
         Class index at leaves, -1 elsewhere.
     classes : ndarray of shape (n_classes,)
         Class labels.
+    names : ndarray of shape (n_features,) or None, default=None
+        Names of the columns, where they are known.
     """
 
     feature: np.ndarray
     threshold: np.ndarray
     label: np.ndarray
     classes: np.ndarray
+    names: np.ndarray | None = None
 
     def predict(self, X):
         """Predict the class of each row.
@@ -109,14 +112,15 @@ class RashomonTree:
         Parameters
         ----------
         feature_names : sequence of str or None, default=None
-            Names of the columns.
+            Names of the columns; None takes those that were seen in ``fit``.
 
         Returns
         -------
         str
             One line for each rule or leaf.
         """
-        return "\n".join(self._lines(0, "", feature_names))
+        names = self.names if feature_names is None else feature_names
+        return "\n".join(self._lines(0, "", names))
 
     def _merged(self, node):
         """Class index if all leaves below agree, else None; number of leaves."""
@@ -153,18 +157,21 @@ class TreeMembers:
         What the splits are.
     classes : ndarray of shape (n_classes,)
         Class labels.
+    names : ndarray of shape (n_features,) or None, default=None
+        Names of the columns, where they are known.
     """
 
     arrays: TreeArrays
     splits: object
     classes: np.ndarray
+    names: np.ndarray | None = None
 
     def __len__(self):
         return len(self.arrays)
 
     def __getitem__(self, key):
         if isinstance(key, slice):
-            return TreeMembers(self.arrays[key], self.splits, self.classes)
+            return replace(self, arrays=self.arrays[key])
         split = self.arrays.split[key]
         inner = split >= 0
         if not inner.any():
@@ -172,7 +179,8 @@ class TreeMembers:
         else:
             feature = np.where(inner, self.splits.feature[split], -1)
             threshold = np.where(inner, self.splits.threshold[split], 0.0)
-        return RashomonTree(feature, threshold, self.arrays.label[key], self.classes)
+        label = self.arrays.label[key]
+        return RashomonTree(feature, threshold, label, self.classes, self.names)
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))

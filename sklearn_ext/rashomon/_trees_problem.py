@@ -9,10 +9,11 @@ from sklearn_ext.rashomon._class_weights import class_factors
 from sklearn_ext.rashomon._splits import (
     Rows,
     Splits,
+    equal_columns,
     make_splits,
-    merge_equal_splits,
     merge_rows,
 )
+from sklearn_ext.rashomon._trees_equal import EqualSplits
 from sklearn_ext.rashomon._trees_space import TreeSpace
 
 
@@ -76,7 +77,7 @@ def tree_problem(
     trivial_splits,
     class_weight,
 ):
-    """Drop constant splits, merge equal ones and define the space.
+    """Drop constant splits, take equal ones together and define the space.
 
     Parameters
     ----------
@@ -92,11 +93,13 @@ def tree_problem(
     Returns
     -------
     rows : Rows
-        Merged rows over the splits that are left.
+        Merged rows over the distinct splits.
     splits : Splits
-        Those splits.
+        All splits that are not constant.
+    equal : EqualSplits
+        Which of them are equal.
     space : TreeSpace
-        The trees.
+        The trees over the distinct splits.
     """
     weight = statistics.rows.weight
     weight = weight * class_factors(weight.sum(axis=0), classes, class_weight)
@@ -108,11 +111,11 @@ def tree_problem(
     bits = statistics.rows.bits
     varying = np.flatnonzero(bits.any(axis=0) & ~bits.all(axis=0))
     splits, bits = statistics.splits.keep(varying), bits[:, varying]
-    times = np.ones(len(varying), dtype=np.int64)
+    group = np.arange(len(varying))
     if repeats and len(varying):
-        columns, prior, times = merge_equal_splits(bits, splits.prior)
+        columns, group = equal_columns(bits)
         bits = bits[:, columns]
-        splits = Splits(splits.feature[columns], splits.threshold[columns], prior)
+    weight_of_split = splits.prior if complete else np.ones(len(splits))
     depth = max_depth if len(splits) else 0
     if not repeats and depth > len(splits):
         raise ValueError(
@@ -124,15 +127,15 @@ def tree_problem(
     space = TreeSpace(
         depth,
         n_classes,
-        splits.prior if complete else times.astype(float),
-        times,
+        np.bincount(group, weight_of_split),
+        np.bincount(group),
         complete=complete,
         leaf_weight=1 / n_classes if complete else 1.0,
         leaf_cost=0.0 if complete else float(np.rint(alpha * rows.total)),
         repeats=repeats,
         trivial=complete or trivial_splits,
     )
-    return rows, splits, space
+    return rows, splits, EqualSplits(group, weight_of_split), space
 
 
 def describe_space(space, split_prior):

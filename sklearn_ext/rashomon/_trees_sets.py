@@ -74,11 +74,11 @@ class ExactTreeSet:
             return self
         return ExactTreeSet.of(self.graph, self.smallest, threshold, self.n_cells)
 
-    def with_rows(self, bits):
-        """Return the same set with weightless rows that follow the trees."""
-        if len(bits) == 0:
+    def over(self, rows, space):
+        """Return the same set with weightless rows, or with equal splits apart."""
+        if rows is self.graph.rows and space is self.graph.space:
             return self
-        graph = build_graph(self.graph.rows.with_extra(bits), self.graph.space)
+        graph = build_graph(rows, space)
         smallest = smallest_losses(graph)
         return ExactTreeSet.of(graph, smallest, self.threshold, self.n_cells)
 

@@ -244,7 +244,7 @@ def test_containers_agree(rng):
         named = frame.rename(columns=str) if isinstance(frame, pd.DataFrame) else frame
         found = fit(named, y)
         assert_array_equal(found.predict_proba(named), base.predict_proba(X))
-        text = found.members_[0].to_text(found.feature_names_in_)
+        text = found.members_[0].to_text()
         assert found.feature_names_in_[0] in text or "class" in text
 
 
@@ -278,6 +278,10 @@ def test_members_and_texts(rng):
     again = pickle.loads(pickle.dumps(trees[0]))
     assert again.to_text() == trees[0].to_text()
     assert "feature_" in clf.best_.to_text()
+    named = fit(pd.DataFrame(X, columns=list("uvwx")), y)
+    text = named.best_.to_text()
+    assert any(f"{name} <= " in text for name in "uvwx")
+    assert text == named.best_.to_text("uvwx")
     assert clf.best_.n_leaves <= 4
     smaller = clf.sample(50, theta=0.0, random_state=0)
     for tree in smaller:
