@@ -163,7 +163,7 @@ class VariableImportanceCloudDisplay(_RangeDisplay):
         estimator : RashomonTreeClassifier or RashomonRidge
             A fitted estimator, or a Pipeline that ends in one.
         X : array-like of shape (n_samples, n_features) or None, default=None
-            Rows; trees need them.
+            Rows; trees need them, and ridge knows its training rows.
         y : array-like of shape (n_samples,) or None, default=None
             Their target.
         ax : Axes or None, default=None
@@ -179,6 +179,22 @@ class VariableImportanceCloudDisplay(_RangeDisplay):
         user = f"{cls.__name__}.from_estimator"
         reliant = (RashomonTreeClassifier, RashomonRidge)
         model, (X,), names = innermost(estimator, X, wanted=reliant, user=user)
-        given = () if X is None else (X, y)
+        given = _checked_rows(model, X, y, user)
         ranges = model.model_class_reliance(*given)
         return cls(ranges=ranges, names=names).plot(ax, **bar_kwargs)
+
+
+def _checked_rows(model, X, y, user):
+    """Rows for the reliance of trees; that of ridge is one of the training rows."""
+    needed = isinstance(model, RashomonTreeClassifier)
+    if needed and (X is None or y is None):
+        raise ValueError(
+            f"{user} needs X and y for trees, whose reliance is measured on rows: "
+            "give the training rows or others."
+        )
+    if not needed and not (X is None and y is None):
+        raise ValueError(
+            f"{user} takes no X and y for ridge, whose reliance follows from sums over "
+            "the training rows: leave them out."
+        )
+    return (X, y) if needed else ()

@@ -40,7 +40,7 @@ def exactly(log_ratio):
     return RatioEstimate(log_ratio, log_ratio, log_ratio, "exact")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)  # notebooks show the text
 class RashomonSummary:
     """A Rashomon ratio together with the space that it is a share of.
 
@@ -64,7 +64,7 @@ class RashomonSummary:
     threshold_loss: float
     space: dict
 
-    def __str__(self):
+    def __repr__(self):
         ten = np.log(10)
         low, high = self.estimate.low / ten, self.estimate.high / ten
         end = {

@@ -59,6 +59,16 @@ def test_members_are_a_sequence_of_members():
         members[7]
 
 
+@pytest.mark.parametrize("n", [1, 255, 256, 70_000])  # around the widths of counters
+def test_errors_of_directions_are_counted_row_by_row(rng, n):
+    rows, w = rng.normal(size=(n, 2)), rng.normal(size=(40, 2))
+    rows[:, 0] = np.abs(rows[:, 0])
+    w[:2] = [[-1.0, 0.0], [1.0, 0.0]]  # wrong and right about every row
+    assert_array_equal(
+        direction_errors(w, rows), [(rows @ direction <= 0).sum() for direction in w]
+    )
+
+
 def test_errors_along_arcs_equal_direct_counts(rng):
     rows, weight = rng.normal(size=(15, 3)), rng.integers(1, 4, 15).astype(float)
     rows[4] = 0.0  # a tie for every direction

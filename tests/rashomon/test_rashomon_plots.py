@@ -75,6 +75,13 @@ def test_importance_ranges(clf):
     assert len(display.bars_) == 5
     ridge = RashomonRidge().fit(*load_diabetes(return_X_y=True))
     assert len(VariableImportanceCloudDisplay.from_estimator(ridge).bars_) == 10
+    for model, given, message in (
+        (clf, (), "needs X and y for trees"),
+        (clf, (X,), "needs X and y for trees"),
+        (ridge, (X, y), "takes no X and y for ridge"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            VariableImportanceCloudDisplay.from_estimator(model, *given)
 
 
 def test_multiplicity(clf):

@@ -62,6 +62,7 @@ def test_results_name_their_space(model, space, prior):
 def test_summary_shows_radii_shortly():
     model = RashomonRidge(radius=1 / 3).fit(*data())
     assert "radius=0.333333" in str(model.summary())
+    assert repr(model.summary()) == str(model.summary())  # what notebooks show
 
 
 @pytest.mark.parametrize("intercept", [True, False])
