@@ -96,7 +96,6 @@ display = UpdateTraceDisplay.from_trace(trace)
 for ax in display.axes_[1:3]:
     ax.axhline(np.median(rerun_seconds), ls="--", color="k")
 display.axes_[1].set_title("dashed: solving anew", fontsize=9)
-display.figure_.tight_layout()
 
 for name in ("update", "answer"):
     ms = 1e3 * np.array(trace[f"{name}, seconds"])
@@ -119,7 +118,7 @@ fig, ax = plt.subplots(layout="constrained")
 updates = 50 * np.arange(len(rerun_seconds))
 for style, (name, values) in zip(["o-", "^--", "s:"], accuracy.items(), strict=True):
     ax.plot(updates, values, style, label=name)
-ax.set(xlabel="Update", ylabel="Accuracy on the rest of the window", ylim=(0.45, 1))
+ax.set(xlabel="update", ylabel="accuracy on the rest of the window", ylim=(0.45, 1))
 ax.legend(title=f"{n_select} labels", loc="upper right", ncols=3)
 print({name: round(float(np.mean(values)), 3) for name, values in accuracy.items()})
 

@@ -119,7 +119,7 @@ def draw_curves(ax, x, scores):
         (line,) = ax.plot(x, values.mean(axis=0), style, label=name)
         low, high = values.min(axis=0), values.max(axis=0)
         ax.fill_between(x, low, high, color=line.get_color(), alpha=0.12, lw=0)
-    ax.set(xlabel="Labels", ylabel="Accuracy on other pictures")
+    ax.set(xlabel="labels", ylabel="accuracy on other pictures")
     ax.legend()
 
 

@@ -6,10 +6,10 @@ from sklearn_ext._core._compat import check_matplotlib_support
 from sklearn_ext.probes._diagnostics import probe_diagnostics
 
 LABELS = {
-    "variance": ("Variance of a feature", "Features"),
-    "beta": (r"Separation $\beta$ per feature", "Triples of classes"),
-    "alpha": (r"Variance $\alpha$ of score differences", "Triples of classes"),
-    "margin": (r"Margin $\tau$ per feature", r"Share of rows within $\tau$"),
+    "variance": ("variance of a feature", "features"),
+    "beta": (r"separation $\beta$ per feature", "triples of classes"),
+    "alpha": (r"variance $\alpha$ of score differences", "triples of classes"),
+    "margin": (r"margin $\tau$ per feature", r"share of rows within $\tau$"),
 }
 
 

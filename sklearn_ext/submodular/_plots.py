@@ -8,15 +8,37 @@ from sklearn_ext._core._compat import check_matplotlib_support
 from sklearn_ext._core._pipelines import innermost
 from sklearn_ext.submodular._selector import DynamicSubmodularSelector
 
+FEW_DECADES = 30  # largest over smallest value, below which powers of ten are too few
+
 
 def _axes(owner, ax):
     check_matplotlib_support(f"{type(owner).__name__}.plot")
     import matplotlib.pyplot as plt
 
     if ax is None:
-        _, ax = plt.subplots()
+        _, ax = plt.subplots(layout="constrained")
     owner.ax_, owner.figure_ = ax, ax.figure
     return ax
+
+
+def _count_along(axis):
+    """Put ticks at whole numbers alone."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _log_scale(ax, values):
+    """Label powers of ten, or also their double and fivefold where these are few."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    ax.set_yscale("log")
+    positive = np.asarray(values, dtype=float)
+    positive = positive[positive > 0]
+    if len(positive) and positive.max() < FEW_DECADES * positive.min():
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 class SelectionCurveDisplay:
@@ -120,8 +142,8 @@ class SelectionCurveDisplay:
         ax.plot(sizes, middle, ":", color="0.4", label="random, 90 % band")
         ax.fill_between(sizes, low, high, color="0.4", alpha=0.25, lw=0)
         ax.axhline(self.upper_bound, ls="--", color="k", label="no set has more")
-        ax.set(xlabel="Number of rows", ylabel="Objective")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.set(xlabel="number of rows", ylabel="objective")
+        _count_along(ax.xaxis)
         ax.legend()
         return self
 
@@ -195,20 +217,29 @@ class UpdateTraceDisplay:
 
         n = len(self.trace)
         if axes is None:
-            _, axes = plt.subplots(n, sharex=True, figsize=(6, 1.8 * n), squeeze=False)
+            _, axes = plt.subplots(
+                n,
+                sharex=True,
+                figsize=(6, 1.8 * n),
+                squeeze=False,
+                layout="constrained",
+            )
         self.axes_ = np.ravel(axes)
         self.figure_ = self.axes_[0].figure
         for ax, (name, values) in zip(self.axes_, self.trace.items(), strict=True):
             ax.plot(values, lw=1)
             if "seconds" in name or "calls" in name:
-                ax.set_yscale("log")
+                _log_scale(ax, values)
             ax.set_ylabel(name)
-        self.axes_[-1].set_xlabel("Update")
+            _count_along(ax.xaxis)
+        self.axes_[-1].set_xlabel("update")
         return self
 
 
 class ExemplarDisplay:
-    """Rows in two dimensions, the selected ones marked.
+    """Rows in two dimensions, each with a line to the selected one that stands for it.
+
+    Selected rows carry their positions in ``selected_ids_``.
 
     Parameters
     ----------
@@ -217,7 +248,7 @@ class ExemplarDisplay:
     exemplars : ndarray of shape (n_selected, 2)
         Selected rows in the plane.
     labels : ndarray of shape (n_samples,)
-        Selected row that each row belongs to.
+        Position of the selected row that each row belongs to.
 
     Attributes
     ----------
@@ -272,6 +303,8 @@ class ExemplarDisplay:
         X = X.toarray() if sparse.issparse(X) else X
         if sparse.issparse(exemplars):
             exemplars = exemplars.toarray()
+        if X.shape[1] == 1:
+            X, exemplars = (np.column_stack([A, 0 * A]) for A in (X, exemplars))
         if X.shape[1] > 2:
             plane = PCA(2, svd_solver="full").fit(X)
             X, exemplars = plane.transform(X), plane.transform(exemplars)
@@ -291,9 +324,14 @@ class ExemplarDisplay:
             The display.
         """
         ax = _axes(self, ax)
-        ax.scatter(*self.points.T[:2], c=self.labels, s=8, cmap="viridis", alpha=0.5)
-        ax.scatter(
-            *self.exemplars.T[:2], marker="*", s=120, color="w", edgecolor="k", zorder=3
-        )
-        ax.set(xlabel="First component", ylabel="Second component")
+        from matplotlib.collections import LineCollection
+
+        ends = self.exemplars[self.labels]
+        lines = np.stack([self.points, ends], axis=1)  # (n_samples, 2 ends, 2)
+        ax.add_collection(LineCollection(lines, color="0.8", lw=0.6, zorder=1))
+        ax.scatter(*self.points.T, color="0.35", s=6, lw=0, zorder=2)
+        ax.scatter(*self.exemplars.T, s=150, color="w", edgecolor="k", zorder=3)
+        for at, (x, y) in enumerate(self.exemplars):
+            ax.text(x, y, at, size=8, ha="center", va="center_baseline", zorder=4)
+        ax.set(xlabel="first component", ylabel="second component")
         return self

@@ -102,6 +102,7 @@ def test_display(rng, kind, covariance):
     )
     assert display.figure_ is display.ax_.figure
     assert display.ax_.get_xscale() == "log"
+    assert display.ax_.get_xlabel()[0].islower()
     assert display.ax_.get_legend().get_texts()[0].get_text() == "digits"
     _, ax = plt.subplots()
     assert display.plot(ax, kind=kind).ax_ is ax

@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 
 from sklearn_ext.submodular import Coverage, FacilityLocation, FeatureBased
 from sklearn_ext.submodular._engine import Engine
+from sklearn_ext.submodular._journal import Journal
 from sklearn_ext.submodular._leveled import LeveledGuess
 from sklearn_ext.submodular._oracle import Oracle
 from sklearn_ext.submodular._rows import row_store
@@ -117,8 +118,8 @@ def uniform_after(updates, seeds, n, k=2):
     objective = Coverage().fit_reference(np.eye(n))
     for seed in range(seeds):
         oracle = Oracle(objective, row_store(np.eye(n)))
-        rng = np.random.default_rng(seed)
-        guess = LeveledGuess(oracle, 1.9 / n, k, objective.empty_state(), rng)
+        rng, first_state = np.random.default_rng(seed), objective.empty_state()
+        guess = LeveledGuess(oracle, 1.9 / n, k, first_state, rng, Journal())
         for insert, batch in updates:
             update = guess.insert(batch, np.full(len(batch), 1 / n)) if insert else None
             finish(update or guess.delete(batch))

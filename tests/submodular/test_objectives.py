@@ -297,7 +297,9 @@ def test_weights_need_reference_rows():
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array, sparse.csc_matrix])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("share", [0.97, 0.5, 0.4])
-@pytest.mark.parametrize("objective", [FacilityLocation("cosine"), FeatureBased()])
+@pytest.mark.parametrize(
+    "objective", [FacilityLocation("cosine"), FeatureBased(), LogDet(kernel="cosine")]
+)
 def test_cosines_do_not_depend_on_the_scale_of_rows(objective, share, dtype, kind, rng):
     X = rng.uniform(0.1, 1, size=(8, 3)).astype(dtype)
     X[0] = 0
@@ -308,3 +310,6 @@ def test_cosines_do_not_depend_on_the_scale_of_rows(objective, share, dtype, kin
     objective = clone(objective).fit_reference(X)
     found = objective.similarity(kind(X * scales.astype(dtype)), kind(X))
     assert_allclose(found, expected, rtol=5 * np.finfo(dtype).eps)
+    scaled, plain = (objective.represent(A) for A in (X * scales.astype(dtype), X))
+    if not isinstance(objective, FeatureBased):  # which is about sizes
+        assert_allclose(scaled, plain, rtol=5 * np.finfo(dtype).eps)
