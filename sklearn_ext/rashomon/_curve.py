@@ -78,8 +78,9 @@ def rashomon_curve(
     Returns
     -------
     Bunch
-        ``param``, ``risk``, ``test_risk`` (None without ``cv``), ``log_ratio``,
-        ``interval`` of shape (n_spaces, 2), and ``elbow``, the place of the corner.
+        ``param_name``, ``param``, ``risk``, ``test_risk`` (None without ``cv``),
+        ``log_ratio``, ``interval`` of shape (n_spaces, 2), and ``elbow``, the place of
+        the corner.
 
     See Also
     --------
@@ -111,6 +112,7 @@ def rashomon_curve(
         log_ratio.append(model.log_ratio_)
         interval.append(model.log_ratio_interval_)
     return Bunch(
+        param_name=param_name,
         param=list(param_range),
         risk=np.array(risk),
         test_risk=None if cv is None else np.array(test),

@@ -22,7 +22,9 @@ def axes_of(display, ax):
     check_matplotlib_support(f"{type(display).__name__}.plot")
     import matplotlib.pyplot as plt
 
-    display.ax_ = plt.subplots()[1] if ax is None else ax
+    if ax is None:
+        _, ax = plt.subplots(layout="constrained")  # room for names of features
+    display.ax_ = ax
     display.figure_ = display.ax_.figure
     return display.ax_
 
@@ -209,10 +211,10 @@ class RashomonCurveDisplay:
         if curve.test_risk is not None:
             ax.plot(x, curve.test_risk, "--s", label="cross-validated risk")
         for value, at, risk in zip(curve.param, x, curve.risk, strict=True):
-            beside = {"xytext": (-8, 0), "textcoords": "offset points"}
-            ax.annotate(f"{value}", (at, risk), ha="right", va="center", **beside)
+            under = {"xytext": (7, -7), "textcoords": "offset points"}  # off the line
+            ax.annotate(f"{value}", (at, risk), ha="left", va="top", **under)
         ax.plot(x[curve.elbow], curve.risk[curve.elbow], "k*", ms=14, label="elbow")
         ax.set(xlabel="log10 Rashomon ratio", ylabel="risk")
-        ax.margins(x=0.1)
-        ax.legend()
+        ax.margins(0.1)
+        ax.legend(title=f"numbers: {curve.param_name}")
         return self

@@ -37,6 +37,7 @@ class _RangeDisplay:
             The display.
         """
         ax = axes_of(self, ax)
+        ax.use_sticky_edges = False  # else bars begin at the frame
         ranges = np.asarray(self.ranges)
         order = np.argsort(-np.abs(ranges).max(axis=1), kind="stable")[:max_features]
         place = np.arange(len(order))[::-1]

@@ -58,6 +58,7 @@ def test_curve_display():
     display = RashomonCurveDisplay(curve=curve).plot()
     assert_allclose(display.line_.get_ydata(), curve.risk)
     assert [t.get_text() for t in display.ax_.texts] == ["0", "1", "2"]
+    assert display.ax_.get_legend().get_title().get_text() == "numbers: max_depth"
 
 
 def test_coefficient_ranges():
@@ -68,6 +69,18 @@ def test_coefficient_ranges():
     assert {t.get_text() for t in display.ax_.get_yticklabels()} == set(
         model.feature_names_in_
     )
+
+
+def test_names_and_bars_stay_inside_the_figure():
+    model = RashomonRidge().fit(*load_diabetes(return_X_y=True, as_frame=True))
+    names = [f"a feature with a rather long name, {i}" for i in range(10)]
+    display = CoefficientRangeDisplay(ranges=model.coef_range_, names=names).plot()
+    display.figure_.canvas.draw()
+    left = [t.get_window_extent().x0 for t in display.ax_.get_yticklabels()]
+    assert min(left) >= 0
+    low, high = display.ax_.get_xlim()
+    assert low < model.coef_range_.min()
+    assert model.coef_range_.max() < high
 
 
 def test_importance_ranges(clf):
