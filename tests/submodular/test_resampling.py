@@ -7,6 +7,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from sklearn_ext.submodular import FacilityLocation, SubmodularSampler, maximize
 
@@ -74,6 +75,13 @@ def test_representative_rows_teach_more_than_random_ones():
         rows = np.random.default_rng(seed).choice(1200, 40, replace=False)
         scores.append(model.fit(X[rows], y[rows]).score(X[test], y[test]))
     assert ours > np.mean(scores)
+
+
+def test_pipelines_of_scikit_learn_do_not_take_the_sampler():
+    X, y = load_digits(return_X_y=True)
+    model = make_pipeline(SubmodularSampler(60), LogisticRegression())
+    with pytest.raises(TypeError, match="intermediate steps should be transformers"):
+        model.fit(X, y)
 
 
 def test_imbalanced_learn_takes_the_sampler():
