@@ -22,11 +22,6 @@ from sklearn_ext.rashomon._trees_laws import (
 )
 from sklearn_ext.rashomon._trees_space import TreeSpace
 
-try:
-    from treefarms import TREEFARMS
-except ImportError:
-    TREEFARMS = None
-
 
 def recidivism(n_rows=4966):
     """ProPublica's recidivism set as seven numeric features."""
@@ -180,6 +175,9 @@ class SparseTrees(Comparison):
     depth = 3
 
     def setup(self):
+        from treefarms import TREEFARMS
+
+        self.treefarms = TREEFARMS
         X, self.y = recidivism()
         self.bits = make_splits(X, np.ones(len(X)), n_thresholds=13).bits(X)
         self.alpha = 50 / len(X)
@@ -211,7 +209,7 @@ class SparseTrees(Comparison):
             "rashomon_trie": "",
         }
         with _silence():
-            return TREEFARMS(settings).fit(
+            return self.treefarms(settings).fit(
                 pd.DataFrame(self.bits.astype(int), columns=names),
                 pd.Series(self.y, name="class"),
             )

@@ -32,9 +32,10 @@ class Comparison:
     Class attributes: ``title``, one line; ``note``, what a reader must know;
     ``repeats``, timed runs each; ``few``, ``{peer: runs}`` for peers that take minutes
     (0: the run that traces memory is the one that is timed);
-    ``targets``, ``{peer: ratio}`` that we want to reach; ``versions``, packages whose
-    versions matter; ``threads``; ``clock``, "cpu" (seconds of this process on the CPU,
-    robust to other load) or "wall" (needed where an accelerator works).
+    ``targets``, ``{peer: ratio}`` that we want to reach; ``versions``, packages that it
+    needs and whose versions matter: where one is missing, it is left out; ``threads``;
+    ``clock``, "cpu" (seconds of this process on the CPU, robust to other load) or
+    "wall" (needed where an accelerator works).
     """
 
     title = ""
@@ -126,7 +127,8 @@ def run_family(family, benchmarks, only=()):
     benchmarks : sequence of class
         Subclasses of `Comparison` and `Study`.
     only : sequence of str, default=()
-        Names of the classes to run; empty means all. Results of the others stay.
+        Names of the classes to run; empty means all. Results of the others stay, and
+        of those whose packages are not installed.
     """
     known = [cls.__name__ for cls in benchmarks]
     if unknown := sorted(set(only) - set(known)):
@@ -135,6 +137,9 @@ def run_family(family, benchmarks, only=()):
     results = json.loads(store.read_text()) if store.exists() else {}
     for cls in benchmarks:
         if only and cls.__name__ not in only:
+            continue
+        if missing := _missing(cls.versions):
+            print(f"\n{cls.__name__} is left out: install {', '.join(missing)}.")
             continue
         table = cls().run()
         results[cls.__name__] = {
@@ -164,6 +169,18 @@ def _keys(first):
 
 def _text(value):
     return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
+
+
+def _missing(packages):
+    return [name for name in packages if not _is_installed(name)]
+
+
+def _is_installed(package):
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _setting(cls):

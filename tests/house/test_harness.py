@@ -73,6 +73,15 @@ def test_results_of_other_benchmarks_are_kept(elsewhere, capsys):
     assert "Burning cycles" in capsys.readouterr().out
 
 
+def test_benchmark_without_its_packages_is_left_out(elsewhere, monkeypatch, capsys):
+    harness.run_family("toy", [Words])
+    monkeypatch.setattr(Words, "versions", ("numpy", "no-such-peer"))
+    harness.run_family("toy", [Words])
+    assert "Words is left out: install no-such-peer." in capsys.readouterr().out
+    results = json.loads((elsewhere / "results" / "toy.json").read_text())
+    assert results["Words"]["rows"] == [["digits", 0.5]]  # those of before
+
+
 def test_unknown_benchmark_is_named(elsewhere):
     with pytest.raises(ValueError, match=r"No benchmark \['Nope'\] in toy"):
         harness.run_family("toy", [Words], only=["Nope"])
