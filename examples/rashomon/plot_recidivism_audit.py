@@ -40,7 +40,7 @@ trees = RashomonTreeClassifier(
 ).fit(X, y)
 print(trees.summary())
 print(f"{trees.count_:,} trees are as good as the best one, which says:\n")
-print(trees.best_.to_text(trees.feature_names_in_))
+print(trees.best_.to_text())
 
 # %%
 # One fit answers for every smaller slack as well.
@@ -55,8 +55,7 @@ curve = rashomon_curve(
     theta=0.005,
     cv=3,
 )
-RashomonCurveDisplay(curve=curve).plot(right)
-_ = right.set_title("labels: depth of the trees")
+_ = RashomonCurveDisplay(curve=curve).plot(right)
 
 # %%
 # Do they agree?
@@ -78,11 +77,10 @@ _ = MultiplicityDisplay.from_estimator(trees, X)
 # Permuting a feature costs a tree accuracy if the tree relies on it. Each bar spans
 # the least and the most that any tree of the set relies on the feature. A bar that
 # starts above zero is a feature that no good tree can do without.
-# ``age18-20`` equals ``age<21`` here, and equal features are one split, which stands
-# under the name of the first: read its bar as that of both.
+# ``age18-20`` equals ``age<21`` here. A tree may take either, so both have the same
+# bar: a copy is not hidden, but it lets every tree do without the original.
 
-VariableImportanceCloudDisplay.from_estimator(trees, X, y)
-plt.tight_layout()
+_ = VariableImportanceCloudDisplay.from_estimator(trees, X, y)
 
 # %%
 # The choice of the tree also moves the rates of groups. The range below is over all

@@ -52,7 +52,7 @@ class RashomonTreeClassifier(TreeAuditMixin, RatioMixin, ClassifierMixin, ExtEst
         Whether the threshold is the smallest loss plus theta or times one plus theta.
     reference_loss : float or None, default=None
         Mean loss that replaces the smallest one of the space, for instance the best
-        of several algorithms.
+        cross-validated one of several algorithms.
     space : {"full", "sparse"}, default="full"
         Complete trees, or trees whose nodes may all be leaves; the loss of the latter
         is the error plus ``alpha`` for each leaf.
