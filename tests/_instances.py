@@ -31,6 +31,9 @@ FAST = {
 NEEDS_TORCH = {"AggregateNetClassifier", "AggregateNetRegressor"}
 LEFT_OUT = set() if find_spec("skorch") else NEEDS_TORCH
 
+# Checks of scikit-learn fit bridges without a target, which warns by design.
+MAPPED_TO_THEMSELVES = "ignore:no X_target and no sample_domain"
+
 ESTIMATORS = [
     cls(**FAST.get(name, {})) for name, cls in all_estimators() if name not in LEFT_OUT
 ]

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 
-from tests._instances import ESTIMATORS, data_for, fitted, outputs
+from tests._instances import ESTIMATORS, MAPPED_TO_THEMSELVES, data_for, fitted, outputs
 
 torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
@@ -16,6 +16,7 @@ needs_cuda = pytest.mark.skipif(
 DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, needs_cuda])]
 
 
+@pytest.mark.filterwarnings(MAPPED_TO_THEMSELVES)
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("estimator", WITH_DEVICE, ids=lambda e: type(e).__name__)
 def test_devices_agree(estimator, device):

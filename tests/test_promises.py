@@ -18,10 +18,11 @@ from sklearn.utils.fixes import parse_version
 
 import sklearn_ext
 from sklearn_ext._core._compat import CallbackSupportMixin
-from tests._instances import ESTIMATORS, IDS, data_for, fitted
+from tests._instances import ESTIMATORS, IDS, MAPPED_TO_THEMSELVES, data_for, fitted
 from tests._promises import PROMISES
 
 
+@pytest.mark.filterwarnings(MAPPED_TO_THEMSELVES)
 @pytest.mark.parametrize("promise", PROMISES)
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=IDS)
 def test_promise(estimator, promise, tmp_path):

@@ -10,7 +10,7 @@ from numpydoc.docscrape import NumpyDocString
 from numpydoc.validate import validate
 
 import sklearn_ext
-from tests._instances import ESTIMATORS, IDS, fitted
+from tests._instances import ESTIMATORS, IDS, MAPPED_TO_THEMSELVES, fitted
 
 PACKAGE = Path(sklearn_ext.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -47,6 +47,7 @@ def test_docstrings(path, ignored):
     assert not found
 
 
+@pytest.mark.filterwarnings(MAPPED_TO_THEMSELVES)
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=IDS)
 def test_fitted_attributes_are_documented(estimator):
     model = fitted(estimator)

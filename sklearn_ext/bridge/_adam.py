@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ext._core._optional import require
+from sklearn_ext._core._optional import require, torch_device
 from sklearn_ext.bridge._fixed_point import Fit
 from sklearn_ext.bridge._mixture import PotentialMixture
 from sklearn_ext.bridge._preparation import described, plan_of
@@ -34,13 +34,14 @@ def paired(sides, rng):
     return np.hstack(rows), np.stack(weights, axis=1)
 
 
-def fit_adam(estimator, X, y, sides, centre, options, rng, mixture):
+def fit_adam(estimator, X, y, sides, centre, options, rng, mixture, holdout):
     """Train by minibatches from clusters of the target, or from a mixture.
 
     Returns
     -------
     fit : Fit
-        State after the last epoch; the losses are those of the epochs.
+        State after the last epoch, or the best on rows held out; the losses are those
+        of the epochs.
     n_iter : int
         Epochs.
     """
@@ -48,7 +49,7 @@ def fit_adam(estimator, X, y, sides, centre, options, rng, mixture):
     from torch.optim import Adam
 
     from sklearn_ext._core._torch import WeightedLoss, fit_net
-    from sklearn_ext.bridge._adam_torch import LightBridge, bridge_loss
+    from sklearn_ext.bridge._adam_torch import KeepBest, LightBridge, bridge_loss
 
     dtype = np.float32 if "float32" in str(sides[0].X.dtype) else np.float64
     host = [Sample(*side.numpy()) for side in sides]
@@ -64,6 +65,9 @@ def fit_adam(estimator, X, y, sides, centre, options, rng, mixture):
         arrays = (a.detach().cpu().numpy().astype(float) for a in arrays)
         return PotentialMixture.of(*arrays, options.epsilon, kind)
 
+    def no_better(net):
+        return holdout.no_better(warm_state(problem, learnt(net)), centre)
+
     net = fit_net(
         estimator,
         rows,
@@ -71,6 +75,7 @@ def fit_adam(estimator, X, y, sides, centre, options, rng, mixture):
         weights,
         np.ones(len(rows), dtype=dtype),
         seed=int(rng.random() * 2**31),
+        callbacks=[] if holdout is None else [KeepBest(no_better)],
         state=lambda net: described(plan_of(learnt(net), centre, sides[0].X)),
         **{
             "module": LightBridge,
@@ -82,11 +87,12 @@ def fit_adam(estimator, X, y, sides, centre, options, rng, mixture):
             "criterion": WeightedLoss,
             "criterion__row_loss": bridge_loss,
             "optimizer": Adam,
-            "device": estimator.device or "cpu",
+            "device": torch_device(estimator.device or "cpu")[1],
             **DEFAULTS,
             **(estimator.torch_params or {}),
         },
     )
     curve = [float(loss) for loss in net.history[:, "train_loss"]]
     state = warm_state(problem, learnt(net))
-    return Fit(state, curve, True, 0.0), len(curve)
+    fit = Fit(state, curve, True, 0.0)
+    return (fit if holdout is None else holdout.best(fit)), len(curve)

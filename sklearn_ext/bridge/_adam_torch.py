@@ -3,6 +3,7 @@
 import math
 
 import torch
+from skorch.callbacks import Callback
 
 
 class LightBridge(torch.nn.Module):
@@ -80,6 +81,18 @@ class LightBridge(torch.nn.Module):
         log_det = 2 * torch.diagonal(factor, dim1=-2, dim2=-1).log().sum(-1)
         constant = log_det + D * math.log(2 * math.pi * self.epsilon)
         return source, -((inside**2).sum(1).T / self.epsilon + constant) / 2
+
+
+class KeepBest(Callback):
+    """Stop when an epoch no longer does better on rows held out."""
+
+    def __init__(self, no_better):
+        self.no_better = no_better
+
+    def on_epoch_end(self, net, **kwargs):
+        """Look at the net; skorch ends training early when it is interrupted."""
+        if self.no_better(net):
+            raise KeyboardInterrupt
 
 
 def bridge_loss(output, weight):

@@ -7,13 +7,34 @@ from types import MethodType
 import numpy as np
 
 
+def plain(value):
+    """Show a value as the user would write it, tables by their type and shape."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if shape := getattr(value, "shape", ()):
+        return f"{type(value).__name__} of shape {tuple(shape)}"
+    return repr(value)
+
+
+def check_time(t, first, last, order):
+    """Refuse what is no time of the process; ``order`` shows the arguments."""
+    if not isinstance(t, Real):
+        raise ValueError(
+            f"t must be a number between {first} and {last}, got {plain(t)}. The "
+            f"arguments are {order}."
+        )
+    if not first <= t <= last:
+        raise ValueError(f"t must lie between {first} and {last}, got {plain(t)}.")
+
+
 def check_times(t, s=None):
     """Check one time, or two in order; return them as floats."""
     for name, value in (("t", t), ("s", s)):
         if value is None:
             continue
         if not isinstance(value, Real) or not 0 <= value <= 1:
-            raise ValueError(f"{name} must lie in [0, 1], got {value!r}.")
+            hint = " Rows come first, then times." if np.ndim(value) else ""
+            raise ValueError(f"{name} must lie in [0, 1], got {plain(value)}.{hint}")
     if s is not None and s <= t:
         raise ValueError(f"s must be later than t, got t={t} and s={s}.")
     return float(t) if s is None else (float(t), float(s))
@@ -25,7 +46,7 @@ def check_grid(times):
         if not isinstance(times, Integral) or times < 2:
             raise ValueError(
                 "times must be an integer of at least 2, or a list of times in [0, 1], "
-                f"got {times!r}."
+                f"got {plain(times)}."
             )
         return np.linspace(0.0, 1.0, int(times))
     times = np.asarray(times, dtype=float)
@@ -40,7 +61,7 @@ def check_count(n_samples):
     """Check a number of draws."""
     if not isinstance(n_samples, Integral) or n_samples < 1:
         raise ValueError(
-            f"n_samples must be an integer of at least 1, got {n_samples!r}."
+            f"n_samples must be an integer of at least 1, got {plain(n_samples)}."
         )
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils import Bunch
 
+from sklearn_ext.bridge._checks import plain
 from sklearn_ext.bridge._fixed_point import balance
 from sklearn_ext.bridge._mixture import PotentialMixture
 from sklearn_ext.bridge._plan import EntropicPlan
@@ -59,9 +60,9 @@ def make_entropic_ot(
     ((100, 3), (50, 3), 1.0)
     """
     if kind not in KINDS:
-        raise ValueError(f"kind must be one of {sorted(KINDS)}, got {kind!r}.")
+        raise ValueError(f"kind must be one of {sorted(KINDS)}, got {plain(kind)}.")
     if not 0 < epsilon < np.inf:
-        raise ValueError(f"epsilon must be positive and finite, got {epsilon!r}.")
+        raise ValueError(f"epsilon must be positive and finite, got {plain(epsilon)}.")
     for name, count in (
         ("n_source", n_source),
         ("n_target", n_target),
@@ -69,7 +70,7 @@ def make_entropic_ot(
         ("n_components", n_components),
     ):
         if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count!r}.")
+            raise ValueError(f"{name} must be at least 1, got {plain(count)}.")
     rng = as_generator(random_state)
     r = rng.standard_normal((n_components, n_features))
     r *= radius / np.linalg.norm(r, axis=1, keepdims=True)

@@ -1,15 +1,15 @@
 """Which rows are source, which are target, and how much each counts."""
 
+import warnings
+
 import numpy as np
 from sklearn import config_context
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from sklearn_ext._core._compat import (
-    _check_sample_weight,
-    array_api_compat,
-    get_namespace,
-)
+from sklearn_ext._core._compat import array_api_compat, get_namespace
+from sklearn_ext.bridge._checks import plain
+from sklearn_ext.bridge._columns import check_columns, names_of
 from sklearn_ext.bridge._frames import array_namespace
 from sklearn_ext.bridge._sampling import like, on_host
 from sklearn_ext.bridge._solve import Sample
@@ -47,14 +47,13 @@ def two_samples(
             "target_weight goes with X_target, which is None. Without it, "
             "sample_weight covers all rows of X."
         )
-    names = X  # of the columns
     X = validate_data(
         estimator, X, reset=reset, dtype=float_types(X), ensure_min_samples=2
     )
-    w = _weights(sample_weight, X, "sample_weight")
+    w = _weights(sample_weight, X, "sample_weight", "X")
     if X_target is not None:
-        Y = _target_rows(estimator, X_target, X, names)
-        v = _weights(target_weight, Y, "target_weight")
+        Y = _target_rows(estimator, X_target, X)
+        v = _weights(target_weight, Y, "target_weight", "X_target")
         return _weighted(X, w, "X"), _weighted(Y, v, "X_target")
     if sample_domain is None:
         both = _weighted(X, w, "X")
@@ -78,12 +77,22 @@ def check_domain(sample_domain, n_samples):
     if not known.all():
         raise ValueError(
             "sample_domain must be 0 (source) or 1 (target) for each row, got "
-            f"{domain[~known][0]!r}."
+            f"{plain(domain[~known][0])}."
         )
     return domain.astype(int)
 
 
-def _target_rows(estimator, X_target, X, names):
+def _target_rows(estimator, X_target, X):
+    expected = getattr(estimator, "feature_names_in_", None)
+    check_columns(X_target, expected, name="X_target", of="X")
+    if (expected is None) != (names_of(X_target) is None):
+        one, other = ("X", "X_target") if expected is not None else ("X_target", "X")
+        warnings.warn(
+            f"{one} has feature names and {other} has none: the columns of both are "
+            "taken to be in one order.",
+            UserWarning,
+            stacklevel=6,
+        )
     Y = check_array(
         X_target,
         input_name="X_target",
@@ -96,19 +105,23 @@ def _target_rows(estimator, X_target, X, names):
             f"X_target has {Y.shape[1]} features and X has {X.shape[1]}: both need the "
             "same columns."
         )
-    if hasattr(names, "columns") or hasattr(X_target, "columns"):
-        validate_data(estimator, X_target, reset=False, skip_check_array=True)
     if array_namespace(Y) != array_namespace(X):
         return like(on_host(Y), X)
     return array_namespace(X).astype(Y, X.dtype, copy=False)
 
 
-def _weights(weight, X, name):
+def _weights(weight, X, name, rows):
     """Return weights as float64 on the host, or None."""
     if weight is None:
         return None
+    w = on_host(weight)
+    if w.shape != (X.shape[0],):
+        raise ValueError(
+            f"{name} must have one entry for each of the {X.shape[0]} rows of {rows}, "
+            f"got shape {w.shape}."
+        )
     with config_context(array_api_dispatch=False):  # of the library of X or not
-        w = _check_sample_weight(on_host(weight), np.empty((X.shape[0], 1)))
+        w = check_array(w, ensure_2d=False, dtype=np.float64, input_name=name)
     if w.min() < 0:
         raise ValueError(f"{name} must be non-negative, got a minimum of {w.min():g}.")
     return w

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils import check_array
 
+from sklearn_ext.bridge._checks import plain
 from sklearn_ext.bridge._frames import array_namespace
 from sklearn_ext.bridge._mixture import PotentialMixture
 from sklearn_ext.bridge._plan import EntropicPlan
@@ -86,7 +87,7 @@ def gaussian_entropic_plan(mean0, cov0, mean1, cov1, epsilon):
     array([[4.]])
     """
     if not 0 < epsilon < np.inf:
-        raise ValueError(f"epsilon must be positive and finite, got {epsilon!r}.")
+        raise ValueError(f"epsilon must be positive and finite, got {plain(epsilon)}.")
     mean0, mean1 = np.asarray(mean0, float), np.asarray(mean1, float)
     cov0, cov1 = check_array(cov0), check_array(cov1)
     D = len(mean0)

@@ -22,6 +22,7 @@ from sklearn_ext.bridge._preparation import (
     values,
     wants_annealing,
     warn_about_fit,
+    warn_about_missing_target,
     warn_about_scales,
     warn_about_target,
 )
@@ -250,8 +251,8 @@ class LightSchrodingerBridge(
         """Learn the bridge from source to target.
 
         The target comes as ``X_target``, or in X with ``sample_domain`` to tell its
-        rows apart; without either it is X itself. For cross-validation and searches
-        take ``sample_domain``: splitters slice it with X.
+        rows apart; without either it is X itself, with a warning. For cross-validation
+        and searches take ``sample_domain``: splitters slice it with X.
 
         Parameters
         ----------
@@ -283,6 +284,7 @@ class LightSchrodingerBridge(
             target_weight=target_weight,
         )
         epsilon = choose_epsilon(self.epsilon, source, target)
+        warn_about_missing_target(X_target, sample_domain)
         warn_about_scales((source, target))
         rng = as_generator(self.random_state)
         mixture = self._last_mixture(source, target)
@@ -294,7 +296,9 @@ class LightSchrodingerBridge(
         centre, sides = centred(source, target)
         options = self._options(epsilon, sides)
         if self.solver == "adam":
-            fit, n_iter = fit_adam(self, X, y, sides, centre, options, rng, mixture)
+            fit, n_iter = fit_adam(
+                self, X, y, sides, centre, options, rng, mixture, holdout
+            )
         else:
             fit, n_iter = self._iterate(
                 X, y, sides, centre, options, rng, mixture, holdout

@@ -9,6 +9,7 @@ from sklearn_ext.bridge._checks import (
     check_count,
     check_grid,
     check_times,
+    plain,
 )
 from sklearn_ext.bridge._domains import check_domain, float_types, two_samples
 from sklearn_ext.bridge._frames import array_namespace, log_sum_exp
@@ -18,7 +19,7 @@ from sklearn_ext.bridge._sampling import like
 class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
     """Mixin for estimators that keep an EntropicPlan in ``_plan``."""
 
-    def _rows(self, X, method, name="X"):
+    def _rows(self, X, method):
         check_is_fitted(self, "means_")
         check_same_namespace(X, self, attribute="means_", method=method)
         X = validate_data(self, X, dtype=float_types(X), reset=False)
@@ -376,7 +377,7 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
             Paths.
         """
         if method not in ("exact", "euler"):
-            raise ValueError(f"method must be 'exact' or 'euler', got {method!r}.")
+            raise ValueError(f"method must be 'exact' or 'euler', got {plain(method)}.")
         times, X = check_grid(times), self._rows(X, "sample_path")
         paths = self._plan.sample_path(
             self._repeated(X, n_samples),
@@ -409,7 +410,7 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
             Rows at time t.
         """
         if kind not in ("mean", "sample"):
-            raise ValueError(f"kind must be 'mean' or 'sample', got {kind!r}.")
+            raise ValueError(f"kind must be 'mean' or 'sample', got {plain(kind)}.")
         t, X = check_times(t), self._rows(X, "interpolate")
         if kind == "mean":
             return X * (1 - t) + self._plan.conditional_mean(X) * t

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.utils import check_array
 
+from sklearn_ext.bridge._columns import check_columns, names_of
 from sklearn_ext.bridge._gaussian import _spectral
 
 
@@ -36,11 +37,26 @@ def energy_distance(X, Y, *, x_weight=None, y_weight=None):
     >>> energy_distance([[0.0], [2.0]], [[1.0], [3.0]])
     -0.5
     """
-    X, Y = check_array(X, dtype=np.float64), check_array(Y, dtype=np.float64)
+    X, Y = _tables(X, Y)
     u = np.ones(len(X)) if x_weight is None else np.asarray(x_weight, dtype=float)
     w = np.ones(len(Y)) if y_weight is None else np.asarray(y_weight, dtype=float)
     between = _sum_of_distances(X, u, Y, w) / (u.sum() * w.sum())
     return float(between - (_mean_within(X, u) + _mean_within(Y, w)) / 2)
+
+
+def _tables(X, Y):
+    """Return two tables of the same columns as arrays."""
+    check_columns(Y, names_of(X), name="Y", of="X")
+    X, Y = (
+        check_array(Z, dtype=np.float64, input_name=name)
+        for Z, name in ((X, "X"), (Y, "Y"))
+    )
+    if X.shape[1] != Y.shape[1]:
+        raise ValueError(
+            f"Y has {Y.shape[1]} features and X has {X.shape[1]}: both need the same "
+            "columns."
+        )
+    return X, Y
 
 
 def _mean_within(X, w):
@@ -91,7 +107,7 @@ def bures_wasserstein_uvp(X, Y):
     >>> bures_wasserstein_uvp([[0.0], [2.0]], [[1.0], [3.0]])
     100.0
     """
-    X, Y = check_array(X, dtype=np.float64), check_array(Y, dtype=np.float64)
+    X, Y = _tables(X, Y)
     C = [np.atleast_2d(np.cov(Z, rowvar=False, ddof=0)) for Z in (X, Y)]
     gap = _bures(X.mean(axis=0), C[0], Y.mean(axis=0), C[1])
     return float(100 * gap / (_total_variance(Y) / 2))
@@ -129,7 +145,7 @@ def conditional_bures_uvp(plan, true_plan, X, Y, *, batch_size=1024):
     >>> abs(round(conditional_bures_uvp(pair.plan, pair.plan, pair.X, pair.Y), 6))
     0.0
     """
-    X, Y = check_array(X, dtype=np.float64), check_array(Y, dtype=np.float64)
+    X, Y = _tables(X, Y)
     total = 0.0
     for start in range(0, len(X), batch_size):
         rows = X[start : start + batch_size]

@@ -70,6 +70,12 @@ class PartialFit:
             hidden = ("_plan", "_stream", "_has_target")
             vars(self).update(learnt, **{k: getattr(short, k) for k in hidden})
             return self
+        has_target = X_target is not None or sample_domain is not None
+        if self._has_target and not has_target:
+            raise ValueError(
+                "This batch has no target rows, as earlier ones had: pass X_target or "
+                "sample_domain."
+            )
         source, target = two_samples(self, X, reset=False, **data)
         stream = self._stream
         sides = [
@@ -84,6 +90,6 @@ class PartialFit:
         self.loss_curve_ = [*self.loss_curve_, self.loss_]
         self.n_iter_ += 1
         self.n_batches_seen_ += 1
-        self._stream = stream
+        self._stream, self._has_target = stream, has_target
         self._store_source(source, target)
         return self

@@ -1,11 +1,15 @@
 """Pictures of a bridge."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.decomposition import PCA
 
 from sklearn_ext._core._compat import check_matplotlib_support
 from sklearn_ext._core._pipelines import innermost
+from sklearn_ext.bridge._checks import check_grid, plain
 from sklearn_ext.bridge._light import LightSchrodingerBridge
+from sklearn_ext.bridge._solve import to_numpy
 
 KINDS = ("paths", "marginals", "components", "map")
 
@@ -26,7 +30,8 @@ class SchrodingerBridgeDisplay:
     means : ndarray of shape (n_samples, 2) or None, default=None
         Where each row is expected, for ``kind="map"``.
     ellipses : tuple of ndarray or None, default=None
-        Centres (K, 2) and covariances (K, 2, 2), for ``kind="components"``.
+        Centres (K, 2), covariances (K, 2, 2) and masses (K,) of what each component
+        makes of its share of the source, for ``kind="components"``.
     labels : tuple of str, default=("feature 0", "feature 1")
         What the axes show.
 
@@ -93,19 +98,21 @@ class SchrodingerBridgeDisplay:
         X_target : array-like of shape (m_samples, n_features) or None, default=None
             Target rows.
         kind : {"paths", "marginals", "components", "map"}, default="paths"
-            Paths coloured by time; the population at five times; ellipses of the
-            components; or arrows from x to where it is expected.
-        features : tuple of int or "pca", default="pca"
-            Two features, or the first two principal axes of the target when there are
-            more than two.
+            Paths coloured by time; the population at five times beside the target;
+            where each component sends its share of the source, an ellipse of two
+            standard deviations whose line is as wide as the share is large; or arrows
+            from x to where it is expected.
+        features : tuple of int or str, or "pca", default="pca"
+            Two features by number or by name, or the first two principal axes of the
+            target when there are more than two.
         n_rows : int, default=200
-            Source rows shown.
+            Source rows shown; of the target, and for the ellipses, five times as many.
         times : int or array-like, default=21
             Times of the paths.
         random_state : int, RandomState, Generator or None, default=0
             Source of the paths.
         ax : matplotlib Axes or None, default=None
-            Where to draw; not for ``kind="marginals"``, which makes five.
+            Where to draw; not for ``kind="marginals"``, which makes its own.
 
         Returns
         -------
@@ -117,23 +124,21 @@ class SchrodingerBridgeDisplay:
         estimator, tables, names = innermost(
             estimator, X, X_target, wanted=wanted, user=user
         )
-        X, X_target = (None if T is None else np.asarray(T, float) for T in tables)
-        X = X[:n_rows]
-        rows = X if X_target is None else X_target
+        # names of columns are checked once: what follows are bare arrays
+        X, X_target = (None if T is None else estimator._rows(T, user) for T in tables)
+        times, plan = check_grid(times), estimator._plan
+        shown, many = X[:n_rows, :], X[: 5 * n_rows, :]
+        rows = to_numpy(X if X_target is None else X_target)
         project, labels = _plane(rows, features, names)
-        paths = estimator.sample_path(X, times, random_state=random_state)
-        law = estimator.conditional(np.asarray(estimator.source_mean_)[None])
-        covariances = law.covariances
-        if covariances.ndim == 2:
-            covariances = covariances[:, :, None] * np.eye(X.shape[1])
+        paths = to_numpy(plan.sample_path(shown, times, random_state=random_state))
+        centres, covariances, masses = _shares(plan, many)
         axes = project(np.eye(X.shape[1])) - project(np.zeros((1, X.shape[1])))
-        grid = np.linspace(0, 1, times) if np.ndim(times) == 0 else np.asarray(times)
         display = cls(
             np.stack([project(paths[:, i]) for i in range(paths.shape[1])], axis=1),
-            grid,
+            times,
             target=None if X_target is None else project(rows[: 5 * n_rows]),
-            means=project(estimator.transform(X)),
-            ellipses=(project(law.means[0]), axes.T @ covariances @ axes),
+            means=project(to_numpy(plan.conditional_mean(shown))),
+            ellipses=(project(centres), axes.T @ covariances @ axes, masses),
             labels=labels,
         )
         return display.plot(ax, kind=kind)
@@ -181,10 +186,10 @@ class SchrodingerBridgeDisplay:
         """
         check_matplotlib_support("SchrodingerBridgeDisplay.plot")
         if kind not in KINDS:
-            raise ValueError(f"kind must be one of {list(KINDS)}, got {kind!r}.")
+            raise ValueError(f"kind must be one of {list(KINDS)}, got {plain(kind)}.")
         needed = {"map": self.means, "components": self.ellipses}
         if kind in needed and needed[kind] is None:
-            raise ValueError(f"kind={kind!r} needs a bridge: use from_estimator.")
+            raise ValueError(f"kind={plain(kind)} needs a bridge: use from_estimator.")
         import matplotlib.pyplot as plt
 
         if kind == "marginals":
@@ -221,7 +226,10 @@ class SchrodingerBridgeDisplay:
         )
         ax.add_collection(lines)
         ax.autoscale_view()
-        self.figure_.colorbar(lines, ax=ax, label="time t")
+        # beside the axes and as tall, also where equal units make these narrower
+        self.figure_.colorbar(
+            lines, cax=ax.inset_axes([1.03, 0, 0.04, 1]), label="time t"
+        )
 
     def _map(self, ax):
         start = self.paths[:, 0]
@@ -233,33 +241,53 @@ class SchrodingerBridgeDisplay:
     def _components(self, ax):
         from matplotlib.patches import Ellipse
 
-        for i, (centre, cov) in enumerate(zip(*self.ellipses, strict=True)):
+        parts = zip(*self.ellipses, strict=True)
+        for i, (centre, cov, mass) in enumerate(parts):
             values, vectors = np.linalg.eigh(cov)
             angle = np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1]))
             width, height = 4 * np.sqrt(np.clip(values[::-1], 0, None))
-            label = "components, 2 sd" if i == 0 else None
-            ax.add_patch(
-                Ellipse(centre, width, height, angle=angle, fill=False, label=label)
-            )
+            style = {"fill": False, "edgecolor": "tab:blue", "zorder": 2}
+            style["linewidth"] = 0.4 + 4 * mass
+            style["label"] = "mapped by a component, 2 sd" if i == 0 else None
+            ax.add_patch(Ellipse(centre, width, height, angle=angle, **style))
         ax.autoscale_view()
 
     def _marginals(self, plt):
         shown = np.linspace(0, len(self.times) - 1, min(5, len(self.times)))
+        n_axes = len(shown) + (self.target is not None)
         figure, axes = plt.subplots(
             1,
-            len(shown),
-            figsize=(2.3 * len(shown), 2.6),
+            n_axes,
+            figsize=(2.3 * n_axes, 2.6),
             sharex=True,
             sharey=True,
             layout="constrained",
             squeeze=False,
         )
-        for ax, i in zip(axes[0], np.round(shown).astype(int), strict=True):
+        for ax, i in zip(axes[0], np.round(shown).astype(int), strict=False):
             ax.scatter(*self.paths[:, i].T, s=6, c="tab:blue")
             ax.set(title=f"t = {self.times[i]:.2f}", xlabel=self.labels[0])
+        if self.target is not None:
+            chosen = self.target[: len(self.paths)]  # as many as on the other axes
+            axes[0, -1].scatter(*chosen.T, s=6, c="tab:orange", marker="^")
+            axes[0, -1].set(title="target", xlabel=self.labels[0])
         axes[0, 0].set_ylabel(self.labels[1])
         self.ax_, self.figure_ = axes[0], figure
         return self
+
+
+def _shares(plan, X):
+    """Return mean, covariance and mass of what each component makes of its share."""
+    law = plan.conditional(X)
+    weights, means, inner = map(to_numpy, (law.weights, law.means, law.covariances))
+    if inner.ndim == 2:  # variances: put them on diagonals
+        inner = inner[:, :, None] * np.eye(means.shape[2])
+    masses = weights.mean(axis=0)
+    share = weights / np.clip(weights.sum(axis=0), np.finfo(float).tiny, None)
+    centres = np.einsum("nk,nkd->kd", share, means)
+    gaps = means - centres
+    spread = np.einsum("nk,nkd,nke->kde", share, gaps, gaps, optimize=True)
+    return centres, inner + spread, masses
 
 
 def _plane(rows, features, names):
@@ -267,11 +295,32 @@ def _plane(rows, features, names):
     if features == "pca" and rows.shape[1] > 2:
         pca = PCA(2).fit(rows)
         return pca.transform, ("first principal axis", "second principal axis")
-    chosen = (0, 1) if isinstance(features, str) else tuple(features)
-    if len(chosen) != 2 or max(chosen) >= rows.shape[1]:
+    known = [] if names is None else [str(name) for name in names]
+    chosen = _columns(features, known, rows.shape[1])
+    if chosen is None:
+        named = f", by number or name out of {known}" if known else ""
         raise ValueError(
-            f"features must be 'pca' or two columns out of {rows.shape[1]}, got "
-            f"{features!r}."
+            f"features must be 'pca' or two columns out of {rows.shape[1]}{named}, got "
+            f"{_told(features)}."
         )
     labels = tuple(f"feature {j}" if names is None else str(names[j]) for j in chosen)
     return (lambda rows: np.asarray(rows)[:, list(chosen)]), labels
+
+
+def _told(features):
+    if np.ndim(features) == 0:
+        return plain(features)
+    return f"({', '.join(map(plain, features))})"
+
+
+def _columns(features, known, n_features):
+    """Return two columns as numbers, or None when they are not two known ones."""
+    if np.ndim(features) == 0:
+        return (0, 1) if features == "pca" and n_features == 2 else None
+    chosen = []
+    for feature in features:
+        if isinstance(feature, str) and feature in known:
+            chosen.append(known.index(feature))
+        elif isinstance(feature, Integral) and 0 <= feature < n_features:
+            chosen.append(int(feature))
+    return tuple(chosen) if len(chosen) == len(features) == 2 else None

@@ -103,7 +103,20 @@ def warn_about_target(X, y):
             "y is ignored. It looks like a table with the columns of X: pass the "
             "target as X_target.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
+        )
+
+
+def warn_about_missing_target(X_target, sample_domain):
+    """Warn when rows are mapped to themselves, which hardly anybody wants."""
+    if X_target is None and sample_domain is None:
+        warnings.warn(
+            "no X_target and no sample_domain: the rows are mapped to themselves; pass "
+            "X_target, or sample_domain with 0 for source and 1 for target rows. "
+            "Pipelines and searches pass sample_domain on with metadata routing, after "
+            "set_fit_request(sample_domain=True).",
+            UserWarning,
+            stacklevel=5,
         )
 
 
@@ -121,7 +134,7 @@ def warn_about_scales(sides):
             "Euclidean: the largest will decide alone. Scale them first, for instance "
             "with StandardScaler fitted on both sides.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -135,7 +148,7 @@ def warn_about_fit(fit, target, options):
                 f"n_components={wanted} is more than the {distinct} distinct target "
                 f"rows: {found} are used.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
     held = options.covariance_type == "full" and _held_by_floor(
         fit.state, target, options
@@ -146,7 +159,7 @@ def warn_about_fit(fit, target, options):
             "only reg_covar keeps their full scales from being singular. Take "
             "covariance_type='diag', fewer components, or a larger prior_strength.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     if not (fit.converged or fit.stopped):
         reason = (
@@ -160,7 +173,7 @@ def warn_about_fit(fit, target, options):
         warnings.warn(
             reason,
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 

@@ -20,6 +20,14 @@ def like(values, X):
     return xp.asarray(values, dtype=X.dtype, device=array_api_compat.device(X))
 
 
+def like_double(a, X):
+    """Move an array of any library to that of X and its device, in float64."""
+    xp = array_namespace(X)
+    return xp.asarray(
+        np.asarray(on_host(a), dtype=np.float64), device=array_api_compat.device(X)
+    )
+
+
 def on_host(a):
     """Return an array of any library and device, or a list, as numpy."""
     if not array_api_compat.is_array_api_obj(a):

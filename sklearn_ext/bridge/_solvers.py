@@ -4,13 +4,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sklearn_ext._core._optional import require
+from sklearn_ext._core._optional import torch_device
 from sklearn_ext.bridge._fixed_point import loss
 from sklearn_ext.bridge._frames import array_namespace
 from sklearn_ext.bridge._lbfgs import fit_lbfgs
 from sklearn_ext.bridge._rows import Rows
-from sklearn_ext.bridge._sampling import like
-from sklearn_ext.bridge._solve import Sample, solve, to_numpy
+from sklearn_ext.bridge._sampling import like, like_double
+from sklearn_ext.bridge._solve import Sample, solve
 
 WARM_UP = 10  # fixed-point passes before a quasi-Newton fit
 
@@ -20,7 +20,7 @@ def run_solver(estimator, sides, options, rng, mixture, report):
     if estimator.device is not None:
         sides = [_on(side, estimator.device) for side in sides]
     if mixture is not None:
-        mixture = mixture.map(lambda a: _like_double(a, sides[0].X))
+        mixture = mixture.map(lambda a: like_double(a, sides[0].X))
     if estimator.solver == "fixed_point":
         return solve(*sides, options, rng, mixture=mixture, report=report)
     warm_up = replace(options, max_iter=min(WARM_UP, options.max_iter))
@@ -29,13 +29,8 @@ def run_solver(estimator, sides, options, rng, mixture, report):
 
 
 def _on(side, device):
-    torch = require("torch", extra="torch", user=f"device={device!r}")
+    torch, device = torch_device(device)
     return Sample(*(torch.as_tensor(a, device=device) for a in (side.X, side.w)))
-
-
-def _like_double(a, X):
-    xp = array_namespace(X)
-    return xp.astype(like(to_numpy(a), X), xp.float64)
 
 
 @dataclass
@@ -64,7 +59,9 @@ class Holdout:
                 Rows.of(side.X - mean, side.w, kind)
                 for side, mean in zip(self.sides, centre, strict=True)
             ]
-        value = loss(state.mixture, *self.rows)
+        like_rows = self.sides[0].X  # solved on another device, perhaps
+        mixture = state.mixture.map(lambda a: like_double(a, like_rows))
+        value = loss(mixture, *self.rows)
         self.waited += 1
         if value < self.best_loss:
             self.best_loss, self.best_state, self.waited = value, state, 0

@@ -7,6 +7,7 @@ from sklearn_ext.bridge._fixed_point import State, evaluate, gaussian_step
 from sklearn_ext.bridge._frames import array_namespace
 from sklearn_ext.bridge._mixture import PotentialMixture
 from sklearn_ext.bridge._rows import Moments
+from sklearn_ext.bridge._sampling import like_double
 from sklearn_ext.bridge._solve import problem_of, warm_state
 
 
@@ -21,8 +22,16 @@ class Stream:
 
     @classmethod
     def after(cls, state, centre):
-        """Remember the end of a fit."""
-        return cls(state.mixture, state.source, state.target, tuple(centre))
+        """Remember the end of a fit, in the library of the rows and on their device."""
+
+        def here(a):
+            return like_double(a, centre[0])
+
+        sides = (
+            Moments(*(here(a) for a in (side.mass, side.mean, side.spread)))
+            for side in (state.source, state.target)
+        )
+        return cls(state.mixture.map(here), *sides, tuple(centre))
 
     def updated(self, sides, options, n_seen):
         """Blend in one centred batch.

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
-from sklearn_ext.bridge._checks import check_count
+from sklearn_ext.bridge._checks import check_count, check_time
 from sklearn_ext.bridge._light import LightSchrodingerBridge
 from sklearn_ext.bridge._sampling import as_generator
 from sklearn_ext.bridge._solve import Sample, mean_variance
@@ -187,8 +187,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         """
         check_is_fitted(self)
         first, last = self.times_[0], self.times_[-1]
-        if not first <= t <= last:
-            raise ValueError(f"t must lie between {first} and {last}, got {t}.")
+        check_time(t, first, last, "interpolate(t, n_samples)")
         check_count(n_samples)
         rng = as_generator(self.random_state if random_state is None else random_state)
         i = int(np.clip(np.searchsorted(self.times_, t, "right") - 1, 0, None))

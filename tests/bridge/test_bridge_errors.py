@@ -1,6 +1,7 @@
 """Bad input and edge cases: messages name the parameter and the fix."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -9,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from sklearn_ext.bridge import (
     LightSchrodingerBridge,
+    make_entropic_ot,
 )
 from tests.bridge._small import make
 
@@ -136,6 +138,18 @@ def test_domains_of_objects_are_named(pair):
         make().fit(pair.X, sample_domain=[None] * len(pair.X))
 
 
+def test_values_are_shown_as_they_were_written(pair, bridge):
+    with pytest.raises(ValueError, match=r"for each row, got 'a'\.$"):
+        make().fit(pair.X, sample_domain=np.repeat("a", len(pair.X)))
+    with pytest.raises(ValueError, match=r"got 1\.5\.$"):
+        bridge.drift(pair.X, np.float64(1.5))
+    with pytest.raises(ValueError, match=r"got 0\.$"):
+        bridge.sample(pair.X, np.int64(0))
+    for name, value in {"epsilon": np.float64(-1.0), "n_source": np.int64(0)}.items():
+        with pytest.raises(ValueError, match=rf"got {value}\.$"):
+            make_entropic_ot(**{name: value})
+
+
 def test_identical_and_repeated_rows_are_fine(pair):
     X = np.repeat(pair.X[:50], 4, axis=0)
     model = make(max_iter=300).fit(X, X_target=X)
@@ -150,6 +164,12 @@ def test_bad_weights(pair):
         make().fit(pair.X, X_target=pair.Y, target_weight=np.zeros(len(pair.Y)))
     with pytest.raises(ValueError, match="at least one non-zero"):
         make().fit(pair.X, sample_weight=np.zeros(n))
+    match = r"target_weight must have one entry for each of the 1500 rows of X_target"
+    for wrong in (np.ones(3), np.ones((len(pair.Y), 1)), 1.0):
+        with pytest.raises(ValueError, match=match):
+            make().fit(pair.X, X_target=pair.Y, target_weight=wrong)
+    with pytest.raises(ValueError, match="target_weight contains NaN"):
+        make().fit(pair.X, X_target=pair.Y, target_weight=np.full(len(pair.Y), np.nan))
 
 
 @pytest.mark.parametrize(
@@ -168,6 +188,10 @@ def test_bad_weights(pair):
             r"times in \[0, 1\], got \[ 0. nan\]",
         ),
         (lambda b, X: b.drift(X, np.nan), r"t must lie in \[0, 1\], got nan"),
+        (
+            lambda b, X: b.interpolate(0.5, pd.DataFrame(X)),
+            r"got DataFrame of shape \(4, 3\)\. Rows come first",
+        ),
         (lambda b, X: b.drift(X, "late"), r"t must lie in \[0, 1\], got 'late'"),
         (lambda b, X: b.sample(X, 0), "n_samples must be an integer of at least 1"),
         (lambda b, X: b.score(X), "score needs target rows"),
@@ -205,17 +229,34 @@ def test_too_few_passes_warn(pair):
 
 def test_columns_of_very_different_scale_warn(pair):
     with pytest.warns(UserWarning, match="Scale them first"):
-        LightSchrodingerBridge(1).fit(pair.X * [1, 1, 1000])
+        LightSchrodingerBridge(1).fit(pair.X * [1, 1, 1000], X_target=pair.Y)
+
+
+def test_a_missing_target_warns_where_it_is_missing(pair):
+    match = "no X_target and no sample_domain: the rows are mapped to themselves"
+    with pytest.warns(UserWarning, match=match) as seen:
+        make().fit(pair.X)
+    assert [warning.filename for warning in seen] == [__file__]
+    with pytest.warns(UserWarning, match=match):
+        make().partial_fit(pair.X)
+    make().fit(pair.X, X_target=pair.Y)
+    make().fit(pair.X, sample_domain=np.arange(len(pair.X)) % 2)
+
+
+def test_a_batch_without_target_is_refused(pair):
+    model = make().fit(pair.X, X_target=pair.Y)
+    with pytest.raises(ValueError, match="This batch has no target rows"):
+        model.partial_fit(pair.X)
 
 
 def test_a_table_as_y_warns(pair):
     with pytest.warns(UserWarning, match="pass the target as X_target"):
-        make().fit(pair.X, pair.X)
+        make().fit(pair.X, pair.X, X_target=pair.Y)
 
 
 def test_early_stopping_needs_rows(pair):
     with pytest.raises(ValueError, match="leaves fewer than two of 10 rows"):
-        make(early_stopping=True).fit(pair.X[:10])
+        make(early_stopping=True).fit(pair.X[:10], X_target=pair.Y)
 
 
 def test_failed_fit_leaves_the_last_one(pair):

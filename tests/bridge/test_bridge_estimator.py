@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
@@ -16,6 +17,7 @@ from sklearn_ext.bridge import (
     energy_distance,
     make_entropic_ot,
 )
+from tests._instances import MAPPED_TO_THEMSELVES
 from tests.bridge._small import make, pooled
 
 
@@ -28,6 +30,7 @@ from tests.bridge._small import make, pooled
         LightSchrodingerBridge(3, init_params="k-means++"),
     ]
 )
+@pytest.mark.filterwarnings(MAPPED_TO_THEMSELVES)
 def test_scikit_learn_checks_of_other_settings(estimator, check):
     check(estimator)
 
@@ -46,7 +49,8 @@ def test_pooled_domains_give_the_same_fit(pair, bridge):
 
 
 def test_without_target_rows_are_smoothed_towards_themselves(pair):
-    model = make().fit(pair.Y)
+    with pytest.warns(UserWarning, match="the rows are mapped to themselves"):
+        model = make().fit(pair.Y)
     assert_allclose(
         model.transform(pair.Y).mean(axis=0), pair.Y.mean(axis=0), atol=0.05
     )
@@ -128,6 +132,43 @@ def test_equal_first_components_over_fit_least_when_stopped_early(kind):
         truth = known.plan.log_density(X, Y)
         gaps[start] = np.mean(truth - model.log_density(X, Y))
     assert gaps["k-means++"] < 0.6 * gaps["kmeans"]
+
+
+@pytest.mark.parametrize("solver", ["fixed_point", "lbfgs", "adam"])
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_fit_on_a_device_goes_on_where_the_rows_are(pair, solver, stopped):
+    pytest.importorskip("skorch")
+    X, Y = pair.X[:300], pair.Y[:300]
+    params = {"solver": solver, "early_stopping": stopped}
+    params["torch_params"] = {"max_epochs": 2}
+    host, away = make(**params), make(device="cpu", **params)
+    for model in (host, away):
+        model.fit(X, X_target=Y)
+    assert isinstance(away._stream.target.mass, np.ndarray)
+    assert_allclose(away.transform(X), host.transform(X), rtol=0, atol=1e-6)
+    away = pickle.loads(pickle.dumps(away)).partial_fit(X, X_target=Y)
+    assert np.isfinite(away.transform(X)).all()
+
+
+def test_adam_stops_early(pair):
+    pytest.importorskip("skorch")
+    X, Y = pair.X[:300], pair.Y[:300]
+    model = make(
+        solver="adam",
+        early_stopping=True,
+        validation_fraction=0.3,
+        n_iter_no_change=1,
+        torch_params={"max_epochs": 60, "lr": 3.0},
+    ).fit(X, X_target=Y)
+    assert model.n_iter_ < 60
+
+
+def test_an_absent_device_is_named(pair):
+    torch = pytest.importorskip("torch")
+    absent = f"cuda:{torch.cuda.device_count()}"
+    for solver in ("fixed_point", "adam"):
+        with pytest.raises(RuntimeError, match=f"device='{absent}' is not on this"):
+            make(device=absent, solver=solver).fit(pair.X, X_target=pair.Y)
 
 
 def test_warm_start_continues(pair, bridge):
@@ -218,5 +259,30 @@ def test_pickle_and_frames(pair, bridge):
     model = make().set_output(transform="polars")
     model.fit(pl.from_pandas(frame), X_target=pl.from_pandas(target))
     assert model.transform(pl.from_pandas(frame)).columns == ["a", "b", "c"]
-    with pytest.raises(ValueError, match="feature names should match"):
-        make().fit(frame, X_target=target[["b", "a", "c"]])
+
+
+def test_columns_of_the_target_are_those_of_the_rows(pair):
+    frame = pd.DataFrame(pair.X, columns=["a", "b", "c"])
+    target = pd.DataFrame(pair.Y, columns=["a", "b", "c"])
+    plain = make().fit(frame, X_target=target)
+    other = target[["b", "a", "c"]], target.rename(columns={"b": "d"}), target[["a"]]
+    matches = (
+        r"X_target must have the columns of X in the same order.*\['b', 'a', 'c'\]",
+        r"X_target must have the columns of X: missing \['b'\], unexpected \['d'\]",
+        r"X_target must have the columns of X: missing \['b', 'c'\]",
+    )
+    for table, match in zip(other, matches, strict=True):
+        for wrong in (table, pl.from_pandas(table), pa.Table.from_pandas(table)):
+            with pytest.raises(ValueError, match=match):
+                make().fit(frame, X_target=wrong)
+        with pytest.raises(ValueError, match=match):
+            plain.score(frame, X_target=table)
+        with pytest.raises(ValueError, match=match):
+            plain.partial_fit(frame, X_target=table)
+    with pytest.warns(UserWarning, match="X has feature names and X_target has none"):
+        make().fit(frame, X_target=pair.Y)
+    with pytest.warns(UserWarning, match="X_target has feature names and X has none"):
+        make().fit(pair.X, X_target=target)
+    wide = pd.DataFrame(np.ones((4, 30))).add_prefix("f")
+    with pytest.raises(ValueError, match=r"missing .* and 22 more"):
+        make().fit(wide, X_target=wide.add_prefix("g"))

@@ -1,6 +1,7 @@
 """Metrics against their definitions, and known pairs."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -24,6 +25,19 @@ def test_energy_distance_against_its_definition(rng):
         energy_distance(np.repeat(X, w, axis=0), Y),
         rtol=1e-12,
     )
+
+
+@pytest.mark.parametrize("metric", [energy_distance, bures_wasserstein_uvp])
+def test_metrics_refuse_other_columns(metric, rng):
+    X = pd.DataFrame(rng.normal(size=(7, 2)), columns=["a", "b"])
+    Y = pd.DataFrame(rng.normal(size=(5, 2)), columns=["a", "b"])
+    assert metric(X, Y) == metric(X.to_numpy(), Y) == metric(X, Y.to_numpy())
+    with pytest.raises(ValueError, match=r"same order, which is .'a', 'b'., got"):
+        metric(X, Y[["b", "a"]])
+    with pytest.raises(ValueError, match=r"missing \['b'\], unexpected \['c'\]"):
+        metric(X, Y.rename(columns={"b": "c"}))
+    with pytest.raises(ValueError, match="Y has 1 features and X has 2"):
+        metric(X.to_numpy(), Y[["a"]])
 
 
 def test_uvp_in_closed_form():

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
@@ -41,16 +42,46 @@ def test_kinds_draw_on_one_axes(fitted, kind):
         assert len(shown.ax_.collections[-1].get_segments()) == 30 * 20
 
 
-def test_ellipses_hold_the_conditional_law(fitted):
+def test_ellipses_make_up_the_law_of_mapped_rows(fitted):
     bridge, pair = fitted
     shown = SchrodingerBridgeDisplay.from_estimator(
         bridge, pair.X, pair.Y, features=(0, 1), kind="components"
     )
-    law = bridge.conditional(bridge.source_mean_[None])
-    cov = law.covariances
-    cov = np.stack([np.diag(c) for c in cov]) if cov.ndim == 2 else cov
-    assert_allclose(shown.ellipses[0], law.means[0][:, :2], atol=1e-12)
-    assert_allclose(shown.ellipses[1], cov[:, :2, :2], atol=1e-12)
+    centres, covariances, masses = shown.ellipses
+    assert_allclose(masses.sum(), 1)
+    means, inner = bridge.conditional_mean_cov(pair.X)
+    assert_allclose(masses @ centres, means.mean(axis=0)[:2], atol=1e-12)
+    total = inner.mean(axis=0) + np.cov(means, rowvar=False, ddof=0)
+    gaps = centres - masses @ centres
+    found = np.einsum("k,kde->de", masses, covariances) + (gaps.T * masses) @ gaps
+    assert_allclose(found, total[:2, :2], atol=1e-12)
+
+
+@pytest.mark.parametrize("output", ["default", "pandas"])
+@pytest.mark.parametrize("kind", ["paths", "map", "components", "marginals"])
+def test_tables_are_shown_without_warnings(fitted, kind, output):
+    _, pair = fitted
+    X, Y = (pd.DataFrame(rows).add_prefix("c") for rows in (pair.X, pair.Y))
+    bridge = LightSchrodingerBridge(3, random_state=0).fit(X, X_target=Y)
+    bridge.set_output(transform=output)
+    by_name = SchrodingerBridgeDisplay.from_estimator(
+        bridge, X, Y, kind=kind, features=("c1", "c0")
+    )
+    by_number = SchrodingerBridgeDisplay.from_estimator(
+        bridge, X, Y, kind=kind, features=(1, 0)
+    )
+    assert by_name.labels == by_number.labels == ("c1", "c0")
+    assert_allclose(by_name.paths, by_number.paths)
+    SchrodingerBridgeDisplay.from_estimator(bridge, X, Y, kind=kind)
+
+
+def test_colorbar_is_as_tall_as_the_axes(fitted):
+    bridge, pair = fitted
+    shown = SchrodingerBridgeDisplay.from_estimator(bridge, pair.X, pair.Y)
+    shown.figure_.canvas.draw()
+    (bar,) = shown.ax_.child_axes
+    here, there = (ax.get_window_extent() for ax in (shown.ax_, bar))
+    assert_allclose((there.y0, there.y1), (here.y0, here.y1), atol=1)
 
 
 def test_marginals_make_five_axes(fitted):
@@ -61,6 +92,10 @@ def test_marginals_make_five_axes(fitted):
         "t = 0.50",
         "t = 1.00",
     ]
+    shown = SchrodingerBridgeDisplay.from_estimator(
+        bridge, pair.X, pair.Y, kind="marginals"
+    )
+    assert [ax.get_title() for ax in shown.ax_][4:] == ["t = 1.00", "target"]
 
 
 def test_from_predictions_uses_given_axes(rng):
@@ -78,5 +113,17 @@ def test_from_predictions_uses_given_axes(rng):
 
 def test_bad_features(fitted):
     bridge, pair = fitted
-    with pytest.raises(ValueError, match="two columns out of"):
-        SchrodingerBridgeDisplay.from_estimator(bridge, pair.X, features=(0, 9))
+    for wrong, told in {
+        (0, 9): r"got \(0, 9\)",
+        ("a", 1): r"got \('a', 1\)",
+        "first": "got 'first'",
+        (0, -1): r"got \(0, -1\)",
+        (0, 1, 1): r"got \(0, 1, 1\)",
+        3: "got 3",
+    }.items():
+        with pytest.raises(ValueError, match=f"two columns out of .*{told}"):
+            SchrodingerBridgeDisplay.from_estimator(bridge, pair.X, features=wrong)
+    table = pd.DataFrame(pair.X).add_prefix("c")
+    named = LightSchrodingerBridge(1).fit(table, X_target=table + 1)
+    with pytest.raises(ValueError, match=r"by number or name out of .'c0', 'c1'"):
+        SchrodingerBridgeDisplay.from_estimator(named, table, features=("c0", "x"))

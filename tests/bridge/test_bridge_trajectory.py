@@ -1,6 +1,7 @@
 """Chains of bridges through snapshots."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -73,6 +74,11 @@ def test_snapshot_of_one_row_is_a_point(snapshots):
     [
         (lambda m, X, y: m.fit(X, y * 0), "needs two or more, got only"),
         (lambda m, X, y: m.interpolate(7.0), "t must lie between 0.0 and 4.0, got 7"),
+        (
+            lambda m, X, y: m.interpolate(pd.DataFrame(X), 0.5),
+            r"number between 0.0 and 4.0, got DataFrame .* interpolate\(t, n_samples\)",
+        ),
+        (lambda m, X, y: m.interpolate(np.nan), "t must lie between 0.0 and 4.0"),
         (lambda m, X, y: m.sample_path(X, [1, 0]), "times must increase within"),
         (lambda m, X, y: m.score(X, y + 1), "y must hold times of the fit"),
         (lambda m, X, y: m.score(X, y * 0), "No two consecutive times"),
