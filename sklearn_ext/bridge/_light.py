@@ -1,5 +1,6 @@
 """The estimator of light Schrödinger bridges."""
 
+from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
@@ -400,7 +401,7 @@ class LightSchrodingerBridge(
         mixture = mixture.map(lambda a: xp.astype(a, xp.float64))
         return shifted(mixture, -weighted_mean(source), -weighted_mean(target))
 
-    def _store_source(self, source, target):
+    def _store_source(self, source, target, *, go_on=False):
         if not self.fit_inverse_transform:
             for name in ("X_fit_", "source_weight_", "log_c_fit_", "inverse_"):
                 vars(self).pop(name, None)
@@ -416,8 +417,11 @@ class LightSchrodingerBridge(
         swapped = clone(self).set_params(
             fit_inverse_transform=False, epsilon=self.epsilon_
         )
+        learn = swapped.fit
+        if go_on:  # one batch after others, from which the way back has learnt too
+            learn = deepcopy(getattr(self, "inverse_", swapped)).partial_fit
         data = {"X_target": source.X, "sample_weight": target.w}
-        self.inverse_ = swapped.fit(target.X, target_weight=source.w, **data)
+        self.inverse_ = learn(target.X, target_weight=source.w, **data)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

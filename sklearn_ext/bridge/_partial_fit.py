@@ -91,5 +91,5 @@ class PartialFit:
         self.n_iter_ += 1
         self.n_batches_seen_ += 1
         self._stream, self._has_target = stream, has_target
-        self._store_source(source, target)
+        self._store_source(source, target, go_on=True)
         return self

@@ -194,6 +194,21 @@ def test_stream_of_batches_comes_close_to_one_fit(pair):
     )
 
 
+def test_the_way_back_learns_from_all_batches(pair):
+    model = make(fit_inverse_transform=True, early_stopping=True)
+    batches = (np.array_split(rows, 50) for rows in (pair.X, pair.Y))
+    for X, Y in zip(*batches, strict=True):  # too small to hold rows out
+        before = getattr(model, "inverse_", None)
+        model.partial_fit(X[:15], X_target=Y[:15])
+        assert model.inverse_ is not before
+    assert model.inverse_.n_batches_seen_ == model.n_batches_seen_ == 50
+    model.fit(pair.X, X_target=pair.Y)
+    assert model.inverse_.n_batches_seen_ == 1
+    last = make(early_stopping=True).fit(pair.X, X_target=pair.Y)
+    last.set_params(fit_inverse_transform=True).partial_fit(X[:15], X_target=Y[:15])
+    assert np.isfinite(last.inverse_transform(pair.Y)).all()
+
+
 @pytest.mark.parametrize("kind", ["spherical", "diag", "tied", "full"])
 def test_partial_fit_goes_on_from_a_fit(pair, kind):
     model = make(covariance_type=kind).fit(pair.X, X_target=pair.Y)
