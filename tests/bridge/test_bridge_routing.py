@@ -26,7 +26,24 @@ def test_pooled_search_through_a_pipeline(pair):
         grid = {"bridge__n_components": [1, 3]}
         search = GridSearchCV(pipe, grid, cv=StratifiedKFold(3), error_score="raise")
         search.fit(X, domain, sample_domain=domain)
+        mapped = search.best_estimator_.transform(X, sample_domain=domain)
+        with pytest.raises(TypeError, match="sample_domain"):
+            search.transform(X, sample_domain=domain)
     assert search.best_params_ == {"bridge__n_components": 3}
+    scaled = search.best_estimator_["scale"].transform(X)
+    assert_allclose(mapped[domain == 1], scaled[domain == 1])
+
+
+def test_a_search_that_was_not_given_domains_warns(pair):
+    X, _ = pooled(pair)
+    with config_context(enable_metadata_routing=True):
+        step = make().set_fit_request(sample_domain=True)
+        step.set_score_request(sample_domain=True)
+        search = GridSearchCV(step, {"tol": [1e-3]}, cv=2, error_score="raise")
+        match = r"no X_target and no sample_domain.*set_fit_request"
+        with pytest.warns(UserWarning, match=match) as seen:
+            search.fit(X[::9])
+    assert len(seen) == 3  # two folds and the last fit
 
 
 def test_a_classifier_can_follow_in_the_pipeline(pair):
