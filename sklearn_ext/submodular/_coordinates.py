@@ -24,7 +24,7 @@ class CoordinateObjective(SubmodularObjective):
         if self.weights is None:
             self._set_weights(np.full(self.n_coords_, 1 / self.n_coords_))
             return
-        weights = np.asarray(self.weights, dtype=np.float64)
+        weights = np.ascontiguousarray(self.weights, dtype=np.float64)
         proper = np.isfinite(weights).all() and weights.min(initial=0) >= 0
         if weights.shape != (self.n_coords_,) or not proper:
             raise ValueError(
@@ -225,7 +225,7 @@ class SaturatedCoverage(CoordinateObjective):
     def _fit_reference(self, X, sample_weight, random_state):
         self._check_minimum(X, "features")
         super()._fit_reference(X, sample_weight, random_state)
-        totals = np.asarray(X.sum(axis=0), dtype=np.float64).reshape(-1)
+        totals = np.asarray(X.sum(axis=0, dtype=np.float64)).reshape(-1)
         self._caps = self.alpha * totals
 
     def _represent(self, X):

@@ -236,7 +236,11 @@ def _rises(numbers):
 
 def _as_rows(X):
     if sparse.issparse(X):
-        return X.tocsr()
+        X = X.tocsr()
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()  # an entry can be stored in parts
+        return X
     X = np.asarray(X)
     X = X if X.dtype.kind == "f" else X.astype(np.float64)
     if X.ndim != 2:

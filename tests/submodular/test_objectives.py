@@ -313,3 +313,21 @@ def test_cosines_do_not_depend_on_the_scale_of_rows(objective, share, dtype, kin
     scaled, plain = (objective.represent(A) for A in (X * scales.astype(dtype), X))
     if not isinstance(objective, FeatureBased):  # which is about sizes
         assert_allclose(scaled, plain, rtol=5 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("objective", [Coverage(), FeatureBased()], ids=["max", "sum"])
+def test_sparse_entries_in_parts_are_one_entry(objective):
+    parts = ([0.2, 0.3, 0.6, 0.4], [1, 1, 0, 1], [0, 2, 4])
+    X = sparse.csr_array(parts, shape=(2, 2))
+    objective.fit_reference(X)
+    state = objective.add(objective.empty_state(), objective.represent(X[:1]))
+    found = objective.gains(objective.represent(X), state)
+    assert_allclose(found, objective.gains(X.toarray(), state))
+    assert X.nnz == 4  # the user's array is as it was
+
+
+def test_caps_of_singles_are_summed_in_doubles():
+    X = np.full((200_000, 1), 0.1, dtype=np.float32)
+    objective = SaturatedCoverage(1.0).fit_reference(X)
+    state = np.array([1e9])
+    assert_allclose(objective.value(state), X.astype(np.float64).sum(), rtol=1e-12)
