@@ -57,12 +57,14 @@ def greedy(oracle, slots, k, state, rng=None):
         The chosen.
     """
     picks, left, floor = Picks(state), slots, None
-    while len(left):
+    while True:
         gains = oracle.gains(left, picks.state)
-        floor = oracle.resolution * gains.max() if floor is None else floor
         picks.bound_by(gains, k)
+        if len(picks.slots) == min(k, len(slots)):
+            break
         best = int(gains.argmax())
-        if len(picks.slots) == k or gains[best] <= max(floor, 0):
+        floor = oracle.resolution * gains[best] if floor is None else floor
+        if gains[best] <= max(floor, 0):
             break
         picks.take(oracle, left[best], gains[best])
         left = np.delete(left, best)
@@ -191,6 +193,8 @@ def stochastic(oracle, slots, k, state, rng, delta=0.1):
         if gains[best] > oracle.resolution * top:
             picks.take(oracle, left[sample[best]], gains[best])
             left = np.delete(left, sample[best])
+    if not len(left):
+        picks.bound = picks.value  # nothing is left to add
     return picks
 
 

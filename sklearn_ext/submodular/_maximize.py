@@ -179,15 +179,15 @@ def maximize(
         slots = slots[np.asarray(sample_weight)[slots] > 0]
     first = check_positions(initial, X.shape[0], "initial")
     state, first_gains = oracle.grow(oracle.empty_state(), first)
-    others = np.setdiff1d(slots, first)
-    if k > len(others):
+    slots = slots[~np.isin(slots, first)]
+    if k > len(slots):
         warnings.warn(
-            f"k={k} is more than the {len(others)} rows to choose from; all that add "
+            f"k={k} is more than the {len(slots)} rows to choose from; all that add "
             "something are chosen.",
             UserWarning,
             stacklevel=3,  # above validate_params
         )
-    slots = others if method != "sieve" else slots  # which keeps their order
+    slots = slots if method == "sieve" else np.sort(slots)  # which keeps their order
     generator = np.random.default_rng(rng.randint(2**31 - 1))
     picks = solve(oracle, slots, k, state, method, generator, epsilon)
     if n_swaps != 0:

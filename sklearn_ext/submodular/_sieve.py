@@ -42,17 +42,19 @@ class Sieve:
         if largest <= 0:
             return
         sets = {}  # a user's function that fails leaves the ones before
-        for power in self._powers(self._best, largest):
+        for power in sorted({*self._sets, *self._powers(self._best, largest)}):
             chosen, states = self._copied(power)
             tau = math.exp(power * self._step)
             rows = slots[singles >= tau]
             done = finish(walk(self.oracle, rows, states, tau, self.k))
             sets[power] = [*chosen, *(int(rows[at]) for at in done.chosen)], states
-        every = [*self._sets.values(), *sets.values()]
-        best = max(self._value(states) for _, states in every)
-        kept = self._powers(best, largest)
+        values = {power: self._value(states) for power, (_, states) in sets.items()}
+        first = max(values, key=values.get)
+        # without the best set its value would fall, and sets come back that have not
+        # seen all rows
+        kept = {first, *self._powers(values[first], largest)}
         self._sets = {j: found for j, found in sets.items() if j in kept}
-        self._largest, self._best = largest, best
+        self._largest, self._best = largest, values[first]
 
     def _copied(self, power):
         states = self.oracle.states(self._state)

@@ -16,8 +16,10 @@ from sklearn_ext.submodular import (
     LogDet,
     maximize,
 )
+from sklearn_ext.submodular._greedy import greedy, lazy, stochastic, threshold
 from sklearn_ext.submodular._oracle import Oracle
 from sklearn_ext.submodular._rows import RepresentedRows, row_store
+from sklearn_ext.submodular._sieve import Sieve
 from sklearn_ext.submodular._walk import finish, walk
 from tests.submodular._problems import IDS, OBJECTIVES, best_value, table, value_of
 
@@ -190,3 +192,41 @@ def test_bad_input(arguments, message):
     given = {"objective": Coverage(), "X": np.eye(4), "k": 2, **arguments}
     with pytest.raises(ValueError, match=message):
         maximize(**given)
+
+
+@pytest.mark.parametrize("method", ["greedy", "lazy", "sieve", "threshold"])
+def test_initial_rows_are_not_chosen_again(method, rng):
+    X = rng.uniform(size=(12, 3))
+    found = maximize(FeatureBased(), X, 5, initial=[7, 2], method=method).indices
+    assert found[:2].tolist() == [7, 2]
+    assert len(set(found.tolist())) == len(found)
+
+
+@pytest.mark.parametrize("solver", [greedy, lazy, stochastic, threshold])
+def test_bound_is_the_value_when_all_rows_are_taken(solver, rng):
+    X = rng.uniform(size=(6, 3))
+    oracle = Oracle(FeatureBased().fit_reference(X), row_store(X))
+    for n in (0, 6):
+        picks = solver(oracle, np.arange(n), 8, oracle.empty_state(), rng)
+        assert len(picks.slots) == n
+        assert np.isclose(picks.bound, picks.value)
+
+
+@pytest.mark.parametrize("epsilon", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("name", IDS)
+def test_sieve_ratio_and_bound_after_every_batch(name, epsilon):
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X, value = table(rng, 12), 0.0
+        objective = clone(OBJECTIVES[name]).fit_reference(X, random_state=0)
+        rows = objective.represent(X)
+        oracle = Oracle(objective, row_store(rows))
+        sets = Sieve(oracle, 3, oracle.empty_state(), epsilon)
+        for batch in np.split(np.arange(12), [3, 4, 8, 10, 11]):
+            sets.insert(batch)
+            optimum = best_value(objective, rows[: batch[-1] + 1], 3)
+            picks = sets.picks
+            assert picks.bound >= optimum - 1e-9
+            assert picks.value >= (0.5 - epsilon) * optimum - 1e-9
+            assert picks.value >= value - 1e-12  # what was reached stays
+            value = picks.value
