@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from sklearn_ext.submodular._journal import Journal
 from sklearn_ext.submodular._rows import grown
 from sklearn_ext.submodular._walk import levels
 
@@ -26,15 +25,15 @@ class BucketedGuess:
     expectation, when deletions do not depend on the answers.
     """
 
-    def __init__(self, oracle, gamma, k, state, rng):
-        self.oracle, self.gamma, self.k, self._rng = oracle, gamma, k, rng
+    def __init__(self, oracle, gamma, k, state, rng, journal):
+        self.oracle, self.gamma, self.k = oracle, gamma, k
+        self._rng, self._journal = rng, journal
         self.tau = gamma / (2 * k)
         self.batches = []  # S_1, ..., S_L; GONE for rows that have left
         self.states = oracle.states(state)  # after each batch
         self.level = np.zeros(16, dtype=np.int32)  # of living slots; 0 outside
         self.sizes, self.built = [], []  # |R_i| now, and when level i was built
         self.buckets, self.removed = [], []  # sorted slots, and which have gone
-        self._journal = Journal()
 
     @property
     def full(self):
@@ -62,12 +61,10 @@ class BucketedGuess:
 
     def saved(self):
         """Return what `restore` needs, as `LeveledGuess.saved`."""
-        self._journal.clear()
         return [part.copy() for part in self._parts], self.states.as_list(), self.level
 
     def restore(self, saved):
-        """Be as when `saved` was called."""
-        self._journal.undo()
+        """Be as when `saved` was called, as `LeveledGuess.restore`."""
         parts, states, self.level = saved
         self.batches, self.sizes, self.built, self.buckets, self.removed = parts
         self.states.reset(states)
@@ -119,9 +116,8 @@ class BucketedGuess:
                 bucket, removed = self.buckets[i], self.removed[i]
                 at = np.searchsorted(bucket, slot)
                 if at < len(bucket) and bucket[at] == slot:
-                    self._journal.write(
-                        removed, at, True
-                    )  # a slot can be reused: it counts once
+                    # a slot can be reused: it counts once
+                    self._journal.write(removed, at, True)
             # its slot may come again for another row
             self.batches = [
                 [GONE if s == slot else s for s in batch] if slot in batch else batch

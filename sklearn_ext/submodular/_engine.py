@@ -58,9 +58,8 @@ class Engine:
         self._top = 0.0  # the largest gain inside
         self._journal = Journal()
         self._work = []  # generators of updates under way
-        self._standing = (
-            None  # (chosen slots, bound, state, threshold) from before them
-        )
+        self.failed = False  # whether one of them stopped halfway
+        self._standing = None  # chosen slots, bound, state, threshold before them
 
     # updates
 
@@ -93,6 +92,9 @@ class Engine:
                 next(self._work[0])
             except StopIteration:
                 self._work.pop(0)
+            except BaseException:
+                self.failed = True
+                raise
 
     def _update_whole(self, delete, insert, singles):
         """Update at once; when that fails, by a user's function, be as before."""
@@ -132,7 +134,6 @@ class Engine:
             self.update(nothing, nothing)
 
     def _update(self, delete, insert, singles):
-        self._journal.clear()
         if len(delete):
             self._journal.write(self._inside, delete, False)
             if self._singles[delete].max() >= self._top:
@@ -150,6 +151,7 @@ class Engine:
             for guess in self.guesses.values():
                 yield from guess.insert(insert, singles)
         yield from self._repair()
+        self._journal.clear()
 
     # which guesses are kept
 
@@ -182,8 +184,9 @@ class Engine:
         self.guesses = {j: self.guesses[j] for j in range(low, high + 1)}
 
     def _build(self, power):
+        gamma = self._gamma(power)
         guess = self._kind(
-            self.oracle, self._gamma(power), self.k, self.state, self._rng
+            self.oracle, gamma, self.k, self.state, self._rng, self._journal
         )
         slots = np.flatnonzero(self._inside)
         yield from guess.build(slots, self._singles[slots])

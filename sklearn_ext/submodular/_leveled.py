@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from sklearn_ext.submodular._journal import Journal
 from sklearn_ext.submodular._rows import grown
 from sklearn_ext.submodular._walk import levels, walk
 
@@ -31,16 +30,18 @@ class LeveledGuess:
         State to start from.
     rng : Generator
         Randomness of the choices.
+    journal : Journal
+        Takes down what is written to arrays; the engine undoes it.
     """
 
-    def __init__(self, oracle, gamma, k, state, rng):
-        self.oracle, self.gamma, self.k, self._rng = oracle, gamma, k, rng
+    def __init__(self, oracle, gamma, k, state, rng, journal):
+        self.oracle, self.gamma, self.k = oracle, gamma, k
+        self._rng, self._journal = rng, journal
         self.tau = gamma / (2 * k)
         self.slots = []  # e_1, ..., e_T
         self.states = oracle.states(state)  # of A_0, ..., A_T
         self.level = np.zeros(16, dtype=np.int16 if k < 32_000 else np.int32)
         self.counts = np.zeros(k + 1, dtype=np.int64)  # of R_i, from i = 1
-        self._journal = Journal()
 
     @property
     def full(self):
@@ -63,13 +64,11 @@ class LeveledGuess:
         return self.slots
 
     def saved(self):
-        """Return what `restore` needs to undo updates from now on."""
-        self._journal.clear()
+        """Return what `restore` needs to undo updates, beside the journal."""
         return self.slots.copy(), self.states.as_list(), self.counts.copy(), self.level
 
     def restore(self, saved):
-        """Be as when `saved` was called."""
-        self._journal.undo()
+        """Be as when `saved` was called, after the journal was undone."""
         self.slots, states, self.counts, self.level = saved
         self.states.reset(states)
 

@@ -78,7 +78,6 @@ class LivingTable:
         self._store(X.copy(), Z)
         self._eligible = np.zeros(len(self._table.alive), dtype=bool)
         self._mark(self._table.slots, ids, weight)
-        self._leaving = NOTHING
         self._represent(Z)
         if self.algorithm == "sieve":
             self._solve_again(insert=self._table.slots)
@@ -134,6 +133,8 @@ class LivingTable:
             self.epsilon,
         )
         self._bound = min(self._bound, picks.bound)
+        if self.solver in ("stochastic", "threshold"):
+            picks = in_greedy_order(self._oracle, self._state, picks.slots)
         return self._make_report(picks, self._bound, previous)
 
     def _generator(self):
@@ -153,8 +154,8 @@ class LivingTable:
             X, Z = rows
             coordinates = self._oracle.represent(Z)
         self._ensure_engine(max_calls)
-        table, report = self._table, self._report
-        come, next_id = table.vacant(len(ids)), table.next_id
+        table = self._table
+        come, saved = table.vacant(len(ids)), table.saved()
         table.remove(leave)
         table.add(come, ids)
         try:
@@ -165,21 +166,15 @@ class LivingTable:
                 self._oracle.rows.put(come, coordinates)
                 self._mark(come, ids, weight)
             self._update_engine(leave, come, max_calls)
-        except BaseException as error:
-            table.remove(come)
-            table.release(come)
-            table.revive(leave)
-            table.next_id = next_id
-            undone = isinstance(error, Exception) and self._engine is not None
-            if not (undone and self._engine.idle):  # work under way is lost
-                self._engine = None
+        except BaseException:
+            table.restore(saved, leave, come)
             raise
-        self._previous = self._previous if report is None else report.slots
-        self._report = None
+        self._outdate()
         self._bound = np.inf if len(come) else self._bound
         self._n_updates += 1
 
     def _ensure_engine(self, max_calls):
+        self._drop_failed()
         if self.algorithm in ("leveled", "bucketed") and self._engine is None:
             engine = Engine(
                 self._oracle,
@@ -201,19 +196,18 @@ class LivingTable:
         if self._engine is not None:
             leave_, come_ = leave[self._eligible[leave]], come[self._eligible[come]]
             self._engine.update(leave_, come_, max_calls)
-        self._leaving = np.concatenate([self._leaving, leave])
         if self._engine is None or self._engine.idle:
-            self._table.release(self._leaving)
-            self._leaving = NOTHING
+            self._table.release()
 
     def _feed_sieve(self, come):
         """Show rows to the sieve, and keep only those that it holds."""
         self._sieve.insert(come[self._eligible[come]])
         held = self._sieve.held | set(self._initial.slots if self._initial else ())
+        held = held or set(self._candidates()[:1].tolist())  # which adds nothing yet
         slots = self._table.slots
         gone = slots[[s not in held for s in slots.tolist()]]
         self._table.remove(gone)
-        self._table.release(gone)
+        self._table.release()
 
     # answers
 
@@ -315,7 +309,18 @@ class LivingTable:
         )
 
     def _finish_work(self):
-        if self._engine is not None:
+        self._drop_failed()
+        if self._engine is not None and not self._engine.idle:
             self._engine.finish()
-            self._table.release(self._leaving)
-            self._leaving = NOTHING
+            self._outdate()
+        self._table.release()
+
+    def _outdate(self):
+        """Let the next reading make a new answer."""
+        if self._report is not None:
+            self._previous, self._report = self._report.slots, None
+
+    def _drop_failed(self):
+        """Let go of an engine that stopped halfway: the next update makes another."""
+        if self._engine is not None and self._engine.failed:
+            self._engine = None

@@ -1,8 +1,12 @@
 """The dynamic engine by itself, on rows of coordinates."""
 
+from numbers import Integral, Real
+
 import numpy as np
+from scipy import sparse
 from sklearn.utils import check_random_state
 
+from sklearn_ext._core._compat import Interval, StrOptions, validate_params
 from sklearn_ext.submodular._backends import BACKENDS, make_oracle
 from sklearn_ext.submodular._engine import KINDS, Engine
 from sklearn_ext.submodular._report import in_greedy_order
@@ -58,6 +62,19 @@ class DynamicMaximizer:
     ['b', 'c']
     """
 
+    @validate_params(
+        {
+            "k": [Interval(Integral, 1, None, closed="left")],
+            "epsilon": [Interval(Real, 0, 1, closed="neither")],
+            "algorithm": [StrOptions(set(KINDS))],
+            "guesses": [StrOptions({"boundary", "all"})],
+            "max_guesses": [Interval(Integral, 2, None, closed="left")],
+            "backend": [StrOptions(BACKENDS)],
+            "device": [str, None],
+            "random_state": ["random_state"],
+        },
+        prefer_skip_nested_validation=True,
+    )
     def __init__(
         self,
         objective,
@@ -79,16 +96,6 @@ class DynamicMaximizer:
         if not hasattr(objective, "n_coords_"):
             raise ValueError(
                 "The objective has no reference yet: call its fit_reference first."
-            )
-        if k < 1 or not 0 < epsilon < 1 or algorithm not in KINDS:
-            raise ValueError(
-                "k must be at least 1, epsilon between 0 and 1 and algorithm one of "
-                f"{sorted(KINDS)}, got k={k}, epsilon={epsilon}, "
-                f"algorithm={algorithm!r}."
-            )
-        if backend not in BACKENDS:
-            raise ValueError(
-                f"backend must be one of {sorted(BACKENDS)}, got {backend!r}."
             )
         self._table = SlotTable()
         self._oracle = make_oracle(objective, backend, device)
@@ -115,7 +122,7 @@ class DynamicMaximizer:
 
         Parameters
         ----------
-        rows : array-like of shape (n_rows, n_coords)
+        rows : {array-like, sparse array} of shape (n_rows, n_coords)
             What ``objective.represent`` returns.
         ids : array-like of shape (n_rows,), default=None
             Identifiers; None goes on counting from 0.
@@ -125,6 +132,7 @@ class DynamicMaximizer:
         self : DynamicMaximizer
             The engine.
         """
+        rows = rows.toarray() if sparse.issparse(rows) else rows
         rows = np.asarray(rows, dtype=np.float64)
         if rows.ndim != 2 or rows.shape[1] != self._oracle.objective.n_coords_:
             raise ValueError(
@@ -157,7 +165,7 @@ class DynamicMaximizer:
         slots = self._table.find(listed(ids))
         self._engine.update(slots, np.empty(0, dtype=np.intp))
         self._table.remove(slots)
-        self._table.release(slots)
+        self._table.release()
         return self
 
     def solution(self):

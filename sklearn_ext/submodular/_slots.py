@@ -21,7 +21,8 @@ class SlotTable:
     """
 
     def __init__(self, ids=()):
-        self._slot_of, self._free, self._size = {}, [], 0
+        self._slot_of, self._size = {}, 0
+        self._gone, self._free = [], []  # slots without rows: held back, and to reuse
         self.next_id = 0  # the next identifier when none is given
         self._ids = np.zeros(16, dtype=object)
         self.alive = np.zeros(16, dtype=bool)
@@ -110,17 +111,28 @@ class SlotTable:
         for slot in slots.tolist():
             del self._slot_of[self._ids[slot]]
         self.alive[slots] = False
+        self._gone += slots.tolist()
 
-    def revive(self, slots):
-        """Undo `remove`."""
-        for slot in slots.tolist():
+    def saved(self):
+        """Return what `restore` needs to undo `remove` and `add` from now on."""
+        return self._ids, self.alive, self._size, self.next_id, len(self._gone)
+
+    def restore(self, saved, removed, added):
+        """Be as when `saved` was called, down to the slots that come next."""
+        self.remove(added)
+        self._ids[added] = 0
+        self._ids, self.alive, self._size, self.next_id, n_gone = saved
+        del self._gone[n_gone:]
+        self._free += added[added < self._size][::-1].tolist()
+        for slot in removed.tolist():
             self._slot_of[self._ids[slot]] = slot
-        self.alive[slots] = True
+        self.alive[removed] = True
 
-    def release(self, slots):
-        """Offer slots of rows that have gone for reuse."""
-        self._ids[slots] = 0
-        self._free += slots.tolist()
+    def release(self):
+        """Offer the slots of all rows that have gone for reuse."""
+        self._ids[self._gone] = 0
+        self._free += self._gone
+        self._gone = []
 
     def __getstate__(self):
         state = self.__dict__.copy()

@@ -229,5 +229,5 @@ def test_bad_parameters(params, error, message, rng):
 def test_objectives_that_have_no_such_gains(backend, rng):
     with pytest.raises(ValueError, match=f"{backend}.* got FeatureBased; use backend"):
         maximize(FeatureBased(), rng.uniform(size=(9, 2)), 2, backend=backend)
-    with pytest.raises(ValueError, match="backend must be one of"):
+    with pytest.raises(ValueError, match="'backend' parameter of Dyn"):
         DynamicMaximizer(Coverage().fit_reference(np.eye(2)), 1, backend="cupy")

@@ -3,6 +3,7 @@
 import joblib
 import numpy as np
 import pytest
+from scipy import sparse
 
 from sklearn_ext.submodular import (
     CallableObjective,
@@ -38,17 +39,32 @@ def test_bounds_enclose_the_optimum_of_a_user_function(algorithm, rng):
     [
         (lambda c: DynamicMaximizer(GraphCut(), 2), "needs a monotone objective"),
         (lambda c: DynamicMaximizer(Coverage(), 2), "call its fit_reference first"),
-        (lambda c: DynamicMaximizer(c, 0), "got k=0"),
-        (lambda c: DynamicMaximizer(c, 2, algorithm="x"), "algorithm='x'"),
+        (lambda c: DynamicMaximizer(c, 0), "'k' parameter of"),
+        (lambda c: DynamicMaximizer(c, 2, algorithm="x"), "'algorithm' parameter"),
+        (lambda c: DynamicMaximizer(c, 2.5), "'k' parameter of"),
+        (lambda c: DynamicMaximizer(c, 2, guesses="x"), "'guesses' parameter"),
+        (lambda c: DynamicMaximizer(c, 2, max_guesses=1), "'max_guesses' parameter"),
         (lambda c: DynamicMaximizer(c, 2).insert([[1]]), "Expected rows of 2 coord"),
         (lambda c: DynamicMaximizer(c, 2).insert([[1, 0]] * 2, ["a"] * 2), "twice"),
         (lambda c: DynamicMaximizer(c, 2).insert([[1, np.nan]]), "must be finite"),
     ],
-    ids=range(7),
+    ids=range(10),
 )
 def test_bad_input(make, message):
     with pytest.raises(ValueError, match=message):
         make(Coverage().fit_reference(np.eye(2)))
+
+
+@pytest.mark.parametrize("backend", ["auto", "numpy"])
+def test_rows_and_weights_in_any_layout(backend, rng):
+    X, weights = rng.uniform(size=(20, 6)), rng.uniform(size=(6, 2))
+    objective = Coverage(weights=weights[:, 0]).fit_reference(X)
+    kinds = [X, np.asfortranarray(X), sparse.csr_array(X)]
+    found = [
+        DynamicMaximizer(objective, 3, backend=backend, random_state=0).insert(rows)
+        for rows in kinds
+    ]
+    assert found[0].solution() == found[1].solution() == found[2].solution()
 
 
 def test_unknown_ids():

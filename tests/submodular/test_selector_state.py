@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 
 from sklearn_ext.submodular import (
     FacilityLocation,
@@ -48,6 +49,33 @@ def test_nothing_to_gain_is_reported():
     assert model.certificate_ == 1
     assert_array_equal(model.predict(np.zeros((2, 2))), 0)
     assert selector(3).fit(np.ones((5, 2))).selected_ids_.tolist() == [0]
+
+
+def test_a_sieve_may_begin_with_rows_that_add_nothing():
+    model = selector(3, objective="coverage", algorithm="sieve")
+    with pytest.warns(UserWarning, match="No row adds anything"):
+        model.fit(np.zeros((4, 2)))
+    assert model.selected_ids_.tolist() == [0]
+    model.partial_fit(np.eye(2))
+    assert model.selected_ids_.tolist() == [4, 5]
+    assert sorted(model.active_ids_.tolist()) == [4, 5]
+
+
+@pytest.mark.parametrize("solver", ["stochastic", "threshold"])
+def test_answers_of_every_solver_are_in_greedy_order(solver, rng):
+    model = selector(8, solver=solver, objective="feature_based")
+    model.fit(rng.uniform(size=(60, 4)))
+    assert (np.diff(model.gains_) <= 1e-12).all()
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array], ids=["dense", "csr"])
+def test_without_a_cache(kind, rng):
+    X = kind(rng.uniform(size=(20, 3)))
+    for metric in ("rbf", "cosine", "neg_distance"):
+        model = selector(3, objective=FacilityLocation(metric), max_cache_mb=0)
+        model.fit(X).partial_fit(X[:2]).forget([0]).forget(range(1, 22))
+        assert model.partial_fit(X[:5]).n_active_ == 5
+        assert len(model.selected_ids_) == 3
 
 
 def test_purge_takes_rows_out_of_the_reference(rng):
