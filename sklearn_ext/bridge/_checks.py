@@ -49,8 +49,13 @@ def check_grid(times):
                 f"got {plain(times)}."
             )
         return np.linspace(0.0, 1.0, int(times))
+    if np.ndim(times) != 1:
+        raise ValueError(
+            f"times must be a list of times in [0, 1], got {plain(times)}. Rows come "
+            "first, then times."
+        )
     times = np.asarray(times, dtype=float)
-    if times.ndim != 1 or not len(times) or not ((times >= 0) & (times <= 1)).all():
+    if not len(times) or not ((times >= 0) & (times <= 1)).all():
         raise ValueError(f"times must be a list of times in [0, 1], got {times}.")
     if (np.diff(times) <= 0).any():
         raise ValueError(f"times must increase, got {times}.")

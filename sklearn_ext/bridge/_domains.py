@@ -50,10 +50,10 @@ def two_samples(
     X = validate_data(
         estimator, X, reset=reset, dtype=float_types(X), ensure_min_samples=2
     )
-    w = _weights(sample_weight, X, "sample_weight", "X")
+    w = checked_weights(sample_weight, X, "sample_weight", "X")
     if X_target is not None:
         Y = _target_rows(estimator, X_target, X)
-        v = _weights(target_weight, Y, "target_weight", "X_target")
+        v = checked_weights(target_weight, Y, "target_weight", "X_target")
         return _weighted(X, w, "X"), _weighted(Y, v, "X_target")
     if sample_domain is None:
         both = _weighted(X, w, "X")
@@ -110,8 +110,8 @@ def _target_rows(estimator, X_target, X):
     return array_namespace(X).astype(Y, X.dtype, copy=False)
 
 
-def _weights(weight, X, name, rows):
-    """Return weights as float64 on the host, or None."""
+def checked_weights(weight, X, name, rows):
+    """Return weights of X, which the message calls ``rows``, on the host, or None."""
     if weight is None:
         return None
     w = on_host(weight)

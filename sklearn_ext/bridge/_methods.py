@@ -218,7 +218,8 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
             ``weights`` (n_samples, K), ``means`` (n_samples, K, D) and ``covariances``,
             the same for all rows: (K, D, D), or variances (K, D).
         """
-        return self._plan.conditional(self._rows(X, "conditional"), *check_times(t, s))
+        times, X = check_times(t, s), self._rows(X, "conditional")
+        return self._plan.conditional(X, *times)
 
     def conditional_mean_cov(self, X):
         """Return mean and covariance of Y given X = x.
@@ -275,8 +276,8 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
         ndarray of shape (n_samples,)
             Values.
         """
-        X = self._rows(X, "log_potential")
-        return self._plan.log_potential(X, check_times(t))
+        t, X = check_times(t), self._rows(X, "log_potential")
+        return self._plan.log_potential(X, t)
 
     def drift(self, X, t):
         """Return the drift g(x, t) of dX = g dt + sqrt(epsilon) dW.
@@ -293,7 +294,8 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
         ndarray of shape (n_samples, n_features)
             Drift.
         """
-        return self._plan.drift(self._rows(X, "drift"), check_times(t))
+        t, X = check_times(t), self._rows(X, "drift")
+        return self._plan.drift(X, t)
 
     @NeedsStoredSource
     def score_samples(self, X, t=1.0):

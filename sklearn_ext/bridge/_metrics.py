@@ -5,6 +5,7 @@ from scipy.spatial.distance import cdist
 from sklearn.utils import check_array
 
 from sklearn_ext.bridge._columns import check_columns, names_of
+from sklearn_ext.bridge._domains import checked_weights
 from sklearn_ext.bridge._gaussian import _spectral
 
 
@@ -38,8 +39,8 @@ def energy_distance(X, Y, *, x_weight=None, y_weight=None):
     -0.5
     """
     X, Y = _tables(X, Y)
-    u = np.ones(len(X)) if x_weight is None else np.asarray(x_weight, dtype=float)
-    w = np.ones(len(Y)) if y_weight is None else np.asarray(y_weight, dtype=float)
+    u = _counts(x_weight, X, "x_weight", "X")
+    w = _counts(y_weight, Y, "y_weight", "Y")
     between = _sum_of_distances(X, u, Y, w) / (u.sum() * w.sum())
     return float(between - (_mean_within(X, u) + _mean_within(Y, w)) / 2)
 
@@ -57,6 +58,15 @@ def _tables(X, Y):
             "columns."
         )
     return X, Y
+
+
+def _counts(weight, X, name, rows):
+    if weight is None:
+        return np.ones(len(X))
+    w = checked_weights(weight, X, name, rows)
+    if not w.any():
+        raise ValueError(f"{name} must not be zero everywhere.")
+    return w
 
 
 def _mean_within(X, w):
@@ -146,10 +156,12 @@ def conditional_bures_uvp(plan, true_plan, X, Y, *, batch_size=1024):
     0.0
     """
     X, Y = _tables(X, Y)
+    # rows are bare arrays now, of which a bridge fitted to named columns would warn
+    plans = [getattr(p, "_plan", p) for p in (plan, true_plan)]
     total = 0.0
     for start in range(0, len(X), batch_size):
         rows = X[start : start + batch_size]
-        laws = (p.conditional_mean_cov(rows) for p in (plan, true_plan))
+        laws = (p.conditional_mean_cov(rows) for p in plans)
         total += _bures(*next(laws), *next(laws)).sum()
     return float(100 * total / len(X) / (_total_variance(Y) / 2))
 

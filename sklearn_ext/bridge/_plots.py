@@ -166,8 +166,14 @@ class SchrodingerBridgeDisplay:
             The display, drawn.
         """
         paths = np.asarray(paths, dtype=float)
+        times = np.asarray(times, dtype=float)
+        if paths.ndim != 3 or paths.shape[1:] != (*times.shape, 2):
+            raise ValueError(
+                "paths must have shape (n_samples, n_times, 2) and times shape "
+                f"(n_times,), got {paths.shape} and {times.shape}."
+            )
         target = None if target is None else np.asarray(target, dtype=float)
-        return cls(paths, np.asarray(times), target=target).plot(ax, kind=kind)
+        return cls(paths, times, target=target).plot(ax, kind=kind)
 
     def plot(self, ax=None, *, kind="paths"):
         """Draw.
@@ -224,6 +230,7 @@ class SchrodingerBridgeDisplay:
             alpha=0.6,
             zorder=2,
         )
+        lines.set_clim(self.times[0], self.times[-1])
         ax.add_collection(lines)
         ax.autoscale_view()
         # beside the axes and as tall, also where equal units make these narrower

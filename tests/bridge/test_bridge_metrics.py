@@ -6,7 +6,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_ext.bridge import (
+    LightSchrodingerBridge,
     bures_wasserstein_uvp,
+    conditional_bures_uvp,
     energy_distance,
     make_entropic_ot,
 )
@@ -27,11 +29,31 @@ def test_energy_distance_against_its_definition(rng):
     )
 
 
+def test_bad_weights_of_samples():
+    rows = np.eye(3)
+    with pytest.raises(ValueError, match="x_weight must have one entry for each of"):
+        energy_distance(rows, rows, x_weight=np.ones(2))
+    with pytest.raises(ValueError, match="y_weight must be non-negative"):
+        energy_distance(rows, rows, y_weight=-np.ones(3))
+    with pytest.raises(ValueError, match="x_weight must not be zero everywhere"):
+        energy_distance(rows, rows, x_weight=np.zeros(3))
+
+
+def test_bridges_of_named_columns_are_judged_without_warnings():
+    known = make_entropic_ot(100, 100, random_state=0)
+    X, Y = (pd.DataFrame(rows).add_prefix("c") for rows in (known.X, known.Y))
+    bridge = LightSchrodingerBridge(2, random_state=0).fit(X, X_target=Y)
+    expected = conditional_bures_uvp(bridge._plan, known.plan, known.X, known.Y)
+    found = conditional_bures_uvp(bridge, known.plan, X, Y)
+    assert_allclose(found, expected, rtol=1e-10)  # frames lie column by column
+
+
 @pytest.mark.parametrize("metric", [energy_distance, bures_wasserstein_uvp])
 def test_metrics_refuse_other_columns(metric, rng):
     X = pd.DataFrame(rng.normal(size=(7, 2)), columns=["a", "b"])
     Y = pd.DataFrame(rng.normal(size=(5, 2)), columns=["a", "b"])
-    assert metric(X, Y) == metric(X.to_numpy(), Y) == metric(X, Y.to_numpy())
+    for half_named in ((X.to_numpy(), Y), (X, Y.to_numpy())):
+        assert_allclose(metric(*half_named), metric(X, Y), rtol=1e-10)
     with pytest.raises(ValueError, match=r"same order, which is .'a', 'b'., got"):
         metric(X, Y[["b", "a"]])
     with pytest.raises(ValueError, match=r"missing \['b'\], unexpected \['c'\]"):

@@ -105,6 +105,8 @@ def test_from_predictions_uses_given_axes(rng):
         paths, np.linspace(0, 1, 4), target=paths[:, -1], ax=ax
     )
     assert shown.ax_ is ax
+    with pytest.raises(ValueError, match=r"shape \(n_samples, n_times, 2\)"):
+        SchrodingerBridgeDisplay.from_predictions(paths, [0, 1])
     with pytest.raises(ValueError, match="needs a bridge: use from_estimator"):
         shown.plot(kind="map")
     with pytest.raises(ValueError, match="kind must be one of"):
