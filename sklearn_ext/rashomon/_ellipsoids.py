@@ -119,9 +119,12 @@ class Ellipsoid:
         return p / 2 * np.log(np.pi * self.size) - gammaln(p / 2 + 1) - log_det / 2
 
     def at(self, points):
-        """Map points of the unit ball, in rows, onto the ellipsoid."""
-        stretched = points * np.sqrt(max(self.size, 0.0) / self.values)
-        return self.centre + stretched @ self.vectors.T
+        """Map points of the unit ball, in rows, onto the ellipsoid.
+
+        By the symmetric root, which signs of eigenvectors do not change.
+        """
+        stretch = np.sqrt(max(self.size, 0.0) / self.values)
+        return self.centre + points @ (self.vectors * stretch) @ self.vectors.T
 
     def draw(self, n, rng):
         """Draw points uniformly."""

@@ -412,10 +412,10 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
     def _at(self, theta):
         """Ellipsoid of another slack."""
         total = self._statistics.weight
-        threshold = loss_threshold(
-            self._best / total, theta, self.theta_mode, self.reference_loss
-        )
-        return Ellipsoid(self.coef_, *self._eigen, total * threshold - self._best)
+        best = self._best / total
+        threshold = loss_threshold(best, theta, self.theta_mode, self.reference_loss)
+        # the difference of the means is zero, not rounding, for theta of zero
+        return Ellipsoid(self.coef_, *self._eigen, total * (threshold - best))
 
     def _radius(self):
         if self.space == "gaussian":

@@ -258,6 +258,24 @@ def test_members_predict_about_the_optimum(rng):
     assert len(mean.members_[:7]) == 7
 
 
+@pytest.mark.parametrize("mode", ["relative", "absolute"])
+def test_slack_of_zero_leaves_the_optimum(rng, mode):
+    for n in range(20, 40):  # totals by which means round up and down
+        X, y = data(rng, n)
+        model = RashomonRidge(theta=0.0, theta_mode=mode, n_members=2).fit(X, y)
+        assert model.log_ratio_ == -np.inf  # of a point, without a warning
+        assert_allclose(model.members_.coef, np.tile(model.coef_, (2, 1)))
+
+
+def test_members_of_weighted_and_repeated_rows_are_equal(rng):
+    X, y = data(rng)
+    w = rng.integers(0, 4, len(y))
+    one = RashomonRidge(random_state=0).fit(X, y, w)
+    rows = rng.permutation(np.repeat(np.arange(len(y)), w))
+    two = RashomonRidge(random_state=0).fit(X[rows], y[rows])
+    assert_allclose(one.members_.coef, two.members_.coef)
+
+
 def test_bad_input(rng):
     X, y = data(rng)
     with pytest.raises(ValueError, match="infinite volume"):
