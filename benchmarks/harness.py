@@ -14,6 +14,7 @@ import platform
 import sys
 import time
 import tracemalloc
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from statistics import median
@@ -62,7 +63,7 @@ class Comparison:
 
     def run(self):
         """Run everything once for memory and quality, then the clocked repeats."""
-        with threadpool_limits(limits=self.threads), _torch_threads(self.threads):
+        with limited(self.threads):
             self.setup()
             names = self.candidates()
             first = {name: self._trace(name) for name in names}
@@ -105,7 +106,10 @@ class Comparison:
 
 
 class Study:
-    """A table of quality: ``run`` returns ``{"columns": [...], "rows": [[...]]}``."""
+    """A table of quality: ``run`` returns ``{"columns": [...], "rows": [[...]]}``.
+
+    `run_family` holds it to ``threads``, as a `Comparison` holds itself.
+    """
 
     title = ""
     note = ""
@@ -141,7 +145,8 @@ def run_family(family, benchmarks, only=()):
         if missing := _missing(cls.versions):
             print(f"\n{cls.__name__} is left out: install {', '.join(missing)}.")
             continue
-        table = cls().run()
+        with limited(cls.threads):
+            table = cls().run()
         results[cls.__name__] = {
             "title": cls.title,
             "note": " ".join(cls.note.split()),
@@ -221,6 +226,24 @@ def _rst(result):
         cells = [str(cell) for cell in row]
         lines += [f"   * - {cells[0]}", *(f"     - {cell}" for cell in cells[1:])]
     return "\n".join([*lines, "", f"*{result['setting']}*", ""])
+
+
+@contextmanager
+def limited(threads):
+    """Hold BLAS, OpenMP and torch to a number of threads.
+
+    Parameters
+    ----------
+    threads : int
+        The number.
+
+    Yields
+    ------
+    None
+        While they are held.
+    """
+    with threadpool_limits(limits=threads), _torch_threads(threads):
+        yield
 
 
 class _torch_threads:
