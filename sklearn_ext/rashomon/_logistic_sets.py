@@ -15,6 +15,9 @@ from scipy.special import expit, gammaln, logsumexp
 from sklearn_ext.rashomon._sparse_rows import SparseRows, gram, grams
 
 MAX_STEPS = 60
+START = 1e-3  # share of the excess, or of the smallest loss, where hard maxima start
+GROWTH = 1.5  # of the excess while they are followed; smaller after a failure
+SLOWEST = 1.01
 FLAT = 1e-14  # share of the trace that keeps a Hessian regular
 BLOCK = 2**21  # entries of a table of rows by rays
 
@@ -292,7 +295,8 @@ def functional_maxima(problem, centre, slack, functionals, *, tol=1e-9):
     """Maximise linear functionals over the set, all at once.
 
     Newton's method on the conditions ``grad J = s / mu`` and ``J = J* + slack``, from
-    the solution for the quadratic approximation.
+    the solution for the quadratic approximation; where that fails, the solution is
+    followed from a small slack.
 
     Parameters
     ----------
@@ -322,17 +326,58 @@ def functional_maxima(problem, centre, slack, functionals, *, tol=1e-9):
 
 
 def _maxima(problem, centre, slack, s, tol):
-    top, H = problem.value(centre), problem.hessian(centre)
+    H = problem.hessian(centre)
     away = linalg.solve(H, s.T, assume_a="pos").T
     norm = np.sqrt((away * s).sum(axis=1))
     live = norm > 0
     best = s @ centre
     if slack <= 0 or not live.any():
         return best
-    s, away, norm = s[live], away[live], norm[live]
-    w = centre + np.sqrt(2 * slack) * away / norm[:, None]
-    eye = np.eye(len(centre))
-    inverse = np.sqrt(2 * slack) / norm  # 1 / mu: the gradient is s times it
+    s, norm = s[live], norm[live]
+    unit = away[live] / norm[:, None]
+    start = _start(centre, slack, unit, norm)
+    w, _, found = _climb(problem, centre, slack, s, *start, tol)
+    hard = ~found
+    if hard.any():
+        w[hard] = _follow(problem, centre, slack, s[hard], unit[hard], norm[hard], tol)
+    best[live] = (s * w).sum(axis=1)
+    return best
+
+
+def _start(centre, slack, unit, norm):
+    """Solve the quadratic approximation; also 1 / mu, the gradient in units of s."""
+    length = np.sqrt(2 * slack)
+    return centre + length * unit, length / norm
+
+
+def _follow(problem, centre, slack, s, unit, norm, tol):
+    """Follow the maximisers from a small excess to the slack.
+
+    Where classes are nearly separated, the quadratic approximation is no start for
+    the whole slack, but the maximiser for a little less is.
+    """
+    top, growth = problem.value(centre), GROWTH
+    reached = START * min(top, slack)
+    at = _start(centre, reached, unit, norm)
+    while reached < slack and growth > SLOWEST:
+        following = min(growth * reached, slack)
+        *trial, found = _climb(problem, centre, following, s, *at, tol)
+        if found.all():
+            at, reached = trial, following
+        else:
+            growth = np.sqrt(growth)
+    if reached < slack:
+        raise ValueError(
+            f"A loss of {top + slack:.4g} is so far above the smallest one, "
+            f"{top:.4g}, that the ranges of the models could not be found. Lower "
+            "theta or reference_loss."
+        )
+    return at[0]
+
+
+def _climb(problem, centre, slack, s, w, inverse, tol):
+    """Newton's method from a start; also say where it found the maximiser."""
+    top, eye = problem.value(centre), np.eye(len(centre))
     for _ in range(MAX_STEPS):
         margin = w @ problem.X.T * problem.sign
         first, second = problem.slope(margin)
@@ -354,12 +399,4 @@ def _maxima(problem, centre, slack, s, tol):
         damp = np.minimum(1.0, 2 * np.sqrt(2 * slack) / np.maximum(length, 1e-300))
         w = w + damp[:, None] * move
         inverse = inverse + damp * d
-    missed = abs(excess) > 1e-5 * slack + 1e-14
-    if missed.any() or (inverse <= 0).any():
-        raise ValueError(
-            f"A loss of {top + slack:.4g} is so far above the smallest one, {top:.4g}, "
-            "that the ranges of the models could not be found. Lower theta or "
-            "reference_loss."
-        )
-    best[live] = (s * w).sum(axis=1)
-    return best
+    return w, inverse, (abs(excess) <= 1e-5 * slack + 1e-14) & (inverse > 0)

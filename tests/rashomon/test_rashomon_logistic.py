@@ -234,3 +234,23 @@ def test_class_weight_must_leave_two_classes(rng):
         RashomonLogisticRegression(class_weight={0: 0.0}).fit(
             rng.normal(size=(9, 1)), np.arange(9) % 2
         )
+
+
+@pytest.mark.parametrize("slack", [0.5, 3.0, 10.0])
+def test_maxima_of_separated_classes(rng, slack):
+    n = 12  # few rows and a weak penalty: the objective is far from quadratic
+    X = np.c_[rng.normal(size=(n, 3)), np.ones(n)]
+    sign = np.where(X[:, 0] > 0, 1.0, -1.0)
+    penalty = np.array([1e-3, 1e-3, 1e-3, 0.0])
+    problem = LogisticProblem(X, sign, np.full(n, 1 / n), penalty)
+    centre = minimize(problem)
+    functionals = np.concatenate([np.eye(4), -np.eye(4)])
+    found = functional_maxima(problem, centre, slack, functionals)
+    for s, end in zip(functionals, found, strict=True):
+        j = int(np.argmax(abs(s)))
+
+        def rest_of(free, j=j, value=end * s[j]):
+            return problem.value(np.insert(free, j, value))
+
+        low = optimize.minimize(rest_of, np.delete(centre, j), tol=1e-10).fun
+        assert_allclose(low, problem.value(centre) + slack, rtol=1e-5)
