@@ -10,6 +10,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import (
     assert_all_finite,
+    column_or_1d,
     get_tags,
     indexable,
 )
@@ -211,6 +212,8 @@ class RashomonSearchCV(CandidatesMixin, RatioMixin, MetaEstimatorMixin, ExtEstim
             raise ValueError(
                 "RashomonSearchCV requires y to be passed, but the target y is None."
             )
+        if np.asarray(y).shape[1:] == (1,):
+            y = column_or_1d(y, warn=True)
         if np.asarray(y).dtype.kind == "f":
             assert_all_finite(y, input_name="y")
         X, y = indexable(X if hasattr(X, "shape") else np.asarray(X), y)

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn import config_context
 from sklearn.datasets import load_diabetes, load_iris, make_classification
-from sklearn.exceptions import FitFailedWarning
+from sklearn.exceptions import DataConversionWarning, FitFailedWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import (
     GridSearchCV,
@@ -261,3 +261,14 @@ def test_alike_algorithms_go_with_large_sets():
         spread.append(check.spread)
         log_ratio.append(clf.log_ratio_)
     assert stats.spearmanr(spread, log_ratio).statistic < 0
+
+
+def test_targets_in_a_column_are_flattened_with_a_warning(rng):
+    X = rng.normal(size=(30, 2))
+    y = X[:, 0] + rng.normal(size=30)
+    peers = [("ridge", Ridge()), ("line", LinearRegression())]
+    flat = RashomonSearchCV(peers, theta=1.0).fit(X, y)
+    with pytest.warns(DataConversionWarning, match="A column-vector y was passed"):
+        column = RashomonSearchCV(peers, theta=1.0).fit(X, y[:, None])
+    assert_allclose(column.predict(X), flat.predict(X))
+    assert_allclose(column.prediction_range_, flat.prediction_range_)
