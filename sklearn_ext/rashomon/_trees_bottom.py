@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+MOST_CELLS = 2.0**62  # integers of numpy hold no more
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -41,7 +43,7 @@ class Grid:
 
     def cells_below(self, loss):
         """Count the whole cells within a loss."""
-        return int(np.floor((loss + self.tolerance) * self.scale))
+        return int(np.floor(min((loss + self.tolerance) * self.scale, MOST_CELLS)))
 
 
 @dataclass(frozen=True)

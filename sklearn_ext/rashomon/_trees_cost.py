@@ -60,6 +60,7 @@ def recursion_cost(rows, space, n_degrees):
         and bounded by binomial coefficients below.
     """
     m, n, k = len(space.weight), len(rows.bits), space.n_classes
+    n_degrees = min(n_degrees, 2**62)
     subsets = _subsets(rows, space)
     flops = sum(count * (2 * m * n_degrees**2 + OVERHEAD) for count in subsets)
     size = n * 2.0 ** -(len(subsets) - 1)  # mean rows of a subset at the last level

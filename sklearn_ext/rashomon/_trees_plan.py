@@ -84,7 +84,7 @@ class TreePlan:
                 span = self.threshold(constant, total) - constant
             else:
                 span = self.threshold(0.0, total) - unavoidable
-            n_degrees = int(np.clip(span, 0, total)) + 1
+            n_degrees = int(np.clip(span, 0, space.largest_loss(total))) + 1
         else:
             n_degrees = n_cells + 2**space.depth + 1
         return recursion_cost(rows, space, n_degrees)
@@ -181,7 +181,7 @@ def _sampled(rows, space, plan, seed, n_jobs):
     _check_effort(rows, space, plan, method)
     best = greedy_tree(rows, space)
     best_loss = float(tree_losses(best, rows)[0])
-    threshold = plan.threshold(best_loss, rows.total)
+    threshold = min(plan.threshold(best_loss, rows.total), rows.total)
     slip = TOLERANCE * rows.total
     grid = Grid(1.0, "exact", slip)
     if not is_whole(rows, space):
@@ -234,7 +234,7 @@ def _sampled(rows, space, plan, seed, n_jobs):
     better = sample.best_tree()
     if better is not None and tree_losses(better, rows)[0] < best_loss:
         best, best_loss = better, float(tree_losses(better, rows)[0])
-        threshold = plan.threshold(best_loss, rows.total)
+    threshold = plan.threshold(best_loss, rows.total)
     _warn_if_weak(sample.estimate(threshold, 0.95), method, space.repeats)
     return SampledTreeSet(rows, space, threshold, best, sample), method
 

@@ -132,9 +132,8 @@ class SampledLosses:
 
     def draw(self, n_trees, rng, threshold):
         """Draw trees: structures by their contribution, then labels uniformly."""
-        limit = self.grid.cells_below(threshold)
-        place = min(limit - self.low, self.length - 1)
-        law = loss_laws(self.cells, self.low, place + 1)[:, -1]
+        limit = min(self.grid.cells_below(threshold), self.low + self.length - 1)
+        law = loss_laws(self.cells, self.low, limit - self.low + 1)[:, -1]
         with np.errstate(divide="ignore"):
             logs = np.log(law) + self.log_weight
         share = np.exp(logs - logs.max())

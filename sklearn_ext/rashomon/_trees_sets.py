@@ -43,19 +43,20 @@ class ExactTreeSet:
     @classmethod
     def of(cls, graph, smallest, threshold, n_cells=None):
         """Run the recursion."""
-        slip = TOLERANCE * graph.rows.total
+        total = graph.rows.total
+        slip, last = TOLERANCE * total, min(threshold, graph.space.largest_loss(total))
         if n_cells is None:
-            losses = expand(graph, smallest, Grid(1.0, "exact", slip), threshold)
+            losses = expand(graph, smallest, Grid(1.0, "exact", slip), last)
             return cls(graph, smallest, threshold, None, losses, losses)
-        width = max(threshold - smallest[0][0], slip)
+        width = max(last - smallest[0][0], slip)
         down, up = (Grid(n_cells / width, way, slip) for way in ("down", "up"))
         return cls(
             graph,
             smallest,
             threshold,
             n_cells,
-            expand(graph, smallest, down, threshold),
-            expand(graph, smallest, up, threshold),
+            expand(graph, smallest, down, last),
+            expand(graph, smallest, up, last),
         )
 
     @property
@@ -101,8 +102,7 @@ class ExactTreeSet:
         space = self.graph.space
         if not space.complete and not space.trivial:
             return np.inf  # the total counts trees that the data exclude
-        leaves = 2**space.depth if not space.complete else 1
-        return self.graph.rows.total + space.leaf_cost * leaves
+        return space.largest_loss(self.graph.rows.total)
 
     def draw(self, n_trees, rng, threshold):
         """Draw trees uniformly; where losses were rounded, by rejection."""
@@ -189,12 +189,13 @@ class SampledTreeSet:
 
     def widened(self, threshold):
         """Refuse larger thresholds: the sample was drawn for this one."""
-        if threshold <= self.threshold + TOLERANCE * self.rows.total:
+        total = self.rows.total
+        if min(threshold, total) <= self.threshold + TOLERANCE * total:
             return self
         raise ValueError(
             "A sampled ratio covers thresholds up to the fitted one, "
-            f"{self.threshold / self.rows.total:.6g}; got "
-            f"{threshold / self.rows.total:.6g}. Refit with a larger theta."
+            f"{self.threshold / total:.6g}; got {threshold / total:.6g}. "
+            "Refit with a larger theta."
         )
 
     def estimate(self, threshold, confidence_level=0.95):

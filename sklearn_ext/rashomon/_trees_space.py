@@ -94,6 +94,10 @@ class TreeSpace:
             )
         )
 
+    def largest_loss(self, total):
+        """Loss, summed over rows of this total weight, that no tree exceeds."""
+        return total + self.leaf_cost * 2**self.depth
+
     @property
     def log_total(self):
         """Logarithm of the weight of all trees."""

@@ -212,3 +212,25 @@ def test_constant_trees_are_counted_under_any_prior(rng):
     X[:3, 0] = 7.0  # more cuts of one feature: splits are not uniform
     clf = fit(X, y, max_depth=0, theta=1.0)
     assert clf.log_count_ == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("params", [{"space": "sparse"}, {"method": "mc"}, {}])
+@pytest.mark.parametrize("theta", [1e6, 1e300])
+def test_thresholds_beyond_all_losses_cost_nothing(rng, params, theta):
+    X, y = small(rng)
+    clf = fit(X, y, theta=theta, **params)
+    assert clf.log_ratio_ == 0.0
+    assert len(clf.loss_grid_) < 200
+    assert clf.log_ratio_at(2 * theta) == 0.0
+    assert ((clf.vote_share(X) > 0) & (clf.vote_share(X) < 1)).all()
+    assert clf.discrepancy(X) > 0
+
+
+def test_leaves_and_weights_of_any_cost(rng):
+    X, y = small(rng)
+    clf = fit(X, y, space="sparse", alpha=1e6, theta=1.0)
+    assert clf.best_.n_leaves == 1
+    with pytest.raises(ValueError, match="The exact recursion needs about"):
+        fit(X, y, space="sparse", alpha=1e6, theta=1e7, loss_grid="unit")
+    heavy = fit(X, y, np.full(40, 1e300))
+    assert heavy.log_ratio_ == pytest.approx(fit(X, y).log_ratio_, rel=0.1)
