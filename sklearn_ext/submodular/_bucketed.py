@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ext.submodular._rows import grown
+from sklearn_ext.submodular._rows import grown, writable
 from sklearn_ext.submodular._walk import levels
 
 GROWTH = 1.5  # a level is rebuilt when insertions made it larger by this factor
@@ -127,6 +127,9 @@ class BucketedGuess:
                 if self.removed[i].sum() > TOLERANCE * len(self.buckets[i]):
                     yield from self._construct(i, np.flatnonzero(self.level > i))
                     break
+
+    def __setstate__(self, state):
+        self.__dict__.update({k: writable(v) for k, v in state.items()})
 
     def _reserve(self, slots):
         if len(slots):

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn_ext.submodular._bucketed import BucketedGuess
 from sklearn_ext.submodular._journal import Journal
 from sklearn_ext.submodular._leveled import LeveledGuess
-from sklearn_ext.submodular._rows import grown
+from sklearn_ext.submodular._rows import grown, writable
 from sklearn_ext.submodular._walk import finish, walk
 
 KINDS = {"leveled": LeveledGuess, "bucketed": BucketedGuess}
@@ -309,3 +309,6 @@ class Engine:
     def __getstate__(self):
         self.finish()  # generators cannot be stored
         return self.__dict__.copy()
+
+    def __setstate__(self, state):
+        self.__dict__.update({k: writable(v) for k, v in state.items()})

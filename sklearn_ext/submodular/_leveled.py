@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ext.submodular._rows import grown
+from sklearn_ext.submodular._rows import grown, writable
 from sklearn_ext.submodular._walk import levels, walk
 
 
@@ -151,6 +151,9 @@ class LeveledGuess:
         if gone:
             i = min(gone)
             yield from self._construct(i - 1, np.flatnonzero(self.level >= i))
+
+    def __setstate__(self, state):
+        self.__dict__.update({k: writable(v) for k, v in state.items()})
 
     def _reserve(self, slots):
         if len(slots):

@@ -12,12 +12,13 @@ from sklearn_ext.submodular._oracle import Oracle
 def compiled_kernels():
     """Return the module of kernels, or None where there is no numba.
 
-    numba also gives up, by a RuntimeError, where it finds no place to store what it
-    compiles; compiling in each process again is not worth it.
+    numba also gives up where it finds no place to store what it compiles, by a
+    RuntimeError, or by an OSError when the disk is full; compiling in each process
+    again is not worth it.
     """
     try:
         return import_module("sklearn_ext.submodular._kernels_numba")
-    except (ImportError, RuntimeError):
+    except (ImportError, RuntimeError, OSError):
         return None
 
 

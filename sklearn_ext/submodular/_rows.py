@@ -20,13 +20,33 @@ def row_store(rows):
     return SparseRows(rows) if sparse.issparse(rows) else DenseRows(rows)
 
 
+def writable(value):
+    """Return an array, or a list that may hold some, that can be written.
+
+    Parameters
+    ----------
+    value : object
+        What a stored object held: where joblib maps files, its arrays are read-only.
+
+    Returns
+    -------
+    object
+        The same, with copies of such arrays.
+    """
+    if isinstance(value, list):
+        return [writable(part) for part in value]
+    if isinstance(value, np.ndarray) and not value.flags.writeable:
+        return value.copy()
+    return value
+
+
 def grown(array, size):
     """Return an array with room for at least ``size`` entries, doubling it.
 
     Parameters
     ----------
     array : ndarray
-        The array; returned itself when it is large enough.
+        The array; returned itself when it is large enough and can be written.
     size : int
         Entries needed.
 
@@ -36,7 +56,7 @@ def grown(array, size):
         An array with zeros in the new entries.
     """
     if size <= len(array):
-        return array
+        return writable(array)
     larger = np.zeros((max(size, 2 * len(array)), *array.shape[1:]), array.dtype)
     larger[: len(array)] = array
     return larger

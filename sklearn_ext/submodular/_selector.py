@@ -323,10 +323,10 @@ class DynamicSubmodularSelector(
         leave = self._leaving_slots(ids, missing)
         if not len(leave):
             return self
-        rows = self._Z.take(leave)
-        self._apply(leave, None, [], None, None)
-        if purge:
-            self._purge(rows)
+        if purge and len(leave) < self.n_active_:
+            self._purge(leave)
+        else:
+            self._apply(leave, None, [], None, None)
         return self
 
     # without fit_context, whose checks of parameters take as long as an update;

@@ -62,7 +62,6 @@ class SelectorMoves:
             raise ValueError(
                 "There are no active rows to solve for; add some by partial_fit."
             )
-        self._finish_work()
         if X is None:
             X = self._Z.take(self._table.slots)
         else:
@@ -70,7 +69,7 @@ class SelectorMoves:
         objective = copy.deepcopy(self.objective_model_)
         seed = self._generator().integers(2**31 - 1)
         objective.fit_reference(X, None, int(seed))
-        self._move_to(objective)
+        self._move_to(objective, self._table.slots)
         return self
 
     def snapshot(self):
@@ -121,10 +120,11 @@ class SelectorMoves:
     def _described(self):
         return f"{type(self).__name__}{self.get_params()}"
 
-    def _purge(self, rows):
-        """Replace copies of rows in all references, and solve anew."""
-        if not self.n_active_:
-            return
+    def _purge(self, leave):
+        """Remove slots and copies of their rows in all references, and solve anew."""
+        self._check_settled()
+        rows = self._Z.take(leave)
+        kept = np.setdiff1d(self._table.slots, leave)
         objective = copy.deepcopy(self.objective_model_)
         gone = set(_keys(_dense(rows)))
         for member in _members(objective):
@@ -133,17 +133,18 @@ class SelectorMoves:
             reference = _dense(member.reference_)
             keys = _keys(reference.astype(rows.dtype))
             copies = np.flatnonzero([key in gone for key in keys])
-            drawn = self._generator().choice(self._table.slots, len(copies))
+            drawn = self._generator().choice(kept, len(copies))
             reference = reference.copy()
             reference[copies] = _dense(self._Z.take(drawn))
             member.reference_ = reference
-        self._move_to(objective)  # which also drops the slots of the rows
+        self._move_to(objective, kept)
 
-    def _move_to(self, objective):
-        """Take another objective model, and solve all living rows under it."""
-        self._finish_work()
-        calls = self._oracle.n_calls
-        slots = self._table.slots
+    def _move_to(self, objective, slots):
+        """Take another objective model, and solve slots of living rows under it.
+
+        All parts are replaced, so that `fit_context` can put the old ones back.
+        """
+        counted = self._oracle.n_calls, self._oracle.n_rebuilds
         X, ids = self._X.take(slots), self._table.ids(slots).tolist()
         Z = X if self.encoder_ is None else self._Z.take(slots)
         eligible = self._eligible[slots]
@@ -155,7 +156,7 @@ class SelectorMoves:
         self._eligible = grown(eligible, len(self._table.alive))
         self._previous = ()
         self._represent(Z)
-        self._oracle.n_calls = calls
+        self._oracle.n_calls, self._oracle.n_rebuilds = counted
         self._n_updates += 1
         self._solve_again(insert=self._table.slots)
 

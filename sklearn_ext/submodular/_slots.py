@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
-from sklearn_ext.submodular._rows import grown
+from sklearn_ext.submodular._rows import grown, writable
 
 SHOWN = 5  # identifiers named in a message
 
@@ -145,6 +145,7 @@ class SlotTable:
         state = dict(state)
         stored = state.pop("_stored_ids")
         self.__dict__.update(state)
+        self.alive = writable(self.alive)
         self._ids = np.zeros(len(self.alive), dtype=object)
         self._ids[: len(stored)] = list(stored.tolist()) or 0
         self._slot_of = {self._ids[slot]: slot for slot in self.slots.tolist()}

@@ -208,6 +208,20 @@ def test_without_numba(monkeypatch, rng):
         compiled.compiled_kernels.cache_clear()
 
 
+@pytest.mark.parametrize("error", [RuntimeError("no locator"), OSError(28, "full")])
+def test_without_room_for_compiled_loops(error, monkeypatch, rng):
+    def fails(name):
+        raise error
+
+    compiled.compiled_kernels.cache_clear()
+    monkeypatch.setattr(compiled, "import_module", fails)
+    try:
+        assert len(maximize(FacilityLocation(), rng.uniform(size=(9, 2)), 3).indices)
+        assert compiled.compiled_kernels() is None
+    finally:
+        compiled.compiled_kernels.cache_clear()
+
+
 @pytest.mark.parametrize(
     ("params", "error", "message"),
     [

@@ -46,6 +46,7 @@ def changes(model, X, rng):
         lambda m: m.update(new, forget=gone),
         lambda m: m.replace(gone, X[: len(gone)]),
         lambda m: m.refresh_reference() if alive else m,
+        lambda m: m.forget(gone, purge=True),
     ]
     return kinds[rng.integers(len(kinds))]
 
@@ -95,6 +96,7 @@ def test_work_under_way_that_fails_is_begun_anew(algorithm):
                 lambda m, new=new: m.partial_fit(new),
                 lambda m: m.snapshot(),
                 lambda m: m.refresh_reference(),
+                lambda m, gone=gone: m.forget(gone, purge=True),
             ]
             change = kinds[rng.integers(len(kinds))]
             n_failed += tried(model, change, int(rng.integers(0, 60)))

@@ -112,7 +112,9 @@ def test_refresh_and_reoptimize(rng):
     model.reoptimize()
     assert model.objective_ >= before
     assert model.upper_bound_ <= bound
+    rebuilt = model.n_rebuilds_
     model.refresh_reference()
+    assert model.n_rebuilds_ == rebuilt
     assert len(model.objective_model_.reference_) == 60
     assert model.n_active_ == 60
     model.partial_fit(X[:1])
@@ -168,3 +170,19 @@ def test_missing_ids_can_be_ignored_and_empty_updates_do_nothing(rng):
     assert_allclose(model._X.take(model._table.find([1])), X[2:3] + 1)
     with pytest.raises(AttributeError, match="before fit"):
         selector().certificate_  # noqa: B018
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("algorithm", ["leveled", "bucketed", "greedy", "sieve"])
+def test_updates_of_a_model_in_mapped_files(algorithm, kind, tmp_path, rng):
+    X = rng.uniform(size=(60, 3))
+    model = selector(4, algorithm=algorithm).fit(kind(X[:40]))
+    model.partial_fit(kind(X[40:44]))
+    joblib.dump(model, tmp_path / "model")
+    mapped = joblib.load(tmp_path / "model", mmap_mode="r")
+    for m in (model, mapped):
+        if algorithm != "sieve":
+            m.forget(m.active_ids_[:7]).forget(m.active_ids_[5:9])
+        m.partial_fit(kind(X[44:]))
+    assert_array_equal(mapped.selected_ids_, model.selected_ids_)
+    assert mapped.upper_bound_ == model.upper_bound_
