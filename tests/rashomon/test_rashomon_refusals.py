@@ -195,9 +195,15 @@ def test_a_set_that_holds_the_space_has_ratio_one(model):
     assert -0.01 < low <= high == 0.0
 
 
-def test_ranges_beyond_floating_point_are_refused():
+def test_ranges_that_cannot_be_found_are_refused():
     message = "so far above the smallest one.*Lower theta or reference_loss"
-    refused(LOGISTIC(theta=1e6), message)
+    refused(LOGISTIC(theta=1e6, C=1e4), message)
+
+
+def test_ranges_of_huge_slacks_grow_as_their_roots():
+    X, y = data()  # the penalty rules there
+    near, far = (LOGISTIC(theta=t).fit(X, y).coef_range_ for t in (1e8, 1e12))
+    assert_allclose(far, 100 * near, rtol=0.002)
 
 
 def test_weak_samples_warn():
