@@ -252,7 +252,7 @@ def _surface(problem, centre, directions, slack, tol=1e-10):
             break
         first, _ = problem.slope(margin)
         r = r - excess / ((first * slope).sum(axis=1) + linear + r * square)
-    return r
+    return _on_surface(problem, centre, slack, r, excess)
 
 
 def _profiled_surface(problem, centre, directions, drift, slack, tol=1e-10):
@@ -275,7 +275,13 @@ def _profiled_surface(problem, centre, directions, drift, slack, tol=1e-10):
             break
         step = -excess / ((first * slope).sum(axis=1) + linear + r * square)
         r, shift = r + step, shift + step * drift
-    return r
+    return _on_surface(problem, centre, slack, r, excess)
+
+
+def _on_surface(problem, centre, slack, radius, excess):
+    if not ((radius > 0) & (abs(excess) <= 1e-6 * slack)).all():
+        raise _too_far(problem, centre, slack)
+    return radius
 
 
 def _best_shift(problem, fixed, shift):
@@ -367,12 +373,16 @@ def _follow(problem, centre, slack, s, unit, norm, tol):
         else:
             growth = np.sqrt(growth)
     if reached < slack:
-        raise ValueError(
-            f"A loss of {top + slack:.4g} is so far above the smallest one, "
-            f"{top:.4g}, that the ranges of the models could not be found. Lower "
-            "theta or reference_loss."
-        )
+        raise _too_far(problem, centre, slack)
     return at[0]
+
+
+def _too_far(problem, centre, slack):
+    top = problem.value(centre)
+    return ValueError(
+        f"A loss of {top + slack:.4g} is so far above the smallest one, {top:.4g}, "
+        "that the set could not be measured. Lower theta, reference_loss or C."
+    )
 
 
 def _climb(problem, centre, slack, s, w, inverse, tol):

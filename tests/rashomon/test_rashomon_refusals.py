@@ -196,8 +196,9 @@ def test_a_set_that_holds_the_space_has_ratio_one(model):
 
 
 def test_ranges_that_cannot_be_found_are_refused():
-    message = "so far above the smallest one.*Lower theta or reference_loss"
+    message = "so far above the smallest one.*Lower theta, reference_loss or C"
     refused(LOGISTIC(theta=1e6, C=1e4), message)
+    refused(LOGISTIC(theta=1e3, C=1e8), message)
 
 
 def test_ranges_of_huge_slacks_grow_as_their_roots():
