@@ -157,6 +157,29 @@ def _best_now(oracle, slots, state, stale):
     return int(best.imag), -float(best.real)
 
 
+def in_greedy_order(oracle, state, slots, bound=np.inf):
+    """Return a set in the order in which greedy takes it.
+
+    Parameters
+    ----------
+    oracle : Oracle
+        Gains.
+    state : object
+        State to start from.
+    slots : sequence of int
+        The set.
+    bound : float, default=inf
+        On what as many slots add to the state; the set's own would hold for it alone.
+
+    Returns
+    -------
+    Picks
+        The set; members that add nothing are left out.
+    """
+    picks = lazy(oracle, np.array(sorted(slots), dtype=np.intp), len(slots), state)
+    return Picks(picks.state, bound, picks.slots, picks.gains)
+
+
 def stochastic(oracle, slots, k, state, rng, delta=0.1):
     """Take, in each round, the best of a fresh random sample.
 

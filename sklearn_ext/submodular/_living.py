@@ -15,10 +15,10 @@ from sklearn_ext.submodular._coordinates import (
 from sklearn_ext.submodular._encoding import raw_store
 from sklearn_ext.submodular._engine import Engine
 from sklearn_ext.submodular._facility_location import FacilityLocation
-from sklearn_ext.submodular._greedy import Picks
+from sklearn_ext.submodular._greedy import Picks, in_greedy_order
 from sklearn_ext.submodular._maximize import solve
 from sklearn_ext.submodular._pairwise import LogDet
-from sklearn_ext.submodular._report import Report, in_greedy_order, refine
+from sklearn_ext.submodular._report import Report, refine
 from sklearn_ext.submodular._rows import grown, row_store
 from sklearn_ext.submodular._sieve import Sieve
 from sklearn_ext.submodular._slots import SlotTable, listed

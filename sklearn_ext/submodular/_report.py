@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_ext.submodular._greedy import Picks, lazy
+from sklearn_ext.submodular._greedy import in_greedy_order, lazy
 from sklearn_ext.submodular._swap import swap
 
 
@@ -96,27 +96,6 @@ def refine(oracle, k, state, pool, best, previous, stability, n_swaps):
     if picks.value > (1 + stability) * value:
         return picks
     return in_greedy_order(oracle, state, [*previous, *more.slots])
-
-
-def in_greedy_order(oracle, state, slots):
-    """Return a set in the order in which greedy takes it.
-
-    Parameters
-    ----------
-    oracle : Oracle
-        Gains.
-    state : object
-        State to start from.
-    slots : list of int
-        The set.
-
-    Returns
-    -------
-    Picks
-        The set; members that add nothing are left out.
-    """
-    picks = lazy(oracle, np.array(sorted(slots), dtype=np.intp), len(slots), state)
-    return Picks(picks.state, np.inf, picks.slots, picks.gains)
 
 
 def _value(oracle, state, slots):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ext.submodular._greedy import Picks
+from sklearn_ext.submodular._greedy import in_greedy_order
 from sklearn_ext.submodular._objective import BLOCK
 
 
@@ -105,7 +105,7 @@ def swap(oracle, picks, slots, n_swaps, base=None):
             improved |= made > 0 and left > 0
             if left <= 0:
                 break
-    return _in_greedy_order(oracle, members, base, picks.bound)
+    return in_greedy_order(oracle, base, members, picks.bound)
 
 
 def _exchange_in(oracle, near, members, block, floor, left):
@@ -126,12 +126,3 @@ def _exchange_in(oracle, near, members, block, floor, left):
         rest[best] = False
         block, rows = block[rest], rows[rest]
     return made
-
-
-def _in_greedy_order(oracle, members, base, bound):
-    from sklearn_ext.submodular._greedy import lazy
-
-    calls = oracle.n_calls
-    ordered = lazy(oracle, np.sort(members), len(members), base)
-    oracle.n_calls = calls + len(members)
-    return Picks(ordered.state, bound, ordered.slots, ordered.gains)
