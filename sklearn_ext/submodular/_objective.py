@@ -18,8 +18,10 @@ class SubmodularObjective(ExtEstimator):
     All methods below treat rows in batches. A subclass supplies ``_fit_reference``,
     ``_represent``, ``_gains``, ``_add`` and ``_value`` and the empty state.
 
-    Gains of a row are summed in one order, whatever the batch it comes in: the same row
-    at the same state always has the same gain, to the last bit.
+    Objectives that are sums over coordinates add them in one order, whatever the batch
+    a row comes in: the same row at the same state has the same gain, to the last bit.
+    `LogDet`, `GraphCut` and mixtures with them compare rows by BLAS, which rounds
+    differently in another batch.
     """
 
     monotone = True
