@@ -5,6 +5,7 @@ import torch
 from scipy import sparse
 
 from sklearn_ext.submodular._oracle import Oracle, States
+from sklearn_ext.submodular._similarities import near_zero
 
 BATCH = 16_384  # rows that are represented, or evaluated, at a time
 
@@ -95,8 +96,9 @@ class TorchOracle(Oracle):
         if not plain or sparse.issparse(objective.reference_):
             return objective.represent(X)
         kind = _kind(X.dtype)
-        given, X = X, self._there(np.asarray(X, dtype=np.float64))
-        Y = self._there(np.asarray(objective.reference_, dtype=np.float64))
+        pair = (np.asarray(a, dtype=np.float64) for a in (X, objective.reference_))
+        given = X
+        X, Y = map(self._there, near_zero(*pair, objective.gamma_))
         squares = X.square().sum(1)[:, None] + Y.square().sum(1) - 2 * (X @ Y.T)
         S = (-objective.gamma_ * squares.clamp_min_(0)).exp_()
         # the objective knows how to refuse what is not finite

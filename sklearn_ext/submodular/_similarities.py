@@ -11,6 +11,7 @@ from sklearn.metrics.pairwise import (
     rbf_kernel,
 )
 
+FAR = 1e6  # squares of a Gaussian kernel that would cost six of sixteen digits
 N_FOR_SCALE = 500  # rows whose distances set the scale of a kernel
 
 
@@ -102,12 +103,40 @@ def near_one(X):
     return X
 
 
+def near_zero(X, Y, gamma):
+    """Move rows together to where the squares in a Gaussian kernel keep their digits.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+        Rows.
+    Y : ndarray of shape (n_reference, n_features)
+        Rows; they decide.
+    gamma : float
+        Scale of the kernel.
+
+    Returns
+    -------
+    X : ndarray of shape (n_rows, n_features)
+        Rows; as they were, unless all of Y were far from zero.
+    Y : ndarray of shape (n_reference, n_features)
+        Rows.
+    """
+    for rows in (Y[:1], Y):  # mostly, the first says no
+        squares = np.einsum("ij,ij->i", rows, rows)
+        if not FAR < gamma * squares.min(initial=np.inf) < np.inf:
+            return X, Y
+    centre = Y.mean(axis=0)
+    return X - centre, Y - centre
+
+
 def _gaussian(X, Y, gamma):
     """Return exp(-gamma |x - y|^2) of dense rows.
 
     scikit-learn's own checks would take most of the time of an update of one row.
     """
     X, Y = X.astype(np.float64, copy=False), Y.astype(np.float64, copy=False)
+    X, Y = near_zero(X, Y, gamma)
     S = X @ Y.T
     S *= -2
     S += np.einsum("ij,ij->i", X, X)[:, None]

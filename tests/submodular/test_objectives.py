@@ -135,6 +135,18 @@ def test_logdet_is_the_determinant(rng):
     assert_allclose(value_of(objective, rows), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("make", [FacilityLocation, LogDet, GraphCut])
+def test_kernels_of_columns_far_from_zero(make, rng):
+    X = np.round(rng.normal(size=(8, 3)), 3)
+    far = X + np.array([1e8, -1e8, 1e7])
+    near, moved = (
+        value_of(objective, objective.represent(rows))
+        for rows in (X, far)
+        for objective in [make(gamma=0.5).fit_reference(rows, random_state=0)]
+    )
+    assert_allclose(moved, near, rtol=1e-6)
+
+
 @pytest.mark.parametrize(("lam", "monotone"), [(2.0, True), (1.2, False)])
 def test_graph_cut_is_monotone_from_two_on(lam, monotone, rng):
     X = 0.3 * rng.normal(size=(7, 2))
