@@ -4,19 +4,14 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_ext.rashomon._results import loss_threshold
+from sklearn_ext.rashomon._results import ENOUGH, loss_threshold, warn_weak
 from sklearn_ext.rashomon._trees_bottom import Grid
 from sklearn_ext.rashomon._trees_cost import MEMORY, recursion_cost, sampling_cost
 from sklearn_ext.rashomon._trees_exact import smallest_losses
 from sklearn_ext.rashomon._trees_greedy import greedy_tree
-from sklearn_ext.rashomon._trees_sampled import (
-    ENOUGH,
-    sample_losses,
-    temper_losses,
-)
+from sklearn_ext.rashomon._trees_sampled import sample_losses, temper_losses
 from sklearn_ext.rashomon._trees_sets import (
     TOLERANCE,
     ExactTreeSet,
@@ -264,12 +259,5 @@ def _check_effort(rows, space, plan, method):
 
 
 def _warn_if_weak(estimate, method, can_temper):
-    if estimate.ess >= ENOUGH:
-        return
     advice = "method='smc'" if method == "mc" and can_temper else "more draws"
-    warnings.warn(
-        f"The ratio rests on {estimate.ess:.3g} effective draws, fewer than {ENOUGH}: "
-        f"its interval is not reliable. Use {advice}, or a larger theta.",
-        ConvergenceWarning,
-        stacklevel=4,
-    )
+    warn_weak(estimate.ess, "effective draws", f"Use {advice}, or a larger theta.")
