@@ -61,7 +61,7 @@ def correlate_with(factors, adjoint):
     return factors @ hankel
 
 
-def shifted(rows, shift):
+def shifted(rows, shift, fill=0.0):
     """Multiply each polynomial by ``z**shift`` and keep the length.
 
     Parameters
@@ -70,6 +70,8 @@ def shifted(rows, shift):
         Coefficients.
     shift : ndarray of int, shape (n_rows,)
         Non-negative shifts.
+    fill : float, default=0.0
+        What moves in.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def shifted(rows, shift):
         return rows
     source = np.arange(rows.shape[1]) - shift[:, None]
     moved = np.take_along_axis(rows, np.maximum(source, 0), axis=1)
-    moved[source < 0] = 0.0
+    moved[source < 0] = fill
     return moved
 
 

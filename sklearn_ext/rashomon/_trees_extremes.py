@@ -7,6 +7,7 @@ matrix product for it, so it is several times slower.
 
 import numpy as np
 
+from sklearn_ext.rashomon._polynomials import shifted
 from sklearn_ext.rashomon._trees_bottom import (
     leaf_cells,
     pair_counts,
@@ -56,7 +57,7 @@ def _node(losses, t, i, length, values, below):
         child = level.child[i]
         over = losses.low[t + 1][child].sum(axis=1) - low
         splits = np.flatnonzero((graph.node_weights(t, i) > 0) & (over < length))
-        zero = _shifted(below[child[splits, 0], :length], over[splits])
+        zero = shifted(below[child[splits, 0], :length], over[splits], -np.inf)
         return np.maximum(best, _best_sums(zero, below[child[splits, 1], :length]))
     if graph.bottom_depth == 0:
         return best
@@ -75,7 +76,7 @@ def _node(losses, t, i, length, values, below):
     leaf = single_counts(bits, score)[..., splits]
     kept = stumps.below(splits)
     zero, one = _stump_scores(kept, scores, leaf, lows[:, splits], length)
-    return np.maximum(best, _best_sums(_shifted(zero, over[splits]), one))
+    return np.maximum(best, _best_sums(shifted(zero, over[splits], -np.inf), one))
 
 
 def _stump_scores(stumps, scores, leaf_scores, low, length):
@@ -105,12 +106,6 @@ def _raise_to(best, degree, score):
     flat = best.reshape(-1)
     np.maximum.at(flat, (row + degree)[inside], np.asarray(score)[inside])
     best[...] = flat.reshape(best.shape)
-
-
-def _shifted(rows, shift):
-    source = np.arange(rows.shape[1]) - shift[:, None]
-    moved = np.take_along_axis(rows, np.maximum(source, 0), axis=1)
-    return np.where(source < 0, -np.inf, moved)
 
 
 def _best_sums(zero, one):

@@ -99,6 +99,28 @@ class LeafCounter:
         )
 
 
+def random_splits(space, shape, rng):
+    """Draw single splits from the prior, independently.
+
+    Parameters
+    ----------
+    space : TreeSpace
+        Its weights of splits are the prior.
+    shape : int or tuple of int
+        Shape of the result.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of int
+        Splits.
+    """
+    share = np.cumsum(space.weight / space.weight.sum())
+    drawn = np.searchsorted(share, rng.random(shape), side="right")
+    return np.minimum(drawn, len(share) - 1)
+
+
 def random_structures(space, n_structures, rng):
     """Draw structures of complete trees from the prior.
 
@@ -118,9 +140,7 @@ def random_structures(space, n_structures, rng):
     """
     inner = 2**space.depth - 1
     if space.repeats:
-        share = np.cumsum(space.weight / space.weight.sum())
-        drawn = np.searchsorted(share, rng.random((n_structures, inner)), side="right")
-        return np.minimum(drawn, len(share) - 1).astype(np.int32)
+        return random_splits(space, (n_structures, inner), rng).astype(np.int32)
     split = np.empty((n_structures, inner), dtype=np.int32)
     rows = np.arange(n_structures)
     for node in range(inner):

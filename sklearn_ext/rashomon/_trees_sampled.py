@@ -22,11 +22,11 @@ from sklearn_ext.rashomon._trees_laws import (
     draw_labels,
     leaf_losses,
     loss_laws,
+    random_splits,
     random_structures,
 )
 from sklearn_ext.rashomon._trees_members import TreeArrays
 
-ENOUGH = 30  # effective draws below which an interval is not to be trusted
 MAX_TEMPERATURES = 200
 
 
@@ -312,10 +312,3 @@ def _move(counter, space, split, counts, beta, n_moves, rng):
         counts = np.where(accept[:, None, None], found, counts)
         log_w = np.where(accept, log_new, log_w)
     return split, counts
-
-
-def random_splits(space, n_draws, rng):
-    """Draw single splits from the prior."""
-    share = np.cumsum(space.weight / space.weight.sum())
-    drawn = np.searchsorted(share, rng.random(n_draws), side="right")
-    return np.minimum(drawn, len(share) - 1)
