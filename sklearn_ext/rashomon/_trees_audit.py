@@ -7,11 +7,14 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ext.rashomon._checks import check_count
 from sklearn_ext.rashomon._trees_extremes import largest_score
 from sklearn_ext.rashomon._trees_fitted import FittedTreesMixin
+from sklearn_ext.rashomon._trees_laws import random_structures
+from sklearn_ext.rashomon._trees_members import TreeArrays
+from sklearn_ext.rashomon._trees_patterns import chao1, pattern_losses, tree_patterns
 from sklearn_ext.rashomon._trees_votes import tree_shares
 
 
 class TreeAuditMixin(FittedTreesMixin):
-    """Disagreement and ranges over a fitted :class:`RashomonTreeClassifier`."""
+    """Disagreement, patterns and ranges over a fitted :class:`RashomonTreeClassifier`."""
 
     def ambiguity(self, X):
         """Share of rows to which some tree of the set gives another class.
@@ -175,6 +178,63 @@ class TreeAuditMixin(FittedTreesMixin):
             reliance[feature] = self._extremes_of_bits(every, values)
         return reliance
 
+    def pattern_ratio(
+        self, max_patterns=10**6, *, method="exact", n_samples=10_000, random_state=None
+    ):
+        """Share of distinct prediction vectors on the training rows.
+
+        Parameters
+        ----------
+        max_patterns : int, default=10**6
+            Limit of the enumeration.
+        method : {"exact", "sampled"}, default="exact"
+            Enumerate, or complete the distinct patterns of draws from the set and
+            from the space by the Chao1 estimate of unseen ones.
+        n_samples : int, default=10_000
+            Draws of the estimate.
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness of the estimate.
+
+        Returns
+        -------
+        Bunch
+            ``ratio``, ``n_inside``, ``n_total`` and whether they are ``exact``.
+
+        Raises
+        ------
+        ValueError
+            For ``space="sparse"``, or when there are too many patterns.
+        """
+        check_is_fitted(self)
+        check_count("max_patterns", max_patterns)
+        check_count("n_samples", n_samples)
+        rows, space = self._rows_and_space()
+        if not space.complete:
+            raise ValueError("pattern_ratio needs space='full', got space='sparse'.")
+        if method not in ("exact", "sampled"):
+            raise ValueError(f"method must be 'exact' or 'sampled', got {method!r}.")
+        if method == "exact":
+            label = tree_patterns(
+                rows,
+                space.depth,
+                space.n_classes,
+                repeats=space.repeats,
+                max_patterns=max_patterns,
+            )
+            threshold = self.threshold_loss_ * rows.total + 1e-9 * rows.total
+            inside = int((pattern_losses(label, rows.weight) <= threshold).sum())
+            total, exact = len(label), True
+        else:
+            seed = check_random_state(random_state).randint(2**31, size=2)
+            drawn = self.sample(n_samples, random_state=seed[0]).arrays
+            every = self._draw_from_space(n_samples, np.random.default_rng(seed[1]))
+            drawn = self._equal.as_distinct(drawn)
+            inside, total = (chao1(t.predict(rows.bits)) for t in (drawn, every))
+            exact = False
+        return Bunch(
+            ratio=min(inside / total, 1.0), n_inside=inside, n_total=total, exact=exact
+        )
+
     def _extremes_of_bits(self, bits, values):
         if not self._has_exact_set():
             label = self._member_labels(bits)
@@ -216,6 +276,15 @@ class TreeAuditMixin(FittedTreesMixin):
                     (best != P).mean(axis=1).max(),
                 )
         return pairs
+
+    def _draw_from_space(self, n_trees, rng):
+        space = self._problem[1]
+        trees = TreeArrays.blank(n_trees, space.depth)
+        if space.depth:
+            trees.split[:] = random_structures(space, n_trees, rng)
+        leaves = trees.label[:, trees.split.shape[1] :]
+        leaves[:] = rng.integers(space.n_classes, size=leaves.shape)
+        return trees
 
     def _members_of(self, group, X):
         """Membership as truth values, one for each row of X."""

@@ -11,14 +11,8 @@ from sklearn_ext.rashomon._checks import check_count
 from sklearn_ext.rashomon._results import log_of, loss_threshold, warn_empty
 from sklearn_ext.rashomon._splits import distinct_patterns
 from sklearn_ext.rashomon._trees_counts import count_trees
-from sklearn_ext.rashomon._trees_laws import random_structures
-from sklearn_ext.rashomon._trees_members import TreeArrays, TreeMembers
-from sklearn_ext.rashomon._trees_patterns import (
-    chao1,
-    pattern_losses,
-    tree_patterns,
-)
-from sklearn_ext.rashomon._trees_problem import describe_space
+from sklearn_ext.rashomon._trees_members import TreeMembers
+from sklearn_ext.rashomon._trees_problem import describe_trees
 from sklearn_ext.rashomon._trees_sets import ExactTreeSet
 from sklearn_ext.rashomon._trees_votes import tree_shares
 
@@ -209,63 +203,6 @@ class FittedTreesMixin:
             nodes=np.bincount(feature, nodes, minlength=p),
         )
 
-    def pattern_ratio(
-        self, max_patterns=10**6, *, method="exact", n_samples=10_000, random_state=None
-    ):
-        """Share of distinct prediction vectors on the training rows.
-
-        Parameters
-        ----------
-        max_patterns : int, default=10**6
-            Limit of the enumeration.
-        method : {"exact", "sampled"}, default="exact"
-            Enumerate, or complete the distinct patterns of draws from the set and
-            from the space by the Chao1 estimate of unseen ones.
-        n_samples : int, default=10_000
-            Draws of the estimate.
-        random_state : int, RandomState instance or None, default=None
-            Source of randomness of the estimate.
-
-        Returns
-        -------
-        Bunch
-            ``ratio``, ``n_inside``, ``n_total`` and whether they are ``exact``.
-
-        Raises
-        ------
-        ValueError
-            For ``space="sparse"``, or when there are too many patterns.
-        """
-        check_is_fitted(self)
-        check_count("max_patterns", max_patterns)
-        check_count("n_samples", n_samples)
-        rows, space = self._rows_and_space()
-        if not space.complete:
-            raise ValueError("pattern_ratio needs space='full', got space='sparse'.")
-        if method not in ("exact", "sampled"):
-            raise ValueError(f"method must be 'exact' or 'sampled', got {method!r}.")
-        if method == "exact":
-            label = tree_patterns(
-                rows,
-                space.depth,
-                space.n_classes,
-                repeats=space.repeats,
-                max_patterns=max_patterns,
-            )
-            threshold = self.threshold_loss_ * rows.total + 1e-9 * rows.total
-            inside = int((pattern_losses(label, rows.weight) <= threshold).sum())
-            total, exact = len(label), True
-        else:
-            seed = check_random_state(random_state).randint(2**31, size=2)
-            drawn = self.sample(n_samples, random_state=seed[0]).arrays
-            every = self._draw_from_space(n_samples, np.random.default_rng(seed[1]))
-            drawn = self._equal.as_distinct(drawn)
-            inside, total = (chao1(t.predict(rows.bits)) for t in (drawn, every))
-            exact = False
-        return Bunch(
-            ratio=min(inside / total, 1.0), n_inside=inside, n_total=total, exact=exact
-        )
-
     def _describe(self, rows, space):
         total, found = rows.total, self._set
         self.min_loss_ = found.best_loss / total
@@ -275,7 +212,7 @@ class FittedTreesMixin:
         )
         losses, self.log_cdf_ = found.log_cdf()
         self.loss_grid_ = losses / total
-        self.hypothesis_space_ = describe_space(space, self.split_prior)
+        self.hypothesis_space_ = describe_trees(space, self.split_prior)
         self.count_, self.log_count_ = None, np.nan
         if space.is_uniform:
             self.log_count_ = self.log_ratio_ + space.counting().log_total
@@ -307,15 +244,6 @@ class FittedTreesMixin:
     def _named(self, trees):
         names = getattr(self, "feature_names_in_", None)
         return TreeMembers(trees, self._splits, self.classes_, names)
-
-    def _draw_from_space(self, n_trees, rng):
-        space = self._problem[1]
-        trees = TreeArrays.blank(n_trees, space.depth)
-        if space.depth:
-            trees.split[:] = random_structures(space, n_trees, rng)
-        leaves = trees.label[:, trees.split.shape[1] :]
-        leaves[:] = rng.integers(space.n_classes, size=leaves.shape)
-        return trees
 
     def _rows_and_space(self):
         return self._problem[:2]

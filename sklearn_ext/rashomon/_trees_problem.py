@@ -138,7 +138,7 @@ def tree_problem(
     return rows, splits, EqualSplits(group, weight_of_split), space
 
 
-def describe_space(space, split_prior):
+def describe_trees(space, split_prior):
     """Describe a space in words and numbers, for printing."""
     return {
         "name": "complete trees" if space.complete else "sparse trees",
