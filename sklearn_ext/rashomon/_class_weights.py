@@ -39,6 +39,32 @@ def class_factors(total, classes, class_weight):
     return factor
 
 
+def scaled_weights(weight, factor):
+    """Multiply weights by those of their classes; their sum must not overflow.
+
+    Parameters
+    ----------
+    weight : ndarray
+        Weights of rows.
+    factor : ndarray
+        Factors, that broadcast with the weights.
+
+    Returns
+    -------
+    ndarray
+        The products.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        weight = weight * factor
+        total = weight.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            "The weights of all rows, times those of their classes, must have a finite "
+            f"sum, got {total:g}. Scale sample_weight or class_weight down."
+        )
+    return weight
+
+
 def class_weighted(weight, label, classes, class_weight):
     """Multiply weights of rows by those of their classes; no class may vanish.
 
@@ -59,7 +85,7 @@ def class_weighted(weight, label, classes, class_weight):
         The products.
     """
     factor = class_factors(np.bincount(label, weight), classes, class_weight)
-    weight = weight * factor[label]
+    weight = scaled_weights(weight, factor[label])
     if not np.bincount(label, weight).all():
         raise ValueError(
             "class_weight must leave both classes with positive weight, got "

@@ -5,7 +5,7 @@ from math import log10
 
 import numpy as np
 
-from sklearn_ext.rashomon._class_weights import class_factors
+from sklearn_ext.rashomon._class_weights import class_factors, scaled_weights
 from sklearn_ext.rashomon._splits import (
     Rows,
     Splits,
@@ -102,7 +102,8 @@ def tree_problem(
         The trees over the distinct splits.
     """
     weight = statistics.rows.weight
-    weight = weight * class_factors(weight.sum(axis=0), classes, class_weight)
+    factor = class_factors(weight.sum(axis=0), classes, class_weight)
+    weight = scaled_weights(weight, factor)
     if np.count_nonzero(weight.sum(axis=0)) < 2:
         raise ValueError(
             "RashomonTreeClassifier needs at least two classes with positive weight, "

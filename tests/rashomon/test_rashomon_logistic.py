@@ -229,6 +229,12 @@ def test_features_beyond_floating_point_are_named(rng):
         RashomonLogisticRegression(C=1e12).fit(np.c_[X, y], y)
 
 
+def test_weights_must_have_a_finite_sum(rng):
+    clf = RashomonLogisticRegression(class_weight={0: 1e308, 1: 1e308})
+    with pytest.raises(ValueError, match="must have a finite sum, got inf"):
+        clf.fit(rng.normal(size=(20, 2)), np.arange(20) % 2)
+
+
 def test_class_weight_must_leave_two_classes(rng):
     with pytest.raises(ValueError, match="must leave both classes with positive"):
         RashomonLogisticRegression(class_weight={0: 0.0}).fit(

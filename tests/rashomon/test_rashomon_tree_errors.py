@@ -176,6 +176,8 @@ def test_refuses_bad_weights_and_references(rng):
         RashomonTreeClassifier(1, class_weight={0: -1}).fit(X, y)
     with pytest.raises(ValueError, match="class_weight names 5"):
         RashomonTreeClassifier(1, class_weight={5: 2}).fit(X, y)
+    with pytest.raises(ValueError, match="must have a finite sum, got inf"):
+        RashomonTreeClassifier(1, class_weight={0: 1e308, 1: 1e308}).fit(X, y)
 
 
 def test_refuses_memory_and_warns_of_minutes(rng):
