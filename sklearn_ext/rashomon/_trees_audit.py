@@ -14,7 +14,7 @@ from sklearn_ext.rashomon._trees_votes import tree_shares
 
 
 class TreeAuditMixin(FittedTreesMixin):
-    """Disagreement, patterns and ranges over a fitted :class:`RashomonTreeClassifier`."""
+    """Disagreement, patterns, ranges of a fitted :class:`RashomonTreeClassifier`."""
 
     def ambiguity(self, X):
         """Share of rows to which some tree of the set gives another class.
