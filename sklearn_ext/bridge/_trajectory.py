@@ -9,6 +9,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext.bridge._checks import check_count, check_time
+from sklearn_ext.bridge._domains import checked_weights
 from sklearn_ext.bridge._light import LightSchrodingerBridge
 from sklearn_ext.bridge._sampling import as_generator
 from sklearn_ext.bridge._solve import Sample, mean_variance
@@ -123,7 +124,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         X, y = validate_data(
             self, X, y, dtype=FLOATS, y_numeric=True, ensure_min_samples=2
         )
-        weight = check_weights(sample_weight, X)
+        weight = _weights(sample_weight, X)
         kept = weight > 0
         X, y, weight = X[kept], y[kept], weight[kept]
         times = np.unique(y)
@@ -258,7 +259,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         """
         check_is_fitted(self)
         X, y = validate_data(self, X, y, dtype=FLOATS, y_numeric=True, reset=False)
-        weight = check_weights(sample_weight, X)
+        weight = _weights(sample_weight, X)
         if not np.isin(y, self.times_).all():
             raise ValueError(f"y must hold times of the fit, {self.times_.tolist()}.")
         scores = []
@@ -282,3 +283,8 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def _weights(sample_weight, X):
+    """Check weights in the words of a single bridge, and that not all are zero."""
+    return check_weights(checked_weights(sample_weight, X, "sample_weight", "X"), X)

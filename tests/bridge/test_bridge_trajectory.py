@@ -87,3 +87,17 @@ def test_snapshot_of_one_row_is_a_point(snapshots):
 def test_bad_times(snapshots, model, call, match):
     with pytest.raises(ValueError, match=match):
         call(model, *snapshots)
+
+
+@pytest.mark.parametrize(
+    ("weight", "match"),
+    [
+        (np.ones(3), "sample_weight must have one entry for each of the"),
+        (np.ones((4, 1)), r"got shape \(4, 1\)"),
+        (np.zeros(4), "at least one non-zero number"),
+    ],
+)
+def test_bad_weights(weight, match):
+    X, y = np.arange(8.0).reshape(4, 2), np.repeat([0, 1], 2)
+    with pytest.raises(ValueError, match=match):
+        SchrodingerBridgeTrajectory(1).fit(X, y, sample_weight=weight)
