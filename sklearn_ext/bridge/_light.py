@@ -73,7 +73,7 @@ class LightSchrodingerBridge(
     reg_covar : float, default=1e-6
         Added to variances, relative to the mean variance of a feature.
     n_init : int, default=3
-        Starts, of which the best after five passes goes on.
+        Starts, of which the best after five passes goes on; "adam" makes one.
     init_params : {"kmeans", "k-means++"}, default="kmeans"
         Start from clusters of the target, or from rows of it far from each other, each
         with the covariance of all. The latter first finds what many components have
@@ -92,7 +92,8 @@ class LightSchrodingerBridge(
     validation_fraction : float, default=0.1
         Part of both sides that is held out with ``early_stopping``.
     n_iter_no_change : int, default=3
-        Passes without improvement before ``early_stopping`` ends the fit.
+        Passes without improvement, or epochs of "adam", before ``early_stopping`` ends
+        the fit.
     fit_inverse_transform : bool, default=False
         Store source rows and fit a swapped bridge, for ``inverse_transform`` and
         ``score_samples``.
