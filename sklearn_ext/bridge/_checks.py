@@ -1,10 +1,10 @@
 """What methods of a bridge check about times and counts before they answer."""
 
-from functools import update_wrapper
 from numbers import Integral, Real
-from types import MethodType
 
 import numpy as np
+
+from sklearn_ext._core._available import ConditionalMethod
 
 
 def plain(value):
@@ -70,19 +70,14 @@ def check_count(n_samples):
         )
 
 
-class NeedsStoredSource:
+class NeedsStoredSource(ConditionalMethod):
     """A method that exists only with ``fit_inverse_transform=True``."""
 
-    def __init__(self, method):
-        self.method = method
-        update_wrapper(self, method)
-
-    def __get__(self, instance, owner=None):
-        if instance is None:
-            return self.method
-        if not instance.fit_inverse_transform:
-            raise AttributeError(
-                f"{self.method.__name__} needs the source rows, which are stored only "
-                "with fit_inverse_transform=True: set it and fit again."
-            )
-        return MethodType(self.method, instance)
+    def missing(self, instance):
+        """Return what is missing where no rows are stored."""
+        if instance.fit_inverse_transform:
+            return None
+        return (
+            "the source rows, which are stored only with fit_inverse_transform=True: "
+            "set it and fit again."
+        )

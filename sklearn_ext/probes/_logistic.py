@@ -1,14 +1,13 @@
 """Logistic regression as a probe on frozen features."""
 
 import warnings
-from functools import update_wrapper
 from numbers import Integral, Real
-from types import MethodType
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ext._core._available import ConditionalMethod
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
@@ -38,22 +37,17 @@ class LinearScoresMixin(ScoresMixin):
         return scores
 
 
-class NeedsSgd:
-    """A method that exists only with ``solver="sgd"``, and says so."""
+class NeedsSgd(ConditionalMethod):
+    """A method that exists only with ``solver="sgd"``."""
 
-    def __init__(self, method):
-        self.method = method
-        update_wrapper(self, method)
-
-    def __get__(self, instance, owner=None):
-        if instance is None:
-            return self.method
-        if instance.solver != "sgd":
-            raise AttributeError(
-                f"{self.method.__name__} needs solver='sgd', got solver="
-                f"{instance.solver!r}, which solves for all rows at once."
-            )
-        return MethodType(self.method, instance)
+    def missing(self, instance):
+        """Return what is missing where another solver is named."""
+        if instance.solver == "sgd":
+            return None
+        return (
+            f"solver='sgd', got solver={instance.solver!r}, which solves for all rows "
+            "at once."
+        )
 
 
 class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
