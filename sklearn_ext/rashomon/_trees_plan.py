@@ -184,44 +184,24 @@ def _sampled(rows, space, plan, seed, n_jobs):
     unavoidable = (rows.weight.sum(axis=1) - rows.weight.max(axis=1)).sum()
     low = grid.cells_below(unavoidable)
     pilot_seed, main_seed, smc_seed = seed.spawn(3)
+    problem, device = (rows, space, grid, low, threshold), plan.device
     if plan.method == "auto":
-        pilot = sample_losses(
-            rows,
-            space,
-            grid,
-            low,
-            threshold,
-            n_draws=max(plan.n_draws // 10, 1),
-            device=plan.device,
-            rng=np.random.default_rng(pilot_seed),
-        )
+        rng, n_draws = np.random.default_rng(pilot_seed), max(plan.n_draws // 10, 1)
+        pilot = sample_losses(*problem, n_draws=n_draws, rng=rng, device=device)
         if pilot.estimate(threshold, 0.95).ess < ENOUGH and space.repeats:
             method = "smc"
             _check_effort(rows, space, plan, method)
     if method == "mc":
-        rng = np.random.default_rng(main_seed)
-        sample = sample_losses(
-            rows,
-            space,
-            grid,
-            low,
-            threshold,
-            n_draws=plan.n_draws,
-            rng=rng,
-            device=plan.device,
-        )
+        rng, n_draws = np.random.default_rng(main_seed), plan.n_draws
+        sample = sample_losses(*problem, n_draws=n_draws, rng=rng, device=device)
     else:
         runs = Parallel(n_jobs=n_jobs, prefer="threads")(
             delayed(temper_losses)(
-                rows,
-                space,
-                grid,
-                low,
-                threshold,
+                *problem,
                 n_particles=plan.n_particles,
                 n_moves=MOVES,
                 rng=np.random.default_rng(run),
-                device=plan.device,
+                device=device,
             )
             for run in smc_seed.spawn(plan.n_replicates)
         )

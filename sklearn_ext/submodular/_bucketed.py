@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_ext.submodular._rows import grown, writable
-from sklearn_ext.submodular._walk import levels
+from sklearn_ext.submodular._walk import first_levels
 
 GROWTH = 1.5  # a level is rebuilt when insertions made it larger by this factor
 TOLERANCE = 0.1  # share of a bucket that may go, and of a sample that may fail
@@ -86,14 +86,7 @@ class BucketedGuess:
             return
         deep = len(self.batches)
         high = deep if self.full else deep + 1
-        if len(slots) == 1:
-            at = self.oracle.level(slots[0], self.states, self.tau, high)
-            found = np.array([at])
-        else:
-            tops = np.full(len(slots), high)
-            found = yield from levels(
-                self.oracle, slots, self.states, self.tau, 1, tops
-            )
+        found = yield from first_levels(self.oracle, slots, self.states, self.tau, high)
         self._mark(slots, found)
         for i in range(deep):
             self.sizes[i] += int((found > i).sum())

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_ext.submodular._rows import grown, writable
-from sklearn_ext.submodular._walk import levels, walk
+from sklearn_ext.submodular._walk import first_levels, levels, walk
 
 
 class LeveledGuess:
@@ -110,14 +110,7 @@ class LeveledGuess:
         if not len(slots):
             return
         high = min(len(self.slots), self.k - 1) + 1
-        if len(slots) == 1:
-            at = self.oracle.level(slots[0], self.states, self.tau, high)
-            found = np.array([at])
-        else:
-            tops = np.full(len(slots), high)
-            found = yield from levels(
-                self.oracle, slots, self.states, self.tau, 1, tops
-            )
+        found = yield from first_levels(self.oracle, slots, self.states, self.tau, high)
         self._journal.write(self.level, slots, found)
         fresh = self._at_least(found)
         self.counts += fresh

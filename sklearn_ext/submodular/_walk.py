@@ -118,3 +118,29 @@ def levels(oracle, slots, states, tau, low, high):
         found[part] = oracle.levels(slots[part], states, tau, low, high[part])
         yield
     return found
+
+
+def first_levels(oracle, slots, states, tau, high):
+    """Return the levels of rows that gain a threshold at the first state.
+
+    Parameters
+    ----------
+    oracle, slots, states, tau
+        As for `levels`.
+    high : int
+        Highest level to ask for.
+
+    Yields
+    ------
+    None
+        After each block.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Levels, at least one.
+    """
+    if len(slots) == 1:
+        return np.array([oracle.level(slots[0], states, tau, high)])
+    tops = np.full(len(slots), high)
+    return (yield from levels(oracle, slots, states, tau, 1, tops))
