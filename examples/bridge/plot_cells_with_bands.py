@@ -83,12 +83,18 @@ for ax, gene in zip(axes, ("PCNA", "LYZ"), strict=True):
             f"{gene}, {label}: {inside:.0%} of {len(truth)} held-out cells in the band"
         )
         ax.bar(group - 0.2, high - low, 0.3, low, alpha=0.4, color="tab:blue")
+        ax.margins(y=0.05)
+        ax.use_sticky_edges = False
         ax.plot(np.full(len(truth), group), truth, "k.", ms=4)
         ax.plot(np.full(len(start), group + 0.2), genes[start, j], ".", c="0.6", ms=4)
     ax.set(
         xticks=[0, 1], xticklabels=["lymphoid", "myeloid"], ylabel=f"{gene} (scaled)"
     )
-axes[0].legend(["held-out cells in S", "cells at rest"], loc="upper right")
+axes[0].legend(
+    [*axes[0].containers[:1], *axes[0].lines[:2]],
+    ["band of 90 %", "held-out cells in S", "cells at rest"],
+    loc="upper right",
+)
 plt.show()
 
 # %%

@@ -51,9 +51,11 @@ for held_out in (2, 4):
     print(f"{held_out:8d}", *(f"{value:9.4f}" for value in row))
 
 # %%
-# The bridge is far closer than either snapshot; beside the mixture it is a little ahead
-# for one time and a little behind for the other. It also says what a mixture cannot:
-# how a single cell moves on.
+# The bridge is far closer than either snapshot. Beside the mixture it is behind for one
+# time, and hardly ahead for the other: where only the population in between is asked
+# for, mix its neighbours. What a mixture cannot say is how a single cell moves on. Each
+# line is a course that the bridge draws for a cell of the first snapshot (the dots, by
+# time): both fates are open to it.
 
 model = fit_without(4)
 start = genes[times == 0]

@@ -35,5 +35,6 @@ for ax, epsilon in zip(axes, (0.01, 0.1, 1.0), strict=True):
 plt.show()
 
 # %%
-# The score compares models at one epsilon only: its constant depends on epsilon. Choose
-# epsilon by the spread that the task calls for.
+# The spread of what one row can become is close to the square root of epsilon: that is
+# its meaning. The score compares models at one epsilon only, because its constant
+# depends on epsilon. Choose epsilon by the spread that the task calls for.

@@ -54,9 +54,17 @@ plt.show()
 # %%
 # Paths and components
 # --------------------
-# The same model as a process. The mean path of a row runs between the branches, where
-# hardly anybody ends: look at draws, not at means alone.
+# The same model as a process: a path for each of a hundred patients, and what each
+# component makes of its share of them. Three components hold the patients whose marker
+# stays, two those whose marker grows.
 
-SchrodingerBridgeDisplay.from_estimator(bridge, X, after, n_rows=100)
-SchrodingerBridgeDisplay.from_estimator(bridge, X, after, kind="components")
+for kind in ("paths", "components"):
+    display = SchrodingerBridgeDisplay.from_estimator(
+        bridge, X, after, kind=kind, n_rows=100
+    )
+    display.ax_.set(xlabel="first value", ylabel="second value")
 plt.show()
+
+# %%
+# The mean of a row near zero lies between the branches, where hardly anybody ends: look
+# at draws, not at means alone.

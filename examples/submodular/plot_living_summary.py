@@ -126,8 +126,9 @@ print({name: round(float(np.mean(values)), 3) for name, values in accuracy.items
 # Value by size
 # -------------
 #
-# Random sets reach a large part of the value, as always with facility location:
-# compare with them, not with zero.
+# Random sets reach a large part of the value, as always with facility location: compare
+# with them, not with zero. No set of 20 images is above the dashed line. After a dozen
+# images each further one adds little.
 
-SelectionCurveDisplay.from_estimator(selector)
+_ = SelectionCurveDisplay.from_estimator(selector)
 plt.show()

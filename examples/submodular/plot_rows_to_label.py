@@ -150,10 +150,10 @@ print_table(budgets, scores, "random")
 # digits; with 160 labels less than three points are left of it. Three things do not
 # speak for the selector. With ten labels its greedy order, which is what makes every
 # beginning useful, costs some points that exchanges win back. *KMeans and the nearest
-# rows are as good as exemplars*, and one or two points behind exchanged ones: who
-# labels one batch, once, needs little else. And *diverse is not representative*: a log
-# determinant seeks the outermost pictures, odd ones, whose labels say little about the
-# others.
+# rows are as good as exemplars*, and up to forty labels one to three points behind
+# exchanged ones: who labels one batch, once, needs little else. And *diverse is not
+# representative*: a log determinant seeks the outermost pictures, odd ones, whose
+# labels say little about the others.
 #
 # Rounds
 # ------
@@ -250,6 +250,7 @@ print_table(labels, in_rounds, "least certain")
 # that resemble each other; exemplars that know what is labelled lead them by one to two
 # and a half points, and by less at the end, when what the classifier is unsure of may
 # matter more than what is not yet covered. Exemplars among the uncertain rows are about
-# as good as exemplars of all, or a point better.
+# as good as exemplars of all, or a point better. So take KMeans if one batch is all
+# that will be labelled, and exemplars with ``initial`` if more batches follow.
 
 plt.show()
