@@ -41,6 +41,9 @@ html_theme_options = {
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
 }
+toc_object_entries_show_parents = "hide"
+alone = ("which_estimator", "glossary", "changelog", "contributing")
+html_sidebars = {page: [] for page in alone}  # there is nothing to navigate
 html_show_sourcelink = False
 
 folders = [p for p in (ROOT / "examples").iterdir() if p.is_dir()]
@@ -74,13 +77,16 @@ def plain_references(app, what, name, obj, options, lines):
         ]
 
 
-def skip_torch(app, what, name, obj, skip, options):
-    """Leave out what a module of ours inherits from torch."""
+def skip_inherited(app, what, name, obj, skip, options):
+    """Leave out what classes of ours inherit from torch and from tuples."""
     of_torch = (getattr(obj, "__module__", None) or "").startswith("torch.")
-    return True if of_torch else None
+    of_tuples = getattr(obj, "__objclass__", None) is tuple or str(
+        getattr(obj, "__doc__", None)
+    ).startswith("Alias for field number")
+    return True if of_torch or of_tuples else None
 
 
 def setup(app):
     """Connect what this file defines."""
-    app.connect("autodoc-skip-member", skip_torch)
+    app.connect("autodoc-skip-member", skip_inherited)
     app.connect("autodoc-process-docstring", plain_references)
