@@ -28,7 +28,17 @@ def check_lengths(X, y, bags):
         )
 
 
-def _warn_if_forgotten(y):
+IN_FIT = (
+    "In a Pipeline without metadata routing: fit(X, y, step__bags=bags), with the name "
+    "of the step."
+)
+IN_SCORE = (
+    "A Pipeline without metadata routing takes none: "
+    "pipeline[-1].score(pipeline[:-1].transform(X), y, bags=bags)."
+)
+
+
+def _warn_if_forgotten(y, advice, stacklevel):
     """Warn of bags that somebody left out: then aggregates repeat on their rows."""
     values = y if y.ndim == 1 else y[:, 0]
     values = values[np.isfinite(values)]
@@ -39,10 +49,9 @@ def _warn_if_forgotten(y):
         return
     warnings.warn(
         f"y repeats ({distinct} values in {len(values)} rows): were bags= forgotten? "
-        "In a Pipeline without metadata routing: fit(X, y, step__bags=bags), with the "
-        "name of the step. bags=np.arange(len(y)) says that rows are their own bags.",
+        f"{advice} bags=np.arange(len(y)) says that rows are their own bags.",
         UserWarning,
-        stacklevel=5,
+        stacklevel=stacklevel,
     )
 
 
@@ -59,7 +68,7 @@ def check_bags(X, y, bags, sample_weight):
     weights = check_weights(sample_weight, X, dtype=np.float64)
     found = Bags.of(bags, _num_samples(X), weights)
     if bags is None:
-        _warn_if_forgotten(y)
+        _warn_if_forgotten(y, IN_FIT, stacklevel=5)
     if sample_weight is None or (keep := weights > 0).all():
         return X, y, found
     labels = None if bags is None else found.ids[found.codes[keep]]
@@ -102,8 +111,13 @@ class BagRegressorMixin(RegressorMixin):
         float
             The score.
         """
+        return self._score(X, y, bags, sample_weight)
+
+    def _score(self, X, y, bags, sample_weight):
         if bags is None:
-            return super().score(X, y, sample_weight)
+            score = super().score(X, y, sample_weight)
+            _warn_if_forgotten(np.asarray(y, dtype=float), IN_SCORE, stacklevel=4)
+            return score
         predicted = self.predict(X)
         y = check_array(y, ensure_2d=False, dtype=float, input_name="y")
         check_consistent_length(X, y)

@@ -37,6 +37,23 @@ def class_targets(estimator, y):
     return found, np.eye(len(found))[codes]
 
 
+def class_shares(y, found, named):
+    """Return what a fitted classifier is compared with, in the order of its classes.
+
+    ``y`` holds labels out of ``found``, or proportions in the order of ``named``.
+    """
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] > 1:
+        return y if named is None else y[:, np.argsort(np.asarray(named))]
+    y = column_or_1d(y)
+    if (foreign := ~np.isin(y, found)).any():
+        raise ValueError(
+            f"y holds {np.unique(y[foreign]).tolist()}, which is not among the classes "
+            f"{found.tolist()}."
+        )
+    return (y[:, None] == found).astype(float)
+
+
 def _sorted_classes(classes):
     classes = np.asarray(classes)
     if len(classes) < 2 or len(np.unique(classes)) < len(classes):

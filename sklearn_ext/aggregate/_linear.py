@@ -184,7 +184,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorBase):
                 None if a is None else _safe_indexing(a, rows)
                 for a in (X, y, bags, sample_weight)
             )
-        return super().score(X, y, bags, sample_weight)
+        return self._score(X, y, bags, sample_weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -17,7 +17,7 @@ from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext.aggregate._bags import Bags
 from sklearn_ext.aggregate._base import check_bags, check_lengths
-from sklearn_ext.aggregate._class_targets import class_targets
+from sklearn_ext.aggregate._class_targets import class_shares, class_targets
 from sklearn_ext.aggregate._metrics import bag_log_loss
 from sklearn_ext.aggregate._proportion_losses import (
     BagLoss,
@@ -89,12 +89,9 @@ class BagClassifierMixin(ClassifierMixin):
         """
         if bags is None:
             return super().score(X, y, sample_weight)
+        shares = class_shares(y, self.classes_, self.classes)
         return -bag_log_loss(
-            y,
-            self.predict_proba(X),
-            bags=bags,
-            sample_weight=sample_weight,
-            labels=self.classes_,
+            shares, self.predict_proba(X), bags=bags, sample_weight=sample_weight
         )
 
 

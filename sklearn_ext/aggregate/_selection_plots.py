@@ -1,10 +1,12 @@
 """Displays of fitted models: the path of a selection, calibration by bags."""
 
 import numpy as np
+from sklearn.base import is_classifier
 
 from sklearn_ext._core._pipelines import innermost, peel
 from sklearn_ext.aggregate._bags import Bags, bag_values
 from sklearn_ext.aggregate._base_plots import Display
+from sklearn_ext.aggregate._class_targets import class_shares
 from sklearn_ext.aggregate._regressor_cv import InterpolatingAggregateRegressorCV
 
 
@@ -152,12 +154,15 @@ class BagCalibrationDisplay(Display):
 
     Parameters
     ----------
-    observed : ndarray of shape (n_bags,)
-        Aggregates, as means.
-    predicted : ndarray of shape (n_bags,)
-        Mean predictions.
+    observed : ndarray of shape (n_bags,) or (n_bags, n_outputs)
+        Aggregates, as means; of a classifier the proportions of the classes, of two
+        classes that of the second.
+    predicted : ndarray of the same shape
+        Mean predictions or probabilities.
     sizes : ndarray of shape (n_bags,)
         Total weight of each bag.
+    classes : sequence or None, default=None
+        The class of each column; None where the responses are numbers.
 
     Attributes
     ----------
@@ -165,14 +170,15 @@ class BagCalibrationDisplay(Display):
         Where it is drawn.
     figure_ : matplotlib Figure
         The figure.
-    points_ : matplotlib PathCollection
-        One point for each bag.
+    points_ : list of matplotlib PathCollection
+        One for each column, with a point for each bag.
     line_ : matplotlib Line2D
         The identity.
 
     See Also
     --------
     bag_r2_score : The same in one number.
+    bag_log_loss : The same in one number, for proportions.
 
     Examples
     --------
@@ -183,25 +189,27 @@ class BagCalibrationDisplay(Display):
     >>> display = BagCalibrationDisplay.from_estimator(model, X, X[:, 0], bags=bags)
     """
 
-    def __init__(self, *, observed, predicted, sizes):
+    def __init__(self, *, observed, predicted, sizes, classes=None):
         self.observed = observed
         self.predicted = predicted
         self.sizes = sizes
+        self.classes = classes
 
     @classmethod
     def from_estimator(
         cls, estimator, X, y, *, bags, sample_weight=None, ax=None, **kwargs
     ):
-        """Draw the predictions of a fitted regressor.
+        """Draw the predictions of a fitted estimator.
 
         Parameters
         ----------
-        estimator : regressor
-            Fitted estimator.
+        estimator : regressor or classifier
+            Fitted estimator; of a classifier mean probabilities are drawn.
         X : array-like of shape (n_samples, n_features)
             Rows.
-        y : array-like of shape (n_samples,)
-            Aggregates replicated on the rows of their bag.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Aggregates replicated on the rows of their bag; for a classifier labels, or
+            proportions of the classes.
         bags : array-like of shape (n_samples,)
             Labels of the bags.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -216,17 +224,26 @@ class BagCalibrationDisplay(Display):
         BagCalibrationDisplay
             The display.
         """
-        partition = Bags.of(bags, len(y), sample_weight)
-        aggregate = getattr(peel(estimator)[0], "aggregate", "mean")
-        means = bag_values(np.asarray(y, dtype=float), partition, aggregate)
-        return cls.from_predictions(
-            partition.spread(means),
-            estimator.predict(X),
-            bags=bags,
-            sample_weight=sample_weight,
-            ax=ax,
-            **kwargs,
+        model, where = (
+            peel(estimator)[0],
+            {"bags": bags, "sample_weight": sample_weight},
         )
+        if is_classifier(estimator):
+            classes, shown = estimator.classes_, slice(None)
+            if len(classes) == 2:  # the first mirrors the second
+                classes, shown = classes[1:], 1
+            shares = class_shares(
+                y, estimator.classes_, getattr(model, "classes", None)
+            )
+            predicted = estimator.predict_proba(X)[:, shown]
+            return cls._of(shares[:, shown], predicted, classes, **where).plot(
+                ax, **kwargs
+            )
+        partition = Bags.of(bags, len(y), sample_weight)
+        aggregate = getattr(model, "aggregate", "mean")
+        means = bag_values(np.asarray(y, dtype=float), partition, aggregate)
+        predicted = estimator.predict(X)
+        return cls._of(partition.spread(means), predicted, **where).plot(ax, **kwargs)
 
     @classmethod
     def from_predictions(
@@ -254,12 +271,18 @@ class BagCalibrationDisplay(Display):
         BagCalibrationDisplay
             The display.
         """
+        found = cls._of(y_true, y_pred, bags=bags, sample_weight=sample_weight)
+        return found.plot(ax, **kwargs)
+
+    @classmethod
+    def _of(cls, y_true, y_pred, classes=None, *, bags, sample_weight):
         partition = Bags.of(bags, len(y_true), sample_weight)
         return cls(
             observed=partition.means(np.asarray(y_true, dtype=float)),
             predicted=partition.means(np.asarray(y_pred, dtype=float)),
             sizes=partition.sizes,
-        ).plot(ax, **kwargs)
+            classes=classes,
+        )
 
     def plot(self, ax=None, *, name=None, curve_kwargs=None):
         """Draw.
@@ -280,17 +303,26 @@ class BagCalibrationDisplay(Display):
         """
         ax = self._axes(ax)
         area = 10 + 90 * self.sizes / self.sizes.max()
-        self.points_ = ax.scatter(
-            self.predicted,
-            self.observed,
-            **{"s": area, "alpha": 0.5, "lw": 0, **(curve_kwargs or {})},
-        )
-        both = np.concatenate([self.predicted, self.observed])
+        style = {"s": area, "alpha": 0.5, "lw": 0, **(curve_kwargs or {})}
+        predicted = self.predicted.reshape(len(area), -1)
+        observed = self.observed.reshape(len(area), -1)
+        several = predicted.shape[1] > 1
+        what, names = "mean of", [f"target {j}" for j in range(predicted.shape[1])]
+        if self.classes is not None:
+            names = [f"class {label}" for label in self.classes]
+            what = f"share of {'a class' if several else names[0]} in"
+        self.points_ = [
+            ax.scatter(x, y, label=label, **style)
+            for x, y, label in zip(predicted.T, observed.T, names, strict=True)
+        ]
+        both = np.concatenate([predicted, observed])
         ends = [both.min(), both.max()]
         (self.line_,) = ax.plot(ends, ends, color="black", lw=1, ls="--")
         ax.set(
-            xlabel="predicted mean of the bag",
-            ylabel="published mean of the bag",
+            xlabel=f"predicted {what} the bag",
+            ylabel=f"published {what} the bag",
             title=name or "",
         )
+        if several:
+            ax.legend()
         return self

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -22,6 +23,7 @@ from sklearn_ext.aggregate import (
     LabelProportionClassifier,
     aggregate_responses,
     bag_cross_validate,
+    bag_log_loss,
     expand_aggregates,
 )
 
@@ -59,6 +61,34 @@ def test_forgotten_bags_are_asked_for(model, y, distinct):
         model.fit(X, y, bags=np.arange(60))  # rows are their own bags
 
 
+@pytest.mark.parametrize("model", REGRESSORS, ids=IDS[: len(REGRESSORS)])
+def test_scores_ask_for_forgotten_bags_too(model):
+    fitted = clone(model).fit(X, Y, bags=BAGS)
+    pipeline = make_pipeline(StandardScaler(), fitted)
+    message = r"were bags= forgotten\? A Pipeline without .* pipeline\[-1\]\.score\("
+    with pytest.warns(UserWarning, match=message) as caught:
+        fitted.score(X, Y)
+    assert caught[0].filename == __file__
+    pipeline[0].fit(X)
+    with pytest.warns(UserWarning, match=message):
+        pipeline.score(X, list(Y))
+    fitted.score(X, Y, bags=BAGS)  # a warning is an error
+    fitted.score(X, Y, bags=np.arange(60))
+    fitted.score(X, X[:, 0])  # responses of rows
+
+
+def test_proportions_are_scored_in_the_order_of_their_columns():
+    names = ["b", "a"]
+    for model in CLASSIFIERS:
+        ours = clone(model).set_params(classes=names)
+        ours.fit(X, SHARES, bags=BAGS)
+        flipped = ours.score(X, SHARES, bags=BAGS)
+        expected = bag_log_loss(
+            SHARES[:, ::-1], ours.predict_proba(X), bags=BAGS, labels=["a", "b"]
+        )
+        assert_allclose(flipped, -expected)
+
+
 @pytest.mark.parametrize("y", [np.arange(60) % 2, np.arange(60) % 5 * 1.0, X[:, 0]])
 def test_counts_classes_and_distinct_responses_are_left_alone(y):
     BagRegressor().fit(X, y)  # a warning is an error
@@ -70,7 +100,7 @@ def test_forgotten_bags_are_asked_for_inside_tools():
     with pytest.warns(UserWarning, match=message):
         pipeline.fit(X, Y)
     with pytest.warns(UserWarning, match=message):
-        cross_val_score(pipeline, X, Y, groups=BAGS, cv=GroupKFold(3))
+        cross_val_score(pipeline, X, Y, groups=BAGS, cv=GroupKFold(3), scoring="r2")
     pipeline.fit(X, Y, bagregressor__bags=BAGS)
     with pytest.warns(UserWarning, match=message):
         BagRegressor().partial_fit(X, Y)

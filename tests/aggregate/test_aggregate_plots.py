@@ -4,11 +4,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_ext.aggregate import (
     BagCalibrationDisplay,
     BagRegressor,
     InterpolatingAggregateRegressorCV,
+    LabelProportionClassifier,
     PrivacyTradeoffDisplay,
     RhoPathDisplay,
     RiskCurveDisplay,
@@ -65,7 +68,39 @@ def test_calibration(rng, aggregate):
     display = BagCalibrationDisplay.from_estimator(model, X, y, bags=bags)
     assert_allclose(display.observed, means[::3])
     assert_allclose(display.predicted, model.predict(X).reshape(-1, 3).mean(axis=1))
-    assert len(display.points_.get_offsets()) == 20
+    (points,) = display.points_
+    assert len(points.get_offsets()) == 20
+
+
+def test_calibration_of_two_classes(rng):
+    X, bags = rng.normal(size=(60, 3)), np.arange(60) // 3
+    labels = np.where(X[:, 0] > 0, "malignant", "benign")
+    shares = np.column_stack([labels == "malignant", labels == "benign"]).astype(float)
+    names = ["malignant", "benign"]  # not sorted: the columns are
+    model = LabelProportionClassifier(classes=names).fit(X, shares, bags=bags)
+    for y in (labels, shares):
+        display = BagCalibrationDisplay.from_estimator(model, X, y, bags=bags)
+        assert_allclose(display.observed, shares[:, 0].reshape(-1, 3).mean(axis=1))
+        predicted = model.predict_bag_proportions(X, bags)[:, 1]
+        assert_allclose(display.predicted, predicted)
+        assert "share of class malignant" in display.ax_.get_xlabel()
+    with pytest.raises(ValueError, match=r"y holds \['x'\], which is not among"):
+        BagCalibrationDisplay.from_estimator(model, X, ["x"] * 60, bags=bags)
+
+
+def test_calibration_of_several_columns(rng):
+    X, bags = rng.normal(size=(90, 3)), np.arange(90) // 3
+    labels = X.argmax(axis=1)
+    model = LabelProportionClassifier().fit(X, labels, bags=bags)
+    pipeline = make_pipeline(FunctionTransformer(), model)
+    display = BagCalibrationDisplay.from_estimator(pipeline, X, labels, bags=bags)
+    assert_allclose(display.predicted, model.predict_bag_proportions(X, bags))
+    assert_allclose(display.observed.sum(axis=1), 1)
+    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert legend == ["class 0", "class 1", "class 2"]
+    model = BagRegressor().fit(X, X[:, :2], bags=bags)
+    display = BagCalibrationDisplay.from_estimator(model, X, X[:, :2], bags=bags)
+    assert [p.get_label() for p in display.points_] == ["target 0", "target 1"]
 
 
 def test_privacy_tradeoff():
