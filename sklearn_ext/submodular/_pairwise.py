@@ -29,7 +29,7 @@ class LogDet(SubmodularObjective):
     .. math:: f(S) = \log\det(I + \alpha K_{SS})
 
     The identity makes it monotone; the log determinant of the bare kernel is not. A
-    costs O(\|S\| n_features + \|S\|^2).
+    gain costs O(\|S\| n_features + \|S\|^2).
 
     Parameters
     ----------

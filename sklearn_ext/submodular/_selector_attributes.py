@@ -23,79 +23,79 @@ class SelectorAttributes:
 
     @_while_fitted
     def selected_ids_(self):
-        """Return identifiers of the chosen rows."""
+        """Chosen rows by their identifiers, ``initial`` first, then by greedy gain."""
         return self._table.ids(np.array(self._answer().slots, dtype=np.intp))
 
     @_while_fitted
     def selected_indices_(self):
-        """Return positions of the chosen rows in ``active_ids_``."""
+        """Positions of the chosen rows in ``active_ids_``."""
         slots = np.array(self._answer().slots, dtype=np.intp)
         return np.searchsorted(self._table.slots, slots)
 
     @_while_fitted
     def exemplars_(self):
-        """Return the chosen rows."""
+        """Chosen rows, as the selector got them."""
         return self._X.take(np.array(self._answer().slots, dtype=np.intp))
 
     @_while_fitted
     def gains_(self):
-        """Return what each chosen row added to those before it."""
+        """Gain of each chosen row beyond those before it."""
         return np.array(self._answer().gains)
 
     @_while_fitted
     def objective_(self):
-        """Return value of the chosen rows."""
+        """Value of the chosen rows."""
         return self._answer().value
 
     @_while_fitted
     def objective_curve_(self):
-        """Return values of the first 1, 2, ... chosen rows."""
+        """Value of the set after each choice."""
         return np.cumsum(self.gains_)
 
     @_while_fitted
     def upper_bound_(self):
-        """Return proven bound on the value of every allowed set."""
+        """Proven bound on the value of every allowed set."""
         return self._answer().bound
 
     @_while_fitted
     def certificate_(self):
-        """Return value over upper bound."""
+        """Value over upper bound: the proven share of the best value."""
         answer = self._answer()
         return float(answer.value / answer.bound) if answer.bound > 0 else 1.0
 
     @_while_fitted
     def n_changes_(self):
-        """Return rows that the answer before did not have."""
+        """Count of rows that the answer before did not have."""
         return self._answer().n_changes
 
     @_while_fitted
     def active_ids_(self):
-        """Return identifiers of the living rows."""
+        """All living rows by their identifiers."""
         return self._table.ids(self._table.slots)
 
     @_while_fitted
     def n_active_(self):
-        """Return number of living rows."""
+        """Count of living rows."""
         return len(self._table)
 
     @_while_fitted
     def n_oracle_calls_(self):
-        """Return gains evaluated so far."""
+        """Count of gains evaluated since ``fit`` began."""
         return self._oracle.n_calls
 
     @_while_fitted
     def n_rebuilds_(self):
-        """Return rebuilds of levels so far."""
+        """Count of rebuilds of levels so far."""
         return self._oracle.n_rebuilds
 
     @_while_fitted
     def guesses_(self):
-        """Return the live guesses."""
+        """Live guesses of the optimum: gamma, full, size and value of each."""
         return [] if self._engine is None else self._engine.describe()
 
     @_while_fitted
     def stale_(self):
-        """Return whether work of earlier updates is still to be done."""
+        """Whether work of earlier updates is still to be done."""
         return self._engine is not None and not self._engine.idle
 
     @property
