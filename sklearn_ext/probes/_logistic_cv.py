@@ -47,6 +47,39 @@ SHARED = (
 )
 
 
+NONE_TO_HOLD_OUT = (
+    "No row can be held out, because no class has two rows. Pass a splitter as cv, or "
+    "use LogisticProbe with a fixed C."
+)
+FEW_HELD_OUT = 1000  # fewer say too little of C to be looked at only once
+
+
+class Dealt:
+    """Five folds; a class of two rows or more is in the training rows of each."""
+
+    def __init__(self, random_state):
+        self.random_state = random_state
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        """Five."""
+        return 5
+
+    def split(self, X, y, groups=None):
+        """Yield training and held-out rows; a class of one row stays in training."""
+        rng = check_random_state(self.random_state)
+        _, codes, count = np.unique(y, return_inverse=True, return_counts=True)
+        order = rng.permutation(len(codes))
+        order = order[np.argsort(codes[order], kind="stable")]
+        order = order[count[codes[order]] > 1]
+        if not len(order):
+            raise ValueError(NONE_TO_HOLD_OUT)
+        # dealt in turn, so that rows of a class go to different folds
+        fold = np.full(len(codes), -1)
+        fold[order] = np.arange(len(order)) % self.get_n_splits()
+        for k in range(min(self.get_n_splits(), len(order))):
+            yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+
+
 class HeldOut:
     """Split once: from each class the same fraction, one row at least, is held out."""
 
@@ -68,10 +101,7 @@ class HeldOut:
         rank = np.arange(len(codes)) - np.repeat(np.cumsum(count) - count, count)
         held = rank < wanted[codes[order]]
         if not held.any():
-            raise ValueError(
-                "No row can be held out, because no class has two rows. Pass a "
-                "splitter as cv, or use LogisticProbe with a fixed C."
-            )
+            raise ValueError(NONE_TO_HOLD_OUT)
         yield np.sort(order[~held]), np.sort(order[held])
 
 
@@ -89,8 +119,9 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
     C_range : tuple of two floats, default=(1e-4, 1e2)
         Ends of that grid.
     cv : float, int, splitter or None, default=None
-        A float in (0, 1) holds out this fraction of each class once, None 0.1, as is
-        usual for linear evaluation; else as in scikit-learn.
+        A float in (0, 1) holds out this fraction of each class once. None takes 0.1,
+        as is usual for linear evaluation, from 10,000 rows on; of fewer, a tenth says
+        too little of C, and None takes five shuffled folds. Else as in scikit-learn.
     scoring : str, callable or None, default=None
         What is maximised; None is accuracy.
     refine : int, default=0
@@ -115,7 +146,7 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
     batch_size : int or None, default=None
         Rows worked on at a time.
     random_state : int, RandomState instance or None, default=None
-        Which rows are held out, where ``cv`` is a fraction.
+        Which rows are held out, where ``cv`` is a fraction or None.
 
     Attributes
     ----------
@@ -165,7 +196,7 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
     >>> X, y = load_digits(return_X_y=True)
     >>> probe = LogisticProbeCV(Cs=5, random_state=0).fit(X, y)
     >>> probe.scores_.shape
-    (1, 5)
+    (5, 5)
     """
 
     _parameter_constraints: dict = {
@@ -275,6 +306,8 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         return np.geomspace(*np.sort(ends), self.Cs)
 
     def _splitter(self, y=None):
+        if self.cv is None and (y is None or 0.1 * len(y) < FEW_HELD_OUT):
+            return Dealt(self.random_state)
         if self.cv is None or _is_fraction(self.cv):
             return HeldOut(self.cv or 0.1, self.random_state)
         return check_cv(self.cv, y, classifier=True)

@@ -27,7 +27,8 @@ class TwoRegimesDisplay:
     difference_ci : ndarray of shape (n_sizes, 2)
         Its interval.
     crossover : float
-        Size at which the first one's lead ends; drawn only when it lies on the grid.
+        Size at which the lead changes for the last time; drawn only when it lies on
+        the grid.
     crossover_ci : ndarray of shape (2,)
         Its interval.
     error_name : str, default="test error"

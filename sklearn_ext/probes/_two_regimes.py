@@ -67,9 +67,10 @@ class TwoRegimes(
 
     .. math:: D(m) = e_\text{second}(m) - e_\text{first}(m)
 
-    and the crossover is the size where :math:`D` goes from at least zero to below for
-    the last time. There may be more than two regimes, and `regimes_` lists them all.
-    The winner at the largest size is fitted to all rows and predicts.
+    and the crossover is the size where :math:`D` changes its sign for the last time,
+    in either direction: the order of the two does not matter. There may be more than
+    two regimes, and `regimes_` lists them all. The winner at the largest size is fitted
+    to all rows and predicts.
 
     Estimators that are fitted from sums, such as `NaiveBayesProbe`, cost one pass over
     the rows a repeat; others are refitted for each size.
@@ -120,18 +121,21 @@ class TwoRegimes(
     difference_ci_ : ndarray of shape (n_sizes, 2)
         Its paired bootstrap interval; NaN for a single repeat.
     crossover_ : float
-        Size at which the lead of the first estimator ends: ``inf`` if it lasts, the
-        smallest size if the second leads all along.
+        Size at which the lead changes for the last time. Without a change, ``inf`` if
+        the first estimator leads or all scores are equal, the smallest size if the
+        second leads.
     crossover_censored_ : {"above", "below"} or None
-        Whether the crossover lies off the grid.
+        Which of the two cases without a change of lead it is, "above" for ``inf``.
     crossover_ci_ : ndarray of shape (2,)
         Its bootstrap interval.
     regimes_ : list of tuple
-        ``(low, high, winner, significant)`` in order of size.
+        ``(low, high, winner, significant)`` in order of size; the winner is "tie" where
+        the mean scores are equal.
     curve_params_ : dict of str to tuple
         ``(a, b, q)`` of the power law ``a + b * m ** -q`` of each error.
     recommended_ : str
-        The estimator with the best mean score at the largest size.
+        The estimator with the best mean score at the largest size; of equals, the
+        best at the sizes before it, and at last the first.
     estimator_ : estimator
         The refitted one; only when ``refit`` is not False. With a preprocessor it is a
         pipeline.
@@ -407,5 +411,5 @@ class TwoRegimes(
 
 
 def _leader(curves):
-    """Name of the best score at the largest size; the first one at a tie."""
-    return max(curves, key=lambda name: curves[name][-1])
+    """Name of the best score at the largest size; smaller sizes break a tie."""
+    return max(curves, key=lambda name: curves[name][::-1].round(12).tolist())

@@ -1,12 +1,13 @@
 """What TwoRegimes says about its curves: in words, as a table, at other sizes."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._optional import require
-from sklearn_ext.probes._learning_curves import power_law
+from sklearn_ext.probes._learning_curves import ROUNDING, TIE, power_law
 from sklearn_ext.probes._learning_runs import long_table
 
 
@@ -31,7 +32,7 @@ def error_name(scoring):
 
 
 def is_clear(sizes, difference_ci, crossover):
-    """Whether the first leads at some size before the crossover, the second after.
+    """Whether one leads at some size before the crossover and the other after it.
 
     Parameters
     ----------
@@ -48,8 +49,10 @@ def is_clear(sizes, difference_ci, crossover):
         Whether an interval excludes zero on either side; False where there is none.
     """
     low, high = difference_ci.T
-    first = (low[sizes < crossover] > 0).any()
-    return bool(first and (high[sizes > crossover] < 0).any())
+    before, after = sizes < crossover, sizes > crossover
+    to_second = (low[before] > 0).any() and (high[after] < 0).any()
+    to_first = (high[before] < 0).any() and (low[after] > 0).any()
+    return bool(to_second or to_first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +78,12 @@ class TwoRegimesSummary:
     difference_ci : ndarray of shape (n_sizes, 2)
         Its interval.
     winners : list of str
-        Of the pair at each size; "unclear" where the interval holds zero.
+        Of the pair at each size; "tie" where the errors are equal, and "unclear" where
+        the interval holds zero.
+    regimes : list of tuple
+        ``(low, high, winner, significant)`` in order of size.
     crossover : float
-        Size at which the lead of the first ends.
+        Size at which the lead changes for the last time.
     crossover_ci : ndarray of shape (2,)
         Its interval.
     censored : {"above", "below"} or None
@@ -85,7 +91,8 @@ class TwoRegimesSummary:
     clear : bool
         Whether there are clear winners on both sides of the crossover.
     recommended : str
-        Best at the largest size, of all estimators.
+        Best at the largest size, of all estimators; of equals, the best at the sizes
+        before it.
     """
 
     pair: tuple
@@ -97,6 +104,7 @@ class TwoRegimesSummary:
     difference: np.ndarray
     difference_ci: np.ndarray
     winners: list
+    regimes: list
     crossover: float
     crossover_ci: np.ndarray
     censored: str | None
@@ -127,25 +135,51 @@ class TwoRegimesSummary:
             f"{self.error_name} over {self.n_repeats} repeats; "
             f"difference: {second} minus {first}"
         )
-        end = f"best at {self.train_sizes[-1]} rows: {self.recommended}"
-        return "\n".join([head, *table, self._crossover(level), end])
+        return "\n".join([head, *table, self._lead(level), self._best()])
 
-    def _crossover(self, level):
-        first, second = self.pair
-        last = self.train_sizes[-1]
-        if self.censored == "above":
-            return f"no crossover: {first} leads up to {last} rows, and perhaps beyond"
-        if self.censored == "below":
-            least = self.train_sizes[0]
-            return f"no crossover: {second} leads from {least} rows on"
+    def _lead(self, level):
+        """Say in one sentence what the regimes say."""
+        won = [regime for regime in self.regimes if regime[2] != TIE]
+        changes = [
+            (before, after)
+            for before, after in pairwise(won)
+            if before[2] != after[2]  # a tie between two regimes of one is no change
+        ]
+        first, last = self.train_sizes[[0, -1]]
+        ties = [
+            f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
+            for low, high, winner, _ in self.regimes
+            if winner == TIE
+        ]
+        tie = f"; tie at {', '.join(ties)} rows" if ties else ""
+        if not won:
+            return f"no crossover: tie at every size, from {first} to {last} rows"
+        if not changes:
+            where = "" if ties else f" at every size, from {first} to {last} rows"
+            clear = any(significant for *_, significant in won)
+            doubt = "" if clear else "; unclear, no interval excludes zero"
+            return f"no crossover: {won[0][2]} leads{where}{tie}{doubt}"
+        before, after = changes[-1]
         low, high = (f"{end:.0f}" for end in self.crossover_ci)
         high = f"beyond {last}" if high == "inf" else high
         interval = "" if low == "nan" else f", {level} interval {low} to {high}"
+        count = len(changes)
+        several = f", the last of {count} changes of lead" if count > 1 else ""
         sure = "" if self.clear else "; unclear, no clear winner on one side of it"
         return (
-            f"crossover at {self.crossover:.0f} rows from {first} to {second}"
-            f"{interval}{sure}"
+            f"crossover at {self.crossover:.0f} rows from {before[2]} to {after[2]}"
+            f"{interval}{several}{tie}{sure}"
         )
+
+    def _best(self):
+        """Name all that have the least error at the largest size."""
+        ends = {name: error[-1] for name, error in self.errors.items()}
+        least = min(ends.values())
+        best = [name for name, end in ends.items() if end - least < ROUNDING]
+        line = f"best at {self.train_sizes[-1]} rows: "
+        if len(best) < 2:
+            return line + self.recommended
+        return f"{line}tie of {' and '.join(best)}; recommended: {self.recommended}"
 
 
 class AnswersMixin:
@@ -164,6 +198,7 @@ class AnswersMixin:
         first, second = pair = tuple(errors)[:2]
         low, high = self.difference_ci_.T
         better = np.where(low > 0, first, np.where(high < 0, second, "unclear"))
+        better = np.where(self.difference_ == 0, TIE, better)
         return TwoRegimesSummary(
             pair,
             error_name(self.scoring),
@@ -174,6 +209,7 @@ class AnswersMixin:
             self.difference_,
             self.difference_ci_,
             better.tolist(),
+            self.regimes_,
             self.crossover_,
             self.crossover_ci_,
             self.crossover_censored_,

@@ -75,7 +75,7 @@ def split(codes, classes, groups, test_size, rng):
     if groups is None:
         counts = np.bincount(codes)
         if counts.min() < 2:
-            rare = classes[counts.argmin()].item()
+            rare = classes[[counts.argmin()]].tolist()[0]
             raise ValueError(
                 f"Class {rare!r} has 1 row, but at least 2 are needed, one to fit and "
                 "one to score. Add rows, leave the class out, or pass X_test."
@@ -92,8 +92,9 @@ def split(codes, classes, groups, test_size, rng):
     train, test = next(folds.split(codes, codes, groups))
     missing = np.setdiff1d(np.arange(len(classes)), codes[train])
     if len(missing):
+        lost = classes[missing].tolist()[0]
         raise ValueError(
-            f"Class {classes[missing[0]].item()!r} lies in so few groups that none is "
+            f"Class {lost!r} lies in so few groups that none is "
             "left for training: pass X_test, or leave the class out."
         )
     return train, test

@@ -209,7 +209,9 @@ def scaling_report(
         ``n_grid``, ``k_grid``, and arrays of shape (len(n_grid), len(k_grid)):
         ``error``, the test error at the best ridge, mean over targets; ``ridge``;
         ``gain_of_rows`` and ``gain_of_features``, the share of the error that doubling
-        either would remove (nan where twice the rows are not below the pool).
+        either would remove. ``gain_of_rows`` is nan from half of the pool on, so at the
+        largest size of a grid that reaches so far: the pool says nothing of twice as
+        many rows. Enlarge the pool, or end the grid at a quarter.
 
     Examples
     --------

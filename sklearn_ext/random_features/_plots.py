@@ -8,6 +8,6 @@ def axes_of(display, ax):
     check_matplotlib_support(f"{type(display).__name__}.plot")
     import matplotlib.pyplot as plt
 
-    display.ax_ = plt.subplots()[1] if ax is None else ax
+    display.ax_ = plt.subplots(layout="constrained")[1] if ax is None else ax
     display.figure_ = display.ax_.figure
     return display.ax_

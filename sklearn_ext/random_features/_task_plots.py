@@ -182,8 +182,10 @@ class RFLearningCurveDisplay:
         ax.minorticks_off()
         low, high = ax.get_ylim()
         if high < 10 * low:  # less than a decade has no tick of its own
+            digits = 2 if high > 1.3 * low else 3
             at = np.geomspace(low, high, 6)[1:-1]
-            ax.set_yticks(at, labels=[f"{value:.2g}" for value in at])
+            ax.set_yticks(np.unique([float(f"{value:.{digits}g}") for value in at]))
+        ax.yaxis.set_major_formatter("{x:.15g}")  # 4500 rather than 4.5e+03
         ax.set(xlabel="number of training rows", ylabel="test mean squared error")
         ax.legend()
         return self

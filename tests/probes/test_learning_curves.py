@@ -6,7 +6,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_ext.probes._learning_curves import (
     bootstrap_means,
-    censoring,
     compare,
     crossings,
     find_regimes,
@@ -110,14 +109,15 @@ def test_bad_sizes(train_sizes, match):
 
 def slow_crossing(sizes, d):
     """The definition, interval by interval."""
-    at = None
-    for i in range(len(d) - 1):
-        if d[i] >= 0 and d[i + 1] < 0:
-            t = d[i] / (d[i] - d[i + 1])
-            at = np.exp((1 - t) * np.log(sizes[i]) + t * np.log(sizes[i + 1]))
+    at, leader = None, 0
+    for i, now in enumerate(d):
+        if leader > 0 and now < 0:
+            t = d[i - 1] / (d[i - 1] - now)
+            at = np.exp((1 - t) * np.log(sizes[i - 1]) + t * np.log(sizes[i]))
+        leader = np.sign(now) or leader
     if at is not None:
         return at
-    return np.inf if d[-1] >= 0 else sizes[0]
+    return np.inf if leader >= 0 else sizes[0]
 
 
 def test_crossings_follow_the_definition(rng):
@@ -135,15 +135,52 @@ def test_crossings_follow_the_definition(rng):
         ([1, 1, 0, -1, -1], 40, None),
         ([1, 1, 1, 1, 1], np.inf, "above"),
         ([-1, -1, -1, -1, -1], 10, "below"),
-        ([-1, -1, 1, 1, 1], np.inf, "above"),
+        ([-1, -1, 1, 1, 1], np.sqrt(20 * 40), None),
         ([-1, 1, -1, -1, -1], np.sqrt(20 * 40), None),
-        ([1, -1, 1, -1, 1], np.sqrt(40 * 80), None),
+        ([1, -1, 1, -1, 1], np.sqrt(80 * 160), None),
+        ([-1, -1, -1, -1, 0], 10, "below"),
+        ([0, 0, -1, 0, -1], 10, "below"),
+        ([0, 0, 1, 0, 0], np.inf, "above"),
+        ([0, 0, 0, 0, 0], np.inf, "above"),
+        ([0, 1, 0, 0, -1], 80, None),
     ],
 )
-def test_crossings_by_hand(difference, at, censored):
-    difference = np.array(difference, dtype=float)
-    assert_allclose(crossings(SIZES, difference), at)
-    assert censoring(SIZES, difference) == censored
+def test_crossovers_by_hand(difference, at, censored):
+    found, turned = (compared(sign * np.array(difference)) for sign in (1.0, -1.0))
+    assert_allclose(found.crossover, at)
+    assert found.censored == censored
+    if censored is None:  # the order of the two does not matter
+        assert_allclose(turned.crossover, at)
+        assert turned.censored is None
+    swapped = {"nb": "lr", "lr": "nb", "tie": "tie"}
+    assert [(*r[:2], swapped[r[2]], r[3]) for r in turned.regimes] == found.regimes
+
+
+def compared(mean, shifts=(0.0,)):
+    return compare(
+        SIZES,
+        mean[:, None] + np.array(shifts),
+        ("nb", "lr"),
+        confidence_level=0.9,
+        n_bootstrap=200,
+        rng=np.random.RandomState(0),
+    )
+
+
+def test_intervals_do_not_depend_on_the_order():
+    mean, shifts = np.array([0.05, 0.02, -0.01, -0.03, -0.05]), np.linspace(-3, 3, 6)
+    found = compared(mean, 0.01 * shifts)
+    turned = compared(-mean, -0.01 * shifts)
+    assert np.isfinite(found.crossover_ci).all()
+    assert_allclose(turned.crossover_ci, found.crossover_ci)
+
+
+def test_equal_scores_tie_in_spite_of_rounding():
+    mean = np.array([-1.0, 1e-17, 0.0, -2e-17, 1.0])
+    found = compared(mean)
+    assert [r[2] for r in found.regimes] == ["lr", "tie", "nb"]
+    assert_allclose([r[:2] for r in found.regimes], [(10, 20), (20, 80), (80, 160)])
+    assert not found.difference[1:4].any()
 
 
 def test_regimes_cover_the_grid_in_order():

@@ -5,9 +5,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
+from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GroupKFold, KFold
+from sklearn.preprocessing import scale
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sklearn_ext.probes import LogisticProbe, LogisticProbeCV, logistic_probe_path
@@ -74,6 +76,40 @@ def test_held_out_fraction_takes_every_class(rng):
     assert_array_equal(np.bincount(seen[0], minlength=3), [38, 2, 0])
 
 
+def test_few_rows_are_dealt_into_five_folds(rng):
+    X, y = data_of(rng, n=203)
+    y[:198], y[198:200], y[200:202], y[202] = np.arange(198) % 2, 2, 3, 4
+    folds = list(LogisticProbeCV(random_state=0)._splitter(y).split(X, y))
+    assert len(folds) == 5
+    held = np.concatenate([test for _, test in folds])
+    assert_array_equal(np.sort(held), np.arange(202))  # the row of class 4 never
+    for train, test in folds:
+        assert len(test) in (40, 41)
+        assert len(np.intersect1d(train, test)) == 0
+        assert len(train) + len(test) == len(y)
+        assert_array_equal(np.unique(y[train]), np.arange(5))
+        assert np.bincount(y[test])[:2].min() >= 19
+    assert len(list(LogisticProbeCV()._splitter().split(X[:3], [0, 0, 1]))) == 2
+
+
+@pytest.mark.parametrize(("n", "n_folds"), [(9999, 5), (10_000, 1)])
+def test_many_rows_are_held_out_once(rng, n, n_folds):
+    X, y = data_of(rng, n=n, d=2)
+    assert LogisticProbeCV(2, random_state=0).fit(X, y).scores_.shape == (n_folds, 2)
+
+
+def test_five_folds_of_few_rows_beat_one_tenth():
+    X, y = load_wine(return_X_y=True)
+    X, found = scale(X), {None: [], 0.1: []}
+    for seed in range(5):
+        rows = np.random.RandomState(seed).permutation(len(y))
+        fit, new = rows[:89], rows[89:]
+        for cv, accuracy in found.items():
+            probe = LogisticProbeCV(cv=cv, random_state=seed).fit(X[fit], y[fit])
+            accuracy.append(probe.score(X[new], y[new]))
+    assert np.mean(found[None]) > np.mean(found[0.1]) + 0.01
+
+
 def test_jobs_do_not_matter(rng):
     X, y = data_of(rng)
     one, two = (LogisticProbeCV(5, cv=3, n_jobs=n).fit(X, y) for n in (1, 2))
@@ -135,9 +171,10 @@ def test_bad_parameters(rng, params, match):
         LogisticProbeCV(**params).fit(X, y)
 
 
-def test_classes_of_one_row_cannot_be_held_out():
+@pytest.mark.parametrize("cv", [None, 0.1])
+def test_classes_of_one_row_cannot_be_held_out(cv):
     with pytest.raises(ValueError, match="no class has two rows"):
-        LogisticProbeCV().fit([[0.0], [1.0]], [0, 1])
+        LogisticProbeCV(cv=cv).fit([[0.0], [1.0]], [0, 1])
 
 
 def test_failed_fit_leaves_the_old_one(rng):

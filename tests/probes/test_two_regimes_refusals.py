@@ -40,6 +40,14 @@ def test_bad_parameters(digits, params, match):
     [
         ({"y": np.zeros(600)}, "at least two classes, got one class"),
         ({"y": np.r_[np.zeros(599), 7]}, "Class 7.0 has 1 row, but at least 2"),
+        (
+            {"y": np.array(["usual"] * 599 + ["rare"])},
+            "Class 'rare' has 1 row, but at least 2",
+        ),
+        (
+            {"y": np.array(["usual"] * 599 + ["rare"], dtype=object)},
+            "Class 'rare' has 1 row, but at least 2",
+        ),
         ({"y": None}, "requires y"),
         ({"X_test": np.zeros((2, 64))}, "X_test and y_test go together"),
         ({"y_test": np.zeros(2)}, "X_test and y_test go together"),
@@ -67,8 +75,11 @@ def test_fewer_groups_than_folds(digits):
 def test_a_class_in_one_group(digits):
     X, y = digits
     groups = y % 2  # whichever is held out takes five classes with it
+    probe = pair(test_size=0.5, train_sizes=[20])
     with pytest.raises(ValueError, match=r"Class \d lies in so few groups"):
-        pair(test_size=0.5, train_sizes=[20]).fit(X, y, groups=groups)
+        probe.fit(X, y, groups=groups)
+    with pytest.raises(ValueError, match=r"Class '\d' lies in so few groups"):
+        probe.fit(X, y.astype(str).astype(object), groups=groups)
 
 
 def test_weights_that_an_estimator_would_not_see(digits):

@@ -1,8 +1,9 @@
 """What TwoRegimes says in words, and what it refuses by name."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.linear_model import LinearRegression
 
 from sklearn_ext.probes import (
@@ -11,8 +12,10 @@ from sklearn_ext.probes import (
     NaiveBayesProbe,
     ShrinkageDiscriminantProbe,
     TwoRegimes,
+    TwoRegimesDisplay,
     probe_diagnostics,
 )
+from sklearn_ext.probes._two_regimes import _leader
 from sklearn_ext.probes._two_regimes_answers import is_clear
 
 DIGITS = load_digits(return_X_y=True)
@@ -48,34 +51,109 @@ def test_summary_names_the_pair_and_every_size(model):
     assert lines[-1] == f"best at 200 rows: {model.recommended_}"
 
 
+def twin_of(model, errors, sizes=(20, 60, 200)):
+    """Give a copy the errors of one repeat each, and compare them."""
+    twin = TwoRegimes(n_bootstrap=200)
+    twin.train_sizes_ = np.array(sizes)
+    twin.test_scores_ = {
+        name: 1 - np.array(e, dtype=float).reshape(len(sizes), -1)
+        for name, e in errors.items()
+    }
+    twin.classes_ = model.classes_
+    twin._compare(np.random.RandomState(0))
+    twin.recommended_ = _leader({n: s.mean(1) for n, s in twin.test_scores_.items()})
+    return twin
+
+
+ONE = [[0.3, 0.31], [0.2, 0.21], [0.1, 0.11]]
+WORSE = [[0.4, 0.41], [0.3, 0.31], [0.2, 0.21]]
+LAST_TIES = [[0.4, 0.41], [0.3, 0.31], [0.1, 0.11]]
+CROSSES = [[0.2, 0.21], [0.2, 0.21], [0.2, 0.21]]
+
+
 @pytest.mark.parametrize(
-    ("state", "line"),
+    ("other", "lead", "best"),
     [
-        ((np.inf, "above"), "no crossover: shrunken leads up to 200 rows, and perhaps"),
-        ((20.0, "below"), "no crossover: logistic leads from 20 rows on"),
-        ((90.0, None), "crossover at 90 rows from shrunken to logistic, 90% interval"),
+        (
+            WORSE,
+            "no crossover: lr leads at every size, from 20 to 200 rows",
+            "best at 200 rows: lr",
+        ),
+        (
+            LAST_TIES,
+            "no crossover: lr leads; tie at 200 rows",
+            "best at 200 rows: tie of {0} and {1}; recommended: lr",
+        ),
+        (
+            ONE,
+            "no crossover: tie at every size, from 20 to 200 rows",
+            "best at 200 rows: tie of {0} and {1}; recommended: {0}",
+        ),
+        (
+            CROSSES,
+            "crossover at 60 rows from nb to lr, 90% interval 60 to 60; tie at 60 rows",
+            "best at 200 rows: lr",
+        ),
+        (
+            [[0.5, 0.2], [0.4, 0.1], [0.3, 0.05]],
+            "no crossover: lr leads at every size, from 20 to 200 rows; unclear, no "
+            "interval excludes zero",
+            "best at 200 rows: lr",
+        ),
+        (
+            [[0.4, 0.41], [0.1, 0.11], [0.2, 0.21]],
+            "crossover at 110 rows from nb to lr, 90% interval 110 to 110, the last of "
+            "2 changes of lead",
+            "best at 200 rows: lr",
+        ),
     ],
 )
-def test_summary_says_what_is_known_of_the_crossover(model, state, line):
-    twin = TwoRegimes()
-    twin.__dict__.update(model.__dict__)
-    twin.crossover_, twin.crossover_censored_ = state
+@pytest.mark.parametrize("swap", [False, True])
+def test_sentences_say_what_the_regimes_say(model, other, lead, best, swap):
+    names = ("nb", "lr") if swap else ("lr", "nb")
+    errors = {"lr": ONE, "nb": other}
+    twin = twin_of(model, {name: errors[name] for name in names})
+    assert str(twin.summary()).splitlines()[-2:] == [lead, best.format(*names)]
+    tied = np.array(ONE)[:, 0] == np.array(other)[:, 0]
+    assert [w == "tie" for w in twin.summary().winners] == tied.tolist()
+
+
+def test_doubt_about_the_crossover_is_said(model):
+    twin = twin_of(model, {"nb": CROSSES, "lr": ONE})
     twin.crossover_ci_ = np.array([30.0, np.inf])
     twin.difference_ci_ = np.array([[-0.1, 0.2], [-0.1, 0.1], [-0.2, -0.1]])
     shown = str(twin.summary())
-    assert line in shown
-    if state[1] is None:
-        assert "interval 30 to beyond 200; unclear, no clear winner on one" in shown
-        twin.difference_ci_ = np.array([[0.1, 0.2], [-0.1, 0.1], [-0.2, -0.1]])
-        assert "unclear," not in str(twin.summary())
-        twin.crossover_ci_ = np.full(2, np.nan)  # a single repeat has none
-        assert "from shrunken to logistic\n" in str(twin.summary())
+    assert (
+        "interval 30 to beyond 200; tie at 60 rows; unclear, no clear winner" in shown
+    )
+    twin.crossover_ci_ = np.full(2, np.nan)  # a single repeat has none
+    assert "from nb to lr; tie at" in str(twin.summary())
+
+
+@pytest.mark.parametrize("names", [("naive_bayes", "logistic"), ("logistic", "nb")])
+def test_two_orders_of_two_heads_agree(names):
+    X, y = load_breast_cancer(return_X_y=True)
+    make = {"l": LogisticProbe, "n": NaiveBayesProbe}
+    rivals = {name: make[name[0]]() for name in names}
+    settings = {"preprocessor": "standard", "n_repeats": 4, "random_state": 0}
+    one = TwoRegimes(rivals, **settings).fit(X, y)
+    two = TwoRegimes(dict(reversed(rivals.items())), **settings).fit(X, y)
+    assert one.crossover_censored_ is None
+    assert one.crossover_ == pytest.approx(two.crossover_)
+    assert one.crossover_ci_ == pytest.approx(two.crossover_ci_)
+    assert str(one.summary()).splitlines()[-2:] == str(two.summary()).splitlines()[-2:]
+    found, turned = (TwoRegimesDisplay.from_estimator(m) for m in (one, two))
+    label = found.crossover_line_.get_label()
+    assert label == turned.crossover_line_.get_label()
+    assert label.startswith(f"crossover at {one.crossover_:.0f} rows")
+    plt.close("all")
 
 
 def test_a_crossover_is_clear_when_both_sides_are():
     sizes, ci = np.array([1, 2, 4]), np.array([[0.1, 1], [-1, 1], [-1, -0.1]])
     assert is_clear(sizes, ci, 2.0)
-    assert not is_clear(sizes, ci[::-1], 2.0)
+    assert is_clear(sizes, ci[::-1], 2.0)  # in either direction
+    assert not is_clear(sizes, ci[[0, 1, 0]], 2.0)
     assert not is_clear(sizes, ci, 0.5)
     assert not is_clear(sizes, np.full((3, 2), np.nan), 2.0)
 

@@ -85,6 +85,23 @@ def test_learning_curve(data):
     assert len(fast.ax_.get_xticks(minor=True)) == 0
 
 
+@pytest.mark.parametrize("span", [1.01, 2, 30])
+def test_learning_curves_fit_their_figure_and_have_plain_ticks(span):
+    display = RFLearningCurveDisplay(
+        n=np.array([50, 100, 200]), predicted={"tuned": 4500 / np.geomspace(1, span, 3)}
+    ).plot()
+    display.figure_.canvas.draw()
+    low, high = display.ax_.get_ylim()
+    ticks = display.ax_.yaxis.get_major_ticks()
+    shown = [t.label1.get_text() for t in ticks if low <= t.get_loc() <= high]
+    assert shown
+    assert all(label.replace(".", "").isdigit() for label in shown)
+    assert len(set(shown)) == len(shown)
+    box = display.ax_.yaxis.label.get_window_extent()
+    assert box.x0 >= 0
+    assert box.y0 >= 0
+
+
 def test_learning_curve_of_models_that_choose_their_ridge(tuned, data):
     X, y = data
     display = RFLearningCurveDisplay.from_estimator(
