@@ -76,7 +76,8 @@ class BagClassifierMixin(ClassifierMixin):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Class labels; with bags also proportions, replicated on the rows.
+            Class labels; with bags also proportions, replicated on the rows and with
+            columns in the order that ``fit`` takes.
         bags : array-like of shape (n_samples,), default=None
             Labels of the bags.
         sample_weight : array-like of shape (n_samples,), default=None
