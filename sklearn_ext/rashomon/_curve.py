@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
 
@@ -98,9 +99,12 @@ def rashomon_curve(
     if len(param_range) == 0:
         raise ValueError("param_range must hold at least one value, got none.")
     if "theta" not in estimator.get_params(deep=False):
+        advice = ""
+        if isinstance(estimator, Pipeline):
+            advice = " Give its last step, and pass model[:-1].transform(X) for X."
         raise ValueError(
             "estimator must be one of the Rashomon estimators, which have theta; got "
-            f"{type(estimator).__name__}."
+            f"{type(estimator).__name__}.{advice}"
         )
     risk, log_ratio, interval, test = [], [], [], []
     for value in param_range:

@@ -5,7 +5,7 @@ import numpy as np
 from sklearn_ext._core._pipelines import innermost
 from sklearn_ext.rashomon._linear_classifier import RashomonLinearClassifier
 from sklearn_ext.rashomon._logistic import RashomonLogisticRegression
-from sklearn_ext.rashomon._plots import axes_of
+from sklearn_ext.rashomon._plots import axes_of, say_empty
 from sklearn_ext.rashomon._search import RashomonSearchCV
 from sklearn_ext.rashomon._tree_classifier import RashomonTreeClassifier
 
@@ -22,10 +22,10 @@ class MultiplicityDisplay:
 
     Parameters
     ----------
-    share : ndarray of shape (n_samples,)
-        Share of models that vote for the class in question.
-    label : str, default="positive class"
-        Name of that class.
+    share : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        Share of models that vote for the class in question, or for each.
+    label : str or sequence of str, default="positive class"
+        Name of that class, or of each.
 
     Attributes
     ----------
@@ -33,8 +33,8 @@ class MultiplicityDisplay:
         Axes of the last plot.
     figure_ : Figure
         Its figure.
-    line_ : Line2D
-        The curve.
+    lines_ : list of Line2D
+        The curve of each class; of two classes that of the second.
 
     See Also
     --------
@@ -79,13 +79,17 @@ class MultiplicityDisplay:
         """
         user = f"{cls.__name__}.from_estimator"
         estimator, (X,), _ = innermost(estimator, X, wanted=VOTING, user=user)
-        last = estimator.classes_[-1]
+        classes = estimator.classes_
         if hasattr(estimator, "vote_share"):
-            share = estimator.vote_share(X)[:, -1]
+            share = estimator.vote_share(X)
         else:
-            share = (last == estimator.member_predictions(X)).mean(axis=0)
-        display = cls(share=share, label=f"class {last}")
-        return display.plot(ax, name=name, **curve_kwargs)
+            votes = np.asarray(estimator.member_predictions(X))
+            share = np.column_stack([(votes == c).mean(axis=0) for c in classes])
+        labels = [f"class {c}" for c in classes]
+        if len(classes) == 2:  # the first mirrors the second
+            share, labels = share[:, 1], labels[1]
+        display = cls(share=share, label=labels).plot(ax, name=name, **curve_kwargs)
+        return say_empty(display, estimator.log_ratio_ == -np.inf)
 
     @classmethod
     def from_predictions(
@@ -116,14 +120,14 @@ class MultiplicityDisplay:
         return display.plot(ax, name=name, **curve_kwargs)
 
     def plot(self, ax=None, *, name=None, **curve_kwargs):
-        """Draw the sorted shares; the shaded rows are undecided.
+        """Draw the sorted shares; the shaded rows of one curve are undecided.
 
         Parameters
         ----------
         ax : Axes or None, default=None
             Where to draw.
         name : str or None, default=None
-            Label of the curve.
+            Label of the curve; with several classes title of the legend.
         **curve_kwargs : dict
             Passed to ``ax.plot``.
 
@@ -133,17 +137,22 @@ class MultiplicityDisplay:
             The display.
         """
         ax = axes_of(self, ax)
-        share = np.sort(np.asarray(self.share))
+        share = np.sort(np.asarray(self.share), axis=0)
         at = np.arange(1, len(share) + 1) / len(share)
-        (self.line_,) = ax.plot(at, share, label=name, **curve_kwargs)
-        undecided = (share > 0) & (share < 1)
-        ax.fill_between(at, 0, 1, where=undecided, alpha=0.15, color="gray")
-        ax.set(
-            xlabel="share of rows", ylabel=f"share of models voting for {self.label}"
-        )
+        several = share.ndim == 2
+        names = list(self.label) if several else name
+        self.lines_ = ax.plot(at, share, label=names, **curve_kwargs)
+        undecided = (np.asarray(self.share) > 0) & (np.asarray(self.share) < 1)
+        if several:  # each curve has an order of its own
+            undecided = undecided.any(axis=1)
+        else:
+            shaded = (share > 0) & (share < 1)
+            ax.fill_between(at, 0, 1, where=shaded, alpha=0.15, color="gray")
+        voted = "a class" if several else self.label
+        ax.set(xlabel="share of rows", ylabel=f"share of models voting for {voted}")
         ax.set_title(f"{undecided.mean():.0%} of the rows depend on the model")
-        if name is not None:
-            ax.legend()
+        if several or name is not None:
+            ax.legend(title=name if several else None)
         return self
 
 
@@ -214,7 +223,8 @@ class MultiplicityCurveDisplay:
         estimator, (X,), _ = innermost(estimator, X, wanted=trees, user=user)
         if theta is None:
             theta = np.linspace(0, estimator.theta or 0.05, 8)
-        return cls(**estimator.multiplicity_at(X, theta)).plot(ax, **curve_kwargs)
+        display = cls(**estimator.multiplicity_at(X, theta)).plot(ax, **curve_kwargs)
+        return say_empty(display, not np.isfinite(display.ambiguity).any())
 
     def plot(self, ax=None, **curve_kwargs):
         """Draw both curves.

@@ -29,6 +29,20 @@ def axes_of(display, ax):
     return display.ax_
 
 
+def say_empty(display, empty):
+    """Write on the axes that no model is in the set, where a curve would be blank."""
+    if empty:
+        display.ax_.text(
+            0.5,
+            0.5,
+            "the set is empty:\nraise theta or reference_loss",
+            transform=display.ax_.transAxes,
+            ha="center",
+            va="center",
+        )
+    return display
+
+
 class RashomonRatioDisplay:
     """Logarithm of the Rashomon ratio against the slack.
 
@@ -116,7 +130,8 @@ class RashomonRatioDisplay:
             fitted_theta=estimator.theta,
             space=estimator.hypothesis_space_["name"],
         )
-        return display.plot(ax, name=name, **curve_kwargs)
+        empty = not np.isfinite(log10).any()
+        return say_empty(display.plot(ax, name=name, **curve_kwargs), empty)
 
     def plot(self, ax=None, *, name=None, **curve_kwargs):
         """Draw the curve with its interval.

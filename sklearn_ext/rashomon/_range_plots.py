@@ -4,7 +4,7 @@ import numpy as np
 
 from sklearn_ext._core._pipelines import innermost
 from sklearn_ext.rashomon._logistic import RashomonLogisticRegression
-from sklearn_ext.rashomon._plots import axes_of
+from sklearn_ext.rashomon._plots import axes_of, say_empty
 from sklearn_ext.rashomon._ridge import RashomonRidge
 from sklearn_ext.rashomon._tree_classifier import RashomonTreeClassifier
 
@@ -117,7 +117,8 @@ class CoefficientRangeDisplay(_RangeDisplay):
         display = cls(
             ranges=model.coef_range_, point=np.ravel(model.coef_), names=names
         )
-        return display.plot(ax, **bar_kwargs)
+        empty = model.log_ratio_ == -np.inf
+        return say_empty(display.plot(ax, **bar_kwargs), empty)
 
 
 class VariableImportanceCloudDisplay(_RangeDisplay):
@@ -182,7 +183,8 @@ class VariableImportanceCloudDisplay(_RangeDisplay):
         model, (X,), names = innermost(estimator, X, wanted=reliant, user=user)
         given = _checked_rows(model, X, y, user)
         ranges = model.model_class_reliance(*given)
-        return cls(ranges=ranges, names=names).plot(ax, **bar_kwargs)
+        display = cls(ranges=ranges, names=names).plot(ax, **bar_kwargs)
+        return say_empty(display, model.log_ratio_ == -np.inf)
 
 
 def _checked_rows(model, X, y, user):

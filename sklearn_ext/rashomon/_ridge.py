@@ -341,7 +341,7 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
         s, e = self._statistics, self._ellipsoid
         factor = s.weight / (s.weight - 1)
         M, c = s.xx / s.weight * factor, s.xy / s.weight * factor
-        root = e.vectors * np.sqrt(e.size / e.values)
+        root = e.vectors * np.sqrt(max(e.size, 0.0) / e.values)
         found = np.empty((len(M), 2))
         for j, row in enumerate(M):
             D = np.zeros_like(M)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_ext.rashomon import (
     CoefficientRangeDisplay,
@@ -99,12 +100,58 @@ def test_importance_ranges(clf):
 
 def test_multiplicity(clf):
     display = MultiplicityDisplay.from_estimator(clf, X, name="trees")
-    assert_allclose(display.line_.get_ydata(), np.sort(clf.vote_share(X)[:, 1]))
+    assert_allclose(display.lines_[0].get_ydata(), np.sort(clf.vote_share(X)[:, 1]))
     other = MultiplicityDisplay.from_predictions(clf.member_predictions(X), 1)
     assert_allclose(np.sort(other.share), np.sort(clf.predict_proba(X)[:, 1]))
     logistic = RashomonLogisticRegression(random_state=0).fit(X, y)
     shown = MultiplicityDisplay.from_estimator(logistic, X).share
     assert ((shown >= 0) & (shown <= 1)).all()
+
+
+def test_multiplicity_of_three_classes():
+    X, y = load_iris(return_X_y=True)
+    clf = RashomonTreeClassifier(2, theta=0.05, random_state=0).fit(X, y)
+    display = MultiplicityDisplay.from_estimator(clf, X, name="votes")
+    share = clf.vote_share(X)
+    drawn = np.column_stack([line.get_ydata() for line in display.lines_])
+    assert_allclose(drawn, np.sort(share, axis=0))
+    depend = ((share > 0) & (share < 1)).any(axis=1).mean()
+    assert display.ax_.get_title() == f"{depend:.0%} of the rows depend on the model"
+    legend = display.ax_.get_legend()
+    assert [t.get_text() for t in legend.get_texts()] == [
+        f"class {c}" for c in range(3)
+    ]
+    assert legend.get_title().get_text() == "votes"
+
+
+EMPTY = {"reference_loss": 0.0, "theta": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("display", "model", "rows"),
+    [
+        (RashomonRatioDisplay, RashomonTreeClassifier(1, **EMPTY), ()),
+        (MultiplicityDisplay, RashomonTreeClassifier(1, **EMPTY), (X,)),
+        (MultiplicityCurveDisplay, RashomonTreeClassifier(1, **EMPTY), (X,)),
+        (VariableImportanceCloudDisplay, RashomonTreeClassifier(1, **EMPTY), (X, y)),
+        (VariableImportanceCloudDisplay, RashomonRidge(**EMPTY), ()),
+        (CoefficientRangeDisplay, RashomonRidge(**EMPTY), ()),
+        (CoefficientRangeDisplay, RashomonLogisticRegression(**EMPTY), ()),
+    ],
+)
+def test_an_empty_set_is_named(display, model, rows):
+    with pytest.warns(RuntimeWarning, match="set is empty"):
+        model = clone(model).fit(StandardScaler().fit_transform(X), y)
+    shown = display.from_estimator(model, *rows)
+    assert "the set is empty" in shown.ax_.texts[0].get_text()
+
+
+def test_reliance_in_an_empty_set_is_that_of_the_best_model():
+    model = RashomonRidge(**EMPTY)
+    with pytest.warns(RuntimeWarning, match="set is empty"):
+        found = model.fit(X, y).model_class_reliance()
+    best = RashomonRidge(theta=0.0).fit(X, y).model_class_reliance()
+    assert_allclose(found, best, atol=1e-12)
 
 
 def test_multiplicity_against_theta():

@@ -8,6 +8,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
 from sklearn.datasets import load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_ext.rashomon import (
@@ -272,3 +274,6 @@ def test_curve_needs_spaces():
         rashomon_curve(RIDGE(), X, y, param_range=[])
     with pytest.raises(ValueError, match="must be one of the Rashomon estimators"):
         rashomon_curve(DecisionTreeClassifier(), X, y, param_range=[1])
+    pipeline = make_pipeline(StandardScaler(), RIDGE())
+    with pytest.raises(ValueError, match=r"got Pipeline\. .*model\[:-1\]\.transform"):
+        rashomon_curve(pipeline, X, y, param_range=[1])
