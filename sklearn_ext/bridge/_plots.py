@@ -81,7 +81,7 @@ class SchrodingerBridgeDisplay:
         *,
         kind="paths",
         features="pca",
-        n_rows=200,
+        n_rows=None,
         times=21,
         random_state=0,
         ax=None,
@@ -105,8 +105,10 @@ class SchrodingerBridgeDisplay:
         features : tuple of int or str, or "pca", default="pca"
             Two features by number or by name, or the first two principal axes of the
             target when there are more than two.
-        n_rows : int, default=200
-            Source rows shown; of the target, and for the ellipses, five times as many.
+        n_rows : int or None, default=None
+            Source rows shown; None takes 30 for paths, which hide each other, and 200
+            else. Of the target, and for the ellipses, five times as many are taken, by
+            None 1000.
         times : int or array-like, default=21
             Times of the paths.
         random_state : int, RandomState, Generator or None, default=0
@@ -127,7 +129,10 @@ class SchrodingerBridgeDisplay:
         # names of columns are checked once: what follows are bare arrays
         X, X_target = (None if T is None else estimator._rows(T, user) for T in tables)
         times, plan = check_grid(times), estimator._plan
-        shown, many = X[:n_rows, :], X[: 5 * n_rows, :]
+        n_many = 1000 if n_rows is None else 5 * n_rows
+        if n_rows is None:
+            n_rows = 30 if kind == "paths" else 200
+        shown, many = X[:n_rows, :], X[:n_many, :]
         rows = to_numpy(X if X_target is None else X_target)
         project, labels = _plane(rows, features, names)
         paths = to_numpy(plan.sample_path(shown, times, random_state=random_state))
@@ -136,7 +141,7 @@ class SchrodingerBridgeDisplay:
         display = cls(
             np.stack([project(paths[:, i]) for i in range(paths.shape[1])], axis=1),
             times,
-            target=None if X_target is None else project(rows[: 5 * n_rows]),
+            target=None if X_target is None else project(rows[:n_many]),
             means=project(to_numpy(plan.conditional_mean(shown))),
             ellipses=(project(centres), axes.T @ covariances @ axes, masses),
             labels=labels,
@@ -234,9 +239,9 @@ class SchrodingerBridgeDisplay:
         ax.add_collection(lines)
         ax.autoscale_view()
         # beside the axes and as tall, also where equal units make these narrower
-        self.figure_.colorbar(
-            lines, cax=ax.inset_axes([1.03, 0, 0.04, 1]), label="time t"
-        )
+        bar = ax.inset_axes([1.03, 0, 0.04, 1])
+        self.figure_.colorbar(lines, cax=bar, ticks=self.times[[0, -1]])
+        bar.set_title("time", fontsize="medium")  # a label at the side may be cut off
 
     def _map(self, ax):
         start = self.paths[:, 0]

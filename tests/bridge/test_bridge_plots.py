@@ -84,6 +84,22 @@ def test_colorbar_is_as_tall_as_the_axes(fitted):
     assert_allclose((there.y0, there.y1), (here.y0, here.y1), atol=1)
 
 
+@pytest.mark.parametrize("flat", [0.05, 1.0, 20.0])
+def test_texts_stay_inside_the_figure(flat):
+    pair = make_entropic_ot(200, 200, random_state=0)
+    X, Y = pair.X * [1, flat], pair.Y * [1, flat]
+    bridge = LightSchrodingerBridge(2, random_state=0).fit(X, X_target=Y)
+    for kind in ("paths", "map", "components", "marginals"):
+        shown = SchrodingerBridgeDisplay.from_estimator(bridge, X, Y, kind=kind)
+        assert len(shown.paths) == (30 if kind == "paths" else 200)
+        shown.figure_.canvas.draw()
+        box = shown.figure_.get_tightbbox()
+        width, height = shown.figure_.get_size_inches()
+        assert min(box.x0, box.y0) >= 0
+        assert box.x1 <= width
+        assert box.y1 <= height
+
+
 def test_marginals_make_five_axes(fitted):
     bridge, pair = fitted
     shown = SchrodingerBridgeDisplay.from_estimator(bridge, pair.X, kind="marginals")
