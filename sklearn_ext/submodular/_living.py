@@ -6,31 +6,16 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from sklearn_ext.submodular._backends import load_rows, make_oracle
-from sklearn_ext.submodular._coordinates import (
-    Coverage,
-    FeatureBased,
-    ProbabilisticCoverage,
-    SaturatedCoverage,
-)
 from sklearn_ext.submodular._encoding import raw_store
 from sklearn_ext.submodular._engine import Engine
-from sklearn_ext.submodular._facility_location import FacilityLocation
 from sklearn_ext.submodular._greedy import Picks, in_greedy_order
 from sklearn_ext.submodular._maximize import solve
-from sklearn_ext.submodular._pairwise import LogDet
+from sklearn_ext.submodular._named import OBJECTIVES
 from sklearn_ext.submodular._report import Report, refine
 from sklearn_ext.submodular._rows import grown, row_store
 from sklearn_ext.submodular._sieve import Sieve
 from sklearn_ext.submodular._slots import SlotTable, listed
 
-OBJECTIVES = {
-    "facility_location": FacilityLocation,
-    "coverage": Coverage,
-    "feature_based": FeatureBased,
-    "saturated_coverage": SaturatedCoverage,
-    "probabilistic_coverage": ProbabilisticCoverage,
-    "log_det": LogDet,
-}
 FULL_REFINEMENT = 2e6  # coordinates of all rows, up to which all are candidates
 NOTHING = np.empty(0, dtype=np.intp)
 

@@ -11,6 +11,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn_ext._core._compat import HasMethods, Interval, StrOptions, validate_params
 from sklearn_ext.submodular._backends import BACKENDS, make_oracle
 from sklearn_ext.submodular._greedy import greedy, lazy, stochastic, threshold
+from sklearn_ext.submodular._named import OBJECTIVES
 from sklearn_ext.submodular._sieve import sieve
 from sklearn_ext.submodular._swap import swap
 
@@ -62,7 +63,10 @@ class Selection:
 
 @validate_params(
     {
-        "objective": [HasMethods(["fit_reference", "represent", "gains", "add"])],
+        "objective": [
+            StrOptions(set(OBJECTIVES)),
+            HasMethods(["fit_reference", "represent", "gains", "add"]),
+        ],
         "X": ["array-like", "sparse matrix"],
         "k": [Interval(Integral, 1, None, closed="left")],
         "method": [StrOptions({*SOLVERS, "pruned"})],
@@ -101,8 +105,10 @@ def maximize(
 
     Parameters
     ----------
-    objective : SubmodularObjective
-        What the rows are worth; cloned before it is fitted.
+    objective : str or SubmodularObjective
+        What the rows are worth, cloned before it is fitted; "facility_location",
+        "coverage", "feature_based", "saturated_coverage", "probabilistic_coverage" and
+        "log_det" name one with its defaults.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Rows.
     k : int
@@ -167,7 +173,8 @@ def maximize(
     """
     X = check_array(X, accept_sparse="csr", dtype=(np.float64, np.float32))
     rng = check_random_state(random_state)
-    objective = clone(objective)
+    named = isinstance(objective, str)
+    objective = OBJECTIVES[objective]() if named else clone(objective)
     if isinstance(objective, BaseEstimator):
         objective._validate_params()
     objective.fit_reference(X, sample_weight, rng)

@@ -18,8 +18,9 @@ from sklearn_ext._core._compat import (
 )
 from sklearn_ext.submodular._backends import BACKENDS
 from sklearn_ext.submodular._encoding import first_rows
-from sklearn_ext.submodular._living import OBJECTIVES, make_objective
+from sklearn_ext.submodular._living import make_objective
 from sklearn_ext.submodular._maximize import maximize
+from sklearn_ext.submodular._named import OBJECTIVES
 
 
 class SubmodularSampler(ExtEstimator):

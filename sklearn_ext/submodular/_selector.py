@@ -13,7 +13,8 @@ from sklearn_ext._core._compat import (
 )
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext.submodular._backends import BACKENDS
-from sklearn_ext.submodular._living import NOTHING, OBJECTIVES, LivingTable
+from sklearn_ext.submodular._living import NOTHING, LivingTable
+from sklearn_ext.submodular._named import OBJECTIVES
 from sklearn_ext.submodular._selector_answers import SelectorAnswers
 from sklearn_ext.submodular._selector_attributes import SelectorAttributes
 from sklearn_ext.submodular._selector_moves import SelectorMoves

@@ -215,9 +215,12 @@ def check_ids(ids, X, n, table):
         return table.default_ids(n)
     if isinstance(ids, str):
         if ids != "index" or not hasattr(X, "index") or callable(X.index):
+            advice = ""
+            if ids in getattr(X, "columns", ()):
+                advice = f" A column is given by itself, ids=table[{ids!r}]."
             raise ValueError(
                 f"ids must hold one id a row, or be 'index' with a data frame that has "
-                f"one, got ids={ids!r} with {type(X).__name__}."
+                f"one, got ids={ids!r} with {type(X).__name__}.{advice}"
             )
         ids = X.index
     ids = listed(ids)

@@ -17,6 +17,7 @@ from sklearn_ext.submodular import (
     maximize,
 )
 from sklearn_ext.submodular._greedy import greedy, lazy, stochastic, threshold
+from sklearn_ext.submodular._named import OBJECTIVES as NAMED
 from sklearn_ext.submodular._oracle import Oracle
 from sklearn_ext.submodular._rows import RepresentedRows, row_store
 from sklearn_ext.submodular._sieve import Sieve
@@ -150,6 +151,15 @@ def test_more_rows_than_there_are_raise_a_warning(method, rng):
         maximize(FacilityLocation(), X, 6, **arguments)
     assert [w.filename for w in caught] == [__file__]
     maximize(FacilityLocation(), X, 5, **arguments)  # without one
+
+
+@pytest.mark.parametrize("name", sorted(NAMED))
+def test_objectives_go_by_name(name, rng):
+    X = rng.random((30, 4))
+    named = maximize(name, X, 5, random_state=0)
+    built = maximize(NAMED[name](), X, 5, random_state=0)
+    assert_array_equal(named.indices, built.indices)
+    assert named.value == built.value
 
 
 def test_sparse_equals_dense(rng):

@@ -137,6 +137,7 @@ def test_bad_parameters(params, message):
         ([["a", "b"]], None, "could not convert string to float"),
         ([[1.0], [2.0]], ["a", "a"], "duplicate id 'a': given twice"),
         ([[1.0], [2.0]], ["a"], "one id a row: got 1 for 2 rows"),
+        (pd.DataFrame({"sku": [1.0, 2.0]}), "sku", "given by itself, ids=table['sku']"),
         ([[1.0], [2.0]], [1, np.nan], "must not be missing, got nan for row 1"),
         ([[1.0], [2.0]], ["a", pd.NA], "must not be missing, got <NA> for row 1"),
         ([[1.0], [2.0]], np.array(["2020", "NaT"], "M8[D]"), "missing, got np.dat"),
