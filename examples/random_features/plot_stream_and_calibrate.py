@@ -83,5 +83,5 @@ plt.show()
 # Both are right in 98 of 100 cases. Five refits are too modest: their points lie above
 # the line, and for most digits they claim less than 95 %. The leave-one-out
 # probabilities are above 95 % for nine digits in ten, and nearly always right there;
-# each of their other points stands for six to 23 digits, so that their distance from
-# the line is mostly chance.
+# each of their other points stands for six to 23 digits, so that little can be
+# said of their distance from the line.
