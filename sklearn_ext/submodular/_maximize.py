@@ -133,8 +133,8 @@ def maximize(
         What "stochastic", "threshold" and "sieve" give up of their ratio.
     backend : {"auto", "numpy", "numba", "torch"}, default="auto"
         What computes gains. "numba" (``pip install 'sklearn-ext[compiled]'``) compiles
-        loops for `FacilityLocation` and `Coverage`, once on a machine, when they are
-        first asked for; "torch" keeps their rows on a device. "auto" is "torch" when
+        loops for `FacilityLocation` and `Coverage`, once on a machine, when the family
+        is first imported; "torch" keeps their rows on a device. "auto" is "torch" when
         ``device`` is given; else compiled loops where numba is installed and there are
         some, and numpy elsewhere.
     device : str, default=None

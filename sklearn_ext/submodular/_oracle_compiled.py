@@ -1,7 +1,11 @@
 """Gains by compiled loops, where numba is installed."""
 
+import os
+import sys
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +24,15 @@ def compiled_kernels():
         return import_module("sklearn_ext.submodular._kernels_numba")
     except (ImportError, RuntimeError, OSError):
         return None
+
+
+def store_kernels():
+    """Compile and store the kernels, unless they are stored beside the package."""
+    python = f"py{sys.version_info.major}{sys.version_info.minor}"
+    here = Path(__file__).parent / "__pycache__"
+    stored = any(here.glob(f"_kernels_numba.*.{python}.nbi"))
+    if find_spec("numba") and ("NUMBA_CACHE_DIR" in os.environ or not stored):
+        compiled_kernels()
 
 
 class CompiledOracle(Oracle):
@@ -64,3 +77,6 @@ class CompiledOracle(Oracle):
             return super().level(slot, states, tau, high)
         slots, high = np.array([slot]), np.array([high])
         return int(self.levels(slots, states, tau, 1, high)[0])
+
+
+store_kernels()  # while the family is imported, so that no fit compiles

@@ -88,8 +88,8 @@ class DynamicSubmodularSelector(
         Memory for coordinates; beyond it they are computed anew when needed.
     backend : {"auto", "numpy", "numba", "torch"}, default="auto"
         What computes gains. "numba" (``pip install 'sklearn-ext[compiled]'``) compiles
-        loops for `FacilityLocation` and `Coverage`, once on a machine, when they are
-        first asked for; "torch" keeps their rows on a device. "auto" is "torch" when
+        loops for `FacilityLocation` and `Coverage`, once on a machine, when the family
+        is first imported; "torch" keeps their rows on a device. "auto" is "torch" when
         ``device`` is given; else compiled loops where numba is installed and there are
         some, and numpy elsewhere.
     device : str, default=None

@@ -1,6 +1,8 @@
 """The same selections, whatever computes the gains."""
 
+import os
 import pickle
+import subprocess
 import sys
 
 import numpy as np
@@ -196,6 +198,28 @@ def test_nothing_is_compiled_after_the_import(rng):
     assert [len(loop.signatures) for loop in loops] == [2, 2, 2, 2]
     with pytest.raises(TypeError, match="No matching definition"):
         kernels.dense_gains(np.ones((1, 1), dtype=np.int8), *[np.ones(1)] * 4)
+
+
+@pytest.mark.slow
+def test_the_import_compiles_and_no_fit_does(tmp_path):
+    pytest.importorskip("numba", reason="the compiled extra is not installed")
+    code = (
+        "from sklearn_ext.submodular import FacilityLocation, maximize\n"
+        "import numpy as np\n"
+        "from numba.core import event\n"
+        "with event.install_recorder('numba:compile') as record:\n"
+        "    maximize(FacilityLocation(), np.eye(9), 3, backend='numba')\n"
+        "print(len(record.buffer))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.strip() == "0"
+    assert list(tmp_path.rglob("*.nbi"))
 
 
 def test_without_numba(monkeypatch, rng):
