@@ -67,7 +67,9 @@ class NumpyArrays:
 
     def curvature(self, p, w):
         """Weighted sums of ``p (1 - p)``, (k, n) to (k,)."""
-        return self.double(p @ w - np.einsum("kn,kn,n->k", p, p, w))
+        # not p @ w: BLAS may warn of lanes that it reads and ignores, in float32
+        mean, square = np.einsum("kn,n->k", p, w), np.einsum("kn,kn,n->k", p, p, w)
+        return self.double(mean - square)
 
     def class_sums(self, X, y, w, n_classes):
         """Weighted sum of the rows of each class, (n_classes, d)."""
