@@ -265,15 +265,15 @@ def get_bag_scorer(name):
     callable
         A scorer for ``scoring=`` of searches and cross-validation.
 
+    See Also
+    --------
+    bag_cross_validate : Cross-validation when routing is off.
+
     Notes
     -----
     "neg_bag_log_loss" takes proportions in the sorted order of the classes, as
     ``predict_proba`` gives them. Where ``classes=`` of a classifier names another
     order, its own ``score`` follows that.
-
-    See Also
-    --------
-    bag_cross_validate : Cross-validation when routing is off.
 
     Examples
     --------
