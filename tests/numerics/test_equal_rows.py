@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import sparse
+
+from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
+
+
+@pytest.fixture
+def rows():
+    """Rows over three levels, so that many are equal and many cells are zero."""
+    return np.random.default_rng(0).integers(-1, 2, (200, 4)).astype(float)
+
+
+def test_groups_are_those_of_a_lexicographic_sort(rows):
+    same = EqualRows.of(rows)
+    expected = np.unique(rows, axis=0, return_inverse=True)[1].ravel()
+    assert len(same) == expected.max() + 1
+    pairs = np.unique(np.column_stack([same.group, expected]), axis=0)
+    assert len(pairs) == len(same)  # one to one
+    assert_array_equal(same.group[same.first], np.arange(len(same)))
+    assert_array_equal(same.weight, np.bincount(same.group))
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        sparse.csr_array,
+        sparse.csc_matrix,
+        sparse.coo_array,
+        lambda rows: rows.astype(np.float32),
+        lambda rows: rows.astype(int),
+        lambda rows: np.asfortranarray(rows),
+        lambda rows: np.where(rows == 0, -0.0, rows),
+        lambda rows: rows.tolist(),
+    ],
+    ids=["csr", "csc", "coo", "float32", "int", "fortran", "negative zero", "list"],
+)
+def test_hash_ignores_how_a_row_is_stored(rows, convert):
+    assert_array_equal(hash_rows(convert(rows)), hash_rows(rows))
+
+
+def test_explicit_zeros_and_doubled_entries_are_what_they_sum_to():
+    data, column, row = [1.0, 2.0, 0.0], [1, 1, 0], [0, 0, 1]
+    stored = sparse.csr_array((data, column, [0, 2, 3]), shape=(2, 2))
+    stored_twice = sparse.coo_array((data, (row, column)), shape=(2, 2))
+    dense = np.array([[0.0, 3.0], [0.0, 0.0]])
+    assert_array_equal(hash_rows(stored), hash_rows(dense))
+    assert_array_equal(hash_rows(stored_twice), hash_rows(dense))
+    assert stored.nnz == 3  # the caller's matrix is as it was
+
+
+def test_all_nan_are_one_value():
+    payload = np.array([0x7FF8000000000001], dtype=np.uint64).view(float)
+    hashes = hash_rows(np.array([payload, [np.nan], [-np.nan], [1.0]]))
+    assert len(set(hashes)) == 2
+
+
+def test_tables_stand_side_by_side(rows):
+    y = np.arange(200) % 3
+    whole = np.column_stack([rows, y])
+    assert_array_equal(hash_rows(rows, y), hash_rows(whole))
+    assert_array_equal(hash_rows(sparse.csr_array(rows), y), hash_rows(whole))
+
+
+def test_columns_seeds_and_last_bits_matter():
+    assert hash_rows([[1.0, 2.0]]) != hash_rows([[2.0, 1.0]])
+    assert hash_rows([[1.0]], seed=0) != hash_rows([[1.0]], seed=1)
+    assert hash_rows([[1.0]]) != hash_rows([[np.nextafter(1.0, 2.0)]])
+    assert hash_rows([[1.0]], seed=-1) != hash_rows([[1.0]], seed=1)
+
+
+def test_no_collision_on_a_regular_grid():
+    grid = np.stack(np.meshgrid(*[np.arange(18.0)] * 4), axis=-1).reshape(-1, 4)
+    assert len(np.unique(hash_rows(grid))) == len(grid)
+
+
+def test_each_bit_of_the_hash_is_set_for_half_of_the_rows():
+    hashes = hash_rows(np.arange(20_000.0)[:, None])
+    shares = [np.mean((hashes >> np.uint64(bit)) & np.uint64(1)) for bit in range(64)]
+    assert np.abs(np.array(shares) - 0.5).max() < 0.02  # 5.6 standard errors
+
+
+def test_weights_equal_repetition_and_zero_equals_removal(rows):
+    w = np.random.default_rng(1).integers(0, 4, len(rows))
+    weighted = EqualRows.of(rows, w=w)
+    repeated = EqualRows.of(np.repeat(rows, w, axis=0))
+    assert_array_equal(weighted.hash, repeated.hash)
+    assert_array_equal(weighted.weight, repeated.weight)
+    position = np.searchsorted(weighted.hash, hash_rows(rows[w > 0]))
+    assert_array_equal(weighted.group[w > 0], position)
+    lost = ~np.isin(hash_rows(rows), weighted.hash)
+    assert_array_equal(weighted.group == -1, lost)
+
+
+def test_folds_follow_rows_and_are_even(rows):
+    shuffled = np.random.default_rng(2).permutation(len(rows))
+    folds = EqualRows.of(rows).deal(5)
+    assert_array_equal(EqualRows.of(rows[shuffled]).deal(5), folds[shuffled])
+    distinct = np.bincount(folds[EqualRows.of(rows).first])
+    assert distinct.max() - distinct.min() <= 1
+    repeated = EqualRows.of(np.repeat(rows, 3, axis=0)).deal(5)
+    assert_array_equal(repeated, np.repeat(folds, 3))
+
+
+def test_folds_spread_each_stratum():
+    X, y = np.arange(103.0)[:, None], np.arange(103) % 4
+    folds = EqualRows.of(X, y).deal(5, strata=y)
+    table = np.array([np.bincount(folds[y == k], minlength=5) for k in range(4)])
+    assert (table.max(axis=1) - table.min(axis=1)).max() <= 1
+    assert np.ptp(table.sum(axis=0)) <= 1
+
+
+def test_rows_of_weight_zero_are_in_no_fold():
+    w = np.array([1.0, 0.0, 2.0, 0.0])
+    folds = EqualRows.of(np.array([1.0, 2.0, 3.0, 1.0]), w=w).deal(2)
+    assert folds[1] == -1
+    assert folds[0] == folds[3] != folds[2]
