@@ -49,11 +49,14 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
 
     The setting of the paper is ``var_shrinkage=0``, ``smoothing="absolute"`` and
     ``temperature=1``. The default shrinks the variances, which is better where a class
-    has few rows and the same where it has many. Probabilities are far too sure when
-    features are correlated: take ``temperature="loo"`` with `fit` when you use them.
-    It is not the default because it needs all rows at once, and `partial_fit` must give
-    what `fit` gives. Torch tensors are taken from any device, results are NumPy arrays:
-    one pass over the rows is not worth keeping them on an accelerator.
+    has few rows and the same where it has many, and only does so where the features are
+    in comparable units. Shared variances suit frozen features; on tables whose columns
+    spread differently from class to class ``covariance="class"`` can be better (the
+    guide has a table). Probabilities are far too sure when features are correlated:
+    take ``temperature="loo"`` with `fit` when you use them. It is not the default
+    because it needs all rows at once, and `partial_fit` must give what `fit` gives.
+    Torch tensors are taken from any device, results are NumPy arrays: one pass over the
+    rows is not worth keeping them on an accelerator.
 
     Parameters
     ----------
@@ -66,16 +69,21 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
     var_smoothing : float, default=1e-9
         What is added to the variances.
     smoothing : {"relative", "absolute"}, default="relative"
-        Whether ``var_smoothing`` is a share of the largest variance of a feature, over
-        all rows seen so far, or the addend itself.
+        Whether ``var_smoothing`` is a share of each feature's own variance over all
+        rows seen so far, whatever its unit, or the addend itself.
     var_shrinkage : float or "auto", default="auto"
-        Share of their mean over the features that the variances are drawn to: 0 leaves
-        them alone, 1 makes the nearest class mean win. "auto" estimates the best share
-        from the spread of the variances; a class of which no two rows differ then takes
-        the variance of the others.
+        What the variances are drawn to, and how far. With ``covariance="shared"`` it is
+        their mean over the features: 0 leaves them alone, 1 makes the nearest class
+        mean win. With "class" it is the shared variances: 0 leaves each class its own,
+        1 shares them. "auto" estimates the shares from the spread of the variances, and
+        draws to the mean only where features are in comparable units: not where a
+        quarter of them vary (in terms of the variance over all rows) by less than 0.03
+        of the mean, wholly where none of those fall below 0.08 of it. Fewer features in
+        a much smaller unit are drowned: scale them.
     temperature : float or "loo", default=1.0
         Scores are divided by it, which changes probabilities but no prediction. "loo"
-        minimises the log-loss of closed-form leave-one-out scores; only with `fit`.
+        minimises the log-loss of closed-form leave-one-out scores, copies of a row
+        left out with it; only with `fit`.
     precise : bool, default=True
         Sum in float64. False sums a batch of rows in float32 and batches in float64,
         which is faster for float32 rows and accurate to about 1e-6.
@@ -99,10 +107,11 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
         ``covariance="shared"``.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Intercepts of the decision function; only with ``covariance="shared"``.
-    epsilon_ : float
-        What was added to the variances.
+    epsilon_ : float or ndarray of shape (n_features,)
+        What was added to the variances; one number with ``smoothing="absolute"``.
     var_shrinkage_ : float or ndarray of shape (n_classes,)
-        Share of the mean variance, by class with ``covariance="class"``.
+        Share of the mean over the features, or with ``covariance="class"`` share of the
+        shared variances in those of each class.
     temperature_ : float
         What scores are divided by.
     sufficient_statistics_ : NaiveBayesStatistics
@@ -181,7 +190,8 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
         y : array-like of shape (n_samples,)
             Labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; a weight of two equals a row given twice.
+            Non-negative weights; a weight of two equals a row given twice. Weights
+            that sum to less than the number of rows only say how rows compare.
 
         Returns
         -------

@@ -48,7 +48,7 @@ class NaiveBayesAttributes:
 
     @property
     def var_shrinkage_(self):
-        """Share of the mean variance."""
+        """How far the variances were drawn to what is common."""
         return self._fitted.densities.shrinkage
 
     @property

@@ -196,8 +196,8 @@ def warn_if_guessed(densities, stacklevel):
     if densities.guessed:
         warnings.warn(
             "No two rows of a class differ, so that there are no variances to "
-            "estimate: the variance of all rows is used, which makes the nearest "
-            "class mean win. Give at least two rows to some class.",
+            "estimate: the variances of all rows are used. Give at least two rows to "
+            "some class.",
             UserWarning,
             stacklevel=stacklevel,
         )

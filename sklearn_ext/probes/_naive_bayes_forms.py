@@ -3,6 +3,9 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import sparse
+
+BATCH = 1024  # rows that are dense at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +74,27 @@ class QuadraticForm:
         return (Z * Z) @ self.curvature.T + Z @ self.weights.T + self.intercept
 
     def scores_sparse(self, X):
-        """Score the rows of a sparse table without making it dense."""
-        curvature, weights = self.curvature / self.scale**2, self.weights / self.scale
-        slopes = weights - 2 * curvature * self.pivot
-        at_zero = self.intercept + (curvature * self.pivot - weights) @ self.pivot
-        return X.astype(np.float64).power(2) @ curvature.T + X @ slopes.T + at_zero
+        """Score the rows of a sparse table; dense are only features with a pivot."""
+        near, far = (np.flatnonzero(there) for there in (self.pivot == 0, self.pivot))
+        part = self.of(near)
+        Z = X[:, near] @ sparse.diags_array(1 / part.scale)
+        scores = Z.power(2) @ part.curvature.T + Z @ part.weights.T + part.intercept
+        if len(far):
+            part, X = self.of(far), X[:, far]
+            for start in range(0, X.shape[0], BATCH):
+                rows = X[start : start + BATCH].toarray()
+                scores[start : start + BATCH] += part.scores(rows) - part.intercept
+        return scores
+
+    def of(self, features):
+        """Return the form of some of the features, with the whole intercept."""
+        return QuadraticForm(
+            self.pivot[features],
+            self.scale[features],
+            self.curvature[:, features],
+            self.weights[:, features],
+            self.intercept,
+        )
 
 
 def linear_form(densities) -> LinearForm:

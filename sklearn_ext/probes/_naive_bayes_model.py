@@ -8,6 +8,9 @@ import numpy as np
 from sklearn_ext.probes._naive_bayes_forms import linear_form, quadratic_form
 from sklearn_ext.probes._naive_bayes_statistics import NaiveBayesStatistics, add_up
 
+COMPARABLE = 0.03, 0.08  # lower quartile of the variances, in terms of their mean
+EPS = np.finfo(float).eps
+
 
 @dataclass(frozen=True, eq=False)
 class Settings:
@@ -28,7 +31,7 @@ class Densities:
     variances: np.ndarray  # (n_features,) or (n_classes, n_features)
     log_prior: np.ndarray  # (n_classes,), -inf where no row was seen
     shrinkage: float | np.ndarray
-    epsilon: float
+    epsilon: float | np.ndarray  # (n_features,) where it is relative
     guessed: bool  # no two rows of a class differ: variances are those of all rows
 
 
@@ -64,7 +67,7 @@ class NaiveBayesModel:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def fit_densities(statistics, settings) -> Densities:
+def fit_densities(statistics, settings, rows=None) -> Densities:
     """Estimate means, variances and priors from sums.
 
     Parameters
@@ -73,6 +76,8 @@ def fit_densities(statistics, settings) -> Densities:
         The sums.
     settings : Settings
         Smoothing, shrinkage and priors.
+    rows : ndarray of shape (n_classes,), default=None
+        Numbers of rows to estimate from; None takes `count_rows`.
 
     Returns
     -------
@@ -82,22 +87,48 @@ def fit_densities(statistics, settings) -> Densities:
     count = statistics.count
     offsets = statistics.sum / _positive(count)[:, None]
     within, total = moments(statistics)
-    variances, shrinkage = shrink(within, count, settings.var_shrinkage)
-    guessed = settings.var_shrinkage == "auto" and not within.any() and total.any()
-    if settings.var_shrinkage == "auto":
-        variances = _fill_empty(variances, within, total, count)
+    pooled = within if within.ndim == 1 else count @ within / count.sum()
+    guessed = settings.var_shrinkage == "auto" and not pooled.any() and total.any()
+    rows = count_rows(statistics) if rows is None else rows
+    if within.ndim == 2:
+        variances, share = shrink_to_shared(
+            within, pooled, total, rows, settings.var_shrinkage
+        )
+    else:
+        variances, share = shrink_to_mean(within, total, rows, settings.var_shrinkage)
     epsilon = settings.var_smoothing
     if settings.smoothing == "relative":
-        epsilon = epsilon * total.max()
+        epsilon = epsilon * total
     return Densities(
         statistics.pivot,
         offsets,
         smooth(variances, epsilon, total),
         log_priors(count, settings.priors),
-        shrinkage,
-        float(epsilon),
+        share,
+        epsilon,
         bool(guessed),
     )
+
+
+def count_rows(statistics):
+    """Return how many rows of each class there are to estimate from.
+
+    That is the weight, so that a weight of two is a row given twice; but weights that
+    sum to less than the number of rows (shares, say) only tell the rows apart, and are
+    scaled up to that number.
+
+    Parameters
+    ----------
+    statistics : NaiveBayesStatistics
+        The sums.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        Numbers of rows.
+    """
+    count = statistics.count
+    return count * max(1.0, statistics.n_rows / count.sum())
 
 
 def moments(statistics):
@@ -118,49 +149,134 @@ def moments(statistics):
     count, weight = statistics.count, statistics.count.sum()
     offsets = statistics.sum / _positive(count)[:, None]
     mean = statistics.sum.sum(axis=0) / weight
-    squares = statistics.sumsq
+    squares, total = statistics.sumsq / weight, statistics.sumsq / weight
     if statistics.per_class:
-        within = squares / _positive(count)[:, None] - offsets**2
-        squares = squares.sum(axis=0)
+        total = total.sum(axis=0)
+        squares = statistics.sumsq / _positive(count)[:, None]
+        within = _less(squares, offsets**2)
     else:
-        within = (squares - count @ offsets**2) / weight
-    return np.maximum(within, 0), np.maximum(squares / weight - mean**2, 0)
+        within = _less(squares, count @ offsets**2 / weight)
+    total = _less(total, mean**2)
+    constant = total <= (8 * EPS * (statistics.pivot + mean)) ** 2
+    return np.where(constant, 0, within), np.where(constant, 0, total)
 
 
-def shrink(variances, count, amount):
-    """Draw variances towards their mean over the features.
+def _less(squares, centre):
+    """Subtract, and make zeros of what is left by rounding."""
+    difference = squares - centre
+    return np.where(difference <= 4 * EPS * squares, 0, difference)
+
+
+def shrink_to_mean(variances, total, rows, amount):
+    """Draw shared variances towards their mean over the features.
 
     Parameters
     ----------
-    variances : ndarray of shape (n_features,) or (n_classes, n_features)
+    variances : ndarray of shape (n_features,)
         Variances within classes.
-    count : ndarray of shape (n_classes,)
-        Weight of each class.
+    total : ndarray of shape (n_features,)
+        Variances over all rows.
+    rows : ndarray of shape (n_classes,)
+        Number of rows of each class.
     amount : float or "auto"
-        Share of the mean; "auto" estimates the share that minimises the squared
-        error, ``sum_j Var(v_j) / sum_j (v_j - mean) ** 2``. For normal rows and
-        ``f`` degrees of freedom ``2 v ** 2 / (f + 2)`` is an unbiased estimate of the
-        variance of ``v``.
+        Share of the mean. "auto" estimates the share that minimises the squared error,
+        ``sum_j Var(v_j) / sum_j (v_j - mean) ** 2``, among the features that vary (for
+        normal rows and ``f`` degrees of freedom ``2 v ** 2 / (f + 2)`` is an unbiased
+        estimate of the variance of ``v``), and takes as much of it as the features are
+        `comparable`.
 
     Returns
     -------
-    variances : ndarray of the same shape
-        The shrunken variances.
-    amount : float or ndarray of shape (n_classes,)
+    variances : ndarray of shape (n_features,)
+        The shrunken variances. Under "auto", those over all rows stand in where no two
+        rows of a class differ.
+    share : float
         The share used.
     """
-    mean = variances.mean(axis=-1, keepdims=True)
-    if amount == "auto":
-        shared = variances.ndim == 1
-        free = count.sum() - np.count_nonzero(count) if shared else count - 1
-        ratios = variances / _positive(mean)  # their squares do not overflow
-        noise = 2 / (np.maximum(free, 1) + 2) * (ratios**2).sum(axis=-1)
-        spread = ((ratios - ratios.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
-        few = noise >= spread
-        amount = np.where(few, 1.0, noise / np.where(few, 1.0, spread))
-    share = np.asarray(amount, dtype=float)
-    result = (1 - share[..., None]) * variances + share[..., None] * mean
-    return result, float(share) if share.ndim == 0 else share
+    if amount != "auto":
+        return variances + amount * (variances.mean() - variances), float(amount)
+    varies = total > 0
+    if not varies.any():
+        return variances, 1.0
+    if not variances.any():
+        variances = total
+    alike = comparable(total[varies])
+    mean = variances[varies].mean()
+    ratios = variances[varies] / mean  # their squares do not overflow
+    free = max(rows.sum() - np.count_nonzero(rows), 1)
+    noise = 2 / (free + 2) * (ratios**2).sum()
+    share = alike * min(1.0, noise / max(((ratios - 1) ** 2).sum(), 1e-300))
+    return variances + share * (mean - variances), float(share)
+
+
+def comparable(total):
+    """Say how far features share a unit: 1 as far as one can tell, 0 not at all.
+
+    The mean of variances in different units is that of the feature in the smallest
+    unit, and drawing the others to it drowns them. Where a quarter of the features
+    vary (in terms of their variance over all rows) by less than 0.03 of the mean, it
+    does not speak for them; from 0.08 on it does.
+
+    Parameters
+    ----------
+    total : ndarray of shape (n_features,)
+        Positive variances over all rows.
+
+    Returns
+    -------
+    float
+        Between 0 and 1, linear in between.
+    """
+    low, high = COMPARABLE
+    quartile = np.quantile(total / total.mean(), 0.25)
+    return float(np.clip((quartile - low) / (high - low), 0, 1))
+
+
+def shrink_to_shared(variances, pooled, total, rows, amount):
+    """Draw the variances of each class towards those that all classes share.
+
+    Parameters
+    ----------
+    variances : ndarray of shape (n_classes, n_features)
+        Variances within each class.
+    pooled : ndarray of shape (n_features,)
+        Their mean, weighted by the classes.
+    total : ndarray of shape (n_features,)
+        Variances over all rows.
+    rows : ndarray of shape (n_classes,)
+        Number of rows of each class.
+    amount : float or "auto"
+        Share of the pooled variances. "auto" first shrinks these themselves, as without
+        classes, and takes them for worth as many rows as the ratios of the variances to
+        them say: few where classes differ by more than their noise.
+
+    Returns
+    -------
+    variances : ndarray of shape (n_classes, n_features)
+        The shrunken variances.
+    share : ndarray of shape (n_classes,)
+        The share of each class.
+    """
+    share = np.full(len(rows), amount, dtype=float) if amount != "auto" else None
+    if share is None:
+        pooled, _ = shrink_to_mean(pooled, total, rows, amount)
+        known = pooled > 0
+        share = _class_shares(variances[:, known] / pooled[known], rows)
+    return variances + share[:, None] * (pooled - variances), share
+
+
+def _class_shares(ratios, rows):
+    """Estimate a prior's worth in rows from ratios of variances, common to classes."""
+    free, part = np.maximum(rows - 1, 0), rows / rows.sum()
+    if ratios.size == 0:
+        return np.ones(len(rows))
+    squares, spread = (ratios**2).mean(axis=1), ((ratios - 1) ** 2).mean(axis=1)
+    seen = part * (free > 0)
+    differ = seen @ (spread - 2 / (free + 2) * squares)
+    if not differ > 0:
+        return np.ones(len(rows))
+    worth = 2 * (seen @ squares) / differ
+    return worth / (worth + free)
 
 
 def smooth(variances, epsilon, total):
@@ -173,7 +289,7 @@ def smooth(variances, epsilon, total):
     ----------
     variances : ndarray of shape (n_features,) or (n_classes, n_features)
         Variances within classes.
-    epsilon : float
+    epsilon : float or ndarray of shape (n_features,)
         What is added.
     total : ndarray of shape (n_features,)
         Variance over all rows.
@@ -183,7 +299,7 @@ def smooth(variances, epsilon, total):
     ndarray of the same shape
         Positive variances.
     """
-    variances = np.maximum(variances + epsilon, np.finfo(float).eps * total)
+    variances = np.maximum(variances + epsilon, EPS * total)
     return np.where(variances > 0, variances, 1.0)
 
 
@@ -219,12 +335,3 @@ def log_priors(count, priors):
 
 def _positive(count):
     return np.where(count > 0, count, 1.0)
-
-
-def _fill_empty(variances, within, total, count):
-    """Give classes whose rows never vary the scatter there is elsewhere."""
-    empty = ~variances.any(axis=-1, keepdims=True)
-    pooled = within.mean()
-    if within.ndim == 2:
-        pooled = count @ within.mean(axis=1) / count.sum()
-    return np.where(empty, pooled if pooled > 0 else total.mean(), variances)

@@ -78,7 +78,8 @@ class NaiveBayesStatistics:
         Parameters
         ----------
         X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-            The rows; a sparse table is never made dense, and its pivot is zero.
+            The rows. A sparse table is not made dense, but for features that most of
+            its rows hold, a batch of rows at a time; the pivot of the others is zero.
         codes : ndarray of shape (n_samples,)
             Position of each row's label in ``classes``.
         classes : ndarray of shape (n_classes,)
@@ -92,7 +93,7 @@ class NaiveBayesStatistics:
         batch_size : int, default=None
             Rows worked on at a time; None takes as many as fit in the cache.
         pivot : ndarray of shape (n_features,), default=None
-            None takes the mean of the first batch.
+            None takes the mean of the first batch, or of all sparse rows.
 
         Returns
         -------
@@ -108,17 +109,15 @@ class NaiveBayesStatistics:
             place[present] = np.arange(len(present))
             codes, classes = place[codes], classes[present]
         count = np.bincount(codes, weight, minlength=len(classes))
-        if sparse.issparse(X):
-            pivot = np.zeros(d)
-            total, squares = _sum_sparse(X, codes, count, weight, per_class)
-        else:
-            dtype = np.dtype(np.float64 if precise else np.float32)
-            batch_size = batch_size or max(64, BUFFER_BYTES // (dtype.itemsize * d))
-            if pivot is None:
-                pivot = _first_mean(X[:batch_size], weight[:batch_size])
-            total, squares = _sum_dense(
-                X, codes, count, weight, pivot, per_class, dtype, batch_size
-            )
+        dtype = np.dtype(np.float64 if precise else np.float32)
+        batch_size = batch_size or max(64, BUFFER_BYTES // (dtype.itemsize * d))
+        if pivot is None:
+            rows = slice(None if sparse.issparse(X) else batch_size)
+            pivot = _first_mean(X[rows], weight[rows])
+        add = _sum_sparse if sparse.issparse(X) else _sum_dense
+        total, squares = add(
+            X, codes, count, weight, pivot, per_class, dtype, batch_size
+        )
         return cls(classes, pivot, count, total, squares, n_rows)
 
     def at(self, pivot):
@@ -225,8 +224,15 @@ def _union(labels):
 
 
 def _first_mean(X, weight):
+    """Mean of the rows of a batch; of sparse ones where most of them hold a feature."""
+    n, scale = X.shape[0], max(weight.sum(), np.finfo(float).tiny)
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = weight @ X.astype(np.float64) / max(weight.sum(), np.finfo(float).tiny)
+        if sparse.issparse(X):
+            held = np.bincount(sparse.csr_array(X).indices, minlength=X.shape[1])
+            mean = X.T.astype(np.float64) @ weight / scale
+            mean[held <= n / 2] = 0.0  # zeros are many, so zero is near
+        else:
+            mean = weight @ X.astype(np.float64) / scale
     # exact in float32, so that work in float32 subtracts the same pivot
     return mean.astype(np.float32).astype(float) if X.dtype.itemsize <= 4 else mean
 
@@ -241,13 +247,19 @@ def _by_class(codes, weight, n_classes):
     return sparse.csc_array((weight, codes, np.arange(n + 1)), shape=(n_classes, n))
 
 
-def _sum_sparse(X, codes, count, weight, per_class):
+def _sum_sparse(X, codes, count, weight, pivot, per_class, dtype, batch_size):
+    """Sum sparse rows; features with a pivot become dense, a batch at a time."""
     by_class = sparse.csr_array(_by_class(codes, weight, len(count)))
     squared = X.astype(np.float64).power(2)
     total = (by_class @ X).toarray()
-    if per_class:
-        return total, (by_class @ squared).toarray()
-    return total, weight @ squared
+    squares = (by_class @ squared).toarray() if per_class else weight @ squared
+    far = np.flatnonzero(pivot)
+    if len(far):
+        part = sparse.csr_array(X)[:, far]
+        total[:, far], squares[..., far] = _sum_dense(
+            part, codes, count, weight, pivot[far], per_class, dtype, batch_size
+        )
+    return total, squares
 
 
 def _sum_dense(X, codes, count, weight, pivot, per_class, dtype, batch_size):
@@ -263,11 +275,13 @@ def _sum_dense(X, codes, count, weight, pivot, per_class, dtype, batch_size):
         for start in range(0, n, batch_size):
             stop = min(start + batch_size, n)
             rows, w = buffer[: stop - start], weight[start:stop]
+            part = X[start:stop]
+            part = part.toarray() if sparse.issparse(part) else part
             if pivot.dtype == dtype:
-                np.copyto(rows, X[start:stop])
+                np.copyto(rows, part)
                 rows -= pivot
             else:
-                np.subtract(X[start:stop], pivot, out=rows, casting="same_kind")
+                np.subtract(part, pivot, out=rows, casting="same_kind")
             by_class = _by_class(codes[start:stop], w, len(count))
             total += by_class @ rows
             np.multiply(rows, rows, out=rows)

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext.probes._scores import score_rows
 
 LOG_TEMPERATURES = (-3.0, 9.0)  # where the minimum is looked for
@@ -17,7 +18,8 @@ def loo_temperature(model, X, codes, weight, *, empirical, batch_size=None):
     model : NaiveBayesModel
         Fitted to these rows.
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        The rows; of very many, a fixed random choice is used.
+        The rows. Equal ones count as one row; of very many, those with the smallest
+        hashes are used, a random choice that repeats.
     codes : ndarray of shape (n_samples,)
         Class of each row.
     weight : ndarray of shape (n_samples,)
@@ -34,20 +36,19 @@ def loo_temperature(model, X, codes, weight, *, empirical, batch_size=None):
     """
     count, densities = model.statistics.count, model.densities
     possible = densities.log_prior > -np.inf  # classes that can be predicted
-    out = np.minimum(weight, 1)  # of a row that stands for two, one is left out
-    usable = (weight > 0) & (out < count[codes]) & possible[codes]
-    rows = np.flatnonzero(usable)
-    if len(rows) > (most := max(4096, SCORES // len(count))):
-        chosen = np.random.default_rng(0).choice(len(rows), most, replace=False)
-        rows = rows[np.sort(chosen)]
-    if len(rows) == 0:
+    distinct = EqualRows.of(X, codes, w=weight)  # copies of a row are left out with it
+    k = codes[distinct.first]
+    usable = (distinct.weight < (1 - 1e-12) * count[k]) & possible[k]
+    usable = np.flatnonzero(usable)[: max(4096, SCORES // len(count))]
+    if len(usable) == 0:
         return 1.0
-    X, codes, weight, out = X[rows], codes[rows], weight[rows], out[rows]
+    rows, weight = distinct.first[usable], distinct.weight[usable]
+    X, codes = X[rows], codes[rows]
     scores = leave_one_out(
         score_rows(model.form, X, batch_size).astype(np.float64),
         own_distances(densities, X, codes),
         codes,
-        out,
+        weight,
         count,
         empirical=empirical,
     )
@@ -98,7 +99,7 @@ def leave_one_out(scores, distances, codes, weight, count, *, empirical):
     codes : ndarray of shape (n_samples,)
         Class of each row.
     weight : ndarray of shape (n_samples,)
-        Weight that is left out of each row, less than that of its class.
+        Weight of each row, less than that of its class.
     count : ndarray of shape (n_classes,)
         Weight of each class.
     empirical : bool

@@ -8,12 +8,15 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.base import BaseEstimator, clone
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from sklearn_ext.probes import NaiveBayesProbe
+from sklearn_ext.probes import NaiveBayesProbe, ShrinkageDiscriminantProbe
 from sklearn_ext.probes._naive_bayes_temperature import leave_one_out
 
 PLAIN = {"var_smoothing": 0.0, "var_shrinkage": 0.0}
@@ -90,7 +93,7 @@ def test_smoothing_adds_to_the_variances(rng):
     X, y = table(rng)
     plain = NaiveBayesProbe(**PLAIN).fit(X, y)
     share = NaiveBayesProbe(var_smoothing=0.1, var_shrinkage=0).fit(X, y)
-    assert share.epsilon_ == pytest.approx(0.1 * X.var(axis=0).max())
+    assert_allclose(share.epsilon_, 0.1 * X.var(axis=0))  # each feature its own
     assert_allclose(share.var_, plain.var_ + share.epsilon_)
     fixed = NaiveBayesProbe(var_smoothing=0.1, smoothing="absolute", var_shrinkage=0)
     assert_allclose(fixed.fit(X, y).var_, plain.var_ + 0.1)
@@ -324,28 +327,121 @@ def test_only_constant_features_leave_the_prior(covariance, shrinkage, smoothing
     assert_array_equal(probe.predict(np.full((2, 2), 0.1)), [1, 1])
 
 
-def test_one_row_a_class_makes_the_nearest_row_win(rng):
-    X = rng.normal(size=(5, 3)) * [1, 10, 100]
-    new = rng.normal(size=(50, 3)) * [1, 10, 100]
-    nearest = ((new[:, None] - X) ** 2).sum(axis=2).argmin(axis=1)
-    plain = NaiveBayesProbe(var_shrinkage=0.0).fit(X, np.arange(5))
-    assert_array_equal(plain.predict(new), nearest)
-    assert np.isfinite(plain.decision_function(new)).all()
+@pytest.mark.parametrize("units", [[1, 2, 1.5], [1, 10, 100]])
+def test_one_row_a_class_makes_the_nearest_row_win(rng, units):
+    """Near in terms of the variances of all rows, or of their mean in one unit."""
+    X, new = rng.normal(size=(5, 3)) * units, rng.normal(size=(50, 3)) * units
+    v = X.var(axis=0) if units[2] == 100 else np.full(3, X.var(axis=0).mean())
+    nearest = ((new[:, None] - X) ** 2 / v).sum(axis=2).argmin(axis=1)
     with pytest.warns(UserWarning, match="Give at least two rows to some class"):
         probe = NaiveBayesProbe().fit(X, np.arange(5))
-    assert probe.var_shrinkage_ == 1
+    assert probe.var_shrinkage_ == (units[2] < 100)
     assert_array_equal(probe.predict(new), nearest)
-    assert_allclose(probe.var_, X.var(axis=0).mean(), rtol=1e-6)
+    assert_allclose(probe.var_, v, rtol=1e-6)
+    plain = NaiveBayesProbe(var_shrinkage=0.0).fit(X, np.arange(5))
+    apart = ((new[:, None] - X) ** 2 / X.var(axis=0)).sum(axis=2)
+    assert_array_equal(plain.predict(new), apart.argmin(axis=1))
+    assert np.isfinite(plain.decision_function(new)).all()
 
 
-def test_a_class_of_one_row_takes_the_variance_of_the_others(rng):
+def test_a_class_of_one_row_takes_the_shared_variances(rng):
     X, y = table(rng)
     X, y = np.r_[X, [[20.0] * 6]], np.r_[y, 3]
     probe = NaiveBayesProbe(covariance="class").fit(X, y)
-    rest = np.stack([X[y == k].var(axis=0).mean() for k in range(3)])
-    pooled = np.bincount(y)[:3] @ rest / len(y)
-    assert_allclose(probe.var_[3], pooled, rtol=1e-6)
+    shared = NaiveBayesProbe().fit(X, y)
+    assert probe.var_shrinkage_[3] == 1
+    assert_allclose(probe.var_[3], shared.var_, rtol=1e-6)
     assert probe.predict(np.full((1, 6), 19.0)) == 3
+
+
+# units
+
+
+UNITS = [1e-3, 1, 20.0, 1e3, 1e-2, 5.0]  # a metre here, a millimetre there
+
+
+@MODES
+@pytest.mark.parametrize("cls", [NaiveBayesProbe, ShrinkageDiscriminantProbe])
+def test_defaults_do_not_depend_on_units_that_differ(rng, cls, covariance):
+    X, y = table(rng, n=120)
+    params = {"covariance": covariance} if cls is NaiveBayesProbe else {}
+    one = cls(var_shrinkage=0.0, **params).fit(X, y)
+    other = cls(**params).fit(X * UNITS, y)
+    if covariance == "shared":
+        assert other.var_shrinkage_ == 0
+        found = other.predict_proba(X * UNITS)
+        assert_allclose(found, one.predict_proba(X), rtol=1e-6, atol=1e-9)
+    third = cls(**params).fit(X[:, ::-1] * np.square(UNITS), y)
+    moved = third.predict_proba(X[:, ::-1] * np.square(UNITS))
+    assert_allclose(moved, other.predict_proba(X * UNITS), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("load", [load_wine, load_breast_cancer])
+@pytest.mark.parametrize(
+    ("probe", "peer"),
+    [
+        (NaiveBayesProbe(), LinearDiscriminantAnalysis("lsqr", shrinkage=1.0)),
+        (NaiveBayesProbe(covariance="class"), GaussianNB()),
+        (ShrinkageDiscriminantProbe(), LinearDiscriminantAnalysis()),
+    ],
+)
+def test_raw_columns_cost_nothing(load, probe, peer):
+    """Levels with the textbook's classifier on columns whose spreads differ by 1e4."""
+    X, y = load(return_X_y=True)
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    ours = cross_val_score(probe, X, y, cv=folds).mean()
+    assert ours > cross_val_score(peer, X, y, cv=folds).mean() - 0.01
+    scaled = make_pipeline(StandardScaler(), probe)
+    assert ours > cross_val_score(scaled, X, y, cv=folds).mean() - 0.02
+
+
+def test_class_variances_lean_on_the_shared_ones(rng):
+    """With few rows a class they err less than their own; with many, little changes."""
+    X, y = table(rng, n=4000, d=30)
+    fit, held = slice(0, 12), slice(2000, None)
+    own = NaiveBayesProbe(covariance="class", var_shrinkage=0)
+    few = NaiveBayesProbe(covariance="class").fit(X[fit], y[fit])
+    assert few.score(X[held], y[held]) > own.fit(X[fit], y[fit]).score(X, y) + 0.02
+    X = X * np.where(y[:, None] == 0, 3.0, 1.0)  # one class is wider
+    many = NaiveBayesProbe(covariance="class").fit(X, y)
+    assert many.var_shrinkage_.max() < 0.01
+    half = NaiveBayesProbe(covariance="class", var_shrinkage=0.5).fit(X, y)
+    shared = NaiveBayesProbe(var_shrinkage=0).fit(X, y)
+    own.fit(X, y)
+    assert_allclose(half.var_, (own.var_ + shared.var_) / 2, rtol=1e-6)
+
+
+# whole rows
+
+
+@pytest.mark.parametrize("cls", [NaiveBayesProbe, ShrinkageDiscriminantProbe])
+def test_weights_that_are_shares_only_compare_rows(rng, cls):
+    X, y = table(rng, n=24, d=12)
+    w = rng.uniform(0.5, 1.5, 24)
+    one, other = (cls().fit(X, y, c * w / w.sum()) for c in (1.0, 1e-9))
+    assert 0 < one.var_shrinkage_ < 1
+    assert_allclose(one.var_shrinkage_, other.var_shrinkage_, rtol=1e-9)
+    assert_allclose(one.predict_proba(X), other.predict_proba(X), rtol=1e-7)
+    plain = cls().fit(X, y)
+    equal = cls().fit(X, y, np.full(24, 1 / 24))
+    assert_allclose(equal.predict_proba(X), plain.predict_proba(X), rtol=1e-7)
+
+
+@MODES
+@pytest.mark.parametrize("factor", [0.01, 3.0, 1000.0])
+def test_the_temperature_leaves_out_whole_rows(rng, covariance, factor):
+    """Copies, or a larger weight, do not testify for the row that is left out."""
+    X, y = table(rng, n=40, d=20)
+    probe = NaiveBayesProbe(covariance=covariance, temperature="loo", var_shrinkage=0.5)
+    once = clone(probe).fit(X, y)
+    weighted = clone(probe).fit(X, y, np.full(40, factor))
+    assert_allclose(weighted.temperature_, once.temperature_, rtol=1e-7)
+    copies = clone(probe).fit(np.tile(X, (3, 1)), np.tile(y, 3))
+    assert_allclose(copies.temperature_, once.temperature_, rtol=1e-7)
+    order = rng.permutation(40)
+    assert_allclose(
+        clone(probe).fit(X[order], y[order]).temperature_, once.temperature_, rtol=1e-9
+    )
 
 
 def test_properties_wait_for_fit():

@@ -107,3 +107,21 @@ def test_torch_tensors_equal_arrays(rng, cls, dtype, dispatch):
             halves = cls().partial_fit(X[:40], y[:40], range(3), w[:40])
             halves.partial_fit(X[40:], y[40:], sample_weight=w[40:])
             assert_allclose(halves.predict_proba(X), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("covariance", ["shared", "class"])
+@pytest.mark.parametrize("batches", [False, True])
+def test_sparse_rows_far_from_zero_stay_accurate(rng, covariance, batches):
+    X, y = table(rng, n=400)
+    X += np.where(rng.random(6) < 0.5, 0, 1e8)
+    X[:, 0] += 1e8
+    dense = NaiveBayesProbe(covariance=covariance).fit(X, y)
+    probe = NaiveBayesProbe(covariance=covariance)
+    if batches:
+        for part in (slice(0, 50), slice(50, None)):
+            probe.partial_fit(sparse.csr_array(X[part]), y[part], classes=range(3))
+    else:
+        probe.fit(sparse.csr_array(X), y)
+    assert_allclose(probe.var_, dense.var_, rtol=1e-6)
+    found = probe.predict_proba(sparse.csr_array(X))
+    assert_allclose(found, dense.predict_proba(X), atol=1e-5)

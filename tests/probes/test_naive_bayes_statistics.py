@@ -6,7 +6,12 @@ from numpy.testing import assert_allclose
 from scipy import optimize, sparse
 
 from sklearn_ext.probes import NaiveBayesStatistics
-from sklearn_ext.probes._naive_bayes_model import moments, shrink
+from sklearn_ext.probes._naive_bayes_model import (
+    comparable,
+    moments,
+    shrink_to_mean,
+    shrink_to_shared,
+)
 from sklearn_ext.probes._naive_bayes_statistics import add_up
 from sklearn_ext.probes._naive_bayes_temperature import best_temperature
 
@@ -126,25 +131,47 @@ def test_sparse_rows_give_the_same_sums(rng, per_class):
     thin = NaiveBayesStatistics.of(
         sparse.csr_array(X), codes, classes, w, per_class=per_class
     )
-    assert not thin.pivot.any()
+    assert not thin.pivot.any()  # most entries are zero
     assert_allclose(thin.at(dense.pivot).sum, dense.sum, atol=1e-10)
     assert_allclose(thin.at(dense.pivot).sumsq, dense.sumsq, atol=1e-10)
 
 
-def test_shrinkage_follows_its_formula(rng):
-    v, count = rng.uniform(0.1, 2, 30), np.array([4.0, 7.0, 0.0])
+def test_shrinkage_to_the_mean_follows_its_formula(rng):
+    v, rows = rng.uniform(0.1, 2, 30), np.array([4.0, 7.0, 0.0])
     free = 11 - 2  # a class without rows takes no degree of freedom
     share = (2 / (free + 2) * (v**2).sum()) / ((v - v.mean()) ** 2).sum()
-    result, used = shrink(v, count, "auto")
+    result, used = shrink_to_mean(v, v, rows, "auto")
     assert used == pytest.approx(min(1, share), rel=1e-12)
     assert_allclose(result, (1 - used) * v + used * v.mean())
-    by_class = np.stack([v, v[::-1] ** 2, np.zeros(30)])
-    result, used = shrink(by_class, count, "auto")
-    for k in range(3):
-        alone = 2 / (max(count[k] - 1, 1) + 2) * (by_class[k] ** 2).sum()
-        spread = ((by_class[k] - by_class[k].mean()) ** 2).sum()
-        assert used[k] == pytest.approx(min(1, alone / spread) if spread else 1)
-    assert_allclose(result[2], 0)
+    total = v * np.where(np.arange(30) < 10, 1e-4, 1.0)  # a third in another unit
+    result, used = shrink_to_mean(total, total, rows, "auto")
+    assert used == 0
+    assert_allclose(result, total)
+
+
+def test_features_compare_as_far_as_their_lower_quartile_does():
+    for quartile, expected in ((0.02, 0), (0.03, 0), (0.055, 0.5), (0.08, 1), (0.5, 1)):
+        total = np.array([0, 0, 1.0, 1.0, 1.0])
+        total[:2] = 3 * quartile / (5 - 2 * quartile)  # then the mean counts them too
+        assert comparable(total) == pytest.approx(expected, abs=1e-9)
+
+
+def test_class_variances_are_worth_what_their_ratios_say(rng):
+    rows, pooled = np.array([5.0, 9.0, 1.0]), rng.uniform(1, 2, 40)
+    variances = pooled * rng.chisquare(4, (3, 40)) / 4 * [[0.5], [2.0], [0.0]]
+    result, share = shrink_to_shared(variances, pooled, pooled, rows, "auto")
+    shared, _ = shrink_to_mean(pooled, pooled, rows, "auto")
+    squares = noise = spread = 0.0
+    for k in range(2):  # one row has no variance
+        ratios = variances[k] / shared
+        squares += rows[k] / 15 * (ratios**2).mean()
+        noise += rows[k] / 15 * 2 / (rows[k] + 1) * (ratios**2).mean()
+        spread += rows[k] / 15 * ((ratios - 1) ** 2).mean()
+    worth = 2 * squares / (spread - noise)
+    assert_allclose(share, [worth / (worth + 4), worth / (worth + 8), 1])
+    assert_allclose(result, variances + share[:, None] * (shared - variances))
+    same = np.stack([pooled] * 3)
+    assert_allclose(shrink_to_shared(same, pooled, pooled, rows, "auto")[1], 1)
 
 
 def test_shrinkage_finds_the_share_that_errs_least():
@@ -152,15 +179,42 @@ def test_shrinkage_finds_the_share_that_errs_least():
     rng = np.random.default_rng(0)
     true = rng.uniform(0.5, 1.5, 200)
     shares = np.linspace(0, 1, 21)
-    count = np.array([6.0, 6.0])
+    rows = np.array([6.0, 6.0])
     errors, auto = np.zeros(21), 0.0
     for _ in range(300):
         v = true * rng.chisquare(10, 200) / 10
-        errors += [((shrink(v, count, g)[0] - true) ** 2).sum() for g in shares]
-        auto += ((shrink(v, count, "auto")[0] - true) ** 2).sum()
+        errors += [
+            ((shrink_to_mean(v, v, rows, g)[0] - true) ** 2).sum() for g in shares
+        ]
+        auto += ((shrink_to_mean(v, v, rows, "auto")[0] - true) ** 2).sum()
     assert auto < 1.1 * errors.min()
     assert auto < 0.7 * errors[0]
     assert auto < 0.9 * errors[-1]
+
+
+@pytest.mark.parametrize("per_class", [False, True])
+@pytest.mark.parametrize("offset", [0.0, 1e8])
+def test_sparse_rows_far_from_zero_do_not_cancel(rng, per_class, offset):
+    X, codes, classes, w = table(rng, n=600)
+    X[:, 0] = np.where(rng.random(600) < 0.9, 0, X[:, 0])  # rare entries stay sparse
+    X[:, 1:] += offset
+    thin = NaiveBayesStatistics.of(
+        sparse.csr_array(X), codes, classes, w, per_class=per_class
+    )
+    dense = NaiveBayesStatistics.of(X, codes, classes, w, per_class=per_class)
+    assert thin.pivot[0] == 0
+    for found, exact in zip(moments(thin), moments(dense), strict=True):
+        assert_allclose(found, exact, rtol=1e-9)
+    parts = [slice(0, 100), slice(100, 350), slice(350, None)]
+    joined = add_up(
+        [
+            NaiveBayesStatistics.of(
+                sparse.csr_array(X[p]), codes[p], classes, w[p], per_class=per_class
+            )
+            for p in parts
+        ]
+    )
+    assert_allclose(moments(joined)[0], moments(dense)[0], rtol=1e-6)
 
 
 def test_temperature_equals_a_bounded_search(rng):
