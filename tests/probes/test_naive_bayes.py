@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -327,15 +327,15 @@ def test_only_constant_features_leave_the_prior(covariance, shrinkage, smoothing
     assert_array_equal(probe.predict(np.full((2, 2), 0.1)), [1, 1])
 
 
-@pytest.mark.parametrize("units", [[1, 2, 1.5], [1, 10, 100]])
+@pytest.mark.parametrize("units", [[1, 2, 1.5], [1, 100, 1e-2]])
 def test_one_row_a_class_makes_the_nearest_row_win(rng, units):
     """Near in terms of the variances of all rows, or of their mean in one unit."""
     X, new = rng.normal(size=(5, 3)) * units, rng.normal(size=(50, 3)) * units
-    v = X.var(axis=0) if units[2] == 100 else np.full(3, X.var(axis=0).mean())
+    v = X.var(axis=0) if max(units) == 100 else np.full(3, X.var(axis=0).mean())
     nearest = ((new[:, None] - X) ** 2 / v).sum(axis=2).argmin(axis=1)
     with pytest.warns(UserWarning, match="Give at least two rows to some class"):
         probe = NaiveBayesProbe().fit(X, np.arange(5))
-    assert probe.var_shrinkage_ == (units[2] < 100)
+    assert probe.var_shrinkage_ == (max(units) < 100)
     assert_array_equal(probe.predict(new), nearest)
     assert_allclose(probe.var_, v, rtol=1e-6)
     plain = NaiveBayesProbe(var_shrinkage=0.0).fit(X, np.arange(5))
@@ -380,19 +380,18 @@ def test_defaults_do_not_depend_on_units_that_differ(rng, cls, covariance):
 @pytest.mark.parametrize(
     ("probe", "peer"),
     [
-        (NaiveBayesProbe(), LinearDiscriminantAnalysis("lsqr", shrinkage=1.0)),
+        (NaiveBayesProbe(), make_pipeline(StandardScaler(), NaiveBayesProbe())),
         (NaiveBayesProbe(covariance="class"), GaussianNB()),
         (ShrinkageDiscriminantProbe(), LinearDiscriminantAnalysis()),
     ],
+    ids=["shared", "class", "discriminant"],
 )
 def test_raw_columns_cost_nothing(load, probe, peer):
-    """Levels with the textbook's classifier on columns whose spreads differ by 1e4."""
+    """Columns whose spreads differ by 1e4 and more are no reason for another head."""
     X, y = load(return_X_y=True)
-    folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    ours = cross_val_score(probe, X, y, cv=folds).mean()
-    assert ours > cross_val_score(peer, X, y, cv=folds).mean() - 0.01
-    scaled = make_pipeline(StandardScaler(), probe)
-    assert ours > cross_val_score(scaled, X, y, cv=folds).mean() - 0.02
+    folds = RepeatedStratifiedKFold(n_splits=5, n_repeats=4, random_state=0)
+    ours, theirs = (cross_val_score(m, X, y, cv=folds).mean() for m in (probe, peer))
+    assert ours > theirs - 0.01
 
 
 def test_class_variances_lean_on_the_shared_ones(rng):
@@ -417,6 +416,7 @@ def test_class_variances_lean_on_the_shared_ones(rng):
 @pytest.mark.parametrize("cls", [NaiveBayesProbe, ShrinkageDiscriminantProbe])
 def test_weights_that_are_shares_only_compare_rows(rng, cls):
     X, y = table(rng, n=24, d=12)
+    X *= np.geomspace(1, 3, 12)
     w = rng.uniform(0.5, 1.5, 24)
     one, other = (cls().fit(X, y, c * w / w.sum()) for c in (1.0, 1e-9))
     assert 0 < one.var_shrinkage_ < 1
