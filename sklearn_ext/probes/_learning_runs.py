@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from sklearn_ext._core._compat import _check_method_params, _safe_indexing
@@ -26,6 +27,7 @@ class Plan:
     y_test: np.ndarray | None
     fit_params: dict = field(default_factory=dict)  # by estimator, one value a row
     score_params: dict = field(default_factory=dict)  # one value a row
+    weight: np.ndarray | None = None  # of the rows, for the majority
 
 
 def run_repeat(plan, rows, test=None):
@@ -47,6 +49,8 @@ def run_repeat(plan, rows, test=None):
         to fit (for estimators fitted from sums, of all blocks so far).
     models : dict
         The models of the largest size.
+    baseline : ndarray of shape (n_sizes,)
+        Scores of the majority class, NaN where the scorer has none for it.
     """
     n_sizes = len(plan.sizes)
     scores = {name: np.empty(n_sizes) for name in plan.estimators}
@@ -64,7 +68,7 @@ def run_repeat(plan, rows, test=None):
         name: _run(estimator, X, y, params[name], plan.preprocessor is None)
         for name, estimator in plan.estimators.items()
     }
-    models = {}
+    models, baseline = {}, np.empty(n_sizes)
     for i, size in enumerate(plan.sizes):
         Z, Z_test = _safe_indexing(X, slice(0, size)), X_test
         if plan.preprocessor is not None:
@@ -79,7 +83,18 @@ def run_repeat(plan, rows, test=None):
             except Exception as error:
                 error.add_note(f"TwoRegimes: {name!r} on {size} rows.")
                 raise
-    return scores, times, models
+        w = None if plan.weight is None else plan.weight[rows[:size]]
+        model = majority().fit(Z, y[:size], w)
+        try:
+            baseline[i] = plan.scorer(model, Z_test, y_test, **score_params)
+        except Exception:  # a scorer of the user's that asks for what it has not
+            baseline[i] = np.nan
+    return scores, times, models, baseline
+
+
+def majority():
+    """Return the classifier that every head has to beat: it never looks at X."""
+    return DummyClassifier(strategy="prior")
 
 
 def make_preprocessor(preprocessor, X):

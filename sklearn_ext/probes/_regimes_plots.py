@@ -7,7 +7,12 @@ from sklearn_ext._core._compat import check_matplotlib_support
 from sklearn_ext._core._pipelines import innermost
 from sklearn_ext.probes._learning_curves import bootstrap_means, interval
 from sklearn_ext.probes._two_regimes import TwoRegimes
-from sklearn_ext.probes._two_regimes_answers import error_name, is_clear
+from sklearn_ext.probes._two_regimes_answers import (
+    MAJORITY,
+    best_score,
+    error_name,
+    is_clear,
+)
 
 MARKERS = "osD^vP"  # curves are told apart without colour
 STYLES = ("-", "--", "-.", ":")
@@ -35,6 +40,8 @@ class TwoRegimesDisplay:
         What the errors are.
     confidence_level : float, default=0.9
         Of the bands.
+    baseline : ndarray of shape (n_sizes,) or None, default=None
+        Mean errors of the majority class.
 
     Attributes
     ----------
@@ -46,6 +53,8 @@ class TwoRegimesDisplay:
         One curve an estimator, or the difference.
     fill_between_ : list of matplotlib collections
         Their bands; empty when ``band`` is None.
+    baseline_line_ : matplotlib Line2D or None
+        The error of the majority class.
     crossover_line_ : matplotlib Line2D or None
         The crossover; its label says "unclear" where no interval of the difference
         excludes zero on one side of it.
@@ -82,6 +91,7 @@ class TwoRegimesDisplay:
         crossover_ci,
         error_name="test error",
         confidence_level=0.9,
+        baseline=None,
     ):
         self.train_sizes = train_sizes
         self.errors = errors
@@ -91,6 +101,7 @@ class TwoRegimesDisplay:
         self.crossover_ci = crossover_ci
         self.error_name = error_name
         self.confidence_level = confidence_level
+        self.baseline = baseline
 
     @classmethod
     def from_estimator(cls, estimator, **plot_params):
@@ -119,6 +130,8 @@ class TwoRegimesDisplay:
             crossover_ci=estimator.crossover_ci_,
             error_name=error_name(estimator.scoring),
             confidence_level=estimator.confidence_level,
+            baseline=best_score(estimator.scoring)
+            - estimator.baseline_scores_.mean(axis=1),
         )
         return display.plot(**plot_params)
 
@@ -210,6 +223,11 @@ class TwoRegimesDisplay:
             ax.axhline(0, color="0.4", linewidth=0.8)
         for i, (label, values) in enumerate(curves.items()):
             self._curve(i, label, values, band, kind, curve_kwargs or {})
+        self.baseline_line_ = None
+        if kind == "error" and self.baseline is not None:
+            (self.baseline_line_,) = ax.plot(
+                self.train_sizes, self.baseline, ":", color="0.4", label=MAJORITY
+            )
         self._decorate(kind, log_x, name)
         return self
 

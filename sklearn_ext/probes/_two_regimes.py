@@ -27,18 +27,22 @@ from sklearn_ext._core._compat import (
     _safe_indexing,
 )
 from sklearn_ext.probes._learning_curves import (
+    ROUNDING,
+    bootstrap_means,
     compare,
     fit_power_law,
+    interval,
     is_per_class,
     nested_order,
     resolve_sizes,
 )
 from sklearn_ext.probes._learning_runs import (
     Plan,
+    majority,
     make_preprocessor,
     run_repeat,
 )
-from sklearn_ext.probes._two_regimes_answers import AnswersMixin
+from sklearn_ext.probes._two_regimes_answers import MAJORITY, AnswersMixin, best_score
 from sklearn_ext.probes._two_regimes_checks import (
     check_labels,
     check_rivals,
@@ -72,6 +76,11 @@ class TwoRegimes(
     two regimes, and `regimes_` lists them all. The winner at the largest size is fitted
     to all rows and predicts.
 
+    Beside them runs the majority class, which never looks at the rows. Where no
+    estimator does better at the largest size, it is what is recommended and refitted
+    (:class:`sklearn.dummy.DummyClassifier`), and `summary` says so. Copies of a row
+    fall on both sides of a split; give them a group of their own.
+
     Estimators that are fitted from sums, such as `NaiveBayesProbe`, cost one pass over
     the rows a repeat; others are refitted for each size.
 
@@ -99,8 +108,8 @@ class TwoRegimes(
     n_bootstrap : int, default=1000
         Resamples behind an interval.
     refit : str or False, default="recommended"
-        Which estimator is fitted to all rows: the recommended one, one by name, or
-        none.
+        Which estimator is fitted to all rows: the recommended one, which may be the
+        majority class, one by name, or none.
     n_jobs : int or None, default=None
         Repeats that run at a time, as threads. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -114,6 +123,9 @@ class TwoRegimes(
         Numbers of training rows.
     test_scores_ : dict of str to ndarray of shape (n_sizes, n_repeats)
         Scores on the held-out rows.
+    baseline_scores_ : ndarray of shape (n_sizes, n_repeats)
+        Scores of the majority class on the same rows; NaN where the scorer asks for
+        what it has not.
     fit_times_ : dict of str to ndarray of shape (n_sizes, n_repeats)
         Seconds to fit; for estimators fitted from sums, of all rows up to that size.
     difference_ : ndarray of shape (n_sizes,)
@@ -135,7 +147,13 @@ class TwoRegimes(
         ``(a, b, q)`` of the power law ``a + b * m ** -q`` of each error.
     recommended_ : str
         The estimator with the best mean score at the largest size; of equals, the
-        best at the sizes before it, and at last the first.
+        best at the sizes before it, and at last the first. "majority class" where that
+        has a better score than all of them.
+    gain_ : float
+        Mean score at the largest size of the best estimator less that of the majority
+        class; NaN where the scorer has none for it.
+    gain_ci_ : ndarray of shape (2,)
+        Its paired bootstrap interval; NaN for a single repeat.
     estimator_ : estimator
         The refitted one; only when ``refit`` is not False. With a preprocessor it is a
         pipeline.
@@ -262,6 +280,7 @@ class TwoRegimes(
             y_test,
             fit_params,
             score_params,
+            params.get("sample_weight"),
         )
         self._measure(plan, draws)
         self._compare(rng)
@@ -314,7 +333,9 @@ class TwoRegimes(
         )
         scores = {name: [] for name in plan.estimators}
         times = {name: [] for name in plan.estimators}
-        for found, seconds, models in runs:
+        baseline = []
+        for found, seconds, models, majority_scores in runs:
+            baseline.append(majority_scores)
             for name in plan.estimators:
                 scores[name].append(found[name])
                 times[name].append(seconds[name])
@@ -327,9 +348,7 @@ class TwoRegimes(
         self.train_sizes_ = plan.sizes
         self.test_scores_ = {n: np.stack(rows, axis=1) for n, rows in scores.items()}
         self.fit_times_ = {n: np.stack(rows, axis=1) for n, rows in times.items()}
-        self.recommended_ = _leader(
-            {n: s.mean(1) for n, s in self.test_scores_.items()}
-        )
+        self.baseline_scores_ = np.stack(baseline, axis=1)
 
     def _compare(self, rng):
         errors = self._errors()
@@ -352,9 +371,16 @@ class TwoRegimes(
             name: fit_power_law(self.train_sizes_, error.mean(axis=1))
             for name, error in errors.items()
         }
+        best = _leader({n: s.mean(1) for n, s in self.test_scores_.items()})
+        gains = (self.test_scores_[best] - self.baseline_scores_)[-1:]
+        self.gain_, self.gain_ci_ = float(gains.mean()), np.full(2, np.nan)
+        if gains.size > 1 and np.isfinite(gains).all():
+            means = bootstrap_means(gains, self.n_bootstrap, rng)
+            self.gain_ci_ = interval(means[:, 0], self.confidence_level)
+        self.recommended_ = MAJORITY if self.gain_ < -ROUNDING else best
 
     def _errors(self):
-        best = 0 if str(self.scoring).startswith("neg_") else 1
+        best = best_score(self.scoring)
         return {name: best - score for name, score in self.test_scores_.items()}
 
     def _refit(self, plan):
@@ -363,18 +389,23 @@ class TwoRegimes(
         if not self.refit:
             return
         name = self.refit if self.refit in plan.estimators else self.recommended_
+        if name == MAJORITY:
+            model = majority().fit(plan.X, plan.y, plan.weight)
+        else:
+            model = self._refitted(name, plan)
+        self.estimator_ = model
+        for name in FROM_FITTED:
+            if hasattr(model, name):
+                setattr(self, name, getattr(model, name))
+
+    def _refitted(self, name, plan):
         model, Z = clone(plan.estimators[name]), plan.X
         if plan.preprocessor is not None:
             step = make_preprocessor(plan.preprocessor, Z)
             Z = step.fit_transform(Z, plan.y)
             model.fit(Z, plan.y, **plan.fit_params[name])
-            model = Pipeline([("preprocessor", step), (name, model)])
-        else:
-            model.fit(Z, plan.y, **plan.fit_params[name])
-        self.estimator_ = model
-        for name in FROM_FITTED:
-            if hasattr(model, name):
-                setattr(self, name, getattr(model, name))
+            return Pipeline([("preprocessor", step), (name, model)])
+        return model.fit(Z, plan.y, **plan.fit_params[name])
 
     def get_metadata_routing(self):
         """Say which inputs per row the parts request.

@@ -10,6 +10,8 @@ from sklearn_ext._core._optional import require
 from sklearn_ext.probes._learning_curves import ROUNDING, TIE, power_law
 from sklearn_ext.probes._learning_runs import long_table
 
+MAJORITY = "majority class"
+
 
 def error_name(scoring):
     """Say what an error is, for the scores that it was made from.
@@ -29,6 +31,11 @@ def error_name(scoring):
     if isinstance(scoring, str) and scoring.startswith("neg_"):
         return scoring.removeprefix("neg_").replace("_", " ")
     return f"1 - {getattr(scoring, '__name__', scoring)}"
+
+
+def best_score(scoring):
+    """Score of a classifier without error: errors are what is missing to it."""
+    return 0 if str(scoring).startswith("neg_") else 1
 
 
 def is_clear(sizes, difference_ci, crossover):
@@ -91,8 +98,14 @@ class TwoRegimesSummary:
     clear : bool
         Whether there are clear winners on both sides of the crossover.
     recommended : str
-        Best at the largest size, of all estimators; of equals, the best at the sizes
-        before it.
+        Best at the largest size, of all estimators and the majority class; of equals,
+        the best at the sizes before it.
+    baseline : ndarray of shape (n_sizes,)
+        Mean errors of the majority class.
+    gain : float
+        By how much the best estimator scores above it at the largest size.
+    gain_ci : ndarray of shape (2,)
+        Its interval.
     """
 
     pair: tuple
@@ -110,17 +123,22 @@ class TwoRegimesSummary:
     censored: str | None
     clear: bool
     recommended: str
+    baseline: np.ndarray
+    gain: float
+    gain_ci: np.ndarray
 
     def __str__(self):
         first, second = self.pair
         level = f"{self.confidence_level:.0%}"
-        rows = [["rows", *self.errors, "difference", level + " interval", "better"]]
+        head = ["rows", *self.errors, MAJORITY, "difference", f"{level} interval"]
+        rows = [[*head, "better"]]
         for i, size in enumerate(self.train_sizes):
             low, high = self.difference_ci[i]
             rows.append(
                 [
                     f"{size}",
                     *(f"{error[i]:.3f}" for error in self.errors.values()),
+                    f"{self.baseline[i]:.3f}",
                     f"{self.difference[i]:+.3f}",
                     f"{low:+.3f} to {high:+.3f}",
                     self.winners[i],
@@ -135,7 +153,21 @@ class TwoRegimesSummary:
             f"{self.error_name} over {self.n_repeats} repeats; "
             f"difference: {second} minus {first}"
         )
-        return "\n".join([head, *table, self._lead(level), self._best()])
+        lines = [head, *table, self._lead(level), self._gain(level), self._best()]
+        return "\n".join(lines)
+
+    def _gain(self, level):
+        """Say whether looking at the rows pays at all."""
+        if np.isnan(self.gain):
+            return f"the scoring has no value for the {MAJORITY}"
+        best = min(self.errors, key=lambda name: self.errors[name][-1])
+        low, high = self.gain_ci
+        shown = f"{self.gain:+.3f}, {level} interval {low:+.3f} to {high:+.3f}"
+        shown = f"{self.gain:+.3f}" if np.isnan(low) else shown
+        if self.recommended == MAJORITY:
+            return f"no estimator beats the {MAJORITY}: {best} by {shown}"
+        doubt = "; unclear, the interval holds zero" if low <= 0 <= high else ""
+        return f"{best} over the {MAJORITY}: {shown}{doubt}"
 
     def _lead(self, level):
         """Say in one sentence what the regimes say."""
@@ -177,7 +209,7 @@ class TwoRegimesSummary:
         least = min(ends.values())
         best = [name for name, end in ends.items() if end - least < ROUNDING]
         line = f"best at {self.train_sizes[-1]} rows: "
-        if len(best) < 2:
+        if len(best) < 2 or self.recommended == MAJORITY:
             return line + self.recommended
         return f"{line}tie of {' and '.join(best)}; recommended: {self.recommended}"
 
@@ -215,6 +247,9 @@ class AnswersMixin:
             self.crossover_censored_,
             is_clear(self.train_sizes_, self.difference_ci_, self.crossover_),
             self.recommended_,
+            best_score(self.scoring) - self.baseline_scores_.mean(axis=1),
+            self.gain_,
+            self.gain_ci_,
         )
 
     def extrapolate(self, train_sizes):

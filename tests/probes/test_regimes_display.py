@@ -49,6 +49,9 @@ def test_errors_are_drawn(model):
         assert line.get_label() == name
         assert_array_equal(line.get_xdata(), model.train_sizes_)
         assert_allclose(line.get_ydata(), 1 - model.test_scores_[name].mean(axis=1))
+    assert display.baseline_line_.get_label() == "majority class"
+    expected = 1 - model.baseline_scores_.mean(axis=1)
+    assert_allclose(display.baseline_line_.get_ydata(), expected)
     assert len(display.fill_between_) == 2
     assert display.ax_.get_ylabel() == "test error"
     assert display.ax_.get_xscale() == "log"
@@ -60,6 +63,7 @@ def test_errors_are_drawn(model):
 def test_difference_is_drawn(model):
     display = TwoRegimesDisplay.from_estimator(model, kind="difference")
     (line,), (band,) = display.lines_, display.fill_between_
+    assert display.baseline_line_ is None
     assert_allclose(line.get_ydata(), model.difference_)
     assert line.get_label() == "lr minus nb"
     corners = band.get_paths()[0].vertices[:, 1]

@@ -241,6 +241,41 @@ def test_methods_exist_when_the_estimator_has_them(digits):
         no_refit.predict(X)
 
 
+def test_the_majority_class_is_recommended_where_nothing_beats_it():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 20)), np.where(rng.random(300) < 0.8, "no", "yes")
+    w = np.where(y == "yes", 8.0, 1.0)
+    model = pair(train_sizes=[20, 100, 240]).fit(X, y)
+    assert model.recommended_ == "majority class"
+    assert model.gain_ < 0
+    assert_array_equal(model.predict(X), "no")
+    assert_allclose(
+        model.predict_proba(X)[0], [np.mean(y == "no"), np.mean(y == "yes")]
+    )
+    scores = {n: s[-1].mean() for n, s in model.test_scores_.items()}
+    assert_allclose(
+        model.gain_, max(scores.values()) - model.baseline_scores_[-1].mean()
+    )
+    assert_allclose(model.baseline_scores_, 0.8, atol=0.02)
+    weighted = pair(train_sizes=[20, 100, 240]).fit(X, y, sample_weight=w)
+    assert (weighted.baseline_scores_[-1] > 0.5).all()
+    if weighted.recommended_ == "majority class":
+        assert_array_equal(weighted.predict(X), "yes")
+    named = pair(train_sizes=[240], refit="two").fit(X, y)
+    assert isinstance(named.estimator_, LogisticProbe)
+
+
+def test_a_scorer_that_the_majority_cannot_answer(digits):
+    X, y = digits
+
+    def largest_weight(estimator, X, y):
+        return np.abs(estimator.coef_).max()
+
+    model = pair(scoring=largest_weight, train_sizes=[400]).fit(X, y)
+    assert np.isnan(model.baseline_scores_).all()
+    assert model.recommended_ in ("one", "two")
+
+
 def test_more_than_two_estimators(digits):
     X, y = digits
     three = {"dummy": DummyClassifier(), "nb": GaussianNB(), "lr": LogisticProbe()}
@@ -286,7 +321,8 @@ def test_tables_of_results(digits):
 
 def test_sizes_per_class(digits):
     X, y = digits
-    model = pair(train_sizes=("per_class", [1, 2, 8])).fit(X, y)
+    with pytest.warns(UserWarning, match="No two rows of a class differ"):
+        model = pair(train_sizes=("per_class", [1, 2, 8])).fit(X, y)
     assert_array_equal(model.train_sizes_, [10, 20, 80])
 
 

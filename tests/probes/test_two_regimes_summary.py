@@ -15,7 +15,6 @@ from sklearn_ext.probes import (
     TwoRegimesDisplay,
     probe_diagnostics,
 )
-from sklearn_ext.probes._two_regimes import _leader
 from sklearn_ext.probes._two_regimes_answers import is_clear
 
 DIGITS = load_digits(return_X_y=True)
@@ -51,7 +50,7 @@ def test_summary_names_the_pair_and_every_size(model):
     assert lines[-1] == f"best at 200 rows: {model.recommended_}"
 
 
-def twin_of(model, errors, sizes=(20, 60, 200)):
+def twin_of(model, errors, sizes=(20, 60, 200), baseline=0.9):
     """Give a copy the errors of one repeat each, and compare them."""
     twin = TwoRegimes(n_bootstrap=200)
     twin.train_sizes_ = np.array(sizes)
@@ -59,9 +58,9 @@ def twin_of(model, errors, sizes=(20, 60, 200)):
         name: 1 - np.array(e, dtype=float).reshape(len(sizes), -1)
         for name, e in errors.items()
     }
+    twin.baseline_scores_ = 1 - np.array(baseline) * np.ones((len(sizes), 2))
     twin.classes_ = model.classes_
     twin._compare(np.random.RandomState(0))
-    twin.recommended_ = _leader({n: s.mean(1) for n, s in twin.test_scores_.items()})
     return twin
 
 
@@ -113,9 +112,42 @@ def test_sentences_say_what_the_regimes_say(model, other, lead, best, swap):
     names = ("nb", "lr") if swap else ("lr", "nb")
     errors = {"lr": ONE, "nb": other}
     twin = twin_of(model, {name: errors[name] for name in names})
-    assert str(twin.summary()).splitlines()[-2:] == [lead, best.format(*names)]
+    said = str(twin.summary()).splitlines()
+    assert [said[-3], said[-1]] == [lead, best.format(*names)]
     tied = np.array(ONE)[:, 0] == np.array(other)[:, 0]
     assert [w == "tie" for w in twin.summary().winners] == tied.tolist()
+
+
+@pytest.mark.parametrize(
+    ("baseline", "said", "recommended"),
+    [
+        (
+            0.4,
+            "lr over the majority class: +0.295, 90% interval +0.290 to +0.300",
+            "lr",
+        ),
+        (
+            [[0.9], [0.9], [0.05]],
+            "no estimator beats the majority class: lr by -0.055, 90% interval -0.060 "
+            "to -0.050",
+            "majority class",
+        ),
+        (
+            [[0.9], [0.9], [0.105]],
+            "lr over the majority class: +0.000, 90% interval -0.005 to +0.005; "
+            "unclear, the interval holds zero",
+            "lr",
+        ),
+        (np.nan, "the scoring has no value for the majority class", "lr"),
+    ],
+)
+def test_summary_says_whether_looking_at_rows_pays(model, baseline, said, recommended):
+    twin = twin_of(model, {"nb": WORSE, "lr": ONE}, baseline=baseline)
+    lines = str(twin.summary()).splitlines()
+    assert lines[-2] == said.replace("+0.000", f"{twin.gain_:+.3f}")
+    assert lines[-1] == f"best at 200 rows: {recommended}"
+    assert twin.recommended_ == recommended
+    assert "majority class" in lines[1]
 
 
 def test_doubt_about_the_crossover_is_said(model):
@@ -141,7 +173,7 @@ def test_two_orders_of_two_heads_agree(names):
     assert one.crossover_censored_ is None
     assert one.crossover_ == pytest.approx(two.crossover_)
     assert one.crossover_ci_ == pytest.approx(two.crossover_ci_)
-    assert str(one.summary()).splitlines()[-2:] == str(two.summary()).splitlines()[-2:]
+    assert str(one.summary()).splitlines()[-3:] == str(two.summary()).splitlines()[-3:]
     found, turned = (TwoRegimesDisplay.from_estimator(m) for m in (one, two))
     label = found.crossover_line_.get_label()
     assert label == turned.crossover_line_.get_label()
