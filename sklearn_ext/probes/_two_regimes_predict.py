@@ -1,7 +1,9 @@
 """Predictions that TwoRegimes leaves to the estimator it recommends."""
 
+from sklearn.dummy import DummyClassifier
+from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 
 def _delegates(method):
@@ -25,6 +27,21 @@ def _delegates(method):
 class PredictsByEstimator:
     """The methods that ``estimator_`` has, once it is there; else its candidates."""
 
+    def _answer(self, method, X):
+        check_is_fitted(self)
+        is_majority = isinstance(self.estimator_, DummyClassifier)
+        if is_majority and hasattr(self, "n_features_in_"):  # it never looks at X
+            finite = not get_tags(self).input_tags.allow_nan
+            validate_data(
+                self,
+                X,
+                reset=False,
+                dtype=None,
+                accept_sparse=True,
+                ensure_all_finite=finite,
+            )
+        return getattr(self.estimator_, method)(X)
+
     @_delegates("predict")
     def predict(self, X):
         """Predict with the refitted estimator.
@@ -39,8 +56,7 @@ class PredictsByEstimator:
         ndarray of shape (n_samples,)
             Labels.
         """
-        check_is_fitted(self)
-        return self.estimator_.predict(X)
+        return self._answer("predict", X)
 
     @_delegates("predict_proba")
     def predict_proba(self, X):
@@ -56,8 +72,7 @@ class PredictsByEstimator:
         ndarray of shape (n_samples, n_classes)
             Probabilities in the order of ``classes_``.
         """
-        check_is_fitted(self)
-        return self.estimator_.predict_proba(X)
+        return self._answer("predict_proba", X)
 
     @_delegates("decision_function")
     def decision_function(self, X):
@@ -73,5 +88,4 @@ class PredictsByEstimator:
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             Scores, one column for two classes.
         """
-        check_is_fitted(self)
-        return self.estimator_.decision_function(X)
+        return self._answer("decision_function", X)

@@ -257,6 +257,10 @@ def test_the_majority_class_is_recommended_where_nothing_beats_it():
         model.gain_, max(scores.values()) - model.baseline_scores_[-1].mean()
     )
     assert_allclose(model.baseline_scores_, 0.8, atol=0.02)
+    with pytest.raises(ValueError, match="contains NaN"):
+        model.predict(np.full((2, 20), np.nan))
+    with pytest.raises(ValueError, match="has 3 features, but TwoRegimes is expecting"):
+        model.predict(np.zeros((2, 3)))
     weighted = pair(train_sizes=[20, 100, 240]).fit(X, y, sample_weight=w)
     assert (weighted.baseline_scores_[-1] > 0.5).all()
     if weighted.recommended_ == "majority class":
