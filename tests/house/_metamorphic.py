@@ -30,8 +30,8 @@ COUNTS = {
     "SchrodingerBridgeTrajectory",
     "ShrinkageDiscriminantProbe",
 }
-# the answer may move with the units of the columns: these penalise
-# coefficients, measure distances, or draw features of fixed width; their docstrings say "scale"
+# the answer may move with the units of the columns: these penalise coefficients,
+# measure distances, or draw features of fixed width; their docstrings say "scale"
 FEELS_UNITS = {
     "AggregateNetClassifier",
     "AggregateNetRegressor",
