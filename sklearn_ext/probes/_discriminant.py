@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext.probes._discriminant_correlations import (
     best_shrinkage,
     solve_shrunken,
@@ -26,6 +25,7 @@ from sklearn_ext.probes._naive_bayes_checks import (
 from sklearn_ext.probes._naive_bayes_forms import LinearForm, linear_form
 from sklearn_ext.probes._naive_bayes_model import (
     Settings,
+    count_rows,
     fit_densities,
     moments,
 )
@@ -59,7 +59,8 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
         Share ``rho`` of the identity in the correlations; "auto" estimates it.
     var_shrinkage : float or "auto", default="auto"
         Share of their mean in the variances; "auto" estimates it, as `NaiveBayesProbe`
-        does, and takes none where the features are in units that do not compare.
+        does, and takes none where the features are in units that do not compare: with
+        few rows, features on one scale help.
 
     Attributes
     ----------
@@ -153,12 +154,13 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
             check_priors(self.priors, len(self.classes_)),
             var_shrinkage=self.var_shrinkage,
         )
-        weight = at_least_rows(weight, X, codes)
         statistics = NaiveBayesStatistics.of(X, codes, self.classes_, weight)
         check_sums(statistics, X, type(self).__name__)
-        densities = fit_densities(statistics, settings, statistics.count)
+        densities = fit_densities(statistics, settings)
         warn_if_guessed(densities, stacklevel=5)
-        total, free = weight.sum(), weight.sum() - np.count_nonzero(statistics.count)
+        total = count_rows(statistics).sum()
+        free = total - np.count_nonzero(statistics.count)
+        weight = weight * (total / weight.sum())
         unbiased = total / free if free > 0 else 1.0  # each mean takes one row away
         within = unbiased * moments(statistics)[0]
         residuals = None
@@ -185,28 +187,6 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
         check_is_fitted(self)
         X = validate_data(self, on_host(X), dtype=FLOATS, reset=False)
         return score_rows(self._form, X)
-
-
-def at_least_rows(weight, X, codes):
-    """Scale weights up to the number of distinct rows, if they sum to less.
-
-    Parameters
-    ----------
-    weight : ndarray of shape (n_samples,)
-        Weights of the rows.
-    X : ndarray of shape (n_samples, n_features)
-        Rows.
-    codes : ndarray of shape (n_samples,)
-        Class of each row.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-        Weights that can be counted.
-    """
-    if (total := weight.sum()) >= np.count_nonzero(weight):
-        return weight  # no need to look for copies
-    return weight * max(1.0, len(EqualRows.of(X, codes, w=weight)) / total)
 
 
 def discriminant_form(densities, residuals, share):

@@ -67,7 +67,7 @@ class NaiveBayesModel:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def fit_densities(statistics, settings, rows=None) -> Densities:
+def fit_densities(statistics, settings) -> Densities:
     """Estimate means, variances and priors from sums.
 
     Parameters
@@ -76,8 +76,6 @@ def fit_densities(statistics, settings, rows=None) -> Densities:
         The sums.
     settings : Settings
         Smoothing, shrinkage and priors.
-    rows : ndarray of shape (n_classes,), default=None
-        Numbers of rows to estimate from; None takes `count_rows`.
 
     Returns
     -------
@@ -89,7 +87,7 @@ def fit_densities(statistics, settings, rows=None) -> Densities:
     within, total = moments(statistics)
     pooled = within if within.ndim == 1 else count @ within / count.sum()
     guessed = settings.var_shrinkage == "auto" and not pooled.any() and total.any()
-    rows = count_rows(statistics) if rows is None else rows
+    rows = count_rows(statistics)
     if within.ndim == 2:
         variances, share = shrink_to_shared(
             within, pooled, total, rows, settings.var_shrinkage
@@ -114,8 +112,8 @@ def count_rows(statistics):
     """Return how many rows of each class there are to estimate from.
 
     That is the weight, so that a weight of two is a row given twice; but weights that
-    sum to less than the number of rows (shares, say) only tell the rows apart, and are
-    scaled up to that number.
+    sum to less than the number of distinct rows (shares, say) only say how rows
+    compare, and are scaled up to that number.
 
     Parameters
     ----------

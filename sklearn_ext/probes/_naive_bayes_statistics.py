@@ -10,6 +10,8 @@ from functools import reduce
 import numpy as np
 from scipy import sparse
 
+from sklearn_ext._numerics._equal_rows import EqualRows
+
 BUFFER_BYTES = 4 << 20  # rows worked on at a time stay in the cache of one core
 
 MANY = 4  # classes a row, from where on most of the sums of a batch would be zero
@@ -36,7 +38,8 @@ class NaiveBayesStatistics:
     sumsq : ndarray of shape (n_features,) or (n_classes, n_features)
         Weighted sum of ``(x - pivot) ** 2``, over all rows or by class.
     n_rows : int
-        Number of rows with positive weight.
+        Number of rows with positive weight, copies counted once where the weights sum
+        to less.
 
     Examples
     --------
@@ -103,6 +106,8 @@ class NaiveBayesStatistics:
         n, d = X.shape
         weight = np.ones(n) if weight is None else weight
         n_rows = int(np.count_nonzero(weight))
+        if weight.sum() < n_rows:
+            n_rows = len(EqualRows.of(X, codes, w=weight))
         if len(classes) > MANY * n:  # name only the classes that are there
             present = np.flatnonzero(np.bincount(codes, minlength=len(classes)))
             place = np.empty(len(classes), dtype=np.intp)

@@ -81,8 +81,10 @@ class TwoRegimes(
     (:class:`sklearn.dummy.DummyClassifier`), and `summary` says so. Copies of a row
     fall on both sides of a split; give them a group of their own.
 
-    Estimators that are fitted from sums, such as `NaiveBayesProbe`, cost one pass over
-    the rows a repeat; others are refitted for each size.
+    The heads feel the scale of the features as much as they do alone;
+    ``preprocessor="standard"`` puts all on one. Estimators that are fitted from sums,
+    such as `NaiveBayesProbe`, cost one pass over the rows a repeat; others are refitted
+    for each size.
 
     Parameters
     ----------

@@ -43,6 +43,7 @@ FEELS_UNITS = {
     "LightSchrodingerBridge",
     "LogisticProbe",
     "LogisticProbeCV",
+    "NaiveBayesProbe",  # shrinks variances together where their units compare
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",
@@ -52,6 +53,7 @@ FEELS_UNITS = {
     "RashomonRidge",
     "RashomonSearchCV",  # of what it searches
     "SchrodingerBridgeTrajectory",
+    "ShrinkageDiscriminantProbe",  # likewise
     "SubmodularFeatureSelector",
     "SubmodularSampler",
     "TwoRegimes",
