@@ -3,10 +3,11 @@
 import numpy as np
 from scipy import sparse
 
-from sklearn_ext._numerics._equal_rows import EqualRows
+from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
 from sklearn_ext.probes._scores import score_rows
 
 LOG_TEMPERATURES = (-3.0, 9.0)  # where the minimum is looked for
+FEW = 8  # features that are hashed first
 SCORES = 1 << 20  # scores looked at, about: one number needs no more rows
 
 
@@ -36,13 +37,13 @@ def loo_temperature(model, X, codes, weight, *, empirical, batch_size=None):
     """
     count, densities = model.statistics.count, model.densities
     possible = densities.log_prior > -np.inf  # classes that can be predicted
-    distinct = EqualRows.of(X, codes, w=weight)  # copies of a row are left out with it
-    k = codes[distinct.first]
-    usable = (distinct.weight < (1 - 1e-12) * count[k]) & possible[k]
+    rows, weight = distinct_rows(X, codes, weight)
+    k = codes[rows]
+    usable = (weight < (1 - 1e-12) * count[k]) & possible[k]
     usable = np.flatnonzero(usable)[: max(4096, SCORES // len(count))]
     if len(usable) == 0:
         return 1.0
-    rows, weight = distinct.first[usable], distinct.weight[usable]
+    rows, weight = rows[usable], weight[usable]
     X, codes = X[rows], codes[rows]
     scores = leave_one_out(
         score_rows(model.form, X, batch_size).astype(np.float64),
@@ -54,6 +55,34 @@ def loo_temperature(model, X, codes, weight, *, empirical, batch_size=None):
     )
     codes = (np.cumsum(possible) - 1)[codes]
     return best_temperature(scores[:, possible], codes, weight)
+
+
+def distinct_rows(X, codes, weight):
+    """Count copies of a row as one, which is left out as a whole.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Rows.
+    codes : ndarray of shape (n_samples,)
+        Class of each row.
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_rows,)
+        Positions of distinct rows of positive weight, in the order of a hash.
+    weight : ndarray of shape (n_rows,)
+        Summed weights of their copies.
+    """
+    short = EqualRows.of(X[:, :FEW], codes, w=weight)
+    if len(short) == np.count_nonzero(weight):  # a few features tell all rows apart
+        return short.first, short.weight
+    whole = EqualRows.of(X, codes, w=weight)
+    hashes = hash_rows(X[whole.first, :FEW], codes[whole.first])
+    order = np.argsort(hashes, kind="stable")  # the same, with or without copies
+    return whole.first[order], whole.weight[order]
 
 
 def own_distances(densities, X, codes):

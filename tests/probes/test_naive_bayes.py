@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ext.probes import NaiveBayesProbe, ShrinkageDiscriminantProbe
-from sklearn_ext.probes._naive_bayes_temperature import leave_one_out
+from sklearn_ext.probes._naive_bayes_temperature import distinct_rows, leave_one_out
 
 PLAIN = {"var_smoothing": 0.0, "var_shrinkage": 0.0}
 MODES = pytest.mark.parametrize("covariance", ["shared", "class"])
@@ -277,6 +277,24 @@ def test_loo_without_a_row_to_leave_out_is_one():
         probe = NaiveBayesProbe(temperature="loo").fit(X, [0, 1, 2])
     assert probe.temperature_ == 1
     assert_array_equal(probe.predict(X), [0, 1, 2])
+
+
+def test_copies_are_found_whatever_tells_rows_apart(rng):
+    """Of many rows the same are looked at, with and without copies."""
+    X = table(rng, n=6000, d=12)[0]
+    X[:, :8] = np.round(X[:, :8])  # which many rows share
+    w = rng.integers(1, 4, 6000)
+    codes = rng.integers(0, 300, 6000)
+    rows, weight = distinct_rows(X, codes, w.astype(float))
+    many, ones = distinct_rows(
+        np.repeat(X, w, axis=0), np.repeat(codes, w), np.ones(w.sum())
+    )
+    assert_array_equal(X[rows], np.repeat(X, w, axis=0)[many])
+    assert_array_equal(weight, ones)
+    once, _ = distinct_rows(X, codes, np.ones(6000))
+    assert_array_equal(once, rows)
+    wide, _ = distinct_rows(X[:, ::-1], codes, np.ones(6000))
+    assert len(wide) == 6000
 
 
 # edges
