@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 
 from sklearn_ext.probes import NaiveBayesProbe
-from tests.probes._regimes import Recorder, pair
+from tests.probes.regimes._rivals import Recorder, pair
 
 
 @pytest.fixture(scope="module")

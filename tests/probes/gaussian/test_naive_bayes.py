@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ext.probes import NaiveBayesProbe, ShrinkageDiscriminantProbe
-from sklearn_ext.probes._naive_bayes_temperature import distinct_rows, leave_one_out
+from sklearn_ext.probes._gaussian._temperature import distinct_rows, leave_one_out
 
 PLAIN = {"var_smoothing": 0.0, "var_shrinkage": 0.0}
 MODES = pytest.mark.parametrize("covariance", ["shared", "class"])

@@ -4,18 +4,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_ext.probes._learning_curves import (
+from sklearn_ext.probes._regimes._curves import (
     bootstrap_means,
     compare,
     crossings,
     find_regimes,
     fit_power_law,
-    hold_out,
     interval,
-    nested_order,
     power_law,
-    resolve_sizes,
 )
+from sklearn_ext.probes._regimes._subsets import hold_out, nested_order, resolve_sizes
 
 SIZES = np.array([10, 20, 40, 80, 160])
 

@@ -4,9 +4,9 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
-from sklearn_ext.probes._scores import score_rows
+from sklearn_ext._numerics._held_out import best_temperature
+from sklearn_ext.probes._gaussian._forms import score_rows
 
-LOG_TEMPERATURES = (-3.0, 9.0)  # where the minimum is looked for
 FEW = 8  # features that are hashed first
 SCORES = 1 << 20  # scores looked at, about: one number needs no more rows
 
@@ -147,50 +147,3 @@ def leave_one_out(scores, distances, codes, weight, count, *, empirical):
     if empirical:
         left_out[own] -= np.log(grown)
     return left_out
-
-
-def best_temperature(scores, codes, weight):
-    """Temperature that minimises the mean log-loss of ``softmax(scores / T)``.
-
-    The loss is convex in ``1 / T``: Newton's method, kept in a bracket.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_samples, n_classes)
-        Finite scores.
-    codes : ndarray of shape (n_samples,)
-        True class of each row.
-    weight : ndarray of shape (n_samples,)
-        Weights of the rows.
-
-    Returns
-    -------
-    float
-        The temperature, within ``exp(-3)`` and ``exp(9)``; one without rows.
-    """
-    if len(scores) == 0:
-        return 1.0
-    gaps = scores - scores[np.arange(len(codes)), codes][:, None]
-    low, high = -LOG_TEMPERATURES[1], -LOG_TEMPERATURES[0]  # of log(1 / T)
-    size = np.sqrt((weight @ gaps**2).mean() / weight.sum())
-    step = np.clip(-np.log(max(size, 1e-300)), low, high)
-    for _ in range(60):
-        inverse = np.exp(step)
-        scaled = inverse * gaps
-        scaled -= scaled.max(axis=1, keepdims=True)
-        np.exp(scaled, out=scaled)
-        scaled /= scaled.sum(axis=1, keepdims=True)
-        mean = np.einsum("ij,ij->i", scaled, gaps)
-        slope = weight @ mean
-        low, high = (step, high) if slope < 0 else (low, step)
-        curvature = weight @ (np.einsum("ij,ij,ij->i", scaled, gaps, gaps) - mean**2)
-        # Newton in log(1 / T), whose second derivative has both terms
-        bend = inverse * curvature + slope
-        move = -slope / bend if bend > 0 else np.inf
-        new = step + move
-        if not low < new < high:
-            new = (low + high) / 2
-        if abs(new - step) < 1e-9:
-            break
-        step = new
-    return float(np.exp(-step))

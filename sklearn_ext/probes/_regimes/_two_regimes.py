@@ -4,6 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.dummy import DummyClassifier
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, get_tags
@@ -12,8 +13,9 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
 )
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import indexable
+from sklearn.utils.validation import check_is_fitted, indexable, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
@@ -26,42 +28,65 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext.probes._learning_curves import (
+from sklearn_ext._core._optional import require
+from sklearn_ext.probes._regimes._curves import (
     ROUNDING,
+    TIE,
     bootstrap_means,
     compare,
     fit_power_law,
     interval,
-    is_per_class,
-    nested_order,
-    resolve_sizes,
+    power_law,
 )
-from sklearn_ext.probes._learning_runs import (
-    Plan,
-    majority,
-    make_preprocessor,
-    run_repeat,
-)
-from sklearn_ext.probes._two_regimes_answers import MAJORITY, AnswersMixin, best_score
-from sklearn_ext.probes._two_regimes_checks import (
+from sklearn_ext.probes._regimes._input import (
     check_labels,
     check_rivals,
     check_test,
     check_weighted,
+)
+from sklearn_ext.probes._regimes._runs import (
+    Plan,
+    long_table,
+    majority,
+    make_preprocessor,
+    run_repeat,
+)
+from sklearn_ext.probes._regimes._subsets import (
+    is_per_class,
+    nested_order,
+    resolve_sizes,
     split,
 )
-from sklearn_ext.probes._two_regimes_predict import PredictsByEstimator
+from sklearn_ext.probes._regimes._summary import (
+    MAJORITY,
+    TwoRegimesSummary,
+    best_score,
+    error_name,
+    is_clear,
+)
 
 FROM_FITTED = ("n_features_in_", "feature_names_in_")
 
 
-class TwoRegimes(
-    AnswersMixin,
-    PredictsByEstimator,
-    CallbackSupportMixin,
-    ClassifierMixin,
-    ExtEstimator,
-):
+def _delegates(method):
+    """Say whether ``method`` of the recommended estimator can be called."""
+
+    def check(self):
+        if hasattr(self, "estimator_"):
+            getattr(self.estimator_, method)
+        elif not self.refit:
+            raise AttributeError(
+                f"{method} needs a refitted estimator, but refit={self.refit!r}."
+            )
+        else:
+            for estimator in self._rivals().values():
+                getattr(estimator, method)
+        return True
+
+    return available_if(check)
+
+
+class TwoRegimes(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
     r"""Measure which of several classifiers wins at how many labels, and use it.
 
     Every repeat holds out other rows and orders the rest, so that the subsets of all
@@ -230,6 +255,8 @@ class TwoRegimes(
         self.refit = refit
         self.n_jobs = n_jobs
         self.random_state = random_state
+
+    # fitting
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, *, groups=None, X_test=None, y_test=None, **params):
@@ -408,6 +435,152 @@ class TwoRegimes(
             model.fit(Z, plan.y, **plan.fit_params[name])
             return Pipeline([("preprocessor", step), (name, model)])
         return model.fit(Z, plan.y, **plan.fit_params[name])
+
+    # what was found
+
+    def summary(self):
+        """Return sizes, errors, winners and the crossover for printing.
+
+        Returns
+        -------
+        TwoRegimesSummary
+            ``print`` shows a table, the crossover and the recommendation.
+        """
+        check_is_fitted(self, "test_scores_")
+        errors = {name: error.mean(axis=1) for name, error in self._errors().items()}
+        first, second = pair = tuple(errors)[:2]
+        low, high = self.difference_ci_.T
+        better = np.where(low > 0, first, np.where(high < 0, second, "unclear"))
+        better = np.where(self.difference_ == 0, TIE, better)
+        return TwoRegimesSummary(
+            pair,
+            error_name(self.scoring),
+            self.confidence_level,
+            next(iter(self.test_scores_.values())).shape[1],
+            self.train_sizes_,
+            errors,
+            self.difference_,
+            self.difference_ci_,
+            better.tolist(),
+            self.regimes_,
+            self.crossover_,
+            self.crossover_ci_,
+            self.crossover_censored_,
+            is_clear(self.train_sizes_, self.difference_ci_, self.crossover_),
+            self.recommended_,
+            best_score(self.scoring) - self.baseline_scores_.mean(axis=1),
+            self.gain_,
+            self.gain_ci_,
+        )
+
+    def extrapolate(self, train_sizes):
+        """Read the fitted power laws off at other sizes.
+
+        Parameters
+        ----------
+        train_sizes : array-like of float
+            Numbers of training rows.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Expected error of each estimator.
+        """
+        check_is_fitted(self, "curve_params_")
+        return {
+            name: power_law(train_sizes, *curve)
+            for name, curve in self.curve_params_.items()
+        }
+
+    def results_frame(self, container="pandas"):
+        """Return all scores as a table.
+
+        Parameters
+        ----------
+        container : {"pandas", "polars"}, default="pandas"
+            Library of the table.
+
+        Returns
+        -------
+        DataFrame
+            Columns estimator, train_size, repeat, score and fit_time.
+        """
+        check_is_fitted(self, "test_scores_")
+        if container not in ("pandas", "polars"):
+            raise ValueError(
+                f"container must be 'pandas' or 'polars', got {container!r}."
+            )
+        library = require(container, extra="all", user="results_frame")
+        return library.DataFrame(
+            long_table(self.train_sizes_, self.test_scores_, self.fit_times_)
+        )
+
+    # predictions, by the estimator that was refitted
+
+    @_delegates("predict")
+    def predict(self, X):
+        """Predict with the refitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels.
+        """
+        return self._answer("predict", X)
+
+    @_delegates("predict_proba")
+    def predict_proba(self, X):
+        """Return the probabilities of the refitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of ``classes_``.
+        """
+        return self._answer("predict_proba", X)
+
+    @_delegates("decision_function")
+    def decision_function(self, X):
+        """Return the scores of the refitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Scores, one column for two classes.
+        """
+        return self._answer("decision_function", X)
+
+    def _answer(self, method, X):
+        check_is_fitted(self)
+        is_majority = isinstance(self.estimator_, DummyClassifier)
+        if is_majority and hasattr(self, "n_features_in_"):  # it never looks at X
+            finite = not get_tags(self).input_tags.allow_nan
+            validate_data(
+                self,
+                X,
+                reset=False,
+                dtype=None,
+                accept_sparse=True,
+                ensure_all_finite=finite,
+            )
+        return getattr(self.estimator_, method)(X)
+
+    # what scikit-learn asks
 
     def get_metadata_routing(self):
         """Say which inputs per row the parts request.

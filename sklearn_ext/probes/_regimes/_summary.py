@@ -1,14 +1,11 @@
-"""What TwoRegimes says about its curves: in words, as a table, at other sizes."""
+"""What TwoRegimes found, in words."""
 
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ext._core._optional import require
-from sklearn_ext.probes._learning_curves import ROUNDING, TIE, power_law
-from sklearn_ext.probes._learning_runs import long_table
+from sklearn_ext.probes._regimes._curves import ROUNDING, TIE
 
 MAJORITY = "majority class"
 
@@ -212,84 +209,3 @@ class TwoRegimesSummary:
         if len(best) < 2 or self.recommended == MAJORITY:
             return line + self.recommended
         return f"{line}tie of {' and '.join(best)}; recommended: {self.recommended}"
-
-
-class AnswersMixin:
-    """Answers of a fitted TwoRegimes beside its predictions."""
-
-    def summary(self):
-        """Return sizes, errors, winners and the crossover for printing.
-
-        Returns
-        -------
-        TwoRegimesSummary
-            ``print`` shows a table, the crossover and the recommendation.
-        """
-        check_is_fitted(self, "test_scores_")
-        errors = {name: error.mean(axis=1) for name, error in self._errors().items()}
-        first, second = pair = tuple(errors)[:2]
-        low, high = self.difference_ci_.T
-        better = np.where(low > 0, first, np.where(high < 0, second, "unclear"))
-        better = np.where(self.difference_ == 0, TIE, better)
-        return TwoRegimesSummary(
-            pair,
-            error_name(self.scoring),
-            self.confidence_level,
-            next(iter(self.test_scores_.values())).shape[1],
-            self.train_sizes_,
-            errors,
-            self.difference_,
-            self.difference_ci_,
-            better.tolist(),
-            self.regimes_,
-            self.crossover_,
-            self.crossover_ci_,
-            self.crossover_censored_,
-            is_clear(self.train_sizes_, self.difference_ci_, self.crossover_),
-            self.recommended_,
-            best_score(self.scoring) - self.baseline_scores_.mean(axis=1),
-            self.gain_,
-            self.gain_ci_,
-        )
-
-    def extrapolate(self, train_sizes):
-        """Read the fitted power laws off at other sizes.
-
-        Parameters
-        ----------
-        train_sizes : array-like of float
-            Numbers of training rows.
-
-        Returns
-        -------
-        dict of str to ndarray
-            Expected error of each estimator.
-        """
-        check_is_fitted(self, "curve_params_")
-        return {
-            name: power_law(train_sizes, *curve)
-            for name, curve in self.curve_params_.items()
-        }
-
-    def results_frame(self, container="pandas"):
-        """Return all scores as a table.
-
-        Parameters
-        ----------
-        container : {"pandas", "polars"}, default="pandas"
-            Library of the table.
-
-        Returns
-        -------
-        DataFrame
-            Columns estimator, train_size, repeat, score and fit_time.
-        """
-        check_is_fitted(self, "test_scores_")
-        if container not in ("pandas", "polars"):
-            raise ValueError(
-                f"container must be 'pandas' or 'polars', got {container!r}."
-            )
-        library = require(container, extra="all", user="results_frame")
-        return library.DataFrame(
-            long_table(self.train_sizes_, self.test_scores_, self.fit_times_)
-        )

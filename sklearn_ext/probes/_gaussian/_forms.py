@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+BUFFER_BYTES = 8 << 20  # rows scored at a time
 BATCH = 1024  # rows that are dense at a time
 
 
@@ -160,3 +161,33 @@ def row_form(densities) -> QuadraticForm:
         log_prior=np.zeros(1),
     )
     return quadratic_form(around)
+
+
+def score_rows(form, X, batch_size=None):
+    """Score rows in batches, in the floating dtype of the rows.
+
+    Parameters
+    ----------
+    form : LinearForm or QuadraticForm
+        What scores rows.
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Rows.
+    batch_size : int, default=None
+        Rows scored at a time; None takes as many as fit in the cache.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        Joint log scores; float32 for rows in float32 or float16.
+    """
+    dtype = np.float64 if X.dtype == np.float64 else np.float32
+    if sparse.issparse(X):
+        return form.scores_sparse(X).astype(dtype, copy=False)
+    n, d = X.shape
+    batch_size = batch_size or max(256, BUFFER_BYTES // (8 * d))
+    form = form.in_dtype(dtype)
+    scores = np.empty((n, len(form.intercept)), dtype)
+    for start in range(0, n, batch_size):
+        part = slice(start, start + batch_size)
+        scores[part] = form.scores(X[part])
+    return scores

@@ -199,7 +199,7 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
 
     def _torch(self):
         require("torch", extra="torch", user=type(self).__name__)
-        from sklearn_ext.probes import _frozen_features_torch
+        from sklearn_ext.probes._features import _frozen_features_torch
 
         return _frozen_features_torch
 

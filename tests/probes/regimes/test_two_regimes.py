@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from sklearn_ext.probes import LogisticProbe, NaiveBayesProbe, TwoRegimes
-from tests.probes._regimes import SEEN, Recorder, pair
+from tests.probes.regimes._rivals import SEEN, Recorder, pair
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
-"""What TwoRegimes checks before it measures: labels, test rows, weights."""
+"""What TwoRegimes is given, checked: rivals, labels, test rows, weights."""
 
 import numpy as np
 from sklearn.base import is_regressor
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -10,8 +9,6 @@ from sklearn.utils.validation import (
     column_or_1d,
     has_fit_parameter,
 )
-
-from sklearn_ext.probes._learning_curves import hold_out
 
 
 def check_rivals(estimators, refit):
@@ -68,36 +65,6 @@ def check_test(X_test, y_test, classes):
     if len(unknown):
         raise ValueError(f"y_test holds labels that y lacks: {unknown.tolist()}.")
     return y_test
-
-
-def split(codes, classes, groups, test_size, rng):
-    """Positions of training and of test rows, stratified, groups kept together."""
-    if groups is None:
-        counts = np.bincount(codes)
-        if counts.min() < 2:
-            rare = classes[[counts.argmin()]].tolist()[0]
-            raise ValueError(
-                f"Class {rare!r} has 1 row, but at least 2 are needed, one to fit and "
-                "one to score. Add rows, leave the class out, or pass X_test."
-            )
-        return hold_out(codes, test_size, rng)
-    n_groups = len(set(groups))
-    if n_groups < 2:
-        raise ValueError(
-            "groups puts all rows into one group, but at least 2 are needed, one to "
-            "fit and one to score: pass X_test, or leave groups out."
-        )
-    n_folds = min(max(2, round(1 / test_size)), n_groups)
-    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng)
-    train, test = next(folds.split(codes, codes, groups))
-    missing = np.setdiff1d(np.arange(len(classes)), codes[train])
-    if len(missing):
-        lost = classes[missing].tolist()[0]
-        raise ValueError(
-            f"Class {lost!r} lies in so few groups that none is "
-            "left for training: pass X_test, or leave the class out."
-        )
-    return train, test
 
 
 def check_weighted(weight, X, estimators):

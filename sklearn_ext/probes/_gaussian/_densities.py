@@ -5,8 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from sklearn_ext.probes._naive_bayes_forms import linear_form, quadratic_form
-from sklearn_ext.probes._naive_bayes_statistics import NaiveBayesStatistics, add_up
+from sklearn_ext.probes._gaussian._forms import linear_form, quadratic_form
+from sklearn_ext.probes._gaussian._statistics import NaiveBayesStatistics, add_up
 
 COMPARABLE = 0.03, 0.08  # lower quartile of the variances, in terms of their mean
 EPS = np.finfo(float).eps

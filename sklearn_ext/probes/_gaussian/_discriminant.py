@@ -10,27 +10,27 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.probes._discriminant_correlations import (
+from sklearn_ext.probes._gaussian._correlations import (
     best_shrinkage,
     solve_shrunken,
     standardise,
 )
-from sklearn_ext.probes._naive_bayes_checks import (
+from sklearn_ext.probes._gaussian._densities import (
+    Settings,
+    count_rows,
+    fit_densities,
+    moments,
+)
+from sklearn_ext.probes._gaussian._forms import LinearForm, linear_form, score_rows
+from sklearn_ext.probes._gaussian._input import (
     check_priors,
     check_sums,
     on_host,
     row_weights,
     warn_if_guessed,
 )
-from sklearn_ext.probes._naive_bayes_forms import LinearForm, linear_form
-from sklearn_ext.probes._naive_bayes_model import (
-    Settings,
-    count_rows,
-    fit_densities,
-    moments,
-)
-from sklearn_ext.probes._naive_bayes_statistics import NaiveBayesStatistics
-from sklearn_ext.probes._scores import ScoresMixin, score_rows
+from sklearn_ext.probes._gaussian._statistics import NaiveBayesStatistics
+from sklearn_ext.probes._scores import ScoresMixin
 
 
 class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):

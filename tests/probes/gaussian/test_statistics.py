@@ -5,15 +5,15 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import optimize, sparse
 
+from sklearn_ext._numerics._held_out import best_temperature
 from sklearn_ext.probes import NaiveBayesStatistics
-from sklearn_ext.probes._naive_bayes_model import (
+from sklearn_ext.probes._gaussian._densities import (
     comparable,
     moments,
     shrink_to_mean,
     shrink_to_shared,
 )
-from sklearn_ext.probes._naive_bayes_statistics import add_up
-from sklearn_ext.probes._naive_bayes_temperature import best_temperature
+from sklearn_ext.probes._gaussian._statistics import add_up
 
 
 def table(rng, n=120, d=5, k=4, offset=0.0):

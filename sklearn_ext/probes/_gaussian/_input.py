@@ -1,4 +1,4 @@
-"""Checks of what NaiveBayesProbe is given."""
+"""Rows, labels, weights and priors: checked, encoded, in the memory of the host."""
 
 import warnings
 
@@ -29,34 +29,6 @@ def on_host(values):
     if str(values.dtype) == "torch.bfloat16":  # NumPy has no such type
         values = values.float()
     return values.numpy()
-
-
-def is_plain(X, y, n_features, dtypes):
-    """Whether a batch is in order as it is, but for the finiteness of its numbers.
-
-    Parameters
-    ----------
-    X, y : object
-        Rows and labels.
-    n_features : int
-        Number of features seen before.
-    dtypes : tuple of dtype
-        Those that need no conversion.
-
-    Returns
-    -------
-    bool
-        True for arrays of the right shapes and dtypes.
-    """
-    return (
-        type(X) is type(y) is np.ndarray
-        and X.dtype in dtypes
-        and X.ndim == 2
-        and y.dtype.kind in "biufU"
-        and y.shape == (len(X),)
-        and len(X) > 0
-        and X.shape[1] == n_features
-    )
 
 
 def row_weights(sample_weight, X):
@@ -201,39 +173,3 @@ def warn_if_guessed(densities, stacklevel):
             UserWarning,
             stacklevel=stacklevel,
         )
-
-
-def check_mergeable(probes):
-    """Check that fitted probes saw the same features in the same way.
-
-    Parameters
-    ----------
-    probes : sequence of NaiveBayesProbe
-        Fitted probes.
-    """
-    first = probes[0]
-    for other in probes[1:]:
-        if not isinstance(other, type(first)):
-            raise TypeError(
-                f"merge takes {type(first).__name__}, got {type(other).__name__}."
-            )
-        if first.sufficient_statistics_.per_class != (
-            other.sufficient_statistics_.per_class
-        ):
-            raise ValueError(
-                "merge needs probes of the same covariance, got 'shared' and 'class'."
-            )
-        if first.n_features_in_ != other.n_features_in_:
-            raise ValueError(
-                "merge needs probes of the same number of features, got "
-                f"{first.n_features_in_} and {other.n_features_in_}."
-            )
-        ours, theirs = (
-            getattr(probe, "feature_names_in_", None) for probe in (first, other)
-        )
-        named = ours is not None and theirs is not None
-        if named and not np.array_equal(ours, theirs):
-            raise ValueError(
-                f"merge needs the same feature names in the same order, got {ours} "
-                f"and {theirs}."
-            )

@@ -6,34 +6,31 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core import _blocks
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
-from sklearn_ext.probes._naive_bayes_attributes import NaiveBayesAttributes
-from sklearn_ext.probes._naive_bayes_checks import (
-    check_mergeable,
+from sklearn_ext.probes._gaussian._densities import NaiveBayesModel, Settings
+from sklearn_ext.probes._gaussian._forms import linear_form, row_form, score_rows
+from sklearn_ext.probes._gaussian._input import (
     check_priors,
     check_sums,
-    is_plain,
     labels,
     on_host,
     positions,
     row_weights,
     warn_if_guessed,
 )
-from sklearn_ext.probes._naive_bayes_forms import linear_form, row_form
-from sklearn_ext.probes._naive_bayes_model import NaiveBayesModel, Settings
-from sklearn_ext.probes._naive_bayes_statistics import NaiveBayesStatistics, add_up
-from sklearn_ext.probes._naive_bayes_temperature import loo_temperature
-from sklearn_ext.probes._scores import ScoresMixin, score_rows
+from sklearn_ext.probes._gaussian._statistics import NaiveBayesStatistics, add_up
+from sklearn_ext.probes._gaussian._temperature import loo_temperature
+from sklearn_ext.probes._scores import ScoresMixin
 
 NAME_ALL = "name all labels in the first call of partial_fit"
 DATA = {"accept_sparse": "csr", "dtype": (np.float64, np.float32, np.float16)}
 
 
-class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
+class NaiveBayesProbe(ScoresMixin, ExtEstimator):
     r"""Gaussian naive Bayes as a probe on frozen features.
 
     Within each class the features are independent and normal. With variances that all
@@ -392,6 +389,77 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
         tags.input_tags.sparse = True
         return tags
 
+    # what was fitted, computed when it is asked for: small batches stay cheap
+
+    @property
+    def _fitted(self):
+        check_is_fitted(self)
+        return self._model
+
+    @property
+    def sufficient_statistics_(self):
+        """The sums, which can be saved and added."""
+        return self._fitted.statistics
+
+    @property
+    def class_count_(self):
+        """Sum of the weights of each class."""
+        return self._fitted.statistics.count
+
+    @property
+    def class_prior_(self):
+        """Prior probability of each class."""
+        return np.exp(self._fitted.densities.log_prior)
+
+    @property
+    def theta_(self):
+        """Mean of each class."""
+        densities = self._fitted.densities
+        return densities.pivot + densities.offsets
+
+    @property
+    def var_(self):
+        """Variances as they are used."""
+        return self._fitted.densities.variances
+
+    @property
+    def epsilon_(self):
+        """What was added to the variances."""
+        return self._fitted.densities.epsilon
+
+    @property
+    def var_shrinkage_(self):
+        """How far the variances were drawn to what is common."""
+        return self._fitted.densities.shrinkage
+
+    @property
+    def coef_(self):
+        """Weights of the decision function."""
+        return self.to_linear()[0]
+
+    @property
+    def intercept_(self):
+        """Intercepts of the decision function."""
+        return self.to_linear()[1]
+
+    def to_linear(self):
+        """Return the decision function as weights and intercepts.
+
+        Returns
+        -------
+        coef : ndarray of shape (1, n_features) or (n_classes, n_features)
+            One row for two classes.
+        intercept : ndarray of shape (1,) or (n_classes,)
+            So that ``X @ coef.T + intercept`` is the decision function.
+        """
+        if self._fitted.statistics.per_class:
+            raise AttributeError(
+                "covariance='class' gives a quadratic decision function, which has no "
+                "coefficients; use covariance='shared'."
+            )
+        coef, intercept = self._fitted.form.decision()
+        return coef / self.temperature_, intercept / self.temperature_
+
     # scoring, the rest of which is in ScoresMixin
 
     def predict_joint_log_proba(self, X):
@@ -420,3 +488,67 @@ class NaiveBayesProbe(NaiveBayesAttributes, ScoresMixin, ExtEstimator):
         form = self._fitted.form
         X = validate_data(self, on_host(X), reset=False, **DATA)
         return score_rows(form, X, self.batch_size) / self.temperature_
+
+
+def is_plain(X, y, n_features, dtypes):
+    """Whether a batch is in order as it is, but for the finiteness of its numbers.
+
+    Parameters
+    ----------
+    X, y : object
+        Rows and labels.
+    n_features : int
+        Number of features seen before.
+    dtypes : tuple of dtype
+        Those that need no conversion.
+
+    Returns
+    -------
+    bool
+        True for arrays of the right shapes and dtypes.
+    """
+    return (
+        type(X) is type(y) is np.ndarray
+        and X.dtype in dtypes
+        and X.ndim == 2
+        and y.dtype.kind in "biufU"
+        and y.shape == (len(X),)
+        and len(X) > 0
+        and X.shape[1] == n_features
+    )
+
+
+def check_mergeable(probes):
+    """Check that fitted probes saw the same features in the same way.
+
+    Parameters
+    ----------
+    probes : sequence of NaiveBayesProbe
+        Fitted probes.
+    """
+    first = probes[0]
+    for other in probes[1:]:
+        if not isinstance(other, type(first)):
+            raise TypeError(
+                f"merge takes {type(first).__name__}, got {type(other).__name__}."
+            )
+        if first.sufficient_statistics_.per_class != (
+            other.sufficient_statistics_.per_class
+        ):
+            raise ValueError(
+                "merge needs probes of the same covariance, got 'shared' and 'class'."
+            )
+        if first.n_features_in_ != other.n_features_in_:
+            raise ValueError(
+                "merge needs probes of the same number of features, got "
+                f"{first.n_features_in_} and {other.n_features_in_}."
+            )
+        ours, theirs = (
+            getattr(probe, "feature_names_in_", None) for probe in (first, other)
+        )
+        named = ours is not None and theirs is not None
+        if named and not np.array_equal(ours, theirs):
+            raise ValueError(
+                f"merge needs the same feature names in the same order, got {ours} "
+                f"and {theirs}."
+            )

@@ -15,7 +15,7 @@ from sklearn_ext.probes import (
     TwoRegimesDisplay,
     probe_diagnostics,
 )
-from sklearn_ext.probes._two_regimes_answers import is_clear
+from sklearn_ext.probes._regimes._summary import is_clear
 
 DIGITS = load_digits(return_X_y=True)
 
