@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext.probes._gaussian._correlations import (
     best_shrinkage,
@@ -29,10 +30,12 @@ from sklearn_ext.probes._gaussian._input import (
     row_weights,
     warn_if_guessed,
 )
+from sklearn_ext.probes._gaussian._naive_bayes import NaiveBayesProbe
 from sklearn_ext.probes._gaussian._statistics import NaiveBayesStatistics
 from sklearn_ext.probes._scores import ScoresMixin
 
 
+@shared_docs(NaiveBayesProbe)
 class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
     r"""Linear discriminant analysis between naive Bayes and the classical one.
 
@@ -53,8 +56,7 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
 
     Parameters
     ----------
-    priors : array-like of shape (n_classes,), "uniform" or None, default=None
-        Prior probabilities; None takes the shares of the classes.
+    priors : see NaiveBayesProbe
     correlation_shrinkage : float or "auto", default="auto"
         Share ``rho`` of the identity in the correlations; "auto" estimates it.
     var_shrinkage : float or "auto", default="auto"
@@ -64,12 +66,7 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Sorted labels.
-    class_prior_ : ndarray of shape (n_classes,)
-        Prior probability of each class.
-    theta_ : ndarray of shape (n_classes, n_features)
-        Mean of each class.
+    classes_, class_prior_, theta_ : see NaiveBayesProbe
     var_ : ndarray of shape (n_features,)
         Variances within classes after shrinkage.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
@@ -80,10 +77,7 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
         Share of the identity that was used.
     var_shrinkage_ : float
         Share of the mean variance that was used.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, only when all are strings.
+    n_features_in_, feature_names_in_ : see NaiveBayesProbe
 
     See Also
     --------
