@@ -11,12 +11,20 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 
 from sklearn_ext import all_estimators
+from sklearn_ext.probes import NaiveBayesProbe, ShrinkageDiscriminantProbe
 
 # Parameters that only make the common tests faster; defaults are tested by R24.
 FAST = {
     "AggregateNetClassifier": {"max_epochs": 15},
     "AggregateNetRegressor": {"max_epochs": 15},
     "LightSchrodingerBridge": {"n_components": 3},  # some checks have 4 distinct rows
+    "ProbeSearchCV": {
+        "estimators": {
+            "bayes": NaiveBayesProbe(),
+            "discriminant": ShrinkageDiscriminantProbe(),
+        },
+        "cv": 3,
+    },
     "RashomonSearchCV": {
         "estimators": [
             ("tree", DecisionTreeClassifier(max_depth=3, random_state=0)),

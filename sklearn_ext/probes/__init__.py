@@ -5,6 +5,8 @@
 - ``_logistic/``: ``LogisticProbe``, its path and the choice of C
 - ``_scores``: predictions from log scores, for all heads
 - ``_regimes/``: ``TwoRegimes``, which head wins at how many labels
+- ``_search/``: ``ProbeSearchCV``, which head is best on the same folds
+- ``_rivals``: heads that are compared, the majority class among them; the best predicts
 - ``_diagnostics``, ``_diagnostics_plots``: do the features suit naive Bayes?
 - ``_theory``: from log-loss to error
 - ``_data``: classes whose best possible error is known
@@ -22,6 +24,8 @@ from sklearn_ext.probes._logistic._probe import LogisticProbe
 from sklearn_ext.probes._logistic._probe_cv import LogisticProbeCV
 from sklearn_ext.probes._regimes._plots import TwoRegimesDisplay
 from sklearn_ext.probes._regimes._two_regimes import TwoRegimes
+from sklearn_ext.probes._search._plots import ProbeSearchDisplay
+from sklearn_ext.probes._search._probe_search_cv import ProbeSearchCV
 from sklearn_ext.probes._theory import h_consistency_bound, h_consistency_transform
 
 __all__ = [
@@ -31,6 +35,8 @@ __all__ = [
     "NaiveBayesProbe",
     "NaiveBayesStatistics",
     "ProbeDiagnosticsDisplay",
+    "ProbeSearchCV",
+    "ProbeSearchDisplay",
     "ShrinkageDiscriminantProbe",
     "TwoRegimes",
     "TwoRegimesDisplay",

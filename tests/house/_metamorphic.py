@@ -27,6 +27,7 @@ PENALTY = {
 COUNTS = {
     "LightSchrodingerBridge",
     "NaiveBayesProbe",
+    "ProbeSearchCV",  # its heads
     "SchrodingerBridgeTrajectory",
     "ShrinkageDiscriminantProbe",
 }
@@ -44,6 +45,7 @@ FEELS_UNITS = {
     "LogisticProbe",
     "LogisticProbeCV",
     "NaiveBayesProbe",  # shrinks variances together where their units compare
+    "ProbeSearchCV",  # the heads that it compares do
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",

@@ -7,12 +7,12 @@ from sklearn_ext._core._compat import check_matplotlib_support
 from sklearn_ext._core._pipelines import innermost
 from sklearn_ext.probes._regimes._curves import bootstrap_means, interval
 from sklearn_ext.probes._regimes._summary import (
-    MAJORITY,
     best_score,
     error_name,
     is_clear,
 )
 from sklearn_ext.probes._regimes._two_regimes import TwoRegimes
+from sklearn_ext.probes._rivals import MAJORITY
 
 MARKERS = "osD^vP"  # curves are told apart without colour
 STYLES = ("-", "--", "-.", ":")

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.dummy import DummyClassifier
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from sklearn_ext._core._compat import _check_method_params, _safe_indexing
+from sklearn_ext.probes._rivals import majority
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,6 @@ def run_repeat(plan, rows, test=None):
         except Exception:  # a scorer of the user's that asks for what it has not
             baseline[i] = np.nan
     return scores, times, models, baseline
-
-
-def majority():
-    """Return the classifier that every head has to beat: it never looks at X."""
-    return DummyClassifier(strategy="prior")
 
 
 def make_preprocessor(preprocessor, X):

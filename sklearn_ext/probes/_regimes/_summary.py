@@ -6,8 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from sklearn_ext.probes._regimes._curves import ROUNDING, TIE
-
-MAJORITY = "majority class"
+from sklearn_ext.probes._rivals import MAJORITY
 
 
 def error_name(scoring):

@@ -4,7 +4,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.dummy import DummyClassifier
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, get_tags
@@ -13,9 +12,8 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
 )
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, indexable, validate_data
+from sklearn.utils.validation import check_is_fitted, indexable
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
@@ -39,15 +37,13 @@ from sklearn_ext.probes._regimes._curves import (
     power_law,
 )
 from sklearn_ext.probes._regimes._input import (
-    check_labels,
-    check_rivals,
+    check_refit,
     check_test,
-    check_weighted,
+    check_weights,
 )
 from sklearn_ext.probes._regimes._runs import (
     Plan,
     long_table,
-    majority,
     make_preprocessor,
     run_repeat,
 )
@@ -58,35 +54,24 @@ from sklearn_ext.probes._regimes._subsets import (
     split,
 )
 from sklearn_ext.probes._regimes._summary import (
-    MAJORITY,
     TwoRegimesSummary,
     best_score,
     error_name,
     is_clear,
 )
+from sklearn_ext.probes._rivals import (
+    MAJORITY,
+    PredictsByWinner,
+    check_labels,
+    check_rivals,
+    check_takes_weights,
+    majority,
+)
 
 FROM_FITTED = ("n_features_in_", "feature_names_in_")
 
 
-def _delegates(method):
-    """Say whether ``method`` of the recommended estimator can be called."""
-
-    def check(self):
-        if hasattr(self, "estimator_"):
-            getattr(self.estimator_, method)
-        elif not self.refit:
-            raise AttributeError(
-                f"{method} needs a refitted estimator, but refit={self.refit!r}."
-            )
-        else:
-            for estimator in self._rivals().values():
-                getattr(estimator, method)
-        return True
-
-    return available_if(check)
-
-
-class TwoRegimes(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
+class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEstimator):
     r"""Measure which of several classifiers wins at how many labels, and use it.
 
     Every repeat holds out other rows and orders the rest, so that the subsets of all
@@ -284,11 +269,12 @@ class TwoRegimes(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
             The fitted model.
         """
         rivals = self._rivals()
-        check_rivals(rivals, self.refit)
+        check_rivals(rivals, type(self).__name__)
+        check_refit(self.refit, rivals)
         X, y, groups = indexable(X, y, groups)
         if not _routing_enabled():
             X, y, groups, params = self._drop_weightless(X, y, groups, params)
-        y, self.classes_, codes = check_labels(y)
+        y, self.classes_, codes = check_labels(y, type(self).__name__)
         fit_params, score_params = self._route(rivals, params)
         if X_test is not None or y_test is not None:
             y_test, score_params = check_test(X_test, y_test, self.classes_), {}
@@ -339,7 +325,8 @@ class TwoRegimes(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
         _raise_for_params(params, self, "fit", allow=["sample_weight"])
         if params.get("sample_weight") is None:
             return X, y, groups, {}
-        weight, rows = check_weighted(params["sample_weight"], X, self._rivals())
+        check_takes_weights(self._rivals())
+        weight, rows = check_weights(params["sample_weight"], X)
         if len(rows) < len(weight):
             X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
             groups = None if groups is None else _safe_indexing(groups, rows)
@@ -514,71 +501,6 @@ class TwoRegimes(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
         return library.DataFrame(
             long_table(self.train_sizes_, self.test_scores_, self.fit_times_)
         )
-
-    # predictions, by the estimator that was refitted
-
-    @_delegates("predict")
-    def predict(self, X):
-        """Predict with the refitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Labels.
-        """
-        return self._answer("predict", X)
-
-    @_delegates("predict_proba")
-    def predict_proba(self, X):
-        """Return the probabilities of the refitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Probabilities in the order of ``classes_``.
-        """
-        return self._answer("predict_proba", X)
-
-    @_delegates("decision_function")
-    def decision_function(self, X):
-        """Return the scores of the refitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Scores, one column for two classes.
-        """
-        return self._answer("decision_function", X)
-
-    def _answer(self, method, X):
-        check_is_fitted(self)
-        is_majority = isinstance(self.estimator_, DummyClassifier)
-        if is_majority and hasattr(self, "n_features_in_"):  # it never looks at X
-            finite = not get_tags(self).input_tags.allow_nan
-            validate_data(
-                self,
-                X,
-                reset=False,
-                dtype=None,
-                accept_sparse=True,
-                ensure_all_finite=finite,
-            )
-        return getattr(self.estimator_, method)(X)
 
     # what scikit-learn asks
 
