@@ -20,8 +20,8 @@ FAST = {
     "LightSchrodingerBridge": {"n_components": 3},  # some checks have 4 distinct rows
     "ProbeSearchCV": {
         "estimators": {
-            "bayes": NaiveBayesProbe(),
-            "discriminant": ShrinkageDiscriminantProbe(),
+            "bayes": NaiveBayesProbe(var_shrinkage=0.0),  # warns of no copies
+            "discriminant": ShrinkageDiscriminantProbe(var_shrinkage=0.0),
         },
         "cv": 3,
     },

@@ -1,8 +1,10 @@
 """Which head for these features: several of them on the same folds."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -48,6 +50,7 @@ from sklearn_ext.probes._search._summary import ProbeSearchSummary
 
 LOSSES = {"accuracy": "error", "neg_log_loss": "log_loss"}
 MEASURES = "error", "log_loss", "calibration_error", "fit_time", "predict_time"
+ROUNDING = 1e-12
 FROM_FITTED = ("n_features_in_", "feature_names_in_")
 
 
@@ -61,9 +64,11 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
     of the rows. The best head is fitted to all rows and predicts; where it does not
     beat the majority class, that is what is recommended and predicts.
 
-    It answers for the number of rows at hand; `TwoRegimes` tells how the answer changes
-    with it. The time is that of ``cv + 1`` fits of every head. The heads feel the scale
-    of the features: put a scaler in front where columns come in different units.
+    Integer weights equal repetition; on the scale of weights depends what does so in
+    the heads. The comparison answers for the number of rows at hand; `TwoRegimes` tells
+    how the answer changes with it. The time is that of ``cv + 1`` fits of every head.
+    The heads feel the scale of the features: put a scaler in front where columns come
+    in different units.
 
     Parameters
     ----------
@@ -154,7 +159,8 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
         y : array-like of shape (n_samples,)
             Labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights, of fitting and of measuring.
+            Non-negative weights, of measuring and of every fit, also where metadata
+            routing is enabled.
         groups : array-like of shape (n_samples,), default=None
             Groups for the splitter.
         **params : dict
@@ -167,37 +173,22 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
         """
         rivals = self._rivals()
         check_rivals(rivals, type(self).__name__)
-        X, y, groups = indexable(X, y, groups)
-        weight = None
-        if sample_weight is not None:
-            weight = check_weights(sample_weight, X, dtype=np.float64)
-        if weight is not None and not weight.all():  # such rows are not there
-            rows = np.flatnonzero(weight)
-            params = _check_method_params(X, params, indices=rows)
-            X, y, weight = (_safe_indexing(part, rows) for part in (X, y, weight))
-            groups = None if groups is None else _safe_indexing(groups, rows)
-        y, classes, codes = check_labels(y, type(self).__name__)
-        routed = self._route(rivals, weight, groups, params)
-        ones = np.ones(len(y)) if weight is None else weight
-        rows = EqualRows.of(*_hashable(X), codes, w=ones)
-        distinct = rows.group
-        folds = self._folds(X, y, codes, classes, rows, routed.splitter.split)
+        task = self._task(rivals, *indexable(X, y, groups), sample_weight, params)
         rivals = {**rivals, MAJORITY: majority()}
-        routed[MAJORITY] = Bunch(fit={} if weight is None else {"sample_weight": ones})
         runs = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_run)(name, rivals[name], X, y, fold, classes, routed[name].fit)
-            for fold in folds
+            delayed(_run)(name, rivals[name], task, fold)
+            for fold in task.folds
             for name in rivals
         )
-        held = np.concatenate([test for _, test in folds])
-        self._compare(list(rivals), runs, codes[held], ones[held], distinct[held])
-        model = clone(rivals[self.recommended_])
-        self.estimator_ = model.fit(X, y, **routed[self.recommended_].fit)
-        self.classes_ = classes
+        results, recommended, level = self._compare(list(rivals), runs, task)
+        model = clone(rivals[recommended])
+        model.fit(task.X, task.y, **task.fit_params[recommended])
         for name in FROM_FITTED:
             self.__dict__.pop(name, None)
             if hasattr(model, name):
                 setattr(self, name, getattr(model, name))
+        self.classes_, self.cv_results_ = task.classes, results
+        self.recommended_, self.level_, self.estimator_ = recommended, level, model
         return self
 
     def _rivals(self):
@@ -210,34 +201,58 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
         )
         from sklearn_ext.probes._search._neighbors import NearestRows
 
-        heads = {
+        return {
             "naive_bayes": NaiveBayesProbe(temperature="loo"),
             "naive_bayes_class": NaiveBayesProbe(covariance="class", temperature="loo"),
             "discriminant": ShrinkageDiscriminantProbe(),
             "logistic": LogisticProbeCV(random_state=0),
             "neighbors": NearestRows(),
         }
-        if _routing_enabled():
-            for head in heads.values():
-                head.set_fit_request(sample_weight=True)
-        return heads
 
     def _route(self, rivals, weight, groups, params):
-        given = {"sample_weight": weight, "groups": groups, **params}
-        given = {name: value for name, value in given.items() if value is not None}
-        if _routing_enabled():
-            return process_routing(self, "fit", **given)
-        _raise_for_params(params, self, "fit")
+        """Say which inputs per row go to which head, and to the splitter."""
         if weight is not None:
             check_takes_weights(rivals)
-        fit = {} if weight is None else {"sample_weight": weight}
-        split = {} if groups is None else {"groups": groups}
-        return Bunch(splitter=Bunch(split=split), **{n: Bunch(fit=fit) for n in rivals})
+        given = {} if groups is None else {"groups": groups}
+        if _routing_enabled():
+            routed = process_routing(self, "fit", **given, **params)
+        else:
+            _raise_for_params(params, self, "fit")
+            routed = Bunch(splitter=Bunch(split=given))
+        shared = {} if weight is None else {"sample_weight": weight}
+        fit = {n: {**routed.get(n, Bunch(fit={})).fit, **shared} for n in rivals}
+        return {**fit, MAJORITY: shared}, routed.splitter.split
 
-    def _folds(self, X, y, codes, classes, rows, params):
-        """Training and held-out rows of each fold."""
-        if not isinstance(self.cv, Integral):
-            return list(check_cv(self.cv, y, classifier=True).split(X, y, **params))
+    def _task(self, rivals, X, y, groups, sample_weight, params):
+        """Check what there is to measure on, leave out rows of no weight, and split."""
+        y, classes, codes = check_labels(y, type(self).__name__)
+        weight, splits = np.ones(len(y)), None
+        if sample_weight is not None:
+            weight = check_weights(sample_weight, X, dtype=np.float64)
+        given = None if sample_weight is None else weight
+        fit_params, split_params = self._route(rivals, given, groups, params)
+        if not isinstance(self.cv, Integral):  # a splitter sees rows as they are
+            folds = check_cv(self.cv, y, classifier=True).split(X, y, **split_params)
+            splits = [tuple(map(np.asarray, fold)) for fold in folds]
+        if not weight.all():
+            there, place = np.flatnonzero(weight), np.cumsum(weight > 0) - 1
+            fit_params = {
+                name: _check_method_params(X, given, indices=there)
+                for name, given in fit_params.items()
+            }
+            if splits is not None:
+                splits = [
+                    tuple(place[part[weight[part] > 0]] for part in fold)
+                    for fold in splits
+                ]
+            X, weight = _safe_indexing(X, there), weight[there]
+            y, classes, codes = check_labels(y[there], type(self).__name__)
+        rows = EqualRows.of(*_hashable(X), codes, w=weight)
+        folds = splits or self._deal(codes, classes, rows)
+        return Task(X, y, classes, codes, weight, rows.group, fit_params, folds)
+
+    def _deal(self, codes, classes, rows):
+        """Training and held-out rows of each fold: distinct rows, class by class."""
         counts = np.bincount(codes[rows.first])
         if counts.min() < 2:
             rare = classes[[counts.argmin()]].tolist()[0]
@@ -251,10 +266,11 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
             for k in range(fold.max() + 1)
         ]
 
-    def _compare(self, names, runs, codes, weight, group):
+    def _compare(self, names, runs, task):
         """Measure what the folds gave, and name the best."""
-        losses, columns = {}, {"estimator": np.array(names)}
-        measured = []
+        held = np.concatenate([test for _, test in task.folds])
+        codes, weight = task.codes[held], task.weight[held]
+        results, losses, measured = {"estimator": np.array(names)}, {}, []
         for name in names:
             parts = [run for run in runs if run.name == name]
             predicted = np.concatenate([part.predicted for part in parts])
@@ -264,37 +280,32 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
             found = row_losses(proba, predicted, codes)
             losses[name] = found[LOSSES[self.scoring]]
             measured.append(
-                [weight @ loss / weight.sum() for loss in found.values()]
-                + [calibration_error(proba, codes, weight)]
-                + [np.mean([part.fit_time for part in parts])]
-                + [np.mean([part.predict_time for part in parts])]
+                [
+                    *(weight @ loss / weight.sum() for loss in found.values()),
+                    calibration_error(proba, codes, weight),
+                    np.mean([part.fit_time for part in parts]),
+                    np.mean([part.predict_time for part in parts]),
+                ]
             )
-        for title, values in zip(MEASURES, np.transpose(measured), strict=True):
-            columns[title] = values
-        mean = columns[LOSSES[self.scoring]]
+        results |= zip(MEASURES, np.transpose(measured), strict=True)
+        mean = results[LOSSES[self.scoring]].round(12)  # equal to rounding is equal
         if np.isnan(mean).any():
-            without = [n for n, m in zip(names, mean, strict=True) if np.isnan(m)]
             raise ValueError(
-                f"scoring={self.scoring!r} needs probabilities, which {without} lack: "
-                "take scoring='accuracy', or wrap them in CalibratedClassifierCV."
+                f"scoring={self.scoring!r} needs probabilities, which "
+                f"{results['estimator'][np.isnan(mean)].tolist()} lack: take "
+                "scoring='accuracy', or wrap them in CalibratedClassifierCV."
             )
-        # equal to rounding is equal: of such, the first
-        order = np.argsort(mean.round(12), kind="stable")
-        self.recommended_ = names[order[0]]
+        order = np.argsort(mean, kind="stable")  # of equals, the first
         best = next(names[k] for k in order if names[k] != MAJORITY)
-        behind = paired(losses, best, weight, group)
-        columns["behind"], columns["behind_se"] = np.transpose(
-            [behind[name] for name in names]
-        )
-        columns["rank"] = np.argsort(order) + 1
-        self.cv_results_ = columns
-        self.level_ = [
+        behind = paired(losses, best, weight, task.group[held])
+        results["behind"], results["behind_se"] = np.transpose(list(behind.values()))
+        results["rank"] = np.argsort(order) + 1
+        level = [
             name
             for name, (gap, error) in behind.items()
-            if name != MAJORITY and gap <= LEVEL * error
+            if name != MAJORITY and gap <= LEVEL * error + ROUNDING
         ]
-        if best not in self.level_:
-            self.level_.append(best)
+        return results, names[order[0]], level
 
     # what was found
 
@@ -369,7 +380,10 @@ def _hashable(X):
     if sparse.issparse(X):
         return (X,)
     table = np.asarray(X)
-    if table.dtype.kind in "biuf":
+    if table.dtype.kind == "O":
+        with suppress(TypeError, ValueError):
+            table = table.astype(np.float64)
+    if table.dtype.kind in "biuf" and table[:1].size:
         with np.errstate(over="ignore"):  # single precision: the same folds in both
             return (table.reshape(len(table), -1).astype(np.float32),)
     if table.ndim == 1 and table.dtype.kind in "US":
@@ -377,7 +391,21 @@ def _hashable(X):
     return (np.arange(len(table)),)  # every row for itself
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Rows of positive weight, and what to do with them."""
+
+    X: Any
+    y: np.ndarray
+    classes: np.ndarray
+    codes: np.ndarray  # (n_samples,), positions of the labels among the classes
+    weight: np.ndarray  # (n_samples,)
+    group: np.ndarray  # (n_samples,), the same for copies of a row
+    fit_params: dict  # by head
+    folds: list  # of training and held-out rows
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """Held-out predictions of one head in one fold."""
 
@@ -388,24 +416,21 @@ class Run:
     predict_time: float
 
 
-def _run(name, estimator, X, y, fold, classes, params):
+def _run(name, estimator, task, fold):
     train, test = fold
-    model, start = clone(estimator), time.perf_counter()
+    params = _check_method_params(task.X, task.fit_params[name], indices=train)
+    X, held = _safe_indexing(task.X, train), _safe_indexing(task.X, test)
+    model, proba, start = clone(estimator), None, time.perf_counter()
     try:
-        model.fit(
-            _safe_indexing(X, train),
-            y[train],
-            **_check_method_params(X, params, indices=train),
-        )
+        model.fit(X, task.y[train], **params)
         fitted = time.perf_counter()
-        held, proba = _safe_indexing(X, test), None
         if hasattr(model, "predict_proba"):
-            proba = np.zeros((len(test), len(classes)))
-            places = np.searchsorted(classes, model.classes_)
+            proba = np.zeros((len(test), len(task.classes)))
+            places = np.searchsorted(task.classes, model.classes_)
             proba[:, places] = model.predict_proba(held)
             predicted = proba.argmax(axis=1)
         else:
-            predicted = np.searchsorted(classes, model.predict(held))
+            predicted = np.searchsorted(task.classes, model.predict(held))
     except Exception as error:
         error.add_note(f"ProbeSearchCV: {name!r} on {len(train)} rows.")
         raise
