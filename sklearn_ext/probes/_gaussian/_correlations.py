@@ -51,7 +51,7 @@ def standardise(X, codes, weight, densities, variances, free, *, product) -> Res
     """
     n, d = X.shape
     dtype = np.float64 if X.dtype == np.float64 else np.float32
-    known = variances > np.finfo(float).eps * variances.max()
+    known = variances > 0
     inverse = np.where(known, 1 / np.sqrt(np.where(known, variances, 1)), 0)
     correlations = np.zeros((d, d)) if product else None
     rows = None if product else np.empty((n, d), dtype)

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn_ext.probes._gaussian._forms import linear_form, quadratic_form
 from sklearn_ext.probes._gaussian._statistics import NaiveBayesStatistics, add_up
 
-COMPARABLE = 0.03, 0.08  # lower quartile of the variances, in terms of their mean
+COMPARABLE = 10, 30  # effective number of features whose variances are summed
 EPS = np.finfo(float).eps
 
 
@@ -210,10 +210,10 @@ def shrink_to_mean(variances, total, rows, amount):
 def comparable(total):
     """Say how far features share a unit: 1 as far as one can tell, 0 not at all.
 
-    The mean of variances in different units is that of the feature in the smallest
-    unit, and drawing the others to it drowns them. Where a quarter of the features
-    vary (in terms of their variance over all rows) by less than 0.03 of the mean, it
-    does not speak for them; from 0.08 on it does.
+    The mean of variances in different units is that of the few features in the
+    smallest unit, and drawing the others to it drowns them. So the effective number of
+    features that the sum of the variances over all rows is made of has to be large,
+    ``(sum v) ** 2 / sum v ** 2``: above 10, and the larger the better up to 30.
 
     Parameters
     ----------
@@ -226,8 +226,9 @@ def comparable(total):
         Between 0 and 1, linear in between.
     """
     low, high = COMPARABLE
-    quartile = np.quantile(total / total.mean(), 0.25)
-    return float(np.clip((quartile - low) / (high - low), 0, 1))
+    parts = total / total.max()  # their squares do not overflow
+    effective = parts.sum() ** 2 / (parts**2).sum()
+    return float(np.clip((effective - low) / (high - low), 0, 1))
 
 
 def shrink_to_shared(variances, pooled, total, rows, amount):

@@ -73,10 +73,11 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
         their mean over the features: 0 leaves them alone, 1 makes the nearest class
         mean win. With "class" it is the shared variances: 0 leaves each class its own,
         1 shares them. "auto" estimates the shares from the spread of the variances, and
-        draws to the mean only where features are in comparable units: not where a
-        quarter of them vary (in terms of the variance over all rows) by less than 0.03
-        of the mean, wholly where none of those fall below 0.08 of it. Fewer features in
-        a much smaller unit are drowned: scale them.
+        draws to the mean only where features are in comparable units: where the sum of
+        their variances over all rows is effectively made of more than 10 features,
+        ``(sum v) ** 2 / sum v ** 2``, and wholly from 30 on. Tables in mixed units have
+        one to three, frozen features hundreds. Some features in a much smaller unit
+        beside many are drowned: scale them.
     temperature : float or "loo", default=1.0
         Scores are divided by it, which changes probabilities but no prediction. "loo"
         minimises the log-loss of closed-form leave-one-out scores, copies of a row

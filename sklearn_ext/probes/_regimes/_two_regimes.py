@@ -159,8 +159,8 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         ``(a, b, q)`` of the power law ``a + b * m ** -q`` of each error.
     recommended_ : str
         The estimator with the best mean score at the largest size; of equals, the
-        best at the sizes before it, and at last the first. "majority class" where that
-        has a better score than all of them.
+        best at the sizes before it, and at last the first. "majority class" where none
+        has a better score than that.
     gain_ : float
         Mean score at the largest size of the best estimator less that of the majority
         class; NaN where the scorer has none for it.
@@ -393,7 +393,7 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         if gains.size > 1 and np.isfinite(gains).all():
             means = bootstrap_means(gains, self.n_bootstrap, rng)
             self.gain_ci_ = interval(means[:, 0], self.confidence_level)
-        self.recommended_ = MAJORITY if self.gain_ < -ROUNDING else best
+        self.recommended_ = MAJORITY if self.gain_ < ROUNDING else best
 
     def _errors(self):
         best = best_score(self.scoring)

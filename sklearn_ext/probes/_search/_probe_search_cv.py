@@ -295,7 +295,8 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
                 f"{results['estimator'][np.isnan(mean)].tolist()} lack: take "
                 "scoring='accuracy', or wrap them in CalibratedClassifierCV."
             )
-        order = np.argsort(mean, kind="stable")  # of equals, the first
+        # of equals the majority class, then the first
+        order = np.lexsort([results["estimator"] != MAJORITY, mean])
         best = next(names[k] for k in order if names[k] != MAJORITY)
         behind = paired(losses, best, weight, task.group[held])
         results["behind"], results["behind_se"] = np.transpose(list(behind.values()))
@@ -424,15 +425,13 @@ def _run(name, estimator, task, fold):
     try:
         model.fit(X, task.y[train], **params)
         fitted = time.perf_counter()
+        predicted = np.searchsorted(task.classes, model.predict(held))
+        done = time.perf_counter()
         if hasattr(model, "predict_proba"):
             proba = np.zeros((len(test), len(task.classes)))
             places = np.searchsorted(task.classes, model.classes_)
             proba[:, places] = model.predict_proba(held)
-            predicted = proba.argmax(axis=1)
-        else:
-            predicted = np.searchsorted(task.classes, model.predict(held))
     except Exception as error:
         error.add_note(f"ProbeSearchCV: {name!r} on {len(train)} rows.")
         raise
-    done = time.perf_counter()
     return Run(name, proba, predicted, fitted - start, done - fitted)

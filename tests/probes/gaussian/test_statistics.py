@@ -137,23 +137,29 @@ def test_sparse_rows_give_the_same_sums(rng, per_class):
 
 
 def test_shrinkage_to_the_mean_follows_its_formula(rng):
-    v, rows = rng.uniform(0.1, 2, 30), np.array([4.0, 7.0, 0.0])
+    v, rows = rng.uniform(0.1, 2, 60), np.array([4.0, 7.0, 0.0])
+    assert v.sum() ** 2 / (v**2).sum() > 30  # so many count
     free = 11 - 2  # a class without rows takes no degree of freedom
     share = (2 / (free + 2) * (v**2).sum()) / ((v - v.mean()) ** 2).sum()
     result, used = shrink_to_mean(v, v, rows, "auto")
     assert used == pytest.approx(min(1, share), rel=1e-12)
     assert_allclose(result, (1 - used) * v + used * v.mean())
-    total = v * np.where(np.arange(30) < 10, 1e-4, 1.0)  # a third in another unit
+    total = v * np.where(np.arange(60) < 9, 1e4, 1.0)  # nine in another unit
     result, used = shrink_to_mean(total, total, rows, "auto")
     assert used == 0
     assert_allclose(result, total)
 
 
-def test_features_compare_as_far_as_their_lower_quartile_does():
-    for quartile, expected in ((0.02, 0), (0.03, 0), (0.055, 0.5), (0.08, 1), (0.5, 1)):
-        total = np.array([0, 0, 1.0, 1.0, 1.0])
-        total[:2] = 3 * quartile / (5 - 2 * quartile)  # then the mean counts them too
-        assert comparable(total) == pytest.approx(expected, abs=1e-9)
+@pytest.mark.parametrize(
+    ("n_large", "n_small", "expected"),
+    [(1, 0, 0), (10, 0, 0), (20, 0, 0.5), (30, 0, 1), (500, 0, 1), (9, 500, 0)],
+)
+@pytest.mark.parametrize("unit", [1e-200, 1.0, 1e200])
+def test_features_compare_where_many_make_up_the_variance(
+    n_large, n_small, expected, unit
+):
+    total = unit * np.r_[np.ones(n_large), np.full(n_small, 1e-6)]
+    assert comparable(total) == pytest.approx(expected, abs=1e-3)
 
 
 def test_class_variances_are_worth_what_their_ratios_say(rng):

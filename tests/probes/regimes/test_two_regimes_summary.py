@@ -133,10 +133,16 @@ def test_sentences_say_what_the_regimes_say(model, other, lead, best, swap):
             "majority class",
         ),
         (
-            [[0.9], [0.9], [0.105]],
-            "lr over the majority class: +0.000, 90% interval -0.005 to +0.005; "
+            [[0.9], [0.9], [0.106]],
+            "lr over the majority class: +0.001, 90% interval -0.004 to +0.006; "
             "unclear, the interval holds zero",
             "lr",
+        ),
+        (
+            [[0.9], [0.9], [0.105]],
+            "no estimator beats the majority class: lr by +0.000, 90% interval -0.005 "
+            "to +0.005",
+            "majority class",
         ),
         (np.nan, "the scoring has no value for the majority class", "lr"),
     ],
@@ -144,7 +150,7 @@ def test_sentences_say_what_the_regimes_say(model, other, lead, best, swap):
 def test_summary_says_whether_looking_at_rows_pays(model, baseline, said, recommended):
     twin = twin_of(model, {"nb": WORSE, "lr": ONE}, baseline=baseline)
     lines = str(twin.summary()).splitlines()
-    assert lines[-2] == said.replace("+0.000", f"{twin.gain_:+.3f}")
+    assert lines[-2] == said.replace("by +0.000", f"by {twin.gain_:+.3f}")
     assert lines[-1] == f"best at 200 rows: {recommended}"
     assert twin.recommended_ == recommended
     assert "majority class" in lines[1]
