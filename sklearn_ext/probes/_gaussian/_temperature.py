@@ -5,8 +5,10 @@ from scipy import sparse
 
 from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
 from sklearn_ext._numerics._held_out import best_temperature
+from sklearn_ext.probes._gaussian._densities import EPS, moments
 from sklearn_ext.probes._gaussian._forms import score_rows
 
+BATCH = 512  # rows looked at a time
 FEW = 8  # features that are hashed first
 SCORES = 1 << 20  # scores looked at, about: one number needs no more rows
 
@@ -45,14 +47,10 @@ def loo_temperature(model, X, codes, weight, *, empirical, batch_size=None):
         return 1.0
     rows, weight = rows[usable], weight[usable]
     X, codes = X[rows], codes[rows]
-    scores = leave_one_out(
-        score_rows(model.form, X, batch_size).astype(np.float64),
-        own_distances(densities, X, codes),
-        codes,
-        weight,
-        count,
-        empirical=empirical,
-    )
+    scores = score_rows(model.form, X, batch_size).astype(np.float64)
+    scores[np.arange(len(codes)), codes] += leave_one_out(model, X, codes, weight)
+    if empirical:
+        scores[np.arange(len(codes)), codes] += np.log1p(-weight / count[codes])
     codes = (np.cumsum(possible) - 1)[codes]
     return best_temperature(scores[:, possible], codes, weight)
 
@@ -85,65 +83,44 @@ def distinct_rows(X, codes, weight):
     return whole.first[order], whole.weight[order]
 
 
-def own_distances(densities, X, codes):
-    """Squared distances to the mean of the own class in units of the variances.
+def leave_one_out(model, X, codes, weight):
+    """Change of the log density of each row in its own class when it is left out.
+
+    The mean moves away from the row, and so do variances by class, as far as they are
+    not drawn to the shared ones; these stay as they are, and so do the shares.
 
     Parameters
     ----------
-    densities : Densities
-        Means and variances.
+    model : NaiveBayesModel
+        Fitted to these rows.
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         Rows.
     codes : ndarray of shape (n_samples,)
         Class of each row.
+    weight : ndarray of shape (n_samples,)
+        Weight of each row, less than that of its class.
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        The distances.
+        The changes.
     """
-    distances = np.empty(len(codes))
-    for start in range(0, len(codes), 512):
-        part = slice(start, start + 512)
+    densities, count = model.densities, model.statistics.count
+    by_class = densities.variances.ndim == 2
+    within, total = moments(model.statistics)
+    change = np.empty(len(codes))
+    for start in range(0, len(codes), BATCH):
+        part = slice(start, start + BATCH)
         rows = X[part].toarray() if sparse.issparse(X) else X[part]
         k = codes[part]
-        residual = rows - densities.pivot - densities.offsets[k]
-        shared = densities.variances.ndim == 1
-        residual *= residual / densities.variances[... if shared else k]
-        distances[part] = residual.sum(axis=1)
-    return distances
-
-
-def leave_one_out(scores, distances, codes, weight, count, *, empirical):
-    """Scores that each row would get from the means of all the others.
-
-    Variances stay as they are; the mean of the row's own class moves away from it.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_samples, n_classes)
-        Joint log scores of the fitted model.
-    distances : ndarray of shape (n_samples,)
-        ``sum_j (x_j - mean_j) ** 2 / variance_j`` to the mean of the own class.
-    codes : ndarray of shape (n_samples,)
-        Class of each row.
-    weight : ndarray of shape (n_samples,)
-        Weight of each row, less than that of its class.
-    count : ndarray of shape (n_classes,)
-        Weight of each class.
-    empirical : bool
-        Whether priors are the shares of the classes, which then lose a row as well.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_classes)
-        The scores with the row left out.
-    """
-    rest = count[codes] - weight
-    grown = count[codes] / rest
-    left_out = scores.copy()
-    own = np.arange(len(codes)), codes
-    left_out[own] -= 0.5 * (grown**2 - 1) * distances
-    if empirical:
-        left_out[own] -= np.log(grown)
-    return left_out
+        squares = (rows - densities.pivot - densities.offsets[k]) ** 2
+        grown = (count[k] / (count[k] - weight[part]))[:, None]
+        before = after = densities.variances[k if by_class else ...]
+        if by_class:
+            own = (1 - densities.shrinkage[k])[:, None]
+            less = (grown - 1) * (within[k] - grown * squares)
+            after = np.maximum(before + own * less, EPS * total)
+            after = np.where(after > 0, after, before)
+        gaps = squares / before - grown**2 * squares / after + np.log(before / after)
+        change[part] = gaps.sum(axis=1) / 2
+    return change

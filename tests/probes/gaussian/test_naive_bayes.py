@@ -16,6 +16,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sklearn_ext._numerics._held_out import best_temperature
 from sklearn_ext.probes import NaiveBayesProbe, ShrinkageDiscriminantProbe
 from sklearn_ext.probes._gaussian._temperature import distinct_rows, leave_one_out
 
@@ -238,22 +239,53 @@ def test_temperature_does_not_change_predictions(rng, covariance, temperature):
     assert_allclose(np.log(warm.predict_proba(X)), warm.predict_log_proba(X))
 
 
-@pytest.mark.parametrize("priors", [None, "uniform"])
-def test_leave_one_out_scores_equal_refitted_means(rng, priors):
+@MODES
+def test_leave_one_out_scores_equal_refits(rng, covariance):
+    """Means, and variances by class, are those of all other rows; shares are kept."""
     X, y = table(rng, n=30)
-    probe = NaiveBayesProbe(priors=priors).fit(X, y)
-    scores = X @ probe.coef_.T + probe.intercept_
-    distances = ((X - probe.theta_[y]) ** 2 / probe.var_).sum(axis=1)
-    found = leave_one_out(
-        scores, distances, y, np.ones(30), probe.class_count_, empirical=priors is None
-    )
+    w = rng.uniform(0.5, 2, 30)
+    probe = NaiveBayesProbe(covariance=covariance, var_shrinkage=0.3).fit(X, y, w)
+    found = leave_one_out(probe._model, X, y, w)
+    shared = NaiveBayesProbe(var_shrinkage=0, var_smoothing=0).fit(X, y, w).var_
+
+    def log_density(rows, k, x):
+        mean = np.average(X[rows], weights=w[rows], axis=0)
+        var = probe.var_
+        if covariance == "class":
+            own = np.average((X[rows] - mean) ** 2, weights=w[rows], axis=0)
+            var = 0.7 * own + 0.3 * shared + probe.epsilon_
+        return stats.norm.logpdf(x, mean, np.sqrt(var)).sum()
+
     for i in range(30):
-        rest = np.delete(np.arange(30), i)
+        rows = np.flatnonzero(y == y[i])
+        rest = rows[rows != i]
+        change = log_density(rest, y[i], X[i]) - log_density(rows, y[i], X[i])
+        assert found[i] == pytest.approx(change, rel=1e-6)
+
+
+@pytest.mark.parametrize("priors", [None, "uniform"])
+def test_the_temperature_is_that_of_brute_force(rng, priors):
+    X, y = table(rng, n=40)
+    probe = NaiveBayesProbe(priors=priors, temperature="loo").fit(X, y)
+    scores = np.empty((40, 3))
+    for i in range(40):
+        rest = np.delete(np.arange(40), i)
         means = np.stack([X[rest][y[rest] == k].mean(axis=0) for k in range(3)])
-        shares = np.bincount(y[rest]) / 29 if priors is None else np.full(3, 1 / 3)
-        exact = np.log(shares) - 0.5 * ((X[i] - means) ** 2 / probe.var_).sum(axis=1)
-        gaps = found[i] - exact
-        assert_allclose(gaps, gaps.mean(), atol=1e-9)
+        shares = np.bincount(y[rest]) if priors is None else np.ones(3)
+        scores[i] = np.log(shares) - ((X[i] - means) ** 2 / probe.var_).sum(axis=1) / 2
+    expected = best_temperature(scores, y, np.ones(40))
+    assert probe.temperature_ == pytest.approx(expected, rel=1e-6)
+
+
+def test_probabilities_of_few_rows_by_class_are_usable():
+    """Log-loss of variances by class, which a row that is left out must leave too."""
+    rng = np.random.default_rng(0)
+    y = np.arange(2000) % 4
+    X = rng.gamma(0.5, size=(2000, 200)) * (1 + 0.5 * rng.normal(size=(4, 200))[y] ** 2)
+    fit, held = slice(0, 80), slice(80, None)
+    probe = NaiveBayesProbe(covariance="class", temperature="loo").fit(X[fit], y[fit])
+    logs = probe.predict_log_proba(X[held])
+    assert -logs[np.arange(1920), y[held]].mean() < np.log(4)
 
 
 def test_loo_temperature_makes_probabilities_usable(rng):
