@@ -104,15 +104,13 @@ def posterior(population, products):
     factor = population.factor
     B = products.A @ factor
     M = np.eye(factor.shape[1]) + factor.T @ B
-    K = factor @ np.linalg.solve(
-        M, np.broadcast_to(factor.T, (len(M), *factor.T.shape))
-    )
+    K = factor @ np.linalg.inv(M) @ factor.T
     u = products.b - products.A @ population.mean
     return population.mean + np.einsum("gjk,gk->gj", K, u), K
 
 
 def covariance(population, products, K):
-    """Return covariances of the coefficients, that of the estimated mean included.
+    r"""Return covariances of the coefficients, that of the estimated mean included.
 
     Parameters
     ----------
@@ -126,7 +124,7 @@ def covariance(population, products, K):
     Returns
     -------
     ndarray of shape (n_tasks, d, d)
-        :math:`V_g + (I - J_g) C (I - J_g)'` with :math:`J_g = V_g A_g / \\sigma^2`.
+        :math:`V_g + (I - J_g) C (I - J_g)'` with :math:`J_g = V_g A_g / \sigma^2`.
     """
     rest = np.eye(len(population.mean)) - K @ products.A
     return population.noise_var * (

@@ -1,8 +1,8 @@
 r"""Restricted likelihood of the population that tasks are drawn from.
 
 Task g has :math:`y_g = X_g w_g + e`, noise of variance :math:`\sigma^2`, and
-:math:`w_g \sim N(\mu, \Sigma)` with :math:`\Sigma = \sigma^2 \Lambda \Lambda'`. From the
-products :math:`A_g = X_g'X_g`, :math:`b_g = X_g'y_g`, :math:`c_g = y_g'y_g` alone,
+:math:`w_g \sim N(\mu, \Sigma)` with :math:`\Sigma = \sigma^2 \Lambda \Lambda'`. From
+the products :math:`A_g = X_g'X_g`, :math:`b_g = X_g'y_g`, :math:`c_g = y_g'y_g` alone,
 
 .. math::
 

@@ -455,6 +455,11 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
 
     def _check(self, X, y, sample_weight, groups, *, reset):
         """Return regressors, target, weights and labels, without absent rows."""
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is "
+                "None."
+            )
         X, groups = self._regressors(X, groups, reset=reset)
         check_consistent_length(X, y)
         y = check_array(
@@ -474,7 +479,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             return X, None if groups is None else check_groups(groups, len(X))
         if groups is not None:
             raise ValueError(
-                "groups and group_feature are two ways to say the same: pass groups= or "
+                "groups and group_feature say the same in two ways: pass groups= or "
                 f"set group_feature={self.group_feature!r}, not both."
             )
         if not hasattr(X, "shape"):
@@ -510,7 +515,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         return wanted % n
 
     def _rows(self, X, groups):
-        """Return regressors and the position of each row's task; n_tasks_ is unknown."""
+        """Return regressors and each row's task by position, n_tasks_ if unknown."""
         check_is_fitted(self)
         X, groups = self._regressors(X, groups, reset=False)
         if groups is None:
