@@ -69,6 +69,23 @@ class Scale:
         level = means[..., 0] * self.y_scale if first else np.zeros(means.shape[:-1])
         return level + self.y_mean - slopes @ self.x_mean, slopes
 
+    def centred(self, means):
+        """Return coefficients in the units of the data, intercepts at the mean row."""
+        first = int(self.fit_intercept)
+        level = self.y_mean + self.y_scale * means[..., :first]
+        slopes = means[..., first:] * (self.y_scale / self.x_scale)
+        return np.concatenate([level, slopes], axis=-1)
+
+    def own(self, statistics):
+        """Return least squares of each task alone, NaN where it is not determined."""
+        products = self.products(statistics)
+        values, vectors = np.linalg.eigh(products.A)
+        known = values[:, :1] > 1e-10 * values[:, -1:]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            half = np.einsum("gjk,gj->gk", vectors, products.b) / values
+        alone = np.einsum("gjk,gk->gj", vectors, half)
+        return np.where(known, alone, np.nan)
+
     def covariance(self, cov):
         """Return covariances of intercept and slopes in the units of the data."""
         first = int(self.fit_intercept)

@@ -252,7 +252,9 @@ def fit_population(
         At the best factor found; its likelihood is never below that of the start.
     """
     if len(shape.random) == 0:
-        return deviance(np.zeros((shape.d, 0)), products, shape, floor)[2]
+        found = deviance(np.zeros((shape.d, 0)), products, shape, floor)[2]
+        report(found)
+        return found
 
     seen = {}
 

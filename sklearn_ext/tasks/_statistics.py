@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sklearn_ext.tasks._groups import positions, union
+
 CELLS = 2**22  # products of a block of rows that are in memory at a time
 LONG = 50  # rows a task from which a product of matrices each is faster
 
@@ -89,7 +91,7 @@ class TaskStatistics:
         )
 
     def __add__(self, other):
-        groups = _union(self.groups, other.groups)
+        groups = union(self.groups, other.groups)
         one, two = self.aligned(groups), other.aligned(groups)
         weight = one.weight + two.weight
         share = two.weight / weight
@@ -143,36 +145,6 @@ class TaskStatistics:
         x_square = x_square + self.weight @ (self.x_mean - x_mean) ** 2
         y_square = self.yy.sum() + self.weight @ (self.y_mean - y_mean) ** 2
         return x_mean, y_mean, x_square, y_square
-
-
-def positions(known, groups):
-    """Return where each label stands among known ones (sorted), -1 where it does not.
-
-    Parameters
-    ----------
-    known : ndarray of shape (n_known,)
-        Sorted labels.
-    groups : ndarray of shape (n_samples,)
-        Labels, perhaps of another kind: then nothing is known.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-        Indices into ``known``.
-    """
-    if (known.dtype.kind in "US") != (groups.dtype.kind in "US"):
-        return np.full(len(groups), -1)
-    at = np.minimum(np.searchsorted(known, groups), len(known) - 1)
-    return np.where(known[at] == groups, at, -1)
-
-
-def _union(one, other):
-    if (one.dtype.kind in "US") != (other.dtype.kind in "US"):
-        raise ValueError(
-            f"groups are {other.dtype} here and were {one.dtype} before: use labels of "
-            "one kind."
-        )
-    return np.union1d(one, other)
 
 
 def _products(table, w, starts, sizes):

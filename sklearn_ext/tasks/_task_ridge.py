@@ -31,9 +31,10 @@ from sklearn_ext._core._compat import (
     _safe_indexing,
 )
 from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext.tasks._groups import check_groups, positions
 from sklearn_ext.tasks._posterior import Scale, covariance, posterior
 from sklearn_ext.tasks._reml import FLOOR, Shape, fit_population
-from sklearn_ext.tasks._statistics import TaskStatistics, positions
+from sklearn_ext.tasks._statistics import TaskStatistics
 
 MANY_COLUMNS = 200  # beyond them a full covariance a task is a burden
 
@@ -489,10 +490,11 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         column = self._group_column()
         others = [j for j in range(self.n_features_in_) if j != column]
         groups = check_groups(_safe_indexing(X, column, axis=1), X.shape[0])
+        if not others and self.fit_intercept:  # the groups are all there is
+            return np.empty((X.shape[0], 0)), groups
         X = check_array(
             _safe_indexing(X, others, axis=1),
             dtype=FLOATS,
-            ensure_min_features=0 if self.fit_intercept else 1,
             estimator=self,
             input_name="X",
         )
@@ -721,55 +723,3 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         products = self._scale.products(known.take(tasks))
         _, K = posterior(self._population, products)
         return covariance(self._population, products, K)
-
-
-def check_groups(groups, n_samples=None):
-    """Check the labels of tasks: one a row, none missing, of one kind.
-
-    Parameters
-    ----------
-    groups : array-like of shape (n_samples,)
-        Labels.
-    n_samples : int or None, default=None
-        How many there must be.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-        The labels; strings have a string dtype.
-
-    Raises
-    ------
-    ValueError
-        When they are not so.
-    """
-    groups = np.asarray(groups)
-    if groups.ndim == 2 and groups.shape[1] == 1:
-        groups = groups[:, 0]
-    if groups.ndim != 1:
-        raise ValueError(
-            f"groups must be one label a row, got shape {groups.shape}. For nested or "
-            "crossed groups join the labels, for instance 'district/school'."
-        )
-    if n_samples is not None and len(groups) != n_samples:
-        raise ValueError(f"groups has {len(groups)} labels for {n_samples} rows.")
-    if groups.dtype.kind == "O":
-        if any(_is_missing(label) for label in groups):
-            raise ValueError("groups contains missing labels (None or NaN).")
-        kinds = {type(label) for label in groups}
-        if len(kinds) > 1 and not all(
-            issubclass(k, (int, float, np.number)) for k in kinds
-        ):
-            names = ", ".join(sorted(kind.__name__ for kind in kinds))
-            raise ValueError(f"groups must be labels of one kind, got {names}.")
-        groups = np.array(groups.tolist())
-    if groups.dtype.kind == "f" and np.isnan(groups).any():
-        raise ValueError("groups contains missing labels (None or NaN).")
-    return groups
-
-
-def _is_missing(label):
-    try:
-        return label is None or bool(label != label)
-    except TypeError:  # pandas.NA has no truth
-        return True
