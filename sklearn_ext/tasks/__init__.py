@@ -14,7 +14,6 @@ In the order in which rows pass:
 
 from sklearn_ext.tasks._context import ContextCurve, ContextSplit, context_curve
 from sklearn_ext.tasks._plots import ContextCurveDisplay, TaskShrinkageDisplay
-from sklearn_ext.tasks._statistics import TaskStatistics
 from sklearn_ext.tasks._task_ridge import TaskRidge
 from sklearn_ext.tasks._theory import in_context_risk, one_step_preconditioner
 
@@ -24,7 +23,6 @@ __all__ = [
     "ContextSplit",
     "TaskRidge",
     "TaskShrinkageDisplay",
-    "TaskStatistics",
     "context_curve",
     "in_context_risk",
     "one_step_preconditioner",

@@ -131,7 +131,7 @@ class ContextSplit(BaseCrossValidator):
 class ContextCurve:
     """Error for new tasks against the number of their rows that are known.
 
-    Attributes
+    Parameters
     ----------
     n_context : ndarray of shape (n_sizes,)
         Known rows of each new task.

@@ -28,14 +28,15 @@ class Scale:
     fit_intercept: bool
 
     @classmethod
-    def of(cls, statistics, *, fit_intercept):
+    def of(cls, statistics, *, fit_intercept, centre_y=True):
         """Take the scale from the moments of all rows."""
         x_mean, y_mean, x_square, y_square = statistics.total
         weight = statistics.weight.sum()
         if not fit_intercept:
             x_square = x_square + weight * x_mean**2
-            y_square = y_square + weight * y_mean**2
-            x_mean, y_mean = np.zeros_like(x_mean), 0.0
+            x_mean = np.zeros_like(x_mean)
+        if not (fit_intercept and centre_y):
+            y_square, y_mean = y_square + weight * y_mean**2, 0.0
         x_scale, y_scale = np.sqrt(x_square / weight), np.sqrt(y_square / weight)
         # a constant column keeps its rounding errors small, and no more
         x_scale = np.where(x_scale > 1e-12 * abs(x_mean), x_scale, 1.0)

@@ -564,7 +564,11 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
     # --- the fit ------------------------------------------------------------------
 
     def _solve(self, statistics, tasks=None):
-        scale = Scale.of(statistics, fit_intercept=self.fit_intercept)
+        scale = Scale.of(
+            statistics,
+            fit_intercept=self.fit_intercept,
+            centre_y=self.estimator is None,  # else the population's mean is zero
+        )
         products = scale.products(statistics)
         shape = self._shape(statistics)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sklearn_ext.tasks import TaskStatistics
 from sklearn_ext.tasks._posterior import Scale
 from sklearn_ext.tasks._reml import Shape, deviance, fit_population
+from sklearn_ext.tasks._statistics import TaskStatistics
 from tests.tasks.conftest import make
 
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_ext.tasks import TaskStatistics
-from sklearn_ext.tasks._statistics import _blocks
+from sklearn_ext.tasks._statistics import TaskStatistics, _blocks
 
 
 @pytest.mark.parametrize("rows_a_task", [3, 200])  # both ways to sum products
