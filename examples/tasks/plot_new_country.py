@@ -55,8 +55,8 @@ X, y = table[["unit", "year", "log income"]], table["y"]
 # Every country its own line, and all countries the prior
 # -------------------------------------------------------
 # The units of the columns do not matter, and nothing is tuned. The picture shows what
-# the model does to the slope of the year: arrows lead from a country's own least squares
-# to its posterior. Twelve rows determine a slope rather well, so most arrows are short;
+# the model does to the slope of the year: arrows lead from a country's own least
+# squares to its posterior. Twelve rows determine a slope rather well, so most arrows are short;
 # they are long where the rows of a country say little.
 
 model = TaskRidge(group_feature="unit").fit(X, y)
@@ -97,7 +97,7 @@ axes[1].legend()
 # ---------------
 # The same for many hidden countries and many numbers of rows. The dotted line is what
 # the model expects of itself, before it sees a test row. One ridge a country needs
-# several times as many rows for the same error.
+# about twice as many rows for the same error.
 
 curve = ContextCurveDisplay.from_estimator(
     TaskRidge(),
@@ -146,7 +146,7 @@ for name, model in models.items():
 
 # %%
 # Slopes of each country are worth having in both: where the known rows are spread over
-# the years, and, with larger errors for everybody, where they are the first four and the
-# rest lies ahead. Measure with the folds that look like your future.
+# the years, and, with larger errors for everybody, where they are the first four and
+# the rest lies ahead. Measure with the folds that look like your future.
 
 plt.show()

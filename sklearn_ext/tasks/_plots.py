@@ -271,9 +271,11 @@ class TaskShrinkageDisplay:
         ax.plot(own[known], level[known], ".", color="0.55", label="own least squares")
         ax.plot(end, level, "o", ms=4, color="C0", label="posterior")
         ax.axvline(self.population, ls="--", color="0.35", label="population")
-        spread = np.ptp(np.append(end, self.population)) or 1.0
         low, high = min(end.min(), self.population), max(end.max(), self.population)
-        ax.set_xlim(low - 1.5 * spread, high + 1.5 * spread)
+        far = 1.5 * (high - low or 1.0)  # an arrow from beyond comes in from the edge
+        shown = np.clip(np.append(own[known], [low, high]), low - far, high + far)
+        margin = 0.05 * (np.ptp(shown) or 1.0)
+        ax.set_xlim(shown.min() - margin, shown.max() + margin)
         ax.set_yticks([])
         ax.set_ylabel(f"{len(order)} tasks")
         ax.set_xlabel(self.name)
