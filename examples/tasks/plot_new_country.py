@@ -56,8 +56,8 @@ X, y = table[["unit", "year", "log income"]], table["y"]
 # -------------------------------------------------------
 # The units of the columns do not matter, and nothing is tuned. The picture shows what
 # the model does to the slope of the year: arrows lead from a country's own least
-# squares to its posterior. Twelve rows determine a slope rather well, so most arrows are short;
-# they are long where the rows of a country say little.
+# squares to its posterior. Twelve rows determine a slope rather well, so most arrows
+# are short; they are long where the rows of a country say little.
 
 model = TaskRidge(group_feature="unit").fit(X, y)
 print(f"{model.n_tasks_} units, noise of {model.noise_var_**0.5:.2f} years")
