@@ -113,14 +113,17 @@ def leave_one_out(model, X, codes, weight):
         part = slice(start, start + BATCH)
         rows = X[part].toarray() if sparse.issparse(X) else X[part]
         k = codes[part]
-        squares = (rows - densities.pivot - densities.offsets[k]) ** 2
+        squares = rows - densities.pivot - densities.offsets[k]
+        squares *= squares
         grown = (count[k] / (count[k] - weight[part]))[:, None]
-        before = after = densities.variances[k if by_class else ...]
+        before = densities.variances[k if by_class else ...]
+        gaps = (1 - grown**2) * (squares / before).sum(axis=1, keepdims=True)
         if by_class:
             own = (1 - densities.shrinkage[k])[:, None]
             less = (grown - 1) * (within[k] - grown * squares)
             after = np.maximum(before + own * less, EPS * total)
             after = np.where(after > 0, after, before)
-        gaps = squares / before - grown**2 * squares / after + np.log(before / after)
-        change[part] = gaps.sum(axis=1) / 2
+            tighter = grown**2 * squares * (1 / before - 1 / after)
+            gaps += (tighter + np.log(before / after)).sum(axis=1, keepdims=True)
+        change[part] = gaps[:, 0] / 2
     return change
