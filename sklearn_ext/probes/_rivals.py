@@ -151,7 +151,7 @@ class PredictsByWinner:
                 X,
                 reset=False,
                 dtype=None,
-                accept_sparse=True,
+                accept_sparse="csr",
                 ensure_all_finite=finite,
             )
         return getattr(self.estimator_, method)(X)

@@ -145,7 +145,7 @@ def test_the_majority_class_is_recommended_where_nothing_beats_it(rng):
 
 def test_default_heads_on_real_rows():
     X, y = load_wine(return_X_y=True)
-    search = make_pipeline(StandardScaler(), ProbeSearchCV()).fit(X, y)
+    search = make_pipeline(StandardScaler(), ProbeSearchCV(cv=3)).fit(X, y)
     results = search[-1].cv_results_
     assert results["estimator"].tolist() == [
         "naive_bayes",
@@ -157,7 +157,7 @@ def test_default_heads_on_real_rows():
     ]
     assert (results["error"][:5] < 0.06).all()
     assert search.score(X, y) > 0.97
-    again = make_pipeline(StandardScaler(), ProbeSearchCV(n_jobs=2)).fit(X, y)
+    again = make_pipeline(StandardScaler(), ProbeSearchCV(cv=3, n_jobs=2)).fit(X, y)
     for name in ("error", "log_loss", "behind_se"):
         assert_array_equal(again[-1].cv_results_[name], results[name])
     twin = pickle.loads(pickle.dumps(search))
