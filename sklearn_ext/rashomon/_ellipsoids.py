@@ -24,7 +24,7 @@ class RidgeStatistics:
     weight : float
         Total weight of the rows.
     x_mean : ndarray of shape (n_features,)
-        Weighted means; zeros when the model has no intercept.
+        Weighted means.
     y_mean : float
         Weighted mean of the target.
     xx : ndarray of shape (n_features, n_features)
@@ -33,8 +33,6 @@ class RidgeStatistics:
         The same with the target.
     yy : float
         The same of the target with itself.
-    centred : bool
-        Whether means are taken off.
     """
 
     weight: float
@@ -43,35 +41,31 @@ class RidgeStatistics:
     xx: np.ndarray
     xy: np.ndarray
     yy: float
-    centred: bool
 
     @classmethod
-    def of(cls, X, y, w, *, centred=True):
+    def of(cls, X, y, w):
         """Sum over rows, dense or sparse, in float64."""
         y, w = y.astype(np.float64), w.astype(np.float64)
         weight = float(w.sum())
+        y_mean = float(w @ y) / weight
         if issparse(X):  # centring would make it dense: correct the products instead
             X = X.astype(np.float64)
-            x_mean = (X.T @ w) / weight * centred
-            y_mean = float(w @ y) / weight * centred
+            x_mean = (X.T @ w) / weight
             xx = (X.T @ X.multiply(w[:, None]).tocsr()).toarray()
             xx -= weight * np.outer(x_mean, x_mean)
             xy = X.T @ (w * (y - y_mean))
         else:
-            x_mean = (w @ X.astype(np.float64)) / weight * centred
-            y_mean = float(w @ y) / weight * centred
+            x_mean = (w @ X.astype(np.float64)) / weight
             away = X - x_mean
             weighted = away * w[:, None]
             xx, xy = weighted.T @ away, weighted.T @ (y - y_mean)
-        yy = float(w @ (y - y_mean) ** 2)
-        return cls(weight, x_mean, y_mean, xx, xy, yy, centred)
+        return cls(weight, x_mean, y_mean, xx, xy, float(w @ (y - y_mean) ** 2))
 
     def __add__(self, other):
-        if len(self.xy) != len(other.xy) or self.centred != other.centred:
+        if len(self.xy) != len(other.xy):
             raise ValueError(
-                "Sums can be added when they have equal features and fit_intercept: "
-                f"got {len(self.xy)} features with fit_intercept={self.centred}, and "
-                f"{len(other.xy)} with fit_intercept={other.centred}."
+                "Sums can be added when they have equal features: got "
+                f"{len(self.xy)} features and {len(other.xy)}."
             )
         weight = self.weight + other.weight
         share = other.weight / weight
@@ -84,8 +78,25 @@ class RidgeStatistics:
             self.xx + other.xx + both * np.outer(dx, dx),
             self.xy + other.xy + both * dx * dy,
             self.yy + other.yy + both * dy**2,
-            self.centred,
         )
+
+    def about_zero(self):
+        """Sums of products that are not centred, for a model without intercept."""
+        total, x, y = self.weight, self.x_mean, self.y_mean
+        return RidgeStatistics(
+            total,
+            np.zeros_like(x),
+            0.0,
+            self.xx + total * np.outer(x, x),
+            self.xy + total * y * x,
+            self.yy + total * y**2,
+        )
+
+    @property
+    def is_finite(self):
+        """Whether no sum overflowed."""
+        sums = np.hstack([self.weight, self.yy, self.xy, self.xx.ravel()])
+        return bool(np.isfinite(sums).all())
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from sklearn_ext.rashomon._results import (
     warn_weak,
 )
 
+TINY = 1e-290  # a smaller sum of weights loses digits of the products
 DATA = {"accept_sparse": ("csr", "csc"), "dtype": FLOATS}
 
 
@@ -241,6 +242,11 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
         if not isinstance(other, RashomonRidge):
             raise TypeError(f"merge takes a RashomonRidge, got {type(other).__name__}.")
         check_is_fitted(other)
+        if self.fit_intercept != other.fit_intercept:
+            raise ValueError(
+                "merge takes a model with the same fit_intercept: this one has "
+                f"{self.fit_intercept}, the other {other.fit_intercept}."
+            )
         return self._solve(self._statistics + other._statistics)
 
     def fit_blocks(self, blocks, *, n_jobs=None):
@@ -280,7 +286,8 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
         else:
             coef = self.members_.coef.mean(axis=0)
             intercept = self.members_.intercept.mean()
-        return X @ coef.astype(X.dtype) + X.dtype.type(intercept)
+        # in float64: columns far from zero cancel against the intercept
+        return (np.asarray(X @ coef) + intercept).astype(X.dtype)
 
     def predict_range(self, X):
         """Smallest and largest prediction of any model in the set.
@@ -297,8 +304,8 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, **DATA)
-        away = (X.toarray() if hasattr(X, "toarray") else X) - self._statistics.x_mean
-        middle = away @ self.coef_ + self._statistics.y_mean
+        away = (X.toarray() if hasattr(X, "toarray") else X) - self._sums.x_mean
+        middle = away @ self.coef_ + self._sums.y_mean
         half = self._ellipsoid.half_widths(away)
         return np.stack([middle - half, middle + half], axis=1)
 
@@ -330,7 +337,9 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
         """Range over the set of the loss added by switching each feature.
 
         The mean squared error on the training rows when a feature is taken from
-        another row, over all pairs of rows, minus the plain one.
+        another row, minus the plain one. Both rows are drawn independently by their
+        weights, so a row meets itself now and then: for n rows of equal weight the
+        mean over pairs of different rows is larger by a factor ``n / (n - 1)``.
 
         Returns
         -------
@@ -338,9 +347,8 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
             Smallest and largest reliance, in closed form.
         """
         check_is_fitted(self)
-        s, e = self._statistics, self._ellipsoid
-        factor = s.weight / (s.weight - 1)
-        M, c = s.xx / s.weight * factor, s.xy / s.weight * factor
+        s, e = self._statistics, self._ellipsoid  # centred, whatever the model is
+        M, c = s.xx / s.weight, s.xy / s.weight
         root = e.vectors * np.sqrt(max(e.size, 0.0) / e.values)
         found = np.empty((len(M), 2))
         for j, row in enumerate(M):
@@ -364,21 +372,36 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
             self, X, y, reset=reset, y_numeric=True, ensure_min_samples=2, **DATA
         )
         weight = check_weights(sample_weight, X, dtype=np.float64)
-        return RidgeStatistics.of(X, y, weight, centred=self.fit_intercept)
+        with np.errstate(over="ignore", invalid="ignore"):
+            statistics = RidgeStatistics.of(X, y, weight)
+        if not statistics.is_finite:
+            raise ValueError(
+                "Sums of squares overflow: the largest number is "
+                f"{abs(X).max():.3g} in X, {abs(y).max():.3g} in y and "
+                f"{weight.max():.3g} in sample_weight. Scale them down."
+            )
+        return statistics
 
     def _solve(self, statistics):
-        s, alpha = statistics, float(self.alpha)
+        s = statistics if self.fit_intercept else statistics.about_zero()
+        alpha = float(self.alpha)
         if self.space != "gaussian" and self.radius is None and alpha == 0:
             raise ValueError(
                 f"space={self.space!r} with alpha=0 has no natural radius: give "
                 "radius, or use alpha > 0."
             )
-        if s.yy <= 0:
+        if s.weight < TINY:
+            raise ValueError(
+                f"sample_weight must have a sum of at least {TINY:g}, got "
+                f"{s.weight:g}. Scale the weights up."
+            )
+        rounding = s.weight * (4 * np.finfo(float).eps * s.y_mean) ** 2
+        if s.yy <= rounding:  # a mean of equal numbers can miss them by an ulp
             raise ValueError(
                 "The target is constant, so the Rashomon ratio is undefined."
             )
         centre, best, values, vectors = solve_ridge(s, alpha)
-        self._statistics = s
+        self._statistics, self._sums = statistics, s
         self._best, self._eigen = best, (values, vectors)
         self.coef_ = centre
         self.intercept_ = float(s.y_mean - s.x_mean @ centre)
@@ -411,7 +434,7 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
 
     def _at(self, theta):
         """Ellipsoid of another slack."""
-        total = self._statistics.weight
+        total = self._sums.weight
         best = self._best / total
         threshold = loss_threshold(best, theta, self.theta_mode, self.reference_loss)
         # the difference of the means is zero, not rounding, for theta of zero
@@ -422,12 +445,12 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
             return None
         if self.radius is not None:
             return float(self.radius)
-        return float(np.sqrt(self._statistics.yy / self.alpha))
+        return float(np.sqrt(self._sums.yy / self.alpha))
 
     def _share(self, ellipsoid):
         if ellipsoid.size < 0:
             return exactly(-np.inf)
-        s = self._statistics
+        s = self._sums
         natural = self.space == "ball" and self.radius is None
         if natural and self._best + ellipsoid.size <= s.yy:  # then the ball holds it
             p, values = len(self.coef_), ellipsoid.values
@@ -446,5 +469,5 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
         )
 
     def _members(self, coef):
-        s = self._statistics
+        s = self._sums
         return LinearMembers(coef, s.y_mean - coef @ s.x_mean)

@@ -182,22 +182,64 @@ def test_draws_are_uniform_in_the_ellipsoid(rng):
     assert stats.kstest(share**2, "uniform").pvalue > 1e-4  # share**(p/2)
 
 
-def test_model_class_reliance_against_pairs(rng):
+@pytest.mark.parametrize("intercept", [True, False])
+def test_model_class_reliance_against_pairs(rng, intercept):
     X, y = data(rng, n=25)
-    model = RashomonRidge(theta=0.1, n_members=4000, random_state=0).fit(X, y)
+    X, y, w = X + 5, y + 3, rng.random(25)
+    model = RashomonRidge(
+        theta=0.1, fit_intercept=intercept, n_members=4000, random_state=0
+    ).fit(X, y, w)
     found = model.model_class_reliance()
-    members = model.members_
-    plain = ((y - members.decision(X)) ** 2).mean(axis=1)
+    members, share = model.members_, w / w.sum()
+    plain = (y - members.decision(X)) ** 2 @ share
     for j in range(3):
         switched = np.zeros(len(members))
-        for shift in range(1, 25):
+        for row, chance in zip(X, share, strict=True):
             moved = X.copy()
-            moved[:, j] = np.roll(X[:, j], shift)
-            switched += ((y - members.decision(moved)) ** 2).mean(axis=1)
-        added = switched / 24 - plain
+            moved[:, j] = row[j]
+            switched += chance * ((y - members.decision(moved)) ** 2 @ share)
+        added = switched - plain
         assert found[j, 0] <= added.min() + 1e-9
         assert added.max() <= found[j, 1] + 1e-9
         assert np.ptp(added) > 0.7 * np.ptp(found[j])
+
+
+def test_reliance_knows_no_scale_of_weights(rng):
+    X, y = data(rng)
+    reliance = [
+        RashomonRidge(share).fit(X, y, np.full(60, share)).model_class_reliance()
+        for share in (1, 2 / 60, 1 / 60, 0.5 / 60)
+    ]
+    for other in reliance[1:]:
+        assert_allclose(other, reliance[0], rtol=1e-9)
+    w = rng.integers(0, 4, 60)
+    one = RashomonRidge().fit(X, y, w).model_class_reliance()
+    two = RashomonRidge().fit(np.repeat(X, w, axis=0), np.repeat(y, w))
+    assert_allclose(one, two.model_class_reliance(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("middle", [2_000, 100_000])
+def test_far_columns_in_float32_predict_as_in_float64(rng, middle):
+    X = (rng.normal(size=(80, 3)) + middle).astype(np.float32)
+    y = (X - np.float32(middle)) @ [1.0, 2.0, -1.0] + 0.1 * rng.normal(size=80)
+    near = RashomonRidge(random_state=0).fit(X.astype(float), y)
+    far = RashomonRidge(random_state=0).fit(X, y.astype(np.float32))
+    assert_allclose(far.predict(X), near.predict(X.astype(float)), atol=1e-5)
+    assert far.predict(X).dtype == np.float32
+    assert_allclose(far.predict_range(X), near.predict_range(X), atol=1e-5)
+
+
+def test_numbers_beyond_floating_point_are_named(rng):
+    X, y = data(rng)
+    with pytest.raises(ValueError, match=r"Sums of squares overflow.* in X.* Scale"):
+        RashomonRidge().fit(1e200 * X, y)
+    with pytest.raises(ValueError, match=r"1e\+307 in sample_weight"):
+        RashomonRidge().fit(X, y, np.full(60, 1e307))
+    with pytest.raises(ValueError, match="a sum of at least 1e-290, got"):
+        RashomonRidge().fit(X, y, np.full(60, 1e-300))
+    for value in (0.1, 0.7, 1e9 / 3):
+        with pytest.raises(ValueError, match="The target is constant"):
+            RashomonRidge().fit(X, np.full(60, value))
 
 
 @pytest.mark.parametrize("hard", [False, True])
