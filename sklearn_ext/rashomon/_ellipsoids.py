@@ -81,7 +81,7 @@ class RidgeStatistics:
         )
 
     def about_zero(self):
-        """Sums of products that are not centred, for a model without intercept."""
+        """Undo the centring, for a model without intercept."""
         total, x, y = self.weight, self.x_mean, self.y_mean
         return RidgeStatistics(
             total,

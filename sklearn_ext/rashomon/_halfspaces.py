@@ -296,9 +296,10 @@ def split_levels(rows, weight, threshold, *, n_particles, n_steps, rng):
     while True:
         # one walk chooses the level, another measures it: with the same one the
         # lowest level that looks frequent enough would look too frequent
-        levels, share, last = _walk(rows, weight, w, limit, n_steps // 2, rng)
+        levels, share, w = _walk(rows, weight, w, limit, n_steps // 2, rng)
         following = _next_level(levels, share, threshold, limit)
-        levels, share, last = _walk(rows, weight, last[-1], limit, n_steps, rng)
+        lower = _Reservoir(w, following)
+        levels, share, w = _walk(rows, weight, w, limit, n_steps, rng, lower)
         cdf = np.cumsum(share) / share.sum()
         final = following <= threshold or following == limit  # or nothing is lower
         use = slice(None) if final else levels >= following
@@ -307,7 +308,7 @@ def split_levels(rows, weight, threshold, *, n_particles, n_steps, rng):
         below = cdf[levels <= following]
         if not len(below):
             break  # the second walk lost the level: the estimate stops here
-        w = _resample(*last[:-1], following, rng)
+        w = lower.directions
         if final:
             break
         log_share += float(np.log(below[-1]))
@@ -329,7 +330,7 @@ def _next_level(levels, share, threshold, limit):
     return float(min(level, lower[-1]) if len(lower) else level)
 
 
-def _walk(rows, weight, w, limit, n_steps, rng):
+def _walk(rows, weight, w, limit, n_steps, rng, lower=None):
     """Move along random circles inside a limit; collect the errors on the way."""
     found = {}
     for _ in range(n_steps):
@@ -345,18 +346,47 @@ def _walk(rows, weight, w, limit, n_steps, rng):
         for level, m in zip(levels.tolist(), mass.tolist(), strict=True):
             if m > 0:
                 found[level] = found.get(level, 0.0) + m
-        circles = (w, across, angle, length, errors)
-        phi = draw_on_arcs(angle, length, errors, limit, rng)[:, None]
-        w = w * np.cos(phi) + across * np.sin(phi)
-        w /= np.linalg.norm(w, axis=1, keepdims=True)
+        if lower is not None:
+            lower.offer(w, across, angle, length, errors, share, rng)
+        phi = draw_on_arcs(angle, length, errors, limit, rng)
+        w = _turned(w, across, phi)
     levels = np.array(sorted(found))
-    return levels, np.array([found[level] for level in levels.tolist()]), (*circles, w)
+    return levels, np.array([found[level] for level in levels.tolist()]), w
 
 
-def _resample(w, across, angle, length, errors, limit, rng):
-    measure = np.where(errors <= limit, length, 0.0).sum(axis=1)
-    chosen = rng.choice(len(w), size=len(w), p=measure / measure.sum())
-    phi = draw_on_arcs(angle[chosen], length[chosen], errors[chosen], limit, rng)
-    phi = phi[:, None]
-    moved = w[chosen] * np.cos(phi) + across[chosen] * np.sin(phi)
+class _Reservoir:
+    """Directions drawn uniformly from a lower level, out of all circles of a walk.
+
+    A circle through a uniform direction of the level above is met in proportion to
+    its length there, so it counts by the share of that length which is lower. No level
+    that some circle met is lost, whatever the last circles meet.
+
+    Parameters
+    ----------
+    directions : ndarray of shape (n_directions, n_dims)
+        As many are kept; they are replaced as soon as a circle meets the level.
+    limit : float
+        Largest errors of the level.
+    """
+
+    def __init__(self, directions, limit):
+        self.directions = directions.copy()
+        self.limit = limit
+        self.total = 0.0
+
+    def offer(self, w, across, angle, length, errors, share, rng):
+        """Replace each direction with the probability of the circles that are new."""
+        lower = np.where(errors <= self.limit, share, 0.0).sum(axis=1)
+        total = lower.sum()
+        self.total += total
+        if total == 0:
+            return
+        slot = np.flatnonzero(rng.random(len(self.directions)) * self.total < total)
+        at = rng.choice(len(w), size=len(slot), p=lower / total)
+        phi = draw_on_arcs(angle[at], length[at], errors[at], self.limit, rng)
+        self.directions[slot] = _turned(w[at], across[at], phi)
+
+
+def _turned(w, across, phi):
+    moved = w * np.cos(phi)[:, None] + across * np.sin(phi)[:, None]
     return moved / np.linalg.norm(moved, axis=1, keepdims=True)

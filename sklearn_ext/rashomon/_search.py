@@ -33,6 +33,19 @@ from sklearn_ext.rashomon._selection import (
 )
 
 
+def _metric_of(search):
+    """Name of the metric, in the columns of ``cv_results_``, that ranks candidates."""
+    if not search.multimetric_:
+        return "score"
+    if isinstance(search.refit, str):
+        return search.refit
+    raise ValueError(
+        "The search has several metrics, and from_search ranks by the one that its "
+        f"refit names: give the name of one of {list(search.scorer_)}, got "
+        f"refit={search.refit!r}."
+    )
+
+
 def _can_vote_softly(search):
     if search.voting != "soft":
         return False
@@ -249,7 +262,8 @@ class RashomonSearchCV(CandidatesMixin, RatioMixin, MetaEstimatorMixin, ExtEstim
         Parameters
         ----------
         search : estimator
-            A fitted ``GridSearchCV`` or ``RandomizedSearchCV``.
+            A fitted ``GridSearchCV`` or ``RandomizedSearchCV``; of several metrics
+            the one that its ``refit`` names.
         X : array-like of shape (n_samples, n_features)
             Rows for the members.
         y : array-like of shape (n_samples,)
@@ -268,7 +282,8 @@ class RashomonSearchCV(CandidatesMixin, RatioMixin, MetaEstimatorMixin, ExtEstim
                 f"{type(search).__name__} without cv_results_. Fit it first."
             )
         results = search.cv_results_
-        folds = [f"split{i}_test_score" for i in range(search.n_splits_)]
+        metric = _metric_of(search)
+        folds = [f"split{i}_test_{metric}" for i in range(search.n_splits_)]
         name = type(search.estimator).__name__
         candidates = [
             (name, clone(search.estimator).set_params(**clone(p, safe=False)), p)

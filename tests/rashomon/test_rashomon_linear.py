@@ -10,6 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ext.rashomon import RashomonLinearClassifier, cover_count
 from sklearn_ext.rashomon._halfspaces import (
+    _Reservoir,
+    _walk,
     arcs_of,
     direction_errors,
     draw_on_arcs,
@@ -237,6 +239,35 @@ def test_auto_splits_levels_when_draws_miss():
     assert -15 < clf.log_ratio_ < -3
     assert clf.log_ratio_at(0.1) > clf.log_ratio_
     assert (np.diff(clf.log_cdf_) >= 0).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_level_is_lost_between_walks(seed):
+    """Columns of very different units: circles seldom meet the lowest errors."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(30, 3)) * [1, 100, 1e4]
+    y = (X[:, 0] > 0).astype(int)
+    clf = RashomonLinearClassifier(
+        theta=0, standardize=False, n_draws=1000, random_state=0
+    ).fit(X, y)
+    assert clf.method_ == "splitting"
+    said = clf.member_predictions(X) != y
+    assert (said.mean(axis=1) <= clf.threshold_loss_ + 1e-9).all()
+
+
+def test_lower_levels_are_drawn_uniformly():
+    """Two coordinates: the arcs of the half circle that errs at most once."""
+    rows = np.array([[1.0, 0.0], [0.8, 0.6], [-0.28, 0.96]])
+    rng, angles = np.random.default_rng(0), []
+    for _ in range(300):
+        w = np.ones((20, 2)) / np.sqrt(2)
+        lower = _Reservoir(w, 1)
+        _walk(rows, np.ones(3), w, 2, 6, rng, lower)
+        angles.append(np.arctan2(*lower.directions.T[::-1]))
+    phi = np.sort(np.ravel(angles))
+    middle = np.arctan2(rows[:, 1], rows[:, 0])
+    first, last = middle[1] - np.pi / 2, middle[1] + np.pi / 2  # two of three right
+    assert stats.kstest((phi - first) / (last - first), "uniform").pvalue > 1e-3
 
 
 def test_weights_equal_repetition(rng):

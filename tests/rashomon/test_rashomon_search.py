@@ -131,6 +131,25 @@ def test_from_a_fitted_search():
     assert found.method_ == "given search"
 
 
+def test_from_a_search_with_several_metrics():
+    X, y = load_iris(return_X_y=True)
+    grid, scoring = {"max_depth": [1, 2, 3]}, ["accuracy", "neg_log_loss"]
+    tree = DecisionTreeClassifier(random_state=0)
+    several = GridSearchCV(tree, grid, scoring=scoring, refit="neg_log_loss", cv=3)
+    single = GridSearchCV(tree, grid, scoring="neg_log_loss", cv=3)
+    one, other = (
+        RashomonSearchCV.from_search(search.fit(X, y), X, y, theta=0.5)
+        for search in (several, single)
+    )
+    assert_allclose(
+        one.cv_results_["mean_test_score"], single.cv_results_["mean_test_score"]
+    )
+    assert one.ratio_ == other.ratio_
+    search = GridSearchCV(tree, grid, scoring=scoring, refit=False, cv=3).fit(X, y)
+    with pytest.raises(ValueError, match=r"one of \['accuracy', 'neg_log_loss'\], got"):
+        RashomonSearchCV.from_search(search, X, y)
+
+
 def test_metadata_with_and_without_routing():
     X, y = iris()
     w, groups = np.linspace(1, 2, 150), np.arange(150) % 10
