@@ -1,12 +1,15 @@
 """The Rashomon set of penalised logistic regression."""
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
 from scipy.special import entr, expit, log_expit, logsumexp
 from sklearn.base import ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
+from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
@@ -19,14 +22,18 @@ from sklearn_ext.rashomon._linear_members import (
     check_rows,
     check_two_classes,
 )
-from sklearn_ext.rashomon._logistic_ratio import CoefficientSpace, estimate_ratio
+from sklearn_ext.rashomon._logistic_ratio import (
+    CoefficientSpace,
+    LogisticSet,
+    estimate_ratio,
+)
 from sklearn_ext.rashomon._logistic_sets import (
     LogisticProblem,
-    cast_rays,
     functional_maxima,
     minimize,
 )
 from sklearn_ext.rashomon._results import (
+    ENOUGH,
     RatioMixin,
     describe_space,
     loss_threshold,
@@ -36,6 +43,9 @@ from sklearn_ext.rashomon._results import (
 )
 from sklearn_ext.rashomon._sparse_rows import make_rows
 
+TINY = 1e-290  # a smaller sum of weights loses digits
+MORE = "Use more n_rays or a smaller theta."
+
 
 class RashomonLogisticRegression(
     TwoClassMixin, RatioMixin, ClassifierMixin, ExtEstimator
@@ -43,12 +53,15 @@ class RashomonLogisticRegression(
     r"""All logistic regressions that are nearly as good as the best one.
 
     The objective is ``J(w, b) = mean log loss + ||w||**2 / (2 C n)``, scikit-learn's
-    divided by ``C n``. Its sublevel set is convex; the distance to the surface along
-    random rays, found by Newton's method for all rays at once, gives the volume and
-    independent uniform draws. For the ratio the intercept is profiled out, since it is
-    not penalised. Ranges of coefficients and of predictions are exact. Time for R rays
-    and s Newton steps: ``O(R n p s)``, for sparse rows their stored entries in place
-    of ``n p``; the Hessian of ``p**2`` entries is dense.
+    divided by ``C n``, where n is the sum of the weights: as there, the scale of the
+    columns and that of the weights matter. Its sublevel set is convex; the distance to
+    the surface along random rays, found by Newton's method for all rays at once, gives
+    the volume and independent uniform draws. Where too few rays are effective, as with
+    a hundred one-hot columns, particles are tempered and moved instead. For the ratio
+    the intercept is profiled out, since it is not penalised. Ranges of coefficients and
+    of predictions are exact. Time for R rays and s Newton steps: ``O(R n p s)``, for
+    sparse rows their stored entries in place of ``n p``; the Hessian of ``p**2``
+    entries is dense.
 
     Parameters
     ----------
@@ -70,7 +83,8 @@ class RashomonLogisticRegression(
     prior_scale : float, default=1.0
         Standard deviation of the normal prior.
     n_rays : int, default=1000
-        Rays for the volume and for the draws.
+        Rays for the volume and for the draws; where fewer than a quarter of them are
+        effective, a quarter as many particles, and at least as many as draws.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes; they multiply ``sample_weight``.
     n_members : int, default=200
@@ -89,7 +103,8 @@ class RashomonLogisticRegression(
     intercept_ : ndarray of shape (1,)
         Optimal intercept.
     coef_range_ : ndarray of shape (n_features, 2)
-        Smallest and largest value of each coefficient in the set.
+        Smallest and largest value of each coefficient in the set; found when it is
+        first asked for.
     log_volume_ : float
         Logarithm of the volume of the set of coefficients.
     log_ratio_ : float
@@ -102,13 +117,14 @@ class RashomonLogisticRegression(
         Minus the binary logarithm of the ratio.
     log_ratio_interval_ : tuple of float
         Interval of ``log_ratio_``.
-    interval_kind_ : {"exact", "confidence"}
-        What the interval means.
+    interval_kind_ : {"exact", "confidence", "none"}
+        What the interval means; "none" where fewer than 30 draws are effective, and
+        the interval holds everything.
     exact_ : bool
         Whether the ratio is exact.
     ess_ : float
-        Effective number of rays.
-    method_ : {"rays"}
+        Effective number of rays or particles.
+    method_ : {"rays", "tempering"}
         How the ratio was found.
     min_loss_ : float
         Smallest objective.
@@ -219,22 +235,31 @@ class RashomonLogisticRegression(
         problem = self._problem_of(X, label, weight)
         self._problem, self._centre = problem, minimize(problem)
         self._dimension = X.shape[1]
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=3)
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=2)
         self._seeds = [int(seed) for seed in seeds]
         self.min_loss_ = problem.value(self._centre)
         self.threshold_loss_ = self._threshold_at(self.theta)
         self._store_optimum()
-        estimate, self.log_volume_ = self._measure(self.threshold_loss_)
+        estimate, self.log_volume_, self.method_ = self._measure(self.threshold_loss_)
         self._store_ratio(estimate)
-        warn_weak(estimate.ess, "draws", "Use more n_rays or a smaller theta.")
-        self.method_ = "rays"
+        warn_weak(estimate.ess, "effective draws", MORE, "no interval is given")
         radius, p = self._ball(), self._dimension
         self.hypothesis_space_ = describe_space(
             "logistic models", p, self.space, radius=radius, scale=self.prior_scale
         )
-        self.coef_range_ = self._ranges(np.eye(self._dimension, len(self._centre)))
+        self._coef_range = None
         self.members_ = self._draw_members()
         return self
+
+    @property
+    def coef_range_(self):
+        """Smallest and largest value of each coefficient in the set."""
+        check_is_fitted(self)
+        if self._coef_range is None:
+            unit = np.diag(self._unit[: self._dimension])
+            extra = np.zeros((self._dimension, len(self._centre) - self._dimension))
+            self._coef_range = self._ranges(np.hstack([unit, extra]))
+        return self._coef_range
 
     def decision_function(self, X):
         """Log odds of the second class.
@@ -344,29 +369,38 @@ class RashomonLogisticRegression(
         slack = self._threshold_at(self.theta if theta is None else theta)
         slack -= self.min_loss_
         refuse_empty(slack)
-        return self._draw(slack, n_samples, rng, rng)
+        return self._draw(slack, n_samples, rng)
 
     def _problem_of(self, X, label, weight):
         total = weight.sum()
-        penalty = np.full(X.shape[1], 1 / (self.C * total))
-        # centred columns change only the intercept, and a shear keeps volumes
-        self._mean = np.zeros(X.shape[1])
-        if self.fit_intercept:
-            self._mean = X.T @ weight / total
-            penalty = np.append(penalty, 0.0)
+        if not total >= TINY:
+            raise ValueError(
+                f"Weights must have a sum of at least {TINY:g}, got {total:g}. Scale "
+                "sample_weight or class_weight up."
+            )
         if np.isinf(self.C) and self.space == "ball" and self.radius is None:
             raise ValueError(
                 "C=inf has no natural ball: give radius, or use a finite C."
             )
+        weight = weight / total
+        self._penalty = 1 / (self.C * total)
+        # centred columns change only the intercept, and a shear keeps volumes
+        self._mean = np.zeros(X.shape[1])
+        if self.fit_intercept:
+            self._mean = X.T @ weight
+        self._unit = _units(X, self._mean, weight, self._penalty)
+        penalty = self._penalty * self._unit**2
+        if self.fit_intercept:
+            penalty = np.append(penalty, 0.0)
         sign = 2.0 * label - 1.0
-        return LogisticProblem(self._rows(X), sign, weight / total, penalty)
+        return LogisticProblem(self._rows(X), sign, weight, penalty)
 
     def _rows(self, X):
-        return make_rows(X, self._mean, constant=self.fit_intercept)
+        return make_rows(X, self._mean, 1 / self._unit, constant=self.fit_intercept)
 
     def _unshifted(self, points):
         """Coefficients and intercepts for features as they were given."""
-        coef = points[:, : self._dimension]
+        coef = points[:, : self._dimension] * self._unit
         if not self.fit_intercept:
             return coef, np.zeros(len(points))
         return coef, points[:, -1] - coef @ self._mean
@@ -391,7 +425,7 @@ class RashomonLogisticRegression(
             return None
         if self.radius is not None:
             return float(self.radius)
-        return float(np.sqrt(2 * self._zero_loss / self._problem.penalty[0]))
+        return float(np.sqrt(2 * self._zero_loss / self._penalty))
 
     def _measure(self, threshold):
         """Ratio and log volume of the set within a threshold."""
@@ -400,16 +434,19 @@ class RashomonLogisticRegression(
             self._ball(),
             float(self.prior_scale),
             self._zero_loss if self.radius is None else -np.inf,
+            self._unit,
         )
         return estimate_ratio(
-            self._problem,
-            self._centre,
-            threshold,
+            self._set(threshold - self.min_loss_),
             space,
-            n_rays=self.n_rays,
+            threshold,
+            n_draws=self.n_rays,
             confidence_level=self.confidence_level,
             rng=np.random.default_rng(self._seeds[0]),
         )
+
+    def _set(self, slack):
+        return LogisticSet(self._problem, self._centre, slack, self.n_rays)
 
     def _ranges(self, functionals):
         slack = max(self.threshold_loss_ - self.min_loss_, 0.0)
@@ -423,15 +460,35 @@ class RashomonLogisticRegression(
         if slack < 0:
             warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
             return LinearMembers(self.coef_, self.intercept_)
-        rngs = [np.random.default_rng(seed) for seed in self._seeds[1:]]
-        return self._draw(slack, self.n_members, *rngs)
+        rng = np.random.default_rng(self._seeds[1])
+        return self._draw(slack, self.n_members, rng)
 
-    def _draw(self, slack, n, rng_rays, rng_points):
+    def _draw(self, slack, n, rng):
         if slack == 0:
             points = np.repeat(self._centre[None], n, axis=0)
-        else:
-            rays = cast_rays(
-                self._problem, self._centre, slack, max(self.n_rays, n), rng_rays
+            return LinearMembers(*self._unshifted(points))
+        drawn, _ = self._set(slack).models(n, rng)
+        if drawn.ess < ENOUGH:
+            warnings.warn(
+                f"The draws rest on {drawn.ess:.3g} effective ones, fewer than "
+                f"{ENOUGH}: the set's far ends may be missing. {MORE}",
+                ConvergenceWarning,
+                stacklevel=3,
             )
-            points = rays.draw(n, rng_points)
-        return LinearMembers(*self._unshifted(points))
+        return LinearMembers(*self._unshifted(drawn.draw(n, rng)))
+
+
+def _units(X, mean, weight, penalty):
+    """Choose units of the coefficients for columns of any size.
+
+    In these units the curvature of the objective at zero is about one along each
+    coordinate, so columns and penalties of 1e100 are as good as those of one.
+    """
+    if sparse.issparse(X):
+        size = np.sqrt(mean_variance_axis(X, axis=0, weights=weight)[1])
+    else:
+        top = abs(X - mean).max(axis=0)
+        away = (X - mean) / np.where(top > 0, top, 1.0)
+        size = top * np.sqrt(weight @ away**2)
+    curvature = np.hypot(size / 2, np.sqrt(penalty))
+    return 1 / np.where(curvature > 0, curvature, 1.0)

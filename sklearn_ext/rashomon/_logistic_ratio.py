@@ -9,15 +9,58 @@ from sklearn_ext.rashomon._ellipsoids import unit_ball
 from sklearn_ext.rashomon._intervals import clopper_pearson, log_mean_interval
 from sklearn_ext.rashomon._logistic_sets import (
     MAX_STEPS,
+    LogisticProblem,
     cast_profiled_rays,
     cast_rays,
     log_ball,
     ray_blocks,
 )
-from sklearn_ext.rashomon._results import RatioEstimate, exactly
+from sklearn_ext.rashomon._logistic_tempering import temper, without_intercept
+from sklearn_ext.rashomon._results import ENOUGH, RatioEstimate, exactly
 
 PILOT = 100  # draws from the space that tell whether the set is a large part of it
 LARGE = 0.1  # share from which they are better than draws from the set
+SHARE = 4  # one in so many rays must be effective; else as many particles are moved
+
+
+@dataclass(frozen=True)
+class LogisticSet:
+    """Draws from the models within a threshold, by rays or by moved particles.
+
+    Parameters
+    ----------
+    problem : LogisticProblem
+        The objective.
+    centre : ndarray of shape (n_dims,)
+        Its minimum.
+    slack : float
+        Allowed excess, positive.
+    n_rays : int
+        Number of rays; where too few of them are effective, a quarter as many
+        particles are moved.
+    """
+
+    problem: LogisticProblem
+    centre: np.ndarray
+    slack: float
+    n_rays: int
+
+    def models(self, n, rng):
+        """Return draws of coefficients and intercept, and how they were found."""
+        place = self.problem, self.centre, self.slack
+        rays = cast_rays(*place, max(self.n_rays, n), rng)
+        if rays.ess >= len(rays.radius) / SHARE:
+            return rays, "rays"
+        return temper(*place, max(self.n_rays // SHARE, n), rng), "tempering"
+
+    def coefficients(self, n, rng):
+        """Return draws of coefficients with any intercept that fits, likewise."""
+        place = self.problem, self.centre, self.slack
+        rays = cast_profiled_rays(*place, self.n_rays, rng)
+        if rays.ess >= self.n_rays / SHARE:
+            return rays, "rays"
+        models = temper(*place, max(self.n_rays // SHARE, n), rng)
+        return without_intercept(*place, models), "tempering"
 
 
 @dataclass(frozen=True)
@@ -34,22 +77,25 @@ class CoefficientSpace:
         Standard deviation of the normal prior.
     holds_below : float
         The ball is known to hold every model with at most this loss.
+    unit : ndarray of shape (n_dims,)
+        What the problem's coefficients are multiplied by.
     """
 
     n_dims: int
     radius: float | None
     scale: float
     holds_below: float
+    unit: np.ndarray
 
     def draw(self, n, rng):
-        """Draw coefficients from the prior."""
+        """Draw coefficients of the problem from the prior."""
         if self.radius is None:
-            return self.scale * rng.standard_normal((n, self.n_dims))
-        return self.radius * unit_ball(n, self.n_dims, rng)
+            return self.scale * rng.standard_normal((n, self.n_dims)) / self.unit
+        return self.radius * unit_ball(n, self.n_dims, rng) / self.unit
 
-    def log_share(self, rays, n_draws, rng, confidence_level):
+    def log_share(self, drawn, n_draws, rng, confidence_level):
         """Log mean density of the prior over a set, its interval and its ESS."""
-        points = rays.draw(n_draws, rng)
+        points = drawn.draw(n_draws, rng) * self.unit
         if self.radius is None:
             logs = -0.5 * ((points / self.scale) ** 2).sum(axis=1)
             logs -= self.n_dims * np.log(self.scale * np.sqrt(2 * np.pi))
@@ -69,25 +115,23 @@ def log_of_share(inside, confidence_level):
         return np.log([inside.mean(), *ends])
 
 
-def estimate_ratio(problem, centre, threshold, space, *, n_rays, confidence_level, rng):
+def estimate_ratio(found, space, threshold, *, n_draws, confidence_level, rng):
     """Ratio and volume of the set within a threshold.
 
-    Rays from the optimum measure the volume, and draws from the set the density of the
-    prior there. Where the set is a tenth of the space or more, these draws may miss the
-    bulk of the prior, so draws from the space are counted instead.
+    The volume comes from rays or particles, and draws from the set measure the density
+    of the prior there. Where the set is a tenth of the space or more, these draws may
+    miss the bulk of the prior, so draws from the space are counted instead.
 
     Parameters
     ----------
-    problem : LogisticProblem
-        The objective.
-    centre : ndarray of shape (n_dims,)
-        Its minimum; the intercept, where there is one, is the last coordinate.
-    threshold : float
-        Largest objective.
+    found : LogisticSet
+        The set.
     space : CoefficientSpace
         The prior.
-    n_rays : int
-        Number of rays, and of draws from the set or from the space.
+    threshold : float
+        Largest objective in the set.
+    n_draws : int
+        Number of draws from the set or from the space.
     confidence_level : float
         Coverage of the interval.
     rng : numpy.random.Generator
@@ -99,28 +143,44 @@ def estimate_ratio(problem, centre, threshold, space, *, n_rays, confidence_leve
         The ratio.
     log_volume : float
         Logarithm of the volume of the set of coefficients.
+    method : {"rays", "tempering"}
+        Where the volume comes from.
     """
-    slack = threshold - problem.value(centre)
-    if slack <= 0:
-        return exactly(-np.inf), -np.inf
-    intercept = len(centre) > space.n_dims
-    cast = cast_profiled_rays if intercept else cast_rays
-    rays = cast(problem, centre, slack, n_rays, rng)
-    volume = rays.log_volume
-    half = -log_mean_interval(0.0, rays.ess, n_rays, confidence_level)[0]
+    if found.slack <= 0:
+        return exactly(-np.inf), -np.inf, "rays"
+    problem = found.problem
+    intercept = len(found.centre) > space.n_dims
+    draws = found.coefficients if intercept else found.models
+    drawn, method = draws(0, rng)
+    volume = drawn.log_volume + float(np.log(space.unit).sum())
+    half = drawn.half_width(confidence_level)
     if space.radius is not None and threshold <= space.holds_below:
         log_share = low = high = -log_ball(space.n_dims, space.radius)
-        ess = rays.ess
+        ess = drawn.ess
     else:
-        pilot = profiled_values(problem, space.draw(PILOT, rng)) <= threshold
+        with np.errstate(over="ignore", invalid="ignore"):  # a space far larger
+            pilot = profiled_values(problem, space.draw(PILOT, rng)) <= threshold
         if pilot.mean() >= LARGE:
-            inside = profiled_values(problem, space.draw(n_rays, rng)) <= threshold
-            logs = log_of_share(inside, confidence_level)
-            return RatioEstimate(*logs, "confidence", float(inside.sum())), volume
-        log_share, low, high, ess = space.log_share(rays, n_rays, rng, confidence_level)
+            inside = profiled_values(problem, space.draw(n_draws, rng)) <= threshold
+            logs, ess = log_of_share(inside, confidence_level), float(inside.sum())
+            estimate = _with_interval(*logs, ess)
+            return estimate, volume, method
+        log_share, low, high, ess = space.log_share(
+            drawn, n_draws, rng, confidence_level
+        )
     ends = volume + low - half, min(volume + high + half, 0.0)
-    log_ratio, ess = min(volume + log_share, 0.0), min(ess, rays.ess)
-    return RatioEstimate(log_ratio, *ends, "confidence", ess), volume
+    log_ratio, ess = min(volume + log_share, 0.0), min(ess, drawn.ess)
+    return _with_interval(log_ratio, *ends, ess), volume, method
+
+
+def _with_interval(log_ratio, low, high, ess):
+    """Give an interval only where the draws bear one.
+
+    With few effective draws, weights that were not seen may be larger than all others.
+    """
+    if ess < ENOUGH:
+        return RatioEstimate(log_ratio, -np.inf, 0.0, "none", ess)
+    return RatioEstimate(log_ratio, low, high, "confidence", ess)
 
 
 def profiled_values(problem, coef):

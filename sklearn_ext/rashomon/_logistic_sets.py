@@ -12,6 +12,7 @@ import numpy as np
 from scipy import linalg
 from scipy.special import expit, gammaln, logsumexp
 
+from sklearn_ext.rashomon._intervals import log_mean_interval
 from sklearn_ext.rashomon._sparse_rows import SparseRows, gram, grams
 
 MAX_STEPS = 60
@@ -145,6 +146,11 @@ class Rays:
         logs = self.log_powers
         return float(np.exp(2 * logsumexp(logs) - logsumexp(2 * logs)))
 
+    def half_width(self, confidence_level):
+        """Half the width of the interval of ``log_volume``."""
+        n = len(self.radius)
+        return -log_mean_interval(0.0, self.ess, n, confidence_level)[0]
+
     def draw(self, n, rng):
         """Draw points uniformly: rays by ``radius**p``, then along them."""
         share = np.exp(self.log_powers - self.log_powers.max())
@@ -174,12 +180,63 @@ def cast_rays(problem, centre, slack, n_rays, rng):
     Rays
         The intercept, where there is one, is a coordinate like the others.
     """
-    factor, log_det = _whitener(problem.hessian(centre))
-    directions = _sphere(n_rays, len(centre), rng) @ factor.T
-    radius = np.empty(n_rays)
-    for part in ray_blocks(n_rays, len(problem.X)):
-        radius[part] = _surface(problem, centre, directions[part], slack)
+    whiten, log_det = whitener(problem.hessian(centre))
+    directions = _sphere(n_rays, len(centre), rng) @ whiten.T
+    radius = surface_along(problem, centre, directions, slack)
     return Rays(centre, directions, radius, log_det)
+
+
+def surface_along(problem, centre, directions, slack):
+    """Distances to the surface along given directions of whitened length one."""
+    radius = np.empty(len(directions))
+    for part in ray_blocks(len(directions), len(problem.X)):
+        radius[part] = _surface(problem, centre, directions[part], slack)
+    return radius
+
+
+def excess_along(problem, centre, directions, radius, factors):
+    """Excess of the objective at multiples of given distances along directions.
+
+    Returns
+    -------
+    ndarray of shape (n_directions, n_factors)
+        ``J(centre + factor * radius * direction) - J(centre)``.
+    """
+    excess = np.empty((len(directions), len(factors)))
+    for part in ray_blocks(len(directions), len(problem.X)):
+        start, slope, linear, square = _along(problem, centre, directions[part])
+        base = problem.weight @ np.logaddexp(0, -start)
+        for k, factor in enumerate(factors):
+            r = factor * radius[part]
+            loss = np.logaddexp(0, -start - r[:, None] * slope) @ problem.weight
+            excess[part, k] = loss - base + r * linear + 0.5 * r**2 * square
+    return excess
+
+
+def chord_lengths(problem, centre, slack, points):
+    """Lengths of the range of intercepts inside the set, for points inside."""
+    limit = problem.value(centre) + slack
+    lengths = np.empty(len(points))
+    for part in ray_blocks(len(points), len(problem.X)):
+        inside = points[part]
+        penalty = 0.5 * (inside**2) @ problem.penalty
+        fixed = inside @ problem.X.T * problem.sign
+        shift, margin, _ = _best_shift(problem, fixed, np.zeros(len(inside)))
+        best = np.logaddexp(0, -margin) @ problem.weight + penalty
+        curvature = problem.slope(margin)[1].sum(axis=1)
+        away = np.sqrt(2 * np.maximum(limit - best, 0) / curvature)
+        ends = []
+        for side in (1.0, -1.0):
+            b = shift + side * away
+            for _ in range(MAX_STEPS):  # convex: monotone from beyond the end
+                margin = fixed + b[:, None] * problem.sign
+                excess = np.logaddexp(0, -margin) @ problem.weight + penalty - limit
+                if (abs(excess) <= 1e-9 * slack).all():
+                    break
+                b = b - excess / (problem.slope(margin)[0] @ problem.sign)
+            ends.append(b)
+        lengths[part] = ends[0] - ends[1]
+    return lengths
 
 
 def cast_profiled_rays(problem, centre, slack, n_rays, rng):
@@ -197,8 +254,8 @@ def cast_profiled_rays(problem, centre, slack, n_rays, rng):
     """
     H = problem.hessian(centre)
     schur = H[:-1, :-1] - np.outer(H[:-1, -1], H[:-1, -1]) / H[-1, -1]
-    factor, log_det = _whitener(schur)
-    directions = _sphere(n_rays, len(centre) - 1, rng) @ factor.T
+    whiten, log_det = whitener(schur)
+    directions = _sphere(n_rays, len(centre) - 1, rng) @ whiten.T
     drift = -directions @ H[:-1, -1] / H[-1, -1]
     radius = np.empty(n_rays)
     for part in ray_blocks(n_rays, len(problem.X)):
@@ -208,15 +265,16 @@ def cast_profiled_rays(problem, centre, slack, n_rays, rng):
     return Rays(centre[:-1], directions, radius, log_det)
 
 
-def log_ball(p, radius=1.0):
-    """Logarithm of the volume of a ball."""
-    return p * np.log(radius) + p / 2 * np.log(np.pi) - gammaln(p / 2 + 1)
-
-
-def _whitener(H):
+def whitener(H):
+    """Coordinates in which a Hessian is the identity, and its log determinant."""
     factor = linalg.cholesky(H, lower=True)
     whiten = linalg.solve_triangular(factor.T, np.eye(len(H)))
     return whiten, float(2 * np.log(np.diag(factor)).sum())
+
+
+def log_ball(p, radius=1.0):
+    """Logarithm of the volume of a ball."""
+    return p * np.log(radius) + p / 2 * np.log(np.pi) - gammaln(p / 2 + 1)
 
 
 def _sphere(n, p, rng):

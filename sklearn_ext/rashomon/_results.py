@@ -22,8 +22,8 @@ class RatioEstimate:
         Natural logarithm of the ratio.
     low, high : float
         Interval of the logarithm.
-    kind : {"exact", "bound", "confidence"}
-        What the interval means.
+    kind : {"exact", "bound", "confidence", "none"}
+        What the interval means; "none" where too few draws bear one.
     ess : float, default=nan
         Effective number of draws, where there are draws.
     """
@@ -71,6 +71,7 @@ class RashomonSummary:
             "exact": "exact",
             "bound": f"bounds [{low:.3f}, {high:.3f}]",
             "confidence": f"interval [{low:.3f}, {high:.3f}]",
+            "none": "no interval, too few effective draws",
         }[self.estimate.kind]
         details = ", ".join(f"{key}={_short(v)}" for key, v in self.space.items())
         return (
@@ -175,12 +176,11 @@ def warn_empty(min_loss, threshold, method):
     )
 
 
-def warn_weak(ess, what, advice):
+def warn_weak(ess, what, advice, so="its interval is not reliable"):
     """Warn when a sampled ratio rests on few effective draws."""
     if ess < ENOUGH:
         warnings.warn(
-            f"The ratio rests on {ess:.3g} {what}, fewer than {ENOUGH}: its interval "
-            f"is not reliable. {advice}",
+            f"The ratio rests on {ess:.3g} {what}, fewer than {ENOUGH}: {so}. {advice}",
             ConvergenceWarning,
             stacklevel=5,
         )
