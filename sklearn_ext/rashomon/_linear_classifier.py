@@ -346,9 +346,9 @@ class RashomonLinearClassifier(
     def _members_at(self, places):
         return LinearMembers(*self._unscaled(self._law.directions[places]))
 
-    def _log_ratio_at(self, theta):
+    def _ratio_at(self, theta):
         best_loss = self.min_loss_ * self._total
-        return self._at(self._threshold(best_loss, theta)).log_ratio
+        return self._at(self._threshold(best_loss, theta))
 
     def _threshold(self, best_loss, theta=None):
         theta = self.theta if theta is None else theta

@@ -63,7 +63,7 @@ class LinearMembers:
 
 
 class ThetaPathMixin:
-    """The ratio at other thresholds, from ``_log_ratio_at`` for one of them."""
+    """The ratio at other thresholds, from ``_ratio_at`` for one of them."""
 
     def log_ratio_at(self, theta):
         """Logarithm of the ratio at other thresholds, without refitting.
@@ -79,8 +79,25 @@ class ThetaPathMixin:
             Natural logarithm of the ratio.
         """
         check_is_fitted(self)
-        logs = [self._log_ratio_at(t) for t in np.ravel(theta)]
+        logs = [float(self._ratio_at(t).log_ratio) for t in np.ravel(theta)]
         return logs[0] if np.ndim(theta) == 0 else np.reshape(logs, np.shape(theta))
+
+    def log_ratio_interval_at(self, theta):
+        """Interval of the logarithm of the ratio at one other threshold.
+
+        Parameters
+        ----------
+        theta : float
+            Slack, measured as in ``theta_mode``.
+
+        Returns
+        -------
+        low, high : float
+            The interval.
+        """
+        check_is_fitted(self)
+        estimate = self._ratio_at(theta)
+        return float(estimate.low), float(estimate.high)
 
 
 class TwoClassMixin(ThetaPathMixin):

@@ -417,8 +417,8 @@ class RashomonLogisticRegression(
             self.min_loss_, theta, self.theta_mode, self.reference_loss
         )
 
-    def _log_ratio_at(self, theta):
-        return self._measure(self._threshold_at(theta))[0].log_ratio
+    def _ratio_at(self, theta):
+        return self._measure(self._threshold_at(theta))[0]
 
     def _ball(self):
         if self.space == "gaussian":

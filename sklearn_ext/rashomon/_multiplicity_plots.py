@@ -26,6 +26,12 @@ class MultiplicityDisplay:
         Share of models that vote for the class in question, or for each.
     label : str or sequence of str, default="positive class"
         Name of that class, or of each.
+    depends : float or None, default=None
+        Share of rows that depend on the model, where it is known exactly though the
+        models are a sample; None counts the rows with a share between 0 and 1.
+    sampled : int or None, default=None
+        Number of models where they are a sample of the set: then rows that depend on
+        the model may not be seen to, and the count is a lower bound.
 
     Attributes
     ----------
@@ -50,9 +56,11 @@ class MultiplicityDisplay:
     >>> display = MultiplicityDisplay.from_estimator(clf, X)
     """
 
-    def __init__(self, *, share, label="positive class"):
+    def __init__(self, *, share, label="positive class", depends=None, sampled=None):
         self.share = share
         self.label = label
+        self.depends = depends
+        self.sampled = sampled
 
     @classmethod
     def from_estimator(cls, estimator, X, *, ax=None, name=None, **curve_kwargs):
@@ -62,7 +70,8 @@ class MultiplicityDisplay:
         ----------
         estimator : classifier
             A fitted one of this family, or a Pipeline that ends in one; its
-            ``vote_share`` is used where there is one, else its members vote.
+            ``vote_share`` is used where there is one, else its members vote. How many
+            rows depend on the model is exact for trees and logistic regression.
         X : array-like of shape (n_samples, n_features)
             Rows.
         ax : Axes or None, default=None
@@ -80,15 +89,21 @@ class MultiplicityDisplay:
         user = f"{cls.__name__}.from_estimator"
         estimator, (X,), _ = innermost(estimator, X, wanted=VOTING, user=user)
         classes = estimator.classes_
+        depends = sampled = None
         if hasattr(estimator, "vote_share"):
             share = estimator.vote_share(X)
         else:
             votes = np.asarray(estimator.member_predictions(X))
             share = np.column_stack([(votes == c).mean(axis=0) for c in classes])
+            if hasattr(estimator, "flips"):
+                depends = estimator.ambiguity(X)
+            elif not isinstance(estimator, RashomonSearchCV):  # whose members are all
+                sampled = len(votes)
         labels = [f"class {c}" for c in classes]
         if len(classes) == 2:  # the first mirrors the second
             share, labels = share[:, 1], labels[1]
-        display = cls(share=share, label=labels).plot(ax, name=name, **curve_kwargs)
+        display = cls(share=share, label=labels, depends=depends, sampled=sampled)
+        display.plot(ax, name=name, **curve_kwargs)
         return say_empty(display, estimator.log_ratio_ == -np.inf)
 
     @classmethod
@@ -150,7 +165,9 @@ class MultiplicityDisplay:
             ax.fill_between(at, 0, 1, where=shaded, alpha=0.15, color="gray")
         voted = "a class" if several else self.label
         ax.set(xlabel="share of rows", ylabel=f"share of models voting for {voted}")
-        ax.set_title(f"{undecided.mean():.0%} of the rows depend on the model")
+        seen = undecided.mean() if self.depends is None else self.depends
+        least = "" if self.sampled is None else f"at least (of {self.sampled} models) "
+        ax.set_title(f"{least}{seen:.0%} of the rows depend on the model")
         if several or name is not None:
             ax.legend(title=name if several else None)
         return self

@@ -100,7 +100,8 @@ class RashomonRatioDisplay:
         estimator : estimator
             A fitted estimator with ``log_ratio_at``, or a Pipeline that ends in one.
         theta : array-like or None, default=None
-            Slacks; None takes 25 between zero and the fitted one.
+            Slacks; None takes 25 between zero and the fitted one, or 9 where each
+            is sampled anew.
         ax : Axes or None, default=None
             Where to draw.
         name : str or None, default=None
@@ -116,11 +117,12 @@ class RashomonRatioDisplay:
         user = f"{cls.__name__}.from_estimator"
         estimator = innermost(estimator, wanted=MEASURED, user=user).model
         if theta is None:
-            theta = np.linspace(0, estimator.theta or 0.05, 25)
+            anew = isinstance(estimator, RashomonLogisticRegression)
+            theta = np.linspace(0, estimator.theta or 0.05, 9 if anew else 25)
         theta = np.asarray(theta, dtype=float)
         log10 = estimator.log_ratio_at(theta) / np.log(10)
         interval = None
-        if hasattr(estimator, "log_ratio_interval_at") and not estimator.exact_:
+        if not estimator.exact_:
             ends = [estimator.log_ratio_interval_at(t) for t in theta]
             interval = np.array(ends) / np.log(10)
         display = cls(

@@ -429,8 +429,8 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
             self.members_ = self._members(ellipsoid.draw(self.n_members, rng))
         return self
 
-    def _log_ratio_at(self, theta):
-        return self._share(self._at(theta)).log_ratio
+    def _ratio_at(self, theta):
+        return self._share(self._at(theta))
 
     def _at(self, theta):
         """Ellipsoid of another slack."""
