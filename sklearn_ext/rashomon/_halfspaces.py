@@ -125,7 +125,7 @@ def crude_law(rows, weight, threshold, *, n_draws, seed, evaluate=direction_erro
     for block in seed.spawn(-(-n_draws // DRAWS)):
         n = min(DRAWS, n_draws - DRAWS * len(errors))
         w = random_directions(n, rows.shape[1], np.random.default_rng(block))
-        found = evaluate(w, rows, counted)
+        found = np.round(evaluate(w, rows, counted), 9)  # sums in any order
         errors.append(found)
         kept.append(w[found <= threshold])
     levels, times = np.unique(np.concatenate(errors), return_counts=True)

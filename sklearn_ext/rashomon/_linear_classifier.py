@@ -250,7 +250,7 @@ class RashomonLinearClassifier(
         law, self.method_ = find(rows, weight, best_loss, seed)
         found = law.directions
         errors = direction_errors(found, rows, weight)
-        if len(found) and errors.min() < best_loss:
+        if len(found) and errors.min() < best_loss - self._slip:
             best, best_loss = found[errors.argmin()], float(errors.min())
         self.min_loss_ = best_loss / total
         self.threshold_loss_ = self._threshold(best_loss) / total

@@ -60,7 +60,8 @@ class RashomonSearchCV(CandidatesMixin, RatioMixin, MetaEstimatorMixin, ExtEstim
 
     The candidates that are left, fitted to all rows, vote; their disagreement is
     measured on predictions for rows that they had not seen. The Rashomon ratio is
-    their share of all candidates.
+    their share of all candidates. Weights, and the scale of the columns, matter as far
+    as they do to the candidates; the default ones scale where they need it.
 
     Parameters
     ----------

@@ -4,6 +4,8 @@ import numpy as np
 
 from sklearn_ext.rashomon._folds import out_of_fold
 
+ROUNDING = 1e-12  # means of the same scores in another order differ by less
+
 
 def select_scores(scores, theta):
     """Candidates whose mean score is within theta of the best one.
@@ -30,16 +32,18 @@ def select_scores(scores, theta):
             "No candidate could be fitted: all scores are nan. Set "
             "error_score='raise' to see why."
         )
-    best = int(np.nanargmax(mean))
+    best = int(np.argmax(mean >= np.nanmax(mean) - ROUNDING))  # of equals the first
     if theta == "1se":
         theta = scores[best].std(ddof=1) / np.sqrt(scores.shape[1])
-    return mean >= mean[best] - theta - 1e-12, best, float(theta)
+    return mean >= mean[best] - theta - ROUNDING, best, float(theta)
 
 
 def results_table(candidates, scores, times, inside):
     """Names, parameters, scores and ranks of the candidates, as ``cv_results_``."""
     mean = scores.mean(axis=1)
-    order = np.argsort(-np.nan_to_num(mean, nan=-np.inf), kind="stable")
+    digits = int(-np.log10(ROUNDING))
+    ordered = -np.nan_to_num(mean, nan=-np.inf).round(digits)
+    order = np.argsort(ordered, kind="stable")
     rank = np.empty(len(mean), dtype=int)
     rank[order] = np.arange(1, len(mean) + 1)
     return {

@@ -23,6 +23,7 @@ from sklearn_ext.rashomon import (
     RashomonTreeClassifier,
     similar_performance,
 )
+from sklearn_ext.rashomon._selection import results_table, select_scores
 
 TREES = [
     (f"depth {d}", DecisionTreeClassifier(max_depth=d, random_state=0))
@@ -129,6 +130,18 @@ def test_from_a_fitted_search():
     )
     assert_array_equal(found.predict(X), direct.predict(X))
     assert found.method_ == "given search"
+
+
+def test_equal_means_are_equal_whatever_the_order_of_folds():
+    scores = np.array(
+        [[0.1, 0.2, 0.3, 0.7], [0.7, 0.3, 0.2, 0.1], [0.3, 0.1, 0.7, 0.2]]
+    )
+    for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0]):
+        inside, best, _ = select_scores(scores[order], 0.0)
+        assert best == 0
+        assert inside.all()
+        table = results_table([("", None, {})] * 3, scores[order], scores, inside)
+        assert_array_equal(table["rank_test_score"], [1, 2, 3])
 
 
 def test_from_a_search_with_several_metrics():
