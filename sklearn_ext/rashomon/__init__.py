@@ -3,8 +3,9 @@
 from sklearn_ext.rashomon._candidates import similar_performance
 from sklearn_ext.rashomon._curve import rashomon_curve, rashomon_elbow
 from sklearn_ext.rashomon._intervals import clopper_pearson
-from sklearn_ext.rashomon._linear_classifier import RashomonLinearClassifier
-from sklearn_ext.rashomon._logistic import RashomonLogisticRegression
+from sklearn_ext.rashomon._linear._classifier import RashomonLinearClassifier
+from sklearn_ext.rashomon._linear._logistic import RashomonLogisticRegression
+from sklearn_ext.rashomon._linear._ridge import RashomonRidge
 from sklearn_ext.rashomon._metrics import (
     ambiguity,
     discrepancy,
@@ -13,16 +14,14 @@ from sklearn_ext.rashomon._metrics import (
     prediction_range,
     rashomon_capacity,
 )
-from sklearn_ext.rashomon._multiplicity_plots import (
+from sklearn_ext.rashomon._plots import (
+    CoefficientRangeDisplay,
     MultiplicityCurveDisplay,
     MultiplicityDisplay,
-)
-from sklearn_ext.rashomon._plots import RashomonCurveDisplay, RashomonRatioDisplay
-from sklearn_ext.rashomon._range_plots import (
-    CoefficientRangeDisplay,
+    RashomonCurveDisplay,
+    RashomonRatioDisplay,
     VariableImportanceCloudDisplay,
 )
-from sklearn_ext.rashomon._ridge import RashomonRidge
 from sklearn_ext.rashomon._search import RashomonSearchCV
 from sklearn_ext.rashomon._theory import (
     cover_count,

@@ -8,7 +8,6 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
 from sklearn.datasets import load_iris
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -206,8 +205,10 @@ def test_ranges_that_cannot_be_found_are_refused():
 
 def test_ranges_of_huge_slacks_grow_as_their_roots():
     X, y = data()  # the penalty rules there
-    with pytest.warns(ConvergenceWarning, match="The draws rest on"):
-        near, far = (LOGISTIC(theta=t).fit(X, y).coef_range_ for t in (1e8, 1e12))
+    near, far = (
+        LOGISTIC(theta=t, fit_intercept=False).fit(X, y).coef_range_
+        for t in (1e8, 1e12)
+    )
     assert_allclose(far, 100 * near, rtol=0.002)
 
 

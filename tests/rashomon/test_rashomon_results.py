@@ -13,9 +13,13 @@ from sklearn_ext.rashomon import (
     RashomonSearchCV,
     RashomonTreeClassifier,
 )
-from sklearn_ext.rashomon._ellipsoids import Ellipsoid, ellipsoid_share, unit_ball
-from sklearn_ext.rashomon._logistic_ratio import profiled_values
-from sklearn_ext.rashomon._logistic_sets import LogisticProblem
+from sklearn_ext.rashomon._linear._ellipsoids import (
+    Ellipsoid,
+    ellipsoid_share,
+    unit_ball,
+)
+from sklearn_ext.rashomon._linear._logistic_ratio import profiled_values
+from sklearn_ext.rashomon._linear._logistic_sets import LogisticProblem
 
 
 def data(n=50, p=3):

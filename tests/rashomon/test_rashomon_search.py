@@ -23,7 +23,7 @@ from sklearn_ext.rashomon import (
     RashomonTreeClassifier,
     similar_performance,
 )
-from sklearn_ext.rashomon._selection import results_table, select_scores
+from sklearn_ext.rashomon._search import results_table, select_scores
 
 TREES = [
     (f"depth {d}", DecisionTreeClassifier(max_depth=d, random_state=0))

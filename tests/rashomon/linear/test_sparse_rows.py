@@ -13,13 +13,11 @@ from sklearn_ext.rashomon import (
     RashomonLinearClassifier,
     RashomonLogisticRegression,
     RashomonRidge,
-    _halfspaces,
-    _logistic_sets,
-    _sparse_rows,
 )
-from sklearn_ext.rashomon._evaluate_torch import direction_errors_torch
-from sklearn_ext.rashomon._halfspaces import direction_errors, random_directions
-from sklearn_ext.rashomon._sparse_rows import gram, grams, make_rows
+from sklearn_ext.rashomon._linear import _halfspaces, _logistic_sets, _sparse_rows
+from sklearn_ext.rashomon._linear._halfspaces import direction_errors, random_directions
+from sklearn_ext.rashomon._linear._halfspaces_torch import direction_errors_torch
+from sklearn_ext.rashomon._linear._sparse_rows import gram, grams, make_rows
 
 FORMATS = [sparse.csr_array, sparse.csc_array, sparse.csr_matrix]
 

@@ -12,14 +12,14 @@ from sklearn_ext._core._blocks import fit_blocks
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext.rashomon._checks import check_count
-from sklearn_ext.rashomon._ellipsoids import (
+from sklearn_ext.rashomon._linear._ellipsoids import (
     Ellipsoid,
     RidgeStatistics,
     ellipsoid_share,
     quadratic_range,
     solve_ridge,
 )
-from sklearn_ext.rashomon._linear_members import LinearMembers, ThetaPathMixin
+from sklearn_ext.rashomon._linear._members import LinearMembers, ThetaPathMixin
 from sklearn_ext.rashomon._results import (
     RatioMixin,
     describe_space,

@@ -9,7 +9,8 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ext.rashomon import RashomonLinearClassifier, cover_count
-from sklearn_ext.rashomon._halfspaces import (
+from sklearn_ext.rashomon._intervals import replicate_interval
+from sklearn_ext.rashomon._linear._halfspaces import (
     _Reservoir,
     _walk,
     arcs_of,
@@ -19,7 +20,6 @@ from sklearn_ext.rashomon._halfspaces import (
     random_directions,
     split_levels,
 )
-from sklearn_ext.rashomon._intervals import replicate_interval
 
 
 def blobs(rng, n=60, p=2):
@@ -310,7 +310,7 @@ def test_cover_count_against_enumeration(rng):
 
 
 def test_torch_counts_the_same_errors(rng):
-    from sklearn_ext.rashomon._evaluate_torch import direction_errors_torch
+    from sklearn_ext.rashomon._linear._halfspaces_torch import direction_errors_torch
 
     rows, w = rng.normal(size=(40, 6)), random_directions(500, 6, rng)
     weight = rng.random(40)

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext.rashomon._checks import check_count
-from sklearn_ext.rashomon._halfspaces import (
+from sklearn_ext.rashomon._linear._halfspaces import (
     ErrorLaw,
     best_on_circle,
     crude_law,
@@ -21,13 +21,14 @@ from sklearn_ext.rashomon._halfspaces import (
     exact_circle,
     splitting_law,
 )
-from sklearn_ext.rashomon._linear_members import (
+from sklearn_ext.rashomon._linear._logistic_sets import LogisticProblem, minimize
+from sklearn_ext.rashomon._linear._members import (
     LinearMembers,
     TwoClassMixin,
     check_rows,
     check_two_classes,
 )
-from sklearn_ext.rashomon._logistic_sets import LogisticProblem, minimize
+from sklearn_ext.rashomon._linear._sparse_rows import make_rows
 from sklearn_ext.rashomon._results import (
     ENOUGH,
     RatioMixin,
@@ -36,7 +37,6 @@ from sklearn_ext.rashomon._results import (
     warn_empty,
     warn_weak,
 )
-from sklearn_ext.rashomon._sparse_rows import make_rows
 
 
 class RashomonLinearClassifier(
@@ -403,7 +403,9 @@ class RashomonLinearClassifier(
     def _evaluate(self, w, rows, weight):
         if self.device is None:
             return direction_errors(w, rows, weight)
-        from sklearn_ext.rashomon._evaluate_torch import direction_errors_torch
+        from sklearn_ext.rashomon._linear._halfspaces_torch import (
+            direction_errors_torch,
+        )
 
         return direction_errors_torch(w, rows, weight, device=self.device)
 

@@ -16,22 +16,23 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext.rashomon._checks import check_count
 from sklearn_ext.rashomon._class_weights import class_weighted
-from sklearn_ext.rashomon._linear_members import (
+from sklearn_ext.rashomon._linear._logistic_draws import LogisticSet
+from sklearn_ext.rashomon._linear._logistic_ratio import (
+    CoefficientSpace,
+    estimate_ratio,
+)
+from sklearn_ext.rashomon._linear._logistic_sets import (
+    LogisticProblem,
+    functional_maxima,
+    minimize,
+)
+from sklearn_ext.rashomon._linear._members import (
     LinearMembers,
     TwoClassMixin,
     check_rows,
     check_two_classes,
 )
-from sklearn_ext.rashomon._logistic_ratio import (
-    CoefficientSpace,
-    LogisticSet,
-    estimate_ratio,
-)
-from sklearn_ext.rashomon._logistic_sets import (
-    LogisticProblem,
-    functional_maxima,
-    minimize,
-)
+from sklearn_ext.rashomon._linear._sparse_rows import make_rows
 from sklearn_ext.rashomon._results import (
     ENOUGH,
     RatioMixin,
@@ -41,7 +42,6 @@ from sklearn_ext.rashomon._results import (
     warn_empty,
     warn_weak,
 )
-from sklearn_ext.rashomon._sparse_rows import make_rows
 
 TINY = 1e-290  # a smaller sum of weights loses digits
 MORE = "Use more n_rays or a smaller theta."

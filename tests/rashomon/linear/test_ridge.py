@@ -8,7 +8,7 @@ from scipy.special import gammaln
 from sklearn.linear_model import Ridge
 
 from sklearn_ext.rashomon import RashomonRidge, log_ellipsoid_volume
-from sklearn_ext.rashomon._ellipsoids import (
+from sklearn_ext.rashomon._linear._ellipsoids import (
     Ellipsoid,
     cumulants,
     ellipsoid_share,

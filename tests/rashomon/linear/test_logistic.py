@@ -9,19 +9,19 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import scale
 
-from sklearn_ext.rashomon import (
-    RashomonLogisticRegression,
-    _logistic,
-    log_ellipsoid_volume,
-)
-from sklearn_ext.rashomon._logistic_sets import (
-    LogisticProblem,
+from sklearn_ext.rashomon import RashomonLogisticRegression, log_ellipsoid_volume
+from sklearn_ext.rashomon._linear import _logistic
+from sklearn_ext.rashomon._linear._logistic_draws import (
     cast_profiled_rays,
     cast_rays,
+    temper,
+    without_intercept,
+)
+from sklearn_ext.rashomon._linear._logistic_sets import (
+    LogisticProblem,
     functional_maxima,
     minimize,
 )
-from sklearn_ext.rashomon._logistic_tempering import temper, without_intercept
 
 
 def problem_of(rng, n=80, p=2, *, penalty=0.05):

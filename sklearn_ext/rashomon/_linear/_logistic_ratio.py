@@ -5,62 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from sklearn_ext.rashomon._ellipsoids import unit_ball
 from sklearn_ext.rashomon._intervals import clopper_pearson, log_mean_interval
-from sklearn_ext.rashomon._logistic_sets import (
-    MAX_STEPS,
-    LogisticProblem,
-    cast_profiled_rays,
-    cast_rays,
-    log_ball,
-    ray_blocks,
-)
-from sklearn_ext.rashomon._logistic_tempering import temper, without_intercept
+from sklearn_ext.rashomon._linear._ellipsoids import unit_ball
+from sklearn_ext.rashomon._linear._logistic_draws import log_ball
+from sklearn_ext.rashomon._linear._logistic_sets import MAX_STEPS, ray_blocks
 from sklearn_ext.rashomon._results import ENOUGH, RatioEstimate, exactly
 
 PILOT = 100  # draws from the space that tell whether the set is a large part of it
 LARGE = 0.1  # share from which they are better than draws from the set
-SHARE = 4  # one in so many rays must be effective; else as many particles are moved
-
-
-@dataclass(frozen=True)
-class LogisticSet:
-    """Draws from the models within a threshold, by rays or by moved particles.
-
-    Parameters
-    ----------
-    problem : LogisticProblem
-        The objective.
-    centre : ndarray of shape (n_dims,)
-        Its minimum.
-    slack : float
-        Allowed excess, positive.
-    n_rays : int
-        Number of rays; where too few of them are effective, a quarter as many
-        particles are moved.
-    """
-
-    problem: LogisticProblem
-    centre: np.ndarray
-    slack: float
-    n_rays: int
-
-    def models(self, n, rng):
-        """Return draws of coefficients and intercept, and how they were found."""
-        place = self.problem, self.centre, self.slack
-        rays = cast_rays(*place, max(self.n_rays, n), rng)
-        if rays.ess >= len(rays.radius) / SHARE:
-            return rays, "rays"
-        return temper(*place, max(self.n_rays // SHARE, n), rng), "tempering"
-
-    def coefficients(self, n, rng):
-        """Return draws of coefficients with any intercept that fits, likewise."""
-        place = self.problem, self.centre, self.slack
-        rays = cast_profiled_rays(*place, self.n_rays, rng)
-        if rays.ess >= self.n_rays / SHARE:
-            return rays, "rays"
-        models = temper(*place, max(self.n_rays // SHARE, n), rng)
-        return without_intercept(*place, models), "tempering"
 
 
 @dataclass(frozen=True)
