@@ -219,11 +219,12 @@ def _chain_size(chain):
 class OneHotDraws(Study):
     title = "Draws from a logistic set of a hundred one-hot columns"
     note = """1,500 rows of the adult table, standardised, C = 1, theta = 0.05; each way
-    with four seeds. Directions: how many distinct ones from the optimum. Agreement: the largest difference between two seeds of the share of
-    200 draws that vote for the second class, over 300 rows; independent draws differ by
-    about 0.13. Spread: standard deviation of log10 of the volume between seeds.
-    rashomon-py: hit and run, 20 steps for each of 200 draws, half of them proposals
-    from the Hessian's ellipsoid. Rays: 1,000 of them, as this package drew before."""
+    with four seeds. Directions: how many distinct ones from the optimum. Agreement: the
+    largest difference between two seeds of the share of 200 draws that vote for the
+    second class, over 300 rows; independent draws differ by about 0.13. Spread:
+    standard deviation of log10 of the volume between seeds. rashomon-py: hit and run,
+    20 steps for each of 200 draws, half of them proposals from the Hessian's ellipsoid.
+    Rays: 1,000 of them, which this package uses where they are effective."""
     versions = ("scikit-learn", "numpy", "scipy", "rashomon-py")
     n, n_seeds = 200, 4
 

@@ -16,7 +16,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext.rashomon._checks import check_count
 from sklearn_ext.rashomon._class_weights import class_weighted
-from sklearn_ext.rashomon._linear._logistic_draws import LogisticSet
+from sklearn_ext.rashomon._linear._logistic_draws import draw_set
 from sklearn_ext.rashomon._linear._logistic_ratio import (
     CoefficientSpace,
     estimate_ratio,
@@ -240,7 +240,9 @@ class RashomonLogisticRegression(
         self.min_loss_ = problem.value(self._centre)
         self.threshold_loss_ = self._threshold_at(self.theta)
         self._store_optimum()
-        estimate, self.log_volume_, self.method_ = self._measure(self.threshold_loss_)
+        slack = self.threshold_loss_ - self.min_loss_
+        models, coefs, self.method_ = self._draw(slack, self.n_members, self._seeds[0])
+        estimate, self.log_volume_ = self._measure(slack, coefs)
         self._store_ratio(estimate)
         warn_weak(estimate.ess, "effective draws", MORE, "no interval is given")
         radius, p = self._ball(), self._dimension
@@ -248,7 +250,10 @@ class RashomonLogisticRegression(
             "logistic models", p, self.space, radius=radius, scale=self.prior_scale
         )
         self._coef_range = None
-        self.members_ = self._draw_members()
+        if slack < 0:
+            warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
+        n = self.n_members if slack >= 0 else 1
+        self.members_ = self._members(models, n, np.random.default_rng(self._seeds[1]))
         return self
 
     @property
@@ -365,11 +370,12 @@ class RashomonLogisticRegression(
         """
         check_is_fitted(self)
         check_count("n_samples", n_samples)
-        rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
+        seed = check_random_state(random_state).randint(2**31)
         slack = self._threshold_at(self.theta if theta is None else theta)
         slack -= self.min_loss_
         refuse_empty(slack)
-        return self._draw(slack, n_samples, rng)
+        models, *_ = self._draw(slack, n_samples, seed)
+        return self._members(models, n_samples, np.random.default_rng([seed, 1]))
 
     def _problem_of(self, X, label, weight):
         total = weight.sum()
@@ -418,7 +424,9 @@ class RashomonLogisticRegression(
         )
 
     def _ratio_at(self, theta):
-        return self._measure(self._threshold_at(theta))[0]
+        slack = self._threshold_at(theta) - self.min_loss_
+        _, coefs, _ = self._draw(slack, 0, self._seeds[0])
+        return self._measure(slack, coefs)[0]
 
     def _ball(self):
         if self.space == "gaussian":
@@ -427,8 +435,8 @@ class RashomonLogisticRegression(
             return float(self.radius)
         return float(np.sqrt(2 * self._zero_loss / self._penalty))
 
-    def _measure(self, threshold):
-        """Ratio and log volume of the set within a threshold."""
+    def _measure(self, slack, drawn):
+        """Ratio and log volume of the set of a slack."""
         space = CoefficientSpace(
             self._dimension,
             self._ball(),
@@ -437,37 +445,34 @@ class RashomonLogisticRegression(
             self._unit,
         )
         return estimate_ratio(
-            self._set(threshold - self.min_loss_),
+            self._problem,
+            self._centre,
+            slack,
+            drawn,
             space,
-            threshold,
             n_draws=self.n_rays,
             confidence_level=self.confidence_level,
-            rng=np.random.default_rng(self._seeds[0]),
+            rng=np.random.default_rng([self._seeds[0], 1]),
         )
 
-    def _set(self, slack):
-        return LogisticSet(self._problem, self._centre, slack, self.n_rays)
+    def _draw(self, slack, n, seed):
+        """Models and coefficients of a slack, None without one; how they were found."""
+        if slack <= 0:
+            return None, None, "rays"
+        return draw_set(
+            self._problem,
+            self._centre,
+            slack,
+            self.n_rays,
+            n,
+            np.random.default_rng(seed),
+            intercept=self.fit_intercept,
+        )
 
-    def _ranges(self, functionals):
-        slack = max(self.threshold_loss_ - self.min_loss_, 0.0)
-        both = np.concatenate([functionals, -functionals])
-        found = functional_maxima(self._problem, self._centre, slack, both)
-        high, low = np.split(found, 2)
-        return np.stack([-low, high], axis=1)
-
-    def _draw_members(self):
-        slack = self.threshold_loss_ - self.min_loss_
-        if slack < 0:
-            warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
-            return LinearMembers(self.coef_, self.intercept_)
-        rng = np.random.default_rng(self._seeds[1])
-        return self._draw(slack, self.n_members, rng)
-
-    def _draw(self, slack, n, rng):
-        if slack == 0:
+    def _members(self, drawn, n, rng):
+        if drawn is None:
             points = np.repeat(self._centre[None], n, axis=0)
             return LinearMembers(*self._unshifted(points))
-        drawn, _ = self._set(slack).models(n, rng)
         if drawn.ess < ENOUGH:
             warnings.warn(
                 f"The draws rest on {drawn.ess:.3g} effective ones, fewer than "
@@ -476,6 +481,13 @@ class RashomonLogisticRegression(
                 stacklevel=3,
             )
         return LinearMembers(*self._unshifted(drawn.draw(n, rng)))
+
+    def _ranges(self, functionals):
+        slack = max(self.threshold_loss_ - self.min_loss_, 0.0)
+        both = np.concatenate([functionals, -functionals])
+        found = functional_maxima(self._problem, self._centre, slack, both)
+        high, low = np.split(found, 2)
+        return np.stack([-low, high], axis=1)
 
 
 def _units(X, mean, weight, penalty):

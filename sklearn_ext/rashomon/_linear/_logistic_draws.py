@@ -20,10 +20,8 @@ import numpy as np
 from scipy import linalg, stats
 from scipy.special import gammaln, logsumexp
 
-from sklearn_ext.rashomon._intervals import log_mean_interval
 from sklearn_ext.rashomon._linear._logistic_sets import (
     MAX_STEPS,
-    LogisticProblem,
     ray_blocks,
     too_far,
 )
@@ -41,8 +39,54 @@ FAR = 5.0  # how many times too far a single coordinate of group means may scatt
 
 
 @dataclass(frozen=True)
-class LogisticSet:
-    """Draws from the models within a threshold, by rays or by moved particles.
+class WeightedPoints:
+    """Points of a set; with their weights they are uniform in it.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_groups, n_each, n_dims)
+        Independent groups of points.
+    log_weight : ndarray of shape (n_groups, n_each)
+        Logarithms of weights, whose mean in each group estimates the volume.
+    inflation : float, default=1.0
+        How many times the means of groups scatter more than those of independent
+        points would.
+    """
+
+    points: np.ndarray
+    log_weight: np.ndarray
+    inflation: float = 1.0
+
+    @property
+    def log_volume(self):
+        """Logarithm of the volume."""
+        return float(logsumexp(self.log_weight) - np.log(self.log_weight.size))
+
+    @property
+    def ess(self):
+        """Effective number of draws, by weights and by the scatter of groups."""
+        logs = self.log_weight
+        size = np.exp(2 * logsumexp(logs) - logsumexp(2 * logs))
+        return float(size / self.inflation)
+
+    def half_width(self, confidence_level):
+        """Half the width of Student's interval of ``log_volume``, from the groups."""
+        n_groups, n_each = self.log_weight.shape
+        logs = logsumexp(self.log_weight, axis=1) - np.log(n_each)
+        quantile = stats.t.ppf(0.5 + confidence_level / 2, n_groups - 1)
+        return float(quantile * logs.std(ddof=1) / np.sqrt(n_groups))
+
+    def draw(self, n, rng):
+        """Draw points by their weights, systematically: few are drawn twice."""
+        share = np.exp(self.log_weight.ravel() - self.log_weight.max())
+        at = (np.arange(n) + rng.random()) / n
+        place = np.searchsorted(np.cumsum(share), at * share.sum())
+        place = np.minimum(place, len(share) - 1)
+        return self.points.reshape(len(share), -1)[rng.permutation(place)]
+
+
+def draw_set(problem, centre, slack, n_rays, n_draws, rng, *, intercept):
+    """Draw points of the set along rays or, where few are effective, with particles.
 
     Parameters
     ----------
@@ -53,110 +97,73 @@ class LogisticSet:
     slack : float
         Allowed excess, positive.
     n_rays : int
-        Number of rays; where too few of them are effective, a quarter as many
-        particles are moved.
-    """
-
-    problem: LogisticProblem
-    centre: np.ndarray
-    slack: float
-    n_rays: int
-
-    def models(self, n, rng):
-        """Return draws of coefficients and intercept, and how they were found."""
-        place = self.problem, self.centre, self.slack
-        rays = cast_rays(*place, max(self.n_rays, n), rng)
-        if rays.ess >= len(rays.radius) / SHARE:
-            return rays, "rays"
-        return temper(*place, max(self.n_rays // SHARE, n), rng), "tempering"
-
-    def coefficients(self, n, rng):
-        """Return draws of coefficients with any intercept that fits, likewise."""
-        place = self.problem, self.centre, self.slack
-        rays = cast_profiled_rays(*place, self.n_rays, rng)
-        if rays.ess >= self.n_rays / SHARE:
-            return rays, "rays"
-        models = temper(*place, max(self.n_rays // SHARE, n), rng)
-        return without_intercept(*place, models), "tempering"
-
-
-@dataclass(frozen=True)
-class Rays:
-    """Directions from the optimum and the distances to the surface.
-
-    Parameters
-    ----------
-    centre : ndarray of shape (n_dims,)
-        The optimum.
-    directions : ndarray of shape (n_rays, n_dims)
-        Directions, scaled so that the Hessian is the identity.
-    radius : ndarray of shape (n_rays,)
-        Distance at which the objective exceeds its minimum by the slack.
-    log_det : float
-        Logarithm of the determinant of the Hessian.
-    """
-
-    centre: np.ndarray
-    directions: np.ndarray
-    radius: np.ndarray
-    log_det: float
-
-    @property
-    def log_powers(self):
-        """Logarithms of ``radius**p``."""
-        return len(self.centre) * np.log(self.radius)
-
-    @property
-    def log_volume(self):
-        """Logarithm of the volume."""
-        p = len(self.centre)
-        mean = logsumexp(self.log_powers) - np.log(len(self.radius))
-        return float(log_ball(p) - self.log_det / 2 + mean)
-
-    @property
-    def ess(self):
-        """Effective number of rays."""
-        logs = self.log_powers
-        return float(np.exp(2 * logsumexp(logs) - logsumexp(2 * logs)))
-
-    def half_width(self, confidence_level):
-        """Half the width of the interval of ``log_volume``."""
-        n = len(self.radius)
-        return -log_mean_interval(0.0, self.ess, n, confidence_level)[0]
-
-    def draw(self, n, rng):
-        """Draw points uniformly: rays by ``radius**p``, then along them."""
-        share = np.exp(self.log_powers - self.log_powers.max())
-        ray = rng.choice(len(share), size=n, p=share / share.sum())
-        at = self.radius[ray] * rng.random(n) ** (1 / len(self.centre))
-        return self.centre + at[:, None] * self.directions[ray]
-
-
-def cast_rays(problem, centre, slack, n_rays, rng):
-    """Find the surface of the set along random rays.
-
-    Parameters
-    ----------
-    problem : LogisticProblem
-        The objective.
-    centre : ndarray of shape (n_dims,)
-        Its minimum.
-    slack : float
-        Allowed excess.
-    n_rays : int
-        Number of rays.
+        Number of rays; of particles there are a quarter as many.
+    n_draws : int
+        Number of points at least.
     rng : numpy.random.Generator
-        Source of directions.
+        Source of randomness.
+    intercept : bool
+        Whether the last coordinate is an intercept.
 
     Returns
     -------
-    Rays
-        The intercept, where there is one, is a coordinate like the others.
+    models : WeightedPoints
+        The intercept is a coordinate like the others.
+    coefs : WeightedPoints
+        Points of the set of coefficients that have some intercept inside.
+    method : {"rays", "tempering"}
+        How they were found.
     """
+    models = cast_rays(problem, centre, slack, max(n_rays, n_draws), rng)
+    if models.ess >= models.log_weight.size / SHARE:
+        coefs = models
+        if intercept:
+            coefs = cast_profiled_rays(problem, centre, slack, n_rays, rng)
+        return models, coefs, "rays"
+    models = temper(problem, centre, slack, max(n_rays // SHARE, n_draws), rng)
+    coefs = without_intercept(problem, centre, slack, models) if intercept else models
+    return models, coefs, "tempering"
+
+
+def cast_rays(problem, centre, slack, n_rays, rng):
+    """Draw a point along each of at least ``n_rays`` rays, in independent groups."""
     whiten, log_det = whitener(problem.hessian(centre))
     directions = _sphere(n_rays, len(centre), rng) @ whiten.T
     radius = surface_along(problem, centre, directions, slack)
-    return Rays(centre, directions, radius, log_det)
+    return _along_rays(centre, directions, radius, log_det, rng)
+
+
+def cast_profiled_rays(problem, centre, slack, n_rays, rng):
+    """Draw coefficients likewise, the intercept (the last one) being profiled out."""
+    H = problem.hessian(centre)
+    schur = H[:-1, :-1] - np.outer(H[:-1, -1], H[:-1, -1]) / H[-1, -1]
+    whiten, log_det = whitener(schur)
+    directions = _sphere(n_rays, len(centre) - 1, rng) @ whiten.T
+    drift = -directions @ H[:-1, -1] / H[-1, -1]
+    radius = np.empty(len(directions))
+    for part in ray_blocks(len(directions), len(problem.X)):
+        radius[part] = _profiled_surface(
+            problem, centre, directions[part], drift[part], slack
+        )
+    return _along_rays(centre[:-1], directions, radius, log_det, rng)
+
+
+def _sphere(n, p, rng):
+    """At least n directions, as many in each group."""
+    u = rng.standard_normal((GROUPS * -(-n // GROUPS), p))
+    return u / np.linalg.norm(u, axis=1, keepdims=True)
+
+
+def _along_rays(centre, directions, radius, log_det, rng):
+    p = len(centre)
+    logs = p * np.log(radius) + log_ball(p) - log_det / 2
+    points = _points_along(centre, directions, radius, rng)
+    return WeightedPoints(points, logs.reshape(GROUPS, -1))
+
+
+def _points_along(centre, directions, radius, rng):
+    at = radius * rng.random(len(radius)) ** (1 / len(centre))
+    return (centre + at[:, None] * directions).reshape(GROUPS, -1, len(centre))
 
 
 def surface_along(problem, centre, directions, slack):
@@ -212,32 +219,6 @@ def chord_lengths(problem, centre, slack, points):
     return lengths
 
 
-def cast_profiled_rays(problem, centre, slack, n_rays, rng):
-    """Find the surface when the intercept (the last coordinate) is profiled out.
-
-    Parameters
-    ----------
-    problem, centre, slack, n_rays, rng
-        As for :func:`cast_rays`.
-
-    Returns
-    -------
-    Rays
-        Rays in the space of the coefficients.
-    """
-    H = problem.hessian(centre)
-    schur = H[:-1, :-1] - np.outer(H[:-1, -1], H[:-1, -1]) / H[-1, -1]
-    whiten, log_det = whitener(schur)
-    directions = _sphere(n_rays, len(centre) - 1, rng) @ whiten.T
-    drift = -directions @ H[:-1, -1] / H[-1, -1]
-    radius = np.empty(n_rays)
-    for part in ray_blocks(n_rays, len(problem.X)):
-        radius[part] = _profiled_surface(
-            problem, centre, directions[part], drift[part], slack
-        )
-    return Rays(centre[:-1], directions, radius, log_det)
-
-
 def whitener(H):
     """Coordinates in which a Hessian is the identity, and its log determinant."""
     factor = linalg.cholesky(H, lower=True)
@@ -248,11 +229,6 @@ def whitener(H):
 def log_ball(p, radius=1.0):
     """Logarithm of the volume of a ball."""
     return p * np.log(radius) + p / 2 * np.log(np.pi) - gammaln(p / 2 + 1)
-
-
-def _sphere(n, p, rng):
-    u = rng.standard_normal((n, p))
-    return u / np.linalg.norm(u, axis=1, keepdims=True)
 
 
 def _along(problem, centre, directions):
@@ -277,7 +253,7 @@ def _surface(problem, centre, directions, slack, tol=1e-10):
             break
         first, _ = problem.slope(margin)
         r = r - excess / ((first * slope).sum(axis=1) + linear + r * square)
-    return _on_surface(problem, centre, slack, r, excess)
+    return _checked(problem, centre, slack, r, excess)
 
 
 def _profiled_surface(problem, centre, directions, drift, slack, tol=1e-10):
@@ -300,10 +276,10 @@ def _profiled_surface(problem, centre, directions, drift, slack, tol=1e-10):
             break
         step = -excess / ((first * slope).sum(axis=1) + linear + r * square)
         r, shift = r + step, shift + step * drift
-    return _on_surface(problem, centre, slack, r, excess)
+    return _checked(problem, centre, slack, r, excess)
 
 
-def _on_surface(problem, centre, slack, radius, excess):
+def _checked(problem, centre, slack, radius, excess):
     if not ((radius > 0) & (abs(excess) <= 1e-6 * slack)).all():
         raise too_far(problem, centre, slack)
     return radius
@@ -320,53 +296,6 @@ def _best_shift(problem, fixed, shift):
         step = gradient / np.maximum(second.sum(axis=1), 1e-12)
         shift = shift - np.clip(step, -1.0, 1.0)
     return shift, margin, first
-
-
-@dataclass(frozen=True)
-class WeightedPoints:
-    """Points of a set; with their weights they are uniform in it.
-
-    Parameters
-    ----------
-    points : ndarray of shape (n_groups, n_each, n_dims)
-        Independent groups of points.
-    log_weight : ndarray of shape (n_groups, n_each)
-        Logarithms of weights, whose mean in each group estimates the volume.
-    inflation : float
-        How many times the means of groups scatter more than those of independent
-        points would.
-    """
-
-    points: np.ndarray
-    log_weight: np.ndarray
-    inflation: float
-
-    @property
-    def log_volume(self):
-        """Logarithm of the volume."""
-        return float(logsumexp(self.log_weight) - np.log(self.log_weight.size))
-
-    @property
-    def ess(self):
-        """Effective number of draws, by weights and by the scatter of groups."""
-        logs = self.log_weight
-        size = np.exp(2 * logsumexp(logs) - logsumexp(2 * logs))
-        return float(size / self.inflation)
-
-    def half_width(self, confidence_level):
-        """Half the width of Student's interval of ``log_volume``, from the groups."""
-        n_groups, n_each = self.log_weight.shape
-        logs = logsumexp(self.log_weight, axis=1) - np.log(n_each)
-        quantile = stats.t.ppf(0.5 + confidence_level / 2, n_groups - 1)
-        return float(quantile * logs.std(ddof=1) / np.sqrt(n_groups))
-
-    def draw(self, n, rng):
-        """Draw points by their weights, systematically: few are drawn twice."""
-        share = np.exp(self.log_weight.ravel() - self.log_weight.max())
-        at = (np.arange(n) + rng.random()) / n
-        place = np.searchsorted(np.cumsum(share), at * share.sum())
-        place = np.minimum(place, len(share) - 1)
-        return self.points.reshape(len(share), -1)[rng.permutation(place)]
 
 
 def temper(problem, centre, slack, n_draws, rng):
@@ -401,10 +330,8 @@ def temper(problem, centre, slack, n_draws, rng):
     logs -= _log_radial(problem, centre, directions, radius, density.beta)
     log_unit = p / 2 * np.log(2 * np.pi / density.beta) - density.log_det / 2
     inflation = _inflation(z.reshape(GROUPS, n_each, p)) if arrived else np.inf
-    at = radius * rng.random(len(z)) ** (1 / p)
-    points = centre + at[:, None] * directions
     return WeightedPoints(
-        points.reshape(GROUPS, n_each, p),
+        _points_along(centre, directions, radius, rng),
         logs.reshape(GROUPS, n_each) + log_z[:, None] + log_unit,
         inflation,
     )

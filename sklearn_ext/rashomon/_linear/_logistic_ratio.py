@@ -67,7 +67,9 @@ def log_of_share(inside, confidence_level):
         return np.log([inside.mean(), *ends])
 
 
-def estimate_ratio(found, space, threshold, *, n_draws, confidence_level, rng):
+def estimate_ratio(
+    problem, centre, slack, drawn, space, *, n_draws, confidence_level, rng
+):
     """Ratio and volume of the set within a threshold.
 
     The volume comes from rays or particles, and draws from the set measure the density
@@ -76,12 +78,16 @@ def estimate_ratio(found, space, threshold, *, n_draws, confidence_level, rng):
 
     Parameters
     ----------
-    found : LogisticSet
-        The set.
+    problem : LogisticProblem
+        The objective.
+    centre : ndarray of shape (n_dims,)
+        Its minimum; the intercept, where there is one, is the last coordinate.
+    slack : float
+        Allowed excess.
+    drawn : WeightedPoints or None
+        Points of the set of coefficients; None where the slack is not positive.
     space : CoefficientSpace
         The prior.
-    threshold : float
-        Largest objective in the set.
     n_draws : int
         Number of draws from the set or from the space.
     confidence_level : float
@@ -95,15 +101,10 @@ def estimate_ratio(found, space, threshold, *, n_draws, confidence_level, rng):
         The ratio.
     log_volume : float
         Logarithm of the volume of the set of coefficients.
-    method : {"rays", "tempering"}
-        Where the volume comes from.
     """
-    if found.slack <= 0:
-        return exactly(-np.inf), -np.inf, "rays"
-    problem = found.problem
-    intercept = len(found.centre) > space.n_dims
-    draws = found.coefficients if intercept else found.models
-    drawn, method = draws(0, rng)
+    if slack <= 0:
+        return exactly(-np.inf), -np.inf
+    threshold = problem.value(centre) + slack
     volume = drawn.log_volume + float(np.log(space.unit).sum())
     half = drawn.half_width(confidence_level)
     if space.radius is not None and threshold <= space.holds_below:
@@ -116,13 +117,14 @@ def estimate_ratio(found, space, threshold, *, n_draws, confidence_level, rng):
             inside = profiled_values(problem, space.draw(n_draws, rng)) <= threshold
             logs, ess = log_of_share(inside, confidence_level), float(inside.sum())
             estimate = _with_interval(*logs, ess)
-            return estimate, volume, method
+            return estimate, volume
         log_share, low, high, ess = space.log_share(
             drawn, n_draws, rng, confidence_level
         )
-    ends = volume + low - half, min(volume + high + half, 0.0)
+    both = [np.hypot(half, end) for end in (log_share - low, high - log_share)]
+    ends = volume + log_share - both[0], min(volume + log_share + both[1], 0.0)
     log_ratio, ess = min(volume + log_share, 0.0), min(ess, drawn.ess)
-    return _with_interval(log_ratio, *ends, ess), volume, method
+    return _with_interval(log_ratio, *ends, ess), volume
 
 
 def _with_interval(log_ratio, low, high, ess):

@@ -78,9 +78,8 @@ def test_volume_without_the_intercept_against_a_box(rng):
     problem = problem_of(rng)
     centre = minimize(problem)
     rays = cast_profiled_rays(problem, centre, 0.05, 4000, rng)
-    for ray, r in zip(rays.directions[:20], rays.radius[:20], strict=True):
-        value = profiled(problem, centre[:2] + r * ray)
-        assert_allclose(value, problem.value(centre) + 0.05, rtol=1e-7)
+    for point in rays.draw(20, rng):
+        assert profiled(problem, point) <= problem.value(centre) + 0.05
     eye = np.eye(2, 3)
     high = functional_maxima(problem, centre, 0.05, eye)
     low = -functional_maxima(problem, centre, 0.05, -eye)
@@ -96,7 +95,8 @@ def test_small_sets_are_ellipsoids(rng):
     rays = cast_rays(problem, centre, 1e-8, 500, rng)
     H = problem.hessian(centre)
     assert_allclose(rays.log_volume, log_ellipsoid_volume(H, 2e-8), atol=1e-3)
-    assert_allclose(rays.ess, 500, rtol=1e-3)
+    assert_allclose(rays.ess, rays.log_weight.size, rtol=1e-3)
+    assert rays.half_width(0.95) < 1e-3
 
 
 def test_ends_of_ranges_lie_on_the_surface():
@@ -398,7 +398,7 @@ def test_draws_of_a_one_hot_table_agree_between_seeds():
 def test_an_interval_that_draws_cannot_bear_is_not_given():
     X, y = one_hot()
     clf = RashomonLogisticRegression(n_rays=2, n_members=2, random_state=0)
-    with pytest.warns(ConvergenceWarning, match="rests? on [12]"):
+    with pytest.warns(ConvergenceWarning, match="rests? on"):
         clf.fit(scale(X[:, :20]), y)
     assert clf.interval_kind_ == "none"
     assert clf.log_ratio_interval_ == (-np.inf, 0.0)
