@@ -87,7 +87,27 @@ def _short(value):
 
 
 class RatioMixin:
-    """Derived numbers of an estimator that has ``log_ratio_``."""
+    """What an estimator of a Rashomon set reports about its size.
+
+    Attributes
+    ----------
+    log_ratio_ : float
+        Natural logarithm of the Rashomon ratio.
+    log10_ratio_ : float
+        Its decimal logarithm.
+    ratio_ : float
+        The ratio; zero where it underflows.
+    information_bits_ : float
+        Minus the binary logarithm of the ratio.
+    log_ratio_interval_ : tuple of float
+        Interval of ``log_ratio_``.
+    exact_ : bool
+        Whether the ratio is exact.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, only when ``X`` has string names.
+    """
 
     @property
     def ratio_(self):

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._core._docs import shared_docs
 from sklearn_ext.rashomon._checks import check_count
 from sklearn_ext.rashomon._linear._halfspaces import (
     ErrorLaw,
@@ -39,6 +40,7 @@ from sklearn_ext.rashomon._results import (
 )
 
 
+@shared_docs(RatioMixin)
 class RashomonLinearClassifier(
     TwoClassMixin, RatioMixin, ClassifierMixin, ExtEstimator
 ):
@@ -94,20 +96,11 @@ class RashomonLinearClassifier(
         Best coefficients found.
     intercept_ : ndarray of shape (1,)
         Their intercept.
-    log_ratio_ : float
-        Natural logarithm of the Rashomon ratio.
-    log10_ratio_ : float
-        Its decimal logarithm.
-    ratio_ : float
-        The ratio; zero where it underflows.
-    information_bits_ : float
-        Minus the binary logarithm of the ratio.
-    log_ratio_interval_ : tuple of float
-        Interval of ``log_ratio_``.
+    log_ratio_, log10_ratio_, ratio_, information_bits_ : see RatioMixin
+    log_ratio_interval_ : see RatioMixin
     interval_kind_ : {"exact", "confidence"}
         What the interval means.
-    exact_ : bool
-        Whether the ratio is exact.
+    exact_ : see RatioMixin
     ess_ : float
         Directions inside; nan where the ratio is exact.
     method_ : {"exact", "crude", "splitting"}
@@ -126,10 +119,7 @@ class RashomonLinearClassifier(
         Classifiers of the set, for features as given.
     classes_ : ndarray of shape (2,)
         Class labels.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, only when ``X`` has string names.
+    n_features_in_, feature_names_in_ : see RatioMixin
 
     See Also
     --------

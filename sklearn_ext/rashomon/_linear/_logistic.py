@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._core._docs import shared_docs
 from sklearn_ext.rashomon._checks import check_count
 from sklearn_ext.rashomon._class_weights import class_weighted
 from sklearn_ext.rashomon._linear._logistic_draws import draw_set
@@ -32,6 +33,7 @@ from sklearn_ext.rashomon._linear._members import (
     check_rows,
     check_two_classes,
 )
+from sklearn_ext.rashomon._linear._ridge import RashomonRidge
 from sklearn_ext.rashomon._linear._sparse_rows import make_rows
 from sklearn_ext.rashomon._results import (
     ENOUGH,
@@ -47,6 +49,7 @@ TINY = 1e-290  # a smaller sum of weights loses digits
 MORE = "Use more n_rays or a smaller theta."
 
 
+@shared_docs(RatioMixin, RashomonRidge)
 class RashomonLogisticRegression(
     TwoClassMixin, RatioMixin, ClassifierMixin, ExtEstimator
 ):
@@ -67,21 +70,14 @@ class RashomonLogisticRegression(
     ----------
     C : float, default=1.0
         Inverse penalty, as in scikit-learn's ``LogisticRegression``.
-    theta : float, default=0.05
-        Slack of the objective.
-    theta_mode : {"relative", "absolute"}, default="relative"
-        Whether the threshold is the minimum times one plus theta, or plus theta.
-    reference_loss : float or None, default=None
-        Objective that replaces the minimum.
-    fit_intercept : bool, default=True
-        Whether there is an intercept; it is no coordinate of the space.
+    theta, theta_mode, reference_loss : see RashomonRidge
+    fit_intercept : see RashomonRidge
     space : {"ball", "gaussian"}, default="ball"
         Prior of the coefficients: uniform in a ball around zero, or normal.
     radius : float or None, default=None
         Radius of the ball. None takes the smallest one that surely holds every model
         as good as the constant one, ``sqrt(2 C n J(0))``.
-    prior_scale : float, default=1.0
-        Standard deviation of the normal prior.
+    prior_scale : see RashomonRidge
     n_rays : int, default=1000
         Rays for the volume and for the draws; where fewer than a quarter of them are
         effective, a quarter as many particles, and at least as many as draws.
@@ -107,21 +103,12 @@ class RashomonLogisticRegression(
         first asked for.
     log_volume_ : float
         Logarithm of the volume of the set of coefficients.
-    log_ratio_ : float
-        Natural logarithm of the Rashomon ratio.
-    log10_ratio_ : float
-        Its decimal logarithm.
-    ratio_ : float
-        The ratio; zero where it underflows.
-    information_bits_ : float
-        Minus the binary logarithm of the ratio.
-    log_ratio_interval_ : tuple of float
-        Interval of ``log_ratio_``.
+    log_ratio_, log10_ratio_, ratio_, information_bits_ : see RatioMixin
+    log_ratio_interval_ : see RatioMixin
     interval_kind_ : {"exact", "confidence", "none"}
         What the interval means; "none" where fewer than 30 draws are effective, and
         the interval holds everything.
-    exact_ : bool
-        Whether the ratio is exact.
+    exact_ : see RatioMixin
     ess_ : float
         Effective number of rays or particles.
     method_ : {"rays", "tempering"}
@@ -136,10 +123,7 @@ class RashomonLogisticRegression(
         Drawn models.
     classes_ : ndarray of shape (2,)
         Class labels.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, only when ``X`` has string names.
+    n_features_in_, feature_names_in_ : see RatioMixin
 
     See Also
     --------

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._blocks import fit_blocks
 from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext.rashomon._checks import check_count
 from sklearn_ext.rashomon._linear._ellipsoids import (
@@ -34,6 +35,7 @@ TINY = 1e-290  # a smaller sum of weights loses digits of the products
 DATA = {"accept_sparse": ("csr", "csc"), "dtype": FLOATS}
 
 
+@shared_docs(RatioMixin)
 class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
     r"""All ridge regressions that are nearly as good as the best one.
 
@@ -84,20 +86,11 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
         Smallest and largest value of each coefficient in the set.
     log_volume_ : float
         Logarithm of the volume of the set.
-    log_ratio_ : float
-        Natural logarithm of the Rashomon ratio.
-    log10_ratio_ : float
-        Its decimal logarithm.
-    ratio_ : float
-        The ratio; zero where it underflows.
-    information_bits_ : float
-        Minus the binary logarithm of the ratio.
-    log_ratio_interval_ : tuple of float
-        Interval of ``log_ratio_``.
+    log_ratio_, log10_ratio_, ratio_, information_bits_ : see RatioMixin
+    log_ratio_interval_ : see RatioMixin
     interval_kind_ : {"exact", "confidence"}
         What the interval means.
-    exact_ : bool
-        Whether the ratio is exact.
+    exact_ : see RatioMixin
     ess_ : float
         Effective number of draws; nan where nothing was sampled.
     method_ : {"closed form", "sampled"}
@@ -110,10 +103,7 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
         Name, dimension, size and prior of the space.
     members_ : LinearMembers
         Drawn models.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, only when ``X`` has string names.
+    n_features_in_, feature_names_in_ : see RatioMixin
 
     See Also
     --------

@@ -161,19 +161,19 @@ def test_splitting_against_the_binomial_law(d, k):
 
 
 @pytest.mark.slow
-def test_splitting_interval_covers():
-    exact, covered = stats.binom.logcdf(1, 12, 0.5), 0
-    rows = np.eye(12)
-    for seed in range(60):
+@pytest.mark.parametrize(("d", "n_runs"), [(12, 60), (40, 40)])
+def test_splitting_interval_covers(d, n_runs):
+    exact, covered = stats.binom.logcdf(1, d, 0.5), 0
+    for seed in range(n_runs):
         logs = []
         for rng in np.random.default_rng(seed).spawn(4):
             errors, log_cdf, _ = split_levels(
-                rows, np.ones(12), 1, n_particles=30, n_steps=24, rng=rng
+                np.eye(d), np.ones(d), 1, n_particles=30, n_steps=2 * d, rng=rng
             )
             logs.append(log_cdf[errors <= 1][-1])
         _, low, high = replicate_interval(logs, 0.95)
         covered += low <= exact <= high
-    assert covered / 60 >= 0.90
+    assert covered / n_runs >= 0.90
 
 
 def test_whole_curve_of_splitting():
