@@ -433,6 +433,7 @@ def test_ranges_of_coefficients_wait_until_they_are_asked_for(rng, monkeypatch):
 
     monkeypatch.setattr(_logistic, "functional_maxima", counted)
     model = RashomonLogisticRegression(random_state=0).fit(X, y)
+    model._repr_html_()  # lists the fitted attributes
     assert asked == []
     first = model.coef_range_
     assert model.coef_range_ is first
