@@ -4,6 +4,7 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import MetaEstimatorMixin, clone, is_classifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
@@ -227,6 +228,8 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
             assert_all_finite(y, input_name="y")
         X, y = indexable(X if hasattr(X, "shape") else np.asarray(X), y)
         candidates = expand_candidates(self._candidates(), self.random_state)
+        if issparse(X):
+            self._refuse_sparse(candidates)
         to_fit, to_split, to_validate = self._routed(params)
         classification = is_classifier(candidates[0][1])
         cv = check_cv(self.cv, y, classifier=classification)
@@ -443,6 +446,14 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         to_split = routed.splitter.split if "splitter" in routed else {}
         used = set().union(*(given.keys() for given in to_fit.values()))
         return to_fit, to_split, {k: v for k, v in params.items() if k in used}
+
+    def _refuse_sparse(self, candidates):
+        for name, estimator, _ in candidates:
+            if not get_tags(estimator).input_tags.sparse:
+                raise TypeError(
+                    f"Sparse X was passed, but the candidate {name!r} takes dense rows "
+                    "only. Give X.toarray(), or a scaler that does not centre."
+                )
 
     def _check_finite(self, X):
         """Refuse what some candidate refused: the members might accept it."""

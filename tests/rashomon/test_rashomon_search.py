@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
+from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.datasets import load_diabetes, load_iris, make_classification
 from sklearn.exceptions import DataConversionWarning, FitFailedWarning
@@ -130,6 +131,12 @@ def test_from_a_fitted_search():
     )
     assert_array_equal(found.predict(X), direct.predict(X))
     assert found.method_ == "given search"
+
+
+def test_candidates_that_take_no_sparse_rows_are_named():
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(TypeError, match=r"Sparse X was passed, but .* 'linear' takes"):
+        RashomonSearchCV().fit(csr_array(X), y)
 
 
 def test_equal_means_are_equal_whatever_the_order_of_folds():
