@@ -203,7 +203,7 @@ def chord_lengths(problem, centre, slack, points):
         fixed = inside @ problem.X.T * problem.sign
         shift, margin, _ = _best_shift(problem, fixed, np.zeros(len(inside)))
         best = np.logaddexp(0, -margin) @ problem.weight + penalty
-        curvature = problem.slope(margin)[1].sum(axis=1)
+        curvature = np.maximum(problem.slope(margin)[1].sum(axis=1), 1e-12)
         away = np.sqrt(2 * np.maximum(limit - best, 0) / curvature)
         ends = []
         for side in (1.0, -1.0):
@@ -214,8 +214,8 @@ def chord_lengths(problem, centre, slack, points):
                 if (abs(excess) <= 1e-9 * slack).all():
                     break
                 b = b - excess / (problem.slope(margin)[0] @ problem.sign)
-            ends.append(b)
-        lengths[part] = ends[0] - ends[1]
+            ends.append(_checked(problem, centre, slack, side * (b - shift), excess))
+        lengths[part] = ends[0] + ends[1]
     return lengths
 
 

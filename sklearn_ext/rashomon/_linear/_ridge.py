@@ -31,6 +31,7 @@ from sklearn_ext.rashomon._results import (
     warn_weak,
 )
 
+ROUNDING = 1e-12  # share by which a mean of equal numbers may miss them
 TINY = 1e-290  # a smaller sum of weights loses digits of the products
 DATA = {"accept_sparse": ("csr", "csc"), "dtype": FLOATS}
 
@@ -385,8 +386,8 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
                 f"sample_weight must have a sum of at least {TINY:g}, got "
                 f"{s.weight:g}. Scale the weights up."
             )
-        rounding = s.weight * (4 * np.finfo(float).eps * s.y_mean) ** 2
-        if s.yy <= rounding:  # a mean of equal numbers can miss them by an ulp
+        rounding = s.weight * (ROUNDING * s.y_mean) ** 2
+        if s.yy <= rounding:
             raise ValueError(
                 "The target is constant, so the Rashomon ratio is undefined."
             )
