@@ -213,7 +213,10 @@ def chord_lengths(problem, centre, slack, points):
                 excess = np.logaddexp(0, -margin) @ problem.weight + penalty - limit
                 if (abs(excess) <= 1e-9 * slack).all():
                     break
-                b = b - excess / (problem.slope(margin)[0] @ problem.sign)
+                slope = problem.slope(margin)[0] @ problem.sign
+                flat = side * slope < 1e-100  # a plateau of no loss: walk out of it
+                newton = -excess / np.where(flat, 1.0, slope)
+                b = b + np.where(flat, side * (1 + abs(b - shift)), newton)
             ends.append(_checked(problem, centre, slack, side * (b - shift), excess))
         lengths[part] = ends[0] + ends[1]
     return lengths
