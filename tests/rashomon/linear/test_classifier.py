@@ -161,7 +161,7 @@ def test_splitting_against_the_binomial_law(d, k):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("d", "n_runs"), [(12, 60), (40, 40)])
+@pytest.mark.parametrize(("d", "n_runs"), [(12, 60), (40, 20)])
 def test_splitting_interval_covers(d, n_runs):
     exact, covered = stats.binom.logcdf(1, d, 0.5), 0
     for seed in range(n_runs):
