@@ -1,11 +1,14 @@
 """LogisticProbe as users meet it: scikit-learn's optimum, inputs, errors, callbacks."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -77,10 +80,44 @@ def test_warns_when_unfinished(rng):
 def test_dtype_is_kept(rng, dtype):
     X, y = data_of(rng, dtype=dtype)
     probe = LogisticProbe().fit(X, y)
-    assert probe.coef_.dtype == probe.intercept_.dtype == dtype
+    assert probe.coef_.dtype == dtype
+    assert probe.intercept_.dtype == np.float64
     assert probe.predict_proba(X).dtype == dtype
     exact = LogisticProbe(tol=1e-12).fit(X.astype(np.float64), y)
     assert_allclose(probe.coef_, exact.coef_, atol=2e-2)
+
+
+@pytest.mark.parametrize("offset", [2000, 100_000])
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("n", [30, 300])  # below and above the number of features
+@pytest.mark.parametrize("params", [{}, {"solver": "sgd", "random_state": 0}])
+def test_single_precision_far_from_zero(rng, offset, k, n, params):
+    if params:
+        pytest.importorskip("skorch", reason="skorch is not installed")
+    X, y = data_of(rng, n=n, d=40, k=k)
+    X = (X + offset).astype(np.float32)
+    single, double = (
+        LogisticProbe(tol=1e-8, **params).fit(rows, y) for rows in (X, X.astype(float))
+    )
+    rtol = 0.01 if params else 1e-3
+    assert_allclose(single.coef_, double.coef_, atol=rtol * abs(double.coef_).max())
+    expected = double.predict_proba(X.astype(float))
+    assert_allclose(single.predict_proba(X), expected, atol=1e-2 if params else 1e-3)
+
+
+@pytest.mark.parametrize("preconditioner", [None, "diag"])
+@pytest.mark.parametrize("C", [1, 100])
+@pytest.mark.parametrize("load", [load_wine, load_breast_cancer])
+def test_converged_is_true(load, C, preconditioner):
+    X, y = load(return_X_y=True)  # columns in units that differ by 1e5
+    best = LogisticProbe(C, tol=1e-10, max_iter=5000, memory=30).fit(X, y).objective_
+    probe = LogisticProbe(C, preconditioner=preconditioner)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        probe.fit(X, y)
+    assert probe.converged_ == (not caught)
+    if probe.converged_:
+        assert probe.objective_ / best - 1 < 5e-4
 
 
 @pytest.mark.parametrize("form", [sparse.csr_array, sparse.csc_matrix])

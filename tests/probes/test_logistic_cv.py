@@ -1,11 +1,13 @@
 """LogisticProbeCV and logistic_probe_path: selection, routing, errors."""
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GroupKFold, KFold
@@ -76,26 +78,138 @@ def test_held_out_fraction_takes_every_class(rng):
     assert_array_equal(np.bincount(seen[0], minlength=3), [38, 2, 0])
 
 
+def folds_of(X, y, cv=None, weight=None, random_state=None):
+    """Return the folds that a scorer and the rows it is handed give away."""
+    held = []
+
+    def scorer(probe, X_test, y_test):
+        held.append(X_test[:, -1].astype(int))
+        return 0.0
+
+    X = np.column_stack([X, np.arange(len(X))])
+    probe = LogisticProbeCV([1.0], cv=cv, scoring=scorer, random_state=random_state)
+    probe.fit(X, y, sample_weight=weight)
+    return held
+
+
 def test_few_rows_are_dealt_into_five_folds(rng):
     X, y = data_of(rng, n=203)
     y[:198], y[198:200], y[200:202], y[202] = np.arange(198) % 2, 2, 3, 4
-    folds = list(LogisticProbeCV(random_state=0)._splitter(y).split(X, y))
+    folds = folds_of(X, y)
     assert len(folds) == 5
-    held = np.concatenate([test for _, test in folds])
-    assert_array_equal(np.sort(held), np.arange(202))  # the row of class 4 never
-    for train, test in folds:
+    assert_array_equal(np.sort(np.concatenate(folds)), np.arange(202))  # never class 4
+    for test in folds:
         assert len(test) in (40, 41)
-        assert len(np.intersect1d(train, test)) == 0
-        assert len(train) + len(test) == len(y)
-        assert_array_equal(np.unique(y[train]), np.arange(5))
+        assert_array_equal(np.unique(np.delete(y, test)), np.arange(5))
         assert np.bincount(y[test])[:2].min() >= 19
-    assert len(list(LogisticProbeCV()._splitter().split(X[:3], [0, 0, 1]))) == 2
+    assert len(folds_of(X[:3], [0, 0, 1])) == 2
+
+
+def test_an_integer_is_the_number_of_folds(rng):
+    X, y = data_of(rng)
+    assert [len(test) for test in folds_of(X, y, cv=3)] == [40, 40, 40]
 
 
 @pytest.mark.parametrize(("n", "n_folds"), [(9999, 5), (10_000, 1)])
 def test_many_rows_are_held_out_once(rng, n, n_folds):
     X, y = data_of(rng, n=n, d=2)
     assert LogisticProbeCV(2, random_state=0).fit(X, y).scores_.shape == (n_folds, 2)
+
+
+@pytest.mark.parametrize("cv", [None, 3, 0.2])
+def test_folds_repeat_and_follow_the_seed(rng, cv):
+    X, y = data_of(rng)
+    first, again = folds_of(X, y, cv), folds_of(X, y, cv)
+    other = folds_of(X, y, cv, random_state=1)
+    assert all(map(np.array_equal, first, again))
+    assert not all(map(np.array_equal, first, other))
+
+
+def test_folds_follow_rows_and_not_their_order(rng):
+    X, y = data_of(rng)
+    order = rng.permutation(len(y))
+    probe, moved = (
+        LogisticProbeCV(5, tol=1e-8).fit(*rows)
+        for rows in ((X, y), (X[order], y[order]))
+    )
+    assert_allclose(moved.scores_, probe.scores_)
+    assert moved.C_ == probe.C_
+
+
+@pytest.mark.parametrize("cv", [None, 3, 0.2])
+def test_weights_are_repeats_in_selection_too(rng, cv):
+    X, y = data_of(rng)
+    weight = rng.integers(0, 4, len(y))
+    params = {"cv": cv, "scoring": "neg_log_loss", "tol": 1e-8}
+    weighted = LogisticProbeCV(5, **params).fit(X, y, weight)
+    rows = rng.permutation(np.repeat(np.arange(len(y)), weight))
+    repeated = LogisticProbeCV(5, **params).fit(X[rows], y[rows])
+    kept = weight > 0
+    absent = LogisticProbeCV(5, **params).fit(X[kept], y[kept], weight[kept])
+    for other in (repeated, absent):
+        assert_allclose(other.Cs_, weighted.Cs_, rtol=1e-12)
+        assert_allclose(other.scores_, weighted.scores_, rtol=1e-6)
+        assert_allclose(other.coef_, weighted.coef_, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1 / 150, 0.1, 2.0, 100.0])
+@pytest.mark.parametrize("class_weight", [None, {0: 2.0}, "balanced"])
+def test_the_scale_of_weights_does_not_choose_the_model(rng, factor, class_weight):
+    X, y = load_iris(return_X_y=True)
+    weight = rng.integers(1, 4, len(y)).astype(float)
+    one, other = (
+        LogisticProbeCV(7, class_weight=class_weight, tol=1e-6).fit(X, y, w)
+        for w in (weight, factor * weight)
+    )
+    assert_allclose(other.scores_, one.scores_)
+    assert_allclose(other.C_ * factor, one.C_)
+    assert_allclose(other.coef_, one.coef_, rtol=1e-4, atol=1e-6)
+
+
+def test_a_grid_that_is_listed_is_absolute(rng):
+    X, y = data_of(rng)
+    probe = LogisticProbeCV(CS).fit(X, y, np.full(len(y), 7.0))
+    assert_array_equal(probe.Cs_, CS)
+
+
+def test_folds_that_have_no_score_are_left_out_and_named(rng):
+    X, y = rng.standard_normal((60, 4)), np.r_[np.zeros(58), 1, 1]
+    X[58:] += 1
+    params = {"scoring": "roc_auc", "Cs": 4}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        probe = LogisticProbeCV(cv=3, **params).fit(X, y)
+    message = "NaN in 1 of 3 folds, which are left out of the mean"
+    assert any(message in str(warning.message) for warning in caught)
+    usable = np.isfinite(probe.scores_).all(axis=1)
+    assert usable.sum() == 2
+    means = probe.scores_[usable].mean(axis=0)
+    assert probe.Cs_[means.argmax()] == probe.C_
+    assert probe.best_score_ == means.max()
+    assert caught[-1].filename == __file__
+
+
+def test_no_score_at_all_is_refused(rng):
+    X, y = data_of(rng)
+    probe = LogisticProbeCV(CS).fit(X, y)
+    before = dict(vars(probe))
+    probe.scoring = before["scoring"] = lambda *_: np.nan
+    with pytest.raises(ValueError, match="No fold has a score for every C"):
+        probe.fit(X, y)
+    assert vars(probe) == before
+
+
+def test_ties_but_for_rounding_go_to_the_stronger_penalty(rng):
+    X, y = data_of(rng)
+    means = iter([0.1 + 0.2, 0.3, 0.1])  # the first is an ulp above the second
+
+    def scorer(probe, X_test, y_test):
+        return next(means)
+
+    probe = LogisticProbeCV([0.01, 0.1, 1.0], cv=0.2, scoring=scorer).fit(X, y)
+    assert probe.C_ == 0.01
+    means = iter([0.3, 0.1 + 0.2, 0.1])
+    assert probe.fit(X, y).C_ == 0.01
 
 
 def test_five_folds_of_few_rows_beat_one_tenth():
@@ -171,10 +285,10 @@ def test_bad_parameters(rng, params, match):
         LogisticProbeCV(**params).fit(X, y)
 
 
-@pytest.mark.parametrize("cv", [None, 0.1])
+@pytest.mark.parametrize("cv", [None, 4, 0.1])
 def test_classes_of_one_row_cannot_be_held_out(cv):
-    with pytest.raises(ValueError, match="no class has two rows"):
-        LogisticProbeCV(cv=cv).fit([[0.0], [1.0]], [0, 1])
+    with pytest.raises(ValueError, match="no class has two distinct rows"):
+        LogisticProbeCV(cv=cv).fit([[0.0], [0.0], [1.0]], [0, 0, 1])
 
 
 def test_failed_fit_leaves_the_old_one(rng):
@@ -198,6 +312,20 @@ def test_path_function_is_single_fits(rng):
         assert_allclose(intercept, one.intercept_, atol=1e-4)
     assert info.converged.all()
     assert info.gap_bound.shape == (2,)
+
+
+@pytest.mark.parametrize("preconditioner", [None, "diag"])
+@pytest.mark.parametrize("load", [load_wine, load_breast_cancer])
+def test_converged_on_a_path_is_true(load, preconditioner):
+    X, y = load(return_X_y=True)  # columns in units that differ by 1e5
+    Cs = np.geomspace(1e-3, 1e1, 7)
+    best = logistic_probe_path(X, y, Cs, tol=1e-10, max_iter=5000, memory=30)[2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # some reach max_iter
+        info = logistic_probe_path(X, y, Cs, preconditioner=preconditioner)[2]
+    gap = info.objective / best.objective - 1
+    assert gap[info.converged].max() < 2e-3  # was .2
+    assert info.converged.sum() >= 4
 
 
 def test_path_function_names_what_is_wrong(rng):

@@ -4,6 +4,7 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
@@ -11,7 +12,7 @@ from sklearn_ext._core._available import ConditionalMethod
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
-from sklearn_ext._numerics._arrays import is_tensor, like, single, to_numpy
+from sklearn_ext._numerics._arrays import blocks, float64, like, rounding, to_numpy
 from sklearn_ext._numerics._logistic import prepare, solve
 from sklearn_ext.probes._logistic._rows import check_rows, labelled
 from sklearn_ext.probes._scores import ScoresMixin
@@ -26,13 +27,37 @@ class LinearScoresMixin(ScoresMixin):
     def _scores(self, X):
         check_is_fitted(self)
         X = check_rows(self, X)
-        if is_tensor(X):
-            scores = to_numpy(X @ like(self.coef_, X).T) + self.intercept_
-        else:
-            scores = X @ self.coef_.T + self.intercept_
+        scores = linear_scores(X, self.coef_, self.intercept_)
         if scores.shape[1] == 1:
             return np.column_stack([np.zeros_like(scores), scores])
         return scores
+
+
+def linear_scores(X, coef, intercept):
+    """Score rows in their dtype; far from zero about a row, which saves the digits.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix, tensor} of shape (n_samples, n_features)
+        Rows.
+    coef : ndarray of shape (n_scores, n_features)
+        Coefficients.
+    intercept : ndarray of shape (n_scores,)
+        Intercepts in float64.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_scores)
+        The scores.
+    """
+    W = like(coef, X).T
+    if sparse.issparse(X) or rounding(X) * float((abs(X[0]) @ abs(W)).max()) < 1e-5:
+        scores = to_numpy(X @ W)
+        return scores + intercept.astype(scores.dtype)
+    pivot = X[0]
+    parts = [to_numpy((X[rows] - pivot) @ W) for rows in blocks(X.shape[0], 4096)]
+    offset = to_numpy(float64(pivot)) @ coef.T.astype(np.float64) + intercept
+    return np.concatenate([(part + offset).astype(part.dtype) for part in parts])
 
 
 class NeedsSgd(ConditionalMethod):
@@ -66,6 +91,9 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
     first reduced to the space of the rows, which is exact. Besides X it needs memory
     for n_features^2 + 25 n_classes n_features numbers and one batch.
 
+    The penalty feels the units of the columns: scale them first where they differ.
+    Weights are amounts of evidence, so all of them times two is ``C`` times two.
+
     Parameters
     ----------
     C : float, default=1.0
@@ -82,7 +110,9 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         "auto" is "gram" up to 4096 features or rows. None is plain L-BFGS.
     tol : float, default=1e-4
         Stop when the objective lies above its minimum by this part of itself, as its
-        last decreases foretell or as the dual problem bounds it. The gradient bound
+        last decreases and its gradient foretell or as the dual problem bounds it; with
+        the preconditioners None and "diag", which may rest on plateaus, the last sixth
+        of all iterations must not have gained more, either. The gradient bound
         of scikit-learn's default stops at 1e-3 to 1e-1 on the data of
         ``benchmarks/bench_probes_logistic.py``.
     max_iter : int, default=500
@@ -109,7 +139,8 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
     coef_ : ndarray of shape (1 or n_classes, n_features)
         Coefficients, in the dtype of X; one row for two classes.
     intercept_ : ndarray of shape (1 or n_classes,)
-        Intercepts; they sum to zero for more than two classes.
+        Intercepts, in float64, because far from zero they have more digits than X;
+        they sum to zero for more than two classes.
     n_iter_ : int
         Iterations, or epochs.
     n_evaluations_ : int
@@ -234,7 +265,7 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
             report=lambda now: tasks.end(lambda: self._fitted(data, *now())),
             **solver_params(self),
         )
-        store_solution(self, solution, data)
+        store_solution(self, solution)
         warn_unless_converged(self, solution, self.C)
         tasks.close(**self._fitted(data, self.coef_, self.intercept_))
         return self
@@ -300,11 +331,9 @@ def solver_params(probe):
     return {"tol": probe.tol, "max_iter": probe.max_iter, "memory": probe.memory}
 
 
-def store_solution(probe, solution, data):
+def store_solution(probe, solution):
     """Set the fitted attributes."""
-    dtype = np.float32 if single(data.X) else np.float64
-    probe.coef_ = solution.coef.astype(dtype)
-    probe.intercept_ = solution.intercept.astype(dtype)
+    probe.coef_, probe.intercept_ = solution.coef, solution.intercept
     probe.n_iter_ = solution.minimum.n_iter
     probe.n_evaluations_ = solution.minimum.n_evaluations
     probe.objective_ = solution.objective

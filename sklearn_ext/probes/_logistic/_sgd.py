@@ -107,7 +107,7 @@ def _codes(probe, y, classes, first):
 def _stream(X, weight, settings, n_classes):
     """Scale of the features, and a step that their largest moment allows."""
     share = weight / weight.sum()
-    mean = share @ X
+    mean = (share @ X).astype(X.dtype).astype(np.float64)  # as it is subtracted
     scale = np.sqrt(share @ (X - mean) ** 2)
     scale = np.where(scale > 1e-7 * np.maximum(abs(mean), 1e-30), scale, 1.0)
     lr = settings["lr"]
@@ -135,12 +135,12 @@ def _train(
     dtype, (mean, scale) = X.dtype, (stream.mean, stream.scale)
 
     def folded(net):
-        W = net.module_.weight.detach().cpu().numpy() / scale
-        b = net.module_.bias.detach().cpu().numpy()
-        b = b - W @ mean if probe.fit_intercept else 0 * b
+        W = (net.module_.weight.detach().cpu().numpy() / scale).astype(dtype)
+        b = net.module_.bias.detach().cpu().numpy().astype(np.float64)
+        b = b - W.astype(np.float64) @ mean if probe.fit_intercept else 0 * b
         return {
-            "coef_": W.astype(dtype),
-            "intercept_": b.astype(dtype),
+            "coef_": W,
+            "intercept_": b,
             "classes_": probe.classes_,
         }
 
