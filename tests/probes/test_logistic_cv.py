@@ -137,6 +137,15 @@ def test_folds_follow_rows_and_not_their_order(rng):
 
 
 @pytest.mark.parametrize("cv", [None, 3, 0.2])
+@pytest.mark.parametrize("form", [sparse.csr_array, lambda X: X.astype(np.float32)])
+def test_folds_are_the_same_for_every_storage(rng, cv, form):
+    X, y = data_of(rng)
+    params = {"Cs": 3, "cv": cv, "tol": 1e-8, "scoring": "neg_log_loss"}
+    plain, stored = (LogisticProbeCV(**params).fit(rows, y) for rows in (X, form(X)))
+    assert_allclose(stored.scores_, plain.scores_, rtol=1e-3)
+
+
+@pytest.mark.parametrize("cv", [None, 3, 0.2])
 def test_weights_are_repeats_in_selection_too(rng, cv):
     X, y = data_of(rng)
     weight = rng.integers(0, 4, len(y))

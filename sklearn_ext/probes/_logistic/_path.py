@@ -112,7 +112,7 @@ def logistic_probe_path(
     )
     probe._validate_params()
     Cs = check_Cs(Cs)
-    data = labelled(probe, X, y, sample_weight, class_weight)
+    data = labelled(probe, X, y, sample_weight)
     path = solve_path(prepare_probe(probe, data), Cs, **solver_params(probe))
     converged = [one.minimum.converged and not one.unbounded for one in path]
     if not all(converged):

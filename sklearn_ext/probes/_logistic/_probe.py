@@ -245,7 +245,7 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         self : LogisticProbe
             The fitted probe.
         """
-        data = labelled(self, X, y, sample_weight, self.class_weight)
+        data = labelled(self, X, y, sample_weight)
         previous = self._previous(data)
         for name in OF_ONE_SOLVER:
             vars(self).pop(name, None)

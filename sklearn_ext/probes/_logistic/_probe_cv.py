@@ -24,9 +24,8 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext._core._validation import check_weights
 from sklearn_ext._numerics._arrays import to_numpy
-from sklearn_ext._numerics._equal_rows import EqualRows
+from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
 from sklearn_ext._numerics._logistic import solve, solve_path
 from sklearn_ext.probes._logistic._path import check_Cs
 from sklearn_ext.probes._logistic._probe import (
@@ -37,7 +36,7 @@ from sklearn_ext.probes._logistic._probe import (
     store_solution,
     warn_unless_converged,
 )
-from sklearn_ext.probes._logistic._rows import check_rows, labelled
+from sklearn_ext.probes._logistic._rows import checked, encoded, labelled
 
 PROBE = LogisticProbe._parameter_constraints
 SHARED = (
@@ -230,14 +229,15 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         self : LogisticProbeCV
             The fitted probe.
         """
-        X, y = check_rows(self, X, y, reset=True)
-        data = labelled(self, X, y, sample_weight, self.class_weight)
-        rows = self._distinct(X, y, sample_weight)
+        X, y, weight = checked(self, X, y, sample_weight)
+        data = encoded(self, X, y, weight)
+        codes = np.unique(y, return_inverse=True)[1]
+        rows = EqualRows.of(to_numpy(X), codes, w=weight)
         Cs = self._grid(data.weight.sum() / len(rows))
         template = LogisticProbe(**{name: getattr(self, name) for name in SHARED})
         scorer = self._scorer()
         routed = self._route(scorer, sample_weight, groups, params)
-        folds = self._folds(X, y, rows, routed.splitter.split)
+        folds = self._folds(X, y, codes, rows, routed.splitter.split)
         score = Bunch(scorer=scorer, params=routed.scorer.score)
         held = X, y, sample_weight, folds
         scores = self._held_scores(template, held, Cs, score)
@@ -257,14 +257,6 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         warn_unless_converged(self, solution, self.C_)
         return self
 
-    def _distinct(self, X, y, sample_weight):
-        """Group equal rows, in an order that the seed and their values decide."""
-        weight = check_weights(sample_weight, np.empty((len(y), 0)), dtype=np.float64)
-        codes, seed = np.unique(y, return_inverse=True)[1], 0
-        if self.random_state is not None:
-            seed = check_random_state(self.random_state).randint(2**31 - 1)
-        return EqualRows.of(to_numpy(X), codes, w=weight, seed=seed)
-
     def _grid(self, mean_weight):
         if not isinstance(self.Cs, Integral):
             return np.unique(check_Cs(self.Cs))
@@ -275,14 +267,19 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
             )
         return np.geomspace(*np.sort(ends), self.Cs) / mean_weight
 
-    def _folds(self, X, y, rows, params):
+    def _folds(self, X, y, codes, rows, params):
         """Training and held-out rows of each fold."""
-        codes, cv = np.unique(y, return_inverse=True)[1], self.cv
+        cv, seed = self.cv, 0
         if cv is None:
             cv = 5 if 0.1 * len(rows) < FEW_HELD_OUT else 0.1
-        if isinstance(cv, Real):
-            return whole_row_folds(rows, codes, cv)
-        return list(check_cv(cv, y, classifier=True).split(X, y, **params))
+        if not isinstance(cv, Real):
+            return list(check_cv(cv, y, classifier=True).split(X, y, **params))
+        if self.random_state is not None:
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+        with np.errstate(over="ignore"):  # single precision, for folds alike in both
+            values = to_numpy(X)[rows.first].astype(np.float32)
+        chance = hash_rows(values, codes[rows.first], seed=seed)
+        return whole_row_folds(rows, codes, cv, chance)
 
     def _held_scores(self, template, rows, Cs, score):
         X, y, sample_weight, folds = rows
@@ -344,7 +341,7 @@ def _fold_scores(template, X, y, sample_weight, fold, Cs, score):
     weight = None
     if sample_weight is not None:
         weight = _safe_indexing(np.asarray(sample_weight), train)
-    data = labelled(probe, X[train], y[train], weight, probe.class_weight)
+    data = labelled(probe, X[train], y[train], weight)
     path = solve_path(prepare_probe(probe, data), Cs, **solver_params(probe))
     probe.classes_ = data.classes
     params = _check_method_params(X, score.params, indices=test)
@@ -355,7 +352,7 @@ def _fold_scores(template, X, y, sample_weight, fold, Cs, score):
     return scores
 
 
-def whole_row_folds(rows, codes, cv):
+def whole_row_folds(rows, codes, cv, chance):
     """Hold out distinct rows of each class; the only one of a class stays in training.
 
     Parameters
@@ -367,6 +364,8 @@ def whole_row_folds(rows, codes, cv):
     cv : int or float
         Number of folds to which rows are dealt in turn, or the fraction of each class
         that is held out once, one row at least.
+    chance : ndarray of shape (n_groups,)
+        Numbers by which the distinct rows of a class are ordered.
 
     Returns
     -------
@@ -375,7 +374,7 @@ def whole_row_folds(rows, codes, cv):
     """
     owner = codes[rows.first]
     count = np.bincount(owner)
-    order = np.argsort(owner, kind="stable")
+    order = np.lexsort((chance, owner))
     order = order[count[owner[order]] > 1]
     if not len(order):
         raise ValueError(

@@ -32,12 +32,23 @@ class Labelled:
         return to_device(self.X, device)
 
 
-def labelled(estimator, X, y, sample_weight, class_weight, *, reset=True) -> Labelled:
-    """Check rows, labels and weights; rows without weight are as good as absent."""
-    X, y = check_rows(estimator, X, y, reset=reset)
+def labelled(estimator, X, y, sample_weight) -> Labelled:
+    """Check and encode what ``fit`` takes."""
+    return encoded(estimator, *checked(estimator, X, y, sample_weight))
+
+
+def checked(estimator, X, y, sample_weight):
+    """Check rows, labels and weights of a fit."""
+    X, y = check_rows(estimator, X, y, reset=True)
     check_squares(X)
     check_classification_targets(y)
     weight = check_weights(sample_weight, np.empty((len(y), 0)), dtype=np.float64)
+    return X, y, weight
+
+
+def encoded(estimator, X, y, weight) -> Labelled:
+    """Encode checked labels; rows without weight are as good as absent."""
+    class_weight = estimator.class_weight
     keep = weight > 0
     if not keep.all():
         X, y, weight = X[np.flatnonzero(keep)], y[keep], weight[keep]
