@@ -126,6 +126,15 @@ def blocks(n_rows, size):
     return [slice(start, start + size) for start in range(0, n_rows, size)]
 
 
+def finite_products():
+    """Return a context for products of arrays that are known to be finite.
+
+    Some kernels of BLAS flag lanes beyond the end of a float32 vector, which they read
+    and ignore: NumPy then warns of an invalid value where there is none.
+    """
+    return np.errstate(invalid="ignore")
+
+
 def times_rows(A, X):
     """Product ``A @ X`` of dense (k, n) with rows (n, d) that may be sparse."""
     return (X.T @ A.T).T if sparse.issparse(X) else A @ X

@@ -12,7 +12,14 @@ from sklearn_ext._core._available import ConditionalMethod
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
-from sklearn_ext._numerics._arrays import blocks, float64, like, rounding, to_numpy
+from sklearn_ext._numerics._arrays import (
+    blocks,
+    finite_products,
+    float64,
+    like,
+    rounding,
+    to_numpy,
+)
 from sklearn_ext._numerics._logistic import prepare, solve
 from sklearn_ext.probes._logistic._rows import check_rows, labelled
 from sklearn_ext.probes._scores import ScoresMixin
@@ -51,11 +58,12 @@ def linear_scores(X, coef, intercept):
         The scores.
     """
     W = like(coef, X).T
-    if sparse.issparse(X) or rounding(X) * float((abs(X[0]) @ abs(W)).max()) < 1e-5:
-        scores = to_numpy(X @ W)
-        return scores + intercept.astype(scores.dtype)
-    pivot = X[0]
-    parts = [to_numpy((X[rows] - pivot) @ W) for rows in blocks(X.shape[0], 4096)]
+    with finite_products():
+        if sparse.issparse(X) or rounding(X) * float((abs(X[0]) @ abs(W)).max()) < 1e-5:
+            scores = to_numpy(X @ W)
+            return scores + intercept.astype(scores.dtype)
+        pivot = X[0]
+        parts = [to_numpy((X[rows] - pivot) @ W) for rows in blocks(X.shape[0], 4096)]
     offset = to_numpy(float64(pivot)) @ coef.T.astype(np.float64) + intercept
     return np.concatenate([(part + offset).astype(part.dtype) for part in parts])
 
