@@ -140,3 +140,15 @@ def test_bad_settings(setting, message):
     X, y = data_of(np.random.default_rng(0), n=20)
     with pytest.raises(ValueError, match=message):
         LogisticProbe(solver="sgd", sgd_params=setting).fit(X, y)
+
+
+def test_class_weight_counts_in_streams_too(rng):
+    X = rng.standard_normal((400, 3))
+    y = np.arange(400) % 2
+    params = {"solver": "sgd", "random_state": 0}
+    by_class = LogisticProbe(class_weight={1: 3.0}, **params)
+    by_class.partial_fit(X, y, classes=[0, 1])
+    by_row = LogisticProbe(**params).partial_fit(X, y, [0, 1], 1 + 2.0 * y)
+    assert_allclose(by_class.coef_, by_row.coef_, rtol=1e-6)
+    with pytest.raises(ValueError, match="class_weight='balanced' needs all rows"):
+        by_class.set_params(class_weight="balanced").partial_fit(X, y)

@@ -24,6 +24,7 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
+from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._numerics._arrays import to_numpy
 from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
 from sklearn_ext._numerics._logistic import solve, solve_path
@@ -31,12 +32,14 @@ from sklearn_ext.probes._logistic._path import check_Cs
 from sklearn_ext.probes._logistic._probe import (
     LinearScoresMixin,
     LogisticProbe,
+    checked,
+    encoded,
+    labelled,
     prepare_probe,
     solver_params,
     store_solution,
     warn_unless_converged,
 )
-from sklearn_ext.probes._logistic._rows import checked, encoded, labelled
 
 PROBE = LogisticProbe._parameter_constraints
 SHARED = (
@@ -54,6 +57,7 @@ SHARED = (
 FEW_HELD_OUT = 1000  # fewer say too little of C to be looked at only once
 
 
+@shared_docs(LogisticProbe)
 class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
     """Logistic probe whose C is the best on held-out rows.
 
@@ -87,22 +91,12 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         more values each time.
     n_jobs : int or None, default=None
         Folds at a time, in threads.
-    fit_intercept : bool, default=True
-        Whether the scores have intercepts.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes.
-    preconditioner : {"auto", "gram", "diag"} or None, default="auto"
-        As in :class:`LogisticProbe`.
-    tol : float, default=1e-4
-        As in :class:`LogisticProbe`.
+    fit_intercept, class_weight, preconditioner, tol : see LogisticProbe
     max_iter : int, default=500
         Iterations at most, for each C.
-    memory : int, default=10
-        Steps that L-BFGS remembers.
-    device : str or None, default=None
-        A torch device on which to compute.
+    memory, device : see LogisticProbe
     batch_size : int or None, default=None
-        Rows worked on at a time.
+        Rows worked on at a time; None fits a cache.
     random_state : int, RandomState instance or None, default=None
         Another seed holds out other rows, where ``cv`` is no splitter. None is no
         chance but a fixed seed: the rows' values alone decide, alike in every fit.
@@ -117,26 +111,13 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         Held-out scores.
     best_score_ : float
         Mean score of ``C_`` over the folds that have one.
-    classes_ : ndarray of shape (n_classes,)
-        Labels.
-    coef_ : ndarray of shape (1 or n_classes, n_features)
-        Coefficients, fitted to all rows.
-    intercept_ : ndarray of shape (1 or n_classes,)
-        Intercepts.
+    classes_, coef_, intercept_ : see LogisticProbe
     n_iter_ : int
-        Iterations of the last fit.
+        Iterations of the last fit, to all rows.
     n_evaluations_ : int
-        Passes over the rows of the last fit.
-    objective_ : float
-        Objective of the last fit.
-    gap_bound_ : float
-        Bound on its excess over the minimum.
-    converged_ : bool
-        Whether the last fit reached ``tol``.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, when X has string names for them.
+        Passes over the rows in it.
+    objective_, gap_bound_, converged_ : see LogisticProbe
+    n_features_in_, feature_names_in_ : see LogisticProbe
 
     See Also
     --------
