@@ -90,6 +90,8 @@ def like(values, x, dtype=None):
 
 def widest(x):
     """Return the dtype in which to add up: double, where the device has it."""
+    if is_numpy(x) or sparse.issparse(x):
+        return np.float64
     xp = namespace(x)
     return xp.float32 if "mps" in str(device_of(x)) else xp.float64
 
@@ -117,6 +119,8 @@ def dense(x):
 
 def flat(*parts):
     """Lay arrays of one namespace end to end."""
+    if is_numpy(parts[0]):
+        return np.concatenate([part.ravel() for part in parts])
     xp = namespace(parts[0])
     return xp.concat([xp.reshape(part, (-1,)) for part in parts])
 

@@ -4,6 +4,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,7 +123,7 @@ def _remaining(values, patience):
     """
     if len(values) < 3:
         return np.inf
-    decreases = -np.diff(values[-7:])
+    decreases = [before - after for before, after in pairwise(values[-7:])]
     recent, rate = max(decreases[-2:]), 0.5
     if len(decreases) == 6:
         older = max(decreases[:2])
