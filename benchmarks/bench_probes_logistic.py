@@ -352,17 +352,6 @@ class ChooseCBinary(ChooseC):
         return encoded("spam")
 
 
-class ChooseCText(ChooseC):
-    title = "Choose C of 13 by 5 folds: which of 19 programs, 4,000 x 384"
-    repeats = 1
-    few = {f"LogisticRegressionCV_{tol}": 0 for tol in ("1e4", "1e6")}
-
-    def data(self):
-        X, y = encoded("tweets", "source")
-        few = np.random.default_rng(0).permutation(len(X))[:4000]
-        return X[few], np.unique(y[few], return_inverse=True)[1]
-
-
 def torch_lbfgs(X, y, C, tol=1e-6):
     """Minimise the same objective by torch's L-BFGS with a strong Wolfe search."""
     import torch
@@ -408,5 +397,4 @@ BENCHMARKS = (
     ImagePath,
     ChooseC,
     ChooseCBinary,
-    ChooseCText,
 )
