@@ -101,7 +101,9 @@ def minimise(
         values.append(min(new.value, values[-1]))
         theta, now = point, new
         expected = _remaining(values, stopping.patience)
-        if excess is not None and expected <= stopping.tol * max(now.value, 1e-12):
+        moving = values[-7:][0] - now.value > noise * now.value  # beyond rounding
+        settled = expected <= stopping.tol * max(now.value, 1e-12)
+        if excess is not None and settled and moving:
             expected = max(expected, excess(theta, now))
         expected /= max(now.value, 1e-12)
         converged = expected <= stopping.tol

@@ -239,3 +239,11 @@ def test_every_preconditioner_finds_the_optimum(rng, preconditioner):
     other = prepare(X, y, weight, 3, preconditioner=preconditioner)
     best = solve(problem, 1.0, tol=1e-13).objective
     assert_allclose(solve(other, 1.0, tol=1e-12).objective, best, rtol=1e-9)
+
+
+def test_single_precision_ends_where_rounding_begins(rng):
+    problem, *_ = problem_of(rng, n=400, d=20, k=5, dtype=np.float32)
+    for C in (1.0, 100.0):
+        found = solve(problem, C, tol=1e-10, max_iter=1000).minimum
+        assert found.converged
+        assert found.n_iter < 300
