@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _num_samples
@@ -10,6 +11,7 @@ from sklearn.utils.validation import _num_samples
 from sklearn_ext._core._base import ExtEstimator
 from sklearn_ext._core._compat import _safe_indexing
 from sklearn_ext._core._validation import check_weights
+from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext.aggregate._bags import Bags, bag_values
 from sklearn_ext.aggregate._metrics import bag_r2_score
 
@@ -55,8 +57,34 @@ def _warn_if_forgotten(y, advice, stacklevel):
     )
 
 
-def check_bags(X, y, bags, sample_weight):
+_LARGEST = 1e150  # beyond it squares overflow
+
+
+def check_magnitude(values, name):
+    """Refuse numbers whose squares are infinite, where they would end as NaN."""
+    values = values.data if sparse.issparse(values) else values
+    largest = float(max(values.max(initial=0), -values.min(initial=0)))
+    if largest > _LARGEST:
+        raise ValueError(
+            f"{name} holds numbers up to {largest:.3g}, whose squares overflow beyond "
+            f"{_LARGEST:g}. Divide {name} by a constant first."
+        )
+
+
+def check_bags(X, y, bags, sample_weight, *, whole_rows=False):
     """Check labels and weights and leave out rows of weight zero.
+
+    Parameters
+    ----------
+    X, y : arrays
+        Rows and what they carry.
+    bags : array-like or None
+        Labels; None makes every row a bag.
+    sample_weight : array-like or None
+        Weights of the rows.
+    whole_rows : bool, default=False
+        Whether bags are left out, dealt or drawn: without labels, equal rows then are
+        one bag with their summed weight, in an order that only their values decide.
 
     Returns
     -------
@@ -66,9 +94,15 @@ def check_bags(X, y, bags, sample_weight):
         Their partition; a bag without weight is gone, with a warning.
     """
     weights = check_weights(sample_weight, X, dtype=np.float64)
+    check_magnitude(y, "y")
+    check_magnitude(weights, "sample_weight")
     found = Bags.of(bags, _num_samples(X), weights)
     if bags is None:
         _warn_if_forgotten(y, IN_FIT, stacklevel=5)
+        if whole_rows:
+            rows = EqualRows.of(X, y, w=weights)
+            kept = Bags.of(None, len(rows), rows.weight)
+            return X[rows.first], y[rows.first], kept
     if sample_weight is None or (keep := weights > 0).all():
         return X, y, found
     labels = None if bags is None else found.ids[found.codes[keep]]

@@ -171,7 +171,9 @@ class AggregateBoostingRegressor(CallbackSupportMixin, BagRegressorBase):
         data = X, y
         check_lengths(X, y, bags)
         X, y = validate_data(self, X, y, dtype=FLOATS, y_numeric=True)
-        X, y, bags = check_bags(X, np.asarray(y, float), bags, sample_weight)
+        X, y, bags = check_bags(
+            X, np.asarray(y, float), bags, sample_weight, whole_rows=True
+        )
         rng = check_random_state(self.random_state)
         self.n_bags_ = len(bags.ids)
         train, held = self._hold_out(X, y, bags, rng)

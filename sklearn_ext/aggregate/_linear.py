@@ -17,7 +17,12 @@ from sklearn_ext._core import _blocks
 from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import Interval, StrOptions, _safe_indexing
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.aggregate._base import BagRegressorBase, check_bags, check_lengths
+from sklearn_ext.aggregate._base import (
+    BagRegressorBase,
+    check_bags,
+    check_lengths,
+    check_magnitude,
+)
 from sklearn_ext.aggregate._precision import precision_weights
 from sklearn_ext.aggregate._solvers import solve_dual, solve_lsqr, solve_normal
 from sklearn_ext.aggregate._statistics import BaggedData, summarize
@@ -57,6 +62,8 @@ class LinearBagModel(MultiOutputMixin, BagRegressorBase):
         "allow_missing_aggregate": ["boolean"],
     }
 
+    _leaves_out = False  # whether bags are left out to judge a model
+
     def _data(self, X, y, bags, sample_weight, response_noise_var, *, reset=True):
         """Validate and take bag means."""
         missing = None
@@ -87,9 +94,12 @@ class LinearBagModel(MultiOutputMixin, BagRegressorBase):
             y = np.where(missing, np.nan, y)
         y = y.reshape(len(y), -1)
         both = y if noise is None else np.column_stack([y, noise])
-        X, both, bags = check_bags(X, both, bags, sample_weight)
+        X, both, bags = check_bags(
+            X, both, bags, sample_weight, whole_rows=self._leaves_out
+        )
         y = both[:, : y.shape[1]]
         data = BaggedData.of(X, y, bags, self.aggregate, self.bag_weight)
+        check_magnitude(data.x_means, "X")
         if noise is not None:
             noise = bags.means(both[:, -1])
             if self.aggregate == "sum":

@@ -216,7 +216,7 @@ class _Search:
     need no more.
     """
 
-    MEMORY = 5  # fits that the extrapolation looks back on
+    MEMORY = 10  # fits that the extrapolation looks back on
 
     def __init__(self, means, bags, rho):
         self.means, self.bags, self.rho = means, bags, rho
@@ -266,7 +266,9 @@ class _Search:
         if self.linear and self.tried:
             spreads, gaps = (
                 np.stack([(own - other).ravel() for other in others], axis=1)
-                for own, others in zip((at, gap), zip(*self.tried, strict=True))
+                for own, others in zip(
+                    (at, gap), zip(*self.tried, strict=True), strict=True
+                )
             )
             share = linalg.lstsq(gaps, gap.ravel(), cond=1e-8)[0]
             at = at - (spreads @ share).reshape(at.shape)

@@ -138,7 +138,7 @@ class AggregateNetRegressor(BagNet, MultiOutputMixin, BagRegressorBase):
         )
         self._one_target = y.ndim == 1
         y = np.asarray(y, dtype=float).reshape(len(y), -1)
-        X, y, bags = check_bags(X, y, bags, sample_weight)
+        X, y, bags = check_bags(X, y, bags, sample_weight, whole_rows=True)
         means = bags.means(y)
         self._center = np.average(means, axis=0, weights=bags.sizes)
         variance = np.average((means - self._center) ** 2, axis=0, weights=bags.sizes)

@@ -157,7 +157,7 @@ class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
         check_lengths(X, y, bags)
         X, y = validate_data(self, X, y, dtype=FLOATS, multi_output=True)
         self.classes_, targets = class_targets(self, y)
-        X, targets, bags = check_bags(X, targets, bags, sample_weight)
+        X, targets, bags = check_bags(X, targets, bags, sample_weight, whole_rows=True)
         require("torch", extra="torch", user=type(self).__name__)
         from sklearn_ext.aggregate import _net_torch as nets
 

@@ -13,7 +13,7 @@ from sklearn_ext.aggregate._lobo import lobo_errors
 from sklearn_ext.aggregate._solvers import solve_normal
 from sklearn_ext.aggregate._statistics import summarize
 
-_TIE = 1e-10
+_TIE = 1e-6  # of an error: what rounding, or another processor, may change
 
 
 class InterpolatingAggregateRegressorCV(LinearBagModel):
@@ -55,7 +55,7 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
     rho_ : float
         Chosen interpolation weight.
     alpha_ : float
-        Chosen ridge penalty. Among errors equal to 1e-10 the larger alpha, then the
+        Chosen ridge penalty. Among errors equal to 1e-6 the larger alpha, then the
         larger rho, is taken.
     rhos_ : ndarray of shape (n_rhos,)
         The grid for rho.
@@ -140,6 +140,8 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         self.compute_covariance = compute_covariance
         self.allow_missing_aggregate = allow_missing_aggregate
 
+    _leaves_out = True
+
     @fit_context()
     def fit(self, X, y, bags=None, sample_weight=None, response_noise_var=None):
         """Judge the grid and fit with the best pair.
@@ -182,7 +184,7 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
             loo=self.loo,
         )
         self.lobo_scores_ = -errors
-        self.rho_, self.alpha_ = self._best(errors)
+        self.rho_, self.alpha_ = self._best(errors, stats.y_scatter.mean())
         self.best_score_ = -errors.min()
         solution = solve_normal(
             stats, self.rho_, self.alpha_, covariance=self.compute_covariance
@@ -197,14 +199,14 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         self.rhos_ = _grid(self.rhos, "rhos", np.r_[0, np.logspace(-4, 1, 15)])
         self.alphas_ = _grid(self.alphas, "alphas", np.logspace(-8, 2, 16) * scale)
 
-    def _best(self, errors):
+    def _best(self, errors, scatter):
         least = errors.min()
         if not np.isfinite(least):
             raise ValueError(
                 "No pair of rhos and alphas is feasible: without one of the bags the "
                 "slopes are not determined. Add a positive value to alphas."
             )
-        tied = np.argwhere(errors <= least * (1 + _TIE))
+        tied = np.argwhere(errors <= least * (1 + _TIE) + 1e-20 * scatter)
         i, j = max(tied, key=lambda at: (self.alphas_[at[1]], self.rhos_[at[0]]))
         return float(self.rhos_[i]), float(self.alphas_[j])
 
