@@ -97,12 +97,13 @@ def check_bags(X, y, bags, sample_weight, *, whole_rows=False):
     check_magnitude(y, "y")
     check_magnitude(weights, "sample_weight")
     found = Bags.of(bags, _num_samples(X), weights)
+    if bags is None and whole_rows:
+        rows = EqualRows.of(X, y, w=weights)
+        X, y = X[rows.first], y[rows.first]
+        _warn_if_forgotten(y, IN_FIT, stacklevel=5)
+        return X, y, Bags.of(None, len(rows), rows.weight)
     if bags is None:
         _warn_if_forgotten(y, IN_FIT, stacklevel=5)
-        if whole_rows:
-            rows = EqualRows.of(X, y, w=weights)
-            kept = Bags.of(None, len(rows), rows.weight)
-            return X[rows.first], y[rows.first], kept
     if sample_weight is None or (keep := weights > 0).all():
         return X, y, found
     labels = None if bags is None else found.ids[found.codes[keep]]

@@ -13,26 +13,43 @@ def plug_in_rho(stats: AggregateStatistics, alpha, *, fit_intercept=True) -> flo
     """Put estimates of noise, signal and covariance into the theory of the risk.
 
     The noise is that of a ridge on bag means whose penalty is the most likely one; the
-    signal is the variance of the aggregates, times the
-    size of the bags, beyond the noise. Several targets are averaged. ``stats`` must be
-    centred and weighted by size.
+    signal is the variance of the aggregates, times the size of the bags, beyond the
+    noise. Several targets are averaged. The number of rows is read off the share of
+    the scatter that lies between bags, which weights and copies of rows leave alone.
+    ``stats`` must be centred around the means.
     """
-    n, m, d = stats.n_samples, stats.n_bags, len(stats.x_mean)
+    n, m, d = _rows_like_random(stats), stats.n_bags, len(stats.x_mean)
+    stats = stats.centred(fit_intercept)
     noise, theta = _likely_ridge(stats, fit_intercept)
-    freedom = max(m - fit_intercept, 1)
-    variance = stats.y_scatter.mean() / freedom
-    signal = max(variance - noise, 1e-3 * variance)
-    if m == n or variance == 0:
+    variance = stats.y_scatter.mean() / max(m - fit_intercept, 1)
+    if n - m < 1e-9 * m or variance == 0:
         return 0.0
-    model = {"noise_var": max(noise, 1e-9 * variance), "signal": signal}
-    if alpha > 0:
-        values, vectors = linalg.eigh((stats.between + stats.within) / stats.weight)
-        values = np.maximum(values, 0.0)
-        slopes = np.sqrt(((vectors.T @ theta) ** 2).mean(axis=1))
-        explained = values @ slopes**2
-        model = {"noise_var": model["noise_var"], "eigenvalues": values}
-        model["theta"] = slopes * np.sqrt(signal / explained) if explained else slopes
-    return optimal_rho(n, m, d, alpha=alpha, **model)[0]
+    noise = max(noise, 1e-9 * variance)
+    signal = max(variance - noise, 1e-3 * variance)
+    if alpha == 0:
+        return optimal_rho(n, m, d, noise_var=noise, signal=signal)[0]
+    scatter = stats.between + stats.within
+    scale = np.trace(scatter) / d
+    values, vectors = linalg.eigh(scatter / scale)
+    values = np.maximum(values, 0.0) / max(n - 1, 1)
+    slopes = np.sqrt(((vectors.T @ theta) ** 2).mean(axis=1) * scale)
+    explained = values @ slopes**2
+    if alpha / scale > 1e12 * m or explained == 0:  # no slopes, whatever rho
+        return 0.0
+    slopes = slopes * np.sqrt(signal / explained)
+    model = {"noise_var": noise, "eigenvalues": values, "theta": slopes}
+    return optimal_rho(n, m, d, alpha=alpha / scale, **model)[0]
+
+
+def _rows_like_random(stats):
+    """Return how many rows random bags would hold that keep as much of the scatter."""
+    between, within = np.diag(stats.between), np.diag(stats.within)
+    total = between + within
+    varying = total > 0
+    share = np.mean(between[varying] / total[varying]) if varying.any() else 1.0
+    if share <= 0:  # equal means: no number of rows does
+        return stats.n_bags
+    return stats.n_bags + max(stats.n_bags - 1, 0) * (1 - share) / share
 
 
 def _likely_ridge(stats, fit_intercept):

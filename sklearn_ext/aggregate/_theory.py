@@ -176,10 +176,11 @@ def _general(n, m, rho, alpha, noise_var, e, theta):
         tau = np.exp(log_tau)
         return tau - np.sum(e / (strength(tau) * e + alpha))
 
-    top = 5.0
+    low = np.log(np.sum(e / (strength(0.0) * e + alpha)))  # tau is at least this
+    top = max(low + 5.0, 5.0)
     while excess(top) < 0:
         top += 5.0
-    tau = np.exp(brentq(excess, -60.0, top, xtol=1e-14))
+    tau = np.exp(brentq(excess, low - 1e-9, top, xtol=1e-14))
     g = e / (strength(tau) * e + alpha)
     mean = m / (1 + tau) * g * theta
     missed, kept, v = e @ (theta - mean) ** 2, e @ mean**2, g @ g
