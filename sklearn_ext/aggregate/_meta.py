@@ -16,13 +16,14 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from sklearn_ext._core._base import fit_context
+from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, HasMethods, Interval
-from sklearn_ext.aggregate._base import BagRegressorBase, check_bags, check_lengths
+from sklearn_ext.aggregate._bags._partition import check_bags, check_lengths
+from sklearn_ext.aggregate._base import BagRegressorMixin
 
 
-class AggregateMetaRegressor(CallbackSupportMixin, BagRegressorBase):
+class AggregateMetaRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEstimator):
     r"""Fit any regressor of rows to aggregates of bags.
 
     With predictions f of the rows, the squared loss of the family is majorised by a

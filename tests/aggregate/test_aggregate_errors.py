@@ -15,7 +15,7 @@ from sklearn_ext.aggregate import (
     InterpolatingAggregateRegressorCV,
     iter_bag_chunks,
 )
-from sklearn_ext.aggregate._bags import encode_bags
+from sklearn_ext.aggregate._bags._partition import encode_bags
 
 X = np.random.default_rng(0).normal(size=(12, 2))
 Y = X @ [1.0, -1.0]

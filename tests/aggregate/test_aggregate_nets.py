@@ -14,8 +14,8 @@ from sklearn_ext.aggregate import (  # noqa: E402
     AggregateNetRegressor,
     BagRegressor,
 )
-from sklearn_ext.aggregate._bags import Bags  # noqa: E402
-from sklearn_ext.aggregate._net_torch import (  # noqa: E402
+from sklearn_ext.aggregate._bags._partition import Bags  # noqa: E402
+from sklearn_ext.aggregate._nets._net_torch import (  # noqa: E402
     MLP,
     BagLoader,
     CentredLoss,
@@ -23,7 +23,7 @@ from sklearn_ext.aggregate._net_torch import (  # noqa: E402
     SquaredLoss,
     bag_tables,
 )
-from sklearn_ext.aggregate._proportion_losses import (  # noqa: E402
+from sklearn_ext.aggregate._proportions._losses import (  # noqa: E402
     BagLoss,
     MixedLoss,
     RowLoss,

@@ -19,9 +19,9 @@ from sklearn_ext.aggregate import (
     BagRegressor,
     InterpolatingAggregateRegressor,
 )
-from sklearn_ext.aggregate._bags import Bags
+from sklearn_ext.aggregate._bags._partition import Bags
 from sklearn_ext.aggregate._meta import interpolated_loss
-from sklearn_ext.aggregate._trees import Bins, grow, leaves
+from sklearn_ext.aggregate._boosting._trees import Bins, grow, leaves
 
 
 @pytest.fixture

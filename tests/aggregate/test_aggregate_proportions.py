@@ -11,9 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_ext.aggregate import LabelProportionClassifier, bag_log_loss
-from sklearn_ext.aggregate._bags import Bags
-from sklearn_ext.aggregate._poisson_binomial import count_likelihood
-from sklearn_ext.aggregate._proportion_losses import (
+from sklearn_ext.aggregate._bags._partition import Bags
+from sklearn_ext.aggregate._proportions._poisson_binomial import count_likelihood
+from sklearn_ext.aggregate._proportions._losses import (
     BagLoss,
     CountLoss,
     MixedLoss,

@@ -7,7 +7,6 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import softmax
-from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -15,85 +14,16 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.aggregate._bags import Bags
-from sklearn_ext.aggregate._base import check_bags, check_lengths
-from sklearn_ext.aggregate._class_targets import class_shares, class_targets
-from sklearn_ext.aggregate._metrics import bag_log_loss
-from sklearn_ext.aggregate._proportion_losses import (
+from sklearn_ext.aggregate._bags._partition import check_bags, check_lengths
+from sklearn_ext.aggregate._base import BagClassifierMixin
+from sklearn_ext.aggregate._proportions._losses import (
     BagLoss,
     CountLoss,
     MixedLoss,
     RowLoss,
     debiased_targets,
 )
-
-
-class BagClassifierMixin(ClassifierMixin):
-    """Classifiers that take ``bags`` in ``fit`` and ``score`` without being asked."""
-
-    __metadata_request__fit = {"bags": True}
-    __metadata_request__score = {"bags": True}
-
-    def predict(self, X):
-        """Predict the class of each row.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Classes.
-        """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
-
-    def predict_bag_proportions(self, X, bags):
-        """Predict the class proportions of each bag.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-        bags : array-like of shape (n_samples,)
-            Labels of the bags.
-
-        Returns
-        -------
-        ndarray of shape (n_bags, n_classes)
-            Mean probabilities, in the sorted order of the labels.
-        """
-        probabilities = self.predict_proba(X)
-        return Bags.of(bags, len(probabilities)).means(probabilities)
-
-    def score(self, X, y, bags=None, sample_weight=None):
-        """Return the accuracy, or with bags minus the divergence from proportions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Class labels; with bags also proportions, replicated on the rows and with
-            columns in the order that ``fit`` takes.
-        bags : array-like of shape (n_samples,), default=None
-            Labels of the bags.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        float
-            Accuracy of rows without bags, minus :func:`bag_log_loss` with bags.
-        """
-        if bags is None:
-            return super().score(X, y, sample_weight)
-        shares = class_shares(y, self.classes_, self.classes)
-        return -bag_log_loss(
-            shares, self.predict_proba(X), bags=bags, sample_weight=sample_weight
-        )
+from sklearn_ext.aggregate._proportions._targets import class_targets
 
 
 class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEstimator):

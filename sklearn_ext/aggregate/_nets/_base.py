@@ -33,7 +33,7 @@ class BagNet(CallbackSupportMixin):
         from torch.optim import Adam
 
         from sklearn_ext._core._torch import fit_net
-        from sklearn_ext.aggregate import _net_torch as nets
+        from sklearn_ext.aggregate._nets import _net_torch as nets
 
         rng = check_random_state(self.random_state)
         seed = rng.randint(2**31 - 1)
@@ -42,7 +42,7 @@ class BagNet(CallbackSupportMixin):
         codes = bags.codes[order]
         train, callbacks = slice(None), []
         if self.early_stopping:
-            held = self._held_out(bags, rng)[codes]
+            held = bags.hold_out(self.validation_fraction, rng)[order]
             train = ~held
             callbacks = [
                 nets.BagStopping(
@@ -82,25 +82,13 @@ class BagNet(CallbackSupportMixin):
         self.n_bags_ = len(bags.ids)
         return self
 
-    def _held_out(self, bags, rng):
-        n_bags = len(bags.ids)
-        n_held = round(self.validation_fraction * n_bags)
-        if not 0 < n_held < n_bags:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction:g} holds {n_held} of "
-                f"{n_bags} bags out: at least one must be on each side."
-            )
-        held = np.zeros(n_bags, dtype=bool)
-        held[rng.permutation(n_bags)[:n_held]] = True
-        return held
-
     def _device(self):
         return "cpu" if self.device is None else torch_device(self.device)[1]
 
     def _outputs(self, X, n_outputs):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=FLOATS, reset=False)
-        from sklearn_ext.aggregate._net_torch import outputs
+        from sklearn_ext.aggregate._nets._net_torch import outputs
 
         return outputs(self.module, n_outputs, self.weights_, X, self._device())
 

@@ -6,18 +6,22 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ext._core._base import fit_context
+from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.aggregate._bags import Bags, encode_bags
-from sklearn_ext.aggregate._base import BagRegressorBase, check_bags, check_lengths
-from sklearn_ext.aggregate._trees import Bins, grow, leaves
+from sklearn_ext.aggregate._bags._partition import (
+    check_bags,
+    check_lengths,
+    encode_bags,
+)
+from sklearn_ext.aggregate._base import BagRegressorMixin
+from sklearn_ext.aggregate._boosting._trees import Bins, grow, leaves
 
 _AUTO_STOP_ROWS = 10_000  # as in HistGradientBoostingRegressor
 
 
-class AggregateBoostingRegressor(CallbackSupportMixin, BagRegressorBase):
+class AggregateBoostingRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEstimator):
     r"""Gradient-boosted trees from aggregates of bags.
 
     Boosts the interpolated squared loss. Each tree is grown on the pseudo-residuals
@@ -201,27 +205,8 @@ class AggregateBoostingRegressor(CallbackSupportMixin, BagRegressorBase):
             stop = len(X) > _AUTO_STOP_ROWS
         if not stop:
             return (X, y, bags), None
-        n_held = round(self.validation_fraction * len(bags.ids))
-        if not 0 < n_held < len(bags.ids):
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction:g} holds {n_held} of "
-                f"{len(bags.ids)} bags out: at least one must be on each side."
-            )
-        held = np.zeros(len(bags.ids), dtype=bool)
-        held[rng.permutation(len(bags.ids))[:n_held]] = True
-        held = held[bags.codes]
-        return tuple(
-            (
-                X[side],
-                y[side],
-                Bags.of(
-                    None if bags.are_rows else bags.codes[side],
-                    int(side.sum()),
-                    bags.weights[side],
-                ),
-            )
-            for side in (~held, held)
-        )
+        held = bags.hold_out(self.validation_fraction, rng)
+        return tuple((X[side], y[side], bags.subset(side)) for side in (~held, held))
 
     def predict(self, X):
         """Predict the response of each row.

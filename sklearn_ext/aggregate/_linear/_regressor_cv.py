@@ -3,19 +3,23 @@
 from dataclasses import replace
 
 import numpy as np
-from scipy import linalg, sparse
 from sklearn.utils.validation import check_array
 
 from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import StrOptions
-from sklearn_ext.aggregate._linear import LinearBagModel
-from sklearn_ext.aggregate._lobo import lobo_errors
-from sklearn_ext.aggregate._solvers import solve_normal
-from sklearn_ext.aggregate._statistics import summarize
+from sklearn_ext._core._docs import shared_docs
+from sklearn_ext.aggregate._linear._lobo import lobo_errors
+from sklearn_ext.aggregate._linear._regressors import (
+    InterpolatingAggregateRegressor,
+    LinearBagModel,
+)
+from sklearn_ext.aggregate._linear._solvers import in_row_space, solve_normal
+from sklearn_ext.aggregate._linear._statistics import summarize
 
 _TIE = 1e-6  # of an error: what rounding, or another processor, may change
 
 
+@shared_docs(InterpolatingAggregateRegressor)
 class InterpolatingAggregateRegressorCV(LinearBagModel):
     r"""Linear regression from aggregates that chooses its two penalties.
 
@@ -32,23 +36,17 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         Grid for ``rho``; None takes 0 and 15 values from 1e-4 to 10.
     alphas : array-like of shape (n_alphas,) or None, default=None
         Grid for ``alpha``; None takes 16 values from 1e-8 to 100 times the mean
-        diagonal entry of the scatter matrix.
+        diagonal entry of the scatter matrix, so the scale of weights does not matter;
+        that of single columns does.
     loo : {"response", "bag"}, default="response"
         What is left out: the aggregate only, while the rows of the bag still count as
         unlabelled rows, or the whole bag.
-    aggregate : {"mean", "sum"}, default="mean"
-        What ``y`` carries: the (weighted) mean of the bag, or its total, replicated on
-        the rows.
+    aggregate : see InterpolatingAggregateRegressor
     bag_weight : {"size", "uniform", "precision"}, default="size"
         Weight of a bag, as in :class:`InterpolatingAggregateRegressor`; the errors
         carry it too.
-    fit_intercept : bool, default=True
-        Whether to fit an unpenalised intercept.
-    compute_covariance : bool, default=False
-        Whether to estimate the covariance of the slopes at the chosen penalties.
-    allow_missing_aggregate : bool, default=False
-        Whether bags whose ``y`` is NaN are allowed. They count as unlabelled rows: in
-        the spread of predictions inside bags only, so they matter when ``rho > 0``.
+    fit_intercept, compute_covariance : see InterpolatingAggregateRegressor
+    allow_missing_aggregate : see InterpolatingAggregateRegressor
 
     Attributes
     ----------
@@ -66,30 +64,13 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         the slopes undetermined.
     best_score_ : float
         Largest of them.
-    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Slopes.
-    intercept_ : float or ndarray of shape (n_targets,)
-        Intercept.
-    noise_var_ : float or ndarray of shape (n_targets,)
-        Variance of a response of weight one: of a row for the weights ``"size"`` and
-        ``"precision"``, of an aggregate for ``"uniform"``. NaN when the model leaves
-        no degrees of freedom.
-    effective_dof_ : float
-        Trace of the map from aggregates to fitted aggregates, intercept included.
-    coef_covariance_ : ndarray of shape (n_features, n_features) or None
-        Estimated covariance of the slopes given the rows and the penalties; None
-        without ``compute_covariance``.
+    coef_, intercept_ : see InterpolatingAggregateRegressor
+    noise_var_, effective_dof_ : see InterpolatingAggregateRegressor
+    unbiased_coef_, coef_covariance_ : see InterpolatingAggregateRegressor
     n_bags_ : int
-        Number of bags that have an aggregate.
-    bag_sizes_ : ndarray of shape (n_bags,)
-        Total weight of each of them.
-    attenuation_ : float
-        Bags per row: the factor by which the instance-level loss shrinks every slope
-        when bags are random.
-    n_features_in_ : int
-        Number of features seen in fit.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, when all are strings.
+        Number of bags that have an aggregate; without labels, of distinct rows.
+    bag_sizes_, attenuation_ : see InterpolatingAggregateRegressor
+    n_features_in_, feature_names_in_ : see InterpolatingAggregateRegressor
 
     See Also
     --------
@@ -172,7 +153,7 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
                 "Leave-one-bag-out needs at least two bags, got one bag with "
                 f"n_samples = {data.X.shape[0]}."
             )
-        data, basis = _in_row_space(data, self.fit_intercept)
+        data, basis = in_row_space(data, self.fit_intercept)
         stats = summarize(data).centred(self.fit_intercept)
         self._make_grids(stats)
         errors = lobo_errors(
@@ -186,12 +167,11 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         self.lobo_scores_ = -errors
         self.rho_, self.alpha_ = self._best(errors, stats.y_scatter.mean())
         self.best_score_ = -errors.min()
-        solution = solve_normal(
-            stats, self.rho_, self.alpha_, covariance=self.compute_covariance
-        )
+        solution = solve_normal(stats, self.rho_, self.alpha_)
         if basis is not None:
-            solution = _out_of_row_space(solution, basis)
-        return self._set(solution, data.X.shape[0], data.n_bags)
+            solution = replace(solution, coef=basis @ solution.coef)
+        self._set(solution, data.X.shape[0], data.n_bags)
+        return self._set_intervals(stats, data)
 
     def _make_grids(self, stats):
         scale = np.trace(stats.between + stats.within) / self.n_features_in_
@@ -221,25 +201,3 @@ def _grid(values, name, default):
             f"{grid.shape} with minimum {grid.min():g}."
         )
     return grid
-
-
-def _in_row_space(data, fit_intercept):
-    """Rotate to as many features as rows: slopes of ridge lie in the rows' span."""
-    n_samples, n_features = data.X.shape
-    if sparse.issparse(data.X) or n_features <= n_samples:
-        return data, None
-    center = data.omega @ data.x_means / data.omega.sum() if fit_intercept else 0.0
-    basis = linalg.qr((data.X - center).T, mode="economic")[0]
-    rotated = replace(data, X=data.X @ basis, x_means=data.x_means @ basis)
-    return rotated, basis
-
-
-def _out_of_row_space(solution, basis):
-    covariance = solution.unscaled_covariance
-    return replace(
-        solution,
-        coef=basis @ solution.coef,
-        unscaled_covariance=(
-            None if covariance is None else basis @ covariance @ basis.T
-        ),
-    )

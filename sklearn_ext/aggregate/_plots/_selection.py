@@ -4,10 +4,12 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from sklearn_ext._core._pipelines import innermost, peel
-from sklearn_ext.aggregate._bags import Bags, bag_values
-from sklearn_ext.aggregate._base_plots import Display
-from sklearn_ext.aggregate._class_targets import class_shares
-from sklearn_ext.aggregate._regressor_cv import InterpolatingAggregateRegressorCV
+from sklearn_ext.aggregate._bags._partition import Bags, bag_values
+from sklearn_ext.aggregate._linear._regressor_cv import (
+    InterpolatingAggregateRegressorCV,
+)
+from sklearn_ext.aggregate._plots._display import Display
+from sklearn_ext.aggregate._proportions._targets import class_shares
 
 
 def _colormap(name):

@@ -9,7 +9,7 @@ from sklearn.model_selection import (
 )
 from sklearn.utils.validation import _num_samples
 
-from sklearn_ext.aggregate._bags import Bags
+from sklearn_ext.aggregate._bags._partition import Bags
 
 
 class _BagSplitter(BaseCrossValidator):

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import expit, log_expit
 
-from sklearn_ext.aggregate._bags import Bags
+from sklearn_ext.aggregate._bags._partition import Bags
 
 
 def count_likelihood(logits, bags: Bags, counts):

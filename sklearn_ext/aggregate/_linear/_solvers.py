@@ -1,18 +1,18 @@
-"""Normal equations, dual and LSQR solutions of the interpolated squared loss."""
+"""Normal equations, dual and LSQR solutions of the interpolated squared loss.
+
+``stats`` are centred :class:`AggregateStatistics`, ``data`` the bag means and rows of
+:class:`BaggedData`.
+"""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse.linalg import LinearOperator, lsqr
 from sklearn.exceptions import ConvergenceWarning
-
-if TYPE_CHECKING:
-    from sklearn_ext.aggregate._statistics import AggregateStatistics, BaggedData
 
 _NEARLY_SINGULAR = 1e-10  # least pivot below which eigh looks closer
 
@@ -30,7 +30,6 @@ class Solution:
     residual: np.ndarray  # (n_targets,), weighted sum of squares over bags
     trace: float = np.nan  # of the hat matrix H, without the intercept
     trace_of_square: float = np.nan
-    unscaled_covariance: np.ndarray | None = None  # A^-1 B A^-1
     n_iter: int = 1
 
     def noise_variance(self, n_bags: int, fit_intercept: bool):
@@ -40,18 +39,14 @@ class Solution:
 
     def stretched(self, factor: float) -> Solution:
         """Multiply the slopes and keep the mean prediction."""
-        covariance = self.unscaled_covariance
         return replace(
             self,
             coef=factor * self.coef,
             intercept=self.intercept + (1 - factor) * (self.x_mean @ self.coef),
-            unscaled_covariance=None if covariance is None else factor**2 * covariance,
         )
 
 
-def solve_normal(
-    stats: AggregateStatistics, rho, alpha, *, solver="cholesky", covariance=False
-) -> Solution:
+def solve_normal(stats, rho, alpha, *, solver="cholesky") -> Solution:
     """Solve ``(B + rho W + alpha I) theta = r`` for statistics that are centred."""
     between = stats.between
     A = between.copy()
@@ -74,7 +69,6 @@ def solve_normal(
         np.maximum(stats.y_scatter - explained, 0),
         np.trace(smoother),
         np.vdot(smoother, smoother.T),
-        symmetric_solve(A, smoother.T, solver=solver) if covariance else None,
     )
 
 
@@ -114,7 +108,7 @@ def _warn_not_unique(n_missing, n_features):
     )
 
 
-def stacked_rows(data: BaggedData, x_mean, rho):
+def stacked_rows(data, x_mean, rho):
     """Rows whose Gram matrix is ``B + rho W``: bags first, then deviations inside."""
     bag_rows = np.sqrt(data.omega)[:, None] * (data.x_means - x_mean)
     if rho == 0 or data.bags.are_rows:
@@ -123,9 +117,7 @@ def stacked_rows(data: BaggedData, x_mean, rho):
     return np.vstack([bag_rows, np.sqrt(rho * data.row_weights)[:, None] * inside])
 
 
-def solve_dual(
-    data: BaggedData, rho, alpha, *, fit_intercept=True, covariance=False
-) -> Solution:
+def solve_dual(data, rho, alpha, *, fit_intercept=True) -> Solution:
     """Solve in the space of the stacked rows: cheap when features outnumber them."""
     x_mean, y_mean = _means(data, fit_intercept)
     V = stacked_rows(data, x_mean, rho).astype(float, copy=False)
@@ -136,7 +128,6 @@ def solve_dual(
     to_rows = _dual_inverse(gram, alpha, n_features=V.shape[1])[:, :m]
     coef = V.T @ (to_rows @ target[:m])
     hat = gram[:m] @ to_rows
-    smoother = V.T @ to_rows if covariance else None
     return Solution(
         coef,
         y_mean - x_mean @ coef,
@@ -144,7 +135,6 @@ def solve_dual(
         np.sum((target[:m] - V[:m] @ coef) ** 2, axis=0),
         np.trace(hat),
         np.vdot(hat, hat.T),
-        smoother @ smoother.T if covariance else None,
     )
 
 
@@ -161,8 +151,21 @@ def _dual_inverse(gram, alpha, *, n_features):
     return inverse
 
 
+def in_row_space(data, fit_intercept):
+    """Rotate to as many features as rows: slopes of ridge lie in the rows' span.
+
+    Returns the data and the basis; None where nothing was gained.
+    """
+    n_samples, n_features = data.X.shape
+    if sparse.issparse(data.X) or n_features <= n_samples:
+        return data, None
+    center = data.omega @ data.x_means / data.omega.sum() if fit_intercept else 0.0
+    basis = linalg.qr((data.X - center).T, mode="economic")[0]
+    return replace(data, X=data.X @ basis, x_means=data.x_means @ basis), basis
+
+
 def solve_lsqr(
-    data: BaggedData, rho, alpha, *, fit_intercept=True, tol=1e-8, max_iter=None
+    data, rho, alpha, *, fit_intercept=True, tol=1e-8, max_iter=None
 ) -> Solution:
     """Solve by LSQR on an operator: ``X`` is only ever multiplied, never copied."""
     x_mean, y_mean = _means(data, fit_intercept)
@@ -192,14 +195,14 @@ def solve_lsqr(
     )
 
 
-def _means(data: BaggedData, fit_intercept):
+def _means(data, fit_intercept):
     if not fit_intercept:
         return np.zeros(data.X.shape[1]), np.zeros(data.y_means.shape[1])
     total = data.omega.sum()
     return (data.omega @ data.x_means) / total, (data.omega @ data.y_means) / total
 
 
-def _stacked_operator(data: BaggedData, x_mean, rho):
+def _stacked_operator(data, x_mean, rho):
     """Products with ``stacked_rows``, any rho, without forming them."""
     means, root = data.x_means, np.sqrt(data.omega)
     m, d = len(root), len(x_mean)

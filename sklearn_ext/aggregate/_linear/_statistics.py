@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from sklearn_ext.aggregate._bags import Bags, bag_values, show
-from sklearn_ext.aggregate._solvers import solve_normal
+from sklearn_ext.aggregate._bags._partition import Bags, bag_values, show
+from sklearn_ext.aggregate._linear._solvers import solve_normal
 
 _BLOCK = 1 << 17  # numbers of a block of centred rows: they stay in the cache
 
@@ -24,6 +24,7 @@ class BaggedData:
     y_means: np.ndarray  # (n_bags, n_targets), 0 where there is no aggregate
     omega: np.ndarray  # (n_bags,), 0 where there is no aggregate
     inner: np.ndarray  # (n_bags,), weights of the spread inside bags
+    bag_weight: str = "size"  # how both came about
 
     @classmethod
     def of(cls, X, y, bags: Bags, aggregate="mean", bag_weight="size") -> BaggedData:
@@ -34,7 +35,15 @@ class BaggedData:
         if (missing := np.isnan(y)).any():
             known = _known_bags(missing, bags)
             y, omega = np.where(missing, 0.0, y), np.where(known, omega, 0.0)
-        return cls(X, bags, bags.means(X), bag_values(y, bags, aggregate), omega, inner)
+        return cls(
+            X,
+            bags,
+            bags.means(X),
+            bag_values(y, bags, aggregate),
+            omega,
+            inner,
+            bag_weight,
+        )
 
     def weighed(self, weights) -> BaggedData:
         """Return the same bags with other weights; those without aggregate keep 0."""
@@ -103,6 +112,8 @@ class AggregateStatistics:
         Cross products of bag means and aggregates, both centred.
     y_scatter : ndarray of shape (n_targets,)
         Sum of squares of the centred aggregates.
+    bag_weight : {"size", "uniform", "precision"}, default="size"
+        How the bags were weighted; only sums that agree in it can be merged.
 
     See Also
     --------
@@ -128,6 +139,7 @@ class AggregateStatistics:
     within: np.ndarray | None
     cross: np.ndarray
     y_scatter: np.ndarray
+    bag_weight: str = "size"
 
     @classmethod
     def of(
@@ -169,6 +181,17 @@ class AggregateStatistics:
         return summarize(BaggedData.of(X, y, bags, aggregate, bag_weight))
 
     def __add__(self, other: AggregateStatistics) -> AggregateStatistics:
+        if self.cross.shape != other.cross.shape:
+            raise ValueError(
+                f"Cannot merge statistics of (features, targets) {self.cross.shape} "
+                f"with {other.cross.shape}: summarise the same columns."
+            )
+        if self.bag_weight != other.bag_weight:
+            raise ValueError(
+                f"Cannot merge statistics of bags weighted by {self.bag_weight!r} with "
+                f"others weighted by {other.bag_weight!r}: give all rows the same "
+                "bag_weight."
+            )
         weight = self.weight + other.weight
         share = other.weight / weight
         gap = self.weight * share
@@ -183,6 +206,7 @@ class AggregateStatistics:
             within=_add_if_held(self.within, other.within),
             cross=self.cross + other.cross + gap * np.outer(dx, dy),
             y_scatter=self.y_scatter + other.y_scatter + gap * dy**2,
+            bag_weight=self.bag_weight,
         )
 
     def merge(self, other: AggregateStatistics) -> AggregateStatistics:
@@ -198,11 +222,6 @@ class AggregateStatistics:
         AggregateStatistics
             The sums over all bags; neither operand changes.
         """
-        if self.cross.shape != other.cross.shape:
-            raise ValueError(
-                f"Cannot merge statistics of (features, targets) {self.cross.shape} "
-                f"with {other.cross.shape}: summarise the same columns."
-            )
         return self + other
 
     def centred(self, fit_intercept: bool) -> AggregateStatistics:
@@ -222,14 +241,11 @@ class AggregateStatistics:
             return self
         zero = np.zeros_like
         w, x, y = self.weight, self.x_mean, self.y_mean
-        return AggregateStatistics(
-            n_samples=self.n_samples,
-            n_bags=self.n_bags,
-            weight=w,
+        return replace(
+            self,
             x_mean=zero(x),
             y_mean=zero(y),
             between=self.between + w * np.outer(x, x),
-            within=self.within,
             cross=self.cross + w * np.outer(x, y),
             y_scatter=self.y_scatter + w * y**2,
         )
@@ -277,6 +293,7 @@ def summarize(data: BaggedData, *, need_within=True) -> AggregateStatistics:
         within=_within(data, between, x_mean) if need_within else None,
         cross=_centred_product(x_means, x_mean, weighted),
         y_scatter=(weighted * y_centred).sum(axis=0),
+        bag_weight=data.bag_weight,
     )
 
 

@@ -1,12 +1,17 @@
-"""Bags as a partition of the rows: coding of labels, sums and means per bag."""
+"""Bags as a partition of the rows: what arrives is checked, coded, summed, held out."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy import sparse
+
+from sklearn_ext._core._compat import _num_samples, _safe_indexing
+from sklearn_ext._core._validation import check_weights
+from sklearn_ext._numerics._equal_rows import EqualRows
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,24 @@ class Bags:
     def spread(self, bag_values):
         """Give every row the value of its bag."""
         return bag_values if self.are_rows else bag_values[self.codes]
+
+    def subset(self, rows) -> Bags:
+        """Return the partition of some rows, given as a mask."""
+        labels = None if self.are_rows else self.codes[rows]
+        return Bags.of(labels, int(rows.sum()), self.weights[rows])
+
+    def hold_out(self, fraction, rng):
+        """Draw the rows of a share of the bags, as a mask."""
+        n_bags = len(self.ids)
+        n_held = round(fraction * n_bags)
+        if not 0 < n_held < n_bags:
+            raise ValueError(
+                f"validation_fraction={fraction:g} holds {n_held} of {n_bags} bags "
+                "out: at least one must be on each side."
+            )
+        held = np.zeros(n_bags, dtype=bool)
+        held[rng.permutation(n_bags)[:n_held]] = True
+        return held[self.codes]
 
     def order(self):
         """Row numbers sorted by bag, and where each bag begins among them."""
@@ -172,3 +195,105 @@ def bag_values(y, bags: Bags, aggregate: str = "mean"):
             "expand_aggregates, or use aggregate='mean'."
         )
     return bags.per_weight(totals)
+
+
+def check_lengths(X, y, bags):
+    """Tell users who pass one value per bag how to give it to the rows."""
+    if bags is None or not hasattr(y, "__len__") or not len(y):
+        return
+    n_rows = _num_samples(X)
+    if len(y) == n_rows or len(bags) != n_rows:
+        return  # scikit-learn, or the check of the labels, says the rest
+    if len(Bags.of(bags, n_rows).ids) == len(y):
+        raise ValueError(
+            f"X has {n_rows} rows, but y has {len(y)} values. One value per bag? Give "
+            "each row that of its bag: y=expand_aggregates(bag_ids, y, bags)."
+        )
+
+
+IN_FIT = (
+    "In a Pipeline without metadata routing: fit(X, y, step__bags=bags), with the name "
+    "of the step."
+)
+IN_SCORE = (
+    "A Pipeline without metadata routing takes none: "
+    "pipeline[-1].score(pipeline[:-1].transform(X), y, bags=bags)."
+)
+
+
+def warn_if_forgotten(y, advice, stacklevel):
+    """Warn of bags that somebody left out: then aggregates repeat on their rows."""
+    values = y if y.ndim == 1 else y[:, 0]
+    values = values[np.isfinite(values)]
+    if not (values % 1).any():  # counts and classes repeat anyway
+        return
+    distinct = len(np.unique(values))
+    if 2 * distinct > len(values):
+        return
+    warnings.warn(
+        f"y repeats ({distinct} values in {len(values)} rows): were bags= forgotten? "
+        f"{advice} bags=np.arange(len(y)) says that rows are their own bags.",
+        UserWarning,
+        stacklevel=stacklevel,
+    )
+
+
+_LARGEST = 1e150  # beyond it squares overflow
+
+
+def check_magnitude(values, name):
+    """Refuse numbers whose squares are infinite, where they would end as NaN."""
+    values = values.data if sparse.issparse(values) else values
+    largest = float(max(values.max(initial=0), -values.min(initial=0)))
+    if largest > _LARGEST:
+        raise ValueError(
+            f"{name} holds numbers up to {largest:.3g}, whose squares overflow beyond "
+            f"{_LARGEST:g}. Divide {name} by a constant first."
+        )
+
+
+def check_bags(X, y, bags, sample_weight, *, whole_rows=False):
+    """Check labels and weights and leave out rows of weight zero.
+
+    Parameters
+    ----------
+    X, y : arrays
+        Rows and what they carry.
+    bags : array-like or None
+        Labels; None makes every row a bag.
+    sample_weight : array-like or None
+        Weights of the rows.
+    whole_rows : bool, default=False
+        Whether bags are left out, dealt or drawn: without labels, equal rows then are
+        one bag with their summed weight, in an order that only their values decide.
+
+    Returns
+    -------
+    X, y : arrays
+        The rows that count.
+    bags : Bags
+        Their partition; a bag without weight is gone, with a warning.
+    """
+    weights = check_weights(sample_weight, X, dtype=np.float64)
+    check_magnitude(y, "y")
+    check_magnitude(weights, "sample_weight")
+    found = Bags.of(bags, _num_samples(X), weights)
+    if bags is None and whole_rows:
+        rows = EqualRows.of(X, y, w=weights)
+        X, y = X[rows.first], y[rows.first]
+        warn_if_forgotten(y, IN_FIT, stacklevel=5)
+        return X, y, Bags.of(None, len(rows), rows.weight)
+    if bags is None:
+        warn_if_forgotten(y, IN_FIT, stacklevel=5)
+    if sample_weight is None or (keep := weights > 0).all():
+        return X, y, found
+    labels = None if bags is None else found.ids[found.codes[keep]]
+    kept = Bags.of(labels, int(keep.sum()), weights[keep])
+    if bags is not None and (lost := len(found.ids) - len(kept.ids)):
+        warnings.warn(
+            f"{lost} of {len(found.ids)} bags have a total weight of zero and are "
+            "left out.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return _safe_indexing(X, np.flatnonzero(keep)), y[keep], kept

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from sklearn_ext.aggregate._bags import Bags
-from sklearn_ext.aggregate._poisson_binomial import count_likelihood
+from sklearn_ext.aggregate._bags._partition import Bags
+from sklearn_ext.aggregate._proportions._poisson_binomial import count_likelihood
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,15 @@ import numpy as np
 from sklearn.base import MultiOutputMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ext._core._base import fit_context
+from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.aggregate._base import BagRegressorBase, check_bags, check_lengths
-from sklearn_ext.aggregate._net_base import CONSTRAINTS, BagNet
+from sklearn_ext.aggregate._bags._partition import check_bags, check_lengths
+from sklearn_ext.aggregate._base import BagRegressorMixin
+from sklearn_ext.aggregate._nets._base import CONSTRAINTS, BagNet
 
 
-class AggregateNetRegressor(BagNet, MultiOutputMixin, BagRegressorBase):
+class AggregateNetRegressor(BagNet, MultiOutputMixin, BagRegressorMixin, ExtEstimator):
     r"""Neural network on the interpolated squared loss of bags.
 
     Minimises :math:`(1 - \rho) \sum_a S_a (\bar y_a - \bar f_a)^2 + \rho \sum_i s_i
@@ -145,7 +146,7 @@ class AggregateNetRegressor(BagNet, MultiOutputMixin, BagRegressorBase):
         scale = np.sqrt(variance * len(y) / len(means))  # of rows, for random bags
         self._scale = np.where(scale > 0, scale, 1.0)
         require("torch", extra="torch", user=type(self).__name__)
-        from sklearn_ext.aggregate._net_torch import SquaredLoss
+        from sklearn_ext.aggregate._nets._net_torch import SquaredLoss
 
         targets = (bags.spread(means) - self._center) / self._scale
         criterion = {"criterion": SquaredLoss, "criterion__rho": self.rho}

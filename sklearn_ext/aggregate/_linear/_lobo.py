@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from scipy import linalg, sparse
 
-from sklearn_ext.aggregate._solvers import smallest_pivot
-from sklearn_ext.aggregate._statistics import AggregateStatistics, BaggedData
+from sklearn_ext.aggregate._linear._solvers import smallest_pivot
+from sklearn_ext.aggregate._linear._statistics import AggregateStatistics, BaggedData
 
 _BATCH = 4096  # bags worked on at a time
 _NUMBERS = 1 << 20  # of a batch of products of two rows of a bag

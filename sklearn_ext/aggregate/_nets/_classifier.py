@@ -10,10 +10,10 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.aggregate._base import check_bags, check_lengths
-from sklearn_ext.aggregate._class_targets import class_targets
-from sklearn_ext.aggregate._net_base import CONSTRAINTS, BagNet
-from sklearn_ext.aggregate._proportions import BagClassifierMixin
+from sklearn_ext.aggregate._bags._partition import check_bags, check_lengths
+from sklearn_ext.aggregate._base import BagClassifierMixin
+from sklearn_ext.aggregate._nets._base import CONSTRAINTS, BagNet
+from sklearn_ext.aggregate._proportions._targets import class_targets
 
 
 class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
@@ -159,7 +159,7 @@ class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
         self.classes_, targets = class_targets(self, y)
         X, targets, bags = check_bags(X, targets, bags, sample_weight, whole_rows=True)
         require("torch", extra="torch", user=type(self).__name__)
-        from sklearn_ext.aggregate import _net_torch as nets
+        from sklearn_ext.aggregate._nets import _net_torch as nets
 
         targets = bags.spread(bags.means(targets))
         criterion = {"criterion": nets.CrossEntropy, "criterion__rho": self.rho}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg
 
-from sklearn_ext.aggregate._statistics import AggregateStatistics
-from sklearn_ext.aggregate._theory import optimal_rho
+from sklearn_ext.aggregate._linear._statistics import AggregateStatistics
+from sklearn_ext.aggregate._theory._risk import optimal_rho
 
 
 def plug_in_rho(stats: AggregateStatistics, alpha, *, fit_intercept=True) -> float:

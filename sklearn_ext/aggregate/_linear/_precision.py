@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from sklearn_ext.aggregate._solvers import solve_normal
-from sklearn_ext.aggregate._statistics import BaggedData, summarize
+from sklearn_ext.aggregate._linear._solvers import solve_normal
+from sklearn_ext.aggregate._linear._statistics import BaggedData, summarize
 
 
 def precision_weights(data: BaggedData, noise, *, fit_intercept=True) -> BaggedData:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from sklearn_ext.aggregate._theory import aggregate_risk, optimal_rho
+from sklearn_ext.aggregate._theory._risk import aggregate_risk, optimal_rho
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from sklearn_ext.aggregate._bag_size import optimal_bag_size
-from sklearn_ext.aggregate._base_plots import Display
-from sklearn_ext.aggregate._theory import aggregate_risk
+from sklearn_ext.aggregate._plots._display import Display
+from sklearn_ext.aggregate._theory._bag_size import optimal_bag_size
+from sklearn_ext.aggregate._theory._risk import aggregate_risk
 
 _STYLES = ("-", "--", "-.", ":")
 

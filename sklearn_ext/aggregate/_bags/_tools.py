@@ -8,8 +8,8 @@ from scipy import stats
 from sklearn.base import clone
 from sklearn.utils import check_array, check_random_state
 
-from sklearn_ext.aggregate._bags import Bags, encode_bags, show
-from sklearn_ext.aggregate._make_bags import make_bags
+from sklearn_ext.aggregate._bags._make_bags import make_bags
+from sklearn_ext.aggregate._bags._partition import Bags, encode_bags, show
 
 
 class AggregatedResponses(NamedTuple):
