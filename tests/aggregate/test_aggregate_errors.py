@@ -10,6 +10,9 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ext.aggregate import (
+    AggregateBoostingRegressor,
+    AggregateMetaRegressor,
+    AggregateStatistics,
     BagRegressor,
     InterpolatingAggregateRegressor,
     InterpolatingAggregateRegressorCV,
@@ -153,6 +156,41 @@ def test_streaming_errors():
     changed.set_params(rho=0.5)
     with pytest.raises(ValueError, match="needs the within scatter"):
         changed.partial_fit(X, Y, bags=BAGS)
+
+
+def test_bags_of_a_stream_are_weighted_alike():
+    model = BagRegressor().partial_fit(X, Y, bags=BAGS)
+    before = dict(model.__dict__)
+    model.set_params(bag_weight="uniform")
+    with pytest.raises(ValueError, match="weighted by 'size' with others weighted by"):
+        model.partial_fit(X, Y, bags=BAGS)
+    model.set_params(bag_weight="size")
+    with pytest.raises(ValueError, match="partial_fit got no bags, but earlier rows"):
+        model.partial_fit(X, Y)
+    assert model.__dict__ == before
+    one, two = (
+        AggregateStatistics.of(X, Y, BAGS, bag_weight=name)
+        for name in ("size", "uniform")
+    )
+    with pytest.raises(ValueError, match="give all rows the same bag_weight"):
+        one.merge(two)
+
+
+@pytest.mark.parametrize("what", ["X", "y", "sample_weight"])
+@pytest.mark.parametrize("model", [BagRegressor(), InterpolatingAggregateRegressorCV()])
+def test_numbers_whose_squares_overflow(model, what):
+    inputs = wrong(sample_weight=np.ones(12))
+    inputs[what] = 1e300 * np.abs(inputs[what])
+    with pytest.raises(ValueError, match=f"{what} holds numbers up to .*e\\+300"):
+        model.fit(**inputs)
+
+
+@pytest.mark.parametrize(
+    "model", [AggregateMetaRegressor(), AggregateBoostingRegressor()]
+)
+def test_responses_whose_squares_overflow(model):
+    with pytest.raises(ValueError, match="y holds numbers up to"):
+        model.fit(X, 1e300 * Y, bags=BAGS)
 
 
 def test_grids():

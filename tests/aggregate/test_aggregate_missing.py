@@ -166,12 +166,45 @@ def test_theory_in_parts_and_its_limits():
         parts.partial_fit(X[rows], y[rows], bags=bags[rows])
     assert_allclose(parts.rho_, whole.rho_, rtol=1e-6)
     assert_allclose(parts.coef_, whole.coef_, rtol=1e-6)
-    with pytest.raises(ValueError, match="rho='theory' reads the sums"):
-        clone(whole).set_params(solver="lsqr").fit(X, y, bags=bags)
-    with pytest.raises(ValueError, match="holds for bags weighted by size"):
-        clone(whole).set_params(bag_weight="uniform").fit(X, y, bags=bags)
+    assert clone(whole).set_params(solver="lsqr").fit(X, y, bags=bags).rho_ == 0
+    uniform = clone(whole).set_params(bag_weight="uniform", alpha=0.25)
+    assert_allclose(uniform.fit(X, y, bags=bags).coef_, whole.coef_, rtol=1e-5)
+    wide = np.c_[X, 1e-3 * rng.normal(size=(200, 300))]
+    dual, primal = clone(whole), clone(whole).set_params(solver="eigh")
+    dual.fit(wide, y, bags=bags)
+    assert dual.stats_ is None
+    primal.fit(wide, y, bags=bags)
+    assert_allclose(dual.rho_, primal.rho_, rtol=0.05)
     constant = clone(whole).fit(X, np.ones(200), bags=bags)
     assert_allclose(constant.predict(X), 1)
+
+
+@pytest.mark.parametrize("factor", [1e-4, 2.0, 1e4])
+def test_theory_does_not_depend_on_the_scale_of_weights(rng, factor):
+    X, w = rng.normal(size=(200, 5)), rng.uniform(0.5, 2, 200)
+    y, bags = X[:, 0] + rng.normal(size=200), np.arange(200) // 5
+    one = InterpolatingAggregateRegressor().fit(X, y, bags=bags, sample_weight=w)
+    other = InterpolatingAggregateRegressor(alpha=factor)
+    other.fit(X, y, bags=bags, sample_weight=factor * w)
+    assert_allclose(other.rho_, one.rho_, rtol=1e-4)
+    times = rng.integers(1, 3, 200)
+    weighted = InterpolatingAggregateRegressor()
+    weighted.fit(X, y, bags=bags, sample_weight=times)
+    repeated = InterpolatingAggregateRegressor().fit(
+        np.repeat(X, times, axis=0), np.repeat(y, times), bags=np.repeat(bags, times)
+    )
+    assert_allclose(repeated.rho_, weighted.rho_, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [5, 20, 50])
+def test_the_default_keeps_the_slopes(rng, size):
+    """A fixed rho of 0.1 left .75, .32 and .12 of them."""
+    X = rng.normal(size=(2000, 5))
+    y, bags = X.sum(axis=1) + rng.normal(size=2000), np.arange(2000) // size
+    model = InterpolatingAggregateRegressor().fit(X, y, bags=bags)
+    bag = BagRegressor().fit(X, y, bags=bags)
+    assert model.coef_.mean() > 0.85 * bag.coef_.mean()
+    assert np.sum((model.coef_ - 1) ** 2) < 1.5 * np.sum((bag.coef_ - 1) ** 2) + 0.05
 
 
 def test_best_rho_does_not_depend_on_units():

@@ -20,8 +20,8 @@ from sklearn_ext.aggregate import (
     InterpolatingAggregateRegressor,
 )
 from sklearn_ext.aggregate._bags._partition import Bags
-from sklearn_ext.aggregate._meta import interpolated_loss
 from sklearn_ext.aggregate._boosting._trees import Bins, grow, leaves
+from sklearn_ext.aggregate._meta import interpolated_loss
 
 
 @pytest.fixture

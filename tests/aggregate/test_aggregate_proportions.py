@@ -12,7 +12,6 @@ from sklearn.linear_model import LogisticRegression
 
 from sklearn_ext.aggregate import LabelProportionClassifier, bag_log_loss
 from sklearn_ext.aggregate._bags._partition import Bags
-from sklearn_ext.aggregate._proportions._poisson_binomial import count_likelihood
 from sklearn_ext.aggregate._proportions._losses import (
     BagLoss,
     CountLoss,
@@ -20,6 +19,7 @@ from sklearn_ext.aggregate._proportions._losses import (
     RowLoss,
     debiased_targets,
 )
+from sklearn_ext.aggregate._proportions._poisson_binomial import count_likelihood
 
 
 @pytest.fixture
