@@ -142,6 +142,11 @@ class BagClassifierMixin(ClassifierMixin):
             Accuracy of rows without bags, minus :func:`bag_log_loss` with bags.
         """
         if bags is None:
+            if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+                raise ValueError(
+                    "score got proportions but no bags. Pass bags=, or the class of "
+                    f"each row. {IN_SCORE}"
+                )
             return super().score(X, y, sample_weight)
         shares = class_shares(y, self.classes_, self.classes)
         return -bag_log_loss(

@@ -38,7 +38,8 @@ class AggregateMetaRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEstimat
     least-squares learners, with a penalty or without, is the closed form of
     :class:`InterpolatingAggregateRegressor`. For others there is no guarantee. Where
     the search does not settle it warns and keeps the fit of least objective. The cost
-    is that of ``n_iter_`` fits.
+    is that of ``n_iter_`` fits. What the scale of columns and of weights means is up to
+    the regressor.
 
     Parameters
     ----------

@@ -228,7 +228,7 @@ def warn_if_forgotten(y, advice, stacklevel):
     if not (values % 1).any():  # counts and classes repeat anyway
         return
     distinct = len(np.unique(values))
-    if 2 * distinct > len(values):
+    if distinct > 0.55 * len(values):
         return
     warnings.warn(
         f"y repeats ({distinct} values in {len(values)} rows): were bags= forgotten? "

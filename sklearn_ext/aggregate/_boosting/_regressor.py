@@ -47,7 +47,8 @@ class AggregateBoostingRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEst
     max_depth : int, default=3
         Depth of a tree.
     min_samples_leaf : float, default=20
-        Least total weight of the rows of a leaf.
+        Least total weight of the rows of a leaf: weights count rows, so their scale
+        matters here and for ``l2_regularization``.
     l2_regularization : float, default=1.0
         Ridge penalty of leaf values.
     max_bins : int, default=255

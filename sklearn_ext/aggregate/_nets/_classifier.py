@@ -54,7 +54,8 @@ class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
         A torch device on which to train; None trains on the CPU.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, batches and held-out bags; torch's own generator is left
-        alone.
+        alone. Without bags, equal rows are one and the values of rows order them, so
+        columns on another scale meet other batches.
     classes : array-like of shape (n_classes,) or None, default=None
         Classes in the order of the columns of proportions; None takes the labels.
 

@@ -46,7 +46,8 @@ class AggregateNetRegressor(BagNet, MultiOutputMixin, BagRegressorMixin, ExtEsti
         A torch device on which to train; None trains on the CPU.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, batches and held-out bags; torch's own generator is left
-        alone.
+        alone. Without bags, equal rows are one and the values of rows order them, so
+        columns on another scale meet other batches.
 
     Attributes
     ----------

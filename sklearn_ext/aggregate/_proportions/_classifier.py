@@ -46,7 +46,8 @@ class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEst
         Weight of the instance-level loss in ``loss="interpolate"``.
     alpha : float, default=1.0
         Ridge penalty, the inverse of ``C`` in
-        :class:`~sklearn.linear_model.LogisticRegression`.
+        :class:`~sklearn.linear_model.LogisticRegression`: columns should share a scale,
+        and weights times a constant ask for alpha times that constant.
     loss : {"interpolate", "bag", "instance", "em", "easyllp"}, default="interpolate"
         ``"bag"`` and ``"instance"`` are the ends ``rho=0`` and ``rho=1``. ``"em"``
         maximises the exact likelihood of the counts of two classes, O(k²) for a bag
