@@ -10,7 +10,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Ridge
 from sklearn.utils import get_tags
 from sklearn.utils.validation import (
-    _num_samples,
     check_array,
     check_is_fitted,
     has_fit_parameter,
@@ -18,7 +17,12 @@ from sklearn.utils.validation import (
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
-from sklearn_ext._core._compat import CallbackSupportMixin, HasMethods, Interval
+from sklearn_ext._core._compat import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    _num_samples,
+)
 from sklearn_ext.aggregate._bags._partition import check_bags, check_lengths
 from sklearn_ext.aggregate._base import BagRegressorMixin
 

@@ -198,8 +198,6 @@ def test_integer_weights_repeat_rows_inside_the_bag(problem, rng):
     w[np.unique(bags, return_index=True)[1]] = 1
     weighted = InterpolatingAggregateRegressor(0.1)
     weighted.fit(X, y, bags=bags, sample_weight=w)
-        X, y, bags=bags, sample_weight=w
-    )
     repeated = InterpolatingAggregateRegressor(0.1).fit(
         np.repeat(X, w, axis=0), np.repeat(y, w, axis=0), bags=np.repeat(bags, w)
     )

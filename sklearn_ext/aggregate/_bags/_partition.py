@@ -11,7 +11,7 @@ from scipy import sparse
 
 from sklearn_ext._core._compat import _num_samples, _safe_indexing
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext._numerics._equal_rows import EqualRows
+from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,8 @@ def check_bags(X, y, bags, sample_weight, *, whole_rows=False):
         Weights of the rows.
     whole_rows : bool, default=False
         Whether bags are left out, dealt or drawn: without labels, equal rows then are
-        one bag with their summed weight, in an order that only their values decide.
+        one bag with their summed weight, in an order that only their features decide,
+        to single precision.
 
     Returns
     -------
@@ -280,9 +281,10 @@ def check_bags(X, y, bags, sample_weight, *, whole_rows=False):
     found = Bags.of(bags, _num_samples(X), weights)
     if bags is None and whole_rows:
         rows = EqualRows.of(X, y, w=weights)
-        X, y = X[rows.first], y[rows.first]
-        warn_if_forgotten(y, IN_FIT, stacklevel=5)
-        return X, y, Bags.of(None, len(rows), rows.weight)
+        order = np.argsort(hash_rows(X[rows.first].astype(np.float32)), kind="stable")
+        first, weights = rows.first[order], rows.weight[order]
+        warn_if_forgotten(y[first], IN_FIT, stacklevel=5)
+        return X[first], y[first], Bags.of(None, len(first), weights)
     if bags is None:
         warn_if_forgotten(y, IN_FIT, stacklevel=5)
     if sample_weight is None or (keep := weights > 0).all():

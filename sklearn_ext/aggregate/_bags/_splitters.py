@@ -7,8 +7,8 @@ from sklearn.model_selection import (
     LeaveOneOut,
     ShuffleSplit,
 )
-from sklearn.utils.validation import _num_samples
 
+from sklearn_ext._core._compat import _num_samples
 from sklearn_ext.aggregate._bags._partition import Bags
 
 
