@@ -1,92 +1,23 @@
-"""Majorise-minimise around any regressor, and boosted trees with joint leaves."""
+"""Boosted trees with joint leaves."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_friedman1
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LinearRegression, Ridge
-from sklearn.neighbors import KNeighborsRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 
 from sklearn_ext.aggregate import (
     AggregateBoostingRegressor,
-    AggregateMetaRegressor,
     BagRegressor,
     InterpolatingAggregateRegressor,
 )
 from sklearn_ext.aggregate._bags._partition import Bags
 from sklearn_ext.aggregate._boosting._trees import Bins, grow, leaves
-from sklearn_ext.aggregate._meta import interpolated_loss
 
 
 @pytest.fixture
 def linear(rng):
     X, bags = rng.normal(size=(150, 4)), np.arange(150) // 3
     return X, X @ [1.0, -1.0, 2.0, 0.0] + rng.normal(size=150), bags
-
-
-@pytest.mark.parametrize("rho", [0.0, 0.2, 1.0])
-def test_meta_reaches_the_closed_form(linear, rho):
-    X, y, bags = linear
-    w = np.linspace(0.5, 2, 150)
-    meta = AggregateMetaRegressor(LinearRegression(), rho, max_iter=500, tol=1e-10)
-    meta.fit(X, y, bags=bags, sample_weight=w)
-    exact = InterpolatingAggregateRegressor(rho, 0.0)
-    exact.fit(X, y, bags=bags, sample_weight=w)
-    assert_allclose(meta.estimator_.coef_, exact.coef_, atol=1e-6)
-    assert meta.n_iter_ == 1 if rho == 1 else meta.n_iter_ < 500
-    partition = Bags.of(bags, 150, w)
-    expected = interpolated_loss(exact.predict(X), partition.means(y), partition, rho)
-    assert_allclose(meta.objective_, expected, rtol=1e-8)
-
-
-def test_meta_objective_falls(linear):
-    X, y, bags = linear
-    found = []
-    for n in (1, 2, 3, 4):
-        meta = AggregateMetaRegressor(LinearRegression(), max_iter=n, tol=0.0)
-        with pytest.warns(ConvergenceWarning, match="Raise max_iter"):
-            found.append(meta.fit(X, y, bags=bags).objective_)
-    assert (np.diff(found) < 0).all()
-
-
-def test_meta_takes_pipelines_over_frames():
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"a": rng.normal(size=90), "b": rng.choice(list("xyz"), 90)})
-    y, bags = frame["a"] + (frame["b"] == "x"), np.arange(90) // 3
-    pipe = make_pipeline(
-        make_column_transformer((OneHotEncoder(), ["b"]), remainder="passthrough"),
-        Ridge(0.01),
-    )
-    meta = AggregateMetaRegressor(pipe, max_iter=100).fit(frame, y, bags=bags)
-    assert meta.score(frame, y) > 0.95
-    assert list(meta.feature_names_in_) == ["a", "b"]
-    assert meta.n_features_in_ == 2
-    w = np.where(bags == 2, 0.0, 1.0)
-    knn = AggregateMetaRegressor(KNeighborsRegressor())
-    with pytest.raises(ValueError, match="fit takes no sample_weight"):
-        knn.fit(frame[["a"]], y, bags=bags, sample_weight=w)
-    with pytest.raises(ValueError, match="X has 90 rows but y has 4"):
-        knn.fit(frame, y[:4])
-
-
-def test_meta_keeps_the_best_iterate():
-    X, y = make_friedman1(600, noise=1.0, random_state=0)
-    bags = np.random.default_rng(0).permutation(600) // 3
-    trees = HistGradientBoostingRegressor(max_iter=30, random_state=0)
-    meta = AggregateMetaRegressor(trees, max_iter=6)
-    first = AggregateMetaRegressor(trees, max_iter=1)
-    for model in (meta, first):
-        with pytest.warns(ConvergenceWarning, match="Raise max_iter; or tol"):
-            model.fit(X, y, bags=bags)
-    assert meta.objective_ < first.objective_
-    clean, truth = make_friedman1(2000, noise=0.0, random_state=1)
-    assert meta.score(clean, truth) > first.score(clean, truth) + 0.1
 
 
 def slow_tree(X, residuals, weights, *, depth, least, l2):
