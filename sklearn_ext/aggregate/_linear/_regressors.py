@@ -47,16 +47,6 @@ def split_missing(y):
     return np.where(missing, 0.0, y), missing
 
 
-def warn_one_bag(data):
-    """Warn where every model is constant."""
-    if data.n_bags == 1:
-        warnings.warn(
-            "There is one bag: slopes cannot be estimated and the model is constant.",
-            UserWarning,
-            stacklevel=5,
-        )
-
-
 class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
     """What the linear members share; they differ in ``rho`` and how it is chosen."""
 
@@ -272,6 +262,29 @@ class StreamingBagModel(LinearBagModel):
         "max_iter": [Interval(Integral, 1, None, closed="left"), None],
     }
 
+    def __init__(
+        self,
+        alpha=1.0,
+        *,
+        aggregate="mean",
+        bag_weight="size",
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-8,
+        max_iter=None,
+        compute_covariance=False,
+        allow_missing_aggregate=False,
+    ):
+        self.alpha = alpha
+        self.aggregate = aggregate
+        self.bag_weight = bag_weight
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
+
     @fit_context()
     def fit(self, X, y, bags=None, sample_weight=None, response_noise_var=None):
         """Fit to rows and the aggregates of their bags.
@@ -297,27 +310,20 @@ class StreamingBagModel(LinearBagModel):
             The fitted estimator.
         """
         data = self._data(X, y, bags, sample_weight, response_noise_var)
-        warn_one_bag(data)
-        solver, stats = self._solver_for(data), None
-        self._refuse(solver, data)
+        if data.n_bags == 1:
+            warnings.warn(
+                "There is one bag: slopes cannot be estimated and the model is "
+                "constant.",
+                UserWarning,
+                stacklevel=4,
+            )
+        solver, sizes = self._solver_for(data), self.bag_sizes_
         if solver not in ("dual", "lsqr"):
-            stats = summarize(data, need_within=self._needs_within())
-        rho = self._rho(stats, data)
-        asked = {"fit_intercept": self.fit_intercept}
-        if solver == "dual":
-            solution = solve_dual(data, rho, self.alpha, **asked)
-        elif solver == "lsqr":
-            asked |= {"tol": self.tol, "max_iter": self.max_iter}
-            solution = solve_lsqr(data, rho, self.alpha, **asked)
+            self._solve(summarize(data, need_within=self._needs_within()), data)
         else:
-            centred = stats.centred(self.fit_intercept)
-            solution = solve_normal(centred, rho, self.alpha, solver=solver)
-        self.stats_, self.n_iter_ = stats, solution.n_iter
-        self._in_bags = bags is not None
-        self._set(solution, data.X.shape[0], data.n_bags)
-        if self.compute_covariance and stats is None:
-            stats = summarize(data, need_within=False)
-        return self._set_intervals(stats, data)
+            self._solve_rows(data, solver)
+        self.bag_sizes_, self._in_bags = sizes, bags is not None
+        return self
 
     @fit_context()
     def partial_fit(self, X, y, bags=None, sample_weight=None):
@@ -381,21 +387,58 @@ class StreamingBagModel(LinearBagModel):
         self._in_bags = bags is not None
         return summarize(data, need_within=self._needs_within())
 
-    def _solve(self, stats):
-        solver = "eigh" if self.solver == "eigh" else "cholesky"
-        rho = self._rho(stats, None)
+    def _solve(self, stats, data=None):
+        """Solve sums; of a single call, ``data`` holds the bags."""
+        self.rho_ = self._used_rho(lambda: stats)
         centred = stats.centred(self.fit_intercept)
-        solution = solve_normal(centred, rho, self.alpha, solver=solver)
+        solver = "eigh" if self.solver == "eigh" else "cholesky"
+        solution = solve_normal(centred, self.rho_, self.alpha, solver=solver)
         self.stats_, self.bag_sizes_, self.n_iter_ = stats, None, 1
         self._set(solution, stats.n_samples, stats.n_bags)
-        return self._set_intervals(stats, None)
+        return self._set_intervals(stats, data)
 
-    def _rho(self, stats, data):
-        """Return the interpolation weight; ``stats`` may be missing."""
+    def _solve_rows(self, data, solver):
+        """Solve without sums over pairs of features."""
+        options = {"fit_intercept": self.fit_intercept}
+        if solver == "dual":
+            if sparse.issparse(data.X):
+                raise ValueError(
+                    "solver='dual' would densify a sparse X. Use solver='lsqr'."
+                )
+            self.rho_ = self._used_rho(
+                lambda: summarize(in_row_space(data, self.fit_intercept)[0])
+            )
+            solution = solve_dual(data, self.rho_, self.alpha, **options)
+        else:
+            if self.compute_covariance:
+                raise ValueError(
+                    "solver='lsqr' cannot give the covariance of the slopes. Use "
+                    "solver='cholesky', or compute_covariance=False."
+                )
+            options |= {"tol": self.tol, "max_iter": self.max_iter}
+            self.rho_ = self._used_rho(None)
+            solution = solve_lsqr(data, self.rho_, self.alpha, **options)
+        self.stats_, self.n_iter_ = None, solution.n_iter
+        self._set(solution, data.X.shape[0], data.n_bags)
+        if self.compute_covariance:
+            return self._set_intervals(summarize(data, need_within=False), data)
+        return self._set_intervals(None, data)
+
+    def _asked_rho(self):
+        """Return the interpolation weight of the member, or "theory"."""
         raise NotImplementedError
 
     def _needs_within(self):
-        raise NotImplementedError
+        return self._asked_rho() == "theory" or self._asked_rho() > 0
+
+    def _used_rho(self, sums):
+        """Return the weight as a number; the theory reads it off ``sums()``, if any."""
+        rho = self._asked_rho()
+        if rho != "theory":
+            return float(rho)
+        if sums is None:
+            return 0.0
+        return plug_in_rho(sums(), self.alpha, fit_intercept=self.fit_intercept)
 
     def _solver_for(self, data):
         if self.solver != "auto":
@@ -406,17 +449,6 @@ class StreamingBagModel(LinearBagModel):
             return "lsqr" if many else "cholesky"
         n_rows = len(data.omega) + (data.X.shape[0] if self._needs_within() else 0)
         return "dual" if n_features > n_rows else "cholesky"
-
-    def _refuse(self, solver, data):
-        if solver == "dual" and sparse.issparse(data.X):
-            raise ValueError(
-                "solver='dual' would densify a sparse X. Use solver='lsqr'."
-            )
-        if solver == "lsqr" and self.compute_covariance:
-            raise ValueError(
-                "solver='lsqr' cannot give the covariance of the slopes. Use "
-                "solver='cholesky', or compute_covariance=False."
-            )
 
 
 class InterpolatingAggregateRegressor(StreamingBagModel):
@@ -552,31 +584,21 @@ class InterpolatingAggregateRegressor(StreamingBagModel):
         compute_covariance=False,
         allow_missing_aggregate=False,
     ):
+        super().__init__(
+            alpha,
+            aggregate=aggregate,
+            bag_weight=bag_weight,
+            fit_intercept=fit_intercept,
+            solver=solver,
+            tol=tol,
+            max_iter=max_iter,
+            compute_covariance=compute_covariance,
+            allow_missing_aggregate=allow_missing_aggregate,
+        )
         self.rho = rho
-        self.alpha = alpha
-        self.aggregate = aggregate
-        self.bag_weight = bag_weight
-        self.fit_intercept = fit_intercept
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.compute_covariance = compute_covariance
-        self.allow_missing_aggregate = allow_missing_aggregate
 
-    def _needs_within(self):
-        return self.rho == "theory" or self.rho > 0
-
-    def _rho(self, stats, data):
-        self.rho_ = self._theory(stats, data) if self.rho == "theory" else self.rho
-        self.rho_ = float(self.rho_)
-        return self.rho_
-
-    def _theory(self, stats, data):
-        if stats is None and self._solver_for(data) == "lsqr":
-            return 0.0
-        if stats is None:
-            stats = summarize(in_row_space(data, self.fit_intercept)[0])
-        return plug_in_rho(stats, self.alpha, fit_intercept=self.fit_intercept)
+    def _asked_rho(self):
+        return self.rho
 
 
 @shared_docs(InterpolatingAggregateRegressor)
@@ -599,6 +621,7 @@ class BagRegressor(StreamingBagModel):
 
     Attributes
     ----------
+    rho_ : see InterpolatingAggregateRegressor
     coef_, intercept_, noise_var_ : see InterpolatingAggregateRegressor
     effective_dof_ : see InterpolatingAggregateRegressor
     unbiased_coef_, coef_covariance_ : see InterpolatingAggregateRegressor
@@ -626,34 +649,8 @@ class BagRegressor(StreamingBagModel):
     array([ 1., -2.])
     """
 
-    def __init__(
-        self,
-        alpha=1.0,
-        *,
-        aggregate="mean",
-        bag_weight="size",
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-8,
-        max_iter=None,
-        compute_covariance=False,
-        allow_missing_aggregate=False,
-    ):
-        self.alpha = alpha
-        self.aggregate = aggregate
-        self.bag_weight = bag_weight
-        self.fit_intercept = fit_intercept
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.compute_covariance = compute_covariance
-        self.allow_missing_aggregate = allow_missing_aggregate
-
-    def _rho(self, stats, data):
+    def _asked_rho(self):
         return 0.0
-
-    def _needs_within(self):
-        return False
 
 
 @shared_docs(InterpolatingAggregateRegressor)
@@ -680,6 +677,7 @@ class InstanceRegressor(StreamingBagModel):
 
     Attributes
     ----------
+    rho_ : see InterpolatingAggregateRegressor
     coef_, intercept_ : see InterpolatingAggregateRegressor
     noise_var_ : float or ndarray of shape (n_targets,)
         As there, but far too large for random bags, whose shrunken slopes leave signal
@@ -729,22 +727,21 @@ class InstanceRegressor(StreamingBagModel):
         compute_covariance=False,
         allow_missing_aggregate=False,
     ):
-        self.alpha = alpha
+        super().__init__(
+            alpha,
+            aggregate=aggregate,
+            bag_weight=bag_weight,
+            fit_intercept=fit_intercept,
+            solver=solver,
+            tol=tol,
+            max_iter=max_iter,
+            compute_covariance=compute_covariance,
+            allow_missing_aggregate=allow_missing_aggregate,
+        )
         self.debias = debias
-        self.aggregate = aggregate
-        self.bag_weight = bag_weight
-        self.fit_intercept = fit_intercept
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.compute_covariance = compute_covariance
-        self.allow_missing_aggregate = allow_missing_aggregate
 
-    def _rho(self, stats, data):
+    def _asked_rho(self):
         return 1.0
-
-    def _needs_within(self):
-        return True
 
     def _set(self, solution, n_samples, n_bags):
         if self.debias:
