@@ -10,23 +10,50 @@ from sklearn_ext._core._compat import CallbackSupportMixin, Interval
 from sklearn_ext._core._optional import torch_device
 from sklearn_ext._core._validation import FLOATS
 
-CONSTRAINTS = {
-    "module": [callable, None],
-    "rho": [Interval(Real, 0, None, closed="left")],
-    "bags_per_batch": [Interval(Integral, 1, None, closed="left"), None],
-    "max_epochs": [Interval(Integral, 1, None, closed="left")],
-    "lr": [Interval(Real, 0, None, closed="neither")],
-    "optimizer": [callable, None],
-    "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-    "device": [str, None],
-    "random_state": ["random_state"],
-}
-
 
 class BagNet(CallbackSupportMixin):
     """Training and prediction that both nets share."""
+
+    _parameter_constraints: dict = {
+        "module": [callable, None],
+        "rho": [Interval(Real, 0, None, closed="left")],
+        "bags_per_batch": [Interval(Integral, 1, None, closed="left"), None],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "optimizer": [callable, None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "device": [str, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        module=None,
+        rho=0.01,
+        *,
+        bags_per_batch=64,
+        max_epochs=100,
+        lr=3e-3,
+        optimizer=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        device=None,
+        random_state=None,
+    ):
+        self.module = module
+        self.rho = rho
+        self.bags_per_batch = bags_per_batch
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.optimizer = optimizer
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.device = device
+        self.random_state = random_state
 
     def _train(self, data, X, targets, bags, criterion):
         """Fit a net to rows with prepared targets and store its weights."""

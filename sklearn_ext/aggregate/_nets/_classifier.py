@@ -12,7 +12,7 @@ from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext.aggregate._bags._partition import check_bags, check_lengths
 from sklearn_ext.aggregate._base import BagClassifierMixin
-from sklearn_ext.aggregate._nets._base import CONSTRAINTS, BagNet
+from sklearn_ext.aggregate._nets._base import BagNet
 from sklearn_ext.aggregate._proportions._targets import class_targets
 
 
@@ -96,7 +96,7 @@ class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
     """
 
     _parameter_constraints: dict = {
-        **CONSTRAINTS,
+        **BagNet._parameter_constraints,
         "rho": [Interval(Real, 0, 1, closed="both")],
         "loss": [StrOptions({"ce", "centred"})],
         "classes": ["array-like", None],
@@ -119,18 +119,20 @@ class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
         random_state=None,
         classes=None,
     ):
-        self.module = module
-        self.rho = rho
+        super().__init__(
+            module,
+            rho,
+            bags_per_batch=bags_per_batch,
+            max_epochs=max_epochs,
+            lr=lr,
+            optimizer=optimizer,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            device=device,
+            random_state=random_state,
+        )
         self.loss = loss
-        self.bags_per_batch = bags_per_batch
-        self.max_epochs = max_epochs
-        self.lr = lr
-        self.optimizer = optimizer
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.device = device
-        self.random_state = random_state
         self.classes = classes
 
     @fit_context()

@@ -9,7 +9,7 @@ from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext.aggregate._bags._partition import check_bags, check_lengths
 from sklearn_ext.aggregate._base import BagRegressorMixin
-from sklearn_ext.aggregate._nets._base import CONSTRAINTS, BagNet
+from sklearn_ext.aggregate._nets._base import BagNet
 
 
 class AggregateNetRegressor(BagNet, MultiOutputMixin, BagRegressorMixin, ExtEstimator):
@@ -82,35 +82,6 @@ class AggregateNetRegressor(BagNet, MultiOutputMixin, BagRegressorMixin, ExtEsti
     >>> model = AggregateNetRegressor(random_state=0)  # doctest: +SKIP
     >>> model.fit(X, X[:, 0] ** 2, bags=np.arange(600) // 3)  # doctest: +SKIP
     """
-
-    _parameter_constraints: dict = CONSTRAINTS
-
-    def __init__(
-        self,
-        module=None,
-        rho=0.01,
-        *,
-        bags_per_batch=64,
-        max_epochs=100,
-        lr=3e-3,
-        optimizer=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        device=None,
-        random_state=None,
-    ):
-        self.module = module
-        self.rho = rho
-        self.bags_per_batch = bags_per_batch
-        self.max_epochs = max_epochs
-        self.lr = lr
-        self.optimizer = optimizer
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.device = device
-        self.random_state = random_state
 
     @fit_context()
     def fit(self, X, y, bags=None, sample_weight=None):
