@@ -8,14 +8,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext.aggregate._bags._partition import check_bags, check_lengths
 from sklearn_ext.aggregate._base import BagClassifierMixin
 from sklearn_ext.aggregate._nets._base import BagNet
+from sklearn_ext.aggregate._nets._regressor import AggregateNetRegressor
 from sklearn_ext.aggregate._proportions._targets import class_targets
 
 
+@shared_docs(AggregateNetRegressor)
 class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
     r"""Neural network on class proportions of bags.
 
@@ -25,37 +28,14 @@ class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
 
     Parameters
     ----------
-    module : callable or None, default=None
-        Called as ``module(n_features, n_outputs)``, it builds a torch module that maps
-        standardised rows to outputs; None builds two hidden layers of 64 units. It
-        must be importable by name for the estimator to be pickled.
-    rho : float, default=0.01
-        Weight of the instance-level loss. Small values help; tune it on a log grid.
+    module, rho : see AggregateNetRegressor
     loss : {"ce", "centred"}, default="ce"
         ``"ce"`` is the interpolated cross-entropy; ``"centred"`` the cross-entropy
         against pseudo-labels that are unbiased for random bags, centred within the
         batch, which keeps its variance bounded as bags grow. It ignores ``rho``.
-    bags_per_batch : int or None, default=64
-        Whole bags of a step; None takes all.
-    max_epochs : int, default=100
-        Most passes over the bags.
-    lr : float, default=0.003
-        Learning rate.
-    optimizer : callable or None, default=None
-        A torch optimizer; None takes Adam.
-    early_stopping : bool, default=False
-        Whether to hold bags out, stop when their loss no longer falls, and return to
-        the best weights.
-    validation_fraction : float, default=0.1
-        Share of the bags held out.
-    n_iter_no_change : int, default=10
-        Epochs without improvement after which to stop.
-    device : str or None, default=None
-        A torch device on which to train; None trains on the CPU.
-    random_state : int, RandomState instance or None, default=None
-        Seed of weights, batches and held-out bags; torch's own generator is left
-        alone. Without bags, equal rows are one and the values of rows order them, so
-        columns on another scale meet other batches.
+    bags_per_batch, max_epochs, lr, optimizer : see AggregateNetRegressor
+    early_stopping, validation_fraction : see AggregateNetRegressor
+    n_iter_no_change, device, random_state : see AggregateNetRegressor
     classes : array-like of shape (n_classes,) or None, default=None
         Classes in the order of the columns of proportions; None takes the labels.
 
@@ -63,18 +43,8 @@ class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
     ----------
     classes_ : ndarray of shape (n_classes,)
         Classes.
-    weights_ : dict of ndarray
-        Parameters and buffers of the trained module.
-    loss_curve_ : ndarray of shape (n_iter,)
-        Mean training loss of each epoch.
-    n_bags_ : int
-        Number of bags.
-    n_iter_ : int
-        Number of epochs.
-    n_features_in_ : int
-        Number of features seen in fit.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, when all are strings.
+    weights_, loss_curve_, n_bags_, n_iter_ : see AggregateNetRegressor
+    n_features_in_, feature_names_in_ : see AggregateNetRegressor
 
     See Also
     --------
