@@ -277,7 +277,8 @@ def check_bags(X, y, bags, sample_weight, *, whole_rows=False):
     """
     weights = check_weights(sample_weight, X, dtype=np.float64)
     check_magnitude(y, "y")
-    check_magnitude(weights, "sample_weight")
+    if sample_weight is not None:
+        check_magnitude(weights, "sample_weight")
     found = Bags.of(bags, _num_samples(X), weights)
     if bags is None and whole_rows:
         rows = EqualRows.of(X, y, w=weights)
