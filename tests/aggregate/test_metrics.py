@@ -236,3 +236,31 @@ def test_cut_bags_are_refused(cv):
 def test_lengths_of_metrics():
     with pytest.raises(ValueError, match="y_true has 2 rows but y_pred has 3"):
         bag_r2_score([1, 2], [1, 2, 3], bags=[0, 1])
+
+
+@pytest.mark.parametrize(
+    "metric", [bag_mean_squared_error, bag_mean_absolute_error, bag_r2_score]
+)
+def test_weights_of_metrics_are_shares(rng, metric):
+    """Fractions, sums below one and copies of rows inside their bags."""
+    y, pred = rng.normal(size=(2, 40))
+    bags, times = rng.integers(0, 9, 40), rng.integers(1, 4, 40)
+    weighted = metric(y, pred, bags=bags, sample_weight=times)
+    for factor in (1e-4, 0.3, 1e4):
+        scaled = metric(y, pred, bags=bags, sample_weight=factor * times)
+        assert_allclose(scaled, weighted, rtol=1e-10)
+    repeated = metric(
+        np.repeat(y, times), np.repeat(pred, times), bags=bags.repeat(times)
+    )
+    assert_allclose(repeated, weighted, rtol=1e-10)
+
+
+def test_weights_of_the_log_loss_are_shares(rng):
+    q, y = rng.dirichlet(np.ones(2), size=40), rng.integers(0, 2, 40)
+    bags, times = rng.integers(0, 9, 40), rng.integers(1, 4, 40)
+    weighted = bag_log_loss(y, q, bags=bags, sample_weight=times)
+    scaled = bag_log_loss(y, q, bags=bags, sample_weight=times / 1000)
+    repeated = bag_log_loss(
+        np.repeat(y, times), np.repeat(q, times, axis=0), bags=bags.repeat(times)
+    )
+    assert_allclose([scaled, repeated], weighted, rtol=1e-10)

@@ -340,6 +340,6 @@ class _Watch:
         self.f = self.f + state.values[t][leaf]
         errors = self.means - self.bags.means(self.f)
         loss = np.average(errors**2, weights=self.bags.sizes)
-        if loss < self.least:
+        if loss < (1 - 1e-9) * self.least:  # by more than rounding
             self.least, self.best = loss, state.n_trees
         return state.n_trees - self.best >= patience

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_TIE = 1e-10  # of gains: what rounding, or another processor, may change
+
 
 @dataclass(frozen=True)
 class Bins:
@@ -116,7 +118,11 @@ def _sums(flat, node, moment, mass, n_nodes, size):
 
 
 def _best_splits(hist, least, l2):
-    """Return the best ``feature * width + bin`` of each node and its gain."""
+    """Return the best ``feature * width + bin`` of each node and its gain.
+
+    Of splits that are equal but for rounding, as those of a column and its mirror
+    image, the first is taken.
+    """
     moment, mass = np.cumsum(hist, axis=-1)  # (n_nodes, n_features, width)
     all_moment, all_mass = moment[..., -1:], mass[..., -1:]
     right_mass = all_mass - mass
@@ -126,11 +132,11 @@ def _best_splits(hist, least, l2):
     allowed = least - 1e-9
     score[(mass < allowed) | (right_mass < allowed)] = -np.inf
     score = score.reshape(len(score), -1)
-    best = np.argmax(score, axis=1)
-    gain = score[np.arange(len(best)), best]
-    noise = 1e-12 * np.abs(
-        all_moment[:, 0, 0] ** 2 / np.maximum(all_mass[:, 0, 0], 1e-12)
-    )
+    gain = score.max(axis=1)
+    size = all_moment[:, 0, 0] ** 2 / np.maximum(all_mass[:, 0, 0], 1e-12)
+    with np.errstate(invalid="ignore"):  # no split is allowed: all are minus infinity
+        best = np.argmax(score >= (gain - _TIE * (gain + size))[:, None], axis=1)
+    noise = 1e-12 * size
     return best, np.where(gain > noise, gain, 0.0)
 
 

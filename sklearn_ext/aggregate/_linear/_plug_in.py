@@ -69,6 +69,8 @@ def _likely_ridge(stats, fit_intercept):
         noise = max(unexplained / freedom, 1e-300)
         return freedom * np.log(noise) + np.log1p(values / alpha).sum(), noise
 
-    alpha = min(scale * np.logspace(-8, 4, 97), key=lambda alpha: fit(alpha)[0])
+    alphas = scale * np.logspace(-8, 4, 97)
+    surprises = np.array([fit(alpha)[0] for alpha in alphas])
+    alpha = alphas[surprises <= surprises.min() + 1e-9 * freedom][-1]
     theta = vectors @ (turned / (values + alpha)[:, None])
     return fit(alpha)[1], theta

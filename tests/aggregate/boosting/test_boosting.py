@@ -72,6 +72,17 @@ def test_trees_on_some_rows_and_few_bins(rng):
     np.testing.assert_array_equal(leaf, leaves(X, tree.feature, tree.threshold))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_equal_splits_are_not_told_apart_by_rounding(seed):
+    """A column and its mirror image split alike; sums run the other way round."""
+    rng = np.random.default_rng(seed)
+    x, g, w = rng.normal(size=200), rng.normal(size=200), rng.uniform(0.5, 2, 200)
+    X = np.c_[x, -x, np.exp(x), -x]
+    bins = Bins.of(X, w, 255)
+    tree, _ = grow(bins.flat(X), g, w, bins, depth=4, least=2.0, l2=0.5)
+    assert (tree.feature[np.isfinite(tree.threshold)] == 0).all()
+
+
 @pytest.mark.parametrize("rho", [0.0, 0.3, 1.0])
 def test_first_tree_has_the_jointly_best_leaves(rng, rho):
     X, bags = rng.normal(size=(200, 3)), rng.integers(0, 50, 200)
