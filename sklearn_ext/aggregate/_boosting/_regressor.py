@@ -182,8 +182,8 @@ class AggregateBoostingRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEst
         rng = check_random_state(self.random_state)
         self.n_bags_ = len(bags.ids)
         train, held = self._hold_out(X, y, bags, rng)
-        state = _Boosting.of(*train, self)
-        watch = None if held is None else _Watch.of(*held, state.baseline)
+        state = _Boosting(*train, self)
+        watch = None if held is None else _Watch(*held, state.baseline)
         tasks = FitTasks(self, *data, max_subtasks=self.n_estimators, task_name="tree")
         kept = 0
         for done in range(1, self.n_estimators + 1):
@@ -233,12 +233,13 @@ class AggregateBoostingRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEst
 class _Boosting:
     """The running model: predictions of rows, their bag means, and the trees."""
 
-    def __init__(self, flat, bins, means, bags, params):
-        self.flat, self.bins, self.bags, self.params = flat, bins, bags, params
-        self.means, self.rows = means, bags.spread(means)
-        self.baseline = float(np.average(means, weights=bags.sizes))
-        self.f = np.full(len(flat), self.baseline)
-        self.f_bag = np.full(len(means), self.baseline)
+    def __init__(self, X, y, bags, params):
+        self.bags, self.params, self.means = bags, params, bags.means(y)
+        self.bins = Bins.of(X, bags.weights, params.max_bins)
+        self.flat, self.rows = self.bins.flat(X), bags.spread(self.means)
+        self.baseline = float(np.average(self.means, weights=bags.sizes))
+        self.f = np.full(len(X), self.baseline)
+        self.f_bag = np.full(len(self.means), self.baseline)
         inner = 2**params.max_depth - 1
         n_trees = params.n_estimators
         self.features = np.zeros((n_trees, inner), dtype=np.int32)
@@ -246,11 +247,6 @@ class _Boosting:
         self.values = np.zeros((n_trees, inner + 1))
         self.errors = np.zeros(n_trees)
         self.n_trees = 0
-
-    @classmethod
-    def of(cls, X, y, bags, params):
-        bins = Bins.of(X, bags.weights, params.max_bins)
-        return cls(bins.flat(X), bins, bags.means(y), bags, params)
 
     def fitted(self, n_trees):
         """Return the fitted attributes after so many trees."""
@@ -324,14 +320,10 @@ class _Boosting:
 class _Watch:
     """Loss of the held-out bags."""
 
-    def __init__(self, X, means, bags, baseline):
-        self.X, self.means, self.bags = X, means, bags
+    def __init__(self, X, y, bags, baseline):
+        self.X, self.means, self.bags = X, bags.means(y), bags
         self.f = np.full(len(X), baseline)
         self.least, self.best = np.inf, 0
-
-    @classmethod
-    def of(cls, X, y, bags, baseline):
-        return cls(X, bags.means(y), bags, baseline)
 
     def worse(self, state, patience):
         """Take in the newest tree; True when the loss has not fallen for long."""

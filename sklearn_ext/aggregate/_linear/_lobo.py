@@ -17,44 +17,6 @@ _DETERMINED = 1e-10  # what a bag must leave for its own prediction
 _DOUBTFUL = 1e-3  # less than this may be rounding where bags are few
 
 
-@dataclass(frozen=True)
-class PathBasis:
-    """``(B + rho W + alpha I)^-1 = Q diag(1 / scale(rho)) Q'`` for one alpha."""
-
-    vectors: np.ndarray  # Q, (n_features, n_features)
-    values: np.ndarray  # l, (n_features,)
-    offset: float  # 0: scale is 1 + rho l; 1: scale is 1 + (rho - 1) l
-
-    @classmethod
-    def of(cls, between, within, alpha) -> PathBasis | None:
-        """Solve the eigenproblem of W against B + alpha I, or against T + alpha I."""
-        ridge = alpha * np.eye(len(between))
-        for offset, base in enumerate((between, between + within)):
-            try:
-                _require_definite(base + ridge)
-                values, vectors = linalg.eigh(within, base + ridge, check_finite=False)
-            except linalg.LinAlgError:
-                continue
-            return cls(vectors, np.maximum(values, 0), float(offset))
-        return None
-
-    def shrinkage(self, rhos):
-        """Return ``1 / scale``, (n_features, n_rhos); infinite where not unique."""
-        scale = 1 + (rhos - self.offset) * np.minimum(self.values, self._cap)[:, None]
-        with np.errstate(divide="ignore"):
-            return np.where(scale > 1e-12, 1 / scale, np.inf)
-
-    @property
-    def _cap(self):
-        return 1.0 if self.offset else np.inf
-
-
-def _require_definite(A):
-    factor = linalg.cholesky(A, lower=True, check_finite=False)
-    if smallest_pivot(A, factor) <= 1e-13:
-        raise linalg.LinAlgError("numerically singular")
-
-
 def lobo_errors(
     data: BaggedData,
     stats: AggregateStatistics,
@@ -71,9 +33,9 @@ def lobo_errors(
     Where bags hardly outnumber features, a bag may leave so little for its own
     prediction that rounding decides; such grid points are computed another way.
     """
-    left = _LeftOut(data, stats, fit_intercept)
-    whole = loo == "bag" and not data.bags.are_rows
     rhos = np.asarray(rhos, dtype=float)
+    left = _LeftOut(data, stats, rhos, fit_intercept)
+    whole = loo == "bag" and not data.bags.are_rows
     paths = [_Path.of(stats, rhos, alpha) for alpha in alphas]
     totals = (left.bags if whole else left.responses)(paths)
     again = left.bags_refitted if whole else left.responses_again
@@ -91,7 +53,6 @@ class _Path:
     """Inverses and slopes for all rhos at one alpha, and what they leave of a bag."""
 
     vectors: np.ndarray  # (n_features, n_features)
-    rhos: np.ndarray
     unique: np.ndarray  # (n_rhos,), whether the slopes are
     shrink: np.ndarray  # (n_features, n_rhos), 0 where they are not
     slopes: np.ndarray  # (n_features, n_rhos, n_targets)
@@ -99,16 +60,13 @@ class _Path:
 
     @classmethod
     def of(cls, stats, rhos, alpha):
-        basis = PathBasis.of(stats.between, stats.within, alpha)
-        if basis is None:
-            basis = PathBasis(np.eye(len(stats.x_mean)), np.zeros(len(stats.x_mean)), 1)
-            unique = np.zeros(len(rhos), dtype=bool)
-        else:
-            unique = np.isfinite(basis.shrinkage(rhos)).all(axis=0)
-        shrink = np.where(unique, basis.shrinkage(rhos), 0.0)
-        slopes = (basis.vectors.T @ stats.cross)[:, None] * shrink[:, :, None]
+        """Solve one eigenproblem for all rhos."""
+        vectors, scale = _diagonal(stats.between, stats.within, alpha, rhos)
+        unique = (scale > 1e-12).all(axis=0)
+        shrink = np.where(unique, 1 / np.where(unique, scale, 1.0), 0.0)
+        slopes = (vectors.T @ stats.cross)[:, None] * shrink[:, :, None]
         kept = np.where(unique, np.inf, -np.inf)
-        return cls(basis.vectors, rhos, unique, shrink, slopes, kept)
+        return cls(vectors, unique, shrink, slopes, kept)
 
     def fitted(self, rotated):
         """Return the products of rows with the slopes, (..., n_rhos, n_targets)."""
@@ -123,11 +81,37 @@ class _Path:
         return np.einsum("art,art->r", error, error)
 
 
+def _diagonal(between, within, alpha, rhos):
+    """Return Q and s with ``(B + rho W + alpha I)^-1 = Q diag(1 / s(rho)) Q'``.
+
+    The eigenproblem is that of W against B + alpha I, or against T + alpha I where
+    that is singular. ``s`` has shape (n_features, n_rhos) and is 0 where slopes are
+    not unique.
+    """
+    ridge = alpha * np.eye(len(between))
+    for offset, base in enumerate((between, between + within)):
+        try:
+            _require_definite(base + ridge)
+            values, vectors = linalg.eigh(within, base + ridge, check_finite=False)
+        except linalg.LinAlgError:
+            continue
+        values = np.clip(values, 0.0, 1.0 if offset else None)
+        return vectors, 1 + (rhos - offset) * values[:, None]
+    return np.eye(len(between)), np.zeros((len(between), len(rhos)))
+
+
+def _require_definite(A):
+    factor = linalg.cholesky(A, lower=True, check_finite=False)
+    if smallest_pivot(A, factor) <= 1e-13:
+        raise linalg.LinAlgError("numerically singular")
+
+
 class _LeftOut:
     """Squared errors of bags that are left out, summed over bags and targets."""
 
-    def __init__(self, data: BaggedData, stats: AggregateStatistics, fit_intercept):
+    def __init__(self, data, stats, rhos, fit_intercept):
         self.data, self.stats, self.fit_intercept = data, stats, fit_intercept
+        self.rhos = rhos
         share = data.omega / stats.weight
         self.share = share if fit_intercept else np.zeros_like(share)
         self.few = data.n_bags <= len(stats.x_mean) + fit_intercept
@@ -143,7 +127,7 @@ class _LeftOut:
 
     def responses(self, paths):
         """Leave out aggregates only: the bag's rows stay in W. (n_rhos, n_alphas)."""
-        totals = np.zeros((len(paths[0].rhos), len(paths)))
+        totals = np.zeros((len(self.rhos), len(paths)))
         known = np.flatnonzero(self.data.known)
         for start in range(0, len(known), _BATCH):
             chosen = known[start : start + _BATCH]
@@ -187,7 +171,7 @@ class _LeftOut:
         is the first entry of ``(I - V A^-1 V')^-1 q``. Elimination from below leaves
         just this entry, for all bags of a batch and all rhos at once.
         """
-        rhos = paths[0].rhos
+        rhos = self.rhos
         totals, roots = np.zeros((len(rhos), len(paths))), np.sqrt(rhos)
         for chosen, deviations in self._deviations:
             means, targets = self._bags(chosen)
