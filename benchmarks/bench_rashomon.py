@@ -23,14 +23,13 @@ from sklearn_ext.rashomon._logistic_sets import (
     cast_rays,
     minimize,
 )
-from sklearn_ext.rashomon._splits import make_splits, merge_rows
-from sklearn_ext.rashomon._trees_laws import (
+from sklearn_ext.rashomon._trees._problem import TreeSpace, make_splits, merge_rows
+from sklearn_ext.rashomon._trees._sampled import (
     LeafCounter,
     leaf_losses,
     loss_laws,
     random_structures,
 )
-from sklearn_ext.rashomon._trees_space import TreeSpace
 
 
 class LinearHypotheses(Comparison):

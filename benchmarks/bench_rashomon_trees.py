@@ -13,14 +13,13 @@ from sklearn.tree import ExtraTreeClassifier
 from benchmarks.harness import Comparison, Study
 from benchmarks.real_data import load
 from sklearn_ext.rashomon import RashomonTreeClassifier
-from sklearn_ext.rashomon._splits import make_splits, merge_rows
-from sklearn_ext.rashomon._trees_laws import (
+from sklearn_ext.rashomon._trees._problem import TreeSpace, make_splits, merge_rows
+from sklearn_ext.rashomon._trees._sampled import (
     LeafCounter,
     leaf_losses,
     loss_laws,
     random_structures,
 )
-from sklearn_ext.rashomon._trees_space import TreeSpace
 
 
 def recidivism(n_rows=4966):

@@ -1,30 +1,177 @@
-"""Choose how to find the loss distribution of a tree space, and find it."""
+"""Predict what each way to the loss distribution costs, take one and go it."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import comb
 
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_ext.rashomon._results import ENOUGH, loss_threshold, warn_weak
-from sklearn_ext.rashomon._trees_bottom import Grid
-from sklearn_ext.rashomon._trees_cost import MEMORY, recursion_cost, sampling_cost
-from sklearn_ext.rashomon._trees_exact import smallest_losses
-from sklearn_ext.rashomon._trees_greedy import greedy_tree
-from sklearn_ext.rashomon._trees_sampled import sample_losses, temper_losses
-from sklearn_ext.rashomon._trees_sets import (
-    TOLERANCE,
+from sklearn_ext.rashomon._trees._graph import Grid, build_graph
+from sklearn_ext.rashomon._trees._problem import SLIP, is_whole
+from sklearn_ext.rashomon._trees._recursion import smallest_losses
+from sklearn_ext.rashomon._trees._sampled import (
+    greedy_tree,
+    sample_losses,
+    temper_losses,
+)
+from sklearn_ext.rashomon._trees._sets import (
     ExactTreeSet,
     SampledTreeSet,
     tree_losses,
 )
-from sklearn_ext.rashomon._trees_space import build_graph
 
+OVERHEAD = 1e6  # operations that the handling of one subset is worth
+SCATTER = 15  # operations for each entry that is added to a histogram
+MEMORY = 4 * 2**30  # bytes that no method goes beyond
+MEASURE = 200_000  # subsets that may be formed to measure a level
 BRACKET_CELLS = 512  # for "auto"
 FINE_CELLS = 2048  # of sampled laws with losses that are not whole
 PATIENCE = 300  # seconds that sampling may take without a warning
 TEMPERATURES = 40  # of a usual tempered run
 MOVES = 60  # Metropolis moves after each change of temperature
+
+
+PARTS = 20  # of a fit, as progress bars see it
+
+
+class Progress:
+    """Work that is done, told in a fixed number of equal parts.
+
+    Parameters
+    ----------
+    tell : callable or None, default=None
+        Called after each part.
+    """
+
+    def __init__(self, tell=None):
+        self.tell = tell
+
+    def stage(self, total, share=1.0):
+        """Return what a stage of the work calls with the amount that it has done."""
+        done, told, parts = 0, 0, round(PARTS * share)
+
+        def report(amount):
+            nonlocal done, told
+            done += amount
+            while self.tell is not None and told < parts * done // max(total, 1):
+                told += 1
+                self.tell()
+
+        return report
+
+
+@dataclass(frozen=True)
+class CostEstimate:
+    """Predicted effort of the exact recursion.
+
+    Parameters
+    ----------
+    flops : float
+        Floating-point operations, overheads included.
+    memory : float
+        Bytes of the largest tables.
+    subsets : tuple of int
+        Row subsets at each level; upper bounds beyond the second.
+    n_degrees : int
+        Coefficients of one polynomial.
+    """
+
+    flops: float
+    memory: float
+    subsets: tuple
+    n_degrees: int
+
+    def __str__(self):
+        return (
+            f"about {self.flops:.2g} operations and {self.memory / 2**20:.0f} MB "
+            f"({sum(self.subsets)} row subsets, {self.n_degrees} losses)"
+        )
+
+
+def recursion_cost(rows, space, n_degrees):
+    """Predict the cost of the exact recursion.
+
+    Parameters
+    ----------
+    rows : Rows
+        Merged rows.
+    space : TreeSpace
+        The trees.
+    n_degrees : int
+        Losses between the smallest one and the threshold.
+
+    Returns
+    -------
+    CostEstimate
+        Numbers of subsets are measured down to the second level where that is cheap,
+        and bounded by binomial coefficients below.
+    """
+    m, n, k = len(space.weight), len(rows.bits), space.n_classes
+    n_degrees = min(n_degrees, 2**62)
+    subsets = _subsets(rows, space)
+    flops = sum(count * (2 * m * n_degrees**2 + OVERHEAD) for count in subsets)
+    size = n * 2.0 ** -(len(subsets) - 1)  # mean rows of a subset at the last level
+    pairs = m**2 if space.depth >= 2 else m
+    flops += subsets[-1] * pairs * (8 * k * size + 48 * k + 2 * SCATTER * k**2)
+    table = sum(count * (8 * n_degrees + 8 * m + n / 8) for count in subsets)
+    work = 8.0 * (12 * k * pairs + n * m + 64 * n_degrees)
+    return CostEstimate(float(flops), float(table + work), subsets, int(n_degrees))
+
+
+def check_members_fit(max_depth, n_members):
+    """Refuse depths at which the kept trees alone would not fit in memory."""
+    needed = max(n_members, 100) * 2.0 ** min(max_depth + 3, 1000)
+    if needed > MEMORY:
+        raise ValueError(
+            f"max_depth={max_depth} with n_members={n_members} needs "
+            f"{needed / 2**30:.3g} GB for the members alone, more than "
+            f"{MEMORY / 2**30:.0f} GB. Lower max_depth."
+        )
+
+
+def sampling_cost(rows, space, n_trees, n_visits):
+    """Predict the cost of sampling structures.
+
+    Parameters
+    ----------
+    rows : Rows
+        Merged rows.
+    space : TreeSpace
+        The trees.
+    n_trees : int
+        Structures that are kept.
+    n_visits : int
+        Structures whose leaves are counted, all moves included.
+
+    Returns
+    -------
+    seconds : float
+        On one core, to a factor of about three.
+    memory : float
+        Bytes.
+    """
+    leaves, k = 2.0**space.depth, space.n_classes
+    words = k + min(rows.total, 200_000) / 64
+    seconds = n_visits * leaves * (4e-8 * k + 3e-8 * words)
+    batch = min(n_trees, 4096)  # whose losses are worked on at once
+    return seconds, leaves * (n_trees * (4 + 8 * k) + batch * 24 * k)
+
+
+def _subsets(rows, space):
+    m = len(space.weight)
+    levels = max(space.depth - 2, 0) + 1
+    if levels == 1:
+        return (1,)
+    counts, measured = [1, min(2 * m, 2 ** len(rows.bits))], 1
+    if levels > 2 and (2 * m) ** 2 <= MEASURE:
+        deep = build_graph(rows, replace(space, depth=4))
+        counts, measured = [len(level) for level in deep.levels], 2
+    for t in range(measured + 1, levels):
+        paths = comb(m, t) * 2**t if space.repeats else np.inf
+        counts.append(int(min(paths, counts[-1] * 2 * m)))
+    return tuple(counts[:levels])
 
 
 @dataclass(frozen=True)
@@ -85,13 +232,7 @@ class TreePlan:
         return recursion_cost(rows, space, n_degrees)
 
 
-def is_whole(rows, space):
-    """Whether every loss is a whole number."""
-    weight = rows.weight
-    return bool(np.all(weight == np.rint(weight))) and space.leaf_cost % 1 == 0
-
-
-def solve_trees(rows, space, plan, *, seed, n_jobs=None):
+def solve_trees(rows, space, plan, *, seed, n_jobs=None, progress):
     """Find the loss distribution.
 
     Parameters
@@ -106,6 +247,8 @@ def solve_trees(rows, space, plan, *, seed, n_jobs=None):
         Source of randomness.
     n_jobs : int or None, default=None
         Threads for independent runs.
+    progress : Progress
+        Who is told how far the work is.
 
     Returns
     -------
@@ -128,7 +271,7 @@ def solve_trees(rows, space, plan, *, seed, n_jobs=None):
         for n_cells in options:
             cost = plan.cost(rows, space, n_cells)
             if cost.flops <= plan.exact_budget and cost.memory <= MEMORY:
-                return _recursion(rows, space, plan, n_cells)
+                return _recursion(rows, space, plan, n_cells, progress)
         if plan.method == "exact" or not space.complete:
             _refuse(cost, plan, space)
     if not space.complete:
@@ -136,7 +279,7 @@ def solve_trees(rows, space, plan, *, seed, n_jobs=None):
             f"method={plan.method!r} samples complete trees: use space='full', or "
             "method='exact' for space='sparse'."
         )
-    return _sampled(rows, space, plan, seed, n_jobs)
+    return _sampled(rows, space, plan, seed, n_jobs, progress)
 
 
 def _refuse(cost, plan, space):
@@ -149,15 +292,20 @@ def _refuse(cost, plan, space):
     )
 
 
-def _recursion(rows, space, plan, n_cells):
+def _recursion(rows, space, plan, n_cells, progress):
     graph = build_graph(rows, space)
-    smallest = smallest_losses(graph)
+    smallest = smallest_losses(graph, progress.stage(len(graph.levels[-1]), 0.5))
     threshold = plan.threshold(float(smallest[0][0]), rows.total)
-    found = ExactTreeSet.of(graph, smallest, threshold, n_cells)
+    share = 0.5 if n_cells is None else 0.25  # bounds take two runs
+
+    def stage(total):
+        return progress.stage(total, share)
+
+    found = ExactTreeSet.of(graph, smallest, threshold, n_cells, stage)
     if n_cells is None:
         return found, "exact"
     ends = found.estimate(threshold)
-    if found.lower.empty or ends.high - ends.low > np.log(10):
+    if found.lower.ranges.empty or ends.high - ends.low > np.log(10):
         warnings.warn(
             "The loss grid is coarse: the bounds of log10 of the ratio are more than "
             f"1 apart. Use a finer loss_grid than {n_cells}.",
@@ -167,7 +315,7 @@ def _recursion(rows, space, plan, n_cells):
     return found, "bracket"
 
 
-def _sampled(rows, space, plan, seed, n_jobs):
+def _sampled(rows, space, plan, seed, n_jobs, progress):
     if plan.method == "smc" and not space.repeats:
         raise ValueError(
             "method='smc' needs repeats=True; use method='mc' without repeats."
@@ -177,7 +325,7 @@ def _sampled(rows, space, plan, seed, n_jobs):
     best = greedy_tree(rows, space)
     best_loss = float(tree_losses(best, rows)[0])
     threshold = min(plan.threshold(best_loss, rows.total), rows.total)
-    slip = TOLERANCE * rows.total
+    slip = SLIP * rows.total
     grid = Grid(1.0, "exact", slip)
     if not is_whole(rows, space):
         grid = Grid(FINE_CELLS / max(threshold, slip), "exact", slip)
@@ -193,9 +341,13 @@ def _sampled(rows, space, plan, seed, n_jobs):
             _check_effort(rows, space, plan, method)
     if method == "mc":
         rng, n_draws = np.random.default_rng(main_seed), plan.n_draws
-        sample = sample_losses(*problem, n_draws=n_draws, rng=rng, device=device)
+        report = progress.stage(n_draws)
+        sample = sample_losses(
+            *problem, n_draws=n_draws, rng=rng, device=device, report=report
+        )
     else:
-        runs = Parallel(n_jobs=n_jobs, prefer="threads")(
+        report, runs = progress.stage(plan.n_replicates), []
+        found = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
             delayed(temper_losses)(
                 *problem,
                 n_particles=plan.n_particles,
@@ -205,6 +357,9 @@ def _sampled(rows, space, plan, seed, n_jobs):
             )
             for run in smc_seed.spawn(plan.n_replicates)
         )
+        for run in found:
+            runs.append(run)
+            report(1)
         sample = runs[0].joined(runs[1:])
     better = sample.best_tree()
     if better is not None and tree_losses(better, rows)[0] < best_loss:

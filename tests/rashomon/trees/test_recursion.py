@@ -7,23 +7,29 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from sklearn_ext.rashomon._polynomials import (
+from sklearn_ext.rashomon._trees._descent import draw_trees, tree_shares
+from sklearn_ext.rashomon._trees._graph import Grid, build_graph
+from sklearn_ext.rashomon._trees._patterns import pattern_losses, tree_patterns
+from sklearn_ext.rashomon._trees._polynomials import (
     correlate_with,
     normalized,
     shifted,
     sum_of_products,
 )
-from sklearn_ext.rashomon._splits import Rows, distinct_patterns, merge_rows
-from sklearn_ext.rashomon._trees_bottom import Grid, pair_counts
-from sklearn_ext.rashomon._trees_counts import count_trees
-from sklearn_ext.rashomon._trees_draws import draw_trees
-from sklearn_ext.rashomon._trees_exact import expand, smallest_losses
-from sklearn_ext.rashomon._trees_extremes import largest_score
-from sklearn_ext.rashomon._trees_patterns import pattern_losses, tree_patterns
-from sklearn_ext.rashomon._trees_sets import ExactTreeSet
-from sklearn_ext.rashomon._trees_space import TreeSpace, build_graph
-from sklearn_ext.rashomon._trees_votes import tree_shares
-from tests.rashomon._brute_force import full_trees, sparse_trees
+from sklearn_ext.rashomon._trees._problem import (
+    Rows,
+    TreeSpace,
+    distinct_patterns,
+    merge_rows,
+)
+from sklearn_ext.rashomon._trees._recursion import (
+    count_trees,
+    expand,
+    largest_scores,
+    smallest_losses,
+)
+from sklearn_ext.rashomon._trees._sets import ExactTreeSet
+from tests.rashomon.trees._brute_force import full_trees, sparse_trees
 
 # splits, depth, classes, repeats (complete) or trivial splits (sparse)
 COMPLETE = [
@@ -84,16 +90,16 @@ def test_loss_distribution_equals_enumeration(rng, case):
     for threshold in (c.loss.min(), c.loss.min() + 3, c.loss.max()):
         found = c.expanded(threshold)
         mass = np.bincount(c.loss.astype(int), c.all.mass)
-        degrees = int(found.low[0][0]) + np.arange(found.coef[0].shape[1])
-        expected = mass[degrees]
-        actual = found.coef[0][0] * np.exp(found.log_scale[0][0])
+        expected = mass[found.ranges.losses.astype(int)]
+        root = found.tables[0]
+        actual = root.coef[0] * np.exp(root.log_scale[0])
         assert_allclose(actual, expected, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_counts_are_exact_integers(rng, case):
     c = Case(rng, *case, uniform=True)
-    found = count_trees(c.expanded(c.loss.max()))
+    found = count_trees(c.expanded(c.loss.max()).ranges)
     expected = np.bincount((c.loss - c.loss.min()).astype(int))
     assert found == expected.tolist()
     if c.space.complete:
@@ -111,7 +117,8 @@ def test_counts_beyond_64_bits(rng):
     space = TreeSpace(5, 2, np.full(8, 1 / 8), ones, leaf_weight=0.5)
     graph = build_graph(rows, space)
     smallest = smallest_losses(graph)
-    found = count_trees(expand(graph, smallest, Grid(1.0, "exact", 1e-9), 40.0))
+    losses = expand(graph, smallest, Grid(1.0, "exact", 1e-9), 40.0)
+    found = count_trees(losses.ranges)
     assert sum(found) == 8**31 * 2**32
     reachable = found[: 41 - 2 * int(smallest[0][0])]
     assert reachable == reachable[::-1]  # swapping labels turns loss k into 40 - k
@@ -149,8 +156,8 @@ def test_extremes_equal_enumeration(rng, case):
     first = [np.flatnonzero(c.place == i)[0] for i in range(len(values))]
     label = c.all.labels[:, first]
     score = values[np.arange(len(values)), label].sum(axis=1)
-    found = c.expanded(c.loss.min() + 4)
-    best = largest_score(found, values)
+    found = c.expanded(c.loss.min() + 4).ranges
+    best = largest_scores(found, values)
     for loss, value in zip(found.losses, best, strict=True):
         assert_allclose(value, score[c.loss <= loss].max(initial=-np.inf))
 
@@ -236,15 +243,16 @@ def test_rounding_does_not_fill_a_side():
 
 @pytest.mark.parametrize("n_nodes", [1, 3])
 def test_pairs_are_counted_for_many_nodes_at_once(rng, n_nodes):
-    bits, weight = rng.random((20, 5)) < 0.5, rng.random((20, 3))
-    inside, upper = rng.random((n_nodes, 20)) < 0.6, np.array([3, 1])
-    found = pair_counts(bits, weight, inside, upper)
+    bits, y = rng.random((20, 5)) < 0.5, rng.integers(0, 3, 20)
+    rows = merge_rows(bits, y, rng.random(20), 3)
+    ones = np.ones(5, dtype=int)
+    graph = build_graph(rows, TreeSpace(3, 3, ones / 5, ones, leaf_weight=1 / 3))
+    block, upper = graph.block(np.arange(1, 1 + n_nodes)), np.array([3, 1])
+    found = block.pairs(block.weight, upper)
     for c, lower, high, node, u, j in np.ndindex(found.shape):
-        sides = (bits[:, j] == lower) & (bits[:, upper[u]] == high) & inside[node]
-        expected = weight[sides, c].sum()
+        sides = (block.bits[:, j] == lower) & (block.bits[:, upper[u]] == high)
+        expected = block.weight[sides & block.inside[node], c].sum()
         assert_allclose(found[c, lower, high, node, u, j], expected, atol=1e-12)
-        alone = pair_counts(bits[inside[node]], weight[inside[node]])
-        assert_allclose(alone[c, lower, high, upper[u], j], expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("case", CASES)
