@@ -31,6 +31,7 @@ from sklearn_ext.rashomon._trees._plan import (
     Progress,
     TreePlan,
     check_members_fit,
+    measure,
     solve_trees,
 )
 from sklearn_ext.rashomon._trees._problem import (
@@ -418,7 +419,8 @@ class RashomonTreeClassifier(
         other = type(self)(**self.get_params())
         other._set_up(other._summarize(X, y, sample_weight, reset=True))
         rows, space, plan = other._problem
-        return plan.cost(rows, space, plan.n_cells(is_whole(rows, space)))
+        n_cells = plan.n_cells(is_whole(rows, space))
+        return plan.cost(rows, space, n_cells, measure(rows, space))
 
     def predict(self, X):
         """Predict the class with the most votes.

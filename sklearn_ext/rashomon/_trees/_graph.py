@@ -16,6 +16,9 @@ from sklearn_ext.rashomon._trees._problem import TreeSpace, equal_columns, is_wh
 BATCH_BYTES = 2**19  # of the tables of nodes that are worked on at once
 MOST_CELLS = 2.0**62  # integers of numpy hold no more
 MOST_SINGLE = 2.0**24  # whole numbers below it are exact in single precision
+MOST_NODES = 64  # worked on at once
+MANY_NODES = 8  # from which pairs of splits are better formed once for all of them
+NO_CHILD = np.empty((0, 0, 2), dtype=np.int32)
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Level:
     totals : ndarray of shape (n_subsets, n_classes)
         Class weights of each subset.
     child : ndarray of int32, shape (n_subsets, n_splits, 2)
-        Places of the zero-side and the one-side in the next level; empty at the last.
+        Places of the zero-side and the one-side in the next level; none at the last.
     """
 
     sets: np.ndarray
@@ -81,13 +84,15 @@ class Graph:
         sets = self.levels[t].sets[i]
         return np.flatnonzero(np.unpackbits(sets, count=len(self.rows.bits)))
 
-    def blocks(self, nodes, length=1):
+    def blocks(self, nodes, n_splits=None, length=1):
         """Go through nodes of the last level, a few at a time.
 
         Parameters
         ----------
         nodes : ndarray of int
             Places in the last level; neighbours share most of their rows.
+        n_splits : ndarray of int, shape (n_nodes,) or None, default=None
+            Number of splits of each that matter; None where only smallest losses do.
         length : int, default=1
             Coefficients of each polynomial that is made of them.
 
@@ -96,11 +101,22 @@ class Graph:
         Block
             The nodes, with splits that are equal on their rows taken together.
         """
-        counts = 32 * self.space.n_classes * len(self.space.weight) ** 2
+        m, k = max(len(self.space.weight), 1), self.space.n_classes
         strip = min(STRIP, length)  # of a product of polynomials
-        step = max(BATCH_BYTES // max(counts, 8 * strip * (strip + length)), 1)
-        for start in range(0, len(nodes), step):
-            yield self.block(nodes[start : start + step], merged=self.space.repeats)
+        if n_splits is not None:
+            needed = np.maximum(32 * k * m * n_splits, 8 * strip * (strip + length))
+        else:
+            needed = np.full(
+                len(nodes), (8 if self.space.of_two_classes else 32 * k) * m**2
+            )
+        end = np.cumsum(needed)
+        start = 0
+        while start < len(nodes):
+            limit = BATCH_BYTES + end[start] - needed[start]
+            stop = max(int(np.searchsorted(end, limit, side="right")), start + 1)
+            stop = min(stop, start + MOST_NODES)
+            yield self.block(nodes[start:stop], merged=self.space.repeats)
+            start = stop
 
     def block(self, nodes, *, merged=False):
         """Gather rows and splits of some nodes of the last level.
@@ -121,7 +137,8 @@ class Graph:
         inside = np.unpackbits(level.sets[nodes], axis=1, count=len(rows.bits))
         inside = inside.astype(bool)
         place = np.flatnonzero(inside.any(axis=0))
-        bits, group = rows.bits[place], np.arange(rows.bits.shape[1])
+        bits = rows.bits[place]
+        columns = group = np.arange(bits.shape[1])
         if merged:
             columns, group = equal_columns(bits)
             bits = bits[:, columns]
@@ -132,7 +149,7 @@ class Graph:
             )
         weight = rows.weight[place].astype(self.precision)
         inside, used = inside[:, place], level.used[nodes]
-        return Block(space, nodes, place, bits, weight, inside, used, group)
+        return Block(space, nodes, place, bits, weight, inside, used, columns, group)
 
     @property
     def precision(self):
@@ -142,7 +159,7 @@ class Graph:
         return np.float32 if exact else np.float64
 
 
-def build_graph(rows, space):
+def build_graph(rows, space, known=None):
     """Find the distinct subsets of rows at every level.
 
     Parameters
@@ -151,6 +168,8 @@ def build_graph(rows, space):
         Merged rows.
     space : TreeSpace
         The trees.
+    known : Graph or None, default=None
+        That of the same space with a smaller depth, to go on from.
 
     Returns
     -------
@@ -158,37 +177,37 @@ def build_graph(rows, space):
         Threshold splits meet often, so there are far fewer subsets than paths.
     """
     masks = np.packbits(np.ascontiguousarray(rows.bits.T), axis=1)
-    whole = np.packbits(np.ones((1, len(rows.bits)), dtype=bool), axis=1)
-    n_used = 0 if space.repeats else len(space.weight)
-    sets, used = whole, np.zeros((1, n_used), dtype=bool)
-    levels = []
-    for _ in range(space.depth - 2):
-        child, found, found_used = _children(sets, used, masks)
-        levels.append(Level(sets, used, _totals(sets, rows), child))
-        sets, used = found, found_used
-    none = np.empty((len(sets), 0, 2), dtype=np.int32)
-    levels.append(Level(sets, used, _totals(sets, rows), none))
+    levels = list(known.levels) if known is not None else [_root(rows, space)]
+    while len(levels) < space.depth - 1:
+        level = levels.pop()
+        child, sets, used = _children(level.sets, level.used, masks)
+        levels.append(replace(level, child=child))
+        levels.append(Level(sets, used, _totals(sets, rows), NO_CHILD))
     return Graph(rows, space, tuple(levels))
 
 
+def _root(rows, space):
+    sets = np.packbits(np.ones((1, len(rows.bits)), dtype=bool), axis=1)
+    n_used = 0 if space.repeats else len(space.weight)
+    return Level(sets, np.zeros((1, n_used), bool), _totals(sets, rows), NO_CHILD)
+
+
 def _children(sets, used, masks):
-    m, track = len(masks), used.shape[1] > 0
-    child = np.empty((len(sets), m, 2), dtype=np.int32)
-    place, found, found_used = {}, [], []
+    """Places of the children of some subsets, and the distinct children."""
+    m, track = len(masks), used.shape[1]
+    child = np.empty((len(sets), 2, m), dtype=np.int32)
+    place = {}  # subset and the splits on the way to it, as bytes
     for i, members in enumerate(sets):
-        below = np.stack([members & ~masks, members & masks], axis=1)  # (m, 2, bytes)
-        for side, j in np.ndindex(2, m):  # neighbours share rows: cuts are nested
-            path = used[i]
-            if track:
-                path = path.copy()
-                path[j] = True
-            key = below[j, side].tobytes() + path.tobytes()
-            at = place.setdefault(key, len(found))
-            if at == len(found):
-                found.append(below[j, side])
-                found_used.append(path)
-            child[i, j, side] = at
-    return child, np.array(found), np.array(found_used)
+        # neighbours share rows: cuts are nested
+        below = np.concatenate([members & ~masks, members & masks])
+        if track:
+            paths = np.tile(used[i] | np.eye(m, dtype=bool), (2, 1))
+            below = np.concatenate([below, paths.view(np.uint8)], axis=1)
+        keys = below.view(f"V{below.shape[1]}")[:, 0].tolist()
+        child[i].flat = [place.setdefault(key, len(place)) for key in keys]
+    found = np.frombuffer(b"".join(place), dtype=np.uint8).reshape(len(place), -1)
+    sets, paths = np.split(found, [sets.shape[1]], axis=1)
+    return child.transpose(0, 2, 1), np.ascontiguousarray(sets), paths.astype(bool)
 
 
 def _totals(sets, rows, batch_size=1024):
@@ -351,6 +370,8 @@ class Block:
         Which of the rows each subset holds.
     used : ndarray of bool, shape (n_nodes, n_splits) or (n_nodes, 0)
         Splits on the way to each.
+    columns : ndarray of int, shape (n_columns,)
+        First split of each column.
     group : ndarray of int, shape (n_splits,)
         Column of each split.
     """
@@ -362,6 +383,7 @@ class Block:
     weight: np.ndarray
     inside: np.ndarray
     used: np.ndarray
+    columns: np.ndarray
     group: np.ndarray
 
     def singles(self, weight):
@@ -373,24 +395,22 @@ class Block:
         """Sum weights in the subsets: (n_sums, n_nodes)."""
         return weight.T @ self.inside.T
 
-    def pairs(self, weight, upper=slice(None)):
-        """Sum weights in the cells of pairs: (n_sums, 2, 2, n_nodes, n_upper, m).
+    def pairs(self, weight, node, upper):
+        """Sum weights in the cells of pairs: (n_sums, 2, 2, n_terms, n_columns).
 
-        Axes: sum, side of the lower split, side of the upper one, node, upper and
-        lower split.
+        Axes: sum, side of the lower split, side of the upper one, node with its upper
+        split, lower split.
         """
-        n_nodes, m = len(self.inside), self.bits.shape[1]
         B = self.bits.astype(weight.dtype)
         member = self.inside.astype(weight.dtype)
-        U = B.T[upper]
-        left = (member[:, None] * U).reshape(n_nodes * len(U), len(B))
-        shape = (weight.shape[1], 2, 2, n_nodes, len(U), m)
+        left, many = member[node] * B.T[upper], np.arange(len(node))
+        shape = (weight.shape[1], 2, 2, len(node), B.shape[1])
         out = np.empty(shape, dtype=weight.dtype)
         for cells, w in zip(out, weight.T, strict=True):
             weighted = B * w[:, None]
-            single, total = member @ weighted, (member @ w)[:, None, None]
-            of_upper, single = single[:, upper, None], single[:, None]
-            np.matmul(left, weighted, out=cells[1, 1].reshape(len(left), m))
+            single, total = (member @ weighted)[node], (member @ w)[node, None]
+            of_upper = single[many, upper][:, None]
+            np.matmul(left, weighted, out=cells[1, 1])
             np.subtract(of_upper, cells[1, 1], out=cells[0, 1])
             np.subtract(single, cells[1, 1], out=cells[1, 0])
             np.subtract(total - of_upper, cells[1, 0], out=cells[0, 0])
@@ -402,30 +422,30 @@ class Block:
         counts = self.singles(self.weight)
         return _stumps(counts, self.totals(self.weight), weight, self.space, grid)
 
-    def stumps_below(self, grid, upper=slice(None)):
-        """Stumps below the children of the nodes, and the weights of the splits.
+    def stumps_below(self, grid, node, upper):
+        """Stumps below both children of some nodes, and the weights of the splits.
 
         Parameters
         ----------
         grid : Grid
             Cells of the loss.
-        upper : ndarray of int or slice, default=slice(None)
-            Columns that matter as splits of the nodes.
+        node, upper : ndarray of int, shape (n_terms,)
+            Nodes, and columns that split them.
 
         Returns
         -------
         stumps : Stumps
-            Children have shape (2, n_nodes, n_upper): side and split of the node.
-        split_weight : ndarray of shape (n_nodes, n_upper)
+            Children have shape (2, n_terms): side of the split, and split.
+        split_weight : ndarray of shape (n_terms,)
             Weights of the splits at the nodes; impossible ones are zero.
         """
-        counts, space, used = self.pairs(self.weight, upper), self.space, self.used
+        counts, space = self.pairs(self.weight, node, upper), self.space
         totals = counts[:, 0, ..., 0] + counts[:, 1, ..., 0]  # of any one lower split
-        below = space.split_weights(used)
+        below = space.split_weights(self.used)
         shape = len(self.nodes), len(space.weight)
-        split_weight = np.broadcast_to(below, shape)[:, upper]
+        split_weight = np.broadcast_to(below, shape)[node, upper]
         if not space.repeats:
-            paths = used[:, None] | np.eye(used.shape[1], dtype=bool)[upper]
+            paths = self.used[node] | (np.arange(shape[1]) == upper[:, None])
             below = np.broadcast_to(space.split_weights(paths), counts.shape[2:])
         if not space.trivial:
             split_weight = np.where(_filled(totals), split_weight, 0.0)
@@ -433,12 +453,15 @@ class Block:
 
     def smallest(self):
         """Smallest loss where a split is followed by stumps: (n_nodes, n_splits)."""
-        space = self.space
-        if space.n_classes == 2 and space.repeats and space.weight.all():
+        if self.space.of_two_classes:
             best = self._smallest_of_two_classes()
         else:
-            stumps, split_weight = self.stumps_below(Grid())
-            best = np.where(split_weight > 0, stumps.lowest().sum(axis=0), np.inf)
+            shape = len(self.nodes), len(self.columns)
+            stumps, weight = self.stumps_below(
+                Grid(), *np.indices(shape).reshape(2, -1)
+            )
+            best = np.where(weight > 0, stumps.lowest().sum(axis=0), np.inf)
+            best = best.reshape(shape)
         return best[:, self.group].astype(np.float64)
 
     def _smallest_of_two_classes(self):
@@ -449,30 +472,48 @@ class Block:
         two terms make ``max(|g|, |2 a - g|)``: only the largest and the smallest
         a of all splits matter. Those without rows on one side lose as the leaf.
         """
-        space, m = self.space, self.bits.shape[1]
-        B = self.bits.astype(self.weight.dtype)
-        member = self.inside.astype(self.weight.dtype)
+        B = np.ascontiguousarray(self.bits.T).astype(self.weight.dtype)
+        member = self.inside.T.astype(self.weight.dtype)  # (n_rows, n_nodes)
         gap, total = self.weight[:, 1] - self.weight[:, 0], self.weight.sum(axis=1)
-        gaps = B * gap[:, None]
-        n, g = (member @ total)[:, None], (member @ gap)[:, None]
-        n_one, g_one = member @ (B * total[:, None]), member @ gaps
-        left = (member[:, None] * B.T).reshape(len(member) * m, len(B))
-        pairs = (left @ gaps).reshape(len(member), m, m)  # symmetric
+        n, g = total @ member, gap @ member
+        n_one, g_one = (B * total) @ member, (B * gap) @ member
+        pairs = _pairs_of_ones(B, member * gap[:, None])
         best = self._stump_losses(n_one, g_one, pairs)
-        np.subtract(g_one[:, :, None], pairs, out=pairs)
+        np.subtract(g_one[:, None], pairs, out=pairs)
         best += self._stump_losses(n - n_one, g - g_one, pairs)
-        if not space.trivial:
+        if not self.space.trivial:
             filled = np.minimum(n_one, n - n_one) > 1e-12 * n
             best = np.where(filled, best, np.inf)
-        return best
+        return best.T
 
     def _stump_losses(self, total, gap, parts):
         spread = np.abs(gap)
         leaf, cost = (total - spread) / 2, self.space.leaf_cost
-        for part in (parts.max(axis=1), parts.min(axis=1)):
+        for part in (parts.max(axis=0), parts.min(axis=0)):
             spread = np.maximum(spread, np.abs(2 * part - gap))
         best = (total - spread) / 2
         return best if self.space.complete else np.minimum(best + cost, leaf) + cost
+
+
+def _pairs_of_ones(B, weight):
+    """Sum weights (n_rows, n_sums) where two splits are one: (m, m, n_sums)."""
+    (m, n_rows), n_sums = B.shape, weight.shape[1]
+    if n_sums < MANY_NODES:
+        left = (B * weight.T[:, None]).reshape(n_sums * m, n_rows)
+        return np.moveaxis((left @ B.T).reshape(n_sums, m, m), 0, 2)
+    first, second = np.triu_indices(m)
+    place = np.empty((m, m), dtype=np.intp)
+    place[first, second] = place[second, first] = np.arange(len(first))
+    sums = np.zeros((len(first), n_sums), dtype=B.dtype)
+    step = max(BATCH_BYTES // (4 * len(first)), 64)  # the table must fit in a cache
+    ends = np.cumsum(np.arange(m, 0, -1))
+    for start in range(0, n_rows, step):
+        part = B[:, start : start + step]
+        both = np.empty((len(first), part.shape[1]), dtype=B.dtype)
+        for j, end in enumerate(ends):
+            np.multiply(part[j], part[j:], out=both[end - m + j : end])
+        sums += both @ weight[start : start + step]
+    return sums[place]
 
 
 def leaf_cells(totals, space, grid):

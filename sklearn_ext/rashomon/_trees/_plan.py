@@ -90,7 +90,7 @@ class CostEstimate:
         )
 
 
-def recursion_cost(rows, space, n_degrees):
+def recursion_cost(rows, space, n_degrees, known=None):
     """Predict the cost of the exact recursion.
 
     Parameters
@@ -101,16 +101,18 @@ def recursion_cost(rows, space, n_degrees):
         The trees.
     n_degrees : int
         Losses between the smallest one and the threshold.
+    known : Graph or None, default=None
+        Result of :func:`measure`.
 
     Returns
     -------
     CostEstimate
-        Numbers of subsets are measured down to the second level where that is cheap,
-        and bounded by binomial coefficients below.
+        Numbers of subsets are those of ``known``, and bounded by binomial
+        coefficients below.
     """
     m, n, k = len(space.weight), len(rows.bits), space.n_classes
     n_degrees = min(n_degrees, 2**62)
-    subsets = _subsets(rows, space)
+    subsets = _subsets(rows, space, known)
     flops = sum(count * (2 * m * n_degrees**2 + OVERHEAD) for count in subsets)
     size = n * 2.0 ** -(len(subsets) - 1)  # mean rows of a subset at the last level
     pairs = m**2 if space.depth >= 2 else m
@@ -159,15 +161,34 @@ def sampling_cost(rows, space, n_trees, n_visits):
     return seconds, leaves * (n_trees * (4 + 8 * k) + batch * 24 * k)
 
 
-def _subsets(rows, space):
+def measure(rows, space):
+    """Form the subsets down to the second level, where that is cheap.
+
+    Parameters
+    ----------
+    rows : Rows
+        Merged rows.
+    space : TreeSpace
+        The trees.
+
+    Returns
+    -------
+    Graph or None
+        That of the space, cut at depth four.
+    """
+    if space.depth < 4 or (2 * len(space.weight)) ** 2 > MEASURE:
+        return None
+    return build_graph(rows, replace(space, depth=4))
+
+
+def _subsets(rows, space, known):
     m = len(space.weight)
     levels = max(space.depth - 2, 0) + 1
     if levels == 1:
         return (1,)
     counts, measured = [1, min(2 * m, 2 ** len(rows.bits))], 1
-    if levels > 2 and (2 * m) ** 2 <= MEASURE:
-        deep = build_graph(rows, replace(space, depth=4))
-        counts, measured = [len(level) for level in deep.levels], 2
+    if known is not None:
+        counts, measured = [len(level) for level in known.levels], 2
     for t in range(measured + 1, levels):
         paths = comb(m, t) * 2**t if space.repeats else np.inf
         counts.append(int(min(paths, counts[-1] * 2 * m)))
@@ -216,7 +237,7 @@ class TreePlan:
             return None
         return int(self.loss_grid)
 
-    def cost(self, rows, space, n_cells):
+    def cost(self, rows, space, n_cells, known):
         """Predicted cost of the recursion."""
         total = rows.total
         unavoidable = (rows.weight.sum(axis=1) - rows.weight.max(axis=1)).sum()
@@ -229,7 +250,7 @@ class TreePlan:
             n_degrees = int(np.clip(span, 0, space.largest_loss(total))) + 1
         else:
             n_degrees = n_cells + 2**space.depth + 1
-        return recursion_cost(rows, space, n_degrees)
+        return recursion_cost(rows, space, n_degrees, known)
 
 
 def solve_trees(rows, space, plan, *, seed, n_jobs=None, progress):
@@ -268,10 +289,11 @@ def solve_trees(rows, space, plan, *, seed, n_jobs=None, progress):
         options = [n_cells]
         if plan.method == "auto" and plan.loss_grid == "auto" and whole:
             options.append(BRACKET_CELLS)
+        known = measure(rows, space)
         for n_cells in options:
-            cost = plan.cost(rows, space, n_cells)
+            cost = plan.cost(rows, space, n_cells, known)
             if cost.flops <= plan.exact_budget and cost.memory <= MEMORY:
-                return _recursion(rows, space, plan, n_cells, progress)
+                return _recursion(rows, space, plan, n_cells, progress, known)
         if plan.method == "exact" or not space.complete:
             _refuse(cost, plan, space)
     if not space.complete:
@@ -292,8 +314,8 @@ def _refuse(cost, plan, space):
     )
 
 
-def _recursion(rows, space, plan, n_cells, progress):
-    graph = build_graph(rows, space)
+def _recursion(rows, space, plan, n_cells, progress, known):
+    graph = build_graph(rows, space, known)
     smallest = smallest_losses(graph, progress.stage(len(graph.levels[-1]), 0.5))
     threshold = plan.threshold(float(smallest[0][0]), rows.total)
     share = 0.5 if n_cells is None else 0.25  # bounds take two runs

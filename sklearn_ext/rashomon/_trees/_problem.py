@@ -336,6 +336,11 @@ class TreeSpace:
     trivial: bool = True
 
     @property
+    def of_two_classes(self):
+        """Whether differences of two classes tell the loss of every split."""
+        return self.n_classes == 2 and self.repeats and bool(self.weight.all())
+
+    @property
     def counts(self):
         """Whether weights count trees instead of being probabilities."""
         return self.leaf_weight == 1.0

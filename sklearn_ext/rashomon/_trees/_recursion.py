@@ -148,8 +148,13 @@ class Ranges:
         """Number of degrees of the root."""
         return max(int(self.slack[0][0]) + 1, 1)
 
+    def wanted(self, nodes):
+        """Whether splits of nodes of the last level may be inside: a matrix."""
+        last = self.low[-1][nodes] + self.slack[-1][nodes]
+        return self.pairs[nodes] <= last[:, None]
+
     def length_at(self, t, nodes):
-        """Number of degrees that any of some subsets needs."""
+        """Count the degrees that any of some subsets needs."""
         return int(self.slack[t][nodes].max(initial=0)) + 1
 
     @property
@@ -231,20 +236,17 @@ def inner_terms(ranges, t, nodes, below):
 def end_terms(ranges, block, algebra):
     """Products at nodes of the last level, and the stumps on both sides of them."""
     low, slack = ranges.low[-1][block.nodes], ranges.slack[-1][block.nodes]
-    wanted = (ranges.pairs[block.nodes] <= (low + slack)[:, None]).any(axis=0)
-    upper = np.unique(block.group[wanted])
-    stumps, weight = block.stumps_below(ranges.grid, upper)
-    lows = stumps.lowest()
-    over = lows.sum(axis=0) - low[:, None]
-    node, place = np.nonzero((weight > 0) & (over <= slack[:, None]))
-    first, over = lows[:, node, place], over[node, place]
+    node, split = np.nonzero(ranges.wanted(block.nodes)[:, block.columns])
+    stumps, weight = block.stumps_below(ranges.grid, node, split)
+    first = stumps.lowest()
+    over = first.sum(axis=0) - low[node]
+    kept = np.flatnonzero((weight > 0) & (over <= slack[node]))
+    node, split, stumps = node[kept], split[kept], stumps.at(kept)
+    first, over, weight = first[:, kept], over[kept], weight[kept]
     # the zero side starts lower instead of being moved afterwards
     start = first - np.stack([over, np.zeros_like(over)])
     length = ranges.length_at(-1, block.nodes)
-    some = (upper, node, place)
-    stumps = stumps.at(node, place)
-    sides = algebra.stumps(stumps, start, length, block, some)
-    split, weight = upper[place], weight[node, place]
+    sides = algebra.stumps(stumps, start, length, block, (node, split))
     times = block.space.multiplicity[split]
     return Terms(node, split, 0 * over, weight, times, *sides, start), stumps
 
@@ -298,7 +300,8 @@ def _parts(ranges, algebra, t, nodes, below):
         for some in _batches(nodes, graph, ranges.length_at(t, nodes)):
             yield some, sums(inner_terms(ranges, t, some, below), some)
     elif graph.bottom_depth == 2:
-        for block in graph.blocks(nodes, ranges.length_at(t, nodes)):
+        n_splits = ranges.wanted(nodes).sum(axis=1)
+        for block in graph.blocks(nodes, n_splits, ranges.length_at(t, nodes)):
             terms, _ = end_terms(ranges, block, algebra)
             yield block.nodes, sums(terms, block.nodes)
     elif graph.bottom_depth == 1:
@@ -481,9 +484,8 @@ class Scores:
         if some is None:
             scores, leaf = block.singles(score), block.totals(score)
         else:
-            upper, node, place = some
-            scores = block.pairs(score, upper)[..., node, place, :]
-            leaf = block.singles(score)[:, :, node, upper[place]]
+            scores = block.pairs(score, *some)
+            leaf = block.singles(score)[:, :, some[0], some[1]]
         n_classes, m = len(scores), scores.shape[-1]
         best = self.blank(low.size)
         base = low.reshape(-1, 1)
@@ -678,11 +680,12 @@ def _descend_stumps(graph, i, node, split, label, slip):
     if graph.bottom_depth == 1:
         _write_stump(block.stumps(grid).at(0), node, split, label, slip)
         return
-    stumps, weight = block.stumps_below(grid)
+    every = np.arange(len(block.columns))
+    stumps, weight = block.stumps_below(grid, 0 * every, every)
     total = np.where(weight > 0, stumps.lowest().sum(axis=0), np.inf)
-    split[node] = first_best(total[0], slip)
+    split[node] = first_best(total, slip)
     for side in (0, 1):
-        stump = stumps.at(side, 0, split[node])
+        stump = stumps.at(side, split[node])
         _write_stump(stump, 2 * node + 1 + side, split, label, slip)
 
 
