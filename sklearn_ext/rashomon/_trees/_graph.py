@@ -16,6 +16,7 @@ from sklearn_ext.rashomon._trees._problem import TreeSpace, equal_columns, is_wh
 BATCH_BYTES = 2**19  # of the tables of nodes that are worked on at once
 MOST_CELLS = 2.0**62  # integers of numpy hold no more
 MOST_SINGLE = 2.0**24  # whole numbers below it are exact in single precision
+PAIR_BYTES = 2**21  # of a table of pairs of splits: about the second cache
 MOST_NODES = 64  # worked on at once
 MANY_NODES = 8  # from which pairs of splits are better formed once for all of them
 NO_CHILD = np.empty((0, 0, 2), dtype=np.int32)
@@ -106,9 +107,8 @@ class Graph:
         if n_splits is not None:
             needed = np.maximum(32 * k * m * n_splits, 8 * strip * (strip + length))
         else:
-            needed = np.full(
-                len(nodes), (8 if self.space.of_two_classes else 32 * k) * m**2
-            )
+            each = (2 if self.space.of_two_classes else 32 * k) * m**2
+            needed = np.full(len(nodes), each)
         end = np.cumsum(needed)
         start = 0
         while start < len(nodes):
@@ -505,7 +505,7 @@ def _pairs_of_ones(B, weight):
     place = np.empty((m, m), dtype=np.intp)
     place[first, second] = place[second, first] = np.arange(len(first))
     sums = np.zeros((len(first), n_sums), dtype=B.dtype)
-    step = max(BATCH_BYTES // (4 * len(first)), 64)  # the table must fit in a cache
+    step = max(PAIR_BYTES // (4 * len(first)), 64)
     ends = np.cumsum(np.arange(m, 0, -1))
     for start in range(0, n_rows, step):
         part = B[:, start : start + step]
