@@ -15,6 +15,8 @@ _recursion
     polynomials, with whole numbers exact counts, with maxima extremes of scores.
 _polynomials
     Truncated products of polynomials.
+_sets
+    The set itself, however it was found: its ratio, best tree, draws.
 _descent
     From the root down again: uniform draws, vote shares, usage of splits.
 _sampled

@@ -69,6 +69,8 @@ class RashomonTreeClassifier(
     and L losses inside the threshold the cost is about
     ``min(C(m, D-2) 2**(D-2), distinct subsets) * (2 m L**2 + n m**2)`` operations;
     memory is a table of that many subsets by L. Deep trees are sampled instead.
+    Members, counts and vote shares are computed when they are first read. Callbacks
+    hear of every twentieth of the work; there is no answer before its end.
 
     Parameters
     ----------
@@ -318,7 +320,15 @@ class RashomonTreeClassifier(
             task_name=f"{100 // PARTS} % of the work",
             metadata=weights,
         )
-        self._solve(statistics, Progress(tasks.end))
+
+        def tell():
+            if tasks.end():
+                raise RuntimeError(
+                    "A callback stopped the fit, which has no answer before its end; "
+                    "the estimator is as it was before."
+                )
+
+        self._solve(statistics, Progress(tell))
         tasks.close(**{name: getattr(self, name) for name in FITTED})
         return self
 
@@ -822,6 +832,10 @@ class RashomonTreeClassifier(
         return Bunch(
             ratio=min(inside / total, 1.0), n_inside=inside, n_total=total, exact=exact
         )
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return state | {"_read": {}} if "_read" in state else state
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

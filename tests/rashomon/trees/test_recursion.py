@@ -17,7 +17,6 @@ from sklearn_ext.rashomon._trees._polynomials import (
     sum_of_products,
 )
 from sklearn_ext.rashomon._trees._problem import (
-    Rows,
     TreeSpace,
     distinct_patterns,
     merge_rows,
@@ -285,21 +284,3 @@ def test_small_coefficients_keep_their_accuracy():
 def test_shift_drops_what_passes_the_end():
     moved = shifted(np.array([[1.0, 2, 3], [4, 5, 6]]), np.array([0, 2]))
     assert_array_equal(moved, [[1, 2, 3], [0, 0, 4]])
-
-
-def test_tables_of_rows_add_up(rng):
-    bits, y = rng.random((60, 4)) < 0.5, rng.integers(0, 3, 60)
-    whole = merge_rows(bits, y, np.ones(60), 3)
-    parts = [
-        merge_rows(bits[s], y[s], np.ones(30), 3) for s in (slice(30), slice(30, 60))
-    ]
-    summed = parts[0] + parts[1]
-    assert_array_equal(summed.bits, whole.bits)
-    assert_array_equal(summed.weight, whole.weight)
-
-
-def test_rows_are_located(rng):
-    rows = Rows(np.array([[1, 0], [0, 1]], dtype=bool), np.ones((2, 2)))
-    place, missing = rows.locate(np.array([[0, 1], [1, 1], [1, 0]], dtype=bool))
-    assert_array_equal(place, [1, 2, 0])
-    assert_array_equal(missing, [[True, True]])
