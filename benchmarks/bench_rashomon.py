@@ -9,6 +9,7 @@ from sklearn.preprocessing import scale
 from threadpoolctl import threadpool_limits
 
 from benchmarks.bench_rashomon_trees import (
+    DeeperSparseTrees,
     DeepStructures,
     ExactTrees,
     LabelVariance,
@@ -221,6 +222,7 @@ BENCHMARKS = (
     ExactTrees,
     TreeSizes,
     SparseTrees,
+    DeeperSparseTrees,
     LinearHypotheses,
     MillionHypotheses,
     DeepStructures,

@@ -43,7 +43,7 @@ from sklearn_ext.rashomon._trees._problem import (
     places_of,
     tree_problem,
 )
-from sklearn_ext.rashomon._trees._recursion import count_trees, largest_scores
+from sklearn_ext.rashomon._trees._recursion import largest_scores
 from sklearn_ext.rashomon._trees._sampled import random_labelled
 from sklearn_ext.rashomon._trees._sets import ExactTreeSet
 
@@ -936,9 +936,7 @@ class RashomonTreeClassifier(
         """Exact number of trees in the set, when it was asked for."""
         if not self.exact_counts:
             return None
-        ranges = self._set.upper.ranges
-        count = lambda: 0 if ranges.empty else sum(count_trees(ranges))  # noqa: E731
-        return self._once("count", count)
+        return self._once("count", self._set.count)
 
     @property
     def log_count_(self):

@@ -10,10 +10,13 @@ from sklearn_ext.rashomon._trees._graph import Grid, build_graph
 from sklearn_ext.rashomon._trees._members import TreeArrays
 from sklearn_ext.rashomon._trees._problem import SLIP
 from sklearn_ext.rashomon._trees._recursion import (
+    count_trees,
     expand,
     optimal_tree,
     smallest_losses,
 )
+
+LOG_CLEAR = 20.0  # logarithm of counts that floats, right to 1e-10, tell exactly
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,17 @@ class ExactTreeSet:
             np.concatenate([t.split for t in found]),
             np.concatenate([t.label for t in found]),
         )
+
+    def count(self):
+        """Count the trees, exactly; only where losses are whole numbers."""
+        ranges, space = self.upper.ranges, self.graph.space
+        if ranges.empty:
+            return 0
+        if space.is_uniform:
+            logs = self.upper.log_cdf()[-1] - space.log_total + space.log_size
+            if logs < LOG_CLEAR:  # sums of so few terms round to the right number
+                return round(np.exp(logs))
+        return sum(count_trees(ranges))
 
     def losses_of(self, trees):
         """Loss of each tree, summed over rows."""

@@ -402,7 +402,7 @@ def test_callbacks_see_every_part_of_the_work(rng, params):
 def test_nothing_is_computed_before_it_is_read(rng):
     X, y = small(rng)
     clf = fit(X, y, exact_counts=True, split_prior="split")
-    asked = "sklearn_ext.rashomon._trees._classifier.count_trees"
+    asked = "sklearn_ext.rashomon._trees._sets.ExactTreeSet.count"
     with mock.patch(asked, side_effect=KeyError), pytest.raises(KeyError):
         assert clf.count_
     assert clf._read == {}
