@@ -47,7 +47,8 @@ from sklearn_ext.rashomon._trees._recursion import largest_scores
 from sklearn_ext.rashomon._trees._sampled import random_labelled
 from sklearn_ext.rashomon._trees._sets import ExactTreeSet
 
-FITTED = ("_statistics", "_splits", "_equal", "_problem", "_set", "_seed", "_read")
+STATE = ("classes_", "log_ratio_", "threshold_loss_", "_splits", "_equal", "_problem")
+STATE += ("_set", "_draws", "_read")  # what predictions need
 DATA = {"accept_sparse": ("csr", "csc"), "dtype": FLOATS}
 find_threads = cache(ThreadpoolController)  # looks at every loaded library
 
@@ -329,7 +330,7 @@ class RashomonTreeClassifier(
                 )
 
         self._solve(statistics, Progress(tell))
-        tasks.close(**{name: getattr(self, name) for name in FITTED})
+        tasks.close(**{name: getattr(self, name) for name in STATE})
         return self
 
     @available_if(_fixed_thresholds)
@@ -874,7 +875,7 @@ class RashomonTreeClassifier(
                 n_jobs=self.n_jobs,
                 progress=progress or Progress(),
             )
-        self._seed, self._read = int(seed[1]), {}
+        self._draws, self._read = (int(seed[1]), self.n_members), {}
         self._describe(rows, space)
         return self
 
@@ -958,14 +959,17 @@ class RashomonTreeClassifier(
 
     @property
     def _best(self):
-        find = lambda: self._equal.with_first(self._set.best_tree())  # noqa: E731
-        return self._once("best", find)
+        return self._once("best", self._find_best)
+
+    def _find_best(self):
+        return self._equal.with_first(self._set.best_tree())
 
     def _draw_members(self):
         if self.log_ratio_ == -np.inf:
             return self._best
-        rng, total = np.random.default_rng(self._seed), self._problem[0].total
-        found = self._set.draw(self.n_members, rng, self.threshold_loss_ * total)
+        seed, n_members = self._draws
+        rng, total = np.random.default_rng(seed), self._problem[0].total
+        found = self._set.draw(n_members, rng, self.threshold_loss_ * total)
         return self._equal.with_any(found, rng)
 
     def _shares(self):
@@ -1034,17 +1038,13 @@ class RashomonTreeClassifier(
         return float(-low), float(high)
 
     def _exact_pair(self, bits, thresholds):
-        found, place = self._follow(
-            bits, self._set.widened(thresholds.max(initial=0.0))
-        )
+        found = self._set.widened(thresholds.max(initial=0.0))
+        found, place = self._follow(bits, found)
         label = self._best.predict(bits)[0]
         values = np.zeros((len(found.graph.rows.bits), len(self.classes_)))
         np.add.at(values, place, np.arange(len(self.classes_)) != label[:, None])
-        ranges = found.upper.ranges
-        farthest, slip = (
-            largest_scores(ranges, values) / len(bits),
-            SLIP * found.graph.rows.total,
-        )
+        ranges, slip = found.upper.ranges, SLIP * found.graph.rows.total
+        farthest = largest_scores(ranges, values) / len(bits)
         at = np.searchsorted(ranges.losses, thresholds + slip, side="right") - 1
         pairs = np.full((len(thresholds), 2), np.nan)
         for i in np.flatnonzero((at >= 0) & (thresholds >= found.best_loss - slip)):

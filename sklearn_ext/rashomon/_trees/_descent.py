@@ -139,18 +139,13 @@ def _finish(losses, i, group, trees, rng):
     (tree, heap, target), ranges = group, losses.ranges
     graph, t = ranges.graph, len(ranges.graph.levels) - 1
     low = ranges.low[t][i]
-    if graph.bottom_depth == 0:
+    if graph.ends_in_leaves:
         cells = leaf_cells(graph.levels[t].totals[i], graph.space, ranges.grid)
         for at in _groups(target):
             hits = cells == low + target[at[0]]
             _write_leaves(trees, tree[at], heap[at], hits, rng)
         return
     block = graph.block(np.array([i]))
-    if graph.bottom_depth == 1:
-        stumps = block.stumps(ranges.grid).at(0)
-        for at in _groups(target):
-            _draw_stumps(stumps, target[at[0]] + low, tree[at], heap[at], trees, rng)
-        return
     terms, stumps = end_terms(ranges, block, Floats(ranges))
     parts = [(np.empty(0, dtype=int),) * 5]
     for at, term, zero in _choices(losses, t, i, terms, group, trees, rng):
@@ -253,7 +248,7 @@ def _one_node(losses, t, i, adjoint, below, votes):
     last = t == len(graph.levels) - 1
     own, lower = np.zeros((2, len(space.weight)))
     place = graph.members(t, i)
-    if not space.complete or (last and graph.bottom_depth == 0):
+    if not space.complete or (last and graph.ends_in_leaves):
         cells = leaf_cells(level.totals[i], space, grid) - low
         votes[place] += _at(adjoint, cells) * space.leaf_weight * np.exp(-scale)
     if not last:
@@ -264,15 +259,9 @@ def _one_node(losses, t, i, adjoint, below, votes):
         np.add.at(below[:, :length], child[:, 0], to_zero)
         np.add.at(below[:, :length], child[:, 1], to_one)
         return own, lower
-    if graph.bottom_depth == 0:
+    if graph.ends_in_leaves:
         return own, lower
     block = graph.block(np.array([i]))
-    if graph.bottom_depth == 1:
-        derivative = (adjoint * np.exp(-scale))[None]
-        stumps = block.stumps(grid)
-        leaves, _, own = _stump_shares(stumps, np.array([low]), derivative)
-        votes[place] += _stump_votes(block.bits, leaves)
-        return own, lower
     terms, stumps = end_terms(ranges, block, Floats(ranges))
     own[terms.split], *derivative = _factors(terms, adjoint, scale)
     leaves, early, lower = _stump_shares(stumps, terms.low, np.stack(derivative))
@@ -328,11 +317,6 @@ def _stump_shares(stumps, low, derivative):
         early = stumps.leaf_weight * at(stumps.leaf, low, base)
     used = leaves[:, 0].sum(axis=tuple(range(len(shape))))
     return leaves, early, used
-
-
-def _stump_votes(bits, leaves):
-    sides = np.concatenate([~bits, bits], axis=1).astype(float)
-    return sides @ leaves.reshape(len(leaves), -1).T
 
 
 def _pair_votes(bits, splits, leaves, early):

@@ -58,7 +58,8 @@ class Graph:
     space : TreeSpace
         The trees.
     levels : tuple of Level
-        One for each depth from the root to ``max(depth - 2, 0)``.
+        One for each depth, from the root to two above the leaves; in shallow spaces
+        to the leaves.
     """
 
     rows: object
@@ -66,9 +67,9 @@ class Graph:
     levels: tuple
 
     @property
-    def bottom_depth(self):
-        """Levels of splits below the last stored level: 0, 1 or 2."""
-        return min(self.space.depth, 2)
+    def ends_in_leaves(self):
+        """Whether leaves follow the last level, and not two levels of splits."""
+        return self.space.depth < 2
 
     def node_weights(self, t, nodes):
         """Weights of the splits at inner nodes, (n_nodes, n_splits); impossible: 0."""
@@ -178,7 +179,8 @@ def build_graph(rows, space, known=None):
     """
     masks = np.packbits(np.ascontiguousarray(rows.bits.T), axis=1)
     levels = list(known.levels) if known is not None else [_root(rows, space)]
-    while len(levels) < space.depth - 1:
+    n_levels = space.depth - 1 if space.depth >= 2 else space.depth + 1
+    while len(levels) < n_levels:
         level = levels.pop()
         child, sets, used = _children(level.sets, level.used, masks)
         levels.append(replace(level, child=child))
@@ -389,11 +391,8 @@ class Block:
     def singles(self, weight):
         """Sum weights on the sides of splits: (n_sums, 2, n_nodes, n_columns)."""
         one = self.inside @ (self.bits * weight.T[:, :, None])
-        return np.stack([self.totals(weight)[..., None] - one, one], axis=1)
-
-    def totals(self, weight):
-        """Sum weights in the subsets: (n_sums, n_nodes)."""
-        return weight.T @ self.inside.T
+        total = weight.T @ self.inside.T
+        return np.stack([total[..., None] - one, one], axis=1)
 
     def pairs(self, weight, node, upper):
         """Sum weights in the cells of pairs: (n_sums, 2, 2, n_terms, n_columns).
@@ -415,12 +414,6 @@ class Block:
             np.subtract(single, cells[1, 1], out=cells[1, 0])
             np.subtract(total - of_upper, cells[1, 0], out=cells[0, 0])
         return out
-
-    def stumps(self, grid):
-        """Stumps directly below the nodes."""
-        weight = self.space.split_weights(self.used)
-        counts = self.singles(self.weight)
-        return _stumps(counts, self.totals(self.weight), weight, self.space, grid)
 
     def stumps_below(self, grid, node, upper):
         """Stumps below both children of some nodes, and the weights of the splits.

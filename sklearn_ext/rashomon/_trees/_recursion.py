@@ -61,12 +61,10 @@ def smallest_losses(graph, report=None):
     SmallestLosses
         Losses by level.
     """
-    level, grid = graph.levels[-1], Grid()
+    level = graph.levels[-1]
     pairs = np.full((len(level), len(graph.space.weight)), np.inf)
-    if graph.bottom_depth == 0:
-        best = leaf_cells(level.totals.T, graph.space, grid).min(axis=0)
-    elif graph.bottom_depth == 1:
-        best = graph.block(np.zeros(1, dtype=int)).stumps(grid).lowest()
+    if graph.ends_in_leaves:
+        best = leaf_cells(level.totals.T, graph.space, Grid()).min(axis=0)
     else:
         for block in graph.blocks(np.arange(len(level))):
             pairs[block.nodes] = block.smallest()
@@ -299,16 +297,13 @@ def _parts(ranges, algebra, t, nodes, below):
     if not last:
         for some in _batches(nodes, graph, ranges.length_at(t, nodes)):
             yield some, sums(inner_terms(ranges, t, some, below), some)
-    elif graph.bottom_depth == 2:
+    elif graph.ends_in_leaves:
+        yield nodes, leaves(nodes)
+    else:
         n_splits = ranges.wanted(nodes).sum(axis=1)
         for block in graph.blocks(nodes, n_splits, ranges.length_at(t, nodes)):
             terms, _ = end_terms(ranges, block, algebra)
             yield block.nodes, sums(terms, block.nodes)
-    elif graph.bottom_depth == 1:
-        block, length = graph.block(nodes), ranges.length_at(t, nodes)
-        yield nodes, algebra.stumps(block.stumps(grid), low[nodes], length, block)
-    else:
-        yield nodes, leaves(nodes)
 
 
 @dataclass(frozen=True)
@@ -353,7 +348,7 @@ class Floats:
         coef = leaf_polynomials(cells.T, weight, low, length)
         return Scaled(coef, np.zeros(len(coef)))
 
-    def stumps(self, stumps, low, length, block, some=None):
+    def stumps(self, stumps, low, length, block, at):
         """Values of stumps, from their cells and first degrees."""
         return Scaled(stumps.polynomials(low, length), np.zeros(low.shape))
 
@@ -411,7 +406,7 @@ class Integers:
         """Values of leaves in place of nodes, from the cells of their labels."""
         return self._packed(leaf_polynomials(cells.T, 1.0, low, length))
 
-    def stumps(self, stumps, low, length, block, some=None):
+    def stumps(self, stumps, low, length, block, at):
         """Values of stumps, from their cells and first degrees."""
         ones = np.where(stumps.weight > 0, block.space.multiplicity, 0.0)
         stumps = replace(stumps, weight=ones, leaf_weight=1.0)
@@ -478,14 +473,10 @@ class Scores:
         _raise_to(best, cells.T - low[:, None], inside @ self.values, length)
         return best
 
-    def stumps(self, stumps, low, length, block, some=None):
+    def stumps(self, stumps, low, length, block, at):
         """Values of stumps, from their cells and first degrees."""
         score = self.values[block.place]
-        if some is None:
-            scores, leaf = block.singles(score), block.totals(score)
-        else:
-            scores = block.pairs(score, *some)
-            leaf = block.singles(score)[:, :, some[0], some[1]]
+        scores, leaf = block.pairs(score, *at), block.singles(score)[:, :, *at]
         n_classes, m = len(scores), scores.shape[-1]
         best = self.blank(low.size)
         base = low.reshape(-1, 1)
@@ -659,7 +650,7 @@ def _descend(graph, smallest, t, i, node, split, label):
     level, space, slip = graph.levels[t], graph.space, SLIP * graph.rows.total
     leaf = leaf_cells(level.totals[i], space, Grid())
     last = t == len(graph.levels) - 1
-    may_stop = not space.complete or graph.bottom_depth == 0
+    may_stop = not space.complete or (last and graph.ends_in_leaves)
     if may_stop and leaf.min() <= smallest[t][i] + slip:
         label[node] = first_best(leaf, slip)
     elif last:
@@ -677,9 +668,6 @@ def _descend(graph, smallest, t, i, node, split, label):
 
 def _descend_stumps(graph, i, node, split, label, slip):
     block, grid = graph.block(np.array([i])), Grid()
-    if graph.bottom_depth == 1:
-        _write_stump(block.stumps(grid).at(0), node, split, label, slip)
-        return
     every = np.arange(len(block.columns))
     stumps, weight = block.stumps_below(grid, 0 * every, every)
     total = np.where(weight > 0, stumps.lowest().sum(axis=0), np.inf)

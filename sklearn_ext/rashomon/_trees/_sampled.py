@@ -20,7 +20,7 @@ from sklearn_ext.rashomon._intervals import (
     replicate_interval,
 )
 from sklearn_ext.rashomon._results import RatioEstimate
-from sklearn_ext.rashomon._trees._graph import Graph, Level
+from sklearn_ext.rashomon._trees._graph import Graph, build_graph
 from sklearn_ext.rashomon._trees._members import TreeArrays
 from sklearn_ext.rashomon._trees._problem import SLIP
 from sklearn_ext.rashomon._trees._recursion import (
@@ -653,11 +653,10 @@ def _finish(rows, space, members, used, node, depth, trees):
     """Write the optimal subtree of depth at most two below a node."""
     part = type(rows)(rows.bits[members], rows.weight[members])
     inner = replace(space, depth=depth)
-    full = np.packbits(np.ones((1, len(members)), dtype=bool), axis=1)
-    totals = part.weight.sum(axis=0, keepdims=True)
-    tracked = used[None] if not space.repeats else np.zeros((1, 0), dtype=bool)
-    level = Level(full, tracked, totals, np.empty((1, 0, 2), dtype=np.int32))
-    graph = Graph(part, inner, (level,))
+    root = build_graph(part, replace(inner, depth=2)).levels[0]
+    tracked = root.used if space.repeats else used[None]
+    known = Graph(part, inner, (replace(root, used=tracked),))
+    graph = build_graph(part, inner, known)
     split, label = optimal_tree(graph, smallest_losses(graph))
     for place in range(len(label)):
         level = (place + 1).bit_length() - 1
