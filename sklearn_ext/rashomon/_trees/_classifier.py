@@ -88,7 +88,9 @@ class RashomonTreeClassifier(
         Complete trees, or trees whose nodes may all be leaves; the loss of the latter
         is the error plus ``alpha`` for each leaf.
     alpha : float, default=0.01
-        Cost of a leaf when ``space="sparse"``, rounded to whole rows.
+        Cost of a leaf when ``space="sparse"``, as a share of all weight. It is rounded
+        by five per cent at most, so that losses stay whole numbers;
+        ``hypothesis_space_`` tells the result.
     n_thresholds : int or "auto", default="auto"
         Quantile cuts of each feature; "auto" shares about 64 among the features.
     thresholds : list of array-like or None, default=None
@@ -107,8 +109,8 @@ class RashomonTreeClassifier(
     exact_budget : float, default=2e11
         Operations that the recursion may take; 2e10 are about a second.
     loss_grid : {"auto", "unit"} or int, default="auto"
-        Grid of the recursion. Losses that are whole numbers need no rounding (unit);
-        otherwise leaf losses are rounded both ways to this many cells between the
+        Grid of the recursion. Losses that are multiples of one unit, whatever the
+        scale of the weights, need no rounding (unit); otherwise leaf losses are rounded both ways to this many cells between the
         smallest loss and the threshold, which bounds the ratio.
     n_draws : int, default=10_000
         Structures of ``method="mc"``.
