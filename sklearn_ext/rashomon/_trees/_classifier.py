@@ -110,8 +110,9 @@ class RashomonTreeClassifier(
         Operations that the recursion may take; 2e10 are about a second.
     loss_grid : {"auto", "unit"} or int, default="auto"
         Grid of the recursion. Losses that are multiples of one unit, whatever the
-        scale of the weights, need no rounding (unit); otherwise leaf losses are rounded both ways to this many cells between the
-        smallest loss and the threshold, which bounds the ratio.
+        scale of the weights, need no rounding (unit); otherwise leaf losses are rounded
+        both ways to this many cells between the smallest loss and the threshold, which
+        bounds the ratio.
     n_draws : int, default=10_000
         Structures of ``method="mc"``.
     n_particles : int, default=300

@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_ext.rashomon import RashomonTreeClassifier
 from sklearn_ext.rashomon._trees._problem import (
     Rows,
+    TreeSpace,
     common_unit,
     in_units,
     make_splits,
@@ -180,3 +181,11 @@ def test_rows_are_located(rng):
     place, missing = rows.locate(np.array([[0, 1], [1, 1], [1, 0]], dtype=bool))
     assert_array_equal(place, [1, 2, 0])
     assert_array_equal(missing, [[True, True]])
+
+
+def test_space_sizes_of_sparse_trees():
+    space = TreeSpace(3, 2, np.ones(4), np.ones(4, dtype=int), complete=False)
+    sizes = [2]
+    for _ in range(3):
+        sizes.append(2 + 4 * sizes[-1] ** 2)
+    assert space.size == sizes[-1]
