@@ -13,6 +13,7 @@ from benchmarks.bench_rashomon_trees import (
     DeepStructures,
     ExactTrees,
     LabelVariance,
+    SeparableSparseTrees,
     SparseTrees,
     TreeSizes,
 )
@@ -223,6 +224,7 @@ BENCHMARKS = (
     TreeSizes,
     SparseTrees,
     DeeperSparseTrees,
+    SeparableSparseTrees,
     LinearHypotheses,
     MillionHypotheses,
     DeepStructures,
