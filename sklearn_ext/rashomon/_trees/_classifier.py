@@ -39,7 +39,6 @@ from sklearn_ext.rashomon._trees._problem import (
     TreeStatistics,
     describe_trees,
     distinct_patterns,
-    is_whole,
     places_of,
     tree_problem,
 )
@@ -433,8 +432,8 @@ class RashomonTreeClassifier(
         other = type(self)(**self.get_params())
         other._set_up(other._summarize(X, y, sample_weight, reset=True))
         rows, space, plan = other._problem
-        n_cells = plan.n_cells(is_whole(rows, space))
-        return plan.cost(rows, space, n_cells, measure(rows, space))
+        known = measure(rows, space)
+        return plan.cost(rows, space, plan.n_cells(rows, space, known), known)
 
     def predict(self, X):
         """Predict the class with the most votes.

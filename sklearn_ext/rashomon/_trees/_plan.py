@@ -27,12 +27,12 @@ SCATTER = 15  # operations for each entry that is added to a histogram
 MEMORY = 4 * 2**30  # bytes that no method goes beyond
 MEASURE = 200_000  # subsets that may be formed to measure a level
 BRACKET_CELLS = 512  # for "auto"
+FINE_UNITS = 30  # in the lightest row, from which a unit is finer than rows
+CHEAP = 1e10  # operations: half a second
 FINE_CELLS = 2048  # of sampled laws with losses that are not whole
 PATIENCE = 300  # seconds that sampling may take without a warning
 TEMPERATURES = 40  # of a usual tempered run
 MOVES = 60  # Metropolis moves after each change of temperature
-
-
 PARTS = 20  # of a fit, as progress bars see it
 
 
@@ -224,32 +224,38 @@ class TreePlan:
             best / total, self.theta, self.theta_mode, self.reference_loss
         )
 
-    def n_cells(self, whole):
+    def n_cells(self, rows, space, known):
         """Return cells of the recursion's grid; None is the unit grid."""
+        whole = is_whole(rows, space)
         if self.loss_grid == "auto":
-            return None if whole else BRACKET_CELLS
+            if not whole:
+                return BRACKET_CELLS
+            # a unit far below the weight of any row, as class weights make it, costs
+            # degrees that tell nothing
+            fine = rows.weight[rows.weight > 0].min() > FINE_UNITS
+            too_fine = fine and self.cost(rows, space, None, known).flops > CHEAP
+            return BRACKET_CELLS if too_fine else None
         if self.loss_grid == "unit":
             if not whole:
                 raise ValueError(
-                    "loss_grid='unit' needs weights that are whole numbers; got "
-                    "fractions. Use loss_grid='auto' for bounds."
+                    "loss_grid='unit' needs weights that are multiples of one unit; "
+                    "got others. Use loss_grid='auto' for bounds."
                 )
             return None
         return int(self.loss_grid)
 
     def cost(self, rows, space, n_cells, known):
         """Predicted cost of the recursion."""
+        if n_cells is not None:
+            return recursion_cost(rows, space, n_cells + 2**space.depth + 1, known)
         total = rows.total
-        unavoidable = (rows.weight.sum(axis=1) - rows.weight.max(axis=1)).sum()
-        constant = total - rows.weight.sum(axis=0).max()
-        if n_cells is None:
-            if self.reference_loss is None:
-                span = self.threshold(constant, total) - constant
-            else:
-                span = self.threshold(0.0, total) - unavoidable
-            n_degrees = int(np.clip(span, 0, space.largest_loss(total))) + 1
+        if self.reference_loss is None:
+            constant = total - rows.weight.sum(axis=0).max()
+            span = self.threshold(constant, total) - constant
         else:
-            n_degrees = n_cells + 2**space.depth + 1
+            unavoidable = (rows.weight.sum(axis=1) - rows.weight.max(axis=1)).sum()
+            span = self.threshold(0.0, total) - unavoidable
+        n_degrees = int(np.clip(span, 0, space.largest_loss(total))) + 1
         return recursion_cost(rows, space, n_degrees, known)
 
 
@@ -284,12 +290,10 @@ def solve_trees(rows, space, plan, *, seed, n_jobs=None, progress):
         Before any work, when the recursion was asked for and would be too large.
     """
     if plan.method in ("auto", "exact"):
-        whole = is_whole(rows, space)
-        n_cells = plan.n_cells(whole)
-        options = [n_cells]
-        if plan.method == "auto" and plan.loss_grid == "auto" and whole:
-            options.append(BRACKET_CELLS)
         known = measure(rows, space)
+        options = [plan.n_cells(rows, space, known)]
+        if plan.method == "auto" and plan.loss_grid == "auto":
+            options.append(BRACKET_CELLS)
         for n_cells in options:
             cost = plan.cost(rows, space, n_cells, known)
             if cost.flops <= plan.exact_budget and cost.memory <= MEMORY:

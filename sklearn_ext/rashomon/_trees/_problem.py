@@ -671,13 +671,16 @@ def common_unit(weight):
     values = np.unique(weight[weight > 0])
     if np.all(values == np.rint(values)) and values[-1] < 2**53:
         return float(np.gcd.reduce(values.astype(np.int64)))
-    unit = values[0]
-    while unit > FINEST * values[-1]:  # Euclid's algorithm, for all of them at once
-        left = np.abs(values - np.rint(values / unit) * unit)
-        left = left[left > 1e-11 * values[-1]]
-        if len(left) == 0:
-            return unit
-        unit = left.min()
+    top = values[-1]
+    values = left = values / top
+    while len(left) and (unit := left.min()) > FINEST:
+        times = np.rint(values / unit)
+        refined = values @ times / (times @ times)  # free of what steps have rounded
+        if np.abs(values - times * refined).max() <= 0.01 * SLIP:
+            return refined * top
+        rest = np.abs(left - np.rint(left / unit) * unit)  # Euclid's algorithm
+        rest = rest[rest > SLIP]
+        left = np.append(rest, unit) if len(rest) else rest
     return None
 
 

@@ -117,6 +117,7 @@ def test_common_units():
     assert_allclose(common_unit(np.array([0.2, 0.3, 1.1])), 0.1)
     thirds = np.array([1 / 3] * 7).cumsum()  # with the rounding of sums
     assert_allclose(common_unit(thirds), 1 / 3)
+    assert_allclose(common_unit(np.array([124 / 249, 81 / 151])), 1 / 249 / 151)
     assert common_unit(np.random.default_rng(0).random(20)) is None
 
 
@@ -189,3 +190,22 @@ def test_space_sizes_of_sparse_trees():
     for _ in range(3):
         sizes.append(2 + 4 * sizes[-1] ** 2)
     assert space.size == sizes[-1]
+
+
+def test_class_weights_are_exact_where_their_unit_is_not_too_fine(rng):
+    X, y = table(rng, 40)
+    small = fit(X, y, class_weight="balanced")
+    assert small.exact_
+    X, y = rng.normal(size=(400, 2)), np.arange(400) < 151
+    params = {"max_depth": 3, "n_thresholds": 12}
+    large = fit(X, y, class_weight="balanced", **params)
+    assert large.method_ == "bracket"
+    cost = large.estimate_cost(X, y)
+    assert cost.n_degrees < 600
+    again = fit(X, y, np.full(400, 0.3), class_weight="balanced", **params)
+    says_the_same(large, again, X)
+    w = {True: 249, False: 151}
+    other = fit(X, y, class_weight=w, **params)
+    assert_allclose(other.log_ratio_, large.log_ratio_)
+    few = (X[:, :1] > 0).astype(float)
+    assert fit(few, y, max_depth=1, class_weight="balanced").exact_
