@@ -247,10 +247,10 @@ def _one_node(losses, t, i, adjoint, below, votes):
     adjoint, scale = adjoint[:length], losses.tables[t].log_scale[i]
     last = t == len(graph.levels) - 1
     own, lower = np.zeros((2, len(space.weight)))
-    place = graph.members(t, i)
     if not space.complete or (last and graph.ends_in_leaves):
         cells = leaf_cells(level.totals[i], space, grid) - low
-        votes[place] += _at(adjoint, cells) * space.leaf_weight * np.exp(-scale)
+        share = _at(adjoint, cells) * space.leaf_weight * np.exp(-scale)
+        votes[graph.members(t, i)] += share
     if not last:
         terms = inner_terms(ranges, t, np.array([i]), losses.tables[t + 1])
         own[terms.split], to_zero, to_one = _factors(terms, adjoint, scale)
@@ -265,7 +265,7 @@ def _one_node(losses, t, i, adjoint, below, votes):
     terms, stumps = end_terms(ranges, block, Floats(ranges))
     own[terms.split], *derivative = _factors(terms, adjoint, scale)
     leaves, early, lower = _stump_shares(stumps, terms.low, np.stack(derivative))
-    votes[place] += _pair_votes(block.bits, terms.split, leaves, early)
+    votes[block.place] += _pair_votes(block.bits, terms.split, leaves, early)
     return own, lower
 
 

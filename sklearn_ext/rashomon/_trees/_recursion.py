@@ -238,9 +238,10 @@ def end_terms(ranges, block, algebra):
     stumps, weight = block.stumps_below(ranges.grid, node, split)
     first = stumps.lowest()
     over = first.sum(axis=0) - low[node]
-    kept = np.flatnonzero((weight > 0) & (over <= slack[node]))
-    node, split, stumps = node[kept], split[kept], stumps.at(kept)
-    first, over, weight = first[:, kept], over[kept], weight[kept]
+    inside = (weight > 0) & (over <= slack[node])
+    if not inside.all():
+        node, split, stumps = node[inside], split[inside], stumps.at(inside)
+        first, over, weight = first[:, inside], over[inside], weight[inside]
     # the zero side starts lower instead of being moved afterwards
     start = first - np.stack([over, np.zeros_like(over)])
     length = ranges.length_at(-1, block.nodes)
