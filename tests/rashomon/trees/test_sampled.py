@@ -12,16 +12,15 @@ from sklearn_ext.rashomon._intervals import (
     log_mean_interval,
     replicate_interval,
 )
-from sklearn_ext.rashomon._splits import merge_rows
-from sklearn_ext.rashomon._trees_laws import (
+from sklearn_ext.rashomon._trees._members import TreeArrays
+from sklearn_ext.rashomon._trees._problem import TreeSpace, merge_rows
+from sklearn_ext.rashomon._trees._sampled import (
     LeafCounter,
     draw_labels,
     leaf_losses,
     loss_laws,
     random_structures,
 )
-from sklearn_ext.rashomon._trees_members import TreeArrays
-from sklearn_ext.rashomon._trees_space import TreeSpace
 
 
 def space_of(m, depth, k=2, repeats=True):
@@ -246,7 +245,7 @@ def test_structure_weights_need_no_labels():
 
 @pytest.mark.parametrize("real", [False, True])
 def test_torch_routes_the_same_rows(rng, real):
-    from sklearn_ext.rashomon._evaluate_torch import (
+    from sklearn_ext.rashomon._trees._trees_torch import (
         TorchLeafCounter,
         tree_labels_torch,
     )

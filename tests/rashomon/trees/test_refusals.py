@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from sklearn_ext.rashomon import RashomonTreeClassifier, _trees_plan
+from sklearn_ext.rashomon import RashomonTreeClassifier
+from sklearn_ext.rashomon._trees import _plan
 
 
 def small(rng, n=40, p=3):
@@ -101,7 +102,7 @@ def test_cost_is_predicted(rng):
     cost = RashomonTreeClassifier(max_depth=4).estimate_cost(X, y)
     clf = fit(X, y, max_depth=4)
     assert cost.subsets == tuple(len(level) for level in clf._set.graph.levels)
-    assert cost.n_degrees == clf._set.upper.coef[0].shape[1]
+    assert cost.n_degrees == clf._set.upper.ranges.length
     assert "operations" in str(cost)
 
 
@@ -111,7 +112,7 @@ def test_too_much_work_is_refused_before_it_starts(rng):
         r"needs about .* operations and .* MB .*n_thresholds.*loss_grid.*method='mc'"
     )
     with (
-        mock.patch.object(_trees_plan, "build_graph", side_effect=KeyError),
+        mock.patch.object(_plan, "smallest_losses", side_effect=KeyError),
         pytest.raises(ValueError, match=message),
     ):
         fit(X, y, max_depth=4, method="exact", exact_budget=10.0)
@@ -190,7 +191,7 @@ def test_refuses_memory_and_warns_of_minutes(rng):
         RashomonTreeClassifier(16, method="mc").fit(X[:, :2], y)
     with (
         pytest.warns(UserWarning, match="will take about"),
-        mock.patch.object(_trees_plan, "temper_losses", side_effect=KeyError),
+        mock.patch.object(_plan, "temper_losses", side_effect=KeyError),
         pytest.raises(KeyError),
     ):
         RashomonTreeClassifier(9, method="smc").fit(X[:, :2], y)

@@ -1,6 +1,7 @@
 """The tree classifier: its numbers and its invariances."""
 
 import pickle
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -15,8 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ext.rashomon import RashomonTreeClassifier
-from sklearn_ext.rashomon._splits import make_splits, weighted_cuts
-from tests.rashomon._brute_force import full_trees
+from tests.rashomon.trees._brute_force import full_trees
 
 
 def small(rng, n=40, p=3, k=2):
@@ -308,7 +308,7 @@ def test_bounds_for_real_weights(rng):
     exact = np.log(found.mass[loss <= loss.min() + 0.1 * w.sum()].sum())
     low, high = clf.log_ratio_interval_
     assert low - 1e-9 <= exact <= high + 1e-9
-    assert low <= clf.log_ratio_ <= high
+    assert low <= clf.log_ratio_ <= high  # also where both bounds count the same trees
     with pytest.warns(UserWarning, match="The loss grid is coarse"):
         fit(X, y, w, theta=0.02, loss_grid=8, max_depth=4)
 
@@ -336,31 +336,6 @@ def test_search_over_depth_and_theta():
     assert search.best_score_ > 0.85
 
 
-@pytest.mark.parametrize(
-    ("prior", "expected"),
-    [("feature", [0.5, 0.25, 0.25]), ("split", [1 / 3] * 3), ("gap", [0.5, 0.2, 0.3])],
-)
-def test_priors(prior, expected):
-    X = np.array([[0, 0], [1, 2], [0, 5], [1, 0]], dtype=float)
-    splits = make_splits(X, np.ones(4), prior=prior)
-    assert_allclose(splits.prior, expected)
-    assert_allclose(splits.threshold, [0.5, 1, 3.5])
-
-
-def test_cuts_invert_the_weighted_distribution():
-    values = np.arange(10.0)
-    cuts, gaps = weighted_cuts(values, np.ones(10), 3)
-    assert_allclose(cuts, [2.5, 4.5, 7.5])
-    assert_allclose(gaps, 1)
-    weight = np.array([1, 5, 1, 1, 1, 1, 1, 1, 1, 1])
-    repeated = np.repeat(values, weight)
-    assert_array_equal(
-        weighted_cuts(values, weight, 3)[0],
-        weighted_cuts(repeated, np.ones(len(repeated)), 3)[0],
-    )
-    assert len(weighted_cuts(np.ones(4), np.ones(4), 3)[0]) == 0
-
-
 def test_clone_keeps_everything():
     clf = RashomonTreeClassifier(2, theta=0.1, thresholds=[[1.0]])
     assert clone(clf).get_params()["thresholds"] == [[1.0]]
@@ -378,3 +353,61 @@ def test_merge_equals_one_fit(rng):
         merged.merge(other)
     assert merged.log_ratio_ == before
     assert not hasattr(RashomonTreeClassifier(), "merge")
+
+
+class Progress:
+    """A callback that counts, and stops the fit after some parts."""
+
+    def __init__(self, stop_after=np.inf):
+        self.stop_after, self.seen, self.of = stop_after, 0, None
+
+    def setup(self, estimator, context):
+        self.seen, self.of = 0, context.max_subtasks
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        self.seen += context.parent is not None
+        return self.seen >= self.stop_after
+
+    def teardown(self, estimator, context):
+        pass
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"max_depth": 4},
+        {"max_depth": 2},
+        {"max_depth": 3, "loss_grid": 64},
+        {"max_depth": 3, "method": "mc", "n_draws": 20_000},
+        {"max_depth": 3, "method": "smc", "n_replicates": 4},
+    ],
+)
+def test_callbacks_see_every_part_of_the_work(rng, params):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn has no callbacks")
+    X, y = small(rng, n=100)
+    params = {"theta": 0.2, "random_state": 0} | params
+    clf, bar = RashomonTreeClassifier(**params), Progress()
+    clf.set_callbacks(bar).fit(X, y)
+    assert bar.seen == bar.of == 20
+    log_ratio = clf.log_ratio_
+    with pytest.raises(RuntimeError, match="A callback stopped the fit, which has no"):
+        clf.set_callbacks(Progress(3)).fit(X[:50], y[:50])
+    assert clf.log_ratio_ == log_ratio
+    assert clf.set_callbacks().fit(X, y).log_ratio_ == log_ratio
+
+
+def test_nothing_is_computed_before_it_is_read(rng):
+    X, y = small(rng)
+    clf = fit(X, y, exact_counts=True, split_prior="split")
+    asked = "sklearn_ext.rashomon._trees._sets.ExactTreeSet.count"
+    with mock.patch(asked, side_effect=KeyError), pytest.raises(KeyError):
+        assert clf.count_
+    assert clf._read == {}
+    assert clf.count_ == round(np.exp(fit(X, y, split_prior="split").log_count_))
+    assert clf.members_.arrays is clf.members_.arrays
+    again = pickle.loads(pickle.dumps(clf))
+    assert again._read == {}
+    assert_array_equal(again.members_.arrays.split, clf.members_.arrays.split)

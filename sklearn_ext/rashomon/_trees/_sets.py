@@ -5,13 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_ext.rashomon._results import RatioEstimate
-from sklearn_ext.rashomon._trees_bottom import Grid
-from sklearn_ext.rashomon._trees_draws import draw_trees
-from sklearn_ext.rashomon._trees_exact import expand, optimal_tree, smallest_losses
-from sklearn_ext.rashomon._trees_members import TreeArrays
-from sklearn_ext.rashomon._trees_space import build_graph
+from sklearn_ext.rashomon._trees._descent import draw_trees
+from sklearn_ext.rashomon._trees._graph import Grid, build_graph
+from sklearn_ext.rashomon._trees._members import TreeArrays
+from sklearn_ext.rashomon._trees._problem import SLIP
+from sklearn_ext.rashomon._trees._recursion import (
+    count_trees,
+    expand,
+    optimal_tree,
+    smallest_losses,
+)
 
-TOLERANCE = 1e-9  # of the total weight: losses this close count as equal
+LOG_CLEAR = 20.0  # logarithm of counts that floats, right to 1e-10, tell exactly
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,12 @@ class ExactTreeSet:
     lower: object
 
     @classmethod
-    def of(cls, graph, smallest, threshold, n_cells=None):
-        """Run the recursion."""
+    def of(cls, graph, smallest, threshold, n_cells=None, stage=None):
+        """Run the recursion; ``stage`` hears of its progress."""
         total = graph.rows.total
-        slip, last = TOLERANCE * total, min(threshold, graph.space.largest_loss(total))
+        slip, last = SLIP * total, min(threshold, graph.space.largest_loss(total))
         if n_cells is None:
-            losses = expand(graph, smallest, Grid(1.0, "exact", slip), last)
+            losses = expand(graph, smallest, Grid(1.0, "exact", slip), last, stage)
             return cls(graph, smallest, threshold, None, losses, losses)
         width = max(last - smallest[0][0], slip)
         down, up = (Grid(n_cells / width, way, slip) for way in ("down", "up"))
@@ -55,8 +60,8 @@ class ExactTreeSet:
             smallest,
             threshold,
             n_cells,
-            expand(graph, smallest, down, last),
-            expand(graph, smallest, up, last),
+            expand(graph, smallest, down, last, stage),
+            expand(graph, smallest, up, last, stage),
         )
 
     @property
@@ -71,7 +76,7 @@ class ExactTreeSet:
 
     def widened(self, threshold):
         """Cover a larger threshold too."""
-        if threshold <= self.threshold + TOLERANCE * self.graph.rows.total:
+        if threshold <= self.threshold + SLIP * self.graph.rows.total:
             return self
         return ExactTreeSet.of(self.graph, self.smallest, threshold, self.n_cells)
 
@@ -88,9 +93,9 @@ class ExactTreeSet:
         if threshold >= self._largest_loss():
             return RatioEstimate(0.0, 0.0, 0.0, "exact")
         total = self.graph.space.log_total
-        high, low = (
-            min(_log_weight_at(losses, threshold) - total, 0.0)
-            for losses in (self.upper, self.lower)
+        low, high = sorted(  # equal ones may differ by rounding
+            min(losses.log_weight_within(threshold) - total, 0.0)
+            for losses in (self.lower, self.upper)
         )
         if self.n_cells is None:
             return RatioEstimate(low, low, low, "exact")
@@ -108,16 +113,27 @@ class ExactTreeSet:
         """Draw trees uniformly; where losses were rounded, by rejection."""
         if self.n_cells is None:
             return draw_trees(self.upper, n_trees, rng, threshold=threshold)
-        found, missing = [], n_trees
+        found, missing, slip = [], n_trees, SLIP * self.graph.rows.total
         while missing:
             trees = draw_trees(self.upper, n_trees, rng, threshold=threshold)
-            inside = self.losses_of(trees) <= threshold + self.upper.grid.tolerance
+            inside = self.losses_of(trees) <= threshold + slip
             found.append(trees[np.flatnonzero(inside)[:missing]])
             missing -= len(found[-1])
         return TreeArrays(
             np.concatenate([t.split for t in found]),
             np.concatenate([t.label for t in found]),
         )
+
+    def count(self):
+        """Count the trees, exactly; only where losses are whole numbers."""
+        ranges, space = self.upper.ranges, self.graph.space
+        if ranges.empty:
+            return 0
+        if space.is_uniform:
+            logs = self.upper.log_cdf()[-1] - space.log_total + space.log_size
+            if logs < LOG_CLEAR:  # sums of so few terms round to the right number
+                return round(np.exp(logs))
+        return sum(count_trees(ranges))
 
     def losses_of(self, trees):
         """Loss of each tree, summed over rows."""
@@ -128,8 +144,8 @@ class ExactTreeSet:
         total = self.graph.space.log_total
         logs = np.minimum(self.upper.log_cdf() - total, 0.0)
         if self.n_cells is None:
-            return self.upper.losses, logs
-        at = self.upper.losses
+            return self.upper.ranges.losses, logs
+        at = self.upper.ranges.losses
         return at, np.array([self.estimate(loss).log_ratio for loss in at])
 
 
@@ -143,15 +159,6 @@ def tree_losses(trees, rows, leaf_cost=0.0):
         total[start : start + step] = rows.weight[place, label].sum(axis=1)
     n_leaves = (trees.label >= 0).sum(axis=1)
     return rows.total - total + leaf_cost * n_leaves
-
-
-def _log_weight_at(losses, threshold):
-    place = losses.grid.cells_below(threshold) - losses.low[0][0]
-    if losses.empty or place < 0:
-        return -np.inf
-    mass = losses.coef[0][0, : place + 1].sum()
-    with np.errstate(divide="ignore"):
-        return float(np.log(mass) + losses.log_scale[0][0])
 
 
 @dataclass(frozen=True)
@@ -190,7 +197,7 @@ class SampledTreeSet:
     def widened(self, threshold):
         """Refuse larger thresholds: the sample was drawn for this one."""
         total = self.rows.total
-        if min(threshold, total) <= self.threshold + TOLERANCE * total:
+        if min(threshold, total) <= self.threshold + SLIP * total:
             return self
         raise ValueError(
             "A sampled ratio covers thresholds up to the fitted one, "

@@ -184,3 +184,8 @@ class TreeMembers:
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))
+
+    def simplest(self):
+        """Return the member with the fewest leaves, as arrays."""
+        place = int(np.argmin([tree.n_leaves for tree in self]))
+        return self.arrays[place : place + 1]

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from sklearn_ext.rashomon import RashomonTreeClassifier
-from tests.rashomon._brute_force import full_trees, sparse_trees
+from tests.rashomon.trees._brute_force import full_trees, sparse_trees
 
 THETA = 0.08
 
@@ -30,7 +30,7 @@ def enumerated(clf, X, y, new):
     if clf.space == "full":
         found = full_trees(bits, 2, 2, clf._splits.prior)
     else:
-        found, cost = sparse_trees(bits, 2, 2), np.rint(clf.alpha * len(y))
+        found, cost = sparse_trees(bits, 2, 2), clf.alpha * len(y)
     loss = (found.labels[:, : len(y)] != y).sum(axis=1) + cost * found.leaves
     inside = loss <= loss.min() + clf.theta * len(y) + 1e-9
     mass = found.mass[inside] / found.mass[inside].sum()

@@ -92,3 +92,13 @@ def normalized(coefficients):
     with np.errstate(divide="ignore"):
         log_top = np.log(top[..., 0])
     return coefficients / np.where(top > 0, top, 1.0), log_top
+
+
+def best_sums(zero, one):
+    """Max-plus sum of products: best ``zero[j, a] + one[j, b]`` for every a + b."""
+    length = zero.shape[1]
+    best = np.full(length, -np.inf)
+    for a in np.flatnonzero(np.isfinite(zero).any(axis=0)):
+        total = zero[:, a, None] + one[:, : length - a]
+        np.maximum(best[a:], total.max(axis=0), out=best[a:])
+    return best
