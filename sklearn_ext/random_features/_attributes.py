@@ -55,14 +55,14 @@ class FittedRidgeAttributes:
     def kappa_(self):
         """Effective ridge."""
         solution = self._solution()
-        left = solution.n_units - self._degrees_of_freedom()
+        left = solution.weight * (1 - self._degrees_of_freedom() / solution.n_distinct)
         with np.errstate(divide="ignore", invalid="ignore"):
             return self._scalar(to_numpy(solution.alpha) / left)
 
     @property
     def fitting_ratio_(self):
         """Predicted ratio of training to test error."""
-        n = self._solution().n_units
+        n = self._solution().n_distinct
         return self._scalar(np.maximum(1 - self._degrees_of_freedom() / n, 0.0) ** 2)
 
     def _degrees_of_freedom(self):

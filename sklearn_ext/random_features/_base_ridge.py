@@ -1,14 +1,13 @@
 """What the ridge estimators share: reading rows, features, sums, prediction."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
@@ -119,7 +118,7 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
             summary = self._sum(rows)
             solution = self._solve_primal(summary, rows, plan)
             self._fitted = Fit(summary.without_rows(), solution)
-        self.n_samples_seen_ = len(rows)
+        self.n_samples_seen_ = len(rows.copies)
         return self._to_host()
 
     def _partial_fit(self, X, y, sample_weight, **params):
@@ -137,7 +136,7 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
             self._warn_of_first_block()
             self._draw(rows)
         self._check_blocks()
-        summary = self._sum(rows)
+        summary = self._sum(rows).without_copies()
         return summary if self.device is None else summary.convert(to_numpy)
 
     def _check_blocks(self):
@@ -264,21 +263,22 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
         Y, w = self._encode(y, s, X, reset=reset, **params)
         if self.precision == "float64":
             X = X.astype(np.float64) if issparse(X) else float64(X)
-        X, Y, w, s = self._on_device(X, Y, w, s)
         if not reset and hasattr(self, "_fitted"):
             index += self.n_samples_seen_
-        return Rows(X, Y, w, s, index)
+        rows = Rows.of(X, Y, w, s, index)
+        parts = {name: getattr(rows, name) for name in ("X", "Y", "w", "s")}
+        return replace(rows, **self._on_device(**parts))
 
-    def _on_device(self, *arrays):
+    def _on_device(self, **arrays):
         if self.device is None:
             return arrays
         torch, device = torch_device(self.device)
-        if any(issparse(array) for array in arrays):
+        if any(issparse(array) for array in arrays.values()):
             raise TypeError(
                 f"device={self.device!r} needs dense rows, got a sparse container. Use "
                 "device=None."
             )
-        return tuple(torch.asarray(array).to(device) for array in arrays)
+        return {n: torch.asarray(array).to(device) for n, array in arrays.items()}
 
     def _to_host(self):
         """Bring what was fitted on ``device`` back, so that it is stored anywhere."""
@@ -288,7 +288,7 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
         return self
 
     def _draw(self, rows):
-        """Fix scaling, feature map and seed on the first rows."""
+        """Fix scaling and feature map on the first rows."""
         if self.feature_map is not None:
             self._check_finite_width("feature_map")
         X = rows.X
@@ -306,7 +306,6 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
         xp = namespace(X)
         self._dtype = "float32" if X.dtype == xp.float32 else "float64"
         self._drawn_from = {name: getattr(self, name) for name in DRAWN_FROM}
-        self._seed = check_random_state(self.random_state).randint(2**31 - 1)
 
     @property
     def _infinite(self):
@@ -336,7 +335,7 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
             )
         _check_finite(moments.gram, moments.y_square)
         keep = self._sample_rows
-        return Summary(moments, Sample.of(rows, keep, self._seed) if keep else None)
+        return Summary(moments, Sample.of(rows, keep) if keep else None)
 
     def _kernel_problem(self, rows):
         form = CentredKernel.of if self._infinite else CentredKernel.of_features
@@ -360,7 +359,8 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
         X = validate_data(self, X, accept_sparse="csr", dtype=coef.dtype, reset=False)
         features = self._features
         if self.device is not None:
-            X, coef, intercept = self._on_device(X, coef, intercept)
+            on = self._on_device(X=X, coef=coef, intercept=intercept)
+            X, coef, intercept = on.values()
             features = features.like(X)
         size, n = self._batch(coef.shape[0]), X.shape[0]
         if n <= size:

@@ -73,11 +73,11 @@ def log_loss(scores, codes, w, temperature):
     return -(w @ logs[np.arange(len(logs)), codes]) / w.sum()
 
 
-def weighted_quantile(values, w, level, n_units):
+def weighted_quantile(values, w, level):
     """Return the smallest value that covers a share of the weight.
 
-    The share is ``level * (1 + 1 / n_units)``, the usual correction for as many
-    exchangeable units; infinite where that is above one.
+    The share is ``level * (1 + 1 / n)``, the usual correction for ``n`` exchangeable
+    values; infinite where that is above one.
 
     Parameters
     ----------
@@ -87,15 +87,13 @@ def weighted_quantile(values, w, level, n_units):
         Weights.
     level : float
         Share to cover, between 0 and 1.
-    n_units : float
-        Number of units that the rows stand for.
 
     Returns
     -------
     float
         The quantile.
     """
-    level = level * (1 + 1 / n_units)
+    level = level * (1 + 1 / len(values))
     if level > 1:
         return np.inf
     order = np.argsort(values)

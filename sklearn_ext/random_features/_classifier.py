@@ -79,9 +79,9 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
     coef_ : ndarray of shape (n_scores, n_components)
         Coefficients of the features, only when ``n_components`` is finite.
     dual_coef_ : ndarray of shape (n_scores, n_samples)
-        Coefficients of the rows, only when ``n_components="infinite"``.
+        Coefficients of the distinct rows, only when ``n_components="infinite"``.
     X_fit_ : ndarray of shape (n_samples, n_features)
-        The rows, only when ``n_components="infinite"``.
+        The distinct rows, only when ``n_components="infinite"``.
     intercept_ : ndarray of shape (n_scores,)
         Intercept.
     solver_ : str
@@ -91,10 +91,10 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
     effective_dof_ : float
         Effective degrees of freedom, intercept included.
     kappa_ : float
-        Effective ridge ``alpha / (n - effective_dof_)``, where an integer weight counts
-        as that many rows.
+        Effective ridge ``alpha / (W * (1 - effective_dof_ / n))``, of ``n`` distinct
+        rows and their summed weight ``W``.
     fitting_ratio_ : float
-        ``((n - effective_dof_) / n) ** 2``, which theory predicts to be training error
+        ``(1 - effective_dof_ / n) ** 2``, which theory predicts to be training error
         over test error.
     n_iter_ : int
         Conjugate gradient steps; zero without.
@@ -177,7 +177,7 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
         self.device = device
         self.random_state = random_state
 
-    def _alphas_of_grid(self, largest, eps):
+    def _alphas_of_grid(self, spectrum, eps):
         return np.array([float(self.alpha)])
 
     def _plan_of_blocks(self):
@@ -194,8 +194,8 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
         y : array-like of shape (n_samples,)
             The classes.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; an integer counts as that many equal rows, of which
-            leave-one-out leaves out one.
+            Weights of the rows; an integer counts as that many equal rows, which
+            leave-one-out leaves out together.
 
         Returns
         -------

@@ -16,6 +16,10 @@ class RandomFeatureRidgeClassifierCV(ClassTarget, TunedRidgeCV):
     :math:`1 - h_i`, exactly. The cost is that of a single fit plus ``n_samples *
     n_components * (n_components + n_alphas)``.
 
+    Equal rows (of the same X and y) count as one row of their summed weight, which is
+    left out as a whole. So integer weights equal repetition, no copy of a row testifies
+    for it, and weights times a constant choose the same model.
+
     Probabilities come from the same leave-one-out scores, see
     :class:`RandomFeatureRidgeClassifier`.
 
@@ -24,19 +28,22 @@ class RandomFeatureRidgeClassifierCV(ClassTarget, TunedRidgeCV):
     n_components : int or "infinite", default=1024
         Number of features; ``"infinite"`` (or ``numpy.inf``) uses the exact kernel.
     alphas : array-like of shape (n_alphas,) or None, default=None
-        The grid; None spans the eigenvalues of the features by powers of
-        ``10 ** (1 / 3)``.
+        The grid; None spans the eigenvalues of the kernel matrix by its mean diagonal
+        times powers of ``10 ** (1 / 3)``, so that weights times a constant give alphas
+        times that constant.
     cv : {"loo", "gcv"}, int, splitter or iterable, default="loo"
         Exact leave-one-out, generalised cross-validation (which is optimistic close to
-        interpolation), or folds.
+        interpolation), or folds. An integer deals distinct rows to that many folds,
+        evenly by class and the same whatever their order; a splitter sees rows as they
+        are.
     scoring : str, callable or None, default=None
         Scorer of the held-out predictions; None is the negative mean squared error of
         the scores.
     refine : bool, default=False
         Whether to add twenty ridges between the neighbours of the best.
     loo_subset : int, default=20_000
-        Rows, drawn at random from more, that leave-one-out looks at; the model itself
-        is fitted to all.
+        Distinct rows, drawn from more by their hash, that leave-one-out looks at; the
+        model itself is fitted to all.
     store_cv_results : bool, default=False
         Whether to keep ``cv_results_``.
     class_weight : dict, "balanced" or None, default=None
@@ -115,9 +122,9 @@ class RandomFeatureRidgeClassifierCV(ClassTarget, TunedRidgeCV):
     coef_ : ndarray of shape (n_scores, n_components)
         Coefficients of the features, only when ``n_components`` is finite.
     dual_coef_ : ndarray of shape (n_scores, n_samples)
-        Coefficients of the rows, only when ``n_components="infinite"``.
+        Coefficients of the distinct rows, only when ``n_components="infinite"``.
     X_fit_ : ndarray of shape (n_samples, n_features)
-        The rows, only when ``n_components="infinite"``.
+        The distinct rows, only when ``n_components="infinite"``.
     intercept_ : ndarray of shape (n_scores,)
         Intercept.
     solver_ : str
@@ -127,10 +134,10 @@ class RandomFeatureRidgeClassifierCV(ClassTarget, TunedRidgeCV):
     effective_dof_ : float
         Effective degrees of freedom, intercept included.
     kappa_ : float
-        Effective ridge ``alpha / (n - effective_dof_)``, where an integer weight counts
-        as that many rows.
+        Effective ridge ``alpha / (W * (1 - effective_dof_ / n))``, of ``n`` distinct
+        rows and their summed weight ``W``.
     fitting_ratio_ : float
-        ``((n - effective_dof_) / n) ** 2``, which theory predicts to be training error
+        ``(1 - effective_dof_ / n) ** 2``, which theory predicts to be training error
         over test error.
     n_iter_ : int
         Conjugate gradient steps; zero without.
@@ -232,8 +239,8 @@ class RandomFeatureRidgeClassifierCV(ClassTarget, TunedRidgeCV):
         y : array-like of shape (n_samples,)
             The classes.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; an integer counts as that many equal rows, of which
-            leave-one-out leaves out one.
+            Weights of the rows; an integer counts as that many equal rows, which
+            leave-one-out leaves out together.
         groups : array-like of shape (n_samples,), default=None
             Groups of the rows, for the splitter.
 

@@ -36,9 +36,9 @@ class TunedRidgeCV(TunedRidge):
     def _sample_rows(self):
         return self.loo_subset if self.cv == "loo" or self._needs_loo else 0
 
-    def _alphas_of_grid(self, largest, eps):
+    def _alphas_of_grid(self, spectrum, eps):
         if self.alphas is None:
-            return default_alphas(largest, eps)
+            return default_alphas(spectrum, eps)
         alphas = np.unique(np.asarray(self.alphas, dtype=np.float64))
         if alphas.size == 0 or not np.isfinite(alphas).all() or alphas[0] < 0:
             raise ValueError(
@@ -47,7 +47,8 @@ class TunedRidgeCV(TunedRidge):
         return alphas
 
     def _fit_cv(self, X, y, sample_weight, groups):
-        if groups is not None and isinstance(self.cv, str):
+        dealt = self.cv is None or isinstance(self.cv, Integral)
+        if groups is not None and (dealt or isinstance(self.cv, str)):
             raise ValueError(
                 f"groups need folds, such as cv=GroupKFold(), got cv={self.cv!r}, "
                 "which would ignore them."
@@ -62,9 +63,15 @@ class TunedRidgeCV(TunedRidge):
                 f"scoring={self.scoring!r}. Use scoring=None."
             )
         groups, weigh_scores = self._routed(sample_weight, groups)
-        by_rule = isinstance(self.cv, (str, Integral)) or hasattr(self.cv, "split")
-        listed = self.cv is not None and not by_rule
-        plan = Plan(self._splitter(y), groups, listed, self._scorer(), weigh_scores)
+        splitter = self._splitter(y)
+        plan = Plan(
+            splitter,
+            groups if groups is None else np.asarray(groups),
+            listed=not (dealt or isinstance(self.cv, str) or hasattr(self.cv, "split")),
+            n_folds=splitter.get_n_splits() if dealt else None,
+            scorer=self._scorer(),
+            weigh_scores=weigh_scores,
+        )
         return self._fit(X, y, sample_weight, plan)
 
     def _routed(self, sample_weight, groups):
@@ -183,13 +190,15 @@ class TunedRidgeCV(TunedRidge):
     @property
     def loo_residuals_(self):
         """Leave-one-out residuals."""
-        return self._squeezed(self._left_out().loo)
+        solution = self._left_out()
+        return self._squeezed(solution.loo[solution.loo_rows.row])
 
     @property
     def loo_predictions_(self):
         """Leave-one-out predictions."""
         solution = self._left_out()
-        return self._squeezed(solution.loo_rows.Y - solution.loo)
+        held = solution.loo_rows
+        return self._squeezed((held.Y - solution.loo)[held.row])
 
     @property
     def loo_indices_(self):

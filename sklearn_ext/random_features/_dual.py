@@ -89,21 +89,21 @@ class LateSummary(ArrayHolder):
     mean: np.ndarray  # (k,)
     y_mean: np.ndarray  # (t,)
     weight: float
-    n_units: float
+    n_rows: int
 
     @classmethod
     def of(cls, kernel):
         """Keep what the sums need of a kernel problem."""
         parts = kernel.A, kernel.B, kernel.mean, kernel.y_mean, kernel.weight
-        return cls(*parts, kernel.rows.n_units)
+        return cls(*parts, int(kernel.rows.count.sum()))
 
     def now(self):
         """Return the summary, without rows."""
         xp, A = namespace(self.A), self.A
         moments = RidgeStatistics(
             self.weight,
-            self.n_units,
             A.shape[0],
+            self.n_rows,
             self.mean,
             self.y_mean,
             float64(A.T @ A),

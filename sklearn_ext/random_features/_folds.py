@@ -1,26 +1,44 @@
 """Held-out residuals of folds: total sums less those of the fold."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from sklearn_ext.random_features._arrays import float64, like, namespace, to_numpy
 from sklearn_ext.random_features._dual import CentredKernel
 from sklearn_ext.random_features._spectra import DualSpectrum, PrimalSpectrum
-from sklearn_ext.random_features._statistics import centred, summarize
+from sklearn_ext.random_features._statistics import Rows, centred, summarize
 
 
-def fold_residuals_primal(
-    features, rows, folds, total, alphas, *, fit_intercept, batch_size
-):
+@dataclass(frozen=True)
+class Fold:
+    """Distinct rows to train on and to test on, with the weights they have there."""
+
+    train: Rows
+    test: Rows
+    at_train: np.ndarray  # their positions among all distinct rows
+    at_test: np.ndarray
+    complete: bool  # whether the two parts are all copies of all rows
+
+    @classmethod
+    def of(cls, rows, train, test):
+        """Take positions among the copies of the rows."""
+        n = len(rows.copies)
+        complete = len(np.union1d(train, test)) == n == len(train) + len(test)
+        at_train, train = rows.part(train)
+        at_test, test = rows.part(test)
+        return cls(train, test, at_train, at_test, complete)
+
+
+def fold_residuals_primal(features, folds, total, alphas, *, fit_intercept, batch_size):
     """Return residuals of each fold under the model of its training rows.
 
     Parameters
     ----------
     features : callable
         The feature map.
-    rows : Rows
-        All rows.
-    folds : list of tuple
-        ``(train, test)`` positions among the rows.
+    folds : list of Fold
+        The folds.
     total : RidgeStatistics
         Sums of all rows.
     alphas : sequence of float
@@ -37,12 +55,12 @@ def fold_residuals_primal(
     """
     settings = {"fit_intercept": fit_intercept, "batch_size": batch_size}
     found = []
-    for train, test in folds:
-        held = rows[test]
-        if len(np.union1d(train, test)) == len(rows) == len(train) + len(test):
+    for fold in folds:
+        held = fold.test
+        if fold.complete:
             moments = total - summarize(features, held, **settings)
         else:  # the training rows are not what the fold leaves
-            moments = summarize(features, rows[train], **settings)
+            moments = summarize(features, fold.train, **settings)
         spectrum = PrimalSpectrum.of(moments, fit_intercept=fit_intercept)
         parts = [
             _predict(spectrum, alphas, centred(features(batch.X), moments.mean))
@@ -53,17 +71,15 @@ def fold_residuals_primal(
     return found
 
 
-def fold_residuals_dual(K, rows, folds, alphas, *, fit_intercept):
+def fold_residuals_dual(K, folds, alphas, *, fit_intercept):
     """Return residuals of each fold from the kernel matrix of all rows.
 
     Parameters
     ----------
     K : array of shape (n, n)
         Kernel matrix, not centred.
-    rows : Rows
-        All rows.
-    folds : list of tuple
-        ``(train, test)`` positions among the rows.
+    folds : list of Fold
+        The folds.
     alphas : sequence of float
         The grid.
     fit_intercept : bool
@@ -76,9 +92,10 @@ def fold_residuals_dual(K, rows, folds, alphas, *, fit_intercept):
     """
     xp, found = namespace(K), []
     K = float64(K)
-    for train, test in folds:
-        kept, held = rows[train], rows[test]
-        at_train, at_test = (like(i, K, dtype=xp.int64) for i in (train, test))
+    for fold in folds:
+        kept, held = fold.train, fold.test
+        at = (fold.at_train, fold.at_test)
+        at_train, at_test = (like(i, K, dtype=xp.int64) for i in at)
         columns = xp.take(K, at_train, axis=1)
         K_train = xp.take(columns, at_train, axis=0)
         K_test = xp.take(columns, at_test, axis=0)

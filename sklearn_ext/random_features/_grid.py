@@ -4,8 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_ext.random_features._arrays import ArrayHolder
+from sklearn_ext.random_features._arrays import ArrayHolder, namespace, to_numpy
 from sklearn_ext.random_features._solvers import Solution
+
+
+TIE = 1e-10  # scores closer than this share of them are equal
+# how far beyond a step of the grid an eigenvalue may lie that is there but for rounding
+EDGE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,13 @@ class Grid:
     def best(self):
         """Return the position of the best ridge for each column of scores.
 
-        Ties go to the largest ridge.
+        Ties, scores that differ by no more than rounding, go to the largest ridge.
         """
         scores = np.where(np.isnan(self.scores), -np.inf, self.scores)
-        last = len(scores) - 1
-        best = last - np.argmax(scores[::-1], axis=0)
-        if not np.isfinite(scores.max(axis=0)).all():
+        top = scores.max(axis=0)
+        tied = scores >= top - TIE * np.abs(top)
+        best = len(scores) - 1 - np.argmax(tied[::-1], axis=0)
+        if not np.isfinite(top).all():
             raise ValueError(
                 "No alpha of the grid has a finite held-out error: each row fixes its "
                 f"own prediction. Add an alpha above {self.alphas.max():g}."
@@ -62,35 +68,52 @@ class TunedSolution(Solution, ArrayHolder):
 
 @dataclass(frozen=True)
 class Held:
-    """Rows that leave-one-out looked at, without their features."""
+    """Distinct rows that leave-one-out looked at, without their features."""
 
-    index: np.ndarray  # (m,)
     Y: np.ndarray  # (m, t)
     w: np.ndarray  # (m,)
-    n_units: float
+    row: np.ndarray  # (n,), the distinct row of each copy
+    index: np.ndarray  # (n,), positions of the copies in the data
+
+    @classmethod
+    def of(cls, rows):
+        """Take rows; of blocks only the first copies are known."""
+        if rows.copies is None:
+            row, index = np.arange(len(rows)), rows.index
+        else:
+            copies = rows.copies.of(rows)
+            row, index = copies.rows_among(rows), copies.index
+        return cls(to_numpy(rows.Y), to_numpy(rows.w), row, index)
 
 
-def default_alphas(largest, eps):
-    """Return powers ``10 ** (j / 3)`` that span the eigenvalues.
+def default_alphas(spectrum, eps):
+    """Return the mean diagonal of the kernel matrix times powers of ``10 ** (1 / 3)``.
 
-    Their lattice is fixed, so that small changes of the data keep the grid.
+    They span the eigenvalues. The diagonal is that of centred, weighted features, so
+    that weights times a constant give alphas times that constant.
 
     Parameters
     ----------
-    largest : float
-        Largest eigenvalue.
+    spectrum : PrimalSpectrum or DualSpectrum
+        The eigenvalues.
     eps : float
         Rounding of the arithmetic that formed the features.
 
     Returns
     -------
     ndarray
-        From ``max(30 eps, 1e-10)`` of the largest eigenvalue up to it.
+        From ``max(30 eps, 1e-10)`` of the largest eigenvalue, or what rounding makes
+        of rows that are alike, up to it.
     """
-    if not largest > 0:  # constant features: any ridge will do
-        return np.ones(1)
-    low, high = np.log10(max(30 * eps, 1e-10) * largest), np.log10(largest)
-    return 10.0 ** (np.arange(np.ceil(3 * low), np.floor(3 * high) + 1) / 3)
+    e, noise = spectrum.e, spectrum.rounding(eps)
+    largest = float(e[-1]) if e.shape[0] else 0.0
+    if largest <= noise:  # all rows are alike: any ridge will do
+        return np.full(1, spectrum.weight / spectrum.n_distinct)
+    unit = float(namespace(e).sum(e)) / spectrum.n_distinct
+    low = np.log10(max(max(30 * eps, 1e-10) * largest, noise) / unit)
+    high = np.log10(largest / unit)
+    steps = np.arange(np.ceil(3 * low - EDGE), np.floor(3 * high + EDGE) + 1)
+    return unit * 10.0 ** (steps / 3)
 
 
 def mean_squares(R, w):
@@ -99,9 +122,9 @@ def mean_squares(R, w):
         return np.einsum("art,r->at", R * R, w / w.sum())
 
 
-def generalized(train, dof, n_units):
+def generalized(train, dof, n):
     """Return generalised cross-validation errors, infinite where nothing is left."""
-    left = np.maximum(1 - dof / n_units, 0.0)[:, None]
+    left = np.maximum(1 - dof / n, 0.0)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(left > 1e-10, train / left**2, np.inf)
 

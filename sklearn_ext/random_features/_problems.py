@@ -26,11 +26,6 @@ class PrimalProblem:
 
     name = "primal-eigen"
 
-    @property
-    def n_units(self):
-        """Number of units of all rows."""
-        return self.spectrum.moments.n_units
-
     def leave_one_out(self, alphas):
         """Return residuals of shape (a, n_held, t)."""
         return self.spectrum.residuals(
@@ -42,7 +37,6 @@ class PrimalProblem:
         spectrum = self.spectrum
         return fold_residuals_primal(
             self.features,
-            self.rows,
             folds,
             spectrum.moments,
             alphas,
@@ -86,11 +80,6 @@ class DualProblem:
 
     rows = held
 
-    @property
-    def n_units(self):
-        """Number of units of all rows."""
-        return self.kernel.rows.n_units
-
     def leave_one_out(self, alphas):
         """Return residuals of shape (a, n, t)."""
         return self.spectrum.residuals(alphas)
@@ -100,11 +89,7 @@ class DualProblem:
         Phi = self.features(self.kernel.rows.X)
         K = Phi if self.kernel.A is None else Phi @ Phi.T
         return fold_residuals_dual(
-            K,
-            self.kernel.rows,
-            folds,
-            alphas,
-            fit_intercept=self.kernel.fit_intercept,
+            K, folds, alphas, fit_intercept=self.kernel.fit_intercept
         )
 
     def solve(self, alphas):

@@ -86,9 +86,9 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
     coef_ : ndarray of shape (n_components,) or (n_targets, n_components)
         Coefficients of the features, only when ``n_components`` is finite.
     dual_coef_ : ndarray of shape (n_samples,) or (n_targets, n_samples)
-        Coefficients of the rows, only when ``n_components="infinite"``.
+        Coefficients of the distinct rows, only when ``n_components="infinite"``.
     X_fit_ : ndarray of shape (n_samples, n_features)
-        The rows, only when ``n_components="infinite"``.
+        The distinct rows, only when ``n_components="infinite"``.
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept.
     solver_ : str
@@ -98,10 +98,10 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
     effective_dof_ : float or ndarray of shape (n_targets,)
         Effective degrees of freedom, intercept included.
     kappa_ : float or ndarray of shape (n_targets,)
-        Effective ridge ``alpha / (n - effective_dof_)``, where an integer weight counts
-        as that many rows.
+        Effective ridge ``alpha / (W * (1 - effective_dof_ / n))``, of ``n`` distinct
+        rows and their summed weight ``W``.
     fitting_ratio_ : float or ndarray of shape (n_targets,)
-        ``((n - effective_dof_) / n) ** 2``, which theory predicts to be training error
+        ``(1 - effective_dof_ / n) ** 2``, which theory predicts to be training error
         over test error.
     n_iter_ : int
         Conjugate gradient steps; zero without.
@@ -256,7 +256,8 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
             self._stored(theta),
             self._stored(moments.y_mean - moments.mean @ theta),
             alphas,
-            moments.n_units,
+            moments.weight,
+            moments.n_distinct,
             f"primal-{name}",
             n_iter=n_iter,
         )
@@ -275,7 +276,8 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
             self._stored(coef),
             self._stored(intercept),
             alphas,
-            kernel.rows.n_units,
+            kernel.weight,
+            len(kernel.rows),
             f"dual-{factors[0].name}",
             np.array([dof[a] for a in alphas.tolist()]) + self.fit_intercept,
         )

@@ -20,18 +20,23 @@ class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
     :math:`1 - h_i`, exactly. The cost is that of a single fit plus ``n_samples *
     n_components * (n_components + n_alphas)``.
 
-    A weight of two is two equal rows: leave-one-out leaves out one of them.
+    Equal rows (of the same X and y) count as one row of their summed weight, which is
+    left out as a whole. So integer weights equal repetition, no copy of a row testifies
+    for it, and weights times a constant choose the same model.
 
     Parameters
     ----------
     n_components : int or "infinite", default=1024
         Number of features; ``"infinite"`` (or ``numpy.inf``) uses the exact kernel.
     alphas : array-like of shape (n_alphas,) or None, default=None
-        The grid; None spans the eigenvalues of the features by powers of
-        ``10 ** (1 / 3)``.
+        The grid; None spans the eigenvalues of the kernel matrix by its mean diagonal
+        times powers of ``10 ** (1 / 3)``, so that weights times a constant give alphas
+        times that constant.
     cv : {"loo", "gcv"}, int, splitter or iterable, default="loo"
         Exact leave-one-out, generalised cross-validation (which is optimistic close to
-        interpolation), or folds.
+        interpolation), or folds. An integer deals distinct rows to that many folds,
+        evenly by class and the same whatever their order; a splitter sees rows as they
+        are.
     scoring : str, callable or None, default=None
         Scorer of the held-out predictions; None is the negative mean squared error.
     alpha_per_target : bool, default=False
@@ -39,8 +44,8 @@ class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
     refine : bool, default=False
         Whether to add twenty ridges between the neighbours of the best.
     loo_subset : int, default=20_000
-        Rows, drawn at random from more, that leave-one-out looks at; the model itself
-        is fitted to all.
+        Distinct rows, drawn from more by their hash, that leave-one-out looks at; the
+        model itself is fitted to all.
     store_cv_results : bool, default=False
         Whether to keep ``cv_results_``.
     kernel : str, default="relu"
@@ -113,9 +118,9 @@ class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
     coef_ : ndarray of shape (n_components,) or (n_targets, n_components)
         Coefficients of the features, only when ``n_components`` is finite.
     dual_coef_ : ndarray of shape (n_samples,) or (n_targets, n_samples)
-        Coefficients of the rows, only when ``n_components="infinite"``.
+        Coefficients of the distinct rows, only when ``n_components="infinite"``.
     X_fit_ : ndarray of shape (n_samples, n_features)
-        The rows, only when ``n_components="infinite"``.
+        The distinct rows, only when ``n_components="infinite"``.
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept.
     solver_ : str
@@ -125,10 +130,10 @@ class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
     effective_dof_ : float or ndarray of shape (n_targets,)
         Effective degrees of freedom, intercept included.
     kappa_ : float or ndarray of shape (n_targets,)
-        Effective ridge ``alpha / (n - effective_dof_)``, where an integer weight counts
-        as that many rows.
+        Effective ridge ``alpha / (W * (1 - effective_dof_ / n))``, of ``n`` distinct
+        rows and their summed weight ``W``.
     fitting_ratio_ : float or ndarray of shape (n_targets,)
-        ``((n - effective_dof_) / n) ** 2``, which theory predicts to be training error
+        ``(1 - effective_dof_ / n) ** 2``, which theory predicts to be training error
         over test error.
     n_iter_ : int
         Conjugate gradient steps; zero without.
@@ -228,8 +233,8 @@ class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             The targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; an integer counts as that many equal rows, of which
-            leave-one-out leaves out one.
+            Weights of the rows; an integer counts as that many equal rows, which
+            leave-one-out leaves out together.
         groups : array-like of shape (n_samples,), default=None
             Groups of the rows, for the splitter.
 
@@ -289,10 +294,9 @@ class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
             )
         centre = self._decision(X, "predict_interval")
         solution = self._left_out()
-        held = solution.loo_rows
+        w = solution.loo_rows.w
         width = [
-            weighted_quantile(np.abs(r), held.w, confidence_level, held.n_units)
-            for r in solution.loo.T
+            weighted_quantile(np.abs(r), w, confidence_level) for r in solution.loo.T
         ]
         width, xp = like(np.array(width), centre), namespace(centre)
         ends = xp.stack([centre - width, centre + width], axis=1)

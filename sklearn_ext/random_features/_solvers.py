@@ -160,7 +160,8 @@ class Solution(ArrayHolder):
     coef: np.ndarray  # (k, t)
     intercept: np.ndarray  # (t,)
     alpha: np.ndarray  # (t,)
-    n_units: float
+    weight: float  # of all rows
+    n_distinct: int
     solver: str
     dof: np.ndarray | None = None  # (t,), intercept included; None: not computed
     n_iter: int = 0

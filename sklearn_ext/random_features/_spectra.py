@@ -1,9 +1,8 @@
 """A whole grid of ridges, with exact leave-one-out, from one factorisation.
 
-Leaving out one unit ``u`` of the weight ``w`` of a row divides its residual by
-``1 - u a``, where ``a`` is the row's leverage at unit weight. One unit is one of the
-equal rows that an integer weight stands for, or the whole row where its sample weight
-is below one: so weights and repeated rows give the same errors.
+Leaving out a row of weight ``w`` divides its residual by ``1 - w a``, where ``a`` is its
+leverage at unit weight. Rows are distinct and leave with their whole weight: so integer
+weights and repeated rows give the same errors, and so do weights times a constant.
 """
 
 from dataclasses import dataclass
@@ -31,6 +30,16 @@ class PrimalSpectrum:
         """Factorise."""
         e, V = eigh(moments.gram)
         return cls(moments, e, V, V.T @ moments.cross, fit_intercept)
+
+    @property
+    def n_distinct(self):
+        """Number of distinct rows."""
+        return self.moments.n_distinct
+
+    @property
+    def weight(self):
+        """Weight of all rows."""
+        return self.moments.weight
 
     def shrinkage(self, alphas):
         """Return ``1 / (e + alpha)``, of shape (k, n_alphas)."""
@@ -94,7 +103,7 @@ class PrimalSpectrum:
             leverage = float64((Z * Z) @ W)
             if self.fit_intercept:
                 leverage += 1 / self.moments.weight
-            remaining = 1 - batch.unit[:, None] * leverage
+            remaining = 1 - batch.w[:, None] * leverage
             residual = (batch.Y - self.moments.y_mean)[:, None, :] - fitted
             floor = max(1e-10, 16 * float(xp.finfo(Phi.dtype).eps))
             found.append(_divide(residual, remaining, floor))
@@ -135,6 +144,11 @@ class DualSpectrum:
         offset = float(rows.w @ mean if late else weight * (mean @ mean))
         parts = kernel.y_mean, weight, kernel.fit_intercept, offset, late
         return cls(rows, e, U, c, *parts)
+
+    @property
+    def n_distinct(self):
+        """Number of distinct rows."""
+        return len(self.rows)
 
     def rounding(self, eps):
         """Return the largest eigenvalue that rounding makes of rows that are alike."""
@@ -177,12 +191,8 @@ class DualSpectrum:
         maps = xp.reshape(W[:, :, None] * self.c[:, None, :], (W.shape[0], a * t))
         dual = xp.reshape(self.U @ maps, (len(rows), a, t))  # residual over alpha
         own = (self.U * self.U) @ W  # (1 - leverage) / alpha
-        share = (rows.unit / rows.w)[:, None]  # of the row's weight that is left out
-        # other units of the row stay; without a ridge they fix its prediction
-        inverse = [1 / alpha if alpha else np.finfo(float).max for alpha in alphas]
-        remaining = (1 - share) * like(np.array(inverse), self.e) + share * own
         residual = dual / xp.sqrt(rows.w)[:, None, None]
-        return to_numpy(xp.permute_dims(_divide(residual, remaining, 0.0), (1, 0, 2)))
+        return to_numpy(xp.permute_dims(_divide(residual, own, 0.0), (1, 0, 2)))
 
 
 def _divide(residual, remaining, floor):

@@ -1,18 +1,21 @@
 """Centred, weighted sums that can be added, and samples of rows that can be merged."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 from operator import add
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext.random_features._arrays import (
     ArrayHolder,
     float64,
     is_numpy,
     like,
     namespace,
+    to_numpy,
 )
 
 BLOCK_BYTES = 2**25  # features of one batch: large enough for BLAS, small in memory
@@ -20,17 +23,29 @@ BLOCK_BYTES = 2**25  # features of one batch: large enough for BLAS, small in me
 
 @dataclass(frozen=True)
 class Rows(ArrayHolder):
-    """Rows of positive weight.
-
-    A row of sample weight ``s`` stands for ``max(1, s)`` units: for ``s`` equal rows
-    where ``s`` is an integer, for one row where it is a fraction of one.
-    """
+    """Distinct rows: rows of equal X and Y are one, of their summed weight."""
 
     X: np.ndarray  # (n, d), dense or sparse
     Y: np.ndarray  # (n, t)
     w: np.ndarray  # (n,), weights in the fit
     s: np.ndarray  # (n,), sample weights; w = s unless classes are weighted
-    index: np.ndarray  # (n,), positions in the data
+    index: np.ndarray  # (n,), position of the first copy in the data
+    count: np.ndarray  # (n,), number of copies
+    key: np.ndarray  # (n,), hash
+    copies: Any = None  # Copies of the data that the rows come from, if they are kept
+
+    @classmethod
+    def of(cls, X, Y, w, s, index):
+        """Merge equal rows, in the order of their first copies."""
+        equal = EqualRows.of(*(to_numpy(table) for table in (X, Y)))
+        order = np.argsort(equal.first)
+        first, group = equal.first[order], np.argsort(order)[equal.group]
+        copies = Copies(index, index[first][group], to_numpy(s))
+        if len(first) < len(index):
+            X, Y = (_take(table, first) for table in (X, Y))
+            w, s = (like(np.bincount(group, to_numpy(v)), v) for v in (w, s))
+        count = equal.weight[order].astype(np.intp)
+        return cls(X, Y, w, s, index[first], count, equal.hash[order], copies)
 
     def __len__(self):
         return self.X.shape[0]
@@ -41,26 +56,74 @@ class Rows(ArrayHolder):
         return self.convert(lambda values: _take(values, rows))
 
     def __add__(self, other):
-        pairs = ((getattr(self, n), getattr(other, n)) for n in ("X", "Y", "w", "s"))
-        index = np.concatenate([self.index, other.index])
-        return Rows(*(_stack(*pair) for pair in pairs), index)
+        """Stack, without a look for rows that are in both."""
+        names = [field.name for field in fields(self) if field.name != "copies"]
+        pairs = ((getattr(self, n), getattr(other, n)) for n in names)
+        return Rows(*(_stack(*pair) for pair in pairs))
 
-    @property
-    def unit(self):
-        """Weight in the fit of one unit of each row: what leave-one-out leaves out."""
-        xp = namespace(self.s)
-        return self.w * xp.where(self.s > 1, 1 / self.s, xp.ones_like(self.s))
+    def merged(self, limit):
+        """Return the ``limit`` rows of least hash, equal rows as one, in their order.
 
-    @property
-    def n_units(self):
-        """Number of units of all rows."""
-        xp = namespace(self.s)
-        return float(xp.sum(xp.where(self.s > 1, self.s, xp.ones_like(self.s))))
+        A row that is among them is among those of each part of the data that holds it.
+        """
+        _, first, group = np.unique(self.key, return_index=True, return_inverse=True)
+        kept = first[:limit]
+        kept = kept[np.lexsort((self.key[kept], self.index[kept]))]
+        rows = self[kept]
+        if len(first) == len(self):
+            return rows
+        index = np.full(len(first), np.iinfo(np.intp).max)
+        np.minimum.at(index, group, self.index)
+        sums = {
+            name: like(np.bincount(group, to_numpy(values))[group[kept]], values)
+            for name in ("w", "s", "count")
+            for values in [getattr(self, name)]
+        }
+        return replace(rows, index=index[group[kept]], **sums)
+
+    def deal(self, n_folds, strata=None):
+        """Return the fold of each row, dealt by its hash, evenly within the strata."""
+        order = np.argsort(self.key)
+        equal = EqualRows(np.argsort(order), order, self.count[order], self.key[order])
+        return equal.deal(n_folds, strata)
+
+    def part(self, at):
+        """Return the rows of some copies, with the weight of these copies alone."""
+        copies = self.copies[at]
+        found, row = np.unique(copies.rows_among(self), return_inverse=True)
+        rows = self[found]
+        share = np.bincount(row, copies.s) / to_numpy(rows.s)
+        w, s = (values * like(share, values) for values in (rows.w, rows.s))
+        count = np.bincount(row)
+        return found, replace(rows, w=w, s=s, count=count, copies=copies)
 
     def batches(self, size):
         """Yield the rows in batches."""
         for start in range(0, len(self), size):
             yield self if size >= len(self) else self[start : start + size]
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Rows of positive weight as they were given, equal ones one by one."""
+
+    index: np.ndarray  # (m,), positions in the data
+    first: np.ndarray  # (m,), position of the first copy
+    s: np.ndarray  # (m,), sample weights
+
+    def __getitem__(self, at):
+        return Copies(self.index[at], self.first[at], self.s[at])
+
+    def __len__(self):
+        return len(self.index)
+
+    def rows_among(self, rows):
+        """Return the distinct row of each copy; all of them must be there."""
+        return np.searchsorted(rows.index, self.first)
+
+    def of(self, rows):
+        """Return the copies of some distinct rows."""
+        return self[np.isin(self.first, rows.index)]
 
 
 def _take(values, rows):
@@ -93,8 +156,8 @@ class RidgeStatistics(ArrayHolder):
     """
 
     weight: float
-    n_units: float
-    n_rows: int
+    n_distinct: int  # number of distinct rows
+    n_rows: int  # copies included
     mean: np.ndarray  # (k,)
     y_mean: np.ndarray  # (t,)
     gram: np.ndarray  # (k, k)
@@ -116,7 +179,7 @@ class RidgeStatistics(ArrayHolder):
         gram, cross = A.T @ A, A.T @ xp.astype(B, A.dtype)
         y_square = xp.sum(B * B, axis=0)
         sums = (float64(array) for array in (mean, y_mean, gram, cross, y_square))
-        return cls(weight, rows.n_units, len(rows), *sums)
+        return cls(weight, len(rows), int(rows.count.sum()), *sums)
 
     def __add__(self, other):
         weight = self.weight + other.weight
@@ -127,7 +190,7 @@ class RidgeStatistics(ArrayHolder):
         gram += (between * gap)[:, None] * gap[None, :]
         return RidgeStatistics(
             weight,
-            self.n_units + other.n_units,
+            self.n_distinct + other.n_distinct,
             self.n_rows + other.n_rows,
             self.mean + share * gap,
             self.y_mean + share * y_gap,
@@ -145,7 +208,7 @@ class RidgeStatistics(ArrayHolder):
         gram -= (between * gap)[:, None] * gap[None, :]
         return RidgeStatistics(
             weight,
-            self.n_units - part.n_units,
+            self.n_distinct - part.n_distinct,
             self.n_rows - part.n_rows,
             self.mean - (part.weight / weight) * gap,
             self.y_mean - (part.weight / weight) * y_gap,
@@ -195,32 +258,26 @@ def summarize(features, rows, *, fit_intercept, batch_size):
 
 @dataclass(frozen=True)
 class Sample(ArrayHolder):
-    """A uniform sample of rows seen so far: those with the smallest random keys."""
+    """The distinct rows of least hash among those seen so far: a uniform sample.
+
+    It depends neither on the order of the rows nor on the blocks they come in, and the
+    weight of each of its rows is that of all copies, whichever block holds them.
+    """
 
     limit: int
-    keys: np.ndarray  # (m,)
     rows: Rows
 
     @classmethod
-    def of(cls, rows, limit, seed):
-        """Sample from the rows; a row's key depends on the seed and its index."""
-        bits = np.random.PCG64(seed)
-        if len(rows):
-            bits.advance(int(rows.index[0]))
-        keys = np.random.Generator(bits).random(len(rows))
-        if len(keys) <= limit:  # own the rows: the caller may fill the array anew
-            rows = rows[np.arange(len(keys))]
-        return cls(limit, keys, rows)._smallest()
+    def of(cls, rows, limit):
+        """Sample from distinct rows; own them, as the caller may fill the array anew."""
+        return cls(limit, rows.merged(limit))
 
     def __add__(self, other):
-        keys = np.concatenate([self.keys, other.keys])
-        return Sample(self.limit, keys, self.rows + other.rows)._smallest()
+        return Sample(self.limit, (self.rows + other.rows).merged(self.limit))
 
-    def _smallest(self):
-        if len(self.keys) <= self.limit:
-            return self
-        kept = np.sort(np.argpartition(self.keys, self.limit)[: self.limit])
-        return Sample(self.limit, self.keys[kept], self.rows[kept])
+    def without_copies(self):
+        """Forget where the rows come from."""
+        return replace(self, rows=replace(self.rows, copies=None))
 
 
 @dataclass(frozen=True)
@@ -238,6 +295,10 @@ class Summary(ArrayHolder):
         samples = [s for s in (self.sample, other.sample) if s is not None]
         sample = reduce(add, samples) if samples else None
         return Summary(self.moments + other.moments, sample)
+
+    def without_copies(self):
+        """Forget where the rows come from."""
+        return replace(self, sample=self.sample and self.sample.without_copies())
 
     def without_rows(self):
         """Forget the rows."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from sklearn_ext.random_features._arrays import to_numpy
 from sklearn_ext.random_features._base_ridge import BaseRandomFeatureRidge
+from sklearn_ext.random_features._folds import Fold
 from sklearn_ext.random_features._grid import (
     Grid,
     Held,
@@ -25,6 +26,7 @@ class Plan:
     cv: object = "loo"  # "loo", "gcv", a splitter, or "given" where nothing is chosen
     groups: np.ndarray | None = None  # of all rows, those of no weight included
     listed: bool = False  # whether the folds are given as rows, not by a rule
+    n_folds: int | None = None  # where distinct rows are dealt to folds, in place of cv
     scorer: object = None  # None: the squared error
     weigh_scores: bool = False
 
@@ -52,18 +54,15 @@ class TunedRidge(BaseRandomFeatureRidge):
 
     def _choose(self, problem, plan):
         plan = plan or self._plan_of_blocks()
-        if plan.cv in ("loo", "gcv") and problem.n_units < 2:
+        if plan.cv in ("loo", "gcv") and problem.spectrum.n_distinct < 2:
             raise ValueError(
-                f"{type(self).__name__} needs at least 2 samples to leave one out, got "
-                "n_samples=1."
+                f"{type(self).__name__} needs at least 2 samples that differ to leave "
+                "one out, got n_samples=1: equal rows count as one."
             )
         folds = self._folds(problem, plan) if not isinstance(plan.cv, str) else None
         spectrum = problem.spectrum
         eps = 1.2e-7 if self._dtype == "float32" else 2.3e-16
-        largest = float(spectrum.e[-1]) if spectrum.e.shape[0] else 0.0
-        if largest <= spectrum.rounding(eps):  # all rows are alike
-            largest = 0.0
-        alphas = self._alphas_of_grid(largest, eps)
+        alphas = self._alphas_of_grid(spectrum, eps)
         grid = self._measure(alphas, problem, plan, folds)
         if getattr(self, "refine", False):
             for best in set(grid.best().tolist()):
@@ -78,12 +77,13 @@ class TunedRidge(BaseRandomFeatureRidge):
             self._stored(coef),
             self._stored(intercept),
             grid.alphas[best],
-            problem.n_units,
+            spectrum.weight,
+            spectrum.n_distinct,
             problem.name,
             grid.dof[best],
             n_iter,
             grid=replace(grid, held=()),
-            cv_results=self._all_errors(grid),
+            cv_results=self._all_errors(grid, problem, folds),
             best=best,
             best_score=float(np.mean(grid.scores.max(axis=0))),
             loo=loo,
@@ -95,14 +95,14 @@ class TunedRidge(BaseRandomFeatureRidge):
         alphas_ = alphas.tolist()
         train = problem.spectrum.train_error(alphas_)
         dof = problem.spectrum.dof(alphas_)
-        gcv = generalized(train, dof, problem.n_units)
+        gcv = generalized(train, dof, problem.spectrum.n_distinct)
         if plan.cv in ("gcv", "given"):
             return Grid(alphas, train, dof, gcv, gcv, (), self._over_targets(-gcv))
         if folds is None:
             held, tests = [problem.leave_one_out(alphas_)], [problem.held]
         else:
             held = problem.leave_folds_out(alphas_, folds)
-            tests = [problem.rows[test] for _, test in folds]
+            tests = [fold.test for fold in folds]
         pairs = list(zip(held, tests, strict=True))
         errors = [mean_squares(R, to_numpy(rows.w)) for R, rows in pairs]
         error = np.mean(errors, axis=0)
@@ -113,10 +113,18 @@ class TunedRidge(BaseRandomFeatureRidge):
         return Grid(alphas, train, dof, gcv, error, tuple(held), scores)
 
     def _score(self, R, rows, plan):
-        """Return the scorer's value for each ridge, of shape (a, 1)."""
-        Y = to_numpy(rows.Y)
-        model = self._held_model(Y, to_numpy(rows.w))
-        params = {"sample_weight": to_numpy(rows.s)} if plan.weigh_scores else {}
+        """Return the scorer's value for each ridge, of shape (a, 1).
+
+        The scorer sees rows as they were given; of blocks only their weights are left.
+        """
+        Y, s = to_numpy(rows.Y), to_numpy(rows.s)
+        w = to_numpy(rows.w)
+        if rows.copies is not None:
+            copies = rows.copies.of(rows)
+            row = copies.rows_among(rows)
+            Y, R, w, s = Y[row], R[:, row], (w / s)[row] * copies.s, copies.s
+        model = self._held_model(Y, w)
+        params = {"sample_weight": s} if plan.weigh_scores else {}
         y, scores = self._labels(Y), np.full((len(R), 1), -np.inf)
         for j, r in enumerate(R):
             if np.isfinite(r).all():
@@ -130,16 +138,29 @@ class TunedRidge(BaseRandomFeatureRidge):
 
     def _folds(self, problem, plan):
         rows = problem.rows
+        copies = rows.copies
         y = self._labels(to_numpy(rows.Y))
-        groups = plan.groups
-        params = {} if groups is None else {"groups": np.asarray(groups)[rows.index]}
-        folds = list(plan.cv.split(np.empty((len(rows), 1)), y, **params))
-        if not plan.listed:
-            return folds
-        # they count all rows, those of no weight included
-        present = [np.isin(rows.index, part) for fold in folds for part in fold]
-        parts = [np.flatnonzero(part) for part in present]
-        return list(zip(parts[::2], parts[1::2], strict=True))
+        if plan.n_folds is not None:
+            if plan.n_folds > len(rows):
+                raise ValueError(
+                    f"cv={plan.n_folds} folds need as many rows that differ, got "
+                    f"{len(rows)}: equal rows count as one."
+                )
+            fold = rows.deal(plan.n_folds, y if self._target_is_class else None)
+            fold = fold[copies.rows_among(rows)]
+            parts = [(fold != j, fold == j) for j in range(plan.n_folds)]
+        else:
+            groups = plan.groups
+            params = {} if groups is None else {"groups": groups[copies.index]}
+            X, y = np.empty((len(copies), 1)), y[copies.rows_among(rows)]
+            if plan.listed:  # they count all rows, those of no weight included
+                parts = [
+                    [np.isin(copies.index, part) for part in fold]
+                    for fold in plan.cv.split(X, y)
+                ]
+            else:
+                parts = plan.cv.split(X, y, **params)
+        return [Fold.of(rows, *map(_positions, part)) for part in parts]
 
     def _held_at(self, best, grid, problem, plan):
         """Return leave-one-out residuals at the solution, and their rows."""
@@ -152,14 +173,21 @@ class TunedRidge(BaseRandomFeatureRidge):
             used, at = np.unique(grid.alphas[best], return_inverse=True)
             R = problem.leave_one_out(used.tolist())
             R = R[at, :, np.arange(len(best))].T
-        Y, w = to_numpy(rows.Y), to_numpy(rows.w)
-        return R, Held(rows.index, Y, w, rows.n_units)
+        return R, Held.of(rows)
 
-    def _all_errors(self, grid):
+    def _all_errors(self, grid, problem, folds):
         """Return squared held-out errors of each row and ridge, if they are wanted."""
         if not getattr(self, "store_cv_results", False) or not grid.held:
             return None
-        return np.moveaxis(np.concatenate(grid.held, axis=1) ** 2, 0, -1)
+        tests = [problem.held] if folds is None else [fold.test for fold in folds]
+        pairs = zip(grid.held, tests, strict=True)
+        held = [R[:, Held.of(rows).row] for R, rows in pairs]
+        return np.moveaxis(np.concatenate(held, axis=1) ** 2, 0, -1)
 
     def _temperature(self, loo, held):
         return 1.0
+
+
+def _positions(part):
+    part = np.asarray(part)
+    return np.flatnonzero(part) if part.dtype == bool else part
