@@ -7,7 +7,6 @@ import numpy as np
 from sklearn_ext.random_features._arrays import ArrayHolder, namespace, to_numpy
 from sklearn_ext.random_features._solvers import Solution
 
-
 TIE = 1e-10  # scores closer than this share of them are equal
 # how far beyond a step of the grid an eigenvalue may lie that is there but for rounding
 EDGE = 1e-6

@@ -1,8 +1,9 @@
 """A whole grid of ridges, with exact leave-one-out, from one factorisation.
 
-Leaving out a row of weight ``w`` divides its residual by ``1 - w a``, where ``a`` is its
-leverage at unit weight. Rows are distinct and leave with their whole weight: so integer
-weights and repeated rows give the same errors, and so do weights times a constant.
+Leaving out a row of weight ``w`` divides its residual by ``1 - w a``, where ``a`` is
+its leverage at unit weight. Rows are distinct and leave with their whole weight: so
+integer weights and repeated rows give the same errors, and so do weights times a
+constant.
 """
 
 from dataclasses import dataclass

@@ -269,7 +269,7 @@ class Sample(ArrayHolder):
 
     @classmethod
     def of(cls, rows, limit):
-        """Sample from distinct rows; own them, as the caller may fill the array anew."""
+        """Sample from distinct rows and own them: the caller may change his array."""
         return cls(limit, rows.merged(limit))
 
     def __add__(self, other):

@@ -39,7 +39,7 @@ def answers(model, X):
     else:
         found.append(model.predict_interval(X))
     found += [model.gcv_path_, model.dof_path_, np.atleast_1d(model.fitting_ratio_)]
-    return found + [np.atleast_1d(model.kappa_)]
+    return [*found, np.atleast_1d(model.kappa_)]
 
 
 @pytest.mark.parametrize("factor", [1e-3, 2.0, 1e4])
@@ -140,7 +140,7 @@ def test_results_have_one_line_for_each_row_of_the_data():
     held = dict(zip(model.loo_indices_, model.loo_residuals_, strict=True))
     assert [held[20 + i] for i in range(1, 5)] == [held[i] for i in range(1, 5)]
     for i in (1, 10, 20):  # of a row all copies leave
-        kept = ~(X == X[i]).all(axis=1)
+        kept = ~(X[i] == X).all(axis=1)
         fixed = RandomFeatureRidge(15, 1.0, random_state=0)
         fixed.fit(X[kept], y[kept], w[kept])
         expected = y[i] - fixed.predict(X[i : i + 1])[0]
@@ -245,7 +245,7 @@ def test_a_given_ridge_is_absolute(cls):
 
 def test_copies_alone_leave_nothing_to_predict_from():
     X, y = np.ones((5, 2)), np.ones(5)
-    with pytest.raises(ValueError, match="2 samples that differ .* equal rows count"):
+    with pytest.raises(ValueError, match=r"2 samples that differ .* equal rows count"):
         RandomFeatureRidgeCV(10).fit(X, y)
 
 
