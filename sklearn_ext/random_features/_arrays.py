@@ -48,6 +48,8 @@ def like(values, x, dtype=None):
 
 def float64(x):
     """Return the array in double precision, in single where the device has no other."""
+    if sparse.issparse(x):
+        return x.astype(np.float64, copy=False)
     xp = namespace(x)
     if x.dtype == xp.float64 or "mps" in str(array_api_compat.device(x)):
         return x

@@ -71,9 +71,10 @@ class FittedRidgeAttributes:
         if solution.dof is not None:
             return to_numpy(solution.dof)
         if fit.dof is None:
-            gram = fit.summary.moments.gram
-            dof = {a: factorize(gram, a).dof() for a in set(solution.alpha.tolist())}
-            fit.dof = np.array([dof[a] for a in solution.alpha.tolist()])
+            gram, eps = fit.summary.moments.gram, fit.summary.moments.eps
+            alphas = solution.alpha.tolist()
+            dof = {a: factorize(gram, a, eps=eps).dof() for a in set(alphas)}
+            fit.dof = np.array([dof[a] for a in alphas])
         return fit.dof + self.fit_intercept
 
     def _shaped(self, coef):

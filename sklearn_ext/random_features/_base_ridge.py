@@ -42,6 +42,7 @@ from sklearn_ext.random_features._inputs import (
     InfiniteMap,
     Scaler,
     UserMap,
+    is_blurred_by_means,
     same,
     warn_of_memory,
 )
@@ -187,7 +188,7 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
             raise ValueError("merge needs models with the same fit_intercept.")
         self._check_same_target(other)
         self._check_blocks()
-        if not same(self._features, other._features):
+        if not same(self._features.in_single(), other._features.in_single()):
             raise ValueError(
                 "merge needs models with the same feature map, got different weights, "
                 "scaling or landmarks. Give both the same parameters and an integer "
@@ -294,6 +295,8 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
         X = rows.X
         scaler = Scaler.of(X, rows.s) if self.standardize else None
         X = X if scaler is None else scaler(X)
+        double = self._infinite or is_blurred_by_means(X, rows.s)
+        X = float64(X) if double else X
         if self.feature_map is not None:
             fmap = UserMap(_fit_without_target(self.feature_map, X))
         elif self._infinite:
@@ -302,9 +305,9 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
             fmap = InfiniteMap(resolve_kernel(self, X, rows.s), own)
         else:
             fmap = build_map(self, X, rows.s, self.n_components)
-        self._features = Features(scaler, fmap)
-        xp = namespace(X)
-        self._dtype = "float32" if X.dtype == xp.float32 else "float64"
+        self._features = Features(scaler, fmap, double)
+        xp = namespace(rows.X)
+        self._dtype = "float32" if rows.X.dtype == xp.float32 else "float64"
         self._drawn_from = {name: getattr(self, name) for name in DRAWN_FROM}
 
     @property
@@ -346,9 +349,12 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
         return kernel
 
     def _stored(self, array):
-        """Return a fitted array in the precision of the rows."""
+        """Return coefficients in the precision of the features."""
+        return array if self._features.double else self._like_rows(array)
+
+    def _like_rows(self, array):
         xp = namespace(array)
-        return xp.astype(array, getattr(xp, self._dtype))
+        return xp.astype(array, getattr(xp, self._dtype), copy=False)
 
     def _decision(self, X, method):
         """Return ``features @ coef + intercept``, of shape (n_samples, t)."""
@@ -356,8 +362,9 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
         if self.device is None:
             check_same_namespace(X, self, attribute="_coefficients", method=method)
         coef, intercept = solution.coef, solution.intercept
-        X = validate_data(self, X, accept_sparse="csr", dtype=coef.dtype, reset=False)
-        features = self._features
+        features, xp = self._features, namespace(coef)
+        dtype = (xp.float64, xp.float32) if features.double else coef.dtype
+        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=False)
         if self.device is not None:
             on = self._on_device(X=X, coef=coef, intercept=intercept)
             X, coef, intercept = on.values()
@@ -368,7 +375,7 @@ class BaseRandomFeatureRidge(FittedRidgeAttributes, ExtEstimator):
         else:
             parts = [features(X[i : i + size, ...]) @ coef for i in range(0, n, size)]
             out = namespace(coef).concat(parts, axis=0)
-        out = out + intercept
+        out = self._like_rows(out + intercept)
         return out if self.device is None else to_numpy(out)
 
     @property

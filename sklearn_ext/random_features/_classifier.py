@@ -177,7 +177,7 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
         self.device = device
         self.random_state = random_state
 
-    def _alphas_of_grid(self, spectrum, eps):
+    def _alphas_of_grid(self, spectrum):
         return np.array([float(self.alpha)])
 
     def _plan_of_blocks(self):

@@ -36,9 +36,9 @@ class TunedRidgeCV(TunedRidge):
     def _sample_rows(self):
         return self.loo_subset if self.cv == "loo" or self._needs_loo else 0
 
-    def _alphas_of_grid(self, spectrum, eps):
+    def _alphas_of_grid(self, spectrum):
         if self.alphas is None:
-            return default_alphas(spectrum, eps)
+            return default_alphas(spectrum)
         alphas = np.unique(np.asarray(self.alphas, dtype=np.float64))
         if alphas.size == 0 or not np.isfinite(alphas).all() or alphas[0] < 0:
             raise ValueError(

@@ -27,13 +27,14 @@ class CentredKernel:
     weight: float
     fit_intercept: bool
     mean: np.ndarray  # (k,) of the features, or (n,) of the kernel's columns
+    eps: float  # rounding of the products
     A: np.ndarray | None = None  # (n, k)
 
     @classmethod
     def of(cls, K, rows, *, fit_intercept):
         """Centre a kernel matrix of the rows."""
-        xp = namespace(rows.w)
-        root, K = xp.sqrt(rows.w), float64(K)
+        xp, K = namespace(rows.w), float64(K)
+        root, eps = xp.sqrt(rows.w), float(namespace(K).finfo(K.dtype).eps)
         weight, B, y_mean = _targets(rows, fit_intercept)
         mean = xp.zeros_like(K[0, :])
         if fit_intercept:
@@ -41,7 +42,7 @@ class CentredKernel:
             mean = K @ share
             K = K - mean[:, None] - mean[None, :] + share @ mean
         K = K * root[:, None] * root[None, :]
-        return cls(K, B, rows, y_mean, weight, fit_intercept, mean)
+        return cls(K, B, rows, y_mean, weight, fit_intercept, mean, eps)
 
     @classmethod
     def of_features(cls, Phi, rows, *, fit_intercept):
@@ -51,8 +52,9 @@ class CentredKernel:
         w = xp.astype(rows.w, Phi.dtype)
         mean = (w @ Phi) / weight if fit_intercept else xp.zeros_like(Phi[0, :])
         A = centred(Phi, mean, xp.sqrt(w))
-        K = float64(A @ A.T)
-        return cls(K, B, rows, y_mean, weight, fit_intercept, float64(mean), A)
+        wide = float64(A)
+        K, eps = wide @ wide.T, float(xp.finfo(wide.dtype).eps)
+        return cls(K, B, rows, y_mean, weight, fit_intercept, float64(mean), eps, A)
 
     def coefficients(self, dual):
         """Turn dual solutions into coefficients and intercepts.
@@ -71,7 +73,7 @@ class CentredKernel:
         """
         xp = namespace(dual)
         if self.A is not None:
-            coef = float64(self.A.T @ xp.astype(dual, self.A.dtype))
+            coef = float64(self.A).T @ dual
         else:
             coef = xp.sqrt(self.rows.w)[:, None] * dual
             if self.fit_intercept:
@@ -109,6 +111,7 @@ class LateSummary(ArrayHolder):
             float64(A.T @ A),
             float64(A.T @ xp.astype(self.B, A.dtype)),
             xp.sum(self.B * self.B, axis=0),
+            float(xp.finfo(A.dtype).eps),
         )
         return Summary(moments)
 

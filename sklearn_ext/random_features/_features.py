@@ -67,7 +67,8 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
     sampling : {"auto", "iid", "orthogonal", "structured"}, default="auto"
         How random weights depend on each other: not at all, orthogonal in blocks, or
         by fast Hadamard transforms (from 64 columns on). ``"auto"`` is orthogonal up
-        to 256 columns and structured beyond; ``"laplacian"`` is always ``"iid"``.
+        to 256 columns and structured beyond, but independent for sparse rows, which
+        transforms make dense; ``"laplacian"`` is always ``"iid"``.
     gamma : "scale" or float, default="scale"
         Rate of ``"rbf"`` and ``"laplacian"``; ``"scale"`` is one over the number of
         columns times the weighted variance of all entries.
@@ -223,7 +224,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         Returns
         -------
         ndarray of shape (n_samples_X, n_samples_Y)
-            The kernel matrix.
+            The kernel matrix, in double precision.
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
@@ -314,5 +315,6 @@ def build_map(params, X, w, n_components):
         fourier=params.fourier,
         sampling=params.sampling,
         rng=rng,
+        sparse_rows=issparse(X),
     )
     return (fmap.with_dense_weights() if issparse(X) else fmap).like(X)

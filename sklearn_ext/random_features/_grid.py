@@ -85,7 +85,7 @@ class Held:
         return cls(to_numpy(rows.Y), to_numpy(rows.w), row, index)
 
 
-def default_alphas(spectrum, eps):
+def default_alphas(spectrum):
     """Return the mean diagonal of the kernel matrix times powers of ``10 ** (1 / 3)``.
 
     They span the eigenvalues. The diagonal is that of centred, weighted features, so
@@ -95,8 +95,6 @@ def default_alphas(spectrum, eps):
     ----------
     spectrum : PrimalSpectrum or DualSpectrum
         The eigenvalues.
-    eps : float
-        Rounding of the arithmetic that formed the features.
 
     Returns
     -------
@@ -104,12 +102,12 @@ def default_alphas(spectrum, eps):
         From ``max(30 eps, 1e-10)`` of the largest eigenvalue, or what rounding makes
         of rows that are alike, up to it.
     """
-    e, noise = spectrum.e, spectrum.rounding(eps)
+    e, noise = spectrum.e, spectrum.rounding()
     largest = float(e[-1]) if e.shape[0] else 0.0
     if largest <= noise:  # all rows are alike: any ridge will do
         return np.full(1, spectrum.weight / spectrum.n_distinct)
     unit = float(namespace(e).sum(e)) / spectrum.n_distinct
-    low = np.log10(max(max(30 * eps, 1e-10) * largest, noise) / unit)
+    low = np.log10(max(max(30 * spectrum.eps, 1e-10) * largest, noise) / unit)
     high = np.log10(largest / unit)
     steps = np.arange(np.ceil(3 * low - EDGE), np.floor(3 * high + EDGE) + 1)
     return unit * 10.0 ** (steps / 3)

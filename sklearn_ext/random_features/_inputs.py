@@ -11,13 +11,15 @@ from scipy import sparse
 from sklearn_ext.random_features._arrays import (
     ArrayHolder,
     dense,
+    float64,
     is_array,
     like,
     namespace,
     to_numpy,
 )
-from sklearn_ext.random_features._kernels import Kernel
+from sklearn_ext.random_features._kernels import Kernel, rounding_of_means
 
+FAR = 64  # deviations of all columns that their means may lie from zero
 MANY_ROWS = 20_000  # beyond, the kernel matrix alone takes gigabytes
 
 
@@ -31,19 +33,15 @@ class Scaler(ArrayHolder):
     @classmethod
     def of(cls, X, w):
         """Measure the weighted mean and deviation of each column."""
-        xp = namespace(X)
-        w = xp.astype(w, X.dtype) / xp.sum(xp.astype(w, X.dtype))
-        mean = w @ X
-        rounding = X.shape[0] * float(xp.finfo(X.dtype).eps)
-        if sparse.issparse(X):  # a difference of squares: its noise is theirs
-            variance, noise = w @ X.multiply(X) - mean**2, rounding * mean**2
-        else:
-            variance, noise = w @ (X - mean) ** 2, (rounding * mean) ** 2
+        xp, rounding = namespace(X), rounding_of_means(X)
+        mean, variance = _moments(X, w)
+        # of sparse rows a difference of squares: its noise is theirs
+        noise = rounding * mean**2 if sparse.issparse(X) else (rounding * mean) ** 2
         variance = xp.where(variance > noise, variance, xp.ones_like(variance))
         return cls(None if sparse.issparse(X) else mean, xp.sqrt(variance))
 
     def __call__(self, X):
-        """Return scaled rows."""
+        """Return scaled rows, in their precision but computed in double."""
         if sparse.issparse(X):
             if self.mean is not None:
                 raise ValueError(
@@ -51,8 +49,29 @@ class Scaler(ArrayHolder):
                     "sparse rows, which it cannot centre. Pass dense rows, or fit to "
                     "sparse ones."
                 )
-            return X.multiply(1 / self.scale[None, :]).tocsr()
-        return (X if self.mean is None else X - self.mean) / self.scale
+            scale = (1 / self.scale).astype(X.dtype)
+            return X.multiply(scale[None, :]).tocsr()
+        wide = float64(X)
+        wide = (wide if self.mean is None else wide - self.mean) / self.scale
+        return namespace(X).astype(wide, X.dtype, copy=False)
+
+
+def _moments(X, w):
+    """Return weighted mean and variance of each column, in double precision."""
+    X, w = float64(X), float64(w)
+    w = w / namespace(w).sum(w)
+    mean = w @ X
+    if sparse.issparse(X):
+        return mean, w @ X.multiply(X) - mean**2
+    return mean, w @ (X - mean) ** 2
+
+
+def is_blurred_by_means(X, w):
+    """Whether single precision would blur the rows' differences by what they share."""
+    if X.dtype == namespace(X).float64:
+        return False
+    mean, variance = _moments(X, w)
+    return float(mean @ mean) > FAR**2 * float(namespace(mean).sum(variance))
 
 
 @dataclass(frozen=True)
@@ -93,10 +112,30 @@ class Features(ArrayHolder):
 
     scaler: Scaler | None
     map: ArrayHolder
+    double: bool = False  # whether rows in single precision need double precision
 
     def __call__(self, X):
         """Return the features, of shape (n_samples, n_components)."""
-        return self.map(X if self.scaler is None else self.scaler(X))
+        X = X if self.scaler is None else self.scaler(X)
+        return self.map(float64(X) if self.double else X)
+
+    def like(self, x):
+        """Return a copy in the namespace, device and precision for rows like ``x``."""
+        wide = float64(x[:1, ...])
+        scaler = None if self.scaler is None else self.scaler.like(wide)
+        return Features(scaler, self.map.like(wide if self.double else x), self.double)
+
+    def in_single(self):
+        """Return what two maps of rows in single precision have in common.
+
+        Which of them needs double precision may hang on the rows that each has seen.
+        """
+        if not self.double:
+            return self
+        narrow = self.map.convert(
+            lambda v: namespace(v).astype(v, namespace(v).float32)
+        )
+        return Features(self.scaler, narrow)
 
     def width(self, X):
         """Return the number of features."""

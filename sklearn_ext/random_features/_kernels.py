@@ -10,6 +10,7 @@ from sklearn.metrics.pairwise import manhattan_distances
 from sklearn_ext.random_features._arrays import (
     ArrayHolder,
     dense,
+    float64,
     is_array,
     is_numpy,
     like,
@@ -23,7 +24,7 @@ KERNELS = ("relu", "step", "relu2", "erf", "ntk", *STATIONARY)
 
 @dataclass(frozen=True)
 class Kernel(ArrayHolder):
-    """A kernel by name; ``kernel(X, Y)`` is its matrix.
+    """A kernel by name; ``kernel(X, Y)`` is its matrix, in double precision.
 
     Angles and products of ``"relu"``, ``"step"``, ``"relu2"``, ``"erf"`` and ``"ntk"``
     follow from infinitely many neurons with Gaussian weights, the others from Bochner's
@@ -50,7 +51,9 @@ class Kernel(ArrayHolder):
 
 def _rows(X):
     """Take lists and tables of users beside the arrays of our own."""
-    return X if is_array(X) or sparse.issparse(X) else np.asarray(X, dtype=np.float64)
+    if is_array(X) or sparse.issparse(X):
+        return float64(X)
+    return np.asarray(X, dtype=np.float64)
 
 
 def _squared_norms(X):
@@ -63,6 +66,9 @@ def _squared_norms(X):
 
 def _squared_distances(X, Y):
     xp = namespace(X)
+    if not (sparse.issparse(X) or sparse.issparse(Y)):  # squares of what they share
+        centre = xp.mean(Y, axis=0)
+        X, Y = X - centre, Y - centre
     D = dense(X @ Y.T)
     D *= -2.0
     D += _squared_norms(X)[:, None]
@@ -181,17 +187,22 @@ def scale_gamma(X, w):
         The rule ``gamma="scale"``; 1.0 where all entries are equal.
     """
     xp, d = namespace(X), X.shape[1]
-    rounding = X.shape[0] * float(xp.finfo(X.dtype).eps)
+    rounding = rounding_of_means(X)
+    X, w = float64(X), float64(w)
+    total = float(xp.sum(w)) * d
     if sparse.issparse(X):
-        w = np.asarray(w, dtype=np.float64)
-        total = w.sum() * d
         mean = float((w @ X).sum()) / total
         square = float((w @ X.multiply(X)).sum()) / total
         # a difference of squares: its noise is theirs
         variance, noise = square - mean**2, rounding * square
     else:
-        total = float(xp.sum(w)) * d
-        mean = float(xp.sum(w[:, None] * X)) / total
-        variance = float(xp.sum(w[:, None] * (X - mean) ** 2)) / total
+        mean = float(xp.sum(w @ X)) / total
+        variance = float(xp.sum(w @ (X - mean) ** 2)) / total
         noise = (rounding * mean) ** 2
     return 1.0 / (d * variance) if variance > noise else 1.0
+
+
+def rounding_of_means(X):
+    """Return the relative error of a mean in double precision, or of what it is of."""
+    finfo = namespace(X).finfo
+    return max(X.shape[0] * 2.3e-16, float(finfo(X.dtype).eps))

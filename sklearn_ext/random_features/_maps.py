@@ -10,6 +10,7 @@ from sklearn_ext.random_features._arrays import (
     ArrayHolder,
     cos,
     erf,
+    float64,
     is_numpy,
     like,
     namespace,
@@ -70,14 +71,21 @@ class LandmarkMap(ArrayHolder):
         """Return the features, of shape (n_samples, n_landmarks)."""
         K = self.kernel(X, self.landmarks)
         if is_numpy(K):
-            return linalg.solve_triangular(
+            Phi = linalg.solve_triangular(
                 self.factor, K.T, lower=True, overwrite_b=True, check_finite=False
             ).T
+            return Phi.astype(X.dtype, copy=False)
         xp = namespace(K)
-        return xp.linalg.solve(self.factor, xp.matrix_transpose(K)).T
+        Phi = xp.linalg.solve(self.factor, xp.matrix_transpose(K)).T
+        return xp.astype(Phi, X.dtype, copy=False)
+
+    def like(self, x):
+        """Return a copy for rows like ``x``; the factor stays in double precision."""
+        factor = like(self.factor, float64(x[:1, ...]))
+        return replace(self, landmarks=like(self.landmarks, x), factor=factor)
 
 
-def draw_map(kernel, d, k, *, fourier, sampling, rng):
+def draw_map(kernel, d, k, *, fourier, sampling, rng, sparse_rows=False):
     """Draw the weights of a random map; they depend on ``d``, ``k`` and ``rng`` only.
 
     Parameters
@@ -90,6 +98,8 @@ def draw_map(kernel, d, k, *, fourier, sampling, rng):
         One cosine of random phase a wave, or its cosine and sine.
     sampling : {"auto", "iid", "orthogonal", "structured"}
         How the weights of different features depend on each other.
+    sparse_rows : bool
+        Whether the rows are sparse, which fast transforms would make dense.
     rng : RandomState
         Source of randomness.
 
@@ -98,7 +108,7 @@ def draw_map(kernel, d, k, *, fourier, sampling, rng):
     RandomMap
         The map, in double precision.
     """
-    sampling = choose_sampling(kernel.name, d, sampling)
+    sampling = choose_sampling(kernel.name, d, sampling, sparse_rows)
     if kernel.name == "ntk":
         return _draw_tangent_map(kernel, d, k, sampling, rng)
     pair = kernel.name in STATIONARY and fourier == "pair"
@@ -113,7 +123,7 @@ def draw_map(kernel, d, k, *, fourier, sampling, rng):
     return RandomMap(kernel, k, pair, W, offset)
 
 
-def choose_sampling(name, d, sampling):
+def choose_sampling(name, d, sampling, sparse_rows):
     """Return the sampling scheme for a kernel and a number of columns, or refuse it."""
     if name == "laplacian":
         if sampling in ("orthogonal", "structured"):
@@ -127,8 +137,10 @@ def choose_sampling(name, d, sampling):
             f"sampling='structured' needs at least {MIN_STRUCTURED} columns, got {d}: "
             "with fewer its weights are not close to Gaussian. Use 'orthogonal'."
         )
+    if sampling == "auto" and d <= MAX_ORTHOGONAL:
+        return "orthogonal"
     if sampling == "auto":
-        return "orthogonal" if d <= MAX_ORTHOGONAL else "structured"
+        return "iid" if sparse_rows else "structured"
     return sampling
 
 
@@ -239,14 +251,13 @@ def whiten_landmarks(kernel, landmarks):
     The kernel matrix gets the smallest jitter that lets Cholesky succeed: about the
     rounding of its own trace, tenfold until it is enough (equal rows need it).
     """
-    rows = to_numpy(landmarks)
     K = to_numpy(kernel(landmarks)).astype(np.float64)
     diagonal = np.diagonal(K).copy()
-    jitter = np.finfo(rows.dtype).eps * max(diagonal.sum(), np.finfo(float).tiny)
+    jitter = np.finfo(float).eps * max(diagonal.sum(), np.finfo(float).tiny)
     while True:
         np.fill_diagonal(K, diagonal + jitter)
         try:
             L = linalg.cholesky(K, lower=True, check_finite=False)
-            return LandmarkMap(kernel, landmarks, like(L, landmarks))
+            return LandmarkMap(kernel, landmarks, like(L, float64(landmarks[:1, ...])))
         except linalg.LinAlgError:
             jitter *= 10.0

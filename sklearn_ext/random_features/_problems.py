@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn_ext.random_features._arrays import namespace
+from sklearn_ext.random_features._arrays import float64, namespace
 from sklearn_ext.random_features._dual import CentredKernel
 from sklearn_ext.random_features._folds import (
     fold_residuals_dual,
     fold_residuals_primal,
 )
-from sklearn_ext.random_features._solvers import conjugate_gradients, is_blurred
+from sklearn_ext.random_features._solvers import (
+    conjugate_gradients,
+    is_blurred,
+    warn_of_rounding,
+)
 from sklearn_ext.random_features._spectra import DualSpectrum, PrimalSpectrum
 from sklearn_ext.random_features._statistics import Rows
 
@@ -51,7 +55,7 @@ class PrimalProblem:
             self.spectrum.coefficients(a, j) for j, a in enumerate(alphas.tolist())
         ]
         coef, n_iter = xp.stack(columns, axis=1), 0
-        if self.rows is not None and is_blurred(moments, alphas.tolist(), self.rows):
+        if self.rows is not None and is_blurred(moments, alphas.tolist()):
             coef, n_iter = conjugate_gradients(
                 self.features,
                 self.rows,
@@ -60,6 +64,8 @@ class PrimalProblem:
                 alphas,
                 batch_size=self.batch_size,
             )
+        else:
+            warn_of_rounding(self.spectrum.e, alphas, moments.eps)
         return coef, moments.y_mean - moments.mean @ coef, n_iter
 
 
@@ -86,7 +92,7 @@ class DualProblem:
 
     def leave_folds_out(self, alphas, folds):
         """Return residuals of shape (a, n_test, t), one array a fold."""
-        Phi = self.features(self.kernel.rows.X)
+        Phi = float64(self.features(self.kernel.rows.X))
         K = Phi if self.kernel.A is None else Phi @ Phi.T
         return fold_residuals_dual(
             K, folds, alphas, fit_intercept=self.kernel.fit_intercept
@@ -98,4 +104,5 @@ class DualProblem:
         columns = [
             self.spectrum.coefficients(a, j) for j, a in enumerate(alphas.tolist())
         ]
+        warn_of_rounding(self.spectrum.e, alphas, self.spectrum.eps)
         return (*self.kernel.coefficients(xp.stack(columns, axis=1)), 0)

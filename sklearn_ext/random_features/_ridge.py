@@ -15,6 +15,7 @@ from sklearn_ext.random_features._solvers import (
     conjugate_gradients,
     is_blurred,
     solve_each,
+    warn_of_rounding,
 )
 from sklearn_ext.random_features._targets import RegressionTarget
 
@@ -240,9 +241,10 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
     def _solve_primal(self, summary, rows, plan):
         moments = summary.moments
         alphas = self._alphas(moments.cross.shape[1])
-        theta, factors = solve_each(moments.gram, moments.cross, alphas, self.solver)
+        gram, eps = moments.gram, moments.eps
+        theta, factors = solve_each(gram, moments.cross, alphas, self.solver, eps)
         name, n_iter = factors[0].name, 0
-        if rows is not None and self._wants_refinement(moments, alphas, rows):
+        if rows is not None and self._wants_refinement(moments, alphas):
             theta, n_iter = conjugate_gradients(
                 self._features.like(rows.X),
                 rows,
@@ -252,6 +254,8 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
                 batch_size=self._batch(theta.shape[0]),
             )
             name = "cg"
+        elif name == "eigen":
+            warn_of_rounding(factors[0].e, alphas, eps)
         return Solution(
             self._stored(theta),
             self._stored(moments.y_mean - moments.mean @ theta),
@@ -262,14 +266,16 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
             n_iter=n_iter,
         )
 
-    def _wants_refinement(self, moments, alphas, rows):
+    def _wants_refinement(self, moments, alphas):
         if self.solver == "cg":
             return alphas.min() > 0
-        return is_blurred(moments, alphas, rows)
+        return is_blurred(moments, alphas)
 
     def _solve_dual(self, kernel, plan):
         alphas = self._alphas(kernel.B.shape[1])
-        dual, factors = solve_each(kernel.K, kernel.B, alphas, self.solver)
+        dual, factors = solve_each(kernel.K, kernel.B, alphas, self.solver, kernel.eps)
+        if factors[0].name == "eigen":
+            warn_of_rounding(factors[0].e, alphas, kernel.eps)
         coef, intercept = kernel.coefficients(dual)
         dof = {a: f.dof() for a, f in zip(alphas.tolist(), factors, strict=True)}
         return Solution(

@@ -87,13 +87,14 @@ class EigenFactor:
     e: np.ndarray
     V: np.ndarray
     alpha: float
+    eps: float  # rounding of the products in G
 
     name = "eigen"
 
     @property
     def inverse(self):
-        """``1 / (e + alpha)``, zero for directions without data when alpha is zero."""
-        return inverse_shrinkage(self.e, self.alpha)
+        """``1 / (e + alpha)``; zero below rounding if alpha is below it too."""
+        return inverse_shrinkage(self.e, self.alpha, self.eps)
 
     def solve(self, B):
         """Return the least-norm ``(G + alpha I)^+ B``."""
@@ -109,17 +110,35 @@ class EigenFactor:
         return float(namespace(self.e).sum(self.e * self.inverse))
 
 
-def inverse_shrinkage(e, alpha):
-    """Return ``1 / (e + alpha)``; for no ridge the pseudo-inverse of rounded zeros."""
-    xp = namespace(e)
-    if alpha > 0:
+def rounding_of(e, eps):
+    """Return up to where eigenvalues are rounding; products round by ``eps``."""
+    own = float(namespace(e).finfo(e.dtype).eps) * e.shape[0]
+    return max(own, eps) * float(namespace(e).max(e))
+
+
+def inverse_shrinkage(e, alpha, eps):
+    """Return ``1 / (e + alpha)``; a pseudo-inverse if the ridge is below rounding."""
+    xp, cut = namespace(e), rounding_of(e, eps)
+    if alpha > cut:
         return 1 / (e + alpha)
-    cut = float(xp.finfo(e.dtype).eps) * e.shape[0] * float(xp.max(e))
-    safe = xp.where(e > cut, e, xp.ones_like(e))
+    safe = xp.where(e > cut, e + alpha, xp.ones_like(e))
     return xp.where(e > cut, 1 / safe, xp.zeros_like(e))
 
 
-def factorize(G, alpha, method="auto"):
+def warn_of_rounding(e, alphas, eps):
+    """Warn of ridges that were meant to count and are lost in rounding."""
+    cut, alphas = rounding_of(e, eps), [a for a in np.asarray(alphas).tolist() if a > 0]
+    if alphas and min(alphas) <= cut:
+        warnings.warn(
+            f"alpha={min(alphas):g} is below the rounding of the products of features, "
+            f"{cut:.1g}: what they could not resolve was left out. Scale the columns, "
+            f"for instance by standardize=True, or take alpha above {cut:.1g}.",
+            UserWarning,
+            stacklevel=6,
+        )
+
+
+def factorize(G, alpha, method="auto", eps=0.0):
     """Factorise ``G + alpha I``.
 
     Parameters
@@ -130,6 +149,8 @@ def factorize(G, alpha, method="auto"):
         The ridge.
     method : {"auto", "cholesky", "eigen", "cg"}
         ``"auto"`` is Cholesky where the ridge is above the rounding of ``G``.
+    eps : float, default=0.0
+        Rounding of the products in ``G``, where it is more than that of its dtype.
 
     Returns
     -------
@@ -137,7 +158,7 @@ def factorize(G, alpha, method="auto"):
         The factor; Cholesky gives way to eigenvectors where it breaks down.
     """
     xp = namespace(G)
-    noise = 10 * float(xp.finfo(G.dtype).eps) * float(xp.linalg.trace(G))
+    noise = max(10 * float(xp.finfo(G.dtype).eps), eps) * float(xp.linalg.trace(G))
     if method != "eigen" and alpha > noise:
         shifted = add_to_diagonal(G, alpha)
         try:
@@ -150,7 +171,7 @@ def factorize(G, alpha, method="auto"):
             return CholeskyFactor(L, alpha)
         except (linalg.LinAlgError, RuntimeError):
             pass  # only possible where rounding ate the ridge
-    return EigenFactor(*eigh(G), alpha)
+    return EigenFactor(*eigh(G), alpha, eps)
 
 
 @dataclass(frozen=True)
@@ -167,7 +188,7 @@ class Solution(ArrayHolder):
     n_iter: int = 0
 
 
-def solve_each(G, B, alphas, method="auto"):
+def solve_each(G, B, alphas, method="auto", eps=0.0):
     """Solve ``(G + alpha_t I) theta_t = B_t``; one factor where the ridges agree.
 
     Returns
@@ -179,18 +200,17 @@ def solve_each(G, B, alphas, method="auto"):
     """
     xp = namespace(G)
     if len(set(alphas)) == 1:
-        factor = factorize(G, float(alphas[0]), method)
+        factor = factorize(G, float(alphas[0]), method, eps)
         return factor.solve(B), [factor] * len(alphas)
     e, V = eigh(G)
-    factors = [EigenFactor(e, V, float(alpha)) for alpha in alphas]
+    factors = [EigenFactor(e, V, float(alpha), eps) for alpha in alphas]
     columns = [factor.solve(B[:, j : j + 1]) for j, factor in enumerate(factors)]
     return xp.concat(columns, axis=1), factors
 
 
-def is_blurred(moments, alphas, rows):
+def is_blurred(moments, alphas):
     """Whether single precision sums are too coarse for these ridges."""
-    xp = namespace(moments.gram)
-    eps = float(namespace(rows.X).finfo(rows.X.dtype).eps)
+    xp, eps = namespace(moments.gram), moments.eps
     blur = BLURRED * eps * float(xp.linalg.trace(moments.gram))
     return eps > 1e-10 and 0 < min(alphas) < blur
 
@@ -224,8 +244,7 @@ def conjugate_gradients(features, rows, moments, theta, alphas, *, batch_size):
     n_iter : int
         Iterations of the slowest target.
     """
-    xp = namespace(theta)
-    eps = float(xp.finfo(features(rows[:1].X).dtype).eps)
+    xp, eps = namespace(theta), moments.eps
     ridge = xp.asarray(alphas, dtype=theta.dtype, device=_device(theta))
     jitter = max(float(min(alphas)), 4 * eps * float(xp.linalg.trace(moments.gram)))
     precondition = factorize(moments.gram, jitter).solve

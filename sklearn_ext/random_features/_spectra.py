@@ -45,16 +45,23 @@ class PrimalSpectrum:
     def shrinkage(self, alphas):
         """Return ``1 / (e + alpha)``, of shape (k, n_alphas)."""
         xp = namespace(self.e)
-        return xp.stack([inverse_shrinkage(self.e, a) for a in alphas], axis=1)
+        return xp.stack(
+            [inverse_shrinkage(self.e, a, self.eps) for a in alphas], axis=1
+        )
 
-    def rounding(self, eps):
+    @property
+    def eps(self):
+        """Rounding of the products of features."""
+        return self.moments.eps
+
+    def rounding(self):
         """Return the largest eigenvalue that rounding makes of rows that are alike."""
-        mean = self.moments.mean
+        mean, eps = self.moments.mean, self.eps
         return (10 * eps) ** 2 * self.moments.weight * float(mean @ mean)
 
     def coefficients(self, alpha, target):
         """Return the coefficients of one target, of shape (k,)."""
-        return self.V @ (inverse_shrinkage(self.e, alpha) * self.c[:, target])
+        return self.V @ (inverse_shrinkage(self.e, alpha, self.eps) * self.c[:, target])
 
     def dof(self, alphas):
         """Return degrees of freedom, intercept included, of shape (n_alphas,)."""
@@ -124,6 +131,7 @@ class DualSpectrum:
     fit_intercept: bool
     offset: float  # trace of the products of means that were subtracted
     subtracted: bool  # from products rather than from features
+    eps: float  # rounding of the products
 
     @classmethod
     def of(cls, kernel: CentredKernel):
@@ -143,7 +151,7 @@ class DualSpectrum:
         # without features ``mean`` holds the kernel's products with their mean
         late = kernel.A is None
         offset = float(rows.w @ mean if late else weight * (mean @ mean))
-        parts = kernel.y_mean, weight, kernel.fit_intercept, offset, late
+        parts = kernel.y_mean, weight, kernel.fit_intercept, offset, late, kernel.eps
         return cls(rows, e, U, c, *parts)
 
     @property
@@ -151,18 +159,21 @@ class DualSpectrum:
         """Number of distinct rows."""
         return len(self.rows)
 
-    def rounding(self, eps):
+    def rounding(self):
         """Return the largest eigenvalue that rounding makes of rows that are alike."""
+        eps = self.eps
         return (10 * eps if self.subtracted else (10 * eps) ** 2) * self.offset
 
     def shrinkage(self, alphas):
         """Return ``1 / (e + alpha)``, of shape (m, n_alphas)."""
         xp = namespace(self.e)
-        return xp.stack([inverse_shrinkage(self.e, a) for a in alphas], axis=1)
+        return xp.stack(
+            [inverse_shrinkage(self.e, a, self.eps) for a in alphas], axis=1
+        )
 
     def coefficients(self, alpha, target):
         """Return the dual coefficients of one target, of shape (n,)."""
-        return self.U @ (inverse_shrinkage(self.e, alpha) * self.c[:, target])
+        return self.U @ (inverse_shrinkage(self.e, alpha, self.eps) * self.c[:, target])
 
     def dof(self, alphas):
         """Return degrees of freedom, intercept included, of shape (n_alphas,)."""

@@ -163,6 +163,7 @@ class RidgeStatistics(ArrayHolder):
     gram: np.ndarray  # (k, k)
     cross: np.ndarray  # (k, t)
     y_square: np.ndarray  # (t,)
+    eps: float  # rounding of the products
 
     @classmethod
     def of(cls, Phi, rows, *, fit_intercept):
@@ -179,7 +180,8 @@ class RidgeStatistics(ArrayHolder):
         gram, cross = A.T @ A, A.T @ xp.astype(B, A.dtype)
         y_square = xp.sum(B * B, axis=0)
         sums = (float64(array) for array in (mean, y_mean, gram, cross, y_square))
-        return cls(weight, len(rows), int(rows.count.sum()), *sums)
+        n_rows, eps = int(rows.count.sum()), float(xp.finfo(A.dtype).eps)
+        return cls(weight, len(rows), n_rows, *sums, eps)
 
     def __add__(self, other):
         weight = self.weight + other.weight
@@ -197,6 +199,7 @@ class RidgeStatistics(ArrayHolder):
             gram,
             self.cross + other.cross + (between * gap)[:, None] * y_gap[None, :],
             self.y_square + other.y_square + between * y_gap * y_gap,
+            max(self.eps, other.eps),
         )
 
     def __sub__(self, part):
@@ -215,6 +218,7 @@ class RidgeStatistics(ArrayHolder):
             gram,
             self.cross - part.cross - (between * gap)[:, None] * y_gap[None, :],
             self.y_square - part.y_square - between * y_gap * y_gap,
+            self.eps,
         )
 
 

@@ -61,8 +61,7 @@ class TunedRidge(BaseRandomFeatureRidge):
             )
         folds = self._folds(problem, plan) if not isinstance(plan.cv, str) else None
         spectrum = problem.spectrum
-        eps = 1.2e-7 if self._dtype == "float32" else 2.3e-16
-        alphas = self._alphas_of_grid(spectrum, eps)
+        alphas = self._alphas_of_grid(spectrum)
         grid = self._measure(alphas, problem, plan, folds)
         if getattr(self, "refine", False):
             for best in set(grid.best().tolist()):
