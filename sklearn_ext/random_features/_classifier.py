@@ -3,16 +3,126 @@
 from numbers import Real
 
 import numpy as np
+from sklearn.base import ClassifierMixin
 
 from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._blocks import fit_blocks
-from sklearn_ext._core._compat import Interval, StrOptions
-from sklearn_ext.random_features._base_ridge import RIDGE_CONSTRAINTS
-from sklearn_ext.random_features._targets import ClassTarget
-from sklearn_ext.random_features._tuned import Plan, TunedRidge
+from sklearn_ext._core._compat import MIXED_NAMESPACES, Interval, StrOptions
+from sklearn_ext._core._docs import shared_docs
+from sklearn_ext._numerics._arrays import like, to_numpy
+from sklearn_ext._numerics._held_out import probabilities
+from sklearn_ext.random_features._base import RIDGE_CONSTRAINTS, BaseRandomFeatureRidge
+from sklearn_ext.random_features._choice import Plan, choose, pose
+from sklearn_ext.random_features._encoders import Classes
+from sklearn_ext.random_features._ridge import RandomFeatureRidge
 
 
-class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
+class ScoresClasses(ClassifierMixin):
+    """Scores and probabilities of classes, fitted at once or by blocks."""
+
+    _encodes = Classes
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Add the rows of one more block; the ridge is solved when it is next needed.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows. The first block fixes what is measured on data: scaling,
+            ``gamma="scale"``, landmarks.
+        y : array-like of shape (n_samples,)
+            The classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        classes : array-like of shape (n_classes,), default=None
+            All classes; needed by the first call.
+
+        Returns
+        -------
+        estimator
+            The model, as if it had been fitted to all rows so far.
+        """
+        if not hasattr(self, "_fitted") and classes is None:
+            raise ValueError(
+                "The first partial_fit needs classes, all labels that any block may "
+                "hold, got None."
+            )
+        return self._partial_fit(X, y, sample_weight, classes=classes)
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit_blocks(self, blocks, *, classes, n_jobs=None):
+        """Fit to blocks of rows as if they were one table, and solve once.
+
+        Parameters
+        ----------
+        blocks : iterable
+            Tuples ``(X, y)`` or ``(X, y, sample_weight)``, or callables that load one.
+        classes : array-like of shape (n_classes,)
+            All classes.
+        n_jobs : int or None, default=None
+            Threads, or workers of the active joblib backend.
+
+        Returns
+        -------
+        estimator
+            The fitted model.
+        """
+        return fit_blocks(self, blocks, n_jobs=n_jobs, classes=classes)
+
+    def decision_function(self, X):
+        """Return the score of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Scores; for two classes those of the second.
+        """
+        scores = self._decision(X, "decision_function")
+        return self._encoder.squeezed(scores)
+
+    def predict_proba(self, X):
+        """Return the probability of each class.
+
+        Scores are multiplied by ``temperature_`` and pass through a softmax (two
+        classes: a sigmoid).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities, in the order of ``classes_``.
+        """
+        scores = self._decision(X, "predict_proba")
+        return like(probabilities(to_numpy(scores), 1 / self.temperature_), scores)
+
+    @property
+    def classes_(self):
+        """The classes, sorted."""
+        return self._encoder.classes
+
+    @property
+    def temperature_(self):
+        """Factor of the scores in ``predict_proba``."""
+        return self._solution().temperature
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = MIXED_NAMESPACES  # classes_ stay in NumPy
+        return tags
+
+
+@shared_docs(RandomFeatureRidge)
+class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
     r"""Ridge classification on random features, with calibrated probabilities.
 
     Each class has a target of one and minus one (two classes share one target), and
@@ -25,49 +135,16 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
 
     Parameters
     ----------
-    n_components : int or "infinite", default=1024
-        Number of features; ``"infinite"`` (or ``numpy.inf``) uses the exact kernel.
+    n_components : see RandomFeatureRidge
     alpha : float, default=0.1
         The ridge.
     class_weight : dict, "balanced" or None, default=None
         Factors of the sample weights by class.
-    kernel : str, default="relu"
-        The kernel, see :class:`RandomFeatures`.
-    map : {"random", "landmarks"}, default="random"
-        Random features, or whitened landmarks of the data, at most as many as rows.
-    fourier : {"phase", "pair"}, default="phase"
-        Waves of ``"rbf"``, ``"laplacian"`` and ``"matern"``.
-    feature_map : transformer or None, default=None
-        A transformer such as :class:`~sklearn.kernel_approximation.Nystroem`, fitted
-        to the rows, that replaces kernel, map, sampling and width.
-    sampling : {"auto", "iid", "orthogonal", "structured"}, default="auto"
-        How random weights depend on each other.
-    gamma : "scale" or float, default="scale"
-        Rate of ``"rbf"`` and ``"laplacian"``.
-    nu : float, default=1.5
-        Smoothness of ``"matern"``.
-    length_scale : "scale" or float, default="scale"
-        Length scale of ``"matern"``.
-    bias_scale : float, default=0.5
-        Standard deviation of the neurons' biases.
-    fit_intercept : bool, default=True
-        Whether to fit an intercept, which is not penalised.
-    standardize : bool, default=False
-        Whether to scale columns to unit variance, and to centre them if dense.
+    kernel, map, fourier, feature_map, sampling, gamma, nu : see RandomFeatureRidge
+    length_scale, bias_scale, fit_intercept, standardize : see RandomFeatureRidge
     solver : {"auto", "primal", "dual"}, default="auto"
         The side on which eigenvectors are found; ``"auto"`` takes the smaller matrix.
-    precision : {"auto", "float64"}, default="auto"
-        ``"auto"`` multiplies float32 rows in single precision, adds in double, and
-        refines by conjugate gradients where the ridge is small; ``"float64"`` does
-        everything in double.
-    batch_size : int or None, default=None
-        Rows whose features are formed at a time; None chooses by
-        ``sklearn.get_config()["working_memory"]``.
-    device : str or None, default=None
-        Torch device that computes, for instance ``"cuda"``; None computes where the
-        rows are.
-    random_state : int, RandomState instance or None, default=None
-        Seed of weights or landmarks.
+    precision, batch_size, device, random_state : see RandomFeatureRidge
 
     Attributes
     ----------
@@ -80,14 +157,12 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
         Coefficients of the features, only when ``n_components`` is finite.
     dual_coef_ : ndarray of shape (n_scores, n_samples)
         Coefficients of the distinct rows, only when ``n_components="infinite"``.
-    X_fit_ : ndarray of shape (n_samples, n_features)
-        The distinct rows, only when ``n_components="infinite"``.
+    X_fit_ : see RandomFeatureRidge
     intercept_ : ndarray of shape (n_scores,)
         Intercept.
     solver_ : str
         Side and method that were used, such as ``"primal-eigen"``.
-    n_samples_seen_ : int
-        Number of rows of positive weight.
+    n_samples_seen_ : see RandomFeatureRidge
     effective_dof_ : float
         Effective degrees of freedom, intercept included.
     kappa_ : float
@@ -96,12 +171,7 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
     fitting_ratio_ : float
         ``(1 - effective_dof_ / n) ** 2``, which theory predicts to be training error
         over test error.
-    n_iter_ : int
-        Conjugate gradient steps; zero without.
-    n_features_in_ : int
-        Number of columns seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns, only when they had names.
+    n_iter_, n_features_in_, feature_names_in_ : see RandomFeatureRidge
 
     See Also
     --------
@@ -177,12 +247,6 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
         self.device = device
         self.random_state = random_state
 
-    def _alphas_of_grid(self, spectrum):
-        return np.array([float(self.alpha)])
-
-    def _plan_of_blocks(self):
-        return Plan("given")
-
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None):
         """Fit to all rows at once.
@@ -204,50 +268,6 @@ class RandomFeatureRidgeClassifier(ClassTarget, TunedRidge):
         """
         return self._fit(X, y, sample_weight)
 
-    @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y, sample_weight=None, classes=None):
-        """Add the rows of one more block; the ridge is solved when it is next needed.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows. The first block fixes what is measured on data: scaling,
-            ``gamma="scale"``, landmarks.
-        y : array-like of shape (n_samples,)
-            The classes.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-        classes : array-like of shape (n_classes,), default=None
-            All classes; needed by the first call.
-
-        Returns
-        -------
-        RandomFeatureRidgeClassifier
-            The model, as if it had been fitted to all rows so far.
-        """
-        if not hasattr(self, "_fitted") and classes is None:
-            raise ValueError(
-                "The first partial_fit needs classes, all labels that any block may "
-                "hold, got None."
-            )
-        return self._partial_fit(X, y, sample_weight, classes=classes)
-
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit_blocks(self, blocks, *, classes, n_jobs=None):
-        """Fit to blocks of rows as if they were one table, and solve once.
-
-        Parameters
-        ----------
-        blocks : iterable
-            Tuples ``(X, y)`` or ``(X, y, sample_weight)``, or callables that load one.
-        classes : array-like of shape (n_classes,)
-            All classes.
-        n_jobs : int or None, default=None
-            Threads, or workers of the active joblib backend.
-
-        Returns
-        -------
-        RandomFeatureRidgeClassifier
-            The fitted model.
-        """
-        return fit_blocks(self, blocks, n_jobs=n_jobs, classes=classes)
+    def _solved(self, posed, rows, held, plan):
+        problem = pose(self, posed, rows, held)
+        return choose(problem, Plan("given"), np.array([float(self.alpha)]))

@@ -8,7 +8,7 @@ import joblib
 import numpy as np
 from scipy import sparse
 
-from sklearn_ext.random_features._arrays import (
+from sklearn_ext._numerics._arrays import (
     ArrayHolder,
     dense,
     float64,

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse, special
 from sklearn.metrics.pairwise import manhattan_distances
 
-from sklearn_ext.random_features._arrays import (
+from sklearn_ext._numerics._arrays import (
     ArrayHolder,
     dense,
     float64,

@@ -6,7 +6,7 @@ from math import pi, sqrt
 import numpy as np
 from scipy import linalg, sparse
 
-from sklearn_ext.random_features._arrays import (
+from sklearn_ext._numerics._arrays import (
     ArrayHolder,
     cos,
     erf,

@@ -92,7 +92,7 @@ class RidgePathDisplay:
             for name in names
             if (path := getattr(estimator, name, None)) is not None
         }
-        n = estimator._solution().n_distinct
+        n = estimator._solution().n
         ratio = np.maximum(1 - estimator.dof_path_ / n, 0.0) ** 2
         best = int(np.argmin(np.abs(estimator.alphas_ - np.mean(estimator.alpha_))))
         display = cls(

@@ -1,26 +1,28 @@
 """Ridge regression on random features with a given ridge."""
 
+from functools import partial
 from numbers import Real
 
 import numpy as np
+from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
-from sklearn_ext.random_features._base_ridge import (
-    RIDGE_CONSTRAINTS,
-    BaseRandomFeatureRidge,
-)
-from sklearn_ext.random_features._solvers import (
-    Solution,
+from sklearn_ext._numerics._factors import solve_each
+from sklearn_ext._numerics._ridge import (
+    CentredKernel,
     conjugate_gradients,
-    is_blurred,
-    solve_each,
     warn_of_rounding,
 )
-from sklearn_ext.random_features._targets import RegressionTarget
+from sklearn_ext.random_features._base import (
+    RIDGE_CONSTRAINTS,
+    BaseRandomFeatureRidge,
+    Solution,
+)
+from sklearn_ext.random_features._encoders import Numbers
 
 
-class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
+class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidge):
     r"""Ridge regression on random features: a kernel machine with a width.
 
     With features :math:`\phi(x)` of width :math:`k` it minimises
@@ -141,6 +143,7 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
             StrOptions({"auto", "primal", "dual", "cholesky", "eigen", "cg"}),
         ],
     }
+    _encodes = Numbers
 
     def __init__(
         self,
@@ -236,54 +239,36 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
         return np.broadcast_to(alphas.ravel(), (t,))
 
     def _check_blocks(self):
-        self._alphas(self._n_targets)
+        self._alphas(self._encoder.n_targets)
 
-    def _solve_primal(self, summary, rows, plan):
-        moments = summary.moments
-        alphas = self._alphas(moments.cross.shape[1])
-        gram, eps = moments.gram, moments.eps
-        theta, factors = solve_each(gram, moments.cross, alphas, self.solver, eps)
-        name, n_iter = factors[0].name, 0
-        if rows is not None and self._wants_refinement(moments, alphas):
-            theta, n_iter = conjugate_gradients(
-                self._features.like(rows.X),
-                rows,
-                moments,
-                theta,
-                alphas,
-                batch_size=self._batch(theta.shape[0]),
+    def _solved(self, posed, rows, held, plan):
+        alphas = self._alphas(posed.y_mean.shape[0])
+        if isinstance(posed, CentredKernel):
+            dual, factors = solve_each(
+                posed.K, posed.B, alphas, self.solver, posed.rounding
             )
-            name = "cg"
-        elif name == "eigen":
-            warn_of_rounding(factors[0].e, alphas, eps)
+            coef, intercept = posed.coefficients(dual)
+            dof = {a: f.dof() for a, f in zip(alphas.tolist(), factors, strict=True)}
+            dof = np.array([dof[a] for a in alphas.tolist()]) + self.fit_intercept
+            side, name, n, n_iter = "dual", factors[0].name, posed.K.shape[0], 0
+        else:
+            coef, factors = solve_each(
+                posed.gram, posed.cross, alphas, self.solver, posed.rounding
+            )
+            side, name, n, n_iter, dof = "primal", factors[0].name, posed.n, 0, None
+            if rows is not None and self._wants_refinement(posed, alphas):
+                features, size = self._features.like(rows.X), self._batch(coef.shape[0])
+                batches = partial(rows.batches, features, size)
+                coef, n_iter = conjugate_gradients(batches, posed, coef, alphas)
+                name = "cg"
+            intercept = posed.intercept(coef)
+        if name == "eigen":
+            warn_of_rounding(alphas, factors[0].cut)
         return Solution(
-            self._stored(theta),
-            self._stored(moments.y_mean - moments.mean @ theta),
-            alphas,
-            moments.weight,
-            moments.n_distinct,
-            f"primal-{name}",
-            n_iter=n_iter,
+            coef, intercept, alphas, posed.weight, n, f"{side}-{name}", dof, n_iter
         )
 
     def _wants_refinement(self, moments, alphas):
         if self.solver == "cg":
             return alphas.min() > 0
-        return is_blurred(moments, alphas)
-
-    def _solve_dual(self, kernel, plan):
-        alphas = self._alphas(kernel.B.shape[1])
-        dual, factors = solve_each(kernel.K, kernel.B, alphas, self.solver, kernel.eps)
-        if factors[0].name == "eigen":
-            warn_of_rounding(factors[0].e, alphas, kernel.eps)
-        coef, intercept = kernel.coefficients(dual)
-        dof = {a: f.dof() for a, f in zip(alphas.tolist(), factors, strict=True)}
-        return Solution(
-            self._stored(coef),
-            self._stored(intercept),
-            alphas,
-            kernel.weight,
-            len(kernel.rows),
-            f"dual-{factors[0].name}",
-            np.array([dof[a] for a in alphas.tolist()]) + self.fit_intercept,
-        )
+        return moments.is_blurred(alphas)

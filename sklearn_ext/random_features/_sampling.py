@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import hadamard
 
 from sklearn_ext._core._compat import array_api_compat
-from sklearn_ext.random_features._arrays import ArrayHolder, like, namespace
+from sklearn_ext._numerics._arrays import ArrayHolder, like, namespace
 
 MAX_ORTHOGONAL = 256  # columns up to which "auto" draws orthogonal blocks
 MIN_STRUCTURED = 64  # below, the weights are visibly not Gaussian

@@ -189,15 +189,11 @@ def test_models_merge_whichever_precision_their_rows_needed():
     X, y = weather()
     X = X.astype(np.float32)
     near = X - X.mean(axis=0)
-    one = RandomFeatureRidge(30, random_state=0).fit(near, y)
-    two = RandomFeatureRidge(30, random_state=0).fit(X, y)
-    assert two._features.double > one._features.double
-    expected = RandomFeatureRidge(30, random_state=0).fit(
-        np.r_[near, X].astype(float), np.r_[y, y]
-    )
-    for model, other in ((one, two), (two, one)):
-        model = RandomFeatureRidge(30, random_state=0).fit(
-            near if model is one else X, y
-        )
-        found = model.merge(other).predict(X)
-        assert_allclose(found, expected.predict(X), atol=0.01 * y.std())
+    make = {"n_components": 30, "alpha": 100.0, "random_state": 0}
+    both = np.r_[near, X].astype(float), np.r_[y, y]
+    expected = RandomFeatureRidge(**make).fit(*both).predict(X)
+    for first, second in ((near, X), (X, near)):
+        model = RandomFeatureRidge(**make).fit(first, y)
+        other = RandomFeatureRidge(**make).fit(second, y)
+        assert model._features.double != other._features.double
+        assert_allclose(model.merge(other).predict(X), expected, atol=0.01 * y.std())

@@ -1,4 +1,4 @@
-"""Centred, weighted sums that can be added, and samples of rows that can be merged."""
+"""Distinct rows, where they come from, and what of them is kept."""
 
 from dataclasses import dataclass, fields, replace
 from functools import reduce
@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from sklearn_ext._numerics._equal_rows import EqualRows
-from sklearn_ext.random_features._arrays import (
+from sklearn_ext._numerics._arrays import (
     ArrayHolder,
-    float64,
     is_numpy,
     like,
     namespace,
     to_numpy,
 )
+from sklearn_ext._numerics._equal_rows import EqualRows
+from sklearn_ext._numerics._ridge import CentredKernel, RidgeMoments
 
 BLOCK_BYTES = 2**25  # features of one batch: large enough for BLAS, small in memory
 
@@ -67,19 +67,15 @@ class Rows(ArrayHolder):
         A row that is among them is among those of each part of the data that holds it.
         """
         _, first, group = np.unique(self.key, return_index=True, return_inverse=True)
-        kept = first[:limit]
-        kept = kept[np.lexsort((self.key[kept], self.index[kept]))]
-        rows = self[kept]
-        if len(first) == len(self):
-            return rows
         index = np.full(len(first), np.iinfo(np.intp).max)
         np.minimum.at(index, group, self.index)
+        order = np.argsort(index[:limit], kind="stable")
         sums = {
-            name: like(np.bincount(group, to_numpy(values))[group[kept]], values)
+            name: like(np.bincount(group, to_numpy(values))[order], values)
             for name in ("w", "s", "count")
             for values in [getattr(self, name)]
         }
-        return replace(rows, index=index[group[kept]], **sums)
+        return replace(self[first[order]], index=index[order], **sums)
 
     def deal(self, n_folds, strata=None):
         """Return the fold of each row, dealt by its hash, evenly within the strata."""
@@ -97,10 +93,11 @@ class Rows(ArrayHolder):
         count = np.bincount(row)
         return found, replace(rows, w=w, s=s, count=count, copies=copies)
 
-    def batches(self, size):
-        """Yield the rows in batches."""
+    def batches(self, features, size):
+        """Yield features, targets and weights of some rows at a time."""
         for start in range(0, len(self), size):
-            yield self if size >= len(self) else self[start : start + size]
+            rows = self if size >= len(self) else self[start : start + size]
+            yield features(rows.X), rows.Y, rows.w
 
 
 @dataclass(frozen=True)
@@ -148,119 +145,6 @@ def rows_a_batch(batch_size, n_components, working_memory):
 
 
 @dataclass(frozen=True)
-class RidgeStatistics(ArrayHolder):
-    """Centred moments of features and targets; they add.
-
-    ``gram = sum_i w_i (phi_i - mean)(phi_i - mean)'`` and so on; without an intercept
-    the means are zero.
-    """
-
-    weight: float
-    n_distinct: int  # number of distinct rows
-    n_rows: int  # copies included
-    mean: np.ndarray  # (k,)
-    y_mean: np.ndarray  # (t,)
-    gram: np.ndarray  # (k, k)
-    cross: np.ndarray  # (k, t)
-    y_square: np.ndarray  # (t,)
-    eps: float  # rounding of the products
-
-    @classmethod
-    def of(cls, Phi, rows, *, fit_intercept):
-        """Summarise one batch; ``Phi`` is overwritten where it is NumPy's."""
-        xp = namespace(Phi)
-        weight = float(xp.sum(rows.w))
-        w = xp.astype(rows.w, Phi.dtype)
-        if fit_intercept:
-            mean, y_mean = (w @ Phi) / weight, (rows.w @ rows.Y) / weight
-        else:
-            mean, y_mean = xp.zeros_like(Phi[0, :]), xp.zeros_like(rows.Y[0, :])
-        A = centred(Phi, mean, xp.sqrt(w))
-        B = (rows.Y - y_mean) * xp.sqrt(rows.w)[:, None]
-        gram, cross = A.T @ A, A.T @ xp.astype(B, A.dtype)
-        y_square = xp.sum(B * B, axis=0)
-        sums = (float64(array) for array in (mean, y_mean, gram, cross, y_square))
-        n_rows, eps = int(rows.count.sum()), float(xp.finfo(A.dtype).eps)
-        return cls(weight, len(rows), n_rows, *sums, eps)
-
-    def __add__(self, other):
-        weight = self.weight + other.weight
-        share = other.weight / weight
-        gap, y_gap = other.mean - self.mean, other.y_mean - self.y_mean
-        between = self.weight * share
-        gram = self.gram + other.gram
-        gram += (between * gap)[:, None] * gap[None, :]
-        return RidgeStatistics(
-            weight,
-            self.n_distinct + other.n_distinct,
-            self.n_rows + other.n_rows,
-            self.mean + share * gap,
-            self.y_mean + share * y_gap,
-            gram,
-            self.cross + other.cross + (between * gap)[:, None] * y_gap[None, :],
-            self.y_square + other.y_square + between * y_gap * y_gap,
-            max(self.eps, other.eps),
-        )
-
-    def __sub__(self, part):
-        """Take a part of the rows out again; the inverse of the sum."""
-        weight = self.weight - part.weight
-        gap, y_gap = part.mean - self.mean, part.y_mean - self.y_mean
-        between = part.weight * (self.weight / weight)
-        gram = self.gram - part.gram
-        gram -= (between * gap)[:, None] * gap[None, :]
-        return RidgeStatistics(
-            weight,
-            self.n_distinct - part.n_distinct,
-            self.n_rows - part.n_rows,
-            self.mean - (part.weight / weight) * gap,
-            self.y_mean - (part.weight / weight) * y_gap,
-            gram,
-            self.cross - part.cross - (between * gap)[:, None] * y_gap[None, :],
-            self.y_square - part.y_square - between * y_gap * y_gap,
-            self.eps,
-        )
-
-
-def centred(Phi, mean, scale=None):
-    """Return ``scale * (Phi - mean)``; ``Phi`` is overwritten where it is NumPy's."""
-    if is_numpy(Phi):
-        Phi -= mean.astype(Phi.dtype, copy=False)
-        if scale is not None:
-            Phi *= scale[:, None]
-        return Phi
-    A = Phi - namespace(Phi).astype(mean, Phi.dtype)
-    return A if scale is None else A * scale[:, None]
-
-
-def summarize(features, rows, *, fit_intercept, batch_size):
-    """Return the statistics of all rows, a batch of features at a time.
-
-    Parameters
-    ----------
-    features : callable
-        The feature map.
-    rows : Rows
-        The rows.
-    fit_intercept : bool
-        Whether moments are centred.
-    batch_size : int
-        Rows at a time.
-
-    Returns
-    -------
-    RidgeStatistics
-        The sums.
-    """
-    total = None
-    for batch in rows.batches(batch_size):
-        Phi = features(batch.X)
-        part = RidgeStatistics.of(Phi, batch, fit_intercept=fit_intercept)
-        total = part if total is None else total + part
-    return total
-
-
-@dataclass(frozen=True)
 class Sample(ArrayHolder):
     """The distinct rows of least hash among those seen so far: a uniform sample.
 
@@ -289,16 +173,31 @@ class Summary(ArrayHolder):
     """What ``partial_fit`` keeps: the moments and, for leave-one-out, some rows.
 
     A model fitted at once keeps no rows; leave-one-out of what is added to it looks at
-    the rows added.
+    the rows added. Of few rows it keeps their features, summed only if more are added.
     """
 
-    moments: RidgeStatistics
+    n_rows: int  # copies included
+    moments: RidgeMoments | CentredKernel
     sample: Sample | None = None
 
     def __add__(self, other):
         samples = [s for s in (self.sample, other.sample) if s is not None]
-        sample = reduce(add, samples) if samples else None
-        return Summary(self.moments + other.moments, sample)
+        return Summary(
+            self.n_rows + other.n_rows,
+            self.summed().moments + other.summed().moments,
+            reduce(add, samples) if samples else None,
+        )
+
+    @property
+    def held(self):
+        """Rows that leave-one-out looks at, if any."""
+        return None if self.sample is None else self.sample.rows
+
+    def summed(self):
+        """Return the summary with sums in the place of features."""
+        if isinstance(self.moments, RidgeMoments):
+            return self
+        return replace(self, moments=self.moments.moments())
 
     def without_copies(self):
         """Forget where the rows come from."""
