@@ -122,9 +122,7 @@ def test_infinite_width_warns_of_memory(data, monkeypatch):
 
 def test_one_row_cannot_be_left_out(data):
     X, y = data
-    with pytest.raises(
-        ValueError, match="at least 2 samples that differ, got n_sam"
-    ):
+    with pytest.raises(ValueError, match="at least 2 samples that differ, got n_sam"):
         RandomFeatureRidgeCV(10).fit(X[:1], y[:1])
     with pytest.raises(ValueError, match="at least 2 samples"):
         RandomFeatureRidgeCV(10).fit(X, y, np.r_[1.0, np.zeros(29)])

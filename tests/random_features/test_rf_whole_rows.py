@@ -245,9 +245,7 @@ def test_a_given_ridge_is_absolute(cls):
 
 def test_copies_alone_leave_nothing_to_predict_from():
     X, y = np.ones((5, 2)), np.ones(5)
-    with pytest.raises(
-        ValueError, match="got n_samples=1: equal rows count as one"
-    ):
+    with pytest.raises(ValueError, match="got n_samples=1: equal rows count as one"):
         RandomFeatureRidgeCV(10).fit(X, y)
 
 
