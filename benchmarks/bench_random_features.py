@@ -361,11 +361,11 @@ class AccuracyOfBestPeers(Accuracy):
     """The same data with peers that get our kernel, our grid, and their own budget."""
 
     title = "The same with peers at their best"
-    note = """Nystroem has our Laplacian kernel with our gamma and 1024 landmarks, its ridge
-    (or ridge classifier) chosen by leave-one-out from 31 alphas between 1e-8 and 100.
-    Boosting has 300 trees at most and stops early, choosing among rates of 0.05 or 0.1
-    and 7 or 31 leaves by three folds; beside it its defaults. Ours are the landmarks
-    of the table above and random ReLU features."""
+    note = """Nystroem has our Laplacian kernel with our gamma and 1024 landmarks, its
+    ridge (or ridge classifier) chosen by leave-one-out from 31 alphas between 1e-8 and
+    100. Boosting has 300 trees at most and stops early, choosing among rates of 0.05 or
+    0.1 and 7 or 31 leaves by three folds; beside it its defaults. Ours are the
+    landmarks of the table above and random ReLU features."""
 
     def models(self, task, X):
         regression = task == "regression"

@@ -16,13 +16,13 @@ from sklearn_ext._core._compat import (
     move_to,
 )
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext.random_features._kernels import KERNELS, Kernel, scale_gamma
-from sklearn_ext.random_features._maps import (
+from sklearn_ext._numerics._random_features import StructuredWeights, scale_gamma
+from sklearn_ext.random_features._maps._kernels import KERNELS, Kernel
+from sklearn_ext.random_features._maps._maps import (
     choose_landmarks,
     draw_map,
     whiten_landmarks,
 )
-from sklearn_ext.random_features._sampling import StructuredWeights
 
 MAP_CONSTRAINTS = {
     "kernel": [StrOptions(set(KERNELS))],

@@ -9,10 +9,10 @@ from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._numerics._arrays import like, namespace
 from sklearn_ext._numerics._quantiles import covering_quantile
-from sklearn_ext.random_features._base import BaseRandomFeatureRidge
-from sklearn_ext.random_features._choice import CV_CONSTRAINTS, ChoosesItsRidge
-from sklearn_ext.random_features._encoders import Numbers
-from sklearn_ext.random_features._ridge import RandomFeatureRidge
+from sklearn_ext.random_features._ridge._base import BaseRandomFeatureRidge
+from sklearn_ext.random_features._ridge._choice import CV_CONSTRAINTS, ChoosesItsRidge
+from sklearn_ext.random_features._ridge._encoders import Numbers
+from sklearn_ext.random_features._ridge._ridge import RandomFeatureRidge
 
 
 @shared_docs(RandomFeatureRidge)

@@ -11,10 +11,13 @@ from sklearn_ext._core._compat import MIXED_NAMESPACES, Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._numerics._arrays import like, to_numpy
 from sklearn_ext._numerics._held_out import probabilities
-from sklearn_ext.random_features._base import RIDGE_CONSTRAINTS, BaseRandomFeatureRidge
-from sklearn_ext.random_features._choice import Plan, choose, pose
-from sklearn_ext.random_features._encoders import Classes
-from sklearn_ext.random_features._ridge import RandomFeatureRidge
+from sklearn_ext.random_features._ridge._base import (
+    RIDGE_CONSTRAINTS,
+    BaseRandomFeatureRidge,
+)
+from sklearn_ext.random_features._ridge._choice import Plan, choose, pose
+from sklearn_ext.random_features._ridge._encoders import Classes
+from sklearn_ext.random_features._ridge._ridge import RandomFeatureRidge
 
 
 class ScoresClasses(ClassifierMixin):

@@ -31,8 +31,8 @@ from sklearn_ext._numerics._ridge import (
     generalized_errors,
     warn_of_rounding,
 )
-from sklearn_ext.random_features._base import RIDGE_CONSTRAINTS, Solution
-from sklearn_ext.random_features._rows import Rows
+from sklearn_ext.random_features._ridge._base import RIDGE_CONSTRAINTS, Solution
+from sklearn_ext.random_features._ridge._rows import Rows
 
 TIE = 1e-10  # scores closer than this share of them are equal
 

@@ -3,13 +3,13 @@
 from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import StrOptions
 from sklearn_ext._core._docs import shared_docs
-from sklearn_ext.random_features._base import BaseRandomFeatureRidge
-from sklearn_ext.random_features._choice import CV_CONSTRAINTS, ChoosesItsRidge
-from sklearn_ext.random_features._classifier import (
+from sklearn_ext.random_features._ridge._base import BaseRandomFeatureRidge
+from sklearn_ext.random_features._ridge._choice import CV_CONSTRAINTS, ChoosesItsRidge
+from sklearn_ext.random_features._ridge._classifier import (
     RandomFeatureRidgeClassifier,
     ScoresClasses,
 )
-from sklearn_ext.random_features._ridge_cv import RandomFeatureRidgeCV
+from sklearn_ext.random_features._ridge._ridge_cv import RandomFeatureRidgeCV
 
 
 @shared_docs(RandomFeatureRidgeClassifier, RandomFeatureRidgeCV)

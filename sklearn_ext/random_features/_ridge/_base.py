@@ -37,16 +37,15 @@ from sklearn_ext.random_features._features import (
     build_map,
     resolve_kernel,
 )
-from sklearn_ext.random_features._inputs import (
+from sklearn_ext.random_features._maps._inputs import (
     Features,
-    InfiniteMap,
     Scaler,
-    UserMap,
     is_blurred_by_means,
     same,
     warn_of_memory,
 )
-from sklearn_ext.random_features._rows import Rows, Sample, Summary, rows_a_batch
+from sklearn_ext.random_features._maps._maps import InfiniteMap, UserMap
+from sklearn_ext.random_features._ridge._rows import Rows, Sample, Summary, rows_a_batch
 
 RIDGE_CONSTRAINTS = {
     **MAP_CONSTRAINTS,

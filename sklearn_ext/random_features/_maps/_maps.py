@@ -1,29 +1,34 @@
 """Feature maps: random neurons or waves, and whitened landmarks."""
 
 from dataclasses import dataclass, replace
-from math import pi, sqrt
+from math import sqrt
+from typing import Any
 
 import numpy as np
 from scipy import linalg, sparse
 
 from sklearn_ext._numerics._arrays import (
     ArrayHolder,
-    cos,
+    dense,
     erf,
     float64,
+    is_array,
     is_numpy,
     like,
     namespace,
     relu,
     to_numpy,
 )
-from sklearn_ext.random_features._kernels import STATIONARY, Kernel
-from sklearn_ext.random_features._sampling import (
+from sklearn_ext._numerics._random_features import (
     MAX_ORTHOGONAL,
     MIN_STRUCTURED,
     StructuredWeights,
+    draw_phases,
     gaussian_weights,
+    n_waves,
+    waves,
 )
+from sklearn_ext.random_features._maps._kernels import STATIONARY, Kernel
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,43 @@ class LandmarkMap(ArrayHolder):
         return replace(self, landmarks=like(self.landmarks, x), factor=factor)
 
 
+@dataclass(frozen=True)
+class InfiniteMap(ArrayHolder):
+    """Kernel values with the training rows: the features of the dual form."""
+
+    kernel: Kernel
+    rows: np.ndarray  # (n, d)
+
+    @property
+    def n_components(self):
+        """Number of training rows."""
+        return self.rows.shape[0]
+
+    def __call__(self, X):
+        """Return ``k(x, rows)``."""
+        return self.kernel(X, self.rows)
+
+
+@dataclass(frozen=True)
+class UserMap(ArrayHolder):
+    """The features of a transformer that the user supplied."""
+
+    transformer: Any
+
+    def __call__(self, X):
+        """Return the transformer's output as a dense array that may be overwritten."""
+        Phi = dense(self.transformer.transform(X))
+        if hasattr(Phi, "to_numpy"):
+            Phi = Phi.to_numpy()
+        return Phi if Phi is not X and is_array(Phi) and _owned(Phi) else like(+Phi, X)
+
+
+def _owned(Phi):
+    return not isinstance(Phi, np.ndarray) or (
+        Phi.base is None and Phi.flags.writeable and Phi.dtype.kind == "f"
+    )
+
+
 def draw_map(kernel, d, k, *, fourier, sampling, rng, sparse_rows=False):
     """Draw the weights of a random map; they depend on ``d``, ``k`` and ``rng`` only.
 
@@ -112,14 +154,15 @@ def draw_map(kernel, d, k, *, fourier, sampling, rng, sparse_rows=False):
     if kernel.name == "ntk":
         return _draw_tangent_map(kernel, d, k, sampling, rng)
     pair = kernel.name in STATIONARY and fourier == "pair"
-    m = k // 2 + k % 2 if pair else k
+    m = n_waves(k, pair=pair)
     if kernel.name == "laplacian":
         W = kernel.gamma * rng.standard_cauchy((d, m))
     else:
         W = gaussian_weights(d, m, sampling, rng) * _weight_scale(kernel, d, m, rng)
-    offset = _draw_offset(kernel, m, rng)
-    if pair:  # an odd component is one more wave, with a random phase
-        offset[: k // 2] = 0.0
+    if kernel.name in STATIONARY:
+        offset = draw_phases(k, rng, pair=pair)
+    else:
+        offset = _draw_offset(kernel, m, rng)
     return RandomMap(kernel, k, pair, W, offset)
 
 
@@ -154,8 +197,6 @@ def _weight_scale(kernel, d, m, rng):
 
 
 def _draw_offset(kernel, m, rng):
-    if kernel.name in STATIONARY:
-        return rng.uniform(0, 2 * pi, size=m)
     if kernel.name in ("relu", "ntk"):
         return kernel.bias_scale * rng.standard_normal(m)
     return None
@@ -181,15 +222,7 @@ def _product(X, W):
 
 
 def _waves(fmap, X, P):
-    xp, k = namespace(P), fmap.n_components
-    if fmap.pair:
-        h = k // 2
-        P = xp.concat([P, P[:, :h]], axis=1)
-        start = P.shape[1] - h
-        P[:, start:] -= pi / 2  # sin(p) = cos(p - pi/2): one pass over all columns
-    P = cos(P)
-    P *= sqrt(2 / k)
-    return P
+    return waves(P, fmap.n_components, pair=fmap.pair)
 
 
 def _neurons(fmap, X, P):

@@ -14,12 +14,12 @@ from sklearn_ext._numerics._ridge import (
     conjugate_gradients,
     warn_of_rounding,
 )
-from sklearn_ext.random_features._base import (
+from sklearn_ext.random_features._ridge._base import (
     RIDGE_CONSTRAINTS,
     BaseRandomFeatureRidge,
     Solution,
 )
-from sklearn_ext.random_features._encoders import Numbers
+from sklearn_ext.random_features._ridge._encoders import Numbers
 
 
 class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidge):

@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import dataclass, fields
-from typing import Any
 
 import joblib
 import numpy as np
@@ -10,14 +9,13 @@ from scipy import sparse
 
 from sklearn_ext._numerics._arrays import (
     ArrayHolder,
-    dense,
     float64,
     is_array,
-    like,
     namespace,
     to_numpy,
 )
-from sklearn_ext.random_features._kernels import Kernel, rounding_of_means
+from sklearn_ext._numerics._random_features import rounding_of_means
+from sklearn_ext.random_features._maps._maps import UserMap
 
 FAR = 64  # deviations of all columns that their means may lie from zero
 MANY_ROWS = 20_000  # beyond, the kernel matrix alone takes gigabytes
@@ -75,38 +73,6 @@ def is_blurred_by_means(X, w):
 
 
 @dataclass(frozen=True)
-class InfiniteMap(ArrayHolder):
-    """Kernel values with the training rows: the features of the dual form."""
-
-    kernel: Kernel
-    rows: np.ndarray  # (n, d)
-
-    def __call__(self, X):
-        """Return ``k(x, rows)``."""
-        return self.kernel(X, self.rows)
-
-
-@dataclass(frozen=True)
-class UserMap(ArrayHolder):
-    """The features of a transformer that the user supplied."""
-
-    transformer: Any
-
-    def __call__(self, X):
-        """Return the transformer's output as a dense array that may be overwritten."""
-        Phi = dense(self.transformer.transform(X))
-        if hasattr(Phi, "to_numpy"):
-            Phi = Phi.to_numpy()
-        return Phi if Phi is not X and is_array(Phi) and _owned(Phi) else like(+Phi, X)
-
-
-def _owned(Phi):
-    return not isinstance(Phi, np.ndarray) or (
-        Phi.base is None and Phi.flags.writeable and Phi.dtype.kind == "f"
-    )
-
-
-@dataclass(frozen=True)
 class Features(ArrayHolder):
     """Scaling and map: rows in, features out."""
 
@@ -139,8 +105,6 @@ class Features(ArrayHolder):
 
     def width(self, X):
         """Return the number of features."""
-        if isinstance(self.map, InfiniteMap):
-            return self.map.rows.shape[0]
         if isinstance(self.map, UserMap):
             return self(X[:1]).shape[1]
         return self.map.n_components
