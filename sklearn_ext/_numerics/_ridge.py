@@ -12,7 +12,7 @@ give the same errors at ridges times that constant.
 """
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -211,14 +211,19 @@ class CentredKernel(ArrayHolder):
         intercept : array of shape (t,)
             Intercepts.
         """
-        xp = namespace(dual)
+        coef, at_mean = self.expanded(dual)
+        return coef, self.y_mean - at_mean
+
+    def expanded(self, dual):
+        """Return coefficients for dual ones, and what they give at the mean row."""
         if self.A is not None:
             coef = float64(self.A).T @ dual
         else:
+            xp = namespace(dual)
             coef = xp.sqrt(self.w)[:, None] * dual
             if self.fit_intercept:
                 coef = coef - (self.w / self.weight)[:, None] * xp.sum(coef, axis=0)
-        return coef, self.y_mean - self.mean @ coef
+        return coef, self.mean @ coef
 
     def moments(self):
         """Return the sums of features that are given."""
@@ -366,17 +371,18 @@ class DualSpectrum(_Spectrum):
     @classmethod
     def of(cls, kernel):
         """Factorise."""
-        K, n = kernel.K, kernel.K.shape[0]
+        K, n, known = kernel.K, kernel.K.shape[0], kernel.rounding
         xp = namespace(K)
         if kernel.fit_intercept:
             # the constant spans the null space: lift it to the top, then drop it
             u = xp.sqrt(kernel.w / kernel.weight)
             lift = 2 * float(xp.linalg.trace(K)) or 1.0  # of K's own scale
             K = K + lift * u[:, None] * u[None, :]
+            known = replace(known, noise=max(known.noise, rounding(K) * lift))
         e, U = eigh(K)
         if kernel.fit_intercept:
             e, U = e[:-1], U[:, :-1]
-        about = kernel.weight, n, kernel.fit_intercept, kernel.rounding
+        about = kernel.weight, n, kernel.fit_intercept, known
         return cls(e, U.T @ kernel.B, *about, kernel, U)
 
     def solve(self, alphas):
@@ -413,6 +419,31 @@ class DualSpectrum(_Spectrum):
         own = (self.U * self.U) @ W  # (1 - leverage) / alpha
         residual = dual / xp.sqrt(w)[:, None, None]
         return to_numpy(xp.permute_dims(_divide(residual, own, 0.0), (1, 0, 2)))
+
+    def residuals(self, alphas, K, Y):
+        """Return residuals of rows that are not in the kernel matrix.
+
+        Parameters
+        ----------
+        alphas : sequence of float
+            The grid.
+        K : array of shape (n_new, n)
+            Kernel with the rows of the spectrum, not centred; of a spectrum whose
+            features exist only through their kernel matrix.
+        Y : array of shape (n_new, t)
+            Targets.
+
+        Returns
+        -------
+        ndarray of shape (n_alphas, n_new, t)
+            The residuals.
+        """
+        xp, kernel = namespace(self.e), self.kernel
+        M, Z_mean = kernel.expanded(self.U)
+        fitted = (K @ M - Z_mean) @ self._maps(self.shrinkage(alphas))
+        fitted = xp.reshape(fitted, (K.shape[0], len(alphas), -1))
+        residual = (Y - kernel.y_mean)[:, None, :] - fitted
+        return to_numpy(xp.permute_dims(residual, (1, 0, 2)))
 
 
 def _divide(residual, remaining, floor):

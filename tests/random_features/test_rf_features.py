@@ -10,7 +10,6 @@ from sklearn.gaussian_process.kernels import Matern
 from sklearn.kernel_approximation import Nystroem
 from sklearn.metrics.pairwise import laplacian_kernel, rbf_kernel
 
-from sklearn_ext._numerics._random_features import StructuredWeights, gaussian_weights
 from sklearn_ext.random_features import RandomFeatures
 from sklearn_ext.random_features._maps._kernels import KERNELS, Kernel
 from sklearn_ext.random_features._maps._maps import draw_map
@@ -118,25 +117,6 @@ def test_zero_row_fires_no_neuron():
         assert_allclose(Kernel(name)(X)[0], 0.0)
         Phi = features(name, n_components=50).fit_transform(X)
         assert_allclose(Phi[0], 0.0)
-
-
-@pytest.mark.parametrize(("d", "k"), [(64, 10), (70, 300), (128, 128), (300, 64)])
-def test_structured_weights_equal_their_dense_form(d, k):
-    W = gaussian_weights(d, k, "structured", np.random.RandomState(0))
-    assert isinstance(W, StructuredWeights)
-    X = rows(d=d)
-    assert_allclose(W.apply(X), X @ W.dense(), rtol=1e-10, atol=1e-12)
-    D = W.dense()
-    assert D.shape == W.shape == (d, k)
-    assert_allclose(D.mean(), 0, atol=0.05)
-    assert_allclose(D.std(), 1, atol=0.05)
-
-
-def test_orthogonal_blocks_are_orthogonal_with_gaussian_lengths():
-    W = gaussian_weights(6, 6 * 500, "orthogonal", np.random.RandomState(0))
-    gram = W[:, :6].T @ W[:, :6]
-    assert_allclose(gram, np.diag(np.diag(gram)), atol=1e-10)
-    assert_allclose((W**2).sum(axis=0).mean(), 6, rtol=0.05)
 
 
 @pytest.mark.parametrize("params", [{}, {"map": "landmarks"}, {"fourier": "pair"}])

@@ -12,6 +12,7 @@ from sklearn_ext._numerics._arrays import (
     float64,
     is_array,
     namespace,
+    single,
     to_numpy,
 )
 from sklearn_ext._numerics._random_features import rounding_of_means
@@ -66,10 +67,15 @@ def _moments(X, w):
 
 def is_blurred_by_means(X, w):
     """Whether single precision would blur the rows' differences by what they share."""
-    if X.dtype == namespace(X).float64:
+    if not single(X):
         return False
-    mean, variance = _moments(X, w)
-    return float(mean @ mean) > FAR**2 * float(namespace(mean).sum(variance))
+    xp = namespace(X)
+    w = xp.astype(w, X.dtype)
+    w = w / xp.sum(w)
+    mean = w @ X  # single precision tells the two sides of a comparison apart
+    squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else xp.sum(X * X, axis=1)
+    shared = float(mean @ mean)
+    return shared > FAR**2 * (float(w @ squares) - shared)
 
 
 @dataclass(frozen=True)

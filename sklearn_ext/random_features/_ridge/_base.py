@@ -113,6 +113,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
     """
 
     _sample_rows = 0  # rows that partial_fit keeps for leave-one-out
+    _draws_rows = False  # for that, or to deal them to folds
 
     def _fit(self, X, y, sample_weight, plan=None):
         rows = self._read(X, y, sample_weight, reset=True)
@@ -283,7 +284,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
         X = float64(X) if self.precision == "float64" else X
         if not reset and hasattr(self, "_fitted"):
             index += self.n_samples_seen_
-        rows = Rows.of(X, Y, w, s, index)
+        rows = Rows.of(X, Y, w, s, index, keyed=self._draws_rows)
         parts = {name: getattr(rows, name) for name in ("X", "Y", "w", "s")}
         return replace(rows, **self._on_device(**parts))
 

@@ -144,11 +144,7 @@ class Problem:
         own, new = (xp.take(columns, i, axis=0) for i in (at_train, at_test))
         intercept = {"fit_intercept": self.spectrum.fit_intercept}
         spectrum = DualSpectrum.of(CentredKernel.of(own, train.Y, train.w, **intercept))
-        found = []
-        for alpha in alphas:
-            coef, intercept = spectrum.solve(np.full(test.Y.shape[1], alpha))
-            found.append(test.Y - new @ coef - intercept)
-        return to_numpy(xp.stack(found, axis=0))
+        return spectrum.residuals(alphas, new, test.Y)
 
     def solve(self, alphas):
         """Return coefficients, intercepts and refinement steps for a ridge a target."""
@@ -420,6 +416,7 @@ class ChoosesItsRidge:
     """Chooses a ridge from a grid by held-out errors; left of the base class."""
 
     _per_target = False
+    _draws_rows = True
 
     @property
     def _sample_rows(self):

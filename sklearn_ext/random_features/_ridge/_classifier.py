@@ -206,6 +206,7 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
         "solver": [StrOptions({"auto", "primal", "dual"})],
     }
     _sample_rows = 5_000  # enough for one number, the temperature
+    _draws_rows = True
 
     def __init__(
         self,

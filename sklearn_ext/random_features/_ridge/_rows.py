@@ -35,9 +35,14 @@ class Rows(ArrayHolder):
     copies: Any = None  # Copies of the data that the rows come from, if they are kept
 
     @classmethod
-    def of(cls, X, Y, w, s, index):
-        """Merge equal rows, in the order of their first copies."""
-        equal = EqualRows.of(*(to_numpy(table) for table in (X, Y)))
+    def of(cls, X, Y, w, s, index, *, keyed=True):
+        """Merge equal rows, in the order of their first copies.
+
+        Targets that all differ say that rows do; ``keyed`` rows are hashed nonetheless.
+        """
+        equal = None if keyed else EqualRows.of(to_numpy(Y))
+        if equal is None or len(equal) < len(index):
+            equal = EqualRows.of(to_numpy(X), to_numpy(Y))
         order = np.argsort(equal.first)
         first, group = equal.first[order], np.argsort(order)[equal.group]
         copies = Copies(index, index[first][group], to_numpy(s))
