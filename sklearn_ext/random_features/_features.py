@@ -50,6 +50,9 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
     n_components`` with ``sampling="structured"``; landmarks cost ``n_components ** 2``
     more, and ``n_components ** 3 / 3`` once.
 
+    Columns should have comparable scales and not lie far from zero, where neurons are
+    linear.
+
     Parameters
     ----------
     kernel : str, default="relu"

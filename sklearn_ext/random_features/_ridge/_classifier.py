@@ -136,6 +136,9 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
 
     It costs ``n_samples * n_components ** 2 + 9 * n_components ** 3`` operations.
 
+    Columns should have comparable scales and not lie far from zero, where neurons are
+    linear: scale them beforehand, or set ``standardize=True``.
+
     Parameters
     ----------
     n_components : see RandomFeatureRidge

@@ -31,6 +31,9 @@ class RandomFeatureRidgeClassifierCV(
     Probabilities come from the same leave-one-out scores, see
     :class:`RandomFeatureRidgeClassifier`.
 
+    Columns should have comparable scales and not lie far from zero, where neurons are
+    linear: scale them beforehand, or set ``standardize=True``.
+
     Parameters
     ----------
     n_components : see RandomFeatureRidgeClassifier

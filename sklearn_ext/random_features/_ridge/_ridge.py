@@ -38,12 +38,16 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
     bytes, however many rows there are (fewer rows than components: the other way
     round).
 
+    Columns should have comparable scales and not lie far from zero, where neurons are
+    linear: scale them beforehand, or set ``standardize=True``.
+
     Parameters
     ----------
     n_components : int or "infinite", default=1024
         Number of features; ``"infinite"`` (or ``numpy.inf``) uses the exact kernel.
     alpha : float or array-like of shape (n_targets,), default=0.1
-        The ridge, for all targets or each; zero gives the least-norm solution.
+        The ridge, for all targets or each; zero gives the least-norm solution. One
+        that is below the rounding of the features' products does so too, and warns.
     kernel : str, default="relu"
         The kernel, see :class:`RandomFeatures`.
     map : {"random", "landmarks"}, default="random"
@@ -72,9 +76,9 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
         smaller matrix; ``"cholesky"`` and ``"eigen"`` the factorisation, on that side;
         ``"cg"`` refines the primal solution by conjugate gradients.
     precision : {"auto", "float64"}, default="auto"
-        ``"auto"`` multiplies float32 rows in single precision, adds in double, and
-        refines by conjugate gradients where the ridge is small; ``"float64"`` does
-        everything in double.
+        ``"auto"`` multiplies float32 rows in single precision (unless the columns lie
+        far from zero), adds in double, and refines by conjugate gradients where the
+        ridge is small; ``"float64"`` does everything in double.
     batch_size : int or None, default=None
         Rows whose features are formed at a time; None chooses by
         ``sklearn.get_config()["working_memory"]``.

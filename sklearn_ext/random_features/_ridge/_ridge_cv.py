@@ -31,6 +31,9 @@ class RandomFeatureRidgeCV(
     left out as a whole. So integer weights equal repetition, no copy of a row testifies
     for it, and weights times a constant choose the same model.
 
+    Columns should have comparable scales and not lie far from zero, where neurons are
+    linear: scale them beforehand, or set ``standardize=True``.
+
     Parameters
     ----------
     n_components : see RandomFeatureRidge
