@@ -2,8 +2,9 @@
 
 The rooms, in the order in which data pass through them:
 
-- ``_features``: the transformer, and how parameters become a map
-- ``_maps/``: scaling, random maps, landmarks, kernels
+- ``_features``: the transformer
+- ``_maps``: from rows to features: scaling, random maps, landmarks, the exact kernel
+- ``_kernels``: the kernels that the maps approximate, as exact matrices
 - ``_ridge/``: the estimators: distinct rows, sums, the choice of a ridge
 - ``_theory/``: predicted errors, and the eigenvalues of data
 - ``_plots``: the displays

@@ -6,7 +6,7 @@ from torch import nn
 
 from sklearn_ext._numerics._arrays import to_numpy
 from sklearn_ext.random_features._features import RandomFeatures
-from sklearn_ext.random_features._maps._maps import RandomMap
+from sklearn_ext.random_features._maps import RandomMap
 
 
 class RandomFeatureModule(nn.Module):

@@ -115,7 +115,7 @@ def test_infinite_width_keeps_no_sums(cls, data):
 
 
 def test_infinite_width_warns_of_memory(data, monkeypatch):
-    monkeypatch.setattr("sklearn_ext.random_features._maps._inputs.MANY_ROWS", 20)
+    monkeypatch.setattr("sklearn_ext.random_features._maps.MANY_ROWS", 20)
     with pytest.warns(UserWarning, match=r"30 rows needs at least .* GiB"):
         RandomFeatureRidge("infinite").fit(*data)
 

@@ -11,8 +11,8 @@ from sklearn.kernel_approximation import Nystroem
 from sklearn.metrics.pairwise import laplacian_kernel, rbf_kernel
 
 from sklearn_ext.random_features import RandomFeatures
-from sklearn_ext.random_features._maps._kernels import KERNELS, Kernel
-from sklearn_ext.random_features._maps._maps import draw_map
+from sklearn_ext.random_features._kernels import KERNELS, Kernel
+from sklearn_ext.random_features._maps import draw_map
 
 NAMES = sorted(KERNELS)
 

@@ -16,7 +16,7 @@ from sklearn_ext.random_features import (
     RandomFeatureRidgeCV,
     RandomFeatures,
 )
-from sklearn_ext.random_features._maps._kernels import Kernel
+from sklearn_ext.random_features._kernels import Kernel
 
 ALL = [
     RandomFeatureRidge,

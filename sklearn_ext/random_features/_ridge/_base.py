@@ -32,19 +32,18 @@ from sklearn_ext._numerics._arrays import (
 )
 from sklearn_ext._numerics._factors import factorize
 from sklearn_ext._numerics._ridge import CentredKernel, RidgeMoments
-from sklearn_ext.random_features._features import (
+from sklearn_ext.random_features._maps import (
     MAP_CONSTRAINTS,
-    build_map,
-    resolve_kernel,
-)
-from sklearn_ext.random_features._maps._inputs import (
     Features,
+    InfiniteMap,
     Scaler,
+    UserMap,
+    build_map,
     is_blurred_by_means,
+    resolve_kernel,
     same,
     warn_of_memory,
 )
-from sklearn_ext.random_features._maps._maps import InfiniteMap, UserMap
 from sklearn_ext.random_features._ridge._rows import Rows, Sample, Summary, rows_a_batch
 
 RIDGE_CONSTRAINTS = {

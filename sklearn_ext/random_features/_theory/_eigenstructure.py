@@ -9,7 +9,7 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_array
 
 from sklearn_ext._core._pipelines import innermost
-from sklearn_ext.random_features._maps._maps import InfiniteMap, RandomMap
+from sklearn_ext.random_features._maps import InfiniteMap, RandomMap
 from sklearn_ext.random_features._ridge._classifier import RandomFeatureRidgeClassifier
 from sklearn_ext.random_features._ridge._classifier_cv import (
     RandomFeatureRidgeClassifierCV,
