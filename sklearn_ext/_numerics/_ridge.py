@@ -38,6 +38,7 @@ from sklearn_ext._numerics._factors import (
 # the sums would resolve
 BLURRED = 100
 MAX_ITER, TOL = 50, 1e-6  # conjugate gradients: relative change of the predictions
+LOST = 1e-3  # share of the targets' squares that a refinement may not cost
 # how far beyond a step of the grid an eigenvalue may lie that is there but for rounding
 EDGE = 1e-6
 
@@ -513,7 +514,7 @@ def conjugate_gradients(batches, moments, coef, alphas):
     n_iter : int
         Iterations of the slowest target.
     """
-    xp = namespace(coef)
+    xp, start = namespace(coef), coef
     ridge = xp.asarray(alphas, dtype=coef.dtype, device=device_of(coef))
     trace = float(xp.linalg.trace(moments.gram))
     jitter = max(float(min(alphas)), 4 * moments.eps * trace)
@@ -532,7 +533,7 @@ def conjugate_gradients(batches, moments, coef, alphas):
         residual = residual + A.T @ ((Y - moments.y_mean) * root - A @ coef)
     step = direction = precondition(residual)
     rho = xp.sum(residual * step, axis=0)
-    for iteration in range(1, MAX_ITER + 1):
+    for n_iter in range(1, MAX_ITER + 1):  # noqa: B007
         image = apply(direction)
         curvature = xp.sum(direction * image, axis=0)
         alive = curvature > 0
@@ -544,12 +545,29 @@ def conjugate_gradients(batches, moments, coef, alphas):
         # in the norm of predictions, against that of the solution
         size = xp.sum(coef * (moments.gram @ coef), axis=0)
         if bool(xp.all(rho <= TOL**2 * size)):
-            return coef, iteration
+            break
         direction = step + rho / xp.where(before > 0, before, 1.0) * direction
-    warnings.warn(
-        f"The coefficients still changed by more than {TOL:g} after {MAX_ITER} "
-        "conjugate gradient steps. Use precision='float64' or a larger alpha.",
-        ConvergenceWarning,
-        stacklevel=4,
-    )
-    return coef, MAX_ITER
+    else:
+        warnings.warn(
+            f"The coefficients still changed by more than {TOL:g} after {MAX_ITER} "
+            "conjugate gradient steps. Use precision='float64' or a larger alpha.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    # what single precision cannot even hold is no refinement
+    before, after = (_objective(batches(), moments, c, ridge) for c in (start, coef))
+    worse = after > before + LOST * moments.y_square
+    if bool(xp.any(worse)):
+        warn_of_rounding(alphas, moments.eps * trace)
+    return xp.where(worse, start, coef), n_iter
+
+
+def _objective(batches, moments, coef, ridge):
+    """Return what is minimised, of shape (t,), by features in their own precision."""
+    xp, intercept = namespace(coef), moments.intercept(coef)
+    total = ridge * xp.sum(coef * coef, axis=0)
+    for Phi, Y, w in batches:
+        narrow, constant = (xp.astype(a, Phi.dtype) for a in (coef, intercept))
+        residual = Y - float64(Phi @ narrow + constant)
+        total = total + w @ (residual * residual)
+    return total

@@ -182,6 +182,7 @@ def test_conjugate_gradients_refine_single_precision(monkeypatch):
     assert errors[0] < 1e-4 * np.linalg.norm(A @ exact)
     assert errors[0] < errors[1]
     monkeypatch.setattr(_ridge, "MAX_ITER", 1)
+    monkeypatch.setattr(_ridge, "TOL", 0.0)
     with pytest.warns(ConvergenceWarning, match="after 1 conjugate gradient"):
         conjugate_gradients(batches, moments, np.zeros_like(blurred), alphas)
 
