@@ -1,6 +1,7 @@
 """The choice of a ridge by errors of rows that were held out."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -156,8 +157,8 @@ class Problem:
         if not moments.is_blurred(alphas):
             warn_of_rounding(alphas, self.spectrum.cut)
             return coef, intercept, 0
-        rows = lambda: self.batches(self.rows)  # noqa: E731
-        coef, n_iter = conjugate_gradients(rows, moments, coef, alphas)
+        batches = partial(self.batches, self.rows)
+        coef, n_iter = conjugate_gradients(batches, moments, coef, alphas)
         return coef, moments.intercept(coef), n_iter
 
 
