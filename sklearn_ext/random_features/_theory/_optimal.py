@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from sklearn_ext.random_features._theory import (
+from sklearn_ext.random_features._theory._framework import (
     check_spectrum,
     errors_along,
     rf_ridge_path,

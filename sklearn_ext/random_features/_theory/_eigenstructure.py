@@ -9,13 +9,14 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_array
 
 from sklearn_ext._core._pipelines import innermost
-from sklearn_ext.random_features._classifier import RandomFeatureRidgeClassifier
-from sklearn_ext.random_features._classifier_cv import RandomFeatureRidgeClassifierCV
-from sklearn_ext.random_features._inputs import InfiniteMap
-from sklearn_ext.random_features._maps import RandomMap
-from sklearn_ext.random_features._ridge import RandomFeatureRidge
-from sklearn_ext.random_features._ridge_cv import RandomFeatureRidgeCV
-from sklearn_ext.random_features._theory import rf_ridge_path
+from sklearn_ext.random_features._maps import InfiniteMap, RandomMap
+from sklearn_ext.random_features._ridge._classifier import RandomFeatureRidgeClassifier
+from sklearn_ext.random_features._ridge._classifier_cv import (
+    RandomFeatureRidgeClassifierCV,
+)
+from sklearn_ext.random_features._ridge._ridge import RandomFeatureRidge
+from sklearn_ext.random_features._ridge._ridge_cv import RandomFeatureRidgeCV
+from sklearn_ext.random_features._theory._framework import rf_ridge_path
 
 MODELS = (
     RandomFeatureRidge,

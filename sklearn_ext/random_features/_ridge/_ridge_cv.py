@@ -3,15 +3,22 @@
 from numbers import Real
 
 import numpy as np
+from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from sklearn_ext._core._base import fit_context
-from sklearn_ext.random_features._arrays import like, namespace
-from sklearn_ext.random_features._calibration import weighted_quantile
-from sklearn_ext.random_features._cv import CV_CONSTRAINTS, TunedRidgeCV
-from sklearn_ext.random_features._targets import RegressionTarget
+from sklearn_ext._core._docs import shared_docs
+from sklearn_ext._numerics._arrays import like, namespace
+from sklearn_ext._numerics._quantiles import covering_quantile
+from sklearn_ext.random_features._ridge._base import BaseRandomFeatureRidge
+from sklearn_ext.random_features._ridge._choice import CV_CONSTRAINTS, ChoosesItsRidge
+from sklearn_ext.random_features._ridge._encoders import Numbers
+from sklearn_ext.random_features._ridge._ridge import RandomFeatureRidge
 
 
-class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
+@shared_docs(RandomFeatureRidge)
+class RandomFeatureRidgeCV(
+    MultiOutputMixin, RegressorMixin, ChoosesItsRidge, BaseRandomFeatureRidge
+):
     r"""Ridge regression on random features, tuned by exact leave-one-out.
 
     One factorisation serves the whole grid: with :math:`A^\top A = V \mathrm{diag}(e)
@@ -20,18 +27,25 @@ class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
     :math:`1 - h_i`, exactly. The cost is that of a single fit plus ``n_samples *
     n_components * (n_components + n_alphas)``.
 
-    A weight of two is two equal rows: leave-one-out leaves out one of them.
+    Equal rows (of the same X and y) count as one row of their summed weight, which is
+    left out as a whole. So integer weights equal repetition, no copy of a row testifies
+    for it, and weights times a constant choose the same model.
+
+    Columns should have comparable scales and not lie far from zero, where neurons are
+    linear: scale them beforehand, or set ``standardize=True``.
 
     Parameters
     ----------
-    n_components : int or "infinite", default=1024
-        Number of features; ``"infinite"`` (or ``numpy.inf``) uses the exact kernel.
+    n_components : see RandomFeatureRidge
     alphas : array-like of shape (n_alphas,) or None, default=None
-        The grid; None spans the eigenvalues of the features by powers of
-        ``10 ** (1 / 3)``.
+        The grid; None spans the eigenvalues of the kernel matrix by its mean diagonal
+        times powers of ``10 ** (1 / 3)``, so that weights times a constant give alphas
+        times that constant.
     cv : {"loo", "gcv"}, int, splitter or iterable, default="loo"
         Exact leave-one-out, generalised cross-validation (which is optimistic close to
-        interpolation), or folds.
+        interpolation), or folds. An integer deals distinct rows to that many folds,
+        evenly by class and the same whatever their order; a splitter sees rows as they
+        are.
     scoring : str, callable or None, default=None
         Scorer of the held-out predictions; None is the negative mean squared error.
     alpha_per_target : bool, default=False
@@ -39,47 +53,15 @@ class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
     refine : bool, default=False
         Whether to add twenty ridges between the neighbours of the best.
     loo_subset : int, default=20_000
-        Rows, drawn at random from more, that leave-one-out looks at; the model itself
-        is fitted to all.
+        Distinct rows, drawn from more by their hash, that leave-one-out looks at; the
+        model itself is fitted to all.
     store_cv_results : bool, default=False
         Whether to keep ``cv_results_``.
-    kernel : str, default="relu"
-        The kernel, see :class:`RandomFeatures`.
-    map : {"random", "landmarks"}, default="random"
-        Random features, or whitened landmarks of the data, at most as many as rows.
-    fourier : {"phase", "pair"}, default="phase"
-        Waves of ``"rbf"``, ``"laplacian"`` and ``"matern"``.
-    feature_map : transformer or None, default=None
-        A transformer such as :class:`~sklearn.kernel_approximation.Nystroem`, fitted
-        to the rows, that replaces kernel, map, sampling and width.
-    sampling : {"auto", "iid", "orthogonal", "structured"}, default="auto"
-        How random weights depend on each other.
-    gamma : "scale" or float, default="scale"
-        Rate of ``"rbf"`` and ``"laplacian"``.
-    nu : float, default=1.5
-        Smoothness of ``"matern"``.
-    length_scale : "scale" or float, default="scale"
-        Length scale of ``"matern"``.
-    bias_scale : float, default=0.5
-        Standard deviation of the neurons' biases.
-    fit_intercept : bool, default=True
-        Whether to fit an intercept, which is not penalised.
-    standardize : bool, default=False
-        Whether to scale columns to unit variance, and to centre them if dense.
+    kernel, map, fourier, feature_map, sampling, gamma, nu : see RandomFeatureRidge
+    length_scale, bias_scale, fit_intercept, standardize : see RandomFeatureRidge
     solver : {"auto", "primal", "dual"}, default="auto"
         The side on which eigenvectors are found; ``"auto"`` takes the smaller matrix.
-    precision : {"auto", "float64"}, default="auto"
-        ``"auto"`` multiplies float32 rows in single precision, adds in double, and
-        refines by conjugate gradients where the ridge is small; ``"float64"`` does
-        everything in double.
-    batch_size : int or None, default=None
-        Rows whose features are formed at a time; None chooses by
-        ``sklearn.get_config()["working_memory"]``.
-    device : str or None, default=None
-        Torch device that computes, for instance ``"cuda"``; None computes where the
-        rows are.
-    random_state : int, RandomState instance or None, default=None
-        Seed of weights or landmarks.
+    precision, batch_size, device, random_state : see RandomFeatureRidge
 
     Attributes
     ----------
@@ -108,34 +90,11 @@ class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
     loo_predictions_ : ndarray of shape (n_rows,) or (n_rows, n_targets)
         Leave-one-out predictions, only when ``cv="loo"``.
     loo_indices_ : ndarray of shape (n_rows,)
-        The rows of these results, only when ``cv="loo"``; of ``fit_blocks`` their
-        positions in their blocks.
-    coef_ : ndarray of shape (n_components,) or (n_targets, n_components)
-        Coefficients of the features, only when ``n_components`` is finite.
-    dual_coef_ : ndarray of shape (n_samples,) or (n_targets, n_samples)
-        Coefficients of the rows, only when ``n_components="infinite"``.
-    X_fit_ : ndarray of shape (n_samples, n_features)
-        The rows, only when ``n_components="infinite"``.
-    intercept_ : float or ndarray of shape (n_targets,)
-        Intercept.
-    solver_ : str
-        Side and method that were used, such as ``"primal-eigen"``.
-    n_samples_seen_ : int
-        Number of rows of positive weight.
-    effective_dof_ : float or ndarray of shape (n_targets,)
-        Effective degrees of freedom, intercept included.
-    kappa_ : float or ndarray of shape (n_targets,)
-        Effective ridge ``alpha / (n - effective_dof_)``, where an integer weight counts
-        as that many rows.
-    fitting_ratio_ : float or ndarray of shape (n_targets,)
-        ``((n - effective_dof_) / n) ** 2``, which theory predicts to be training error
-        over test error.
-    n_iter_ : int
-        Conjugate gradient steps; zero without.
-    n_features_in_ : int
-        Number of columns seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns, only when they had names.
+        The rows of these results, only when ``cv="loo"``: all copies in the data, of
+        blocks the first ones. Of ``fit_blocks`` their positions in their blocks.
+    coef_, dual_coef_, X_fit_, intercept_, solver_ : see RandomFeatureRidge
+    n_samples_seen_, effective_dof_, kappa_, fitting_ratio_ : see RandomFeatureRidge
+    n_iter_, n_features_in_, feature_names_in_ : see RandomFeatureRidge
 
     See Also
     --------
@@ -161,8 +120,11 @@ class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
     """
 
     _parameter_constraints: dict = {**CV_CONSTRAINTS, "alpha_per_target": ["boolean"]}
-    _needs_loo = False
-    _target_is_class = False
+    _encodes = Numbers
+
+    @property
+    def _per_target(self):
+        return self.alpha_per_target
 
     def __init__(
         self,
@@ -228,8 +190,8 @@ class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             The targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; an integer counts as that many equal rows, of which
-            leave-one-out leaves out one.
+            Weights of the rows; an integer counts as that many equal rows, which
+            leave-one-out leaves out together.
         groups : array-like of shape (n_samples,), default=None
             Groups of the rows, for the splitter.
 
@@ -289,11 +251,10 @@ class RandomFeatureRidgeCV(RegressionTarget, TunedRidgeCV):
             )
         centre = self._decision(X, "predict_interval")
         solution = self._left_out()
-        held = solution.loo_rows
+        w = solution.held.w
         width = [
-            weighted_quantile(np.abs(r), held.w, confidence_level, held.n_units)
-            for r in solution.loo.T
+            covering_quantile(np.abs(r), w, confidence_level) for r in solution.loo.T
         ]
         width, xp = like(np.array(width), centre), namespace(centre)
         ends = xp.stack([centre - width, centre + width], axis=1)
-        return ends[:, :, 0] if self._one_target else ends
+        return ends[:, :, 0] if self._encoder.one else ends

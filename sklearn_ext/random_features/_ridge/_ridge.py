@@ -1,25 +1,28 @@
 """Ridge regression on random features with a given ridge."""
 
+from functools import partial
 from numbers import Real
 
 import numpy as np
+from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
-from sklearn_ext.random_features._base_ridge import (
+from sklearn_ext._numerics._factors import solve_each
+from sklearn_ext._numerics._ridge import (
+    CentredKernel,
+    conjugate_gradients,
+    warn_of_rounding,
+)
+from sklearn_ext.random_features._ridge._base import (
     RIDGE_CONSTRAINTS,
     BaseRandomFeatureRidge,
-)
-from sklearn_ext.random_features._solvers import (
     Solution,
-    conjugate_gradients,
-    is_blurred,
-    solve_each,
 )
-from sklearn_ext.random_features._targets import RegressionTarget
+from sklearn_ext.random_features._ridge._encoders import Numbers
 
 
-class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
+class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidge):
     r"""Ridge regression on random features: a kernel machine with a width.
 
     With features :math:`\phi(x)` of width :math:`k` it minimises
@@ -35,12 +38,16 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
     bytes, however many rows there are (fewer rows than components: the other way
     round).
 
+    Columns should have comparable scales and not lie far from zero, where neurons are
+    linear: scale them beforehand, or set ``standardize=True``.
+
     Parameters
     ----------
     n_components : int or "infinite", default=1024
         Number of features; ``"infinite"`` (or ``numpy.inf``) uses the exact kernel.
     alpha : float or array-like of shape (n_targets,), default=0.1
-        The ridge, for all targets or each; zero gives the least-norm solution.
+        The ridge, for all targets or each; zero gives the least-norm solution. One
+        that is below the rounding of the features' products does so too, and warns.
     kernel : str, default="relu"
         The kernel, see :class:`RandomFeatures`.
     map : {"random", "landmarks"}, default="random"
@@ -69,9 +76,9 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
         smaller matrix; ``"cholesky"`` and ``"eigen"`` the factorisation, on that side;
         ``"cg"`` refines the primal solution by conjugate gradients.
     precision : {"auto", "float64"}, default="auto"
-        ``"auto"`` multiplies float32 rows in single precision, adds in double, and
-        refines by conjugate gradients where the ridge is small; ``"float64"`` does
-        everything in double.
+        ``"auto"`` multiplies float32 rows in single precision (unless the columns lie
+        far from zero), adds in double, and refines by conjugate gradients where the
+        ridge is small; ``"float64"`` does everything in double.
     batch_size : int or None, default=None
         Rows whose features are formed at a time; None chooses by
         ``sklearn.get_config()["working_memory"]``.
@@ -86,9 +93,9 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
     coef_ : ndarray of shape (n_components,) or (n_targets, n_components)
         Coefficients of the features, only when ``n_components`` is finite.
     dual_coef_ : ndarray of shape (n_samples,) or (n_targets, n_samples)
-        Coefficients of the rows, only when ``n_components="infinite"``.
+        Coefficients of the distinct rows, only when ``n_components="infinite"``.
     X_fit_ : ndarray of shape (n_samples, n_features)
-        The rows, only when ``n_components="infinite"``.
+        The distinct rows, only when ``n_components="infinite"``.
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept.
     solver_ : str
@@ -98,10 +105,10 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
     effective_dof_ : float or ndarray of shape (n_targets,)
         Effective degrees of freedom, intercept included.
     kappa_ : float or ndarray of shape (n_targets,)
-        Effective ridge ``alpha / (n - effective_dof_)``, where an integer weight counts
-        as that many rows.
+        Effective ridge ``alpha / (W * (1 - effective_dof_ / n))``, of ``n`` distinct
+        rows and their summed weight ``W``.
     fitting_ratio_ : float or ndarray of shape (n_targets,)
-        ``((n - effective_dof_) / n) ** 2``, which theory predicts to be training error
+        ``(1 - effective_dof_ / n) ** 2``, which theory predicts to be training error
         over test error.
     n_iter_ : int
         Conjugate gradient steps; zero without.
@@ -140,6 +147,7 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
             StrOptions({"auto", "primal", "dual", "cholesky", "eigen", "cg"}),
         ],
     }
+    _encodes = Numbers
 
     def __init__(
         self,
@@ -235,47 +243,36 @@ class RandomFeatureRidge(RegressionTarget, BaseRandomFeatureRidge):
         return np.broadcast_to(alphas.ravel(), (t,))
 
     def _check_blocks(self):
-        self._alphas(self._n_targets)
+        self._alphas(self._encoder.n_targets)
 
-    def _solve_primal(self, summary, rows, plan):
-        moments = summary.moments
-        alphas = self._alphas(moments.cross.shape[1])
-        theta, factors = solve_each(moments.gram, moments.cross, alphas, self.solver)
-        name, n_iter = factors[0].name, 0
-        if rows is not None and self._wants_refinement(moments, alphas, rows):
-            theta, n_iter = conjugate_gradients(
-                self._features.like(rows.X),
-                rows,
-                moments,
-                theta,
-                alphas,
-                batch_size=self._batch(theta.shape[0]),
+    def _solved(self, posed, rows, held, plan):
+        alphas = self._alphas(posed.y_mean.shape[0])
+        if isinstance(posed, CentredKernel):
+            dual, factors = solve_each(
+                posed.K, posed.B, alphas, self.solver, posed.rounding
             )
-            name = "cg"
+            coef, intercept = posed.coefficients(dual)
+            dof = {a: f.dof() for a, f in zip(alphas.tolist(), factors, strict=True)}
+            dof = np.array([dof[a] for a in alphas.tolist()]) + self.fit_intercept
+            side, name, n, n_iter = "dual", factors[0].name, posed.K.shape[0], 0
+        else:
+            coef, factors = solve_each(
+                posed.gram, posed.cross, alphas, self.solver, posed.rounding
+            )
+            side, name, n, n_iter, dof = "primal", factors[0].name, posed.n, 0, None
+            if rows is not None and self._wants_refinement(posed, alphas):
+                features, size = self._features.like(rows.X), self._batch(coef.shape[0])
+                batches = partial(rows.batches, features, size)
+                coef, n_iter = conjugate_gradients(batches, posed, coef, alphas)
+                name = "cg"
+            intercept = posed.intercept(coef)
+        if name == "eigen":
+            warn_of_rounding(alphas, factors[0].cut)
         return Solution(
-            self._stored(theta),
-            self._stored(moments.y_mean - moments.mean @ theta),
-            alphas,
-            moments.n_units,
-            f"primal-{name}",
-            n_iter=n_iter,
+            coef, intercept, alphas, posed.weight, n, f"{side}-{name}", dof, n_iter
         )
 
-    def _wants_refinement(self, moments, alphas, rows):
+    def _wants_refinement(self, moments, alphas):
         if self.solver == "cg":
             return alphas.min() > 0
-        return is_blurred(moments, alphas, rows)
-
-    def _solve_dual(self, kernel, plan):
-        alphas = self._alphas(kernel.B.shape[1])
-        dual, factors = solve_each(kernel.K, kernel.B, alphas, self.solver)
-        coef, intercept = kernel.coefficients(dual)
-        dof = {a: f.dof() for a, f in zip(alphas.tolist(), factors, strict=True)}
-        return Solution(
-            self._stored(coef),
-            self._stored(intercept),
-            alphas,
-            kernel.rows.n_units,
-            f"dual-{factors[0].name}",
-            np.array([dof[a] for a in alphas.tolist()]) + self.fit_intercept,
-        )
+        return moments.is_blurred(alphas)

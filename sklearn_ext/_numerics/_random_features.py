@@ -1,12 +1,25 @@
-"""Gaussian weights: independent, orthogonal in blocks, or by fast transforms."""
+"""Random Fourier features, the weights of any random map, and the rule "scale".
+
+Waves of random frequencies, drawn from a kernel's spectrum, are features whose products
+tend to the kernel: ``waves(X @ W + draw_phases(k, rng), k)``. For ``exp(-gamma |x -
+y|^2)`` the frequencies are `gaussian_weights` times ``sqrt(2 gamma)``.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 from scipy.linalg import hadamard
 
-from sklearn_ext._core._compat import array_api_compat
-from sklearn_ext.random_features._arrays import ArrayHolder, like, namespace
+from sklearn_ext._numerics._arrays import (
+    ArrayHolder,
+    cos,
+    device_of,
+    float64,
+    like,
+    namespace,
+    rounding,
+)
 
 MAX_ORTHOGONAL = 256  # columns up to which "auto" draws orthogonal blocks
 MIN_STRUCTURED = 64  # below, the weights are visibly not Gaussian
@@ -91,7 +104,7 @@ class StructuredWeights(ArrayHolder):
     def apply(self, X):
         """Return ``X @ W``, some rows at a time: transforms stay in the cache."""
         xp, n = namespace(X), X.shape[0]
-        device = array_api_compat.device(X)
+        device = device_of(X)
         out = xp.empty((n, self.n_columns), dtype=X.dtype, device=device)
         for start in range(0, n, CACHED_ROWS):
             rows = slice(start, start + CACHED_ROWS)
@@ -153,3 +166,95 @@ class StructuredWeights(ArrayHolder):
 
 def _each(stack):
     return (stack[i, ...] for i in range(stack.shape[0]))
+
+
+def n_waves(k, *, pair=False):
+    """Return how many waves ``k`` features need."""
+    return k // 2 + k % 2 if pair else k
+
+
+def draw_phases(k, rng, *, pair=False):
+    """Draw the phases of `n_waves` waves.
+
+    Parameters
+    ----------
+    k : int
+        Number of features.
+    rng : RandomState
+        Source of randomness.
+    pair : bool, default=False
+        Whether a wave gives its cosine and its sine, which need no phase; an odd
+        feature is one more wave, with a random phase.
+
+    Returns
+    -------
+    ndarray
+        The phases.
+    """
+    phases = rng.uniform(0, 2 * np.pi, size=n_waves(k, pair=pair))
+    if pair:
+        phases[: k // 2] = 0.0
+    return phases
+
+
+def waves(P, k, *, pair=False):
+    """Return features ``sqrt(2 / k) cos(P)``, and sines of the first half of pairs.
+
+    Parameters
+    ----------
+    P : array of shape (n_samples, n_waves)
+        Products of rows and frequencies, the phases added; may be overwritten.
+    k : int
+        Number of features.
+    pair : bool, default=False
+        Whether a wave gives its cosine and its sine.
+
+    Returns
+    -------
+    array of shape (n_samples, k)
+        The features.
+    """
+    xp, h = namespace(P), k // 2
+    if pair:
+        P = xp.concat([P, P[:, :h]], axis=1)
+        start = P.shape[1] - h
+        P[:, start:] -= np.pi / 2  # sin(p) = cos(p - pi/2): one pass over all columns
+    P = cos(P)
+    P *= (2 / k) ** 0.5
+    return P
+
+
+def scale_gamma(X, w):
+    """Return ``1 / (n_features * variance)`` over all weighted entries of ``X``.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_features)
+        Dense or sparse rows.
+    w : array of shape (n_samples,)
+        Weights of the rows.
+
+    Returns
+    -------
+    float
+        The rule ``gamma="scale"``; 1.0 where all entries are equal.
+    """
+    xp, d = namespace(X), X.shape[1]
+    relative = rounding_of_means(X)
+    X, w = float64(X), float64(w)
+    total = float(xp.sum(w)) * d
+    if sparse.issparse(X):
+        mean = float((w @ X).sum()) / total
+        square = float((w @ X.multiply(X)).sum()) / total
+        # a difference of squares: its noise is theirs
+        variance, noise = square - mean**2, relative * square
+    else:
+        mean = float(xp.sum(w @ X)) / total
+        variance = float(xp.sum(w @ (X - mean) ** 2)) / total
+        noise = (relative * mean) ** 2
+    return 1.0 / (d * variance) if variance > noise else 1.0
+
+
+def rounding_of_means(X):
+    """Return the relative error of a mean in double precision, or of what it is of."""
+    return max(X.shape[0] * 2.3e-16, rounding(X))
