@@ -10,9 +10,11 @@ from sklearn.preprocessing import OneHotEncoder, scale
 from threadpoolctl import threadpool_limits
 
 from benchmarks.bench_rashomon_trees import (
+    DeeperSparseTrees,
     DeepStructures,
     ExactTrees,
     LabelVariance,
+    SeparableSparseTrees,
     SparseTrees,
     TreeSizes,
 )
@@ -25,14 +27,13 @@ from sklearn_ext.rashomon._linear._logistic_sets import (
     LogisticProblem,
     minimize,
 )
-from sklearn_ext.rashomon._splits import make_splits, merge_rows
-from sklearn_ext.rashomon._trees_laws import (
+from sklearn_ext.rashomon._trees._problem import TreeSpace, make_splits, merge_rows
+from sklearn_ext.rashomon._trees._sampled import (
     LeafCounter,
     leaf_losses,
     loss_laws,
     random_structures,
 )
-from sklearn_ext.rashomon._trees_space import TreeSpace
 
 
 class LinearHypotheses(Comparison):
@@ -352,6 +353,8 @@ BENCHMARKS = (
     ExactTrees,
     TreeSizes,
     SparseTrees,
+    DeeperSparseTrees,
+    SeparableSparseTrees,
     LinearHypotheses,
     MillionHypotheses,
     DeepStructures,

@@ -8,7 +8,7 @@ from sklearn_ext.rashomon._linear._classifier import RashomonLinearClassifier
 from sklearn_ext.rashomon._linear._logistic import RashomonLogisticRegression
 from sklearn_ext.rashomon._linear._ridge import RashomonRidge
 from sklearn_ext.rashomon._search import RashomonSearchCV
-from sklearn_ext.rashomon._tree_classifier import RashomonTreeClassifier
+from sklearn_ext.rashomon._trees._classifier import RashomonTreeClassifier
 
 MEASURED = (
     RashomonTreeClassifier,
