@@ -25,7 +25,7 @@ penalty :math:`-\nu \log|R_\Sigma|` on the correlation matrix is
 few products of stacked small matrices; rows are not seen.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg, optimize
@@ -256,20 +256,20 @@ def fit_population(
         report(found)
         return found
 
-    seen = {}
+    last = None
 
     def objective(theta):
+        nonlocal last
         scales, triangle, factor = shape.unpack(theta)
-        value, slope, found = deviance(factor, products, shape, floor)
+        value, slope, last = deviance(factor, products, shape, floor)
         extra, by_penalty = shape.penalty(triangle)
-        seen["last"], seen["value"] = found, value + extra
         return value + extra, shape.pack(slope, scales, triangle) + by_penalty
 
     trace = [objective(shape.start())[0]]
 
     def after_iteration(intermediate_result):
         trace.append(intermediate_result.fun)
-        if report(seen["last"]):
+        if report(last):
             raise StopIteration
 
     result = optimize.minimize(
@@ -289,14 +289,9 @@ def fit_population(
     _, _, factor = shape.unpack(result.x)
     best = deviance(factor, products, shape, floor)[2]
     gain = (trace[-2] - trace[-1]) / 2 if len(trace) > 1 else 0.0
-    stopped_early = result.status == 1 and result.nit >= max_iter
-    return Population(
-        best.mean,
-        best.factor,
-        best.noise_var,
-        best.mean_cov,
-        best.log_likelihood,
-        int(result.nit),
-        float(gain),
-        not stopped_early,
+    return replace(
+        best,
+        n_iter=int(result.nit),
+        last_gain=float(gain),
+        converged=not (result.status == 1 and result.nit >= max_iter),
     )
