@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_ext.submodular._rounding import SLACK, below
 from sklearn_ext.submodular._rows import grown, writable
 from sklearn_ext.submodular._walk import first_levels
 
@@ -28,7 +29,7 @@ class BucketedGuess:
     def __init__(self, oracle, gamma, k, state, rng, journal):
         self.oracle, self.gamma, self.k = oracle, gamma, k
         self._rng, self._journal = rng, journal
-        self.tau = gamma / (2 * k)
+        self.tau = below(gamma / (2 * k))
         self.batches = []  # S_1, ..., S_L; GONE for rows that have left
         self.states = oracle.states(state)  # after each batch
         self.level = np.zeros(16, dtype=np.int32)  # of living slots; 0 outside
@@ -141,7 +142,7 @@ class BucketedGuess:
             candidates, gains = candidates[passed], gains[passed]
             if not len(candidates):
                 return
-            powers = np.floor(np.log(gains / self.tau) / STEP)
+            powers = np.floor((np.log(gains / self.tau) + SLACK) / STEP)
             kinds, sizes = np.unique(powers, return_counts=True)
             fullest = kinds[sizes.argmax()]
             bucket = np.sort(candidates[powers == fullest])
@@ -150,7 +151,7 @@ class BucketedGuess:
             self.buckets.append(bucket)
             self.removed.append(np.zeros(len(bucket), dtype=bool))
             low = min(self.tau * np.exp(fullest * STEP), gains[powers == fullest].min())
-            yield from self._draw(self._rng.permutation(bucket), low)
+            yield from self._draw(self._rng.permutation(bucket), below(low))
             self._mark(candidates, len(self.batches))
             # a chosen row goes no deeper
             candidates = np.setdiff1d(candidates, self.batches[-1])

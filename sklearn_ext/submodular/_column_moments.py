@@ -6,6 +6,8 @@ import numpy as np
 
 from sklearn_ext.submodular._objective import SubmodularObjective, row_sums
 
+ROUNDING = 64 * np.finfo(np.float64).eps  # spread over mean that may be rounding
+
 
 @dataclass(frozen=True)
 class ColumnStatistics:
@@ -39,6 +41,7 @@ class ColumnStatistics:
         """
         X, T = X.astype(np.float64), T.astype(np.float64)
         x_mean, t_mean = X.mean(axis=0), T.mean(axis=0)
+        x_mean += (X - x_mean).mean(axis=0)  # which summing row by row had left
         X, T = X - x_mean, T - t_mean
         return cls(
             float(len(X)), x_mean, t_mean, X.T @ X, X.T @ T, (T**2).sum(axis=0), classes
@@ -137,7 +140,7 @@ class ColumnStatistics:
     def spread(self):
         """Standard deviations times root n, zero for columns that do not vary."""
         squares = np.diag(self.xx)
-        noise = self.n * (np.finfo(np.float64).eps * self.x_mean) ** 2
+        noise = self.n * (ROUNDING * self.x_mean) ** 2
         return np.sqrt(np.where(squares > noise, squares, 0))
 
     @property

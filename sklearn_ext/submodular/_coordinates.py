@@ -104,8 +104,7 @@ class Coverage(MaximumObjective):
     """
 
     def _represent(self, X):
-        self._check_minimum(X, "entries", 0.0, 1.0)
-        return X
+        return self._in_range(X, "entries", 1)
 
 
 def _difference_of_roots(x, c):
@@ -166,8 +165,7 @@ class FeatureBased(CoordinateObjective):
         self.weights = weights
 
     def _represent(self, X):
-        self._check_minimum(X, "features")
-        return X
+        return self._in_range(X, "features")
 
     def _raise(self, x, c, caps):
         return CONCAVE[self.concave][1](x, c)
@@ -223,14 +221,13 @@ class SaturatedCoverage(CoordinateObjective):
         self.weights = weights
 
     def _fit_reference(self, X, sample_weight, random_state):
-        self._check_minimum(X, "features")
+        X = self._in_range(X, "features")
         super()._fit_reference(X, sample_weight, random_state)
         totals = np.asarray(X.sum(axis=0, dtype=np.float64)).reshape(-1)
         self._caps = self.alpha * totals
 
     def _represent(self, X):
-        self._check_minimum(X, "features")
-        return X
+        return self._in_range(X, "features")
 
     def _raise(self, x, c, caps):
         return np.minimum(x, np.maximum(caps - c, 0))
@@ -272,8 +269,7 @@ class ProbabilisticCoverage(CoordinateObjective):
     """
 
     def _represent(self, X):
-        self._check_minimum(X, "probabilities", 0.0, 1.0)
-        return X
+        return self._in_range(X, "probabilities", 1)
 
     def _empty(self):
         return np.ones(self.n_coords_)

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn_ext.submodular._bucketed import BucketedGuess
 from sklearn_ext.submodular._journal import Journal
 from sklearn_ext.submodular._leveled import LeveledGuess
+from sklearn_ext.submodular._rounding import SLACK, alike, below
 from sklearn_ext.submodular._rows import grown, writable
 from sklearn_ext.submodular._walk import finish, walk
 
@@ -159,8 +160,8 @@ class Engine:
         return math.exp(power * self._step)
 
     def _power(self, value):
-        """Largest power whose guess is at most a value."""
-        return math.floor(math.log(value) / self._step)
+        """Largest power whose guess is at most a value, but for rounding."""
+        return math.floor((math.log(value) + SLACK) / self._step)
 
     def _repair(self):
         if self._top <= 0:
@@ -257,7 +258,7 @@ class Engine:
         return full
 
     def _fills(self, power, sample):
-        tau = self._gamma(power) / (2 * self.k)
+        tau = below(self._gamma(power) / (2 * self.k))
         order = self._rng.permutation(sample[self._singles[sample] >= tau])
         if len(order) < self.k:
             return False
@@ -281,7 +282,8 @@ class Engine:
         """Return the slots of the best guess, while the engine is idle."""
         if not self.guesses:
             return []
-        return list(max(self.guesses.values(), key=lambda guess: guess.gain).chosen)
+        by_power = [guess for _, guess in sorted(self.guesses.items())]
+        return list(by_power[alike([guess.gain for guess in by_power]).argmax()].chosen)
 
     def _chosen_now(self):
         return sorted({s for guess in self.guesses.values() for s in guess.chosen})

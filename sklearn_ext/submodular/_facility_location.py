@@ -139,11 +139,9 @@ class FacilityLocation(MaximumObjective):
 
     def _represent(self, X):
         if self.metric == "precomputed":
-            self._check_minimum(X, "similarities")
-            return X
-        S = self._similarity(X, self.reference_)
-        self._check_minimum(S, "similarities")
-        S = S.astype(X.dtype, copy=False)
+            return self._in_range(X, "similarities")
+        S = self._similarity(X, self.reference_).astype(X.dtype, copy=False)
+        S = self._in_range(S, "similarities")
         return S if self.n_neighbors is None else keep_largest(S, self.n_neighbors)
 
     def _similarity(self, X, Y):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sklearn_ext.submodular._rounding import alike, below
 from sklearn_ext.submodular._walk import finish, walk
 
 N_BOUNDS = 16  # rounds after which the lazy solver computes its upper bound
@@ -43,7 +44,7 @@ def greedy(oracle, slots, k, state, rng=None):
     oracle : Oracle
         Gains.
     slots : ndarray of shape (n,)
-        Candidates, ascending: of equal gains the first wins.
+        Candidates, ascending: of gains that are equal but for rounding, the first wins.
     k : int
         Rows to choose at most; rows without gain are not chosen.
     state : object
@@ -62,7 +63,7 @@ def greedy(oracle, slots, k, state, rng=None):
         picks.bound_by(gains, k)
         if len(picks.slots) == min(k, len(slots)):
             break
-        best = int(gains.argmax())
+        best = int(alike(gains).argmax())
         floor = oracle.resolution * gains[best] if floor is None else floor
         if gains[best] <= max(floor, 0):
             break
@@ -72,9 +73,12 @@ def greedy(oracle, slots, k, state, rng=None):
 
 
 def _keys(gains, at):
-    """Return minus gains and positions as complex numbers: numpy sorts by both."""
+    """Return minus gains and positions as complex numbers: numpy sorts by both.
+
+    Gains that are equal but for rounding are made equal.
+    """
     keys = np.empty(len(at), dtype=np.complex128)
-    keys.real, keys.imag = -gains, at
+    keys.real, keys.imag = -alike(gains), at
     return keys
 
 
@@ -86,7 +90,7 @@ class _Stale:
 
     def __init__(self, gains):
         self.gains = gains.copy()  # upper bounds of the current gains
-        self._untouched = np.argsort(-gains, kind="stable")
+        self._untouched = np.argsort(-alike(gains), kind="stable")
         self._touched = np.empty(0, dtype=np.complex128)
 
     def pop(self, n, limit):
@@ -102,9 +106,8 @@ class _Stale:
         return keys.imag.astype(np.intp)
 
     def push(self, keys):
-        """Put candidates back with their fresh gains."""
+        """Put candidates back, by the keys of their fresh gains."""
         keys.sort()
-        self.gains[keys.imag.astype(np.intp)] = -keys.real
         at = np.searchsorted(self._touched, keys)
         self._touched = np.insert(self._touched, at, keys)
 
@@ -146,7 +149,8 @@ def _best_now(oracle, slots, state, stale):
     """Return position and gain of the best candidate; the others are put back."""
     fresh, best, size = [], complex(np.inf, 0), 8
     while len(batch := stale.pop(size, best)):
-        keys = _keys(oracle.gains(slots[batch], state), batch)
+        stale.gains[batch] = oracle.gains(slots[batch], state)
+        keys = _keys(stale.gains[batch], batch)
         fresh.append(keys)
         best = np.minimum(best, keys.min())  # by both parts
         size = min(2 * size, 512)
@@ -154,7 +158,8 @@ def _best_now(oracle, slots, state, stale):
         return None, 0.0
     fresh = np.concatenate(fresh)
     stale.push(fresh[fresh != best])
-    return int(best.imag), -float(best.real)
+    at = int(best.imag)
+    return at, float(stale.gains[at])
 
 
 def in_greedy_order(oracle, state, slots, bound=np.inf):
@@ -212,7 +217,7 @@ def stochastic(oracle, slots, k, state, rng, delta=0.1):
         if len(sample) == len(slots):
             picks.bound_by(gains, k)
         top = max(top, gains.max())
-        best = int(gains.argmax())
+        best = int(alike(gains).argmax())
         if gains[best] > oracle.resolution * top:
             picks.take(oracle, left[sample[best]], gains[best])
             left = np.delete(left, sample[best])
@@ -250,7 +255,8 @@ def threshold(oracle, slots, k, state, rng=None, epsilon=0.1):
         return picks
     known = oracle.gains(slots, state)
     picks.bound_by(known, k)
-    tau, last = known.max(), max(epsilon / k, oracle.resolution) * known.max()
+    # the row that defines the first threshold passes it, however its gain is rounded
+    tau, last = below(known.max()), max(epsilon / k, oracle.resolution) * known.max()
     states = oracle.states(state)
     while tau > last and len(states) <= k:
         rows = np.flatnonzero(known >= tau)

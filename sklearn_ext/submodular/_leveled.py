@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_ext.submodular._rounding import below
 from sklearn_ext.submodular._rows import grown, writable
 from sklearn_ext.submodular._walk import first_levels, levels, walk
 
@@ -23,7 +24,7 @@ class LeveledGuess:
     oracle : Oracle
         Gains.
     gamma : float
-        The guess; the threshold is gamma / 2k.
+        The guess; the threshold is gamma / 2k, less rounding.
     k : int
         Rows to choose.
     state : object
@@ -37,7 +38,7 @@ class LeveledGuess:
     def __init__(self, oracle, gamma, k, state, rng, journal):
         self.oracle, self.gamma, self.k = oracle, gamma, k
         self._rng, self._journal = rng, journal
-        self.tau = gamma / (2 * k)
+        self.tau = below(gamma / (2 * k))
         self.slots = []  # e_1, ..., e_T
         self.states = oracle.states(state)  # of A_0, ..., A_T
         self.level = np.zeros(16, dtype=np.int16 if k < 32_000 else np.int32)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_ext._core._base import ExtEstimator
+from sklearn_ext.submodular._rounding import SLACK
 from sklearn_ext.submodular._similarities import cosine
 
 BLOCK = 1 << 15  # numbers worked on at a time, so that temporaries stay in the cache
@@ -215,21 +216,30 @@ class SubmodularObjective(ExtEstimator):
     def _similarity(self, X, Y):
         return cosine(X, Y)
 
-    def _check_minimum(self, X, what, low=0.0, high=None):
-        """Refuse coordinates out of range, naming the objective."""
+    def _in_range(self, X, what, high=None):
+        """Refuse coordinates below zero or too high, naming the objective.
+
+        Those that are outside by rounding alone are moved to the bound.
+        """
         values = X.data if sparse.issparse(X) else X
-        least = values.min(initial=low)
-        if least < low:
+        least, most = values.min(initial=0), values.max(initial=high or 0)
+        slack = most * (1e-5 if values.dtype == np.float32 else SLACK)
+        if least < -slack:
             raise ValueError(
-                f"{type(self).__name__} needs {what} of at least {low:g}, got a "
+                f"{type(self).__name__} needs {what} of at least 0, got a "
                 f"minimum of {least:g}; shift or clip them, or choose another "
                 "objective."
             )
-        if high is not None and (most := values.max(initial=high)) > high:
+        if high is not None and most > high + slack:
             raise ValueError(
                 f"{type(self).__name__} needs {what} of at most {high:g}, got a "
                 f"maximum of {most:g}; rescale them."
             )
+        if least < 0 or (high is not None and most > high):
+            X = X.copy()  # it may be the user's
+            values = X.data if sparse.issparse(X) else X
+            np.clip(values, 0, high, out=values)
+        return X
 
 
 def _rises(numbers):

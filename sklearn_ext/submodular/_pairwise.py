@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext.submodular._facility_location import FacilityLocation
 from sklearn_ext.submodular._objective import SubmodularObjective
+from sklearn_ext.submodular._rounding import SLACK
 from sklearn_ext.submodular._similarities import kernel_scale, near_one, similarities
 
 
@@ -242,8 +243,7 @@ class GraphCut(FacilityLocation):
 
     def _represent(self, X):
         X = X.toarray() if sparse.issparse(X) else X
-        near = self._similarity(X, self.reference_)
-        self._check_minimum(near, "similarities")
+        near = self._in_range(self._similarity(X, self.reference_), "similarities")
         own = [self._similarity(row, row)[0, 0] for row in X[:, None]]
         return np.column_stack([X, near @ self.coord_weights_, own]).astype(X.dtype)
 
@@ -256,7 +256,8 @@ class GraphCut(FacilityLocation):
         if len(state.rows):
             inside = self._similarity(rows[:, :-2], state.rows[:, :-2])
             gains -= 2 * inside.sum(axis=1)
-        return gains
+        # a difference that is zero but for rounding is no gain
+        return np.where(abs(gains) > SLACK * self.lam * rows[:, -2], gains, 0.0)
 
     def _add(self, state, row):
         row = np.asarray(row, dtype=np.float64).reshape(1, -1)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_ext.submodular._greedy import in_greedy_order, lazy
+from sklearn_ext.submodular._rounding import SLACK
 from sklearn_ext.submodular._swap import swap
 
 
@@ -84,7 +85,7 @@ def refine(oracle, k, state, pool, best, previous, stability, n_swaps):
     """
     picks = lazy(oracle, pool, k, state)
     picks.bound = np.inf  # it would hold for the pool alone
-    if best and _value(oracle, state, best) > picks.value:
+    if best and _value(oracle, state, best) > (1 + SLACK) * picks.value:
         picks = in_greedy_order(oracle, state, best)
     if n_swaps:
         picks = swap(oracle, picks, pool, n_swaps, state)
@@ -93,7 +94,7 @@ def refine(oracle, k, state, pool, best, previous, stability, n_swaps):
     kept, gains = oracle.grow(state, previous)
     more = lazy(oracle, np.setdiff1d(pool, previous), k - len(previous), kept)
     value = float(sum(gains)) + more.value
-    if picks.value > (1 + stability) * value:
+    if picks.value > (1 + max(stability, SLACK)) * value:
         return picks
     return in_greedy_order(oracle, state, [*previous, *more.slots])
 

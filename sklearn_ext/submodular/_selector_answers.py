@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._compat import _safe_indexing
 from sklearn_ext._core._validation import check_weights
+from sklearn_ext.submodular._rounding import alike
 from sklearn_ext.submodular._selector_rows import extent
 
 
@@ -140,5 +141,5 @@ class SelectorAnswers(ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transformer
             yield self._similarities(X[start : start + batch_size])
 
     def _nearest(self, X):
-        nearest = [S.argmax(axis=1) for S in self._similarities_by_batch(X)]
+        nearest = [alike(S).argmax(axis=1) for S in self._similarities_by_batch(X)]
         return np.concatenate(nearest)

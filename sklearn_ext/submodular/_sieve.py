@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from sklearn_ext.submodular._greedy import Picks
+from sklearn_ext.submodular._rounding import SLACK, alike, below
 from sklearn_ext.submodular._walk import finish, walk
 
 
@@ -44,12 +45,12 @@ class Sieve:
         sets = {}  # a user's function that fails leaves the ones before
         for power in sorted({*self._sets, *self._powers(self._best, largest)}):
             chosen, states = self._copied(power)
-            tau = math.exp(power * self._step)
+            tau = below(math.exp(power * self._step))
             rows = slots[singles >= tau]
             done = finish(walk(self.oracle, rows, states, tau, self.k))
             sets[power] = [*chosen, *(int(rows[at]) for at in done.chosen)], states
         values = {power: self._value(states) for power, (_, states) in sets.items()}
-        first = max(values, key=values.get)
+        first = max(values, key=lambda power: alike(values[power]))
         # without the best set its value would fall, and sets come back that have not
         # seen all rows
         kept = {first, *self._powers(values[first], largest)}
@@ -66,8 +67,8 @@ class Sieve:
 
     def _powers(self, best, largest):
         """Powers with thresholds between (best value) / 2k and the largest gain."""
-        low = math.log(max(best, largest) / (2 * self.k))
-        high = math.log(largest)
+        low = math.log(max(best, largest) / (2 * self.k)) - SLACK
+        high = math.log(largest) + SLACK
         return range(math.ceil(low / self._step), math.floor(high / self._step) + 1)
 
     def _value(self, states):
@@ -93,7 +94,7 @@ class Sieve:
                 more = self.k * math.exp(power * self._step)
                 picks.bound = min(picks.bound, self._value(states) + more)
         slots, states = max(
-            self._sets.values(), key=lambda found: self._value(found[1])
+            self._sets.values(), key=lambda found: alike(self._value(found[1]))
         )
         values = [self.oracle.value(state) for state in states]
         picks.slots, picks.state = list(slots), states[-1]

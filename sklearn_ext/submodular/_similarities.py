@@ -11,7 +11,9 @@ from sklearn.metrics.pairwise import (
     rbf_kernel,
 )
 
-FAR = 1e6  # squares of a Gaussian kernel that would cost six of sixteen digits
+from sklearn_ext.submodular._rounding import alike, below
+
+FAR = 100  # squares of a Gaussian kernel that would cost two of sixteen digits
 N_FOR_SCALE = 500  # rows whose distances set the scale of a kernel
 
 
@@ -35,8 +37,9 @@ def similarities(X, Y, metric, gamma=None, farthest=None):
     Returns
     -------
     ndarray of shape (n_rows, n_reference)
-        Similarities.
+        Similarities, in doubles: singles would lose what lies far from zero.
     """
+    X, Y = X.astype(np.float64, copy=False), Y.astype(np.float64, copy=False)
     if metric == "rbf":
         if sparse.issparse(X) or sparse.issparse(Y):
             return rbf_kernel(X, Y, gamma=gamma)
@@ -135,7 +138,6 @@ def _gaussian(X, Y, gamma):
 
     scikit-learn's own checks would take most of the time of an update of one row.
     """
-    X, Y = X.astype(np.float64, copy=False), Y.astype(np.float64, copy=False)
     X, Y = near_zero(X, Y, gamma)
     S = X @ Y.T
     S *= -2
@@ -169,13 +171,16 @@ def kernel_scale(X, weights, rng):
     X = (X.toarray() if sparse.issparse(X) else X).astype(np.float64)
     with np.errstate(over="ignore"):  # refused below
         squares = cdist(X, X, "sqeuclidean").ravel()  # exactly zero for equal rows
+    weights = weights / weights.max()  # products of tiny ones would vanish
     counts = np.outer(weights, weights).ravel()[squares > 0]
     squares = squares[squares > 0]
     if not len(squares):
         return 1.0
     order = np.argsort(squares)
-    below = np.cumsum(counts[order])
-    middle = squares[order[np.searchsorted(below, below[-1] / 2)]]
+    counts_up_to = np.cumsum(counts[order])
+    # often a sum is just half of all: rounding must not decide which side it is on
+    half = below(counts_up_to[-1] / 2)
+    middle = squares[order[np.searchsorted(counts_up_to, half)]]
     with np.errstate(over="ignore"):
         scale = float(1 / middle)
     if not 0 < scale < np.inf:
@@ -203,7 +208,7 @@ def keep_largest(S, n_neighbors):
     """
     if n_neighbors >= S.shape[1]:
         return sparse.csr_array(S)
-    columns = np.argpartition(S, -n_neighbors, axis=1)[:, -n_neighbors:]
+    columns = np.argpartition(alike(S), -n_neighbors, axis=1)[:, -n_neighbors:]
     columns.sort(axis=1)
     values = np.take_along_axis(S, columns, axis=1)
     starts = np.arange(0, values.size + 1, n_neighbors)

@@ -4,6 +4,7 @@ import numpy as np
 
 from sklearn_ext.submodular._greedy import in_greedy_order
 from sklearn_ext.submodular._objective import BLOCK
+from sklearn_ext.submodular._rounding import alike
 
 
 class _Nearest:
@@ -41,7 +42,7 @@ class _Nearest:
         by_owner = np.zeros((len(rows), len(self.chosen) + 1))
         by_owner[:, self._owners] = np.add.reduceat(loss, self._starts, axis=1)
         by_member = by_owner[:, :-1]  # the last one is the base
-        leaves = by_member.argmax(axis=1)
+        leaves = alike(by_member).argmax(axis=1)
         return gain + by_member[np.arange(len(rows)), leaves], leaves
 
     def exchange(self, leaves, row):
@@ -116,7 +117,7 @@ def _exchange_in(oracle, near, members, block, floor, left):
     while len(block) and made < left:
         oracle.n_calls += len(block)
         gains, leaves = near.best_exchange(rows)
-        best = int(gains.argmax())
+        best = int(alike(gains).argmax())
         if gains[best] <= floor:
             break
         near.exchange(leaves[best], rows[best])
