@@ -1,9 +1,7 @@
-"""What is public is exported, documented and layered as the house says."""
+"""What is public is exported and documented as the house says."""
 
-import ast
 import inspect
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 from numpydoc.docscrape import NumpyDocString
@@ -11,9 +9,6 @@ from numpydoc.validate import validate
 
 import sklearn_ext
 from tests._instances import ESTIMATORS, IDS, MAPPED_TO_THEMSELVES, fitted
-
-PACKAGE = Path(sklearn_ext.__file__).parent
-MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # as scikit-learn: RT02 names of returns, GL01 and GL02 placing of the first line
 IGNORED = {"RT02", "GL01", "GL02"}
@@ -90,38 +85,6 @@ def test_families_are_sorted_and_reachable():
         assert inspect.ismodule(getattr(sklearn_ext, family))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         sklearn_ext.nothing  # noqa: B018
-
-
-def imports_of(path):
-    """Yield (name, whether at module level) for each import of a file."""
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [node.module]
-        else:
-            continue
-        for name in names:
-            yield name, node in tree.body
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_layers(path):
-    inside = path.relative_to(PACKAGE).parts
-    room = inside[0] if len(inside) > 1 else ""
-    for imported, at_top in imports_of(path):
-        root, _, rest = imported.partition(".")
-        if root in ("torch", "skorch") and at_top:
-            assert "_torch" in path.name
-        if root == "matplotlib":
-            assert path.name.endswith("_plots.py") or room == "_tour"
-        if root in ("pandas", "polars") and at_top:
-            assert room == "_tour"
-        if root == "sklearn_ext" and rest and room in (*sklearn_ext.FAMILIES, "_core"):
-            assert rest.split(".")[0] in (room, "_core")  # families do not meet
-        private = root == "sklearn" and any(p.startswith("_") for p in rest.split("."))
-        assert not private or path.name == "_compat.py"
 
 
 def test_unknown_kind_of_estimator():

@@ -1,1 +1,14 @@
-"""What the families share. Nothing here knows a family."""
+"""What makes an estimator: the contract with scikit-learn. Nothing here knows a family.
+
+- ``_compat``: the only file that imports private or version-dependent names
+- ``_base``: ``ExtEstimator``, and ``fit_context``, which undoes a method that raises
+- ``_validation``: dtypes that are kept, weights of rows
+- ``_available``: methods that exist only with some parameters, and say why not
+- ``_callbacks``: one fit as a tree of tasks for scikit-learn's callbacks
+- ``_blocks``: one model from many blocks of rows
+- ``_torch``: training through skorch, imported inside ``fit`` only
+- ``_optional``: packages that may be missing, and devices that may be
+- ``_pipelines``: the model inside a pipeline or a search
+- ``_docs``: the text of a parameter, written once
+- ``_discovery``: lists of estimators and of the types in their state
+"""
