@@ -10,6 +10,7 @@ from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext.submodular._coordinates import MaximumObjective
 from sklearn_ext.submodular._similarities import (
+    drawn_rows,
     euclidean_distances,
     keep_largest,
     kernel_scale,
@@ -48,7 +49,8 @@ class FacilityLocation(MaximumObjective):
         The rows to be represented, of shape (n_reference, n_features); "sample" draws
         ``n_reference`` of those at hand.
     n_reference : int, default=1000
-        Number of reference rows at most; all rows when there are fewer.
+        Number of reference rows at most; all rows when there are fewer. Otherwise they
+        are drawn in proportion to their weights, equal rows as one.
     n_neighbors : int, default=None
         Keep only the largest similarities of each row; None keeps all.
 
@@ -102,7 +104,7 @@ class FacilityLocation(MaximumObjective):
         self.n_neighbors = n_neighbors
 
     def _fit_reference(self, X, sample_weight, random_state):
-        rng = check_random_state(random_state)
+        seed = check_random_state(random_state).randint(2**31 - 1)
         weights = check_weights(sample_weight, X, dtype=np.float64)
         self.reference_, self.gamma_, self._farthest = None, self.gamma, None
         if self.metric == "precomputed":
@@ -110,7 +112,8 @@ class FacilityLocation(MaximumObjective):
             self._weigh(weights if own else np.ones(X.shape[1]))
             return
         if isinstance(self.reference, str):
-            X, weights = self._draw(X, weights, rng)
+            rows, weights = drawn_rows(X, weights, self.n_reference, seed)
+            X = X[rows].copy()
         else:
             n_features = X.shape[1]
             X = check_array(self.reference, dtype=np.float64, input_name="reference")
@@ -123,15 +126,9 @@ class FacilityLocation(MaximumObjective):
         self.reference_ = X
         self._weigh(weights)
         if self.metric == "rbf" and self.gamma is None:
-            self.gamma_ = kernel_scale(X, weights, rng)
+            self.gamma_ = kernel_scale(X, weights, seed)
         if self.metric == "neg_distance":
             self._farthest = euclidean_distances(X).max()
-
-    def _draw(self, X, weights, rng):
-        kept = np.flatnonzero(weights)
-        if len(kept) > self.n_reference:
-            kept = np.sort(rng.choice(kept, self.n_reference, replace=False))
-        return X[kept].copy(), weights[kept]
 
     def _weigh(self, weights):
         self.n_coords_ = len(weights)

@@ -42,6 +42,8 @@ class SubmodularFeatureSelector(FeatureMoves, SelectorMixin, ExtEstimator):
     ``n_features_to_select`` count groups, and in the mean over j each group has the
     same weight, however many columns it has. The guarantee is the same.
 
+    Neither the scale of a column nor its sign matters to what is selected.
+
     Time is O(n_samples n_features^2) for the sums, and memory O(n_features^2).
 
     Parameters

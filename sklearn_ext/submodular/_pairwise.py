@@ -75,8 +75,8 @@ class LogDet(SubmodularObjective):
     def _fit_reference(self, X, sample_weight, random_state):
         self.n_coords_, self.gamma_ = X.shape[1], self.gamma
         if self.kernel == "rbf" and self.gamma is None:
-            rng = check_random_state(random_state)
-            self.gamma_ = kernel_scale(X, np.ones(X.shape[0]), rng)
+            seed = check_random_state(random_state).randint(2**31 - 1)
+            self.gamma_ = kernel_scale(X, np.ones(X.shape[0]), seed)
 
     def _represent(self, X):
         X = X.toarray() if sparse.issparse(X) else X

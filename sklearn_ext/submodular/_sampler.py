@@ -30,6 +30,9 @@ class SubmodularSampler(ExtEstimator):
     offers ``fit_resample``, so it is a step of imbalanced-learn's pipelines, where
     training sees the subset and prediction all rows.
 
+    Rows are compared at the scale of their columns; `fit` warns where a few columns
+    drown the others.
+
     Parameters
     ----------
     n_select : int or float, default=0.1

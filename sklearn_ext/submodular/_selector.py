@@ -44,6 +44,10 @@ class DynamicSubmodularSelector(
     do not depend on the answers. When you delete what was reported (active learning),
     do it in batches.
 
+    Rows are compared at the scale of their columns: columns in other units are another
+    table. `fit` warns where a few columns drown the others, or where nearly all
+    similarities are zero or one; then scale them, for instance by ``encoder``.
+
     Parameters
     ----------
     n_select : int, default=8

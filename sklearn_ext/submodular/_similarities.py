@@ -1,5 +1,7 @@
 """Similarities to a few reference rows, never of all pairs."""
 
+import warnings
+
 import numpy as np
 from scipy import sparse
 from scipy.spatial.distance import cdist
@@ -11,10 +13,13 @@ from sklearn.metrics.pairwise import (
     rbf_kernel,
 )
 
+from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext.submodular._rounding import alike, below
 
 FAR = 100  # squares of a Gaussian kernel that would cost two of sixteen digits
 N_FOR_SCALE = 500  # rows whose distances set the scale of a kernel
+DOMINANT = 0.99  # share of squared distances of a few columns; others hardly count
+SATURATED = 0.6  # share of similarities near zero or one above which few tell much
 
 
 def similarities(X, Y, metric, gamma=None, farthest=None):
@@ -148,8 +153,52 @@ def _gaussian(X, Y, gamma):
     return np.exp(S, out=S)
 
 
-def kernel_scale(X, weights, rng):
+def drawn_rows(X, weights, size, seed):
+    """Draw rows in proportion to their weights, equal ones as one row.
+
+    Priority sampling: a row of weight w has priority w / u, with u uniform by the
+    hash of its values; the first ones are drawn, and a weight below the priority of
+    the first that is not is raised to it. Sums of weights over any rows are unbiased.
+    Neither the order of rows, nor copies instead of weights, nor a constant factor of
+    all weights change what is drawn.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_rows, n_features)
+        Rows.
+    weights : ndarray of shape (n_rows,)
+        Non-negative weights.
+    size : int
+        Rows at most; all of positive weight are returned when there are no more.
+    seed : int
+        Another seed, other rows.
+
+    Returns
+    -------
+    rows : ndarray of int
+        Positions, ascending.
+    weights : ndarray
+        Their weights.
+    """
+    kept = np.flatnonzero(weights)
+    if len(kept) <= size:
+        return kept, weights[kept]
+    groups = EqualRows.of(X, w=weights, seed=seed)
+    rows, weights = groups.first, groups.weight
+    if len(rows) > size:
+        priority = weights / ((groups.hash + 0.5) / 2.0**64)
+        order = np.argsort(-priority)
+        rows, weights = rows[order[:size]], weights[order[:size]]
+        weights = np.maximum(weights, priority[order[size]])
+    order = np.argsort(rows)
+    return rows[order], weights[order]
+
+
+def kernel_scale(X, weights, seed):
     """Return one over the median squared distance of distinct rows.
+
+    It warns where such a scale tells little: where a few columns make nearly all of
+    the distances, or where nearly all similarities would be zero or one.
 
     Parameters
     ----------
@@ -157,7 +206,7 @@ def kernel_scale(X, weights, rng):
         Rows.
     weights : ndarray of shape (n_rows,)
         How often each row counts.
-    rng : RandomState
+    seed : int
         Draws rows when there are more than 500.
 
     Returns
@@ -165,10 +214,8 @@ def kernel_scale(X, weights, rng):
     float
         The scale; 1 when all rows are the same.
     """
-    if X.shape[0] > N_FOR_SCALE:
-        rows = rng.choice(X.shape[0], N_FOR_SCALE, replace=False)
-        X, weights = X[rows], weights[rows]
-    X = (X.toarray() if sparse.issparse(X) else X).astype(np.float64)
+    rows, weights = drawn_rows(X, weights, N_FOR_SCALE, seed)
+    X = (X[rows].toarray() if sparse.issparse(X) else X[rows]).astype(np.float64)
     with np.errstate(over="ignore"):  # refused below
         squares = cdist(X, X, "sqeuclidean").ravel()  # exactly zero for equal rows
     weights = weights / weights.max()  # products of tiny ones would vanish
@@ -188,7 +235,49 @@ def kernel_scale(X, weights, rng):
             f"The median squared distance of rows, {middle:g}, is out of range; scale "
             "the rows."
         )
+    _warn_of_units(X, weights, squares / middle, counts)
     return scale
+
+
+def _warn_of_units(X, weights, squares, counts):
+    """Warn of columns in units that make similarities say little.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+        Rows.
+    weights : ndarray of shape (n_rows,)
+        Their weights.
+    squares, counts : ndarray of shape (n_pairs,)
+        Squared distances over their median, and weights of the pairs.
+    """
+    advice = (
+        "Scale the columns, for instance with encoder=StandardScaler(), or give gamma "
+        "if the units are meant so."
+    )
+    centred = (X - np.average(X, axis=0, weights=weights)) / np.abs(X).max()
+    spread = weights @ centred**2
+    order = np.argsort(-spread, kind="stable")
+    few = max(1, len(order) // 4)
+    share = spread[order[:few]].sum() / spread.sum()
+    if DOMINANT < share < 1:
+        warnings.warn(
+            f"Column(s) {order[:few][:5].tolist()} of {len(order)} make {share:.2%} of "
+            "the squared distances between rows, so that the other columns hardly "
+            f"count. {advice}",
+            UserWarning,
+            stacklevel=2,
+        )
+    extreme = (squares > -np.log(0.01)) | (squares < -np.log(0.99))
+    share = counts @ extreme / counts.sum()
+    if share > SATURATED:
+        warnings.warn(
+            f"{share:.0%} of the similarities between distinct rows are below 0.01 or "
+            "above 0.99: a selection can be proven good and tell little. Distances "
+            f"spread over orders of magnitude. {advice}",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def keep_largest(S, n_neighbors):

@@ -64,7 +64,7 @@ def test_columns_far_from_zero(place, rng):
     """Squares of 1e16 would leave no digit of the distances between rows."""
     X = np.round(rng.normal(size=(80, 3)), 3)
     far = X + np.array([1e8, -1e8, 1e7])
-    objective = FacilityLocation(gamma=0.3, n_reference=60)
+    objective = FacilityLocation(gamma=0.3)
     near = maximize(objective, X, 5, random_state=0)
     found = maximize(objective, far, 5, random_state=0, **where(place))
     assert_array_equal(found.indices, near.indices)
