@@ -1,11 +1,8 @@
 """Where gains are computed: numpy, compiled loops or a torch device."""
 
-import numpy as np
-
 from sklearn_ext._core._optional import require, torch_device
 from sklearn_ext.submodular._oracle import Oracle
 from sklearn_ext.submodular._oracle_compiled import CompiledOracle
-from sklearn_ext.submodular._rows import RepresentedRows
 
 BACKENDS = {"auto", "numpy", "numba", "torch"}
 
@@ -53,33 +50,6 @@ def make_oracle(objective, backend="auto", device=None):
     from sklearn_ext.submodular._oracle_torch import TorchOracle
 
     return TorchOracle(objective, device)
-
-
-def load_rows(oracle, Z, source=None, max_cache_mb=np.inf):
-    """Give an oracle the rows of a table.
-
-    Parameters
-    ----------
-    oracle : Oracle
-        Without rows.
-    Z : {ndarray, sparse array} of shape (n_rows, n_features)
-        Rows.
-    source : DenseRows or SparseRows, default=None
-        Store of ``Z``, needed where memory is limited.
-    max_cache_mb : float, default=inf
-        Memory for coordinates; beyond it they are computed anew when needed.
-
-    Returns
-    -------
-    Oracle
-        The same oracle.
-    """
-    size = Z.shape[0] * oracle.objective.n_coords_ * Z.dtype.itemsize
-    if size > max_cache_mb * 2**20:
-        oracle.rows = RepresentedRows(oracle.objective, source)
-    else:
-        oracle.load(Z)
-    return oracle
 
 
 def of_maxima(objective):

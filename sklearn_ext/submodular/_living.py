@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from sklearn_ext.submodular._backends import load_rows, make_oracle
+from sklearn_ext.submodular._backends import make_oracle
 from sklearn_ext.submodular._encoding import raw_store
 from sklearn_ext.submodular._engine import Engine
 from sklearn_ext.submodular._greedy import Picks, in_greedy_order
@@ -63,7 +63,7 @@ class LivingTable:
         self._store(X.copy(), Z)
         self._eligible = np.zeros(len(self._table.alive), dtype=bool)
         self._mark(self._table.slots, ids, weight)
-        self._represent(Z)
+        self._represent()
         if self.algorithm == "sieve":
             self._solve_again(insert=self._table.slots)
         else:
@@ -76,10 +76,10 @@ class LivingTable:
         else:
             self._X, self._Z = raw_store(X), row_store(Z)
 
-    def _represent(self, Z):
-        """Compute the coordinates of all slots, and start the oracle."""
-        oracle = make_oracle(self.objective_model_, self.backend, self.device)
-        self._oracle = load_rows(oracle, Z, self._Z, self.max_cache_mb)
+    def _represent(self):
+        """Start an oracle of the coordinates of all slots."""
+        self._oracle = make_oracle(self.objective_model_, self.backend, self.device)
+        self._oracle.follow(self._Z, self.max_cache_mb)
 
     def _mark(self, slots, ids, weight):
         """Note which slots can be chosen."""

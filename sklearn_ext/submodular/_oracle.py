@@ -1,10 +1,12 @@
 """Gains of slots, counted: the one place where a backend differs from another."""
 
+import copy
+
 import numpy as np
 from scipy import sparse
 
 from sklearn_ext.submodular._objective import BLOCK
-from sklearn_ext.submodular._rows import represent_rows, row_store
+from sklearn_ext.submodular._rows import RepresentedRows, represent_rows, row_store
 
 WAYS = 4  # states that a search of one row looks at side by side
 
@@ -73,15 +75,35 @@ class Oracle:
     objective : SubmodularObjective
         With its reference fitted.
     rows : DenseRows, SparseRows or RepresentedRows, default=None
-        Coordinates by slot; None until `load` or `hold`.
+        Coordinates by slot; None until `load`, `follow` or `hold`.
     """
 
     states = States
     largest = 2048  # rows of a block at most
 
     def __init__(self, objective, rows=None):
-        self.objective, self.rows = objective, rows
+        self.objective, self._rows = objective, rows
+        self._source = None  # the store whose rows are represented
         self.n_calls = self.n_rebuilds = 0
+
+    @property
+    def rows(self):
+        """Coordinates by slot; what was not stored is computed when it is needed."""
+        if self._rows is None:
+            held = self._source.take(np.arange(self._source.n_slots))
+            self.load(held, copy=False)
+        return self._rows
+
+    def __getstate__(self):
+        state = self.__dict__.copy()
+        if self._source is not None and not isinstance(self._rows, RepresentedRows):
+            state["_rows"] = None  # they would be many times their source
+        return state
+
+    def __deepcopy__(self, memo):
+        new = memo[id(self)] = object.__new__(type(self))
+        new.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return new
 
     @property
     def resolution(self):
@@ -100,11 +122,26 @@ class Oracle:
 
     def load(self, X, *, copy=True):
         """Take rows of data, which may change later when they are copied."""
-        self.rows = represent_rows(self.objective, X, copy=copy)
+        self._rows = represent_rows(self.objective, X, copy=copy)
+
+    def follow(self, source, max_cache_mb=np.inf):
+        """Take the rows of a store, to which others come and in which they change.
+
+        Parameters
+        ----------
+        source : DenseRows or SparseRows
+            Rows of data.
+        max_cache_mb : float, default=inf
+            Memory for coordinates; beyond it they are computed anew when needed.
+        """
+        self._source, self._rows = source, None
+        size = source.n_slots * self.objective.n_coords_ * source.dtype.itemsize
+        if size > max_cache_mb * 2**20:
+            self._rows = RepresentedRows(self.objective, source)
 
     def hold(self, rows):
         """Take rows of coordinates."""
-        self.rows = row_store(rows)
+        self._rows = row_store(rows)
 
     def empty_state(self):
         """Return the state of the empty set."""

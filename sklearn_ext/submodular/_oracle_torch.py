@@ -106,7 +106,7 @@ class TorchOracle(Oracle):
 
     def hold(self, rows):
         """Take rows of coordinates."""
-        self.rows = TensorRows(self._there(rows))
+        self._rows = TensorRows(self._there(rows))
 
     def load(self, X, *, copy=True):
         """Take rows of data; they are always copied."""
@@ -114,10 +114,10 @@ class TorchOracle(Oracle):
         first = self.represent(X[:1])
         kind = first.dtype if torch.is_tensor(first) else _kind(first.dtype)
         shape = n, self.objective.n_coords_
-        self.rows = TensorRows(torch.empty(shape, dtype=kind, device=self.device))
+        self._rows = TensorRows(torch.empty(shape, dtype=kind, device=self.device))
         for start in range(0, n, BATCH):
             slots = np.arange(start, min(n, start + BATCH))
-            self.rows.put(slots, self.represent(X[start : start + BATCH]))
+            self._rows.put(slots, self.represent(X[start : start + BATCH]))
 
     def empty_state(self):
         """Return the state of the empty set."""

@@ -69,6 +69,7 @@ class DenseRows:
 
     def __init__(self, rows):
         self._rows = np.ascontiguousarray(rows)
+        self.n_slots = len(rows)  # up to the last that was ever used
 
     @property
     def dtype(self):
@@ -93,8 +94,12 @@ class DenseRows:
         """Write rows, which must be dense or are made so."""
         rows = rows.toarray() if sparse.issparse(rows) else rows
         if len(slots):
-            self._rows = grown(self._rows, int(slots.max()) + 1)
+            self.n_slots = max(self.n_slots, int(slots.max()) + 1)
+            self._rows = grown(self._rows, self.n_slots)
             self._rows[slots] = rows
+
+    def __getstate__(self):
+        return {**self.__dict__, "_rows": self._rows[: self.n_slots]}
 
 
 class SparseRows:
@@ -108,7 +113,7 @@ class SparseRows:
         self._values = np.zeros(0, dtype=rows.dtype)
         self._start = np.zeros(0, dtype=np.int64)
         self._length = np.zeros(0, dtype=np.int64)
-        self._used = 0
+        self._used = self.n_slots = 0
         self.put(np.arange(rows.shape[0]), rows)
 
     @property
@@ -142,9 +147,9 @@ class SparseRows:
         if not len(slots):
             return
         rows = sparse.csr_array(rows)
-        top = int(slots.max()) + 1
-        self._start = grown(self._start, top)
-        self._length = grown(self._length, top)
+        self.n_slots = max(self.n_slots, int(slots.max()) + 1)
+        self._start = grown(self._start, self.n_slots)
+        self._length = grown(self._length, self.n_slots)
         self._length[slots] = 0
         if self._used + rows.nnz > len(self._values):
             self._compact()

@@ -8,6 +8,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._base import fit_context
+from sklearn_ext.submodular._parameters import same
 from sklearn_ext.submodular._rows import grown
 from sklearn_ext.submodular._slots import SlotTable
 
@@ -16,7 +17,7 @@ from sklearn_ext.submodular._slots import SlotTable
 class Snapshot:
     """The fitted state of a selector at one time."""
 
-    parameters: str
+    parameters: dict
     state: dict
 
 
@@ -83,7 +84,7 @@ class SelectorMoves:
         check_is_fitted(self)
         self._finish_work()
         own = {k: v for k, v in vars(self).items() if k not in self.get_params()}
-        return Snapshot(self._described(), self._copied(own))
+        return Snapshot(copy.deepcopy(self._own_params()), self._copied(own))
 
     def restore(self, snapshot):
         """Go back to a copied state.
@@ -102,12 +103,13 @@ class SelectorMoves:
             raise ValueError(
                 f"restore takes what snapshot() returned, got {snapshot!r}."
             )
-        if snapshot.parameters != self._described():
+        params, then = self._own_params(), snapshot.parameters
+        if other := [name for name in params if not same(then[name], params[name])]:
             raise ValueError(
                 "The snapshot is of a selector with other parameters: "
-                f"{snapshot.parameters}."
+                f"{', '.join(other)}. Set them as they were, or restore into that "
+                "selector."
             )
-        params = self.get_params(deep=False)
         state = {**params, **self._copied(snapshot.state)}
         self.__dict__.clear()
         self.__dict__.update(state)
@@ -117,8 +119,8 @@ class SelectorMoves:
         encoder = state["encoder_"]  # shared: after fit it is only read
         return copy.deepcopy(state, {id(encoder): encoder})
 
-    def _described(self):
-        return f"{type(self).__name__}{self.get_params()}"
+    def _own_params(self):
+        return self.get_params(deep=False)
 
     def _purge(self, leave):
         """Remove slots and copies of their rows in all references, and solve anew."""
@@ -155,7 +157,7 @@ class SelectorMoves:
         self._table.next_id = next_id
         self._eligible = grown(eligible, len(self._table.alive))
         self._previous = ()
-        self._represent(Z)
+        self._represent()
         self._oracle.n_calls, self._oracle.n_rebuilds = counted
         self._n_updates += 1
         self._solve_again(insert=self._table.slots)

@@ -21,7 +21,7 @@ from sklearn_ext.submodular import (
     maximize,
 )
 from sklearn_ext.submodular import _oracle_compiled as compiled
-from sklearn_ext.submodular._backends import load_rows, make_oracle
+from sklearn_ext.submodular._backends import make_oracle
 from sklearn_ext.submodular._oracle import States
 from sklearn_ext.submodular._rows import represent_rows
 from tests.submodular._problems import table
@@ -151,7 +151,8 @@ def test_gains_and_levels_from_their_definition(dtype, kind, place, rng):
     X.flags.writeable = False  # as memory maps are
     there = {"backend": "numpy"} if place == "numpy" else where(place)
     objective = Coverage(weights=rng.uniform(size=9)).fit_reference(X)
-    oracle = load_rows(make_oracle(objective, **there), kind(X))
+    oracle = make_oracle(objective, **there)
+    oracle.load(kind(X))
     states, slots = growing(oracle, 12), np.arange(12, 70)
     gains = np.stack([oracle.gains(slots, state) for state in states], axis=1)
     heights = [np.zeros(9), *np.maximum.accumulate(X[:12].astype(np.float64))]
