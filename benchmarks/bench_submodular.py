@@ -20,7 +20,7 @@ from sklearn_ext.submodular import (
     FeatureBased,
     maximize,
 )
-from sklearn_ext.submodular._walk import finish
+from sklearn_ext.submodular._engine._walk import finish
 
 
 def digits_stream(n, seed=0):
@@ -164,8 +164,8 @@ class _Updates:
 
 def rerun(model):
     """Return seconds and calls of lazy greedy on all rows, singletons cached."""
-    oracle, state = model._oracle, model._state
-    slots, calls = model._table.slots, oracle.n_calls
+    oracle, state = model._living.oracle, model._living.state
+    slots, calls = model._living.table.slots, oracle.n_calls
     start = time.process_time()
     oracle.gains(slots, state)
     singles = time.process_time() - start
@@ -216,9 +216,9 @@ def expected_calls(model):
     new row replaces it with chance 1 / n, up to the chance that it replaced one before.
     Each of these rebuilds is made, its calls counted, and undone.
     """
-    oracle, n, rng = model._oracle, model.n_active_, np.random.default_rng(0)
+    oracle, n, rng = model._living.oracle, model.n_active_, np.random.default_rng(0)
     lookups, rebuilds = 1, 0
-    for guess in model._engine.guesses.values():
+    for guess in model._living.engine.guesses.values():
         lookups += np.log2(min(len(guess.slots), guess.k - 1) + 1)
         for i, slot in enumerate(guess.slots.copy(), 1):
             inside = np.flatnonzero(guess.level >= i)
@@ -283,8 +283,8 @@ class AdaptiveDeletions(Study):
             elif victim == "row of the answer":
                 ids = rng.choice(model.selected_ids_, size, replace=False)
             else:
-                best = np.array(model._engine.best())
-                ids = model._table.ids(rng.choice(best, size, replace=False))
+                best = np.array(model._living.engine.best())
+                ids = model._living.table.ids(rng.choice(best, size, replace=False))
             before = model.n_oracle_calls_
             model.update(forget=ids)
             spent += model.n_oracle_calls_ - before

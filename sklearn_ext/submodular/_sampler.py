@@ -16,11 +16,10 @@ from sklearn_ext._core._compat import (
     StrOptions,
     _safe_indexing,
 )
-from sklearn_ext.submodular._backends import BACKENDS
-from sklearn_ext.submodular._encoding import first_rows
-from sklearn_ext.submodular._living import make_objective
+from sklearn_ext.submodular._gains._backends import BACKENDS
 from sklearn_ext.submodular._maximize import maximize
-from sklearn_ext.submodular._named import OBJECTIVES
+from sklearn_ext.submodular._objectives._named import OBJECTIVES, make_objective
+from sklearn_ext.submodular._rows._encoding import first_rows
 
 
 class SubmodularSampler(ExtEstimator):

@@ -20,10 +20,10 @@ from sklearn_ext.submodular import (
     SubmodularSampler,
     maximize,
 )
-from sklearn_ext.submodular import _oracle_compiled as compiled
-from sklearn_ext.submodular._backends import make_oracle
-from sklearn_ext.submodular._oracle import States
-from sklearn_ext.submodular._rows import represent_rows
+from sklearn_ext.submodular._gains import _oracle_compiled as compiled
+from sklearn_ext.submodular._gains._backends import make_oracle
+from sklearn_ext.submodular._gains._oracle import States
+from sklearn_ext.submodular._rows._stores import represent_rows
 from tests.submodular._problems import table
 
 
@@ -106,7 +106,7 @@ def test_selections_agree_after_updates(name, algorithm, place, rng):
         assert_array_equal(ours.selected_ids_, numpy.selected_ids_)
         assert_allclose(ours.certificate_, numpy.certificate_)
         if algorithm != "sieve":
-            assert ours._engine.candidates == numpy._engine.candidates
+            assert ours._living.engine.candidates == numpy._living.engine.candidates
     again = pickle.loads(pickle.dumps(ours)).partial_fit(X[:3])
     assert_array_equal(again.selected_ids_, ours.partial_fit(X[:3]).selected_ids_)
 
@@ -230,7 +230,7 @@ def test_without_numba(monkeypatch, rng):
     compiled.compiled_kernels.cache_clear()
     monkeypatch.setitem(sys.modules, "numba", None)
     monkeypatch.delitem(
-        sys.modules, "sklearn_ext.submodular._kernels_numba", raising=False
+        sys.modules, "sklearn_ext.submodular._gains._kernels_numba", raising=False
     )
     try:
         assert compiled.compiled_kernels() is None

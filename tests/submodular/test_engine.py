@@ -11,12 +11,11 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from sklearn_ext.submodular import Coverage, FacilityLocation, FeatureBased
-from sklearn_ext.submodular._engine import Engine
-from sklearn_ext.submodular._journal import Journal
-from sklearn_ext.submodular._leveled import LeveledGuess
-from sklearn_ext.submodular._oracle import Oracle
-from sklearn_ext.submodular._rows import row_store
-from sklearn_ext.submodular._walk import finish
+from sklearn_ext.submodular._engine._guesses import Engine
+from sklearn_ext.submodular._engine._leveled import LeveledGuess
+from sklearn_ext.submodular._engine._walk import finish
+from sklearn_ext.submodular._gains._oracle import Oracle
+from sklearn_ext.submodular._rows._stores import row_store
 from tests.submodular._problems import IDS, OBJECTIVES, best_value, table, value_of
 
 
@@ -119,7 +118,7 @@ def uniform_after(updates, seeds, n, k=2):
     for seed in range(seeds):
         oracle = Oracle(objective, row_store(np.eye(n)))
         rng, first_state = np.random.default_rng(seed), objective.empty_state()
-        guess = LeveledGuess(oracle, 1.9 / n, k, first_state, rng, Journal())
+        guess = LeveledGuess(oracle, 1.9 / n, k, first_state, rng)
         for insert, batch in updates:
             update = guess.insert(batch, np.full(len(batch), 1 / n)) if insert else None
             finish(update or guess.delete(batch))

@@ -15,9 +15,9 @@ from sklearn_ext.submodular import (
     SubmodularFeatureSelector,
     maximize,
 )
-from sklearn_ext.submodular._objective import SubmodularObjective
-from sklearn_ext.submodular._rounding import alike, below
-from sklearn_ext.submodular._similarities import kernel_scale
+from sklearn_ext.submodular._objectives._base import SubmodularObjective
+from sklearn_ext.submodular._objectives._rounding import alike, below
+from sklearn_ext.submodular._objectives._similarities import kernel_scale
 
 METHODS = ["greedy", "lazy", "stochastic", "threshold", "sieve", "pruned"]
 

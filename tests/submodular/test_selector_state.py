@@ -104,7 +104,7 @@ def test_purge_reaches_members_of_mixtures_and_references_of_the_user(rng):
         reference = member.reference_.astype(np.float32)
         assert reference.shape == (12, 2)
         assert not (reference == X[3].astype(np.float32)).all(axis=1).any()
-    stored = model._X.take(np.arange(11))
+    stored = model._living.X.take(np.arange(11))
     assert not (stored == X[3].astype(np.float32)).all(axis=1).any()
 
 
@@ -171,7 +171,7 @@ def test_missing_ids_can_be_ignored_and_empty_updates_do_nothing(rng):
     model.update([])
     assert joblib.hash(model.snapshot()) == before
     model.replace([1], X[2:3] + 1)
-    assert_allclose(model._X.take(model._table.find([1])), X[2:3] + 1)
+    assert_allclose(model._living.X.take(model._living.table.find([1])), X[2:3] + 1)
     with pytest.raises(AttributeError, match="before fit"):
         selector().certificate_  # noqa: B018
 
@@ -265,7 +265,7 @@ def test_a_stored_selector_is_about_its_table(algorithm, max_cache_mb, rng):
     assert len(stored) < 2 * X.nbytes  # reference rows and states included
     again = pickle.loads(stored)
     assert_array_equal(again.predict(X), model.predict(X))
-    assert again._oracle._rows is None or max_cache_mb == 0  # reading needs none
+    assert again._living.oracle._rows is None or max_cache_mb == 0  # reading needs none
     for m in (model, again):
         m.forget(range(100)).update(X[:7] - 1)
     assert_array_equal(again.selected_ids_, model.selected_ids_)

@@ -19,7 +19,7 @@ from sklearn_ext.submodular import (
     SubmodularSampler,
     maximize,
 )
-from sklearn_ext.submodular._similarities import drawn_rows
+from sklearn_ext.submodular._objectives._similarities import drawn_rows
 from tests.submodular._problems import selector
 
 

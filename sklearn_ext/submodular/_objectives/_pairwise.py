@@ -9,10 +9,14 @@ from scipy.linalg import solve_triangular
 from sklearn.utils import check_random_state
 
 from sklearn_ext._core._compat import Interval, StrOptions
-from sklearn_ext.submodular._facility_location import FacilityLocation
-from sklearn_ext.submodular._objective import SubmodularObjective
-from sklearn_ext.submodular._rounding import SLACK
-from sklearn_ext.submodular._similarities import kernel_scale, near_one, similarities
+from sklearn_ext.submodular._objectives._base import SubmodularObjective
+from sklearn_ext.submodular._objectives._facility_location import FacilityLocation
+from sklearn_ext.submodular._objectives._rounding import SLACK
+from sklearn_ext.submodular._objectives._similarities import (
+    kernel_scale,
+    near_one,
+    similarities,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,8 @@ class LogDet(SubmodularObjective):
         "kernel": [StrOptions({"rbf", "linear", "cosine"})],
         "gamma": [Interval(Real, 0, None, closed="neither"), None],
     }
+
+    may_fail = False
 
     def __init__(self, alpha=1.0, *, kernel="rbf", gamma=None):
         self.alpha = alpha

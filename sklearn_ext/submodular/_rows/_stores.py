@@ -20,6 +20,22 @@ def row_store(rows):
     return SparseRows(rows) if sparse.issparse(rows) else DenseRows(rows)
 
 
+def raw_store(X):
+    """Return a store of rows that are only handed back.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_samples, ...)
+        The first rows, as `any_rows` returns them; nobody else may change them.
+
+    Returns
+    -------
+    RawRows or SparseRows
+        The store.
+    """
+    return SparseRows(X) if sparse.issparse(X) else RawRows(X)
+
+
 def writable(value):
     """Return an array, or a list that may hold some, that can be written.
 
@@ -77,6 +93,11 @@ class DenseRows:
         return self._rows.dtype
 
     @property
+    def row_shape(self):
+        """Shape of a row."""
+        return self._rows.shape[1:]
+
+    @property
     def width(self):
         """Entries stored by a row."""
         return self._rows.shape[1]
@@ -102,6 +123,16 @@ class DenseRows:
         return {**self.__dict__, "_rows": self._rows[: self.n_slots]}
 
 
+class RawRows(DenseRows):
+    """Rows of any dtype and shape; one that the dtype cannot hold widens it."""
+
+    def put(self, slots, rows):
+        """Write rows."""
+        wide = np.result_type(self._rows.dtype, rows.dtype)
+        self._rows = self._rows.astype(wide, copy=False)
+        super().put(slots, rows)
+
+
 class SparseRows:
     """Sparse rows, one after the other; space of replaced rows is reclaimed at half."""
 
@@ -120,6 +151,11 @@ class SparseRows:
     def dtype(self):
         """Dtype of the rows."""
         return self._values.dtype
+
+    @property
+    def row_shape(self):
+        """Shape of a row."""
+        return (self._n_columns,)
 
     @property
     def width(self):

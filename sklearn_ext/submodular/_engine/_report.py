@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_ext.submodular._greedy import in_greedy_order, lazy
-from sklearn_ext.submodular._rounding import SLACK
-from sklearn_ext.submodular._swap import swap
+from sklearn_ext.submodular._engine._greedy import in_greedy_order, lazy
+from sklearn_ext.submodular._engine._swap import swap
+from sklearn_ext.submodular._objectives._rounding import SLACK
 
 
 @dataclass(frozen=True)

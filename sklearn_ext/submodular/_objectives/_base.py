@@ -6,8 +6,8 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_ext._core._base import ExtEstimator
-from sklearn_ext.submodular._rounding import SLACK
-from sklearn_ext.submodular._similarities import cosine
+from sklearn_ext.submodular._objectives._rounding import SLACK
+from sklearn_ext.submodular._objectives._similarities import cosine
 
 BLOCK = 1 << 15  # numbers worked on at a time, so that temporaries stay in the cache
 
@@ -29,6 +29,7 @@ class SubmodularObjective(ExtEstimator):
     submodular = True
     weighs_reference = False  # whether sample_weight means something
     of_vectors = False  # whether states are vectors, that can lie in an array
+    may_fail = True  # whether a function of the user may stop halfway
 
     def fit_reference(self, X, sample_weight=None, random_state=None):
         """Learn what stays fixed while rows come and go.

@@ -8,8 +8,8 @@ from sklearn.utils import check_array, check_random_state
 
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext.submodular._coordinates import MaximumObjective
-from sklearn_ext.submodular._similarities import (
+from sklearn_ext.submodular._objectives._coordinates import MaximumObjective
+from sklearn_ext.submodular._objectives._similarities import (
     drawn_rows,
     euclidean_distances,
     keep_largest,
@@ -102,6 +102,11 @@ class FacilityLocation(MaximumObjective):
         self.reference = reference
         self.n_reference = n_reference
         self.n_neighbors = n_neighbors
+
+    @property
+    def may_fail(self):
+        """Whether a function of the user computes coordinates."""
+        return callable(self.metric)
 
     def _fit_reference(self, X, sample_weight, random_state):
         seed = check_random_state(random_state).randint(2**31 - 1)

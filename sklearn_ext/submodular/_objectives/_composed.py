@@ -4,8 +4,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
-from sklearn_ext.submodular._objective import SubmodularObjective
-from sklearn_ext.submodular._pairwise import RowsState
+from sklearn_ext.submodular._objectives._base import SubmodularObjective
+from sklearn_ext.submodular._objectives._pairwise import RowsState
 
 SLACK = 1e-8  # share of the scale that a gain may fall below zero by rounding
 
@@ -99,6 +99,11 @@ class Mixture(SubmodularObjective):
     def monotone(self):
         """Whether all members are monotone."""
         return all(member.monotone for _, member in self.objectives)
+
+    @property
+    def may_fail(self):
+        """Whether any member calls a function of the user."""
+        return any(member.may_fail for _, member in self.objectives)
 
     @property
     def weighs_reference(self):

@@ -6,13 +6,18 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_ext._core._compat import Interval, StrOptions
-from sklearn_ext.submodular._objective import SubmodularObjective, dense_row, row_sums
+from sklearn_ext.submodular._objectives._base import (
+    SubmodularObjective,
+    dense_row,
+    row_sums,
+)
 
 
 class CoordinateObjective(SubmodularObjective):
     """A weighted sum over coordinates; a state is a vector of their levels."""
 
     of_vectors = True  # states can lie under one another in an array
+    may_fail = False
 
     _parameter_constraints: dict = {"weights": ["array-like", None]}
 

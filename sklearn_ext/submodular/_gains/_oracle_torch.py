@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from sklearn_ext.submodular._oracle import Oracle, States
-from sklearn_ext.submodular._similarities import near_zero
+from sklearn_ext.submodular._gains._oracle import Oracle, States
+from sklearn_ext.submodular._objectives._similarities import near_zero
 
 BATCH = 16_384  # rows that are represented, or evaluated, at a time
 

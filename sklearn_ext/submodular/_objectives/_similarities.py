@@ -14,7 +14,7 @@ from sklearn.metrics.pairwise import (
 )
 
 from sklearn_ext._numerics._equal_rows import EqualRows
-from sklearn_ext.submodular._rounding import alike, below
+from sklearn_ext.submodular._objectives._rounding import alike, below
 
 FAR = 100  # squares of a Gaussian kernel that would cost two of sixteen digits
 N_FOR_SCALE = 500  # rows whose distances set the scale of a kernel

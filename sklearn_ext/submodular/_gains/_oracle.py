@@ -5,8 +5,12 @@ import copy
 import numpy as np
 from scipy import sparse
 
-from sklearn_ext.submodular._objective import BLOCK
-from sklearn_ext.submodular._rows import RepresentedRows, represent_rows, row_store
+from sklearn_ext.submodular._objectives._base import BLOCK
+from sklearn_ext.submodular._rows._stores import (
+    RepresentedRows,
+    represent_rows,
+    row_store,
+)
 
 WAYS = 4  # states that a search of one row looks at side by side
 
@@ -110,6 +114,14 @@ class Oracle:
         """Share of the largest gain below which a gain is rounding."""
         single = self.rows.dtype == np.float32
         return 64 * np.finfo(np.float32 if single else np.float64).eps
+
+    @property
+    def may_fail(self):
+        """Whether a function of the user is called for a gain."""
+        stored = not isinstance(self._rows, RepresentedRows)
+        return getattr(self.objective, "may_fail", True) and not (
+            stored and getattr(self.objective, "of_maxima", False)
+        )
 
     @property
     def _side_by_side(self):

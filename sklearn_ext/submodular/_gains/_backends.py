@@ -1,9 +1,10 @@
 """Where gains are computed: numpy, compiled loops or a torch device."""
 
 from sklearn_ext._core._optional import require, torch_device
-from sklearn_ext.submodular._oracle import Oracle
-from sklearn_ext.submodular._oracle_compiled import CompiledOracle
+from sklearn_ext.submodular._gains._oracle import Oracle
+from sklearn_ext.submodular._gains._oracle_compiled import CompiledOracle
 
+KERNELS = "sklearn_ext.submodular._gains._kernels_numba"
 BACKENDS = {"auto", "numpy", "numba", "torch"}
 
 
@@ -44,10 +45,12 @@ def make_oracle(objective, backend="auto", device=None):
         )
     if backend == "numba":
         require("numba", extra="compiled", user=user)
-        require("sklearn_ext.submodular._kernels_numba", extra="compiled", user=user)
+        require(
+            "sklearn_ext.submodular._gains._kernels_numba", extra="compiled", user=user
+        )
         return CompiledOracle(objective)
     _, device = torch_device("cpu" if device is None else device)
-    from sklearn_ext.submodular._oracle_torch import TorchOracle
+    from sklearn_ext.submodular._gains._oracle_torch import TorchOracle
 
     return TorchOracle(objective, device)
 

@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
-from sklearn_ext.submodular._rows import grown, writable
+from sklearn_ext.submodular._rows._stores import grown, writable
 
 SHOWN = 5  # identifiers named in a message
 

@@ -5,14 +5,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from sklearn_ext.submodular._bucketed import BucketedGuess
-from sklearn_ext.submodular._journal import Journal
-from sklearn_ext.submodular._leveled import LeveledGuess
-from sklearn_ext.submodular._rounding import SLACK, alike, below
-from sklearn_ext.submodular._rows import grown, writable
-from sklearn_ext.submodular._walk import finish, walk
+from sklearn_ext.submodular._engine._bucketed import BucketedGuess
+from sklearn_ext.submodular._engine._leveled import LeveledGuess
+from sklearn_ext.submodular._engine._walk import walk
+from sklearn_ext.submodular._objectives._rounding import SLACK, alike, below
+from sklearn_ext.submodular._rows._stores import grown, writable
 
 KINDS = {"leveled": LeveledGuess, "bucketed": BucketedGuess}
+NOTHING = np.empty(0, dtype=np.intp)
 FIRST_SAMPLE = 1000  # rows on which the search for the truth starts
 
 
@@ -57,15 +57,13 @@ class Engine:
         self._singles = np.zeros(16)  # gain at the first state, by slot
         self._inside = np.zeros(16, dtype=bool)  # rows that the guesses know of
         self._top = 0.0  # the largest gain inside
-        self._journal = Journal()
-        self._work = []  # generators of updates under way
-        self.failed = False  # whether one of them stopped halfway
+        self._work = []  # updates under way, each with its generator last
         self._standing = None  # chosen slots, bound, state, threshold before them
 
     # updates
 
     def update(self, delete, insert, max_calls=None):
-        """Remove and add rows.
+        """Remove and add rows, all or nothing.
 
         Parameters
         ----------
@@ -77,40 +75,69 @@ class Engine:
             Gains to evaluate now, about; what is left is carried on by later updates
             while the old answer stands. None does all work now.
         """
-        start = self.oracle.n_calls
+        stop = math.inf if max_calls is None else self.oracle.n_calls + max_calls
         singles = self.oracle.gains(insert, self.state) if len(insert) else np.empty(0)
-        if max_calls is None and not self._work:
-            self._update_whole(delete, insert, singles)
-            return
-        if not self._work:
+        at_once = max_calls is None and self.idle
+        saved = self._saved() if at_once and self.oracle.may_fail else None
+        if self.idle and not at_once:
             self._standing = (self._chosen_now(), *self._bound_now())
-        if len(insert):
-            self._widen(insert)
-        self._work.append(self._update(delete, insert, singles))
-        stop = math.inf if max_calls is None else start + max_calls
+        try:
+            if len(insert) and not at_once:
+                self._widen(insert)
+            work = self._update(delete, insert, singles)
+            self._work.append((delete, insert, singles, work))
+            self._advance(stop)
+        except BaseException:
+            if saved is None:
+                self._begin_anew(delete, insert)
+            else:
+                self._restore(saved)
+            raise
+
+    def finish(self):
+        """Do all work that is left."""
+        try:
+            self._advance(math.inf)
+        except BaseException:
+            self._begin_anew()
+            raise
+
+    @property
+    def idle(self):
+        """Whether all updates are done."""
+        return not self._work
+
+    def _advance(self, stop):
         while self._work and self.oracle.n_calls < stop:
             try:
-                next(self._work[0])
+                next(self._work[0][-1])
             except StopIteration:
                 self._work.pop(0)
-            except BaseException:
-                self.failed = True
-                raise
 
-    def _update_whole(self, delete, insert, singles):
-        """Update at once; when that fails, by a user's function, be as before."""
-        parts = [(guess, guess.saved()) for guess in self.guesses.values()]
-        guesses, inside = self.guesses.copy(), (self._singles, self._inside, self._top)
-        drawn = self._rng.bit_generator.state
-        try:
-            finish(self._update(delete, insert, singles))
-        except BaseException:
-            self._journal.undo()
-            self.guesses, (self._singles, self._inside, self._top) = guesses, inside
-            for guess, saved in parts:
-                guess.restore(saved)
-            self._rng.bit_generator.state = drawn
-            raise
+    def _saved(self):
+        guesses = [(j, guess, guess.saved()) for j, guess in self.guesses.items()]
+        arrays = self._singles.copy(), self._inside.copy(), self._top
+        return guesses, arrays, self._rng.bit_generator.state
+
+    def _restore(self, saved):
+        guesses, arrays, self._rng.bit_generator.state = saved
+        self._singles, self._inside, self._top = arrays
+        self.guesses = {power: guess for power, guess, _ in guesses}
+        for _, guess, parts in guesses:
+            guess.restore(parts)
+        self._work = []
+
+    def _begin_anew(self, delete=NOTHING, insert=NOTHING):
+        """Know of the rows as before an update that failed halfway; drop all guesses.
+
+        The next update builds them. Until then, any k rows add at most k times the
+        largest gain.
+        """
+        for leave, come, singles, _ in self._work:
+            self._know(leave, come, singles)
+        self._know(insert, delete, self._singles[delete])
+        self._top = self._singles[self._inside].max(initial=0.0)
+        self.guesses, self._work = {}, []
 
     def _widen(self, insert):
         """Let the standing bound hold for new rows too.
@@ -123,36 +150,27 @@ class Engine:
         bound += float(np.maximum(beyond, 0).sum())
         self._standing = (slots, bound, state, tau)
 
-    @property
-    def idle(self):
-        """Whether all updates are done."""
-        return not self._work
-
-    def finish(self):
-        """Do all work that is left."""
-        nothing = np.empty(0, dtype=np.intp)
-        if self._work:
-            self.update(nothing, nothing)
+    def _know(self, delete, insert, singles):
+        """Note which rows there are, and what they gain at the first state."""
+        size = int(max(delete.max(initial=-1), insert.max(initial=-1))) + 1
+        self._singles = grown(self._singles, size)
+        self._inside = grown(self._inside, size)
+        self._inside[delete] = False
+        self._singles[insert] = singles
+        self._inside[insert] = True
 
     def _update(self, delete, insert, singles):
+        self._know(delete, insert, singles)
         if len(delete):
-            self._journal.write(self._inside, delete, False)
             if self._singles[delete].max() >= self._top:
-                left = self._singles[self._inside]
-                self._top = left.max() if len(left) else 0.0
+                self._top = self._singles[self._inside].max(initial=0.0)
             for guess in self.guesses.values():
                 yield from guess.delete(delete)
         if len(insert):
-            size = int(insert.max()) + 1
-            self._singles = grown(self._singles, size)
-            self._inside = grown(self._inside, size)
-            self._journal.write(self._singles, insert, singles)
-            self._journal.write(self._inside, insert, True)
             self._top = max(self._top, singles.max())
             for guess in self.guesses.values():
                 yield from guess.insert(insert, singles)
         yield from self._repair()
-        self._journal.clear()
 
     # which guesses are kept
 
@@ -186,9 +204,7 @@ class Engine:
 
     def _build(self, power):
         gamma = self._gamma(power)
-        guess = self._kind(
-            self.oracle, gamma, self.k, self.state, self._rng, self._journal
-        )
+        guess = self._kind(self.oracle, gamma, self.k, self.state, self._rng)
         slots = np.flatnonzero(self._inside)
         yield from guess.build(slots, self._singles[slots])
         self.guesses[power] = guess

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sklearn_ext.submodular._objective import SubmodularObjective, row_sums
+from sklearn_ext.submodular._objectives._base import SubmodularObjective, row_sums
 
 ROUNDING = 64 * np.finfo(np.float64).eps  # spread over mean that may be rounding
 

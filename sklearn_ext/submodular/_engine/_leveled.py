@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from sklearn_ext.submodular._rounding import below
-from sklearn_ext.submodular._rows import grown, writable
-from sklearn_ext.submodular._walk import first_levels, levels, walk
+from sklearn_ext.submodular._engine._walk import first_levels, levels, walk
+from sklearn_ext.submodular._objectives._rounding import below
+from sklearn_ext.submodular._rows._stores import grown, writable
 
 
 class LeveledGuess:
@@ -31,13 +31,11 @@ class LeveledGuess:
         State to start from.
     rng : Generator
         Randomness of the choices.
-    journal : Journal
-        Takes down what is written to arrays; the engine undoes it.
     """
 
-    def __init__(self, oracle, gamma, k, state, rng, journal):
+    def __init__(self, oracle, gamma, k, state, rng):
         self.oracle, self.gamma, self.k = oracle, gamma, k
-        self._rng, self._journal = rng, journal
+        self._rng = rng
         self.tau = below(gamma / (2 * k))
         self.slots = []  # e_1, ..., e_T
         self.states = oracle.states(state)  # of A_0, ..., A_T
@@ -65,12 +63,13 @@ class LeveledGuess:
         return self.slots
 
     def saved(self):
-        """Return what `restore` needs to undo updates, beside the journal."""
-        return self.slots.copy(), self.states.as_list(), self.counts.copy(), self.level
+        """Return a copy of all that updates change, for `restore`."""
+        parts = self.slots, self.counts, self.level
+        return *(part.copy() for part in parts), self.states.as_list()
 
     def restore(self, saved):
-        """Be as when `saved` was called, after the journal was undone."""
-        self.slots, states, self.counts, self.level = saved
+        """Be as when `saved` was called."""
+        self.slots, self.counts, self.level, states = saved
         self.states.reset(states)
 
     def build(self, slots, singles):
@@ -112,7 +111,7 @@ class LeveledGuess:
             return
         high = min(len(self.slots), self.k - 1) + 1
         found = yield from first_levels(self.oracle, slots, self.states, self.tau, high)
-        self._journal.write(self.level, slots, found)
+        self.level[slots] = found
         fresh = self._at_least(found)
         self.counts += fresh
         deep = int(found.max())
@@ -136,7 +135,7 @@ class LeveledGuess:
         """
         found = self.level[slots]
         self.counts -= self._at_least(found)
-        self._journal.write(self.level, slots, 0)
+        self.level[slots] = 0
         gone = [
             int(z)
             for slot, z in zip(slots, found, strict=True)
@@ -166,7 +165,7 @@ class LeveledGuess:
         self.states.cut(i)
         self.slots.append(int(slot))
         self.states.append(self.oracle.add(self.states[-1], slot))
-        self._journal.write(self.level, slot, 0)  # so that it is no candidate
+        self.level[slot] = 0  # so that it is no candidate
         rest = np.flatnonzero(self.level >= i)
         self.level[slot] = i
         yield from self._construct(i, rest)
@@ -193,5 +192,5 @@ class LeveledGuess:
         found[rest] = yield from levels(
             self.oracle, order[rest], self.states, self.tau, i, high[rest]
         )
-        self._journal.write(self.level, order, found)
+        self.level[order] = found
         self.counts[i + 1 :] = self._at_least(found)[i + 1 :]

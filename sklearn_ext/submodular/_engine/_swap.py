@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from sklearn_ext.submodular._greedy import in_greedy_order
-from sklearn_ext.submodular._objective import BLOCK
-from sklearn_ext.submodular._rounding import alike
+from sklearn_ext.submodular._engine._greedy import in_greedy_order
+from sklearn_ext.submodular._objectives._base import BLOCK
+from sklearn_ext.submodular._objectives._rounding import alike
 
 
 class _Nearest:

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from sklearn_ext.submodular._greedy import Picks
-from sklearn_ext.submodular._rounding import SLACK, alike, below
-from sklearn_ext.submodular._walk import finish, walk
+from sklearn_ext.submodular._engine._greedy import Picks
+from sklearn_ext.submodular._engine._walk import finish, walk
+from sklearn_ext.submodular._objectives._rounding import SLACK, alike, below
 
 
 class Sieve:

@@ -8,7 +8,6 @@ from sklearn.utils.validation import validate_data
 
 from sklearn_ext._core._compat import _check_n_features, _num_samples
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.submodular._rows import DenseRows, SparseRows
 
 DATA = {"accept_sparse": "csr", "dtype": FLOATS}  # how rows are checked
 
@@ -116,27 +115,19 @@ def encode(encoder, X):
     return Z
 
 
-def raw_store(X):
-    """Return a store of rows that are only handed back.
+def extent(X):
+    """Return the number of rows of anything that has some.
 
     Parameters
     ----------
-    X : {ndarray, sparse array} of shape (n_samples, ...)
-        The first rows, as `any_rows` returns them; nobody else may change them.
+    X : object
+        An array, a data frame, a list.
 
     Returns
     -------
-    RawRows or SparseRows
-        The store.
+    int
+        Number of rows.
     """
-    return SparseRows(X) if sparse.issparse(X) else RawRows(X)
-
-
-class RawRows(DenseRows):
-    """Rows of any dtype and shape; one that the dtype cannot hold widens it."""
-
-    def put(self, slots, rows):
-        """Write rows."""
-        wide = np.result_type(self._rows.dtype, rows.dtype)
-        self._rows = self._rows.astype(wide, copy=False)
-        super().put(slots, rows)
+    if shape := getattr(X, "shape", None):
+        return shape[0]
+    return len(X) if hasattr(X, "__len__") and shape is None else 1

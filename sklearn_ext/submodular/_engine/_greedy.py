@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sklearn_ext.submodular._rounding import alike, below
-from sklearn_ext.submodular._walk import finish, walk
+from sklearn_ext.submodular._engine._walk import finish, walk
+from sklearn_ext.submodular._objectives._rounding import alike, below
 
 N_BOUNDS = 16  # rounds after which the lazy solver computes its upper bound
 

@@ -1,10 +1,12 @@
 """One guess of the optimum, kept by batches that tolerate deletions."""
 
+import copy
+
 import numpy as np
 
-from sklearn_ext.submodular._rounding import SLACK, below
-from sklearn_ext.submodular._rows import grown, writable
-from sklearn_ext.submodular._walk import first_levels
+from sklearn_ext.submodular._engine._walk import first_levels
+from sklearn_ext.submodular._objectives._rounding import SLACK, below
+from sklearn_ext.submodular._rows._stores import grown, writable
 
 GROWTH = 1.5  # a level is rebuilt when insertions made it larger by this factor
 TOLERANCE = 0.1  # share of a bucket that may go, and of a sample that may fail
@@ -26,9 +28,9 @@ class BucketedGuess:
     expectation, when deletions do not depend on the answers.
     """
 
-    def __init__(self, oracle, gamma, k, state, rng, journal):
+    def __init__(self, oracle, gamma, k, state, rng):
         self.oracle, self.gamma, self.k = oracle, gamma, k
-        self._rng, self._journal = rng, journal
+        self._rng = rng
         self.tau = below(gamma / (2 * k))
         self.batches = []  # S_1, ..., S_L; GONE for rows that have left
         self.states = oracle.states(state)  # after each batch
@@ -62,11 +64,12 @@ class BucketedGuess:
 
     def saved(self):
         """Return what `restore` needs, as `LeveledGuess.saved`."""
-        return [part.copy() for part in self._parts], self.states.as_list(), self.level
+        parts = copy.deepcopy(self._parts)
+        return parts, self.level.copy(), self.states.as_list()
 
     def restore(self, saved):
         """Be as when `saved` was called, as `LeveledGuess.restore`."""
-        parts, states, self.level = saved
+        parts, self.level, states = saved
         self.batches, self.sizes, self.built, self.buckets, self.removed = parts
         self.states.reset(states)
 
@@ -88,7 +91,7 @@ class BucketedGuess:
         deep = len(self.batches)
         high = deep if self.full else deep + 1
         found = yield from first_levels(self.oracle, slots, self.states, self.tau, high)
-        self._mark(slots, found)
+        self.level[slots] = found
         for i in range(deep):
             self.sizes[i] += int((found > i).sum())
         for i in range(deep):
@@ -102,7 +105,7 @@ class BucketedGuess:
         """Mark rows as gone; rebuild from the first level that lost too much."""
         for slot in slots.tolist():
             found = int(self.level[slot])
-            self._mark(slot, 0)
+            self.level[slot] = 0
             if not found:
                 continue
             for i in range(min(found, len(self.batches))):
@@ -111,7 +114,7 @@ class BucketedGuess:
                 at = np.searchsorted(bucket, slot)
                 if at < len(bucket) and bucket[at] == slot:
                     # a slot can be reused: it counts once
-                    self._journal.write(removed, at, True)
+                    removed[at] = True
             # its slot may come again for another row
             self.batches = [
                 [GONE if s == slot else s for s in batch] if slot in batch else batch
@@ -138,7 +141,7 @@ class BucketedGuess:
         while not self.full:
             gains = yield from self._gains(candidates)
             passed = gains >= self.tau
-            self._mark(candidates, len(self.batches) + passed)
+            self.level[candidates] = len(self.batches) + passed
             candidates, gains = candidates[passed], gains[passed]
             if not len(candidates):
                 return
@@ -152,14 +155,11 @@ class BucketedGuess:
             self.removed.append(np.zeros(len(bucket), dtype=bool))
             low = min(self.tau * np.exp(fullest * STEP), gains[powers == fullest].min())
             yield from self._draw(self._rng.permutation(bucket), below(low))
-            self._mark(candidates, len(self.batches))
+            self.level[candidates] = len(self.batches)
             # a chosen row goes no deeper
             candidates = np.setdiff1d(candidates, self.batches[-1])
             yield
-        self._mark(candidates, len(self.batches))
-
-    def _mark(self, slots, level):
-        self._journal.write(self.level, slots, level)
+        self.level[candidates] = len(self.batches)
 
     def _gains(self, slots):
         gains = np.empty(len(slots))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_ext.submodular._oracle import Oracle
+from sklearn_ext.submodular._gains._oracle import Oracle
 
 
 @cache
@@ -21,7 +21,7 @@ def compiled_kernels():
     again is not worth it.
     """
     try:
-        return import_module("sklearn_ext.submodular._kernels_numba")
+        return import_module("sklearn_ext.submodular._gains._kernels_numba")
     except (ImportError, RuntimeError, OSError):
         return None
 
