@@ -72,7 +72,7 @@ def test_walk_looks_row_after_row(sizes, rng, monkeypatch):
         if len(chosen) < 15 and oracle.gains(np.array([slot]), states[-1])[0] >= tau:
             chosen.append(at)
             states.append(oracle.add(states[-1], slot))
-    monkeypatch.setattr("sklearn_ext.submodular._walk.FIRST", sizes)
+    monkeypatch.setattr("sklearn_ext.submodular._engine._walk.FIRST", sizes)
     done = finish(walk(oracle, order, [objective.empty_state()], tau, 15))
     assert done.chosen == chosen
 

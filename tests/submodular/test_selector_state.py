@@ -172,7 +172,7 @@ def test_missing_ids_can_be_ignored_and_empty_updates_do_nothing(rng):
     assert joblib.hash(model.snapshot()) == before
     model.replace([1], X[2:3] + 1)
     assert_allclose(model._living.X.take(model._living.table.find([1])), X[2:3] + 1)
-    with pytest.raises(AttributeError, match="before fit"):
+    with pytest.raises(AttributeError, match="not fitted yet"):
         selector().certificate_  # noqa: B018
 
 
