@@ -90,6 +90,24 @@ def test_static_selections_agree(name, dtype, place, rng):
 
 
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", ["facility", "neighbors", "coverage"])
+def test_exchanges_agree(name, dtype, place, rng):
+    X, objective = rng.uniform(size=(150, 8)).astype(dtype), OBJECTIVES[name]
+    settings = {"method": "sieve", "initial": [3], "random_state": 0}
+    before = maximize(objective, X, 9, **settings)
+    for n_swaps in (1, 3, None):
+        found = maximize(objective, X, 9, n_swaps=n_swaps, **settings, **where(place))
+        expected = maximize(
+            objective, X, 9, n_swaps=n_swaps, **settings, backend="numpy"
+        )
+        assert_array_equal(found.indices, expected.indices)
+        assert expected.value > before.value
+        left = set(before.indices) - set(expected.indices)
+        assert n_swaps is None or len(left) <= n_swaps
+
+
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("algorithm", ["leveled", "bucketed", "sieve"])
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_selections_agree_after_updates(name, algorithm, place, rng):
@@ -196,8 +214,8 @@ def test_nothing_is_compiled_after_the_import(rng):
     pytest.importorskip("numba", reason="the compiled extra is not installed")
     kernels = compiled.compiled_kernels()
     loops = [kernels.dense_gains, kernels.sparse_gains]
-    loops += [kernels.dense_levels, kernels.sparse_levels]
-    assert [len(loop.signatures) for loop in loops] == [2, 2, 2, 2]
+    loops += [kernels.dense_levels, kernels.sparse_levels, kernels.dense_exchanges]
+    assert [len(loop.signatures) for loop in loops] == [2, 2, 2, 2, 2]
     with pytest.raises(TypeError, match="No matching definition"):
         kernels.dense_gains(np.ones((1, 1), dtype=np.int8), *[np.ones(1)] * 4)
 

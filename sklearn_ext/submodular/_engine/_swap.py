@@ -4,7 +4,9 @@ import numpy as np
 
 from sklearn_ext.submodular._engine._greedy import in_greedy_order
 from sklearn_ext.submodular._objectives._base import BLOCK
-from sklearn_ext.submodular._objectives._rounding import alike
+from sklearn_ext.submodular._objectives._rounding import SLACK
+
+NO_LIMIT = 2**62
 
 
 class _Nearest:
@@ -17,20 +19,16 @@ class _Nearest:
     def _find(self):
         columns = np.arange(self.chosen.shape[1])
         rows = np.vstack([self.chosen, self.base])  # the base cannot be exchanged
-        self.owner = rows.argmax(axis=0)
-        self.first = rows[self.owner, columns]
-        rows[self.owner, columns] = -np.inf
+        owner = rows.argmax(axis=0)
+        self.first = rows[owner, columns]
+        rows[owner, columns] = -np.inf
         self.second = np.maximum(rows.max(axis=0), 0)
-        self._by_owner = np.argsort(self.owner, kind="stable")
-        owners = self.owner[self._by_owner]
+        self._by_owner = np.argsort(owner, kind="stable")
+        owners = owner[self._by_owner]
         self._starts = np.flatnonzero(np.diff(owners, prepend=-1))
         self._owners = owners[self._starts]
 
-    @property
-    def value(self):
-        return float(self.first @ self.weights)
-
-    def best_exchange(self, rows):
+    def best_exchange(self, rows, slack):
         """Return, for each row, what its best exchange gains and which member goes.
 
         A member that goes takes with it, where it is the nearest, the difference to
@@ -42,8 +40,9 @@ class _Nearest:
         by_owner = np.zeros((len(rows), len(self.chosen) + 1))
         by_owner[:, self._owners] = np.add.reduceat(loss, self._starts, axis=1)
         by_member = by_owner[:, :-1]  # the last one is the base
-        leaves = alike(by_member).argmax(axis=1)
-        return gain + by_member[np.arange(len(rows)), leaves], leaves
+        best = by_member.max(axis=1)
+        leaves = (by_member >= best[:, None] - slack).argmax(axis=1)
+        return gain + best, leaves
 
     def exchange(self, leaves, row):
         self.chosen[leaves] = row
@@ -53,10 +52,10 @@ class _Nearest:
 def swap(oracle, picks, slots, n_swaps, base=None):
     """Exchange chosen rows against candidates while the value rises.
 
-    Candidates are gone through in blocks; within a block the best exchange is made and
-    the others that promised a rise are looked at again. It ends after a pass without an
-    exchange: no single exchange improves the set then, as in partitioning around
-    medoids.
+    Candidates are looked at in turn, again and again, and each is exchanged at once
+    against the member whose place it takes best. It ends when all were looked at
+    since the last exchange: no single exchange improves the set then, as in
+    partitioning around medoids.
 
     Parameters
     ----------
@@ -90,40 +89,35 @@ def swap(oracle, picks, slots, n_swaps, base=None):
     if not picks.slots:
         return picks
     base = oracle.empty_state() if base is None else base
-    members = np.array(picks.slots)
-    chosen = oracle.host_rows(members)
-    near = _Nearest(chosen, objective.coord_weights_, oracle.host(base))
-    floor = oracle.resolution * near.value
-    left = np.inf if n_swaps is None else n_swaps
-    improved = left > 0
-    while improved:
-        improved = False
-        step = max(1, BLOCK // objective.n_coords_)
-        for start in range(0, len(slots), step):
-            block = slots[start : start + step]
-            made = _exchange_in(oracle, near, members, block, floor, left)
-            left -= made
-            improved |= made > 0 and left > 0
-            if left <= 0:
-                break
+    value, members = oracle.value(picks.state), np.array(picks.slots)
+    most = NO_LIMIT if n_swaps is None else n_swaps
+    rule = SLACK * value, oracle.resolution * value, most
+    if not oracle.exchange(members, slots, oracle.host(base), *rule):
+        _exchange(oracle, members, slots, oracle.host(base), *rule)
     return in_greedy_order(oracle, base, members, picks.bound)
 
 
-def _exchange_in(oracle, near, members, block, floor, left):
-    """Make exchanges with the rows of a block, and return how many."""
-    made, rows = 0, oracle.host_rows(block)
-    outside = ~np.isin(block, members)
-    block, rows = block[outside], rows[outside]
-    while len(block) and made < left:
-        oracle.n_calls += len(block)
-        gains, leaves = near.best_exchange(rows)
-        best = int(alike(gains).argmax())
-        if gains[best] <= floor:
-            break
-        near.exchange(leaves[best], rows[best])
-        members[leaves[best]] = block[best]
-        made += 1
-        rest = gains > floor
-        rest[best] = False
-        block, rows = block[rest], rows[rest]
-    return made
+def _exchange(oracle, members, slots, base, slack, floor, most):
+    """Exchange members as `Oracle.exchange` describes it, block by block."""
+    weights = oracle.objective.coord_weights_
+    near = _Nearest(oracle.host_rows(members), weights, base)
+    step = max(1, BLOCK // oracle.objective.n_coords_)
+    start, since = 0, 0  # the next candidate, and how many since the last exchange
+    while since < len(slots) and most:
+        stop = min(start + step, len(slots), start + len(slots) - since)
+        block = slots[start:stop]
+        gains = np.full(len(block), -np.inf)
+        outside = ~np.isin(block, members)
+        rows = oracle.host_rows(block)
+        gains[outside], leaves = near.best_exchange(rows[outside], slack)
+        oracle.n_calls += int(outside.sum())
+        better = np.flatnonzero(gains > floor)
+        if len(better):
+            at = better[0]
+            gone = leaves[outside[:at].sum()]
+            near.exchange(gone, rows[at])
+            members[gone] = block[at]
+            start, since, most = start + at + 1, 1, most - 1
+        else:
+            start, since = stop, since + len(block)
+        start %= len(slots)

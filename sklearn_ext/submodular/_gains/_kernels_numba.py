@@ -1,4 +1,4 @@
-"""Compiled gains and levels for objectives that are maxima over their members.
+"""Compiled loops for objectives that are maxima over their members.
 
 Signatures are explicit and results stored beside the package: importing this module
 compiles on its first import on a machine, and loads afterwards. Nothing is compiled
@@ -6,6 +6,7 @@ later on. Each row is summed in one order, whatever it comes with.
 """
 
 import numba as nb
+import numpy as np
 
 OPTIONS = {"fastmath": {"reassoc", "contract", "nsz"}, "nogil": True}
 DOUBLES = nb.types.Array(nb.float64, 1, "C", readonly=True)
@@ -31,6 +32,7 @@ def _values(kind):
 DENSE = (_matrix,)
 SPARSE = (_values, lambda _: COLUMNS, lambda _: NUMBERS, lambda _: NUMBERS)
 GAINS = (NUMBERS, DOUBLES, DOUBLES, nb.float64[::1])
+STEPS = (nb.float64, nb.float64, nb.int64)
 LEVELS = (NUMBERS, TABLE, DOUBLES, nb.float64, nb.int64, nb.int64[::1])
 
 
@@ -102,3 +104,85 @@ def sparse_levels(
             else:
                 high[i] = middle - 1
     return calls
+
+
+@nb.njit(**OPTIONS)
+def _two_nearest(rows, members, base, j, nearest, values):
+    """Find the two members that are largest in a coordinate; -1 is the base."""
+    nearest[0, j], values[0, j] = -1, base[j]
+    nearest[1, j], values[1, j] = -1, 0.0
+    for i in range(members.shape[0]):
+        x = rows[members[i], j]
+        if x > values[0, j]:
+            nearest[1, j], values[1, j] = nearest[0, j], values[0, j]
+            nearest[0, j], values[0, j] = i, x
+        elif x > values[1, j]:
+            nearest[1, j], values[1, j] = i, x
+
+
+@nb.njit(
+    _signatures(nb.int64, DENSE, NUMBERS, nb.int64[::1], DOUBLES, DOUBLES, *STEPS),
+    cache=True,
+    **OPTIONS,
+)
+def dense_exchanges(rows, slots, members, base, weights, slack, floor, most):
+    """Exchange members against slots in turn, in place; return exchanges looked at.
+
+    A member that leaves takes what its coordinates lose to the second nearest. That is
+    known for all members before a slot is looked at; the slot's own row corrects it in
+    the coordinates that it serves better (as in FasterPAM, Schubert and Rousseeuw).
+    """
+    k, m = members.shape[0], base.shape[0]
+    nearest, values = np.empty((2, m), np.int64), np.empty((2, m))
+    for j in range(m):
+        _two_nearest(rows, members, base, j, nearest, values)
+    lost, saved = np.zeros(k), np.zeros(k)
+    inside = set(members)
+    looked, made, since, stale = 0, 0, 0, True
+    while since < slots.shape[0] and made < most:
+        for slot in slots:
+            if since == slots.shape[0] or made == most:
+                break
+            since += 1
+            if slot in inside:
+                continue
+            looked += 1
+            if stale:
+                lost[:] = 0.0
+                for j in range(m):
+                    if nearest[0, j] >= 0:
+                        lost[nearest[0, j]] += weights[j] * (
+                            values[0, j] - values[1, j]
+                        )
+                stale = False
+            row, gain = rows[slot], 0.0
+            saved[:] = 0.0
+            for j in range(m):
+                x = row[j]
+                if x > values[1, j]:
+                    i, first = nearest[0, j], values[0, j]
+                    if x > first:
+                        gain += weights[j] * (x - first)
+                        x = first
+                    if i >= 0:
+                        saved[i] += weights[j] * (x - values[1, j])
+            best = np.max(saved - lost)
+            if gain + best <= floor:
+                continue
+            leaves = 0
+            while saved[leaves] - lost[leaves] < best - slack:
+                leaves += 1
+            inside.remove(members[leaves])
+            inside.add(slot)
+            members[leaves] = slot
+            for j in range(m):
+                x = row[j]
+                if nearest[0, j] == leaves or nearest[1, j] == leaves:
+                    _two_nearest(rows, members, base, j, nearest, values)
+                elif x > values[0, j]:
+                    nearest[1, j], values[1, j] = nearest[0, j], values[0, j]
+                    nearest[0, j], values[0, j] = leaves, x
+                elif x > values[1, j]:
+                    nearest[1, j], values[1, j] = leaves, x
+            made, since, stale = made + 1, 1, True
+    return looked

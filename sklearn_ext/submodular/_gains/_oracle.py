@@ -283,6 +283,31 @@ class Oracle:
             gains.append(self.value(state) - before)
         return state, gains
 
+    def exchange(self, members, slots, base, slack, floor, most):
+        """Exchange members against slots up to a local optimum, where loops can.
+
+        Parameters
+        ----------
+        members : ndarray of int
+            Chosen slots, changed in place.
+        slots : ndarray of int
+            Candidates, in the order in which they are looked at.
+        base : ndarray of shape (n_coords,)
+            State of rows that always belong to the set.
+        slack : float
+            Losses that differ by less are equal; the first member leaves.
+        floor : float
+            Gain that an exchange must exceed.
+        most : int
+            Exchanges at most.
+
+        Returns
+        -------
+        bool
+            Whether it was done.
+        """
+        return False
+
     def host(self, state):
         """Return a state that is a vector as a numpy array."""
         return state

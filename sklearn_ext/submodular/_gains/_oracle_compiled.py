@@ -78,5 +78,15 @@ class CompiledOracle(Oracle):
         slots, high = np.array([slot]), np.array([high])
         return int(self.levels(slots, states, tau, 1, high)[0])
 
+    def exchange(self, members, slots, base, slack, floor, most):
+        """Exchange members, as `Oracle.exchange` describes it."""
+        if (loops := self._loops) is None or not self.rows.dense:
+            return super().exchange(members, slots, base, slack, floor, most)
+        weights = self.objective.coord_weights_
+        self.n_calls += loops.dense_exchanges(
+            *self.rows.arrays, slots, members, base, weights, slack, floor, most
+        )
+        return True
+
 
 store_kernels()  # while the family is imported, so that no fit compiles
