@@ -110,9 +110,9 @@ class _Medoids(_Static):
 
     note = """Ours is lazy greedy with exchanges to a local optimum on the kernel
     matrix, and with 1,000 sampled reference rows and no matrix. FasterPAM starts at its
-    own default (random medoids), at its BUILD, and at the rows of our lazy greedy, whose
-    time is counted: its best. KMeans takes the row nearest to each centre. The time of
-    the kernel matrix is counted for nobody."""
+    own default (random medoids), at its BUILD, and at the rows of our lazy greedy,
+    whose time is counted: its best. KMeans takes the row nearest to each centre. The
+    time of the kernel matrix is counted for nobody."""
     versions = ("numpy", "numba", "scikit-learn", "kmedoids")
     few = {"FasterPAM_from_BUILD": 1}
 

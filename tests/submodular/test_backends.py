@@ -103,8 +103,6 @@ def test_exchanges_agree(name, dtype, place, rng):
         )
         assert_array_equal(found.indices, expected.indices)
         assert expected.value > before.value
-        left = set(before.indices) - set(expected.indices)
-        assert n_swaps is None or len(left) <= n_swaps
 
 
 @pytest.mark.parametrize("place", PLACES)
