@@ -5,7 +5,6 @@ import torch
 from scipy import sparse
 
 from sklearn_ext.submodular._gains._oracle import Oracle, States
-from sklearn_ext.submodular._objectives._similarities import near_zero
 
 BATCH = 16_384  # rows that are represented, or evaluated, at a time
 
@@ -91,14 +90,11 @@ class TorchOracle(Oracle):
     def represent(self, X):
         """Return coordinates, as a tensor where they are Gaussian similarities."""
         objective = self.objective
-        gaussian = getattr(objective, "metric", None) == "rbf"
-        plain = gaussian and not sparse.issparse(X) and objective.n_neighbors is None
-        if not plain or sparse.issparse(objective.reference_):
+        gaussian = hasattr(objective, "_gaussian") and objective._gaussian(X)
+        if not gaussian or objective.n_neighbors is not None:
             return objective.represent(X)
-        kind = _kind(X.dtype)
-        pair = (np.asarray(a, dtype=np.float64) for a in (X, objective.reference_))
-        given = X
-        X, Y = map(self._there, near_zero(*pair, objective.gamma_))
+        kind, given, kernel = _kind(X.dtype), X, objective._kernel
+        X, Y = self._there(X - kernel.centre), self._there(kernel.centred)
         squares = X.square().sum(1)[:, None] + Y.square().sum(1) - 2 * (X @ Y.T)
         S = (-objective.gamma_ * squares.clamp_min_(0)).exp_()
         # the objective knows how to refuse what is not finite

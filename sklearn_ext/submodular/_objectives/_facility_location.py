@@ -10,6 +10,7 @@ from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext.submodular._objectives._coordinates import MaximumObjective
 from sklearn_ext.submodular._objectives._similarities import (
+    GaussianKernel,
     drawn_rows,
     euclidean_distances,
     keep_largest,
@@ -112,6 +113,7 @@ class FacilityLocation(MaximumObjective):
         seed = check_random_state(random_state).randint(2**31 - 1)
         weights = check_weights(sample_weight, X, dtype=np.float64)
         self.reference_, self.gamma_, self._farthest = None, self.gamma, None
+        self._prepared = None
         if self.metric == "precomputed":
             own = X.shape[0] == X.shape[1]  # columns are the rows themselves
             self._weigh(weights if own else np.ones(X.shape[1]))
@@ -146,8 +148,26 @@ class FacilityLocation(MaximumObjective):
         S = self._in_range(S, "similarities")
         return S if self.n_neighbors is None else keep_largest(S, self.n_neighbors)
 
+    def _gaussian(self, X):
+        """Tell whether similarities of rows to the reference are plainly Gaussian."""
+        thin = sparse.issparse(X) or sparse.issparse(self.reference_)
+        return self.metric == "rbf" and not thin
+
+    @property
+    def _kernel(self):
+        """The Gaussian kernel to the reference, prepared once."""
+        if self._prepared is None or self._prepared.rows is not self.reference_:
+            self._prepared = GaussianKernel(self.reference_, self.gamma_)
+        return self._prepared
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return {k: None if k == "_prepared" else v for k, v in state.items()}
+
     def _similarity(self, X, Y):
         if self.metric == "precomputed":
             return super()._similarity(X, Y)
+        if Y is self.reference_ and self._gaussian(X):
+            return self._kernel(X)
         S = similarities(X, Y, self.metric, self.gamma_, self._farthest)
         return S.toarray() if sparse.issparse(S) else S

@@ -16,7 +16,6 @@ from sklearn.metrics.pairwise import (
 from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext.submodular._objectives._rounding import alike, below
 
-FAR = 100  # squares of a Gaussian kernel that would cost two of sixteen digits
 N_FOR_SCALE = 500  # rows whose distances set the scale of a kernel
 DOMINANT = 0.99  # share of squared distances of a few columns; others hardly count
 SATURATED = 0.6  # share of similarities near zero or one above which few tell much
@@ -48,7 +47,7 @@ def similarities(X, Y, metric, gamma=None, farthest=None):
     if metric == "rbf":
         if sparse.issparse(X) or sparse.issparse(Y):
             return rbf_kernel(X, Y, gamma=gamma)
-        return _gaussian(X, Y, gamma)
+        return GaussianKernel(Y, gamma)(X)
     if metric == "cosine":
         return np.maximum(cosine(X, Y), 0)
     if metric == "linear":
@@ -111,46 +110,36 @@ def near_one(X):
     return X
 
 
-def near_zero(X, Y, gamma):
-    """Move rows together to where the squares in a Gaussian kernel keep their digits.
+class GaussianKernel:
+    """Similarities exp(-gamma |x - y|^2) to fixed rows y, which are prepared once.
+
+    All rows are moved together to where their squares keep their digits. scikit-learn's
+    own checks would take most of the time of an update of one row.
 
     Parameters
     ----------
-    X : ndarray of shape (n_rows, n_features)
-        Rows.
-    Y : ndarray of shape (n_reference, n_features)
-        Rows; they decide.
+    rows : ndarray of shape (n_reference, n_features)
+        The fixed rows.
     gamma : float
-        Scale of the kernel.
-
-    Returns
-    -------
-    X : ndarray of shape (n_rows, n_features)
-        Rows; as they were, unless all of Y were far from zero.
-    Y : ndarray of shape (n_reference, n_features)
-        Rows.
+        Scale.
     """
-    for rows in (Y[:1], Y):  # mostly, the first says no
-        squares = np.einsum("ij,ij->i", rows, rows)
-        if not FAR < gamma * squares.min(initial=np.inf) < np.inf:
-            return X, Y
-    centre = Y.mean(axis=0)
-    return X - centre, Y - centre
 
+    def __init__(self, rows, gamma):
+        self.rows, self._gamma = rows, gamma
+        self.centre = rows.mean(axis=0, dtype=np.float64)
+        self.centred = rows - self.centre  # in doubles
+        self._squares = np.einsum("ij,ij->i", self.centred, self.centred)
 
-def _gaussian(X, Y, gamma):
-    """Return exp(-gamma |x - y|^2) of dense rows.
-
-    scikit-learn's own checks would take most of the time of an update of one row.
-    """
-    X, Y = near_zero(X, Y, gamma)
-    S = X @ Y.T
-    S *= -2
-    S += np.einsum("ij,ij->i", X, X)[:, None]
-    S += np.einsum("ij,ij->i", Y, Y)
-    np.maximum(S, 0, out=S)
-    S *= -gamma
-    return np.exp(S, out=S)
+    def __call__(self, X):
+        """Return similarities of rows, of shape (n_rows, n_reference)."""
+        X = X - self.centre
+        S = X @ self.centred.T
+        S *= -2
+        S += np.einsum("ij,ij->i", X, X)[:, None]
+        S += self._squares
+        np.maximum(S, 0, out=S)
+        S *= -self._gamma
+        return np.exp(S, out=S)
 
 
 def drawn_rows(X, weights, size, seed):
