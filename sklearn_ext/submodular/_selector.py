@@ -10,6 +10,7 @@ from sklearn.base import (
     ClusterMixin,
     TransformerMixin,
 )
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -708,7 +709,10 @@ class DynamicSubmodularSelector(
         self._now.finish()
         params = self.get_params(deep=False)
         own = {k: v for k, v in vars(self).items() if k not in params}
-        return Snapshot(copy.deepcopy(params), self._copied(own))
+        # functions and frozen encoders are as they are, however large
+        shared = [v for v in self.get_params().values() if _is_shared(v)]
+        params = copy.deepcopy(params, {id(value): value for value in shared})
+        return Snapshot(params, self._copied(own))
 
     def restore(self, snapshot):
         """Go back to a copied state.
@@ -832,3 +836,7 @@ class DynamicSubmodularSelector(
         kept = ["float64", "float32"] if self.encoder is None else []
         tags.transformer_tags.preserves_dtype = kept
         return tags
+
+
+def _is_shared(value):
+    return callable(value) or isinstance(value, FrozenEstimator)

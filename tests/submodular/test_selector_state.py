@@ -10,17 +10,18 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ext.submodular import (
+    CallableObjective,
     FacilityLocation,
     LogDet,
     Mixture,
 )
 from sklearn_ext.submodular._parameters import same
-from tests.submodular._problems import (
-    selector,
-)
+from tests.submodular._problems import selector, total_of_roots
 
 
 @pytest.mark.parametrize("algorithm", ["leveled", "bucketed", "greedy"])
@@ -270,3 +271,25 @@ def test_a_stored_selector_is_about_its_table(algorithm, max_cache_mb, rng):
         m.forget(range(100)).update(X[:7] - 1)
     assert_array_equal(again.selected_ids_, model.selected_ids_)
     assert_allclose(again.upper_bound_, model.upper_bound_)
+
+
+class Counted:
+    """A function that changes with every call."""
+
+    def __init__(self):
+        self.n_calls = 0
+
+    def __call__(self, rows):
+        self.n_calls += 1
+        return total_of_roots(rows)
+
+
+def test_snapshots_share_functions_and_frozen_encoders(rng):
+    X = rng.uniform(size=(20, 4))
+    frozen = FrozenEstimator(PCA(2).fit(X))
+    near = Mixture([("own", CallableObjective(Counted()))])
+    model = selector(3, encoder=frozen, objective=near).fit(X)
+    kept, expected = model.snapshot(), model.selected_ids_
+    assert kept.parameters["encoder"] is frozen
+    model.partial_fit(X[:5])
+    assert_array_equal(model.restore(kept).selected_ids_, expected)
