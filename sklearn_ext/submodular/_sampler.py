@@ -228,7 +228,7 @@ class SubmodularSampler(ExtEstimator):
                 )
             sizes = [self.sampling_strategy.get(c, 0) for c in classes.tolist()]
         elif self.sampling_strategy == "equal":
-            sizes = _split(total, np.ones(len(classes)))
+            sizes = _split(total, np.ones_like(counts))
         else:
             sizes = _split(total, counts)
         return [(np.flatnonzero(codes == c), k) for c, k in enumerate(sizes)]
@@ -243,9 +243,8 @@ class SubmodularSampler(ExtEstimator):
 
 
 def _split(total, weights):
-    """Split a number in proportion to weights, by largest remainders."""
-    shares = total * weights / weights.sum()
-    sizes = np.floor(shares).astype(int)
-    late = np.argsort(sizes - shares, kind="stable")[: total - sizes.sum()]
+    """Split a number in proportion to whole weights, by largest remainders."""
+    sizes, rest = np.divmod(total * weights, weights.sum())
+    late = np.argsort(-rest, kind="stable")[: total - sizes.sum()]
     sizes[late] += 1
     return sizes.tolist()

@@ -18,6 +18,7 @@ from sklearn_ext.submodular import (
 from sklearn_ext.submodular._objectives._base import SubmodularObjective
 from sklearn_ext.submodular._objectives._rounding import alike, below
 from sklearn_ext.submodular._objectives._similarities import kernel_scale
+from sklearn_ext.submodular._sampler import _split
 
 METHODS = ["greedy", "lazy", "stochastic", "threshold", "sieve", "pruned"]
 
@@ -173,3 +174,9 @@ def test_columns_that_are_copies_up_to_sign_and_scale(rng):
     X = np.column_stack([X[:, 0], X[:, 1], -X[:, 0] / 3, X[:, 2], 7 * X[:, 0] + 1e3])
     model = SubmodularFeatureSelector(3).fit(X)
     assert model.get_support().tolist() == [True, True, False, True, False]
+
+
+def test_thirds_are_dealt_to_the_first_class_of_equal_remainders():
+    assert _split(4, np.array([3, 12, 21])) == [1, 1, 2]
+    # 5 / 3, 20 / 3 and 35 / 3 have the same rest: in floats they have three
+    assert _split(20, np.array([1, 4, 7])) == [2, 7, 11]
