@@ -148,23 +148,6 @@ class SubmodularObjective(ExtEstimator):
             gains[order[start:stop]] = part
         return gains
 
-    def all_level_gains(self, rows, states):
-        """Return the gains of rows at all states.
-
-        Parameters
-        ----------
-        rows : {ndarray, sparse array} of shape (n_rows, n_coords)
-            Coordinates.
-        states : sequence
-            States.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_states)
-            Gains.
-        """
-        return np.column_stack([self.gains(rows, state) for state in states])
-
     def add(self, state, row):
         """Return the state of a set with one row more.
 

@@ -117,26 +117,6 @@ class LogDet(SubmodularObjective):
         v, start = self._solve(rows, state)
         return np.log(np.maximum(start - np.einsum("ij,ij->j", v, v), 1))
 
-    def all_level_gains(self, rows, states):
-        """Return the gains of rows at the states of a chain, by one solve a row.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (n_rows, n_coords)
-            Coordinates.
-        states : sequence
-            States, each with one row more than the one before, the first empty.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_states)
-            Gains.
-        """
-        rows = np.asarray(rows, dtype=np.float64)
-        v, start = self._solve(rows, states[-1])
-        left = start - np.vstack([np.zeros(len(rows)), np.cumsum(v**2, axis=0)])
-        return np.log(np.maximum(left, 1)).T
-
     def _add(self, state, row):
         row = np.asarray(row, dtype=np.float64).reshape(1, -1)
         v, start = self._solve(row, state)
