@@ -206,7 +206,10 @@ class SubmodularObjective(ExtEstimator):
         Those that are outside by rounding alone are moved to the bound.
         """
         values = X.data if sparse.issparse(X) else X
-        least, most = values.min(initial=0), values.max(initial=high or 0)
+        least = values.min(initial=0)
+        if least == 0 and high is None:
+            return X
+        most = values.max(initial=high or 0)
         slack = most * (1e-5 if values.dtype == np.float32 else SLACK)
         if least < -slack:
             raise ValueError(
