@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import scale
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 
@@ -20,7 +21,7 @@ FAST = {
     "RashomonSearchCV": {
         "estimators": [
             ("tree", DecisionTreeClassifier(max_depth=3, random_state=0)),
-            ("linear", LogisticRegression()),
+            ("linear", make_pipeline(StandardScaler(), LogisticRegression())),
         ],
         "cv": 2,
     },
