@@ -20,6 +20,7 @@ the components then read contiguous memory.
 from sklearn_ext._core._compat import array_api_compat
 
 array_namespace = array_api_compat.array_namespace
+ENTRIES = 2**22  # of an array of rows against rows, at a time
 
 
 def features(X, covariance_type):
@@ -134,3 +135,12 @@ def log_sum_exp(A):
     total = xp.sum(share, axis=0)
     share /= total
     return top + xp.log(total), share
+
+
+def row_blocks(X, n_partners):
+    """Cut rows so that a block of them against all partners stays small."""
+    size = max(1, ENTRIES // n_partners)
+    return [
+        X[start : min(start + size, X.shape[0]), :]
+        for start in range(0, X.shape[0], size)
+    ]

@@ -142,8 +142,6 @@ class LightSchrodingerBridge(
         Source rows, when ``fit_inverse_transform=True``.
     source_weight_ : ndarray of shape (n_stored,)
         Their weights, which sum to one, when ``fit_inverse_transform=True``.
-    log_c_fit_ : ndarray of shape (n_stored,)
-        Their log c(x), when ``fit_inverse_transform=True``.
     inverse_ : LightSchrodingerBridge
         Bridge with roles swapped, when ``fit_inverse_transform=True``.
     n_features_in_ : int
@@ -404,7 +402,7 @@ class LightSchrodingerBridge(
 
     def _store_source(self, source, target, *, go_on=False):
         if not self.fit_inverse_transform:
-            for name in ("X_fit_", "source_weight_", "log_c_fit_", "inverse_"):
+            for name in ("X_fit_", "source_weight_", "inverse_"):
                 vars(self).pop(name, None)
             return
         kept = source
@@ -414,7 +412,6 @@ class LightSchrodingerBridge(
         xp = array_namespace(source.X)
         self.X_fit_ = kept.X
         self.source_weight_ = kept.w / xp.sum(kept.w)
-        self.log_c_fit_ = self._plan.log_normalizer(kept.X)
         swapped = clone(self).set_params(
             fit_inverse_transform=False, epsilon=self.epsilon_
         )

@@ -12,7 +12,7 @@ from sklearn_ext.bridge._checks import (
     plain,
 )
 from sklearn_ext.bridge._domains import check_domain, float_types, two_samples
-from sklearn_ext.bridge._frames import array_namespace, log_sum_exp
+from sklearn_ext.bridge._frames import array_namespace
 from sklearn_ext.bridge._sampling import like
 
 
@@ -54,8 +54,8 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
         """Map target rows back to where they are expected in the source.
 
         Rows of the source are averaged with weights P(x_i | y); where these rest on
-        fewer than 30 rows, a bridge fitted with roles swapped answers. Exists only
-        with ``fit_inverse_transform=True``.
+        fewer than 20 rows, a bridge fitted with roles swapped answers, and up to 40
+        both are mixed. Exists only with ``fit_inverse_transform=True``.
 
         Parameters
         ----------
@@ -69,12 +69,9 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
         """
         Y = self._rows(X, "inverse_transform")
         xp = array_namespace(Y)
-        scores = self.X_fit_ @ Y.T / self.epsilon_
-        scores += (xp.log(self.source_weight_) - self.log_c_fit_)[:, None]
-        _, weight = log_sum_exp(scores)
-        few = xp.astype(1 / xp.sum(weight**2, axis=0) < 30, Y.dtype)[:, None]
-        swapped = self.inverse_._plan.conditional_mean(Y)
-        return (weight.T @ self.X_fit_) * (1 - few) + swapped * few
+        mean, size = self._plan.source_mean_given(Y, self.X_fit_, self.source_weight_)
+        trust = xp.clip(size / 20 - 1, 0.0, 1.0)[:, None]
+        return mean * trust + self.inverse_._plan.conditional_mean(Y) * (1 - trust)
 
     def score(
         self,

@@ -114,6 +114,13 @@ class PotentialMixture:
         """Return log phi_t(x) and the weights w_k(x, t), (K, n)."""
         return log_sum_exp(self.bridge_scores(self.features(X), t))
 
+    def log_gates(self, X, t):
+        """Return log w_k(x, t), (K, n)."""
+        xp = array_namespace(X)
+        scores = self.bridge_scores(self.features(X), t)
+        scores -= xp.max(scores, axis=0)
+        return scores - xp.log(xp.sum(xp.exp(scores), axis=0))
+
     def drift(self, X, t):
         """Return g(x, t) = sum_k w_k(x, t) B_k^-1 (r_k + (S_k - I) x)."""
         B = 1 - t + t * self.lam

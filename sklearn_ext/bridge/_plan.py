@@ -12,6 +12,7 @@ from sklearn_ext.bridge._frames import (
     log_sum_exp,
     own_axes,
     own_row,
+    row_blocks,
 )
 from sklearn_ext.bridge._mixture import PotentialMixture, shifted
 from sklearn_ext.bridge._sampling import (
@@ -261,7 +262,6 @@ class EntropicPlan:
         xp = array_namespace(X)
         X, Y, m = X - self._origin(t), Y - self._origin(s), self.mixture
         scale, shift, variance = m.transition(t, s)
-        weights = m.log_potential(X, t)[1]
         scores = []
         for k in range(shift.shape[0]):
             V, spread = own_axes(m.axes, k), own_row(variance, k)
@@ -269,9 +269,10 @@ class EntropicPlan:
             gap = B - A * own_row(scale, k) - shift[k, :]
             spread = shift[k, :] * 0 + spread
             scores.append(-xp.sum(gap**2 / spread + xp.log(2 * np.pi * spread), axis=1))
-        floor = float(xp.finfo(X.dtype).smallest_normal)
-        scores = xp.stack(scores) / 2 + xp.log(xp.clip(weights, floor, None))
-        return log_sum_exp(scores)[0]
+        # gates stay logarithms: one that underflows may belong to the only component
+        # that reaches y
+        gates = m.log_gates(X, t)
+        return log_sum_exp(gates + xp.stack(scores) / 2)[0]
 
     def log_potential(self, X, t):
         """Return log phi_t(x), the Schrödinger potential of the bridge at time t.
@@ -430,16 +431,46 @@ class EntropicPlan:
         array of shape (n_samples,)
             Log-densities; cost O(n_samples * n_source * n_features).
         """
-        xp = array_namespace(X)
-        prior = xp.log(source_weight) - self.log_potential(source, 0.0)
-        variance, block = self.epsilon * t, max(1, 2**22 // source.shape[0])
-        origin = self.source_mean  # keeps the expanded squares small
-        source, heat = source - origin, []
-        half = xp.sum(source**2, axis=1) / (2 * variance)
-        for start in range(0, X.shape[0], block):
-            rows = X[start : min(start + block, X.shape[0]), :] - origin
-            scores = source @ rows.T / variance + (prior - half)[:, None]
+        xp, m = array_namespace(X), self.mixture
+        # around the moving centre the law is that of the centred bridge: no difference
+        # of potentials that grow with the means
+        source, X = source - self.source_mean, X - self._origin(t)
+        variance, heat = self.epsilon * t, []
+        prior = xp.log(source_weight) - m.log_potential(source, 0.0)[0]
+        prior = prior - xp.sum(source**2, axis=1) / (2 * variance)
+        for rows in row_blocks(X, source.shape[0]):
+            scores = source @ rows.T / variance + prior[:, None]
             own = xp.sum(rows**2, axis=1) / (2 * variance)
             heat.append(log_sum_exp(scores)[0] - own)
         constant = X.shape[1] / 2 * math.log(2 * math.pi * variance)
-        return self.log_potential(X, t) + xp.concat(heat) - constant
+        return m.log_potential(X, t)[0] + xp.concat(heat) - constant
+
+    def source_mean_given(self, Y, source, source_weight):
+        """Return the mean of X given Y = y when the source is a weighted sample.
+
+        Parameters
+        ----------
+        Y : array of shape (n_samples, n_features)
+            Target rows.
+        source : array of shape (n_source, n_features)
+            Rows of the source.
+        source_weight : array of shape (n_source,)
+            Weights that sum to one.
+
+        Returns
+        -------
+        mean : array of shape (n_samples, n_features)
+            Means over the source rows, with weights P(x_i | y).
+        size : array of shape (n_samples,)
+            How many rows they rest on: one over the sum of squared weights.
+        """
+        xp = array_namespace(Y)
+        source, Y = source - self.source_mean, Y - self.target_mean
+        prior = xp.log(source_weight) - self.mixture.log_normalizer(source)[0]
+        means, sizes = [], []
+        for rows in row_blocks(Y, source.shape[0]):
+            scores = source @ rows.T / self.epsilon + prior[:, None]
+            _, weight = log_sum_exp(scores)
+            means.append(weight.T @ source)
+            sizes.append(1 / xp.sum(weight**2, axis=0))
+        return xp.concat(means) + self.source_mean, xp.concat(sizes)

@@ -1,6 +1,7 @@
 """LightSchrodingerBridge as an estimator: answers, streams, dtypes, libraries."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -105,6 +106,21 @@ def test_the_way_back(pair, bridge):
     density = bridge.score_samples(pair.Y)
     noise = np.random.default_rng(0).normal(size=pair.Y.shape) * pair.Y.std(axis=0)
     assert density.mean() > bridge.score_samples(noise + pair.Y.mean(axis=0)).mean()
+
+
+def test_the_way_back_is_continuous_and_takes_little_memory(pair, bridge):
+    line = np.linspace(0, 1, 2001)[:, None]
+    Y = pair.Y[:1] * 3 * (1 - line) + pair.Y.mean(axis=0) * line
+    steps = np.linalg.norm(np.diff(bridge.inverse_transform(Y), axis=0), axis=1)
+    assert steps.max() < 40 * np.median(steps)
+    many = np.repeat(pair.Y, 20, axis=0)  # 30 000 rows beside 2 000 stored ones
+    tracemalloc.start()
+    back = bridge.inverse_transform(many)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 150e6  # one array of all pairs has 480 MB
+    again = bridge.inverse_transform(pair.Y)
+    assert_allclose(back[::20], again, rtol=1e-10, atol=1e-10)
 
 
 def test_early_stopping_keeps_the_best_pass(pair):

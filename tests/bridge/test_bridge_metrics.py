@@ -21,12 +21,44 @@ def test_energy_distance_against_its_definition(rng):
     xx = np.mean([d(X[i] - X[j]) for i in range(7) for j in range(7) if i != j])
     yy = np.mean([d(Y[i] - Y[j]) for i in range(5) for j in range(5) if i != j])
     assert_allclose(energy_distance(X, Y), between - xx / 2 - yy / 2, rtol=1e-12)
-    w = rng.integers(1, 3, 7)
-    assert_allclose(
-        energy_distance(X, Y, x_weight=w),
-        energy_distance(np.repeat(X, w, axis=0), Y),
-        rtol=1e-12,
-    )
+    u = rng.random(7)
+    between = sum(u[i] * d(X[i] - y) for i in range(7) for y in Y) / u.sum() / 5
+    pairs = [(i, j) for i in range(7) for j in range(7) if i != j]
+    xx = sum(u[i] * u[j] * d(X[i] - X[j]) for i, j in pairs)
+    xx = xx / sum(u[i] * u[j] for i, j in pairs)
+    found = energy_distance(X, Y, x_weight=u)
+    assert_allclose(found, between - xx / 2 - yy / 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("factor", [2.0, 0.5, 1 / 7, 1e-200, 1e300])
+def test_weights_of_samples_are_relative(factor, rng):
+    X, Y = rng.normal(size=(7, 2)), rng.normal(size=(5, 2))
+    u, w = rng.random(7), rng.random(5)
+    weighted = energy_distance(X, Y, x_weight=u, y_weight=w)
+    again = energy_distance(X, Y, x_weight=factor * u, y_weight=w / factor)
+    assert_allclose(again, weighted, rtol=1e-12)
+    alike = energy_distance(X, Y, x_weight=np.full(7, factor))
+    assert_allclose(alike, energy_distance(X, Y), rtol=1e-12)
+    assert energy_distance(X, Y, x_weight=np.ones(7)) == energy_distance(X, Y)
+
+
+@pytest.mark.parametrize("discrete", [False, True])
+def test_weighted_samples_of_one_law_are_no_distance_apart(discrete):
+    rng, found = np.random.default_rng(0), []
+    for _ in range(400):  # drawn from one law, weighted back to the other
+        X, Y = rng.normal(size=(40, 2)), rng.normal(size=(30, 2))
+        u = 0.5 + (X[:, 0] > 0)
+        if discrete:
+            X, Y = (X > 0) * 1.0, (Y > 0) * 1.0
+        keep = rng.random(40) < 1 / (2 * u)  # so that u mends it
+        found.append(energy_distance(X[keep], Y, x_weight=u[keep]))
+    error = np.std(found) / np.sqrt(len(found))
+    assert abs(np.mean(found)) < 4 * error
+
+
+def test_one_row_that_counts_has_no_distance_to_itself():
+    rows = np.array([[0.0], [3.0]])
+    assert energy_distance(rows, [[4.0], [4.0]], x_weight=[1, 0]) == 4
 
 
 def test_bad_weights_of_samples():
