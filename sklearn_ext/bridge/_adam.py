@@ -5,7 +5,6 @@ import numpy as np
 from sklearn_ext._core._optional import require, torch_device
 from sklearn_ext.bridge._fixed_point import Fit
 from sklearn_ext.bridge._mixture import PotentialMixture
-from sklearn_ext.bridge._preparation import described, plan_of
 from sklearn_ext.bridge._solve import Sample, first_state, problem_of, warm_state
 
 DEFAULTS = {"max_epochs": 30, "lr": 0.01, "batch_size": 256}
@@ -34,8 +33,10 @@ def paired(sides, rng):
     return np.hstack(rows), np.stack(weights, axis=1)
 
 
-def fit_adam(estimator, X, y, sides, centre, options, rng, mixture, holdout):
+def fit_adam(estimator, X, y, sides, centre, options, rng, mixture, holdout, described):
     """Train by minibatches from clusters of the target, or from a mixture.
+
+    ``described`` turns a mixture into fitted attributes.
 
     Returns
     -------
@@ -76,7 +77,7 @@ def fit_adam(estimator, X, y, sides, centre, options, rng, mixture, holdout):
         np.ones(len(rows), dtype=dtype),
         seed=int(rng.random() * 2**31),
         callbacks=[] if holdout is None else [KeepBest(no_better)],
-        state=lambda net: described(plan_of(learnt(net), centre, sides[0].X)),
+        state=lambda net: described(learnt(net)),
         **{
             "module": LightBridge,
             "module__log_weights": start[0],

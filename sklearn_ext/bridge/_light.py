@@ -19,6 +19,7 @@ from sklearn_ext.bridge._preparation import (
     centred,
     choose_epsilon,
     described,
+    how_target_came,
     plan_of,
     values,
     wants_annealing,
@@ -27,7 +28,7 @@ from sklearn_ext.bridge._preparation import (
     warn_about_scales,
     warn_about_target,
 )
-from sklearn_ext.bridge._sampling import as_generator
+from sklearn_ext.bridge._sampling import as_generator, like_double
 from sklearn_ext.bridge._solve import Options, weighted_mean
 from sklearn_ext.bridge._solvers import Holdout, run_solver
 from sklearn_ext.bridge._start import principal_order, systematic
@@ -97,6 +98,9 @@ class LightSchrodingerBridge(
     fit_inverse_transform : bool, default=False
         Store source rows and fit a swapped bridge, for ``inverse_transform`` and
         ``score_samples``.
+    default_domain : {"source", "target"} or None, default=None
+        What ``transform`` takes rows for that come without ``sample_domain`` after a
+        fit with it: "source" maps all, "target" leaves all as they are, None refuses.
     warm_start : bool, default=False
         Start from the last fit when components and features are the same in number.
     torch_params : dict or None, default=None
@@ -186,6 +190,7 @@ class LightSchrodingerBridge(
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "fit_inverse_transform": ["boolean"],
+        "default_domain": [StrOptions({"source", "target"}), None],
         "warm_start": ["boolean"],
         "torch_params": [dict, None],
         "device": [str, None],
@@ -211,6 +216,7 @@ class LightSchrodingerBridge(
         validation_fraction=0.1,
         n_iter_no_change=3,
         fit_inverse_transform=False,
+        default_domain=None,
         warm_start=False,
         torch_params=None,
         device=None,
@@ -232,6 +238,7 @@ class LightSchrodingerBridge(
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.fit_inverse_transform = fit_inverse_transform
+        self.default_domain = default_domain
         self.warm_start = warm_start
         self.torch_params = torch_params
         self.device = device
@@ -286,6 +293,7 @@ class LightSchrodingerBridge(
         epsilon = choose_epsilon(self.epsilon, source, target)
         warn_about_missing_target(X_target, sample_domain)
         warn_about_scales((source, target))
+        source, target = source.distinct(), target.distinct()
         rng = as_generator(self.random_state)
         mixture = self._last_mixture(source, target)
         whole, holdout = (source, target), None
@@ -294,39 +302,43 @@ class LightSchrodingerBridge(
                 source, target, self.validation_fraction, self.n_iter_no_change, rng
             )
         centre, sides = centred(source, target)
+        came_as = how_target_came(X_target, sample_domain)
+
+        def described_by(mixture):
+            return described(plan_of(mixture, centre, source.X), came_as)
+
         options = self._options(epsilon, sides)
         if self.solver == "adam":
             fit, n_iter = fit_adam(
-                self, X, y, sides, centre, options, rng, mixture, holdout
+                self, X, y, sides, centre, options, rng, mixture, holdout, described_by
             )
         else:
             fit, n_iter = self._iterate(
-                X, y, sides, centre, options, rng, mixture, holdout
+                X, y, sides, centre, options, rng, mixture, holdout, described_by
             )
         warn_about_fit(fit, sides[1], options)
-        state = described(plan_of(fit.state.mixture, centre, source.X))
-        vars(self).update(state, **values(fit, sides, centre, epsilon))
+        state = described_by(fit.state.mixture)
+        vars(self).update(state, **values(fit, source, target, epsilon))
         self.n_iter_, self.converged_ = max(n_iter, 1), bool(fit.converged)
         self.n_batches_seen_ = 1
-        self._has_target = X_target is not None or sample_domain is not None
-        self._stream = Stream.after(fit.state, centre)
+        self._stream = Stream.after(fit.state, centre, whole)
         self._store_source(*whole)
         return self
 
-    def _iterate(self, X, y, sides, centre, options, rng, mixture, holdout):
+    def _iterate(
+        self, X, y, sides, centre, options, rng, mixture, holdout, described_by
+    ):
         """Run a solver that makes passes, and report each of them."""
         tasks = FitTasks(self, X, y, max_subtasks=self.max_iter)
 
         def report(state):
-            stop = tasks.end(
-                lambda: described(plan_of(state.mixture, centre, sides[0].X))
-            )
+            stop = tasks.end(lambda: described_by(state.mixture))
             return stop or (holdout is not None and holdout.no_better(state, centre))
 
         fit, n_iter = run_solver(self, sides, options, rng, mixture, report)
         if holdout is not None:
             fit = holdout.best(fit)
-        tasks.close(**described(plan_of(fit.state.mixture, centre, sides[0].X)))
+        tasks.close(**described_by(fit.state.mixture))
         return fit, n_iter
 
     def fit_transform(
@@ -390,15 +402,21 @@ class LightSchrodingerBridge(
         """Return the last fit around the new means, or None to start afresh."""
         if not (self.warm_start and hasattr(self, "_plan")):
             return None
-        mixture = self._plan.parameters
+        plan = self._plan
+        mixture = plan.mixture
         same = mixture.means.shape == (self.n_components_, source.X.shape[1])
         if not same or self.n_components_ != self.n_components:
             return None
         if mixture.covariance_type != self.covariance_type:
             return None
-        xp = array_namespace(source.X)
-        mixture = mixture.map(lambda a: xp.astype(a, xp.float64))
-        return shifted(mixture, -weighted_mean(source), -weighted_mean(target))
+        moves = (
+            like_double(was, source.X) - like_double(weighted_mean(side), source.X)
+            for was, side in (
+                (plan.source_mean, source),
+                (plan.target_mean, target),
+            )
+        )
+        return shifted(mixture.map(lambda a: like_double(a, source.X)), *moves)
 
     def _store_source(self, source, target, *, go_on=False):
         if not self.fit_inverse_transform:

@@ -13,6 +13,7 @@ from sklearn_ext.bridge._checks import (
 )
 from sklearn_ext.bridge._domains import check_domain, float_types, two_samples
 from sklearn_ext.bridge._frames import array_namespace
+from sklearn_ext.bridge._preparation import mean_squares
 from sklearn_ext.bridge._sampling import like
 
 
@@ -34,20 +35,43 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
         X : array-like of shape (n_samples, n_features)
             Rows.
         sample_domain : array-like of shape (n_samples,) or None, default=None
-            0 for source rows, 1 for target rows, which are returned unchanged. None
-            takes all rows for source rows.
+            0 for source rows, 1 for target rows, which are returned unchanged. After a
+            fit with ``sample_domain``, None takes ``default_domain``; else it takes all
+            rows for source rows.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features)
             Conditional means E[Y | X = x].
+
+        Raises
+        ------
+        ValueError
+            When the fit had ``sample_domain``, none is given here, and
+            ``default_domain`` is None.
         """
         X = self._rows(X, "transform")
-        mapped = self._plan.conditional_mean(X)
         if sample_domain is None:
-            return mapped
+            if self._domain_of_all() == "target":
+                return array_namespace(X).asarray(X, copy=True)
+            return self._plan.conditional_mean(X)
+        mapped = self._plan.conditional_mean(X)
         stays = like(check_domain(sample_domain, X.shape[0]), X)[:, None]
         return mapped * (1 - stays) + X * stays
+
+    def _domain_of_all(self):
+        """Return what rows are that come without their domain."""
+        if self._target_came_as != "sample_domain":
+            return "source"
+        if self.default_domain is None:
+            raise ValueError(
+                "This bridge was fitted with sample_domain, and transform was not told "
+                "whose the rows are. Pass sample_domain (0 source rows, which are "
+                "mapped, 1 target rows, which stay), or set default_domain to 'source' "
+                "or 'target' for rows that come without. Pipelines pass it on with "
+                "metadata routing, after set_transform_request(sample_domain=True)."
+            )
+        return self.default_domain
 
     @NeedsStoredSource
     def inverse_transform(self, X):
@@ -85,8 +109,9 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
     ):
         """Return minus the loss L on these rows, higher is better.
 
-        Up to a constant that depends on epsilon, it is minus the Kullback-Leibler
-        divergence from the true entropic plan: compare values at one ``epsilon`` only.
+        Both sides are taken around their means. Up to a constant that depends on the
+        rows and on epsilon, the score is minus the Kullback-Leibler divergence from the
+        true entropic plan: compare values on the same rows, at one ``epsilon`` only.
 
         Parameters
         ----------
@@ -115,7 +140,8 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
         """
         check_is_fitted(self, "means_")
         check_same_namespace(X, self, attribute="means_", method="score")
-        if self._has_target and X_target is None and sample_domain is None:
+        came = self._target_came_as is not None
+        if came and X_target is None and sample_domain is None:
             raise ValueError(
                 "score needs target rows, as fit had: pass X_target or sample_domain. "
                 "A search passes sample_domain on with metadata routing, after "
@@ -134,17 +160,20 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
         return -self._loss(source, target)
 
     def _loss(self, source, target):
+        """Return L, both sides around their means: no sum of large numbers."""
+        mixture, means = self._plan.mixture, []
         sides = (
-            (source, self._plan.log_normalizer),
-            (target, self._plan.log_adjusted_potential),
+            (source, self._plan.source_mean, lambda X: mixture.log_normalizer(X)[0]),
+            (target, self._plan.target_mean, mixture.log_adjusted),
         )
-        means = []
-        for side, potential in sides:
+        gaps = []
+        for side, centre, potential in sides:
             xp = array_namespace(side.X)
-            total = xp.sum(side.w, dtype=xp.float64)
-            values = potential(xp.astype(side.X, self.means_.dtype, copy=False))
-            means.append(float(xp.sum(side.w * values, dtype=xp.float64) / total))
-        return means[0] - means[1]
+            X = xp.astype(side.X, self.means_.dtype, copy=False) - centre
+            w = side.w / xp.sum(side.w)
+            means.append(float(xp.sum(w * potential(X), dtype=xp.float64)))
+            gaps.append(xp.sum(w[:, None] * X, axis=0))
+        return means[0] - means[1] - float(gaps[0] @ gaps[1]) / self.epsilon_
 
     def ot_value(self, X, X_target):
         """Return a lower bound on the entropic transport cost between two samples.
@@ -165,9 +194,8 @@ class PlanMethods(OneToOneFeatureMixin, TransformerMixin):
         """
         check_is_fitted(self, "means_")
         source, target = two_samples(self, X, X_target=X_target, reset=False)
-        xp = array_namespace(source.X)
-        squares = (xp.mean(xp.sum(s.X**2, axis=1)) for s in (source, target))
-        return float(sum(squares)) / 2 - self.epsilon_ * self._loss(source, target)
+        squares = mean_squares(source, target)
+        return squares / 2 - self.epsilon_ * self._loss(source, target)
 
     def transport_cost(self, X):
         """Return ``E[|x - Y|^2 / 2 | X = x]``, how far each row is moved.

@@ -2,14 +2,15 @@
 
 import warnings
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ext._core._base import fit_context
 from sklearn_ext.bridge._domains import two_samples
-from sklearn_ext.bridge._preparation import described, jump, plan_of
+from sklearn_ext.bridge._preparation import described, how_target_came, plan_of
 from sklearn_ext.bridge._sampling import like
-from sklearn_ext.bridge._solve import Sample, to_numpy
+from sklearn_ext.bridge._solve import to_numpy, weighted_mean
 
 
 class PartialFit:
@@ -28,9 +29,11 @@ class PartialFit:
     ):
         """Update the bridge with one more batch of both sides.
 
-        Running moments of every component are blended with those of the batch, with
-        step (t + 2)^-0.6, and solved as in a pass of ``fit``. The first call makes a
-        short fit; after ``fit`` it goes on from there.
+        Running moments of every component move towards those of the batch by twice the
+        batch's share of all weight seen so far, and are solved as in a pass of ``fit``;
+        so early rows fade slowly, and a small batch moves little. The first call makes
+        a short fit; after ``fit`` it goes on from there. Weights of all batches are on
+        one scale.
 
         Parameters
         ----------
@@ -67,29 +70,31 @@ class PartialFit:
                 warnings.simplefilter("ignore", category=ConvergenceWarning)
                 short.fit(X, y, **data)
             learnt = {k: v for k, v in vars(short).items() if k.endswith("_")}
-            hidden = ("_plan", "_stream", "_has_target")
+            hidden = ("_plan", "_stream", "_target_came_as")
             vars(self).update(learnt, **{k: getattr(short, k) for k in hidden})
             return self
-        has_target = X_target is not None or sample_domain is not None
-        if self._has_target and not has_target:
+        came_as = how_target_came(X_target, sample_domain)
+        if came_as is None and self._target_came_as is not None:
             raise ValueError(
                 "This batch has no target rows, as earlier ones had: pass X_target or "
                 "sample_domain."
             )
         source, target = two_samples(self, X, reset=False, **data)
         stream = self._stream
+        source, target = source.distinct(), target.distinct()
         sides = [
-            Sample(side.X - like(to_numpy(mean), side.X), side.w)
+            side.around(like(to_numpy(mean), side.X))
             for side, mean in zip((source, target), stream.centre, strict=True)
         ]
         options = self._options(self.epsilon_, sides)
-        stream, loss = stream.updated(sides, options, self.n_batches_seen_)
+        stream, loss = stream.updated(sides, options)
         plan = plan_of(stream.mixture, stream.centre, source.X)
-        vars(self).update(described(plan))
-        self.loss_ = loss + jump(stream.centre, self.epsilon_)
+        vars(self).update(described(plan, came_as))
+        gaps = (to_numpy(weighted_mean(side)) for side in sides)
+        self.loss_ = loss - float(np.dot(*gaps)) / self.epsilon_
         self.loss_curve_ = [*self.loss_curve_, self.loss_]
         self.n_iter_ += 1
         self.n_batches_seen_ += 1
-        self._stream, self._has_target = stream, has_target
+        self._stream = stream
         self._store_source(source, target, go_on=True)
         return self

@@ -9,7 +9,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_ext.bridge._frames import array_namespace
 from sklearn_ext.bridge._plan import EntropicPlan
 from sklearn_ext.bridge._sampling import like
-from sklearn_ext.bridge._solve import Sample, mean_variance, to_numpy, weighted_mean
+from sklearn_ext.bridge._solve import (
+    double_mean,
+    mean_variance,
+    to_numpy,
+    weighted_mean,
+)
 
 LARGEST_SINGLE, LARGEST_DOUBLE = 1e30, 1e140  # variances, and their inverses
 ANNEAL_BELOW = 0.005  # epsilon in mean variances of a feature
@@ -18,8 +23,7 @@ ANNEAL_BELOW = 0.005  # epsilon in mean variances of a feature
 def centred(source, target):
     """Return the means of both sides, and both sides around them."""
     centre = weighted_mean(source), weighted_mean(target)
-    pairs = zip((source, target), centre, strict=True)
-    return centre, [Sample(side.X - mean, side.w) for side, mean in pairs]
+    return centre, [source.around(centre[0]), target.around(centre[1])]
 
 
 def choose_epsilon(epsilon, source, target):
@@ -54,17 +58,25 @@ def wants_annealing(epsilon_annealing, epsilon, sides):
     return epsilon < ANNEAL_BELOW * sum(mean_variance(side) for side in sides) / 2
 
 
+def how_target_came(X_target, sample_domain):
+    """Return the name of the argument that told the target, or None."""
+    if X_target is not None:
+        return "X_target"
+    return None if sample_domain is None else "sample_domain"
+
+
 def plan_of(mixture, centre, X):
     """Return the plan of a mixture around the centre, in the library of X."""
     means = (like(to_numpy(m), X) for m in centre)
     return EntropicPlan(mixture.map(lambda a: like(to_numpy(a), X)), *means)
 
 
-def described(plan):
-    """Return the fitted attributes that a plan determines."""
+def described(plan, target_came_as):
+    """Return the fitted attributes that every method needs."""
     parameters = plan.parameters
     return {
         "_plan": plan,
+        "_target_came_as": target_came_as,
         "epsilon_": plan.epsilon,
         "n_components_": parameters.means.shape[0],
         "log_weights_": parameters.log_weights,
@@ -75,21 +87,23 @@ def described(plan):
     }
 
 
-def jump(centre, epsilon):
-    """Return by how much the loss grows when rows are not centred."""
-    return float(to_numpy(centre[0]) @ to_numpy(centre[1])) / epsilon
+def mean_squares(source, target):
+    """Return E|x - y|^2 of independent rows of both sides.
+
+    Half of it less epsilon L is the value of entropic transport, wherever the origin.
+    """
+    gap = to_numpy(double_mean(source)) - to_numpy(double_mean(target))
+    D = source.X.shape[1]
+    return D * (mean_variance(source) + mean_variance(target)) + float(gap @ gap)
 
 
-def values(fit, sides, centre, epsilon):
+def values(fit, source, target, epsilon):
     """Return the fitted attributes that hold losses and transport costs."""
-    shift, D = jump(centre, epsilon), sides[0].X.shape[1]
-    gap = to_numpy(centre[0]) - to_numpy(centre[1])
-    squares = D * sum(mean_variance(side) for side in sides) + float(gap @ gap)
-    ot_value = squares / 2 - epsilon * fit.state.loss
-    loss = fit.state.loss + shift
+    D = source.X.shape[1]
+    ot_value = mean_squares(source, target) / 2 - epsilon * fit.state.loss
     return {
-        "loss_": loss,
-        "loss_curve_": [value + shift for value in fit.curve] or [loss],
+        "loss_": fit.state.loss,
+        "loss_curve_": list(fit.curve) or [fit.state.loss],
         "ot_value_": ot_value,
         "kl_to_prior_": ot_value / epsilon + D / 2 * math.log(2 * math.pi * epsilon),
     }
@@ -142,7 +156,7 @@ def warn_about_fit(fit, target, options):
     """Warn when the target has too few rows, or the passes were too few."""
     wanted, found = options.n_components, fit.state.mixture.means.shape[0]
     if found < wanted:
-        distinct = len(np.unique(to_numpy(target.X), axis=0))
+        distinct = target.X.shape[0]
         if distinct < wanted:
             warnings.warn(
                 f"n_components={wanted} is more than the {distinct} distinct target "
@@ -182,7 +196,7 @@ def _held_by_floor(state, target, options):
     if options.covariance_type != "full" or options.prior_strength > 0:
         return 0  # the prior fills the missing directions
     mass, C = to_numpy(state.target.mass), to_numpy(state.target.spread)
-    few = mass * to_numpy(target.w).sum() < C.shape[1]
+    few = mass * target.size < C.shape[1]
     floor = options.reg_covar * mean_variance(target)
     flat = np.linalg.eigvalsh(C)[:, 0] < floor
     varied = np.diagonal(C, axis1=1, axis2=2).min(axis=1) > floor

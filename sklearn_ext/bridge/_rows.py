@@ -13,17 +13,14 @@ class Rows:
     """One side of the problem: centred rows with weights that sum to one."""
 
     blocks: tuple  # of (features, weights)
-    size: (
-        float  # total weight before it was normalised: the number of rows it stands for
-    )
+    size: float  # how many rows these are worth, beside the prior's pseudo-rows
     second: Any  # weighted second moment where all components share one scale matrix
 
     @classmethod
-    def of(cls, X, w, covariance_type, block=BLOCK):
+    def of(cls, X, w, covariance_type, *, size=1.0, block=BLOCK):
         """Store rows X, with weights w, for components of a type."""
         xp = array_namespace(X)
-        size = float(xp.sum(w, dtype=xp.float64))
-        w = w / size
+        w = w / float(xp.sum(w, dtype=xp.float64))
         n = X.shape[0]
         cuts = [slice(i, min(n, i + block)) for i in range(0, n, block)]
         blocks = tuple((features(X[c, :], covariance_type), w[c]) for c in cuts)

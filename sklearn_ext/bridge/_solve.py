@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sklearn_ext._core._compat import array_api_compat
+from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext.bridge._fixed_point import (
     Fit,
     Problem,
@@ -16,7 +17,7 @@ from sklearn_ext.bridge._fixed_point import (
 from sklearn_ext.bridge._frames import array_namespace, features
 from sklearn_ext.bridge._mixture import PotentialMixture
 from sklearn_ext.bridge._rows import Moments, Rows, _raw_moments, expect
-from sklearn_ext.bridge._sampling import on_host
+from sklearn_ext.bridge._sampling import like, on_host
 from sklearn_ext.bridge._start import first_components, principal_order, systematic
 
 START_PASSES = 5  # after which the best of several starts goes on
@@ -49,16 +50,39 @@ class Sample:
     X: object
     w: object
 
+    @property
+    def size(self):
+        """How many rows these are worth, on whatever scale the weights are.
+
+        Each counts for its weight relative to the mean, at most for one: a value that
+        many rows share is one row, and a row of vanishing weight vanishes.
+        """
+        w = to_numpy(self.w)
+        return float(np.minimum(w / w.mean(), 1).sum())
+
+    def distinct(self):
+        """Return each row once with its summed weight, in an order of values alone."""
+        found = EqualRows.of(to_numpy(self.X), w=to_numpy(self.w))
+        return replace(self.rows(found.first), w=like(found.weight, self.w))
+
+    def rows(self, chosen):
+        """Return some rows with their weights."""
+        xp = array_namespace(self.X)
+        index = xp.asarray(chosen, device=array_api_compat.device(self.X))
+        return Sample(xp.take(self.X, index, axis=0), xp.take(self.w, index))
+
+    def around(self, mean):
+        """Return the rows relative to a mean."""
+        return Sample(self.X - mean, self.w)
+
     def numpy(self):
         """Return both as float64 on the host."""
         return to_numpy(self.X), to_numpy(self.w)
 
     def take(self, rows):
         """Return some rows; each stands for an equal share of the weight."""
-        xp = array_namespace(self.X)
-        index = xp.asarray(rows, device=array_api_compat.device(self.X))
-        X = xp.take(self.X, index, axis=0)
-        return Sample(X, xp.ones_like(X[:, 0]))
+        part = self.rows(rows)
+        return replace(part, w=part.w * 0 + 1)
 
 
 def to_numpy(a):
@@ -69,8 +93,15 @@ def to_numpy(a):
 def weighted_mean(sample):
     """Return the weighted mean of the rows, exact where a column is constant."""
     xp = array_namespace(sample.X)
+    return xp.astype(double_mean(sample), sample.X.dtype)
+
+
+def double_mean(sample):
+    """Return the weighted mean of the rows in float64, whatever their dtype."""
+    xp = array_namespace(sample.X)
     first = sample.X[0, :]
-    return first + (sample.w / xp.sum(sample.w)) @ (sample.X - first)
+    beyond = (sample.w / xp.sum(sample.w)) @ (sample.X - first)
+    return xp.astype(first, xp.float64) + xp.astype(beyond, xp.float64)
 
 
 def mean_variance(sample):
@@ -86,8 +117,8 @@ def problem_of(source, target, options):
     kind = options.covariance_type
     floor = options.reg_covar * (mean_variance(source) + mean_variance(target)) / 2
     return Problem(
-        Rows.of(source.X, source.w, kind),
-        Rows.of(target.X, target.w, kind),
+        Rows.of(source.X, source.w, kind, size=source.size),
+        Rows.of(target.X, target.w, kind, size=target.size),
         kind,
         options.prior_strength,
         floor,

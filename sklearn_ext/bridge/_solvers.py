@@ -6,10 +6,9 @@ import numpy as np
 
 from sklearn_ext._core._optional import torch_device
 from sklearn_ext.bridge._fixed_point import loss
-from sklearn_ext.bridge._frames import array_namespace
 from sklearn_ext.bridge._lbfgs import fit_lbfgs
 from sklearn_ext.bridge._rows import Rows
-from sklearn_ext.bridge._sampling import like, like_double
+from sklearn_ext.bridge._sampling import like_double
 from sklearn_ext.bridge._solve import Sample, solve
 
 WARM_UP = 10  # fixed-point passes before a quasi-Newton fit
@@ -82,9 +81,4 @@ def _split(side, fraction, rng):
             f"of {n} rows on one part: use more rows or early_stopping=False."
         )
     order = np.argsort(rng.random(n), kind="stable")
-    xp, parts = array_namespace(side.X), []
-    for rows in (order[n_held:], order[:n_held]):
-        index = like(rows, side.X)
-        index = xp.astype(index, xp.int64)
-        parts.append(Sample(xp.take(side.X, index, axis=0), xp.take(side.w, index)))
-    return parts
+    return side.rows(order[n_held:]), side.rows(order[:n_held])

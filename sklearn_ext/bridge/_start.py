@@ -2,6 +2,8 @@
 
 import numpy as np
 
+STARTING_ROWS = 5000  # represent any number
+
 
 def principal_order(X, w):
     """Order rows along the first principal axis of their weighted covariance.
@@ -63,7 +65,7 @@ def lloyd(Y, w, centres, max_iter=10):
     return centres
 
 
-def first_components(Y, w, n_components, init_params, rng, size=5000):
+def first_components(Y, w, n_components, init_params, rng):
     """Share the rows, or as many as represent them, among components.
 
     Returns
@@ -76,9 +78,9 @@ def first_components(Y, w, n_components, init_params, rng, size=5000):
         Centres, where they are not the means of the shares.
     """
     order = principal_order(Y, w)
-    if len(Y) > size:
-        Y = Y[systematic(order, w, size)]
-        w, order = np.ones(size), np.arange(size)
+    if len(Y) > STARTING_ROWS:
+        Y = Y[systematic(order, w, STARTING_ROWS)]
+        w, order = np.ones(len(Y)), np.arange(len(Y))
     centres = kmeans_plus_plus(Y, w, n_components, order, rng)
     if init_params == "k-means++":
         alike = np.full((len(centres), 1), 1 / len(centres))

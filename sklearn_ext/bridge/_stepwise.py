@@ -8,7 +8,9 @@ from sklearn_ext.bridge._frames import array_namespace
 from sklearn_ext.bridge._mixture import PotentialMixture
 from sklearn_ext.bridge._rows import Moments
 from sklearn_ext.bridge._sampling import like_double
-from sklearn_ext.bridge._solve import problem_of, warm_state
+from sklearn_ext.bridge._solve import problem_of, to_numpy, warm_state
+
+STEP = 2.0  # times a batch's share of the rows seen so far
 
 
 @dataclass(frozen=True)
@@ -19,21 +21,29 @@ class Stream:
     source: Moments
     target: Moments
     centre: Any  # means of the first batch, source and target
+    weight: tuple  # seen so far, of either side
+    size: tuple  # rows that these were worth
 
     @classmethod
-    def after(cls, state, centre):
+    def after(cls, state, centre, sides):
         """Remember the end of a fit, in the library of the rows and on their device."""
 
         def here(a):
             return like_double(a, centre[0])
 
-        sides = (
+        moments = (
             Moments(*(here(a) for a in (side.mass, side.mean, side.spread)))
             for side in (state.source, state.target)
         )
-        return cls(state.mixture.map(here), *sides, tuple(centre))
+        return cls(
+            state.mixture.map(here),
+            *moments,
+            tuple(centre),
+            tuple(float(to_numpy(side.w).sum()) for side in sides),
+            tuple(side.size for side in sides),
+        )
 
-    def updated(self, sides, options, n_seen):
+    def updated(self, sides, options):
         """Blend in one centred batch.
 
         Parameters
@@ -42,8 +52,6 @@ class Stream:
             The batch around ``centre``.
         options : Options
             Parameters of the model.
-        n_seen : int
-            Batches before this one.
 
         Returns
         -------
@@ -52,29 +60,40 @@ class Stream:
         loss : float
             Loss of the updated mixture on the batch.
         """
-        problem = problem_of(*sides, options)
-        rate, kind = (n_seen + 1) ** -0.6, options.covariance_type
+        problem, kind = problem_of(*sides, options), options.covariance_type
+        batch = [float(to_numpy(side.w).sum()) for side in sides]
+        weight = tuple(old + new for old, new in zip(self.weight, batch, strict=True))
+        size = tuple(
+            old + side.size for old, side in zip(self.size, sides, strict=True)
+        )
+        rates = [
+            min(STEP * new / total, 1.0)
+            for new, total in zip(batch, weight, strict=True)
+        ]
         seen = warm_state(problem, self.mixture)
         blended = [
             blend_moments(old, new, rate, kind)
-            for old, new in ((self.source, seen.source), (self.target, seen.target))
+            for old, new, rate in zip(
+                (self.source, self.target),
+                (seen.source, seen.target),
+                rates,
+                strict=True,
+            )
         ]
         # the prior counts rows seen so far, not those of the batch
-        sizes = [replace(s, size=s.size * (n_seen + 1)) for s in problem_sides(problem)]
-        grown = replace(problem, source=sizes[0], target=sizes[1])
+        grown = replace(
+            problem,
+            source=replace(problem.source, size=size[0]),
+            target=replace(problem.target, size=size[1]),
+        )
         goal = gaussian_step(grown, State(self.mixture, *blended, seen.loss))
         mass = blended[1].mass
         xp = array_namespace(mass)
         found = evaluate(problem, goal, mass / xp.sum(mass))
         ell, old = found.mixture.log_weights, self.mixture.log_weights
         ell = ell - xp.mean(ell) + xp.mean(old)  # a common shift means nothing
-        mixture = replace(found.mixture, log_weights=old + rate * (ell - old))
-        return Stream(mixture, *blended, self.centre), found.loss
-
-
-def problem_sides(problem):
-    """Return the rows of both sides."""
-    return problem.source, problem.target
+        mixture = replace(found.mixture, log_weights=old + rates[0] * (ell - old))
+        return Stream(mixture, *blended, self.centre, weight, size), found.loss
 
 
 def blend_moments(old, new, rate, kind):

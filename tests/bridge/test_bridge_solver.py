@@ -10,6 +10,8 @@ from sklearn.mixture import GaussianMixture
 from sklearn_ext.bridge import (
     EntropicPlan,
     LightSchrodingerBridge,
+    _solve,
+    _start,
     conditional_bures_uvp,
     gaussian_entropic_plan,
     make_entropic_ot,
@@ -191,6 +193,73 @@ def test_weights_are_repetitions_and_zero_is_absence(kind, rng):
     assert_allclose(weighted.loss_, repeated.loss_, rtol=1e-9)
 
 
+def changed(X, Y, u, w, how, rng):
+    """Return the same weighted samples in another form."""
+    if how == "scaled":
+        return X, Y, u / u.sum() / 3, w * 1e5
+    if how == "repeated":
+        return np.repeat(X, u, axis=0), np.repeat(Y, w, axis=0), None, None
+    rows, others = rng.permutation(len(X)), rng.permutation(len(Y))
+    return X[rows], Y[others], u[rows], w[others]
+
+
+@pytest.mark.parametrize("how", ["scaled", "repeated", "shuffled"])
+@pytest.mark.parametrize(
+    "params",
+    [
+        *({"covariance_type": kind} for kind in KINDS),
+        {"early_stopping": True, "validation_fraction": 0.3, "prior_strength": 0.0},
+        {"init_params": "k-means++", "early_stopping": True},
+        {"solver": "lbfgs"},
+        {"fit_inverse_transform": True},
+        {"epsilon": "scale", "epsilon_annealing": True},
+    ],
+    ids=lambda params: "-".join(map(str, params.values())),
+)
+def test_a_weighted_sample_has_one_bridge_in_any_form(params, how, rng):
+    X, Y = blobs(rng, 100, 80)
+    u, w = rng.integers(1, 4, 100), rng.integers(0, 3, 80)
+    params = {"epsilon": 1.0, "random_state": 0, **params}
+    base = LightSchrodingerBridge(4, **params)
+    base.fit(X, X_target=Y, sample_weight=u, target_weight=w)
+    A, B, a, b = changed(X, Y, u, w, how, rng)
+    other = LightSchrodingerBridge(4, **params)
+    other.fit(A, X_target=B, sample_weight=a, target_weight=b)
+    assert_allclose(other.transform(X), base.transform(X), rtol=1e-6, atol=1e-7)
+    assert_allclose(other.loss_, base.loss_, rtol=1e-8)
+    if base.fit_inverse_transform:
+        back = base.inverse_transform(Y)
+        assert_allclose(other.inverse_transform(Y), back, rtol=1e-6, atol=1e-7)
+        assert_allclose(other.score_samples(Y), base.score_samples(Y), rtol=1e-7)
+
+
+@pytest.mark.parametrize("how", ["scaled", "repeated", "shuffled"])
+def test_large_weighted_samples_have_one_bridge_in_any_form(how, rng, monkeypatch):
+    """Also where only some rows make the start and the first passes."""
+    monkeypatch.setattr(_solve, "STAGED_FROM", 1000)
+    monkeypatch.setattr(_solve, "STAGES", ((500, 5),))
+    monkeypatch.setattr(_start, "STARTING_ROWS", 300)
+    X, Y = blobs(rng, 900, 800)
+    u, w = rng.integers(1, 4, 900), rng.integers(1, 3, 800)
+    base = LightSchrodingerBridge(4, epsilon=1.0, random_state=0)
+    base.fit(X, X_target=Y, sample_weight=u, target_weight=w)
+    A, B, a, b = changed(X, Y, u, w, how, rng)
+    other = LightSchrodingerBridge(4, epsilon=1.0, random_state=0)
+    other.fit(A, X_target=B, sample_weight=a, target_weight=b)
+    assert_allclose(other.transform(X), base.transform(X), rtol=1e-6, atol=1e-7)
+
+
+def test_rows_of_vanishing_weight_vanish(rng):
+    X, Y = blobs(rng, 100, 80)
+    far = np.vstack([X, 5 + rng.normal(size=(300, 2))])
+    w = np.repeat([1.0, 1e-12], [100, 300])
+    params = {"epsilon": 1.0, "random_state": 0, "n_init": 1}
+    without = LightSchrodingerBridge(3, **params).fit(X, X_target=Y)
+    with_them = LightSchrodingerBridge(3, **params)
+    with_them.fit(far, X_target=Y, sample_weight=w)
+    assert_allclose(with_them.transform(X), without.transform(X), atol=1e-6)
+
+
 def test_blocks_give_the_same_moments(rng):
     X = rng.normal(size=(1000, 2))
     w = rng.random(1000)
@@ -289,8 +358,6 @@ def test_known_plans_are_recovered(D, epsilon, kind, limit):
 
 
 def test_large_samples_grow_in_stages(monkeypatch, rng):
-    from sklearn_ext.bridge import _solve
-
     X, Y = blobs(rng, 3000, 3000)
     whole = LightSchrodingerBridge(3, random_state=0).fit(X, X_target=Y)
     monkeypatch.setattr(_solve, "STAGED_FROM", 1000)

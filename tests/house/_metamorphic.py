@@ -25,9 +25,7 @@ PENALTY = {
 }
 # weights are counts of evidence here: their docstrings say that their scale matters
 COUNTS = {
-    "LightSchrodingerBridge",
     "NaiveBayesProbe",
-    "SchrodingerBridgeTrajectory",
     "ShrinkageDiscriminantProbe",
 }
 # the answer may move with the units of the columns: these penalise coefficients,
