@@ -6,6 +6,7 @@ from sklearn_ext._core._optional import require, torch_device
 from sklearn_ext.bridge._fixed_point import Fit
 from sklearn_ext.bridge._mixture import PotentialMixture
 from sklearn_ext.bridge._solve import Sample, first_state, problem_of, warm_state
+from sklearn_ext.bridge._start import represent
 
 DEFAULTS = {"max_epochs": 30, "lr": 0.01, "batch_size": 256}
 
@@ -56,7 +57,9 @@ def fit_adam(estimator, X, y, sides, centre, options, rng, mixture, holdout, des
     host = [Sample(*side.numpy()) for side in sides]
     problem, kind = problem_of(*host, options), options.covariance_type
     if mixture is None:
-        mixture = first_state(problem, host[1], options, options.epsilon, rng).mixture
+        rows = represent(*host[1].numpy())
+        state = first_state(problem, host[1], rows, options, options.epsilon, rng)
+        mixture = state.mixture
     start = (mixture.log_weights, mixture.means, mixture.scales)
     start = [np.asarray(a, dtype=dtype) for a in start]
     rows, weights = (a.astype(dtype) for a in paired(host, rng))

@@ -20,7 +20,7 @@ the components then read contiguous memory.
 from sklearn_ext._core._compat import array_api_compat
 
 array_namespace = array_api_compat.array_namespace
-ENTRIES = 2**22  # of an array of rows against rows, at a time
+ENTRIES = 2**20  # of an array of rows against rows, at a time
 
 
 def features(X, covariance_type):

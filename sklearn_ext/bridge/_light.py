@@ -73,7 +73,7 @@ class LightSchrodingerBridge(
         Rows' worth of the pooled covariance that every component is shrunk by.
     reg_covar : float, default=1e-6
         Added to variances, relative to the mean variance of a feature.
-    n_init : int, default=3
+    n_init : int, default=2
         Starts, of which the best after five passes goes on; "adam" makes one.
     init_params : {"kmeans", "k-means++"}, default="kmeans"
         Start from clusters of the target, or from rows of it far from each other, each
@@ -206,7 +206,7 @@ class LightSchrodingerBridge(
         solver="fixed_point",
         prior_strength=20.0,
         reg_covar=1e-6,
-        n_init=3,
+        n_init=2,
         init_params="kmeans",
         max_iter=300,
         tol=1e-5,

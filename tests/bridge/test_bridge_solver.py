@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import approx_fprime
 from scipy.special import logsumexp
 from sklearn.mixture import GaussianMixture
@@ -20,7 +20,12 @@ from sklearn_ext.bridge._fixed_point import advance, evaluate, penalty
 from sklearn_ext.bridge._lbfgs import loss_and_gradient, pack
 from sklearn_ext.bridge._rows import Rows, expect
 from sklearn_ext.bridge._solve import Options, Sample, problem_of, solve, warm_state
-from sklearn_ext.bridge._start import kmeans_plus_plus, principal_order, systematic
+from sklearn_ext.bridge._start import (
+    kmeans_plus_plus,
+    nearest,
+    principal_order,
+    systematic,
+)
 
 KINDS = ["spherical", "diag", "tied", "full"]
 
@@ -355,6 +360,48 @@ def test_known_plans_are_recovered(D, epsilon, kind, limit):
     assert cost < 1e-8 * abs(bridge.ot_value_)
     truth = pair.plan.transport_cost(pair.X)
     assert_allclose(bridge.transport_cost(pair.X).mean(), truth.mean(), rtol=0.05)
+
+
+@pytest.mark.parametrize("n_init", [1, 2])
+@pytest.mark.parametrize(("D", "kind"), [(16, "diagonal"), (8, "full")])
+def test_no_start_is_stuck_where_two_components_share_a_cluster(D, kind, n_init):
+    """As many components as the truth has: each must find its own."""
+    for seed in range(12):
+        known = make_entropic_ot(1500, 1500, D, kind=kind, random_state=seed)
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(1000, D))
+        Y = known.plan.sample(X, random_state=rng)
+        shape = "full" if kind == "full" else "diag"
+        bridge = LightSchrodingerBridge(
+            5, epsilon=1.0, covariance_type=shape, n_init=n_init, random_state=seed
+        ).fit(known.X, X_target=known.Y)
+        gap = np.mean(known.plan.log_density(X, Y) - bridge.log_density(X, Y))
+        assert gap < 0.7, seed  # those that are stuck are 2 to 5 nats away
+
+
+def test_clusters_that_were_cut_are_merged_again(rng):
+    """Long clusters side by side, each in three pieces."""
+    label = np.repeat(range(4), 150)
+    Y = rng.normal(size=(600, 2)) * [8.0, 0.5] + np.outer(label, [0.0, 4.0])
+    piece = 3 * label + np.digitize(Y[:, 0], [-4.0, 4.0])
+    shares = (piece == np.arange(12)[:, None]) / 600
+    found = _start.merge(Y, shares, 4)
+    assert_allclose(found.sum(axis=0), 1 / 600)
+    assert len(set(zip(found.argmax(axis=0), label, strict=True))) == 4
+    assert_array_equal(_start.merge(Y, found, 4), found)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_order_of_symmetric_rows_does_not_hang_on_rounding(sign):
+    """Third moments are zero but for rounding, which must not turn the order round."""
+    half = np.random.default_rng(0).normal(size=(50, 2)) * [3.0, 1.0]
+    X = np.vstack([half, -half])
+    base = principal_order(X, np.ones(100))
+    for power in range(-30, 31, 3):
+        noise = 1 + sign * 2.0**-52 * (np.arange(200).reshape(100, 2) % 3 + power % 2)
+        assert_array_equal(principal_order(X * noise, np.ones(100)), base)
+    ties = nearest(np.array([[0.1 + 0.2], [0.3]]), np.array([[0.0], [0.6]]))
+    assert_array_equal(ties, 0)
 
 
 def test_large_samples_grow_in_stages(monkeypatch, rng):
