@@ -70,9 +70,10 @@ def kmeans_plus_plus(Y, w, n_components, order, rng):
 
 def nearest(Y, centres):
     """Return the index of the nearest centre, the first of those that tie."""
-    distance = np.sum(centres**2, axis=1) / 2 - Y @ centres.T
+    half = np.sum(centres**2, axis=1) / 2
+    distance = half - Y @ centres.T
     least = distance.min(axis=1, keepdims=True)
-    return np.argmax(distance <= least + CLOSE * np.abs(distance).max(), axis=1)
+    return np.argmax(distance <= least + CLOSE * half.max(), axis=1)
 
 
 def lloyd(Y, w, centres, max_iter=5):
