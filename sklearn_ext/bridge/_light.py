@@ -70,15 +70,16 @@ class LightSchrodingerBridge(
         Balanced fixed-point iteration; quasi-Newton from ten of its passes; or
         minibatch Adam as published, on torch through skorch.
     prior_strength : float, default=20.0
-        Rows' worth of the pooled covariance that every component is shrunk by.
+        Rows of the pooled covariance that every component is shrunk by, beside the
+        distinct rows of the data.
     reg_covar : float, default=1e-6
         Added to variances, relative to the mean variance of a feature.
     n_init : int, default=2
         Starts, of which the best after five passes goes on; "adam" makes one.
     init_params : {"kmeans", "k-means++"}, default="kmeans"
-        Start from clusters of the target, or from rows of it far from each other, each
-        with the covariance of all. The latter first finds what many components have
-        in common: with ``early_stopping`` it over-fits least.
+        Start from clusters of the target, of which a surplus is merged, or from rows of
+        it far from each other, each with the covariance of all. The latter first finds
+        what many components have in common: with ``early_stopping`` it over-fits least.
     max_iter : int, default=300
         Passes at most.
     tol : float, default=1e-5
@@ -272,9 +273,9 @@ class LightSchrodingerBridge(
         sample_domain : array-like of shape (n_samples,) or None, default=None
             0 for source rows, 1 for target rows of X.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            How often each row of X counts.
+            What each row of X stands for; within a side only ratios matter.
         target_weight : array-like of shape (m_samples,) or None, default=None
-            How often each row of X_target counts.
+            What each row of X_target stands for; only ratios matter.
 
         Returns
         -------
@@ -364,9 +365,9 @@ class LightSchrodingerBridge(
         sample_domain : array-like of shape (n_samples,) or None, default=None
             0 for source rows, 1 for target rows, which are returned unchanged.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            How often each row of X counts.
+            What each row of X stands for; within a side only ratios matter.
         target_weight : array-like of shape (m_samples,) or None, default=None
-            How often each row of X_target counts.
+            What each row of X_target stands for; only ratios matter.
 
         Returns
         -------

@@ -46,9 +46,9 @@ class PartialFit:
         sample_domain : array-like of shape (n_samples,) or None, default=None
             0 for source rows, 1 for target rows of X.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            How often each row of X counts.
+            What each row of X stands for.
         target_weight : array-like of shape (m_samples,) or None, default=None
-            How often each row of X_target counts.
+            What each row of X_target stands for.
 
         Returns
         -------

@@ -114,7 +114,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         y : array-like of shape (n_samples,)
             Time at which each row was observed; two different times or more.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            How often each row counts.
+            What each row stands for; within a snapshot only ratios matter.
 
         Returns
         -------
@@ -250,7 +250,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         y : array-like of shape (n_samples,)
             Their times, out of those of the fit; times that are missing are left out.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            How often each row counts.
+            What each row stands for; within a snapshot only ratios matter.
 
         Returns
         -------
@@ -262,6 +262,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         weight = _weights(sample_weight, X)
         if not np.isin(y, self.times_).all():
             raise ValueError(f"y must hold times of the fit, {self.times_.tolist()}.")
+        X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
         scores = []
         for i, bridge in enumerate(self.bridges_):
             rows = [np.flatnonzero(y == t) for t in self.times_[i : i + 2]]
