@@ -40,13 +40,13 @@ class AgainstAdam(Study):
     peers. Adam takes 10 000 steps of 128 rows in float32 from random target rows, with
     the published learning rate: in matrix products, and in the published broadcasting
     form, whose time is that of 500 steps times twenty; a quarter of the steps shows
-    whether it should have stopped. At its best it starts from our clusters, stops when ten
-    epochs do not improve the loss on a tenth of the rows, and has the best of four
-    learning rates by the score on a fifth; the search is in its time. Ratios are to the row of ours where prior_strength
-    is chosen among 0, 20 and 500 by the score on a fifth of the rows, with
-    early_stopping=True, init_params="k-means++" and n_init=1; its time includes the
-    search and the last fit. The gap is the divergence from the true plan in nats: what
-    the held-out loss is above that of the truth, on 20 000 new rows."""
+    whether it should have stopped. At its best it starts from our clusters, stops when
+    ten epochs do not improve the loss on a tenth of the rows, and has the best of four
+    learning rates by the score on a fifth; the search is in its time. Ratios are to the
+    row of ours where prior_strength is chosen among 0, 20 and 500 by the score on a
+    fifth of the rows, with early_stopping=True, init_params="k-means++" and n_init=1;
+    its time includes the search and the last fit. The gap is the divergence from the
+    true plan in nats, on 20 000 new rows."""
     versions = ("numpy", "scipy", "torch", "skorch")
     epsilon, D, strengths = 1.0, 16, (0.0, 20.0, 500.0)
     chosen: ClassVar = {
