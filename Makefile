@@ -4,7 +4,7 @@ BIN := .venv/bin/python
 # one thread of BLAS a worker: the workers share the cores already
 TEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN) -m pytest -n auto --dist worksteal
 
-.PHONY: tour test test-clients test-matrix lint suite bench docs format clean
+.PHONY: tour test test-clients test-kernels test-matrix lint suite bench docs format clean
 
 tour: .venv/ready
 	$(BIN) -m sklearn_ext tour
@@ -20,6 +20,9 @@ suite: .venv/ready
 
 test-clients: .venv/clients/ready
 	$(subst $(BIN),.venv/clients/bin/python,$(TEST)) -m clients tests/clients
+
+test-kernels: .venv/ready
+	.ci/kernels
 
 test-matrix:
 	.ci/matrix

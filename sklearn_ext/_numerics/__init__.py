@@ -1,4 +1,9 @@
 """Mathematics of two families or more: arrays in, arrays out, no estimator.
 
+- ``_arrays``: namespace, device and dtype of NumPy, sparse, torch and array API input;
+  blocks of rows
 - ``_equal_rows``: a seeded hash of rows; equal rows as one, folds dealt to them
+- ``_lbfgs``: L-BFGS with a preconditioner that follows the iterate
+- ``_logistic/``: the logistic objective, solved for one penalty or a path of them
+- ``_held_out``: a temperature from held-out scores
 """

@@ -5,9 +5,9 @@ from sklearn_ext.probes._diagnostics import probe_diagnostics
 from sklearn_ext.probes._diagnostics_plots import ProbeDiagnosticsDisplay
 from sklearn_ext.probes._discriminant import ShrinkageDiscriminantProbe
 from sklearn_ext.probes._frozen_features import FrozenFeatures
-from sklearn_ext.probes._logistic import LogisticProbe
-from sklearn_ext.probes._logistic_cv import LogisticProbeCV
-from sklearn_ext.probes._logistic_path import logistic_probe_path
+from sklearn_ext.probes._logistic._path import logistic_probe_path
+from sklearn_ext.probes._logistic._probe import LogisticProbe
+from sklearn_ext.probes._logistic._probe_cv import LogisticProbeCV
 from sklearn_ext.probes._naive_bayes import NaiveBayesProbe
 from sklearn_ext.probes._naive_bayes_statistics import NaiveBayesStatistics
 from sklearn_ext.probes._regimes_plots import TwoRegimesDisplay

@@ -7,7 +7,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext.probes._logistic_arrays import is_tensor
+from sklearn_ext._numerics._arrays import is_tensor
 
 
 def on_host(values):

@@ -10,7 +10,7 @@ from sklearn.utils.validation import column_or_1d
 
 from sklearn_ext._core._optional import require, torch_device
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext.probes._logistic_data import check_rows, check_squares
+from sklearn_ext.probes._logistic._rows import check_rows, check_squares
 
 DEFAULTS = {"max_epochs": 20, "lr": None, "momentum": 0.9}
 
@@ -127,7 +127,7 @@ def _train(
 ):
     require("skorch", extra="torch", user='solver="sgd"')
     from sklearn_ext._core._torch import WeightedLoss, fit_net
-    from sklearn_ext.probes import _logistic_torch as nets
+    from sklearn_ext.probes._logistic import _sgd_torch as nets
 
     device = torch_device(probe.device or "cpu")[1]
     batch = min(probe.batch_size or 256, len(X))

@@ -22,7 +22,9 @@ from sklearn_ext._core._compat import (
     _raise_for_params,
     _routing_enabled,
 )
-from sklearn_ext.probes._logistic import (
+from sklearn_ext._numerics._logistic import solve, solve_path
+from sklearn_ext.probes._logistic._path import check_Cs
+from sklearn_ext.probes._logistic._probe import (
     LinearScoresMixin,
     LogisticProbe,
     prepare_probe,
@@ -30,9 +32,7 @@ from sklearn_ext.probes._logistic import (
     store_solution,
     warn_unless_converged,
 )
-from sklearn_ext.probes._logistic_data import check_rows, labelled
-from sklearn_ext.probes._logistic_path import check_Cs, solve_path
-from sklearn_ext.probes._logistic_solver import solve
+from sklearn_ext.probes._logistic._rows import check_rows, labelled
 
 PROBE = LogisticProbe._parameter_constraints
 SHARED = (

@@ -1,6 +1,5 @@
-"""Solutions for many penalties from one decomposition, each from its neighbour."""
+"""Logistic probes for many penalties at the price of a few."""
 
-import math
 import warnings
 
 import numpy as np
@@ -8,40 +7,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_array
 
-from sklearn_ext.probes._logistic import LogisticProbe, prepare_probe, solver_params
-from sklearn_ext.probes._logistic_data import labelled
-from sklearn_ext.probes._logistic_solver import Problem, Solution, solve
-
-
-def solve_path(problem: Problem, Cs, **params) -> list[Solution]:
-    """Solve for every C, from the strongest penalty on; results in the given order.
-
-    What the last prediction of a solution missed, the next one is likely to miss too:
-    the error falls with the square of the step in ``log(C)``.
-    """
-    found: dict[int, Solution] = {}
-    last, missed, before = None, 0.0, np.inf
-    for at in np.argsort(Cs, kind="stable"):
-        C, start = float(Cs[at]), None
-        if last is not None:
-            step = math.log(C) - math.log(Cs[last])
-            share = min(step / before, 1.0) ** 2 if np.isfinite(step) else 0.0
-            plain = _predict(problem, found[last], Cs[last], C)
-            start = plain + share * missed
-        found[at] = solve(problem, C, start=start, **params)
-        if last is not None and step > 0:  # not a C that was there already
-            missed, before = found[at].minimum.theta - plain, step
-        last = at
-    return [found[at] for at in range(len(Cs))]
-
-
-def _predict(problem, solution, old, new):
-    """Shrink a solution to where the curvature says that the next one lies."""
-    now = solution.minimum.evaluation
-    penalties = problem.at(old).penalty, problem.at(new).penalty
-    return problem.preconditioner.shrink(
-        solution.minimum.theta, now.curvature, *penalties, problem.objective
-    )
+from sklearn_ext._numerics._logistic import solve_path
+from sklearn_ext.probes._logistic._probe import (
+    LogisticProbe,
+    prepare_probe,
+    solver_params,
+)
+from sklearn_ext.probes._logistic._rows import labelled
 
 
 def check_Cs(Cs, name="Cs"):

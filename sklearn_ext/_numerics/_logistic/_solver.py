@@ -1,5 +1,6 @@
 """Logistic regression from moments: prepare once, solve for one or many penalties."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,15 +8,26 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from sklearn_ext.probes._lbfgs import Minimum, Stopping, minimise
-from sklearn_ext.probes._logistic_moments import (
+from sklearn_ext._numerics._arrays import (
+    device_of,
+    flat,
+    float64,
+    like,
+    namespace,
+    rounding,
+    to_numpy,
+    widest,
+)
+from sklearn_ext._numerics._lbfgs import Minimum, Stopping, minimise
+from sklearn_ext._numerics._logistic._objective import (
+    LogisticObjective,
     Moments,
     Preconditioner,
+    class_sums,
     column_means,
     discriminant,
     moments,
 )
-from sklearn_ext.probes._logistic_objective import LogisticObjective
 
 Array = Any  # of NumPy or torch
 
@@ -57,26 +69,25 @@ class Problem:
     axes: Axes | None  # None where the features are their own
     mean: Array  # (n_features,), of the rows as given
 
-    def at(self, C: float) -> LogisticObjective:
-        """Return the objective for one inverse penalty."""
-        return replace(self.objective, penalty=1 / (C * self.weight))
+    def at(self, C: float, q: float = 0.0) -> LogisticObjective:
+        """Return the objective for one inverse penalty and exponent."""
+        return replace(self.objective, penalty=1 / (C * self.weight), q=q)
 
     def coefficients(self, theta: Array) -> tuple[np.ndarray, np.ndarray]:
         """Coefficients and intercepts in the coordinates of the rows as given."""
         W, b = self.objective.split(theta)
         W = W if self.axes is None else self.axes.expand(W)
         b = b - W @ self.mean
-        W, b = map(self.objective.arrays.numpy, (W, b))
+        W, b = to_numpy(W), to_numpy(b)
         return (W, b) if len(W) == 1 else (W - W.mean(0), b - b.mean())
 
     def point(self, coef: np.ndarray, intercept: np.ndarray) -> Array:
         """Invert `coefficients`."""
-        arrays = self.objective.arrays
-        W, b = arrays.double(coef), arrays.double(intercept)
+        W, b = (like(part, self.mean) for part in (coef, intercept))
         W = W if len(W) == 1 else W - W.mean(0)
         b = b + W @ self.mean
         W = W if self.axes is None else self.axes.project(W)
-        return arrays.flat(W, b)
+        return flat(W, b)
 
 
 @dataclass(frozen=True)
@@ -96,7 +107,6 @@ def prepare(
     y: Array,
     weight: Array,
     n_classes: int,
-    arrays: Any,
     *,
     fit_intercept: bool = True,
     preconditioner: str | None = "auto",
@@ -106,16 +116,14 @@ def prepare(
 
     Parameters
     ----------
-    X : array or CSR matrix of shape (n_samples, n_features)
-        Rows.
+    X : array, tensor or CSR matrix of shape (n_samples, n_features)
+        Rows, where the work is to be done.
     y : array of shape (n_samples,)
         Codes of the classes; each of them occurs.
     weight : ndarray of shape (n_samples,)
         Positive float64 weights.
     n_classes : int
         At least two.
-    arrays : NumpyArrays or TorchArrays
-        Where the rows live.
     fit_intercept : bool
         Whether the scores have intercepts.
     preconditioner : {"auto", "gram", "diag"} or None
@@ -128,27 +136,27 @@ def prepare(
     Problem
         What `solve` wants.
     """
-    total = float(weight.sum())
-    w64 = arrays.double(weight / total)
-    w = arrays.cast(w64, X)
-    prior = np.bincount(arrays.numpy(y), weight, minlength=n_classes) / total
-    mean = column_means(X, w, arrays) if fit_intercept else arrays.zeros(X.shape[1])
+    xp, total = namespace(X), float(weight.sum())
+    prior = np.bincount(to_numpy(y), weight, minlength=n_classes) / total
+    y = like(y, X, xp.int64)
+    w64 = like(weight / total, X, widest(X))
+    w = like(w64, X)
+    mean = column_means(X, w) if fit_intercept else _zeros(X)
     spectral = preconditioner in ("auto", "gram") and min(X.shape) <= SPECTRAL_LIMIT
     rows, centre, turn, axes, shift = X, mean, None, None, False
     if spectral and X.shape[0] < X.shape[1] and not sparse.issparse(X):
-        rows, axes, values = _reduce(X, w64, mean, arrays)
+        rows, axes, values = _reduce(X, w64, mean)
         centre = 0 * values
-        sums = arrays.class_sums(rows, y, w, n_classes)
-        found = Moments(arrays.double(sums), values, True)
+        found = Moments(float64(class_sums(rows, y, w, n_classes)), values, True)
     else:
         full = spectral and X.shape[1] <= SPECTRAL_LIMIT
-        found = moments(X, y, w, mean, n_classes, arrays, full=full)
+        found = moments(X, y, w, mean, n_classes, full=full)
         shift = _offset_cancels(X, mean, found.second)
         if full:
-            found, basis = found.turn(arrays)
-            axes, turn = Axes(basis), arrays.cast(basis, X)
+            found, basis = found.turn()
+            axes, turn = Axes(basis), like(basis, X)
             if X.shape[0] <= TURNED_ROWS * X.shape[1] and not sparse.issparse(X):
-                rows, centre = (X - arrays.cast(mean, X)) @ turn.T, 0 * mean
+                rows, centre = (X - like(mean, X)) @ turn.T, 0 * mean
                 turn, shift = None, False
     values = found.second
     if preconditioner is None:
@@ -162,9 +170,8 @@ def prepare(
         prior=prior,
         penalty=np.nan,
         fit_intercept=fit_intercept,
-        batch_size=batch_size or _batch_rows(rows.shape[1], n_classes, arrays),
+        batch_size=batch_size or _batch_rows(rows, n_classes),
         shift=shift,
-        arrays=arrays,
     )
     # a floor for directions in which the rows do not vary
     values = values.clip(1e-10 * (float(values.max()) or 1.0))
@@ -175,6 +182,7 @@ def solve(
     problem: Problem,
     C: float,
     *,
+    q: float = 0.0,
     start: Array | None = None,
     tol: float = 1e-4,
     max_iter: int = 500,
@@ -189,6 +197,8 @@ def solve(
         Of `prepare`.
     C : float
         Inverse penalty; infinity for none.
+    q : float, default=0.0
+        Exponent of `LogisticObjective`; above zero the minimum is a local one.
     start : array, optional
         A flat point to start from; by default the discriminant, scaled.
     tol, max_iter, memory : float, int, int
@@ -202,10 +212,11 @@ def solve(
     Solution
         Coefficients with a certificate.
     """
-    objective = problem.at(C)
+    objective = problem.at(C, q)
     start = first_point(problem, objective) if start is None else start
     smallest = float(objective.w.min())
-    separated = np.log(2) * smallest  # a lower loss has every row on its side
+    even = np.log(2) if q == 0 else -np.expm1(-q * np.log(2)) / q
+    separated = even * smallest  # a lower loss has every row on its side
     unbounded = objective.penalty == 0
     minimum = minimise(
         objective,
@@ -216,7 +227,7 @@ def solve(
         lambda theta, now: duality_gap(objective, theta, now, problem.moments.classes),
         Stopping(tol, max_iter, floor=1e-4 * separated if unbounded else 0.0),
         memory=memory,
-        noise=_rounding(objective.X),
+        noise=rounding(objective.X),
         first_length=_first_length(objective),
         report=report
         and (lambda theta, now: report(lambda: problem.coefficients(theta))),
@@ -228,6 +239,37 @@ def solve(
         duality_gap(objective, theta, now, problem.moments.classes),
         unbounded and now.loss < separated,
         minimum,
+    )
+
+
+def solve_path(problem: Problem, Cs, **params) -> list[Solution]:
+    """Solve for every C, from the strongest penalty on; results in the given order.
+
+    What the last prediction of a solution missed, the next one is likely to miss too:
+    the error falls with the square of the step in ``log(C)``.
+    """
+    found: dict[int, Solution] = {}
+    last, missed, before = None, 0.0, np.inf
+    for at in np.argsort(Cs, kind="stable"):
+        C, start = float(Cs[at]), None
+        if last is not None:
+            step = math.log(C) - math.log(Cs[last])
+            share = min(step / before, 1.0) ** 2 if np.isfinite(step) else 0.0
+            plain = _predict(problem, found[last], Cs[last], C)
+            start = plain + share * missed
+        found[at] = solve(problem, C, start=start, **params)
+        if last is not None and step > 0:  # not a C that was there already
+            missed, before = found[at].minimum.theta - plain, step
+        last = at
+    return [found[at] for at in range(len(Cs))]
+
+
+def _predict(problem, solution, old, new):
+    """Shrink a solution to where the curvature says that the next one lies."""
+    now = solution.minimum.evaluation
+    penalties = problem.at(old).penalty, problem.at(new).penalty
+    return problem.preconditioner.shrink(
+        solution.minimum.theta, now.curvature, *penalties, problem.objective
     )
 
 
@@ -273,16 +315,19 @@ def duality_gap(objective, theta, now, class_sums) -> float:
 
     The probabilities at theta, mixed with one constant vector q just enough to have
     the right class frequencies, are feasible for the dual problem. Where the
-    intercepts are optimal this is the squared gradient over twice the penalty.
+    intercepts are optimal this is the squared gradient over twice the penalty. With
+    another exponent than zero there is no such bound: NaN.
     """
     lam = objective.penalty
+    if objective.q != 0:
+        return np.nan
     if lam == 0:
         return np.inf
     G, r = objective.split(now.gradient)
     _, b = objective.split(theta)
     W, _ = objective.split(theta)
     bound = float((G * G).sum()) / (2 * lam)
-    r, b = map(objective.arrays.numpy, (r, b))
+    r, b = to_numpy(r), to_numpy(b)
     rest = np.array([-r[0], r[0]]) if len(r) == 1 else r
     excess = float((rest / objective.prior).max())
     if not objective.fit_intercept or excess <= 0:
@@ -298,18 +343,22 @@ def duality_gap(objective, theta, now, class_sums) -> float:
     return max(bound, 0.0)
 
 
-def _reduce(X, w, mean, arrays):
+def _zeros(X):
+    return like(np.zeros(X.shape[1]), X, widest(X))
+
+
+def _reduce(X, w, mean):
     """Coordinates of few rows in the space that they span: exact for an L2 penalty."""
     root = (w**0.5)[:, None]
-    B = arrays.double(X)  # a copy, so the rest in place: fresh memory costs most here
-    B -= mean
+    B = namespace(X).astype(X, mean.dtype, copy=True)
+    B -= mean  # in place: fresh memory costs most here
     B *= root
-    values, U = arrays.eigh(B @ B.T)
+    values, U = namespace(B).linalg.eigh(B @ B.T)
     keep = values > 1e-12 * float(values.max())
     keep[-1] = True  # equal rows leave one direction of length zero
     values, U = values[keep].clip(1e-300), U[:, keep]
     lengths = values**0.5
-    return arrays.cast(U * lengths / root, X), Axes(B, U / lengths), values
+    return like(U * lengths / root, X), Axes(B, U / lengths), values
 
 
 def _offset_cancels(X, mean, second):
@@ -318,15 +367,10 @@ def _offset_cancels(X, mean, second):
         return False
     variance = second.diagonal() if second.ndim == 2 else second
     spread = max(float(variance.mean()), 1e-300) ** 0.5
-    return _rounding(X) * float(abs(mean).max()) > 1e-5 * spread
+    return rounding(X) * float(abs(mean).max()) > 1e-5 * spread
 
 
-def _rounding(X):
-    return 1.2e-7 if str(X.dtype).endswith("float32") else 2.3e-16
-
-
-def _batch_rows(n_features, n_classes, arrays):
+def _batch_rows(X, n_classes):
     """Rows whose features and scores stay in a cache, more where that is no matter."""
-    host = str(getattr(arrays, "device", "cpu")) == "cpu"
-    elements = 1 << (22 if host else 27)
-    return int(np.clip(elements // (n_features + 2 * n_classes), 512, 1 << 18))
+    elements = 1 << (22 if str(device_of(X)) == "cpu" else 27)
+    return int(np.clip(elements // (X.shape[1] + 2 * n_classes), 512, 1 << 18))

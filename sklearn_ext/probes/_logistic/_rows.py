@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from sklearn_ext._core._validation import FLOATS, check_weights
-from sklearn_ext.probes._logistic_arrays import TorchArrays, arrays_of, is_tensor
+from sklearn_ext._numerics._arrays import is_tensor, single, to_device
 
 
 @dataclass(frozen=True)
@@ -23,17 +23,13 @@ class Labelled:
     classes: np.ndarray
 
     def on(self, device):
-        """Return rows, codes and the array object of a device, or of the rows' own."""
-        if device is None:
-            arrays = arrays_of(self.X)
-        elif sparse.issparse(self.X):
+        """Return the rows on a torch device, or where they are."""
+        if device is not None and sparse.issparse(self.X):
             raise TypeError(
                 f"Sparse rows are computed on the host only, got device={device!r}. "
                 "Choose device=None or pass dense rows."
             )
-        else:
-            arrays = TorchArrays(device)
-        return arrays.rows(self.X), arrays.index(self.y), arrays
+        return to_device(self.X, device)
 
 
 def labelled(estimator, X, y, sample_weight, class_weight, *, reset=True) -> Labelled:
@@ -67,7 +63,7 @@ def labelled(estimator, X, y, sample_weight, class_weight, *, reset=True) -> Lab
 
 def check_squares(X):
     """Check that second moments will not overflow in the dtype of the rows."""
-    dtype = np.float32 if str(X.dtype).endswith("float32") else np.float64
+    dtype = np.float32 if single(X) else np.float64
     largest = max(float(X.max()), -float(X.min()))
     if largest > np.sqrt(np.finfo(dtype).max) / 4:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The pure solver: gradient, moments, certificate, reduction, path."""
+"""The logistic solver: gradient, moments, certificate, reduction, path."""
 
 from dataclasses import replace
 
@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
-from scipy.optimize import minimize
+from scipy.special import softmax
 
-from sklearn_ext.probes import _logistic_solver
-from sklearn_ext.probes._lbfgs import Stopping, minimise
-from sklearn_ext.probes._logistic_arrays import NumpyArrays
-from sklearn_ext.probes._logistic_moments import column_means, moments
-from sklearn_ext.probes._logistic_path import solve_path
-from sklearn_ext.probes._logistic_solver import duality_gap, prepare, solve
-
-HOST = NumpyArrays()
+from sklearn_ext._numerics._logistic import (
+    _solver,
+    duality_gap,
+    prepare,
+    solve,
+    solve_path,
+)
+from sklearn_ext._numerics._logistic._objective import column_means, moments
 
 
 def problem_of(rng, n=60, d=5, k=3, dtype=np.float64, **params):
@@ -23,7 +23,7 @@ def problem_of(rng, n=60, d=5, k=3, dtype=np.float64, **params):
     X = rng.standard_normal((n, d)) + 0.5 * rng.standard_normal((k, d))[y] + 2
     weight = rng.integers(1, 4, n).astype(float)
     X = X.astype(dtype)
-    return prepare(X, y, weight, k, HOST, **params), X, y, weight
+    return prepare(X, y, weight, k, **params), X, y, weight
 
 
 def slow_objective(X, y, weight, C, W, b):
@@ -49,6 +49,40 @@ def test_objective_is_its_definition(rng, k, n):
         theta = np.r_[(W - W.mean(0)).ravel(), b]
     value = slow_objective(X, y, weight, 0.7, *problem.coefficients(theta))
     assert_allclose(objective(theta).value, value, rtol=1e-12)
+
+
+@pytest.mark.parametrize("k", [2, 4])
+@pytest.mark.parametrize("q", [-1.0, 0.5, 1.0])
+def test_an_exponent_is_its_definition_and_slope(rng, k, q):
+    problem, X, y, weight = problem_of(rng, k=k)
+    objective = problem.at(2.0, q)
+    theta = 0.3 * rng.standard_normal(len(objective.start()))
+    W, b = objective.split(theta)
+    theta = theta if k == 2 else np.r_[(W - W.mean(0)).ravel(), b]
+    W, b = problem.coefficients(theta)
+    Z = X @ W.T + b
+    Z = np.column_stack([0 * Z, Z]) if k == 2 else Z
+    own = softmax(Z, axis=1)[np.arange(len(y)), y]
+    loss = weight @ ((1 - own**q) / q) / weight.sum()
+    value = loss + np.sum(W**2) / (4 * weight.sum())
+    assert_allclose(objective(theta).value, value, rtol=1e-10)
+    gradient = objective(theta).gradient
+    for at in range(len(theta)):
+        step = np.zeros_like(theta)
+        step[at] = 1e-5
+        up, down = objective(theta + step).value, objective(theta - step).value
+        assert_allclose(gradient[at], (up - down) / 2e-5, rtol=1e-5, atol=1e-8)
+
+
+def test_an_exponent_falls_from_the_log_loss_and_has_no_bound(rng):
+    problem, *_ = problem_of(rng, k=3)
+    start = solve(problem, 1.0).minimum.theta
+    found = solve(problem, 1.0, q=0.7, start=start, tol=1e-10)
+    assert found.objective < problem.at(1.0, 0.7)(start).value
+    assert np.isnan(found.gap_bound)
+    assert_allclose(problem.at(1.0, 0.7)(found.minimum.theta).gradient, 0, atol=1e-4)
+    near = solve(problem, 1.0, q=1e-7, tol=1e-12)
+    assert_allclose(near.coef, solve(problem, 1.0, tol=1e-12).coef, atol=1e-4)
 
 
 @pytest.mark.parametrize("k", [2, 4])
@@ -80,14 +114,14 @@ def test_moments_are_weighted_sums(rng, form):
     X, y = rng.standard_normal((40, 4)), np.arange(40) % 3
     w = rng.uniform(size=40)
     w /= w.sum()
-    mean = column_means(form(X), w, HOST)
+    mean = column_means(form(X), w)
     assert_allclose(mean, w @ X, rtol=1e-12)
-    found = moments(form(X), y, w, mean, 3, HOST)
+    found = moments(form(X), y, w, mean, 3)
     A = X - w @ X
     assert_allclose(found.second, (A.T * w) @ A, atol=1e-14)
     sums = [w[y == k] @ A[y == k] for k in range(3)]
     assert_allclose(found.classes, sums, atol=1e-14)
-    thin = moments(form(X), y, w, mean, 3, HOST, full=False)
+    thin = moments(form(X), y, w, mean, 3, full=False)
     assert_allclose(thin.second, np.diag(found.second), rtol=1e-12)
 
 
@@ -118,7 +152,7 @@ def test_gap_bound_is_infinite_without_penalty(rng):
 def test_few_rows_reduce_exactly(rng, k):
     problem, X, y, weight = problem_of(rng, n=20, d=30, k=k)
     assert problem.objective.X.shape == (20, 19)  # centred, so one less
-    full = prepare(X, y, weight, k, HOST, preconditioner="diag")
+    full = prepare(X, y, weight, k, preconditioner="diag")
     small, large = (solve(p, 1.0, tol=1e-13) for p in (problem, full))
     assert_allclose(small.objective, large.objective, rtol=1e-9)
     assert_allclose(small.coef, large.coef, atol=2e-5)
@@ -163,8 +197,8 @@ def test_offset_is_harmless_in_single_precision(rng):
     y = np.arange(300) % 3
     X = (rng.standard_normal((300, 4)) + y[:, None]).astype(np.float32)
     ones = np.ones(300)
-    plain = solve(prepare(X, y, ones, 3, HOST), 1.0)
-    far = prepare(X + np.float32(4096), y, ones, 3, HOST)
+    plain = solve(prepare(X, y, ones, 3), 1.0)
+    far = prepare(X + np.float32(4096), y, ones, 3)
     assert far.objective.shift
     assert_allclose(solve(far, 1.0).objective, plain.objective, rtol=1e-3)
 
@@ -175,58 +209,18 @@ def test_ill_scaled_columns_need_few_passes(rng):
     X = (rng.standard_normal((400, 30)) + 0.5 * (np.arange(30) % 4 == y[:, None])) * (
         scales
     )
-    found = solve(prepare(X, y, np.ones(400), 4, HOST), 1.0)
+    found = solve(prepare(X, y, np.ones(400), 4), 1.0)
     assert found.minimum.converged
     assert found.minimum.n_evaluations < 200
-
-
-def test_minimise_falls_and_matches_scipy(rng):
-    problem, *_ = problem_of(rng, n=100, k=3)
-    objective, values = problem.at(1.0), []
-
-    def report(theta, now):
-        values.append(now.value)
-
-    found = minimise(
-        objective,
-        objective.start(),
-        lambda vector, now: vector,  # plain L-BFGS
-        lambda theta, now: np.inf,
-        Stopping(tol=1e-12),
-        report=report,
-    )
-    assert np.all(np.diff(values) <= 0)
-    peer = minimize(lambda theta: objective(theta)[:2], objective.start(), jac=True)
-    assert_allclose(found.evaluation.value, peer.fun, rtol=1e-8)
-
-
-def test_first_length_is_tried_first(rng):
-    problem, *_ = problem_of(rng, k=3)
-    objective, tried = problem.at(1.0), []
-
-    def evaluate(theta):
-        tried.append(theta)
-        return objective(theta)
-
-    minimise(
-        evaluate,
-        objective.start(),
-        lambda vector, now: vector,
-        lambda theta, now: np.inf,
-        Stopping(max_iter=1),
-        first_length=lambda theta, step: 0.125,
-    )
-    step = -objective(tried[0]).gradient
-    assert_allclose(tried[1], tried[0] + 0.125 * step)
 
 
 def test_trial_rows_spare_the_first_search(rng, monkeypatch):
     y, shared = np.arange(9000) % 10, 3 * rng.standard_normal((2, 20))
     X = rng.standard_normal((9000, 20)) + rng.standard_normal((9000, 2)) @ shared
     X += rng.standard_normal((10, 20))[y]
-    problem, used = prepare(X, y, np.ones(9000), 10, HOST), []
+    problem, used = prepare(X, y, np.ones(9000), 10), []
     for rows in (4096, 9000):  # the second is too many to be worth a trial
-        monkeypatch.setattr(_logistic_solver, "TRIAL_ROWS", rows)
+        monkeypatch.setattr(_solver, "TRIAL_ROWS", rows)
         found = solve(problem, 1.0, tol=0, max_iter=1).minimum
         used.append(found.n_evaluations)
     assert used == [2, 3]
@@ -242,6 +236,6 @@ def test_tolerance_foretells_the_gap(rng):
 @pytest.mark.parametrize("preconditioner", ["gram", "diag", None])
 def test_every_preconditioner_finds_the_optimum(rng, preconditioner):
     problem, X, y, weight = problem_of(rng, k=3)
-    other = prepare(X, y, weight, 3, HOST, preconditioner=preconditioner)
+    other = prepare(X, y, weight, 3, preconditioner=preconditioner)
     best = solve(problem, 1.0, tol=1e-13).objective
     assert_allclose(solve(other, 1.0, tol=1e-12).objective, best, rtol=1e-9)

@@ -11,9 +11,9 @@ from sklearn_ext._core._available import ConditionalMethod
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
-from sklearn_ext.probes._logistic_arrays import arrays_of, is_tensor
-from sklearn_ext.probes._logistic_data import check_rows, labelled
-from sklearn_ext.probes._logistic_solver import prepare, solve
+from sklearn_ext._numerics._arrays import is_tensor, like, single, to_numpy
+from sklearn_ext._numerics._logistic import prepare, solve
+from sklearn_ext.probes._logistic._rows import check_rows, labelled
 from sklearn_ext.probes._scores import ScoresMixin
 
 # fitted by one solver and not by the other
@@ -27,9 +27,7 @@ class LinearScoresMixin(ScoresMixin):
         check_is_fitted(self)
         X = check_rows(self, X)
         if is_tensor(X):
-            arrays = arrays_of(X)
-            coef = arrays.cast(arrays.double(self.coef_), X)
-            scores = arrays.numpy(X @ coef.T) + self.intercept_
+            scores = to_numpy(X @ like(self.coef_, X).T) + self.intercept_
         else:
             scores = X @ self.coef_.T + self.intercept_
         if scores.shape[1] == 1:
@@ -222,7 +220,7 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
             vars(self).pop(name, None)
         self.classes_ = data.classes
         if self.solver == "sgd":
-            from sklearn_ext.probes._logistic_sgd import fit_sgd
+            from sklearn_ext.probes._logistic._sgd import fit_sgd
 
             fit_sgd(self, data, X, y, previous)
             return self
@@ -262,7 +260,7 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         self : LogisticProbe
             The updated probe.
         """
-        from sklearn_ext.probes._logistic_sgd import update_sgd
+        from sklearn_ext.probes._logistic._sgd import update_sgd
 
         update_sgd(self, X, y, classes, sample_weight)
         return self
@@ -286,13 +284,11 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
 
 def prepare_probe(probe, data):
     """Compute what does not depend on C, with the parameters of a probe."""
-    X, y, arrays = data.on(probe.device)
     return prepare(
-        X,
-        y,
+        data.on(probe.device),
+        data.y,
         data.weight,
         len(data.classes),
-        arrays,
         fit_intercept=probe.fit_intercept,
         preconditioner=probe.preconditioner,
         batch_size=probe.batch_size,
@@ -306,7 +302,7 @@ def solver_params(probe):
 
 def store_solution(probe, solution, data):
     """Set the fitted attributes."""
-    dtype = np.float32 if str(data.X.dtype).endswith("float32") else np.float64
+    dtype = np.float32 if single(data.X) else np.float64
     probe.coef_ = solution.coef.astype(dtype)
     probe.intercept_ = solution.intercept.astype(dtype)
     probe.n_iter_ = solution.minimum.n_iter
