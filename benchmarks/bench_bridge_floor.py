@@ -17,8 +17,8 @@ from sklearn_ext.bridge import (
 )
 from sklearn_ext.bridge._mixture import shifted
 from sklearn_ext.bridge._plan import EntropicPlan
-from sklearn_ext.bridge._preparation import centred
-from sklearn_ext.bridge._solve import Options, Sample, solve
+from sklearn_ext.bridge._samples import Sample
+from sklearn_ext.bridge._solvers._start import Options, solve
 
 # as far as the likelihood goes
 EXACT = {"tol": 1e-7, "balance_iter": 30, "max_iter": 100}
@@ -29,7 +29,9 @@ LEVELS = (0.1, 1.0, 10.0)
 
 def floor_plan(pair, epsilon):
     """Maximise the same likelihood from the true parameters, without a prior."""
-    centre, sides = centred(*(Sample(Z, np.ones(len(Z))) for Z in (pair.X, pair.Y)))
+    samples = [Sample(Z, np.ones(len(Z))) for Z in (pair.X, pair.Y)]
+    centre = [sample.mean for sample in samples]
+    sides = [sample.around(sample.mean) for sample in samples]
     truth, kind = pair.plan.mixture, "diag"
     lam = np.broadcast_to(truth.lam, truth.means.shape).copy()
     start = type(truth)(truth.log_weights, truth.means, lam, None, epsilon, kind)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from sklearn_ext.bridge import LightSchrodingerBridge
-from sklearn_ext.bridge._adam_torch import LightBridge
+from sklearn_ext.bridge._solvers._adam_torch import LightBridge
 
 STEPS, BATCH = 10_000, 128
 BEST_RATES = 1e-3, 3e-3, 1e-2, 3e-2

@@ -4,9 +4,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.utils import check_array
 
-from sklearn_ext.bridge._columns import check_columns, names_of
-from sklearn_ext.bridge._domains import checked_weights
-from sklearn_ext.bridge._gaussian import _spectral
+from sklearn_ext.bridge._samples import check_columns, checked_weights, names_of
+from sklearn_ext.bridge._solvers._fixed_point import spectral
 
 
 def energy_distance(X, Y, *, x_weight=None, y_weight=None):
@@ -90,7 +89,7 @@ def _mean_distance(X, u, Y, w, block=1024):
 
 def _bures(mean0, cov0, mean1, cov1):
     """Half the squared Bures-Wasserstein distance, for stacks of Gaussians."""
-    root = _spectral(cov0, np.sqrt)
+    root = spectral(cov0, np.sqrt)
     mu = np.linalg.eigvalsh(root @ cov1 @ root)
     cross = np.sqrt(np.clip(mu, 0, None)).sum(axis=-1)
     traces = np.trace(cov0, axis1=-2, axis2=-1) + np.trace(cov1, axis1=-2, axis2=-1)

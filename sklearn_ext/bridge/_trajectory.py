@@ -9,10 +9,9 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext.bridge._checks import check_count, check_time
-from sklearn_ext.bridge._domains import checked_weights
+from sklearn_ext.bridge._draws import as_generator
 from sklearn_ext.bridge._light import LightSchrodingerBridge
-from sklearn_ext.bridge._sampling import as_generator
-from sklearn_ext.bridge._solve import Sample, mean_variance
+from sklearn_ext.bridge._samples import Sample, checked_weights
 
 
 class SchrodingerBridgeTrajectory(ExtEstimator):
@@ -166,7 +165,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         if self.epsilon != "scale":
             return float(self.epsilon)
         samples = zip(self.snapshots_, self.snapshot_weights_, strict=True)
-        variance = np.mean([mean_variance(Sample(X, w)) for X, w in samples])
+        variance = np.mean([Sample(X, w).mean_variance for X, w in samples])
         return float(0.1 * variance / np.diff(self.times_).mean()) or 1.0
 
     def interpolate(self, t, n_samples=100, *, random_state=None):

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from scipy.linalg import sqrtm
 
 from sklearn_ext.bridge import gaussian_entropic_plan
-from sklearn_ext.bridge._gaussian import covariance_map, variance_map
+from sklearn_ext.bridge._solvers._fixed_point import covariance_map, variance_map
 
 
 def spd(rng, D=4):

@@ -10,21 +10,29 @@ from sklearn.mixture import GaussianMixture
 from sklearn_ext.bridge import (
     EntropicPlan,
     LightSchrodingerBridge,
-    _solve,
-    _start,
     conditional_bures_uvp,
     gaussian_entropic_plan,
     make_entropic_ot,
 )
-from sklearn_ext.bridge._fixed_point import advance, evaluate, penalty
-from sklearn_ext.bridge._lbfgs import loss_and_gradient, pack
-from sklearn_ext.bridge._rows import Rows, expect
-from sklearn_ext.bridge._solve import Options, Sample, problem_of, solve, warm_state
-from sklearn_ext.bridge._start import (
+from sklearn_ext.bridge._samples import Sample
+from sklearn_ext.bridge._solvers import _start
+from sklearn_ext.bridge._solvers._fixed_point import (
+    Rows,
+    advance,
+    evaluate,
+    expect,
+    penalty,
+)
+from sklearn_ext.bridge._solvers._lbfgs import loss_and_gradient, pack
+from sklearn_ext.bridge._solvers._start import (
+    Options,
     kmeans_plus_plus,
     nearest,
     principal_order,
+    problem_of,
+    solve,
     systematic,
+    warm_state,
 )
 
 KINDS = ["spherical", "diag", "tied", "full"]
@@ -241,8 +249,8 @@ def test_a_weighted_sample_has_one_bridge_in_any_form(params, how, rng):
 @pytest.mark.parametrize("how", ["scaled", "repeated", "shuffled"])
 def test_large_weighted_samples_have_one_bridge_in_any_form(how, rng, monkeypatch):
     """Also where only some rows make the start and the first passes."""
-    monkeypatch.setattr(_solve, "STAGED_FROM", 1000)
-    monkeypatch.setattr(_solve, "STAGES", ((500, 5),))
+    monkeypatch.setattr(_start, "STAGED_FROM", 1000)
+    monkeypatch.setattr(_start, "STAGES", ((500, 5),))
     monkeypatch.setattr(_start, "STARTING_ROWS", 300)
     X, Y = blobs(rng, 900, 800)
     u, w = rng.integers(1, 4, 900), rng.integers(1, 3, 800)
@@ -407,8 +415,8 @@ def test_order_of_symmetric_rows_does_not_hang_on_rounding(sign):
 def test_large_samples_grow_in_stages(monkeypatch, rng):
     X, Y = blobs(rng, 3000, 3000)
     whole = LightSchrodingerBridge(3, random_state=0).fit(X, X_target=Y)
-    monkeypatch.setattr(_solve, "STAGED_FROM", 1000)
-    monkeypatch.setattr(_solve, "STAGES", ((300, 10), (1000, 5)))
+    monkeypatch.setattr(_start, "STAGED_FROM", 1000)
+    monkeypatch.setattr(_start, "STAGES", ((300, 10), (1000, 5)))
     staged = LightSchrodingerBridge(3, random_state=0).fit(X, X_target=Y)
     assert abs(staged.loss_ - whole.loss_) < 5e-3
     assert staged.n_iter_ > len(staged.loss_curve_)

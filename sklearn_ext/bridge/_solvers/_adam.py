@@ -3,10 +3,15 @@
 import numpy as np
 
 from sklearn_ext._core._optional import require, torch_device
-from sklearn_ext.bridge._fixed_point import Fit
 from sklearn_ext.bridge._mixture import PotentialMixture
-from sklearn_ext.bridge._solve import Sample, first_state, problem_of, warm_state
-from sklearn_ext.bridge._start import represent
+from sklearn_ext.bridge._samples import Sample
+from sklearn_ext.bridge._solvers._fixed_point import Fit
+from sklearn_ext.bridge._solvers._start import (
+    first_state,
+    problem_of,
+    represent,
+    warm_state,
+)
 
 DEFAULTS = {"max_epochs": 30, "lr": 0.01, "batch_size": 256}
 
@@ -24,7 +29,7 @@ def paired(sides, rng):
     n = max(side.X.shape[0] for side in sides)
     rows, weights = [], []
     for side in sides:
-        X, w = side.numpy()
+        X, w = side.host
         turns = -(-n // len(X))
         order = np.concatenate([np.argsort(rng.random(len(X))) for _ in range(turns)])
         order = order[:n]
@@ -34,7 +39,9 @@ def paired(sides, rng):
     return np.hstack(rows), np.stack(weights, axis=1)
 
 
-def fit_adam(estimator, X, y, sides, centre, options, rng, mixture, holdout, described):
+def fit_adam(
+    estimator, data, sides, centre, options, rng, *, mixture, holdout, described
+):
     """Train by minibatches from clusters of the target, or from a mixture.
 
     ``described`` turns a mixture into fitted attributes.
@@ -51,13 +58,17 @@ def fit_adam(estimator, X, y, sides, centre, options, rng, mixture, holdout, des
     from torch.optim import Adam
 
     from sklearn_ext._core._torch import WeightedLoss, fit_net
-    from sklearn_ext.bridge._adam_torch import KeepBest, LightBridge, bridge_loss
+    from sklearn_ext.bridge._solvers._adam_torch import (
+        KeepBest,
+        LightBridge,
+        bridge_loss,
+    )
 
     dtype = np.float32 if "float32" in str(sides[0].X.dtype) else np.float64
-    host = [Sample(*side.numpy()) for side in sides]
+    host = [Sample(*side.host) for side in sides]
     problem, kind = problem_of(*host, options), options.covariance_type
     if mixture is None:
-        rows = represent(*host[1].numpy())
+        rows = represent(*host[1].host)
         state = first_state(problem, host[1], rows, options, options.epsilon, rng)
         mixture = state.mixture
     start = (mixture.log_weights, mixture.means, mixture.scales)
@@ -75,7 +86,7 @@ def fit_adam(estimator, X, y, sides, centre, options, rng, mixture, holdout, des
     net = fit_net(
         estimator,
         rows,
-        y,
+        data[1],
         weights,
         np.ones(len(rows), dtype=dtype),
         seed=int(rng.random() * 2**31),

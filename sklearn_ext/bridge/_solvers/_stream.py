@@ -3,12 +3,15 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sklearn_ext.bridge._fixed_point import State, evaluate, gaussian_step
-from sklearn_ext.bridge._frames import array_namespace
+from sklearn_ext._numerics._arrays import like, namespace
 from sklearn_ext.bridge._mixture import PotentialMixture
-from sklearn_ext.bridge._rows import Moments
-from sklearn_ext.bridge._sampling import like_double
-from sklearn_ext.bridge._solve import problem_of, to_numpy, warm_state
+from sklearn_ext.bridge._solvers._fixed_point import (
+    Moments,
+    State,
+    evaluate,
+    gaussian_step,
+)
+from sklearn_ext.bridge._solvers._start import problem_of, warm_state
 
 STEP = 2.0  # times a batch's share of the rows seen so far
 
@@ -27,20 +30,17 @@ class Stream:
     @classmethod
     def after(cls, state, centre, sides):
         """Remember the end of a fit, in the library of the rows and on their device."""
+        X = centre[0]
 
         def here(a):
-            return like_double(a, centre[0])
+            return like(a, X, namespace(X).float64)
 
-        moments = (
-            Moments(*(here(a) for a in (side.mass, side.mean, side.spread)))
-            for side in (state.source, state.target)
-        )
         return cls(
-            state.mixture.map(here),
-            *moments,
+            state.mixture.convert(here),
+            state.source.convert(here),
+            state.target.convert(here),
             tuple(centre),
-            tuple(float(to_numpy(side.w).sum()) for side in sides),
-            tuple(side.size for side in sides),
+            *zip(*((side.total, side.size) for side in sides), strict=True),
         )
 
     def updated(self, sides, options):
@@ -61,24 +61,20 @@ class Stream:
             Loss of the updated mixture on the batch.
         """
         problem, kind = problem_of(*sides, options), options.covariance_type
-        batch = [float(to_numpy(side.w).sum()) for side in sides]
-        weight = tuple(old + new for old, new in zip(self.weight, batch, strict=True))
+        weight = tuple(
+            old + side.total for old, side in zip(self.weight, sides, strict=True)
+        )
         size = tuple(
             old + side.size for old, side in zip(self.size, sides, strict=True)
         )
-        rates = [
-            min(STEP * new / total, 1.0)
-            for new, total in zip(batch, weight, strict=True)
-        ]
         seen = warm_state(problem, self.mixture)
+        rates = [
+            min(STEP * side.total / all_weight, 1.0)
+            for side, all_weight in zip(sides, weight, strict=True)
+        ]
         blended = [
-            blend_moments(old, new, rate, kind)
-            for old, new, rate in zip(
-                (self.source, self.target),
-                (seen.source, seen.target),
-                rates,
-                strict=True,
-            )
+            blend_moments(self.source, seen.source, rates[0], kind),
+            blend_moments(self.target, seen.target, rates[1], kind),
         ]
         # the prior counts rows seen so far, not those of the batch
         grown = replace(
@@ -88,7 +84,7 @@ class Stream:
         )
         goal = gaussian_step(grown, State(self.mixture, *blended, seen.loss))
         mass = blended[1].mass
-        xp = array_namespace(mass)
+        xp = namespace(mass)
         found = evaluate(problem, goal, mass / xp.sum(mass))
         ell, old = found.mixture.log_weights, self.mixture.log_weights
         ell = ell - xp.mean(ell) + xp.mean(old)  # a common shift means nothing
@@ -98,7 +94,7 @@ class Stream:
 
 def blend_moments(old, new, rate, kind):
     """Move moments by ``rate`` towards new ones, as sums rather than as means."""
-    xp = array_namespace(old.mass)
+    xp = namespace(old.mass)
     mass = old.mass + rate * (new.mass - old.mass)
     parts = []
     for moments, share in ((old, 1 - rate), (new, rate)):
@@ -120,7 +116,7 @@ def blend_moments(old, new, rate, kind):
 
 
 def _outer(mean, kind):
-    xp = array_namespace(mean)
+    xp = namespace(mean)
     if kind == "spherical":
         return xp.mean(mean**2, axis=1, keepdims=True)
     if kind == "full":
