@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from sklearn_ext._numerics._arrays import ArrayHolder, like, namespace
+from sklearn_ext._numerics._arrays import like, namespace
 from sklearn_ext.bridge._checks import check_count, check_grid, check_times, plain
 from sklearn_ext.bridge._draws import (
     as_generator,
@@ -252,7 +252,7 @@ class ClosedForms:
 
 
 @dataclass(frozen=True)
-class EntropicPlan(ClosedForms, ArrayHolder):
+class EntropicPlan(ClosedForms):
     """Entropic transport plan pi(y|x) given by a Gaussian mixture, with its bridge.
 
     The plan is pi(y|x) = exp(<x,y>/eps) v(y) / c(x) with the adjusted potential
@@ -365,6 +365,11 @@ class EntropicPlan(ClosedForms, ArrayHolder):
     def parameters(self):
         """Mixture of the adjusted potential in the coordinates of the data."""
         return shifted(self.mixture, self.source_mean, self.target_mean)
+
+    def __sklearn_array_api_convert__(self, converter):
+        """Let scikit-learn move fitted estimators between array libraries."""
+        means = converter(self.source_mean), converter(self.target_mean)
+        return EntropicPlan(self.mixture.convert(converter), *means)
 
     def origin(self, t):
         """Return where the mean of the source has moved to at time t.

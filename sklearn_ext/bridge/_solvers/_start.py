@@ -315,8 +315,9 @@ def merge(Y, shares, n_components):
     """
     mass = shares.sum(axis=1)
     first, second = shares @ Y, shares @ Y**2
+    total = second.sum(axis=0) - first.sum(axis=0) ** 2
     pooled = (second - first**2 / mass[:, None]).sum(axis=0)
-    pooled = np.maximum(pooled, 1e-6 * pooled.mean()) + np.finfo(float).tiny
+    pooled = np.maximum(pooled, 1e-6 * max(total.mean(), np.finfo(float).tiny))
     few = 10 / len(Y)  # rows of the pooled variance that every cluster is shrunk by
 
     def spread(mass, first, second):
