@@ -3,6 +3,7 @@
 import math
 import warnings
 from copy import deepcopy
+from dataclasses import fields
 from numbers import Integral, Real
 
 import numpy as np
@@ -47,6 +48,7 @@ from sklearn_ext.bridge._solvers._stream import Stream
 
 STORED_ROWS = 10_000  # of the source, for the way back
 ANNEAL_BELOW = 0.005  # epsilon in mean variances of a feature
+SOLVER_PARAMETERS = {f.name for f in fields(Options)} - {"epsilon", "anneal"}
 
 
 class LightSchrodingerBridge(
@@ -493,13 +495,12 @@ class LightSchrodingerBridge(
             ``default_domain`` is None.
         """
         X = self._rows(X, "transform")
-        if sample_domain is None:
-            if self._domain_of_all() == "target":
-                return namespace(X).asarray(X, copy=True)
-            return self._plan.conditional_mean(X)
-        mapped = self._plan.conditional_mean(X)
-        stays = like(check_domain(sample_domain, X.shape[0]), X)[:, None]
-        return mapped * (1 - stays) + X * stays
+        if sample_domain is not None:
+            stays = like(check_domain(sample_domain, X.shape[0]), X)[:, None]
+            return self._plan.conditional_mean(X) * (1 - stays) + X * stays
+        if self._domain_of_all() == "target":
+            return namespace(X).asarray(X, copy=True)
+        return self._plan.conditional_mean(X)
 
     @NeedsStoredSource
     def inverse_transform(self, X):
@@ -729,18 +730,9 @@ class LightSchrodingerBridge(
         return as_generator(self.random_state if random_state is None else random_state)
 
     def _options(self, epsilon, sides):
+        own = {name: getattr(self, name) for name in SOLVER_PARAMETERS}
         return Options(
-            n_components=self.n_components,
-            epsilon=epsilon,
-            covariance_type=self.covariance_type,
-            prior_strength=self.prior_strength,
-            reg_covar=self.reg_covar,
-            n_init=self.n_init,
-            init_params=self.init_params,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            balance_iter=self.balance_iter,
-            anneal=self._wants_annealing(epsilon, sides),
+            epsilon=epsilon, anneal=self._wants_annealing(epsilon, sides), **own
         )
 
     def _wants_annealing(self, epsilon, sides):
@@ -863,28 +855,20 @@ def _values(fit, source, target, epsilon):
 def _warn_about_fit(fit, target, options):
     """Warn when the target has too few rows, or the passes were too few."""
     wanted, found = options.n_components, fit.state.mixture.means.shape[0]
-    if found < wanted:
-        distinct = target.X.shape[0]
-        if distinct < wanted:
-            warnings.warn(
-                f"n_components={wanted} is more than the {distinct} distinct target "
-                f"rows: {found} are used.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-    held = options.covariance_type == "full" and _held_by_floor(
-        fit.state, target, options
-    )
-    if held:
-        warnings.warn(
+    distinct, messages = target.X.shape[0], []
+    if found < wanted and distinct < wanted:
+        messages.append(
+            f"n_components={wanted} is more than the {distinct} distinct target "
+            f"rows: {found} are used."
+        )
+    if held := _held_by_floor(fit.state, target, options):
+        messages.append(
             f"{held} of {found} components have fewer target rows than features, and "
             "only reg_covar keeps their full scales from being singular. Take "
-            "covariance_type='diag', fewer components, or a larger prior_strength.",
-            ConvergenceWarning,
-            stacklevel=5,
+            "covariance_type='diag', fewer components, or a larger prior_strength."
         )
     if not (fit.converged or fit.stopped):
-        reason = (
+        messages.append(
             f"max_iter={options.max_iter} reached; the last pass lowered the penalised "
             f"loss by {fit.drop:.2g}. Increase max_iter or tol."
             if fit.drop > 0
@@ -892,11 +876,8 @@ def _warn_about_fit(fit, target, options):
             "stationary. Increase balance_iter or prior_strength, or take fewer "
             "components or covariance_type='diag'."
         )
-        warnings.warn(
-            reason,
-            ConvergenceWarning,
-            stacklevel=5,
-        )
+    for message in messages:
+        warnings.warn(message, ConvergenceWarning, stacklevel=5)
 
 
 def _held_by_floor(state, target, options):

@@ -61,21 +61,19 @@ class Stream:
             Loss of the updated mixture on the batch.
         """
         problem, kind = problem_of(*sides, options), options.covariance_type
-        weight = tuple(
+        weight = [
             old + side.total for old, side in zip(self.weight, sides, strict=True)
-        )
-        size = tuple(
-            old + side.size for old, side in zip(self.size, sides, strict=True)
-        )
+        ]
+        size = [old + side.size for old, side in zip(self.size, sides, strict=True)]
         seen = warm_state(problem, self.mixture)
         rates = [
-            min(STEP * side.total / all_weight, 1.0)
-            for side, all_weight in zip(sides, weight, strict=True)
+            min(STEP * side.total / total, 1.0)
+            for side, total in zip(sides, weight, strict=True)
         ]
-        blended = [
+        blended = (
             blend_moments(self.source, seen.source, rates[0], kind),
             blend_moments(self.target, seen.target, rates[1], kind),
-        ]
+        )
         # the prior counts rows seen so far, not those of the batch
         grown = replace(
             problem,

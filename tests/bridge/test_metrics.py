@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from sklearn_ext.bridge import (
     LightSchrodingerBridge,
@@ -98,33 +98,6 @@ def test_uvp_in_closed_form():
     X, Y = np.array([[0.0], [2.0]]), np.array([[1.0], [5.0]])
     gap = ((1 - 3) ** 2 + 1 + 4) / 2 - 2
     assert bures_wasserstein_uvp(X, Y) == pytest.approx(100 * gap / 2)
-
-
-@pytest.mark.parametrize("kind", ["isotropic", "diagonal", "full"])
-def test_known_pairs_have_equal_gates(kind):
-    pair = make_entropic_ot(20_000, 10, 2, kind=kind, random_state=0)
-    assert_allclose(pair.plan.gate_proba(pair.X).mean(axis=0), 0.2, atol=0.02)
-    again = make_entropic_ot(20_000, 10, 2, kind=kind, random_state=0)
-    assert_array_equal(pair.Y, again.Y)
-
-
-def test_unknown_kind_of_pair():
-    with pytest.raises(ValueError, match="kind must be one of"):
-        make_entropic_ot(kind="round")
-
-
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        ({"epsilon": -1.0}, "epsilon must be positive"),
-        ({"epsilon": np.inf}, "epsilon must be positive"),
-        ({"n_source": 0}, "n_source must be at least 1"),
-        ({"n_components": 0}, "n_components must be at least 1"),
-    ],
-)
-def test_bad_known_pairs(change, match):
-    with pytest.raises(ValueError, match=match):
-        make_entropic_ot(**change)
 
 
 def test_uvp_needs_variance_in_the_target():
