@@ -2,7 +2,8 @@
 
 In the order in which rows pass:
 
-- ``_light``: the bridge between two populations; ``_trajectory``: a chain of them
+- ``_light``: the bridge between two populations; ``_light_cv``: the same, its settings
+  chosen; ``_trajectory``: a chain of them
 - ``_samples``: what comes in: rows of both sides, domains, weights, names of columns
 - ``_solvers/``: from two samples to a mixture
 - ``_mixture``: that mixture between centred rows, in closed form
@@ -15,6 +16,7 @@ In the order in which rows pass:
 
 from sklearn_ext.bridge._known import gaussian_entropic_plan, make_entropic_ot
 from sklearn_ext.bridge._light import LightSchrodingerBridge
+from sklearn_ext.bridge._light_cv import LightSchrodingerBridgeCV
 from sklearn_ext.bridge._metrics import (
     bures_wasserstein_uvp,
     conditional_bures_uvp,
@@ -27,6 +29,7 @@ from sklearn_ext.bridge._trajectory import SchrodingerBridgeTrajectory
 __all__ = [
     "EntropicPlan",
     "LightSchrodingerBridge",
+    "LightSchrodingerBridgeCV",
     "SchrodingerBridgeDisplay",
     "SchrodingerBridgeTrajectory",
     "bures_wasserstein_uvp",

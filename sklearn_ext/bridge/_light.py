@@ -19,13 +19,12 @@ from sklearn_ext._core._compat import (
     StrOptions,
     check_same_namespace,
 )
-from sklearn_ext._numerics._arrays import like, namespace, to_device, to_numpy
+from sklearn_ext._numerics._arrays import like, namespace, to_numpy
 from sklearn_ext.bridge._checks import NeedsStoredSource, check_times, plain
 from sklearn_ext.bridge._draws import as_generator
 from sklearn_ext.bridge._mixture import shifted
 from sklearn_ext.bridge._plan import ClosedForms, EntropicPlan, repeated
 from sklearn_ext.bridge._samples import (
-    Sample,
     check_domain,
     choose_epsilon,
     float_types,
@@ -310,7 +309,7 @@ class LightSchrodingerBridge(
         warn_about_scales((source, target))
         whole = source, target = source.distinct(), target.distinct()
         rng, holdout = as_generator(self.random_state), None
-        mixture = self._last_mixture(source, target)
+        mixture = self._first_mixture(source, target, epsilon, rng)
         if self.early_stopping:
             source, target, holdout = Holdout.split(
                 source, target, self.validation_fraction, self.n_iter_no_change, rng
@@ -730,10 +729,11 @@ class LightSchrodingerBridge(
         return as_generator(self.random_state if random_state is None else random_state)
 
     def _options(self, epsilon, sides):
-        own = {name: getattr(self, name) for name in SOLVER_PARAMETERS}
-        return Options(
-            epsilon=epsilon, anneal=self._wants_annealing(epsilon, sides), **own
-        )
+        anneal = self._wants_annealing(epsilon, sides)
+        return Options(epsilon=epsilon, anneal=anneal, **self._settings())
+
+    def _settings(self):
+        return {name: getattr(self, name) for name in SOLVER_PARAMETERS}
 
     def _wants_annealing(self, epsilon, sides):
         """Resolve "auto": small values of epsilon are reached through larger ones."""
@@ -742,8 +742,8 @@ class LightSchrodingerBridge(
         variance = sum(side.mean_variance for side in sides) / 2
         return epsilon < ANNEAL_BELOW * variance
 
-    def _last_mixture(self, source, target):
-        """Return the last fit around the new means, or None to start afresh."""
+    def _first_mixture(self, source, target, epsilon, rng):
+        """Return where to start, around the means of both sides; None starts afresh."""
         if not (self.warm_start and hasattr(self, "_plan")):
             return None
         plan, K = self._plan, self.n_components
@@ -752,12 +752,9 @@ class LightSchrodingerBridge(
             return None
         if mixture.covariance_type != self.covariance_type:
             return None
-        wide = namespace(source.X).float64
-        moves = (
-            like(was, source.X, wide) - like(side.mean, source.X, wide)
-            for was, side in ((plan.source_mean, source), (plan.target_mean, target))
+        return recentred(
+            mixture, (plan.source_mean, plan.target_mean), (source, target)
         )
-        return shifted(mixture.convert(lambda a: like(a, source.X, wide)), *moves)
 
     def _store_source(self, source, target, *, go_on=False):
         if not self.fit_inverse_transform:
@@ -795,10 +792,7 @@ def _make_passes(
         stop = tasks.end(lambda: described(state.mixture))
         return stop or (holdout is not None and holdout.no_better(state, centre))
 
-    sides = [
-        Sample(*(to_device(a, estimator.device) for a in (side.X, side.w)))
-        for side in sides
-    ]
+    sides = [side.on(estimator.device) for side in sides]
     if mixture is not None:
         X = sides[0].X
         mixture = mixture.convert(lambda a: like(a, X, namespace(X).float64))
@@ -810,6 +804,17 @@ def _make_passes(
         fit = holdout.best(fit)
     tasks.close(**described(fit.state.mixture))
     return fit, n_iter
+
+
+def recentred(mixture, centre, sides):
+    """Return a mixture around one centre as one around the means of both sides."""
+    X = sides[0].X
+    wide = namespace(X).float64
+    moves = (
+        like(was, X, wide) - like(side.mean, X, wide)
+        for was, side in zip(centre, sides, strict=True)
+    )
+    return shifted(mixture.convert(lambda a: like(a, X, wide)), *moves)
 
 
 def _told_by(X_target, sample_domain):

@@ -16,6 +16,7 @@ from sklearn_ext._numerics._arrays import (
     like,
     namespace,
     single,
+    to_device,
     to_numpy,
 )
 from sklearn_ext._numerics._equal_rows import EqualRows
@@ -68,6 +69,10 @@ class Sample:
     def around(self, mean):
         """Return the rows relative to a mean."""
         return replace(self, X=self.X - mean)
+
+    def on(self, device):
+        """Return the sample on a torch device; None leaves it where it is."""
+        return Sample(to_device(self.X, device), to_device(self.w, device))
 
     def rows(self, chosen):
         """Return some rows with their weights."""

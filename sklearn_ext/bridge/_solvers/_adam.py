@@ -7,6 +7,7 @@ from sklearn_ext.bridge._mixture import PotentialMixture
 from sklearn_ext.bridge._samples import Sample
 from sklearn_ext.bridge._solvers._fixed_point import Fit
 from sklearn_ext.bridge._solvers._start import (
+    first_components,
     first_state,
     problem_of,
     represent,
@@ -69,8 +70,9 @@ def fit_adam(
     problem, kind = problem_of(*host, options), options.covariance_type
     if mixture is None:
         rows = represent(*host[1].host)
-        state = first_state(problem, host[1], rows, options, options.epsilon, rng)
-        mixture = state.mixture
+        K, init = options.n_components, options.init_params
+        drawn = first_components(*rows, K, init, kind, rng)
+        mixture = first_state(problem, rows[0], *drawn, options.epsilon).mixture
     start = (mixture.log_weights, mixture.means, mixture.scales)
     start = [np.asarray(a, dtype=dtype) for a in start]
     rows, weights = (a.astype(dtype) for a in paired(host, rng))

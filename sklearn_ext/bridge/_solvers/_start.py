@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sklearn_ext._numerics._arrays import device_of, namespace
+from sklearn_ext._numerics._arrays import like, namespace
 from sklearn_ext.bridge._mixture import PotentialMixture, features
 from sklearn_ext.bridge._solvers._fixed_point import (
     Fit,
@@ -141,12 +141,16 @@ def start(problem, target, options, rng):
     eps = options.epsilon
     if not options.anneal:
         return best_start(problem, target, options, eps, rng)
-    levels = [factor * eps for factor in ANNEAL]
-    state = best_start(problem, target, options, levels[0], rng).state
-    for level in levels:
-        state = _at(problem, state, level)
+    state = best_start(problem, target, options, ANNEAL[0] * eps, rng).state
+    return Fit(annealed(problem, state, options), [], False, np.inf)
+
+
+def annealed(problem, state, options):
+    """Bring a state at a larger epsilon to the wanted one, level by level."""
+    for factor in ANNEAL:
+        state = _at(problem, state, factor * options.epsilon)
         state = iterate(problem, state, max_iter=10, tol=options.tol).state
-    return Fit(_at(problem, state, eps), [], False, np.inf)
+    return _at(problem, state, options.epsilon)
 
 
 def _at(problem, state, epsilon):
@@ -168,7 +172,14 @@ def best_start(problem, target, options, epsilon, rng):
     passes = min(START_PASSES, options.max_iter)
     rows, fits = represent(*target.host), []
     for _ in range(n_init):
-        state = first_state(problem, target, rows, options, epsilon, rng)
+        drawn = first_components(
+            *rows,
+            options.n_components,
+            options.init_params,
+            options.covariance_type,
+            rng,
+        )
+        state = first_state(problem, rows[0], *drawn, epsilon)
         if n_init == 1:
             return Fit(state, [], False, np.inf)
         fits.append(iterate(problem, state, max_iter=passes, tol=options.tol))
@@ -177,25 +188,20 @@ def best_start(problem, target, options, epsilon, rng):
     return next(f for f in fits if f.state.loss <= best + CLOSE * (1 + abs(best)))
 
 
-def first_state(problem, target, rows, options, epsilon, rng):
+def first_state(problem, Y, shares, centres, epsilon):
     """Share the target among components and give each the whole source.
 
-    ``rows`` are what :func:`represent` makes of the target.
+    ``Y`` are rows that represent the target, ``shares`` and ``centres`` what
+    :func:`first_components` makes of them.
     """
-    xp, kind = namespace(target.X), options.covariance_type
-    shares, centres = first_components(
-        *rows, options.n_components, options.init_params, kind, rng
-    )
-    Y = rows[0]
+    like_rows, kind = problem.target.blocks[0][1], problem.covariance_type
+    xp = namespace(like_rows)
     second = (Y * shares.sum(axis=0)[:, None]).T @ Y if kind == "tied" else None
     raw = raw_moments(features(Y, kind), shares, kind)
     there = Moments.from_raw(raw, second, kind)
     if centres is not None:
         there = replace(there, mean=centres)
-    device = device_of(target.X)
-    there = Moments(
-        *(xp.asarray(a, device=device) for a in (there.mass, there.mean, there.spread))
-    )
+    there = there.convert(lambda a: like(a, like_rows, xp.float64))
     K = there.mass.shape[0]
     alone = (xp.zeros_like(w)[None, :] for _, w in problem.source.blocks)
     _, all_rows = expect(alone, problem.source, kind)
@@ -362,13 +368,22 @@ def first_components(Y, w, order, n_components, init_params, covariance_type, rn
         centres = kmeans_plus_plus(Y, w, n_components, order, rng)
         alike = np.full((len(centres), 1), 1 / len(centres))
         return alike * (w / w.sum()), centres
+    shares = surplus_clusters(Y, w, order, n_components, rng)
+    return merge(along_axes(Y, w, covariance_type), shares, n_components), None
+
+
+def surplus_clusters(Y, w, order, n_components, rng):
+    """Share the rows among more clusters than components, by k-means."""
     surplus = SURPLUS if n_components > 1 else 1
     centres = kmeans_plus_plus(Y, w, surplus * n_components, order, rng)
     centres = lloyd(Y, w, centres)
-    share = (nearest(Y, centres)[None, :] == np.arange(len(centres))[:, None]) * w
-    share = share[share.any(axis=1)] / w.sum()
-    along = Y
-    if covariance_type != "diag":
-        centred, axes = principal_axes(Y, w)
-        along = centred @ axes
-    return merge(along, share, n_components), None
+    shares = (nearest(Y, centres)[None, :] == np.arange(len(centres))[:, None]) * w
+    return shares[shares.any(axis=1)] / w.sum()
+
+
+def along_axes(Y, w, covariance_type):
+    """Return the rows along the axes on which variances are compared."""
+    if covariance_type == "diag":
+        return Y
+    centred, axes = principal_axes(Y, w)
+    return centred @ axes

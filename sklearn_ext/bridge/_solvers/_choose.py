@@ -1,0 +1,177 @@
+"""Which components, scales, prior and start: by the loss on rows held out.
+
+One setting is changed at a time, from short fits that stop when the held-out loss does;
+numbers of components share one clustering, from which each start is merged.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+from sklearn_ext.bridge._solvers._fixed_point import State, iterate
+from sklearn_ext.bridge._solvers._held_out import Holdout
+from sklearn_ext.bridge._solvers._start import (
+    ANNEAL,
+    along_axes,
+    annealed,
+    first_components,
+    first_state,
+    merge,
+    problem_of,
+    represent,
+    surplus_clusters,
+    warm_state,
+)
+
+PASSES, PATIENCE = 15, 3  # of a trial; passes without a new low that end it
+COMPONENTS = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40)
+ROWS_A_COMPONENT = 10  # at least, of the target
+TYPES = ("diag", "spherical", "tied", "full")
+STRENGTHS = (20.0, 2.0, 100.0, 500.0)
+STARTS = ("kmeans", "k-means++")
+FEW_FEATURES = 12  # beyond them full scales cost too much to be tried unasked
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting, and how well it did on rows held out."""
+
+    n_components: int
+    covariance_type: str
+    prior_strength: float
+    init_params: str
+    loss: float  # on the rows held out, after the best pass
+    n_iter: int  # the best pass
+    state: State
+    settled: bool  # whether more passes did not harm
+
+    @property
+    def params(self):
+        """The setting as parameters of a bridge."""
+        return {f.name: getattr(self, f.name) for f in fields(self)[:4]}
+
+
+def settings(grid, n_rows, n_features):
+    """Return the values of each setting, those that "auto" stands for filled in."""
+    most = max(1, n_rows // ROWS_A_COMPONENT)
+    full_pays = n_features <= FEW_FEATURES
+    auto = {
+        "n_components": [K for K in COMPONENTS if most >= K],
+        "covariance_type": TYPES if full_pays else TYPES[:-1],
+        "prior_strength": STRENGTHS,
+        "init_params": STARTS,
+    }
+    return [
+        auto[name] if isinstance(grid[name], str) else list(grid[name]) for name in auto
+    ]
+
+
+def first_settings(grid, n_rows):
+    """Return the first value of each setting, for samples too small to hold out."""
+    first = settings(grid, n_rows, FEW_FEATURES)
+    return {name: values[0] for name, values in zip(grid, first, strict=True)}
+
+
+class Search:
+    """Trials on the same rows, each compared on the same rows held out."""
+
+    def __init__(self, sides, held, centre, options, grid, rng):
+        self.sides, self.held, self.centre = sides, held, centre
+        self.options, self.rng, self.trials = options, rng, []
+        n_rows = sides[1].X.shape[0]
+        self.sizes, self.types, self.strengths, self.starts = settings(
+            grid, n_rows, sides[1].X.shape[1]
+        )
+        self.rows = represent(*sides[1].host)
+        self.clusters = None
+
+    def best(self):
+        """Search, one setting after another, and return the best trial."""
+        usual = self.types[0], self.strengths[0], self.starts[0]
+        best = self._size(*usual)
+        for kind in self.types[1:]:
+            found = self._run(best.n_components, kind, *usual[1:])
+            if found.loss < best.loss:
+                best = self._size(kind, *usual[1:], around=found)
+        for strength in self.strengths[1:]:
+            near = best.n_components, best.covariance_type, strength, usual[2]
+            best = min(best, self._run(*near, start=best), key=_loss)
+        for start in self.starts[1:]:
+            for K in {best.n_components, self._next(best.n_components)}:
+                near = K, best.covariance_type, best.prior_strength, start
+                best = min(best, self._run(*near), key=_loss)
+        return best
+
+    def _next(self, K):
+        larger = [size for size in self.sizes if size > K]
+        return min(larger, default=K)
+
+    def _size(self, kind, strength, start, around=None):
+        """Add components while it helps; around a trial only its neighbours."""
+        sizes, best, worse = sorted(self.sizes), around, 0
+        if around is not None:
+            i = sizes.index(around.n_components)
+            sizes = [*sizes[max(i - 1, 0) : i], *sizes[i + 1 : i + 2]]
+        for K in sizes:
+            found = self._run(K, kind, strength, start)
+            worse = 0 if best is None or found.loss < best.loss else worse + 1
+            best = found if best is None else min(best, found, key=_loss)
+            if worse == 2:
+                break
+        return best
+
+    def _run(self, K, kind, strength, init, start=None):
+        """Make passes until the rows held out no longer gain."""
+        options = replace(
+            self.options,
+            n_components=K,
+            covariance_type=kind,
+            prior_strength=strength,
+            init_params=init,
+        )
+        problem = problem_of(*self.sides, options)
+        if start is None:
+            drawn = self._first(K, kind, init)
+            epsilon = options.epsilon * (ANNEAL[0] if options.anneal else 1)
+            state = first_state(problem, self.rows[0], *drawn, epsilon)
+            if options.anneal:
+                state = annealed(problem, state, options)
+        else:
+            state = warm_state(problem, start.state.mixture)
+        watch = Holdout(self.held, PATIENCE)
+        watch.no_better(state, self.centre)
+        fit = iterate(
+            problem,
+            state,
+            max_iter=PASSES,
+            tol=options.tol,
+            report=lambda state: watch.no_better(state, self.centre),
+        )
+        trial = Trial(
+            K,
+            kind,
+            strength,
+            init,
+            watch.best_loss,
+            max(1, len(fit.curve) - watch.waited),
+            watch.best_state,
+            watch.waited < 2,
+        )
+        self.trials.append(trial)
+        return trial
+
+    def _first(self, K, kind, init):
+        """Return what the components share; clusters are found once for all."""
+        Y, w, order = self.rows
+        if init != "kmeans":
+            return first_components(Y, w, order, K, init, kind, self.rng)
+        if self.clusters is None:
+            most = max(self.sizes)
+            self.clusters = surplus_clusters(Y, w, order, min(most, 20), self.rng)
+        if K == 1:
+            return self.clusters.sum(axis=0)[None, :], None
+        if len(self.clusters) < 2 * K:  # too few to choose among
+            return first_components(Y, w, order, K, init, kind, self.rng)
+        return merge(along_axes(Y, w, kind), self.clusters, K), None
+
+
+def _loss(trial):
+    return trial.loss
