@@ -11,7 +11,7 @@ from sklearn_ext.bridge._light import (
     LightSchrodingerBridge,
     recentred,
 )
-from sklearn_ext.bridge._solvers._choose import Search, first_settings
+from sklearn_ext.bridge._solvers._choose import Search, few_rows, first_settings
 from sklearn_ext.bridge._solvers._held_out import Holdout
 from sklearn_ext.bridge._solvers._start import Options
 
@@ -167,7 +167,8 @@ class LightSchrodingerBridgeCV(LightSchrodingerBridge):
         if min(*held, sizes[0] - held[0], sizes[1] - held[1]) < 2:
             self._keep([], first_settings(grid, sizes[1]), settled=True)
             return None
-        *kept, holdout = Holdout.split(source, target, self.validation_fraction, 0, rng)
+        parts = (few_rows(side) for side in (source, target))
+        *kept, holdout = Holdout.split(*parts, self.validation_fraction, 0, rng)
         centre = kept[0].mean, kept[1].mean
         sides = [
             side.around(mean).on(self.device)

@@ -15,13 +15,16 @@ from sklearn_ext.bridge._solvers._start import (
     first_components,
     first_state,
     merge,
+    principal_order,
     problem_of,
     represent,
+    represented,
     surplus_clusters,
     warm_state,
 )
 
-PASSES, PATIENCE = 15, 3  # of a trial; passes without a new low that end it
+PASSES, PATIENCE = 10, 3  # of a trial; passes without a new low that end it
+SEARCH_ROWS = 20_000  # of either side; more represent no more
 COMPONENTS = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40)
 ROWS_A_COMPONENT = 10  # at least, of the target
 TYPES = ("diag", "spherical", "tied", "full")
@@ -47,6 +50,13 @@ class Trial:
     def params(self):
         """The setting as parameters of a bridge."""
         return {f.name: getattr(self, f.name) for f in fields(self)[:4]}
+
+
+def few_rows(sample):
+    """Return a sample, or rows that represent it where there are many."""
+    if sample.X.shape[0] <= SEARCH_ROWS:
+        return sample
+    return represented(sample, principal_order(*sample.host), SEARCH_ROWS)
 
 
 def settings(grid, n_rows, n_features):
@@ -80,43 +90,54 @@ class Search:
         self.sizes, self.types, self.strengths, self.starts = settings(
             grid, n_rows, sides[1].X.shape[1]
         )
+        self.sizes = sorted(self.sizes)
         self.rows = represent(*sides[1].host)
         self.clusters = None
 
     def best(self):
         """Search, one setting after another, and return the best trial."""
-        usual = self.types[0], self.strengths[0], self.starts[0]
-        best = self._size(*usual)
+        usual = self.strengths[0], self.starts[0]
+        best = self._grow(self.types[0], *usual)
         for kind in self.types[1:]:
-            found = self._run(best.n_components, kind, *usual[1:])
+            near = sorted({self.sizes[0], best.n_components})
+            found = min((self._run(K, kind, *usual) for K in near), key=_loss)
             if found.loss < best.loss:
-                best = self._size(kind, *usual[1:], around=found)
+                best = self._climb(found)
         for strength in self.strengths[1:]:
-            near = best.n_components, best.covariance_type, strength, usual[2]
-            best = min(best, self._run(*near, start=best), key=_loss)
+            setting = best.n_components, best.covariance_type, strength, usual[1]
+            best = min(best, self._run(*setting, start=best), key=_loss)
         for start in self.starts[1:]:
-            for K in {best.n_components, self._next(best.n_components)}:
-                near = K, best.covariance_type, best.prior_strength, start
-                best = min(best, self._run(*near), key=_loss)
+            for K in sorted({best.n_components, self._beside(best.n_components, 1)}):
+                setting = K, best.covariance_type, best.prior_strength, start
+                best = min(best, self._run(*setting), key=_loss)
         return best
 
-    def _next(self, K):
-        larger = [size for size in self.sizes if size > K]
-        return min(larger, default=K)
-
-    def _size(self, kind, strength, start, around=None):
-        """Add components while it helps; around a trial only its neighbours."""
-        sizes, best, worse = sorted(self.sizes), around, 0
-        if around is not None:
-            i = sizes.index(around.n_components)
-            sizes = [*sizes[max(i - 1, 0) : i], *sizes[i + 1 : i + 2]]
-        for K in sizes:
-            found = self._run(K, kind, strength, start)
-            worse = 0 if best is None or found.loss < best.loss else worse + 1
-            best = found if best is None else min(best, found, key=_loss)
+    def _grow(self, *setting):
+        """Add components until that has not helped twice."""
+        best, worse = self._run(self.sizes[0], *setting), 0
+        for K in self.sizes[1:]:
+            found = self._run(K, *setting)
+            worse = 0 if found.loss < best.loss else worse + 1
+            best = min(best, found, key=_loss)
             if worse == 2:
                 break
         return best
+
+    def _climb(self, best):
+        """Take more components, or fewer, as long as that helps."""
+        setting = best.covariance_type, best.prior_strength, best.init_params
+        for step in (1, -1):
+            while (K := self._beside(best.n_components, step)) != best.n_components:
+                found = self._run(K, *setting)
+                if found.loss >= best.loss:
+                    break
+                best = found
+        return best
+
+    def _beside(self, K, step):
+        """Return the next number of components, or K where there is none."""
+        i = self.sizes.index(K) + step
+        return self.sizes[i] if 0 <= i < len(self.sizes) else K
 
     def _run(self, K, kind, strength, init, start=None):
         """Make passes until the rows held out no longer gain."""
