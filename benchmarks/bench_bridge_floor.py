@@ -109,12 +109,13 @@ class Chosen(Study):
     """What the defaults cost beside settings chosen by rows held out."""
 
     title = "Divergence from the true plan, beside that of the statistical floor"
-    note = """Nats on 8 000 new rows, 4 000 rows on each side, truths of five components;
-    medians over twelve truths. The floor is the same likelihood maximised from the true
-    parameters with diagonal scales and no prior, which no user has. Ratios to it: of
-    ten components, the default; of five with the default start, and how many of these
-    twelve are more than twice as far as the floor; of LightSchrodingerBridgeCV, which
-    knows nothing of the truth, its worst, and its CPU time in fits by default."""
+    note = """Nats on 8 000 new rows; 4 000 rows on each side, truths of five
+    components, medians over twelve of them. The floor is the same likelihood maximised
+    from the true parameters with diagonal scales and no prior, which no user has.
+    Ratios to it: of ten components, the default; of five with the default start, and
+    how many of these twelve are more than twice as far as the floor; of
+    LightSchrodingerBridgeCV, which knows nothing of the truth, its worst, and its CPU
+    time in fits by default."""
     truths, n_rows = 12, 4_000
     cases = (
         ("isotropic", 2, 1.0),

@@ -15,7 +15,15 @@ from sklearn_ext.bridge._solvers._choose import Search, few_rows, first_settings
 from sklearn_ext.bridge._solvers._held_out import Holdout
 from sklearn_ext.bridge._solvers._start import Options
 
-TYPES = {"full", "tied", "diag", "spherical"}
+COMPONENTS = Interval(Integral, 1, None, closed="left")
+STRENGTHS = Interval(Real, 0, None, closed="left")
+TYPES, STARTS = {"full", "tied", "diag", "spherical"}, {"kmeans", "k-means++"}
+IN_A_LIST = {
+    "n_components": COMPONENTS,
+    "covariance_type": StrOptions(TYPES),
+    "prior_strength": STRENGTHS,
+    "init_params": StrOptions(STARTS),
+}
 
 
 @shared_docs(LightSchrodingerBridge)
@@ -31,17 +39,17 @@ class LightSchrodingerBridgeCV(LightSchrodingerBridge):
 
     Parameters
     ----------
-    n_components : "auto" or list of int, default="auto"
-        Numbers to choose from, smaller ones first. "auto" goes from 1 up to 40, with
+    n_components : "auto", int or list of int, default="auto"
+        Numbers to choose from, or the one to take. "auto" goes from 1 up to 40, with
         ten distinct target rows for each component or more.
     epsilon : see LightSchrodingerBridge
-    covariance_type : "auto" or list of str, default="auto"
+    covariance_type : "auto", str or list of str, default="auto"
         Scale matrices to choose from, the first with all numbers of components. "auto"
         is diagonal ones, then multiples of the identity, one full matrix for all, and
         full ones where they cost little: up to 12 features.
-    prior_strength : "auto" or list of float, default="auto"
+    prior_strength : "auto", float or list of float, default="auto"
         Rows of the pooled covariance to choose from. "auto" is 20, 2, 100 and 500.
-    init_params : "auto" or list of str, default="auto"
+    init_params : "auto", str or list of str, default="auto"
         Starts to choose from. "auto" is both.
     reg_covar, max_iter, tol, balance_iter : see LightSchrodingerBridge
     validation_fraction : float, default=0.2
@@ -88,7 +96,6 @@ class LightSchrodingerBridgeCV(LightSchrodingerBridge):
     early_stopping, n_iter_no_change, warm_start = False, 3, False
     torch_params = None
 
-    _searched = ("n_components", "covariance_type", "prior_strength", "init_params")
     _parameter_constraints: dict = {
         **{
             name: LightSchrodingerBridge._parameter_constraints[name]
@@ -105,13 +112,10 @@ class LightSchrodingerBridgeCV(LightSchrodingerBridge):
                 "random_state",
             )
         },
-        **{name: [StrOptions({"auto"}), list, tuple] for name in _searched},
-    }
-    _of_a_list = {
-        "n_components": Interval(Integral, 1, None, closed="left"),
-        "covariance_type": StrOptions(TYPES),
-        "prior_strength": Interval(Real, 0, None, closed="left"),
-        "init_params": StrOptions({"kmeans", "k-means++"}),
+        "n_components": [StrOptions({"auto"}), list, tuple, COMPONENTS],
+        "covariance_type": [StrOptions({"auto", *TYPES}), list, tuple],
+        "prior_strength": [StrOptions({"auto"}), list, tuple, STRENGTHS],
+        "init_params": [StrOptions({"auto", *STARTS}), list, tuple],
     }
 
     def __init__(
@@ -149,19 +153,19 @@ class LightSchrodingerBridgeCV(LightSchrodingerBridge):
 
     def _validate_params(self):
         super()._validate_params()
-        for name, allowed in self._of_a_list.items():
+        for name, allowed in IN_A_LIST.items():
             values = getattr(self, name)
-            if isinstance(values, str):  # "auto"
+            if not isinstance(values, list | tuple):
                 continue
             if not values or not all(map(allowed.is_satisfied_by, values)):
                 raise ValueError(
-                    f"{name} must be 'auto' or a list of values, each {allowed}, got "
+                    f"{name} as a list must have values, each {allowed}, got "
                     f"{values!r}."
                 )
 
     def _first_mixture(self, source, target, epsilon, rng):
         """Choose the settings on some rows; return the mixture of the best trial."""
-        grid = {name: getattr(self, name) for name in self._searched}
+        grid = {name: getattr(self, name) for name in IN_A_LIST}
         sizes = source.X.shape[0], target.X.shape[0]
         held = [round(self.validation_fraction * n) for n in sizes]
         if min(*held, sizes[0] - held[0], sizes[1] - held[1]) < 2:
@@ -193,7 +197,7 @@ class LightSchrodingerBridgeCV(LightSchrodingerBridge):
         self.cv_results_ = {
             column: np.array([getattr(trial, name) for trial in trials])
             for name, column in (
-                *((name, name) for name in self._searched),
+                *((name, name) for name in IN_A_LIST),
                 ("loss", "held_out_loss"),
                 ("n_iter", "n_iter"),
             )

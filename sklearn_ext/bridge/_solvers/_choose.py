@@ -5,6 +5,7 @@ numbers of components share one clustering, from which each start is merged.
 """
 
 from dataclasses import dataclass, fields, replace
+from numbers import Real
 
 from sklearn_ext.bridge._solvers._fixed_point import State, iterate
 from sklearn_ext.bridge._solvers._held_out import Holdout
@@ -69,9 +70,12 @@ def settings(grid, n_rows, n_features):
         "prior_strength": STRENGTHS,
         "init_params": STARTS,
     }
-    return [
-        auto[name] if isinstance(grid[name], str) else list(grid[name]) for name in auto
-    ]
+    values = []
+    for name, usual in auto.items():
+        given = grid[name]
+        one = isinstance(given, str | Real)
+        values.append(usual if given == "auto" else [given] if one else list(given))
+    return values
 
 
 def first_settings(grid, n_rows):
