@@ -112,10 +112,9 @@ class Chosen(Study):
     note = """Nats on 8 000 new rows; 4 000 rows on each side, truths of five
     components, medians over twelve of them. The floor is the same likelihood maximised
     from the true parameters with diagonal scales and no prior, which no user has.
-    Ratios to it: of ten components, the default; of five with the default start, and
-    how many of these twelve are more than twice as far as the floor; of
-    LightSchrodingerBridgeCV, which knows nothing of the truth, its worst, and its CPU
-    time in fits by default."""
+    Ratios to it: of ten components, the default; of five with all else by default, and
+    how many of these are more than twice as far ("far"); of LightSchrodingerBridgeCV,
+    which knows nothing of the truth, its worst, and its CPU time in fits by default."""
     truths, n_rows = 12, 4_000
     cases = (
         ("isotropic", 2, 1.0),
@@ -142,7 +141,7 @@ class Chosen(Study):
             )
             rows.append([*case, *cells])
             print(rows[-1], flush=True)
-        columns = ["kind", "features", "epsilon", "floor", "default", "five", "stuck"]
+        columns = ["kind", "features", "epsilon", "floor", "default", "five", "far"]
         return {"columns": [*columns, "**chosen**", "worst", "fits"], "rows": rows}
 
     def _truth(self, kind, D, epsilon, seed):
