@@ -61,9 +61,9 @@ print("cBW2-UVP in %:", dict(zip(sizes, np.round(errors, 2).tolist(), strict=Tru
 plt.show()
 
 # %%
-# The search takes eight where five made the data, and loses next to nothing by it:
-# surplus components are a small harm, missing ones a large one. In doubt take more, and
-# let the held-out score say when it no longer pays.
+# The search finds the five that made the data. Surplus components are a small harm,
+# missing ones a large one: in doubt take more, and let the held-out score say when it no
+# longer pays.
 #
 # The same choice in one fit
 # --------------------------
