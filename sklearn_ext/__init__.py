@@ -15,6 +15,7 @@ FAMILIES = (
     "random_features",
     "rashomon",
     "submodular",
+    "tasks",
 )
 
 __all__ = ["FAMILIES", "__version__", "all_estimators", "trusted_types", *FAMILIES]

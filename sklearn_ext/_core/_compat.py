@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
 from sklearn.utils.validation import (
+    _check_feature_names,
     _check_feature_names_in,
     _check_method_params,
     _check_n_features,
@@ -96,6 +97,7 @@ __all__ = [
     "RealNotInt",
     "StrOptions",
     "_align_api_if_sparse",
+    "_check_feature_names",
     "_check_feature_names_in",
     "_check_method_params",
     "_check_n_features",

@@ -1,1 +1,7 @@
-"""The tour: each family at work on real data, in one short report."""
+"""The tour: each family at work on real data, in one short report.
+
+- ``_run``: runs the chapters, prints their tables, writes the report
+- ``_chapter``: what a chapter returns, and its clock
+- ``aggregate``, ``bridge``, ``probes``, ``random_features``, ``rashomon``,
+  ``submodular``, ``tasks``: the chapters
+"""

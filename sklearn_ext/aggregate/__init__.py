@@ -1,8 +1,49 @@
-"""Learning rows from aggregates: regressors, classifiers and tools for bags."""
+"""Learning rows from aggregates: the response is known per bag of rows only.
 
-from sklearn_ext.aggregate._bag_size import BagSizeChoice, optimal_bag_size
-from sklearn_ext.aggregate._boosting import AggregateBoostingRegressor
-from sklearn_ext.aggregate._make_bags import make_bags
+The rooms, in the order in which data pass:
+
+- ``_bags/``: form bags, reduce responses to aggregates and back; check and sum bags,
+  keep them whole
+- ``_privacy``: release noisy aggregates under label privacy
+- ``_theory/``: the risk to expect, the weight and the bag size of least risk
+- ``_base``: what bags mean to ``score``: mixins of all regressors and classifiers
+- ``_linear/``: linear regression in closed form, with given penalties or the best
+- ``_meta``: any other regressor, refitted to pseudo-responses
+- ``_boosting/``: boosted trees whose leaves are refitted to the bags
+- ``_nets/``: neural networks on batches of whole bags
+- ``_proportions/``: linear classification from class proportions
+- ``_metrics``: scores that compare bag by bag, and cross-validation with them
+- ``_plots/``: displays
+"""
+
+from sklearn_ext.aggregate._bags._make_bags import make_bags
+from sklearn_ext.aggregate._bags._splitters import (
+    BagKFold,
+    BagShuffleSplit,
+    LeaveOneBagOut,
+)
+from sklearn_ext.aggregate._bags._tools import (
+    AggregatedResponses,
+    BagDiagnostics,
+    PriorBoostResult,
+    aggregate_responses,
+    bag_diagnostics,
+    expand_aggregates,
+    prior_boost,
+)
+from sklearn_ext.aggregate._boosting._regressor import AggregateBoostingRegressor
+from sklearn_ext.aggregate._linear._regressor_cv import (
+    InterpolatingAggregateRegressorCV,
+)
+from sklearn_ext.aggregate._linear._regressors import (
+    BagRegressor,
+    InstanceRegressor,
+    InterpolatingAggregateRegressor,
+)
+from sklearn_ext.aggregate._linear._statistics import (
+    AggregateStatistics,
+    iter_bag_chunks,
+)
 from sklearn_ext.aggregate._meta import AggregateMetaRegressor
 from sklearn_ext.aggregate._metrics import (
     bag_cross_validate,
@@ -14,8 +55,16 @@ from sklearn_ext.aggregate._metrics import (
     instance_mse_from_bags,
     instance_r2_from_bags,
 )
-from sklearn_ext.aggregate._net import AggregateNetRegressor
-from sklearn_ext.aggregate._net_classifier import AggregateNetClassifier
+from sklearn_ext.aggregate._nets._classifier import AggregateNetClassifier
+from sklearn_ext.aggregate._nets._regressor import AggregateNetRegressor
+from sklearn_ext.aggregate._plots._selection import (
+    BagCalibrationDisplay,
+    RhoPathDisplay,
+)
+from sklearn_ext.aggregate._plots._theory import (
+    PrivacyTradeoffDisplay,
+    RiskCurveDisplay,
+)
 from sklearn_ext.aggregate._privacy import (
     PrivacyLeakWarning,
     PrivateAggregates,
@@ -23,37 +72,9 @@ from sklearn_ext.aggregate._privacy import (
     gaussian_noise_scale,
     privatize_aggregates,
 )
-from sklearn_ext.aggregate._proportions import LabelProportionClassifier
-from sklearn_ext.aggregate._regressor_cv import InterpolatingAggregateRegressorCV
-from sklearn_ext.aggregate._regressors import (
-    BagRegressor,
-    InstanceRegressor,
-    InterpolatingAggregateRegressor,
-)
-from sklearn_ext.aggregate._selection_plots import (
-    BagCalibrationDisplay,
-    RhoPathDisplay,
-)
-from sklearn_ext.aggregate._splitters import (
-    BagKFold,
-    BagShuffleSplit,
-    LeaveOneBagOut,
-)
-from sklearn_ext.aggregate._statistics import AggregateStatistics, iter_bag_chunks
-from sklearn_ext.aggregate._theory import Risk, aggregate_risk, optimal_rho
-from sklearn_ext.aggregate._theory_plots import (
-    PrivacyTradeoffDisplay,
-    RiskCurveDisplay,
-)
-from sklearn_ext.aggregate._tools import (
-    AggregatedResponses,
-    BagDiagnostics,
-    PriorBoostResult,
-    aggregate_responses,
-    bag_diagnostics,
-    expand_aggregates,
-    prior_boost,
-)
+from sklearn_ext.aggregate._proportions._classifier import LabelProportionClassifier
+from sklearn_ext.aggregate._theory._bag_size import BagSizeChoice, optimal_bag_size
+from sklearn_ext.aggregate._theory._risk import Risk, aggregate_risk, optimal_rho
 
 __all__ = [
     "AggregateBoostingRegressor",

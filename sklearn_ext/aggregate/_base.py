@@ -1,86 +1,18 @@
 """What the estimators of the family share: bags as metadata, scores at bag level."""
 
-import warnings
-
 import numpy as np
-from sklearn.base import RegressorMixin
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils.validation import _num_samples
 
-from sklearn_ext._core._base import ExtEstimator
-from sklearn_ext._core._compat import _safe_indexing
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext.aggregate._bags import Bags, bag_values
-from sklearn_ext.aggregate._metrics import bag_r2_score
-
-
-def check_lengths(X, y, bags):
-    """Tell users who pass one value per bag how to give it to the rows."""
-    if bags is None or not hasattr(y, "__len__") or not len(y):
-        return
-    n_rows = _num_samples(X)
-    if len(y) == n_rows or len(bags) != n_rows:
-        return  # scikit-learn, or the check of the labels, says the rest
-    if len(Bags.of(bags, n_rows).ids) == len(y):
-        raise ValueError(
-            f"X has {n_rows} rows, but y has {len(y)} values. One value per bag? Give "
-            "each row that of its bag: y=expand_aggregates(bag_ids, y, bags)."
-        )
-
-
-IN_FIT = (
-    "In a Pipeline without metadata routing: fit(X, y, step__bags=bags), with the name "
-    "of the step."
+from sklearn_ext.aggregate._bags._partition import (
+    IN_SCORE,
+    Bags,
+    bag_values,
+    warn_if_forgotten,
 )
-IN_SCORE = (
-    "A Pipeline without metadata routing takes none: "
-    "pipeline[-1].score(pipeline[:-1].transform(X), y, bags=bags)."
-)
-
-
-def _warn_if_forgotten(y, advice, stacklevel):
-    """Warn of bags that somebody left out: then aggregates repeat on their rows."""
-    values = y if y.ndim == 1 else y[:, 0]
-    values = values[np.isfinite(values)]
-    if not (values % 1).any():  # counts and classes repeat anyway
-        return
-    distinct = len(np.unique(values))
-    if 2 * distinct > len(values):
-        return
-    warnings.warn(
-        f"y repeats ({distinct} values in {len(values)} rows): were bags= forgotten? "
-        f"{advice} bags=np.arange(len(y)) says that rows are their own bags.",
-        UserWarning,
-        stacklevel=stacklevel,
-    )
-
-
-def check_bags(X, y, bags, sample_weight):
-    """Check labels and weights and leave out rows of weight zero.
-
-    Returns
-    -------
-    X, y : arrays
-        The rows that count.
-    bags : Bags
-        Their partition; a bag without weight is gone, with a warning.
-    """
-    weights = check_weights(sample_weight, X, dtype=np.float64)
-    found = Bags.of(bags, _num_samples(X), weights)
-    if bags is None:
-        _warn_if_forgotten(y, IN_FIT, stacklevel=5)
-    if sample_weight is None or (keep := weights > 0).all():
-        return X, y, found
-    labels = None if bags is None else found.ids[found.codes[keep]]
-    kept = Bags.of(labels, int(keep.sum()), weights[keep])
-    if bags is not None and (lost := len(found.ids) - len(kept.ids)):
-        warnings.warn(
-            f"{lost} of {len(found.ids)} bags have a total weight of zero and are "
-            "left out.",
-            UserWarning,
-            stacklevel=4,
-        )
-    return _safe_indexing(X, np.flatnonzero(keep)), y[keep], kept
+from sklearn_ext.aggregate._metrics import bag_log_loss, bag_r2_score
+from sklearn_ext.aggregate._proportions._targets import class_shares
 
 
 class BagRegressorMixin(RegressorMixin):
@@ -116,7 +48,7 @@ class BagRegressorMixin(RegressorMixin):
     def _score(self, X, y, bags, sample_weight):
         if bags is None:
             score = super().score(X, y, sample_weight)
-            _warn_if_forgotten(np.asarray(y, dtype=float), IN_SCORE, stacklevel=4)
+            warn_if_forgotten(np.asarray(y, dtype=float), IN_SCORE, stacklevel=4)
             return score
         predicted = self.predict(X)
         y = check_array(y, ensure_2d=False, dtype=float, input_name="y")
@@ -149,5 +81,74 @@ class BagRegressorMixin(RegressorMixin):
         return partition.sums(predicted) if summed else partition.means(predicted)
 
 
-class BagRegressorBase(BagRegressorMixin, ExtEstimator):
-    """Base of the regressors of the family."""
+class BagClassifierMixin(ClassifierMixin):
+    """Classifiers that take ``bags`` in ``fit`` and ``score`` without being asked."""
+
+    __metadata_request__fit = {"bags": True}
+    __metadata_request__score = {"bags": True}
+
+    def predict(self, X):
+        """Predict the class of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Classes.
+        """
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def predict_bag_proportions(self, X, bags):
+        """Predict the class proportions of each bag.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        bags : array-like of shape (n_samples,)
+            Labels of the bags.
+
+        Returns
+        -------
+        ndarray of shape (n_bags, n_classes)
+            Mean probabilities, in the sorted order of the labels.
+        """
+        probabilities = self.predict_proba(X)
+        return Bags.of(bags, len(probabilities)).means(probabilities)
+
+    def score(self, X, y, bags=None, sample_weight=None):
+        """Return the accuracy, or with bags minus the divergence from proportions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class labels; with bags also proportions, replicated on the rows and with
+            columns in the order that ``fit`` takes.
+        bags : array-like of shape (n_samples,), default=None
+            Labels of the bags.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            Accuracy of rows without bags, minus :func:`bag_log_loss` with bags.
+        """
+        if bags is None:
+            if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+                raise ValueError(
+                    "score got proportions but no bags. Pass bags=, or the class of "
+                    f"each row. {IN_SCORE}"
+                )
+            return super().score(X, y, sample_weight)
+        shares = class_shares(y, self.classes_, self.classes)
+        return -bag_log_loss(
+            shares, self.predict_proba(X), bags=bags, sample_weight=sample_weight
+        )

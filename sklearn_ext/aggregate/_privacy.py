@@ -10,7 +10,7 @@ from scipy.special import log_ndtr
 from sklearn.utils import check_array, check_random_state, column_or_1d
 
 from sklearn_ext._core._compat import Interval, StrOptions, validate_params
-from sklearn_ext.aggregate._bags import Bags
+from sklearn_ext.aggregate._bags._partition import Bags
 
 
 @dataclass(frozen=True)

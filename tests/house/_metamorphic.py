@@ -17,6 +17,10 @@ from tests._instances import fitted, outputs
 
 # all weights times c is the penalty times c**power; nothing else may feel the scale
 PENALTY = {
+    "BagRegressor": ("alpha", 1),
+    "InstanceRegressor": ("alpha", 1),
+    "InterpolatingAggregateRegressor": ("alpha", 1),
+    "LabelProportionClassifier": ("alpha", 1),
     "LogisticProbe": ("C", -1),
     "RandomFeatureRidge": ("alpha", 1),
     "RandomFeatureRidgeClassifier": ("alpha", 1),
@@ -25,16 +29,21 @@ PENALTY = {
 }
 # weights are counts of evidence here: their docstrings say that their scale matters
 COUNTS = {
+    "AggregateBoostingRegressor",
+    "AggregateMetaRegressor",  # if the estimator that it fits takes them so
     "NaiveBayesProbe",
     "ShrinkageDiscriminantProbe",
 }
 # the answer may move with the units of the columns: these penalise coefficients,
 # measure distances, or draw features of fixed width; their docstrings say "scale"
 FEELS_UNITS = {
-    "AggregateNetClassifier",
+    "AggregateMetaRegressor",  # of what it fits
+    "AggregateNetClassifier",  # batches are drawn by the rows' values
     "AggregateNetRegressor",
+    "BagRegressor",
     "DynamicSubmodularSelector",
     "FrozenFeatures",
+    "InstanceRegressor",
     "InterpolatingAggregateRegressor",
     "InterpolatingAggregateRegressorCV",
     "LabelProportionClassifier",
@@ -241,8 +250,8 @@ def metadata_is_not_forgotten(estimator, X, y):
     """What `fit` was told, other methods must not guess in silence."""
     takes = inspect.signature(estimator.fit).parameters
     values = {"bags": np.arange(len(X)) // 2, "sample_domain": np.arange(len(X)) % 2}
-    if "bags" in takes and is_classifier(estimator):
-        y = y == y[0]
+    if "bags" in takes:
+        estimator, y = _published(estimator, y, values["bags"])
     for name in values.keys() & takes.keys():
         model = fitted(estimator, X, y, **{name: values[name]})
         for method in ("transform", "predict", "score", "partial_fit"):
@@ -252,6 +261,16 @@ def metadata_is_not_forgotten(estimator, X, y):
             rows = (X,) if method in ("transform", "predict") else (X, y)
             with pytest.raises((ValueError, UserWarning), match=name):
                 call(*rows)
+
+
+def _published(estimator, y, bags):
+    """What bags publish, on each of their rows: without bags it is no response."""
+    responses = (y == y[0]) if is_classifier(estimator) else y
+    means = (np.bincount(bags, responses) / np.bincount(bags))[bags]
+    if not is_classifier(estimator):
+        return estimator, means
+    named = clone(estimator).set_params(classes=[False, True])
+    return named, np.column_stack([1 - means, means])
 
 
 def a_target_without_signal(estimator, X, y):

@@ -1,0 +1,278 @@
+"""Leave-one-bag-out errors of the linear members, over a whole (rho, alpha) grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import linalg, sparse
+
+from sklearn_ext.aggregate._linear._solvers import smallest_pivot
+from sklearn_ext.aggregate._linear._statistics import AggregateStatistics, BaggedData
+
+_BATCH = 4096  # bags worked on at a time
+_NUMBERS = 1 << 20  # of a batch of products of two rows of a bag
+_DETERMINED = 1e-10  # what a bag must leave for its own prediction
+_DOUBTFUL = 1e-3  # less than this may be rounding where bags are few
+
+
+def lobo_errors(
+    data: BaggedData,
+    stats: AggregateStatistics,
+    rhos,
+    alphas,
+    *,
+    fit_intercept=True,
+    loo="response",
+):
+    """Return the mean squared leave-one-bag-out error of every grid point.
+
+    ``stats`` must be centred. The error of a bag carries its weight; several targets
+    are averaged. Where leaving a bag out leaves slopes undetermined it is infinite.
+    Where bags hardly outnumber features, a bag may leave so little for its own
+    prediction that rounding decides; such grid points are computed another way.
+    """
+    rhos = np.asarray(rhos, dtype=float)
+    left = _LeftOut(data, stats, rhos, fit_intercept)
+    whole = loo == "bag" and not data.bags.are_rows
+    paths = [_Path.of(stats, rhos, alpha) for alpha in alphas]
+    totals = (left.bags if whole else left.responses)(paths)
+    again = left.bags_refitted if whole else left.responses_again
+    for j, (path, alpha) in enumerate(zip(paths, alphas, strict=True)):
+        lost = path.kept < _DETERMINED
+        totals[lost, j] = np.inf
+        if left.few and alpha > 0:
+            for i in np.flatnonzero((path.kept < _DOUBTFUL) & path.unique):
+                totals[i, j] = again(rhos[i], alpha)
+    return totals / (data.n_bags * data.y_means.shape[1])
+
+
+@dataclass(frozen=True)
+class _Path:
+    """Inverses and slopes for all rhos at one alpha, and what they leave of a bag."""
+
+    vectors: np.ndarray  # (n_features, n_features)
+    unique: np.ndarray  # (n_rhos,), whether the slopes are
+    shrink: np.ndarray  # (n_features, n_rhos), 0 where they are not
+    slopes: np.ndarray  # (n_features, n_rhos, n_targets)
+    kept: np.ndarray  # (n_rhos,), least ``1 - h`` of a bag so far
+
+    @classmethod
+    def of(cls, stats, rhos, alpha):
+        """Solve one eigenproblem for all rhos."""
+        vectors, scale = _diagonal(stats.between, stats.within, alpha, rhos)
+        unique = (scale > 1e-12).all(axis=0)
+        shrink = np.where(unique, 1 / np.where(unique, scale, 1.0), 0.0)
+        slopes = (vectors.T @ stats.cross)[:, None] * shrink[:, :, None]
+        kept = np.where(unique, np.inf, -np.inf)
+        return cls(vectors, unique, shrink, slopes, kept)
+
+    def fitted(self, rotated):
+        """Return the products of rows with the slopes, (..., n_rhos, n_targets)."""
+        flat = rotated.reshape(-1, len(self.slopes)) @ self.slopes.reshape(
+            len(self.slopes), -1
+        )
+        return flat.reshape(*rotated.shape[:-1], *self.slopes.shape[1:])
+
+    def squares(self, error, kept):
+        """Sum squared errors (n_bags, n_rhos, n_targets); remember the least kept."""
+        np.minimum(self.kept, kept.min(axis=0), out=self.kept)
+        return np.einsum("art,art->r", error, error)
+
+
+def _diagonal(between, within, alpha, rhos):
+    """Return Q and s with ``(B + rho W + alpha I)^-1 = Q diag(1 / s(rho)) Q'``.
+
+    The eigenproblem is that of W against B + alpha I, or against T + alpha I where
+    that is singular. ``s`` has shape (n_features, n_rhos) and is 0 where slopes are
+    not unique.
+    """
+    ridge = alpha * np.eye(len(between))
+    for offset, base in enumerate((between, between + within)):
+        try:
+            _require_definite(base + ridge)
+            values, vectors = linalg.eigh(within, base + ridge, check_finite=False)
+        except linalg.LinAlgError:
+            continue
+        values = np.clip(values, 0.0, 1.0 if offset else None)
+        return vectors, 1 + (rhos - offset) * values[:, None]
+    return np.eye(len(between)), np.zeros((len(between), len(rhos)))
+
+
+def _require_definite(A):
+    factor = linalg.cholesky(A, lower=True, check_finite=False)
+    if smallest_pivot(A, factor) <= 1e-13:
+        raise linalg.LinAlgError("numerically singular")
+
+
+class _LeftOut:
+    """Squared errors of bags that are left out, summed over bags and targets."""
+
+    def __init__(self, data, stats, rhos, fit_intercept):
+        self.data, self.stats, self.fit_intercept = data, stats, fit_intercept
+        self.rhos = rhos
+        share = data.omega / stats.weight
+        self.share = share if fit_intercept else np.zeros_like(share)
+        self.few = data.n_bags <= len(stats.x_mean) + fit_intercept
+
+    def _bags(self, chosen):
+        """Return weighted centred means of features and aggregates."""
+        data, stats = self.data, self.stats
+        root = np.sqrt(data.omega[chosen])[:, None]
+        means = data.x_means[chosen]
+        means = means.toarray() if sparse.issparse(means) else means
+        targets = root * (data.y_means[chosen] - stats.y_mean)
+        return root * (means - stats.x_mean), targets
+
+    def responses(self, paths):
+        """Leave out aggregates only: the bag's rows stay in W. (n_rhos, n_alphas)."""
+        totals = np.zeros((len(self.rhos), len(paths)))
+        known = np.flatnonzero(self.data.known)
+        for start in range(0, len(known), _BATCH):
+            chosen = known[start : start + _BATCH]
+            means, targets = self._bags(chosen)
+            for j, path in enumerate(paths):
+                rotated = means @ path.vectors
+                kept = 1 - rotated**2 @ path.shrink - self.share[chosen, None]
+                error = targets[:, None] - path.fitted(rotated)
+                error /= np.maximum(kept, _DETERMINED)[:, :, None]
+                totals[:, j] += path.squares(error, kept)
+        return totals
+
+    def responses_again(self, rho, alpha):
+        """Return the same for one pair, from the inverse of ``I - H`` itself.
+
+        ``I - U A^-1 U' = (I + U (rho W + alpha I)^-1 U')^-1`` has no difference that
+        could cancel. The direction of the intercept, in which the product is zero, is
+        lifted by a known amount.
+        """
+        values, vectors = self._within
+        means, targets = self._bags(self.data.known)
+        rotated = means @ vectors
+        K = (rotated / (rho * values + alpha)) @ rotated.T
+        share = self.share[self.data.known]
+        lift = np.trace(K) / len(K) or 1.0
+        K += lift * np.sqrt(np.outer(share, share))
+        K[np.diag_indices_from(K)] += 1
+        inverse = linalg.inv(K, check_finite=False)
+        kept = np.diag(inverse) - share / (1 + lift)
+        return np.sum((inverse @ targets / kept[:, None]) ** 2)
+
+    @cached_property
+    def _within(self):
+        values, vectors = linalg.eigh(self.stats.within)
+        return np.maximum(values, 0.0), vectors
+
+    def bags(self, paths):
+        """Leave out whole bags, rows and aggregate. (n_rhos, n_alphas).
+
+        With ``V = (u, sqrt(rho) D)``, the mean of the bag and its deviations, the error
+        is the first entry of ``(I - V A^-1 V')^-1 q``. Elimination from below leaves
+        just this entry, for all bags of a batch and all rhos at once.
+        """
+        rhos = self.rhos
+        totals, roots = np.zeros((len(rhos), len(paths))), np.sqrt(rhos)
+        for chosen, deviations in self._deviations:
+            means, targets = self._bags(chosen)
+            rows = np.concatenate([means[None], deviations.transpose(1, 0, 2)])
+            for j, path in enumerate(paths):
+                rotated = rows @ path.vectors  # (size, n_bags, n_features)
+                system = _what_is_left(rotated, path.shrink, rhos)
+                system[0, 0] -= self.share[chosen, None]
+                right = -path.fitted(rotated)
+                right[1:] *= roots[:, None]
+                right[0] += targets[:, None]
+                totals[:, j] += path.squares(*_first_entry(system, right))
+        return totals
+
+    @property
+    def _deviations(self):
+        """Yield bags of one size and their weighted deviations from the bag mean.
+
+        Of bags with more rows than features a triangle is kept, which has the same
+        products of columns.
+        """
+        data = self.data
+        order, begin = data.bags.order()
+        n_features = len(self.stats.x_mean)
+        for size in np.unique(data.bags.counts[data.known]):
+            of_size = np.flatnonzero((data.bags.counts == size) & data.known)
+            kept = min(size, n_features)
+            step = max(1, _NUMBERS // max((kept + 1) ** 2 * n_features, size))
+            for start in range(0, len(of_size), step):
+                chosen = of_size[start : start + step]
+                rows = order[begin[chosen][:, None] + np.arange(size)]
+                yield chosen, _compressed(self._inside(chosen, rows))
+
+    def _inside(self, chosen, rows):
+        """Return ``sqrt(c_i) (x_i - mean of the bag)``, (n_bags, size, n_features)."""
+        data = self.data
+        X, means = data.X[rows.ravel()], data.x_means[chosen]
+        if sparse.issparse(X):
+            X, means = X.toarray(), means.toarray()
+        inside = X.reshape(*rows.shape, -1) - means[:, None]
+        return np.sqrt(data.row_weights[rows])[:, :, None] * inside
+
+    def bags_refitted(self, rho, alpha):
+        """Return the sum of :meth:`bags` for one pair, by refits without each bag."""
+        total, data = 0.0, self.data
+        means, targets = self._bags(data.known)
+        roots = np.sqrt(data.omega[data.known])
+        place = np.cumsum(data.known) - 1
+        for chosen, deviations in self._deviations:
+            for bag, inside in zip(place[chosen], deviations, strict=True):
+                share = np.where(np.arange(len(roots)) == bag, 0.0, roots)
+                share *= self.fit_intercept / max(share @ share, 1e-300)
+                x = means - np.outer(roots, share @ means)
+                y = targets - np.outer(roots, share @ targets)
+                U, t = np.delete(x, bag, axis=0), np.delete(y, bag, axis=0)
+                A = U.T @ U + rho * (self.stats.within - inside.T @ inside)
+                A[np.diag_indices_from(A)] += alpha
+                slopes = np.linalg.solve(A, U.T @ t)
+                total += np.sum((y[bag] - x[bag] @ slopes) ** 2)
+        return total
+
+
+def _compressed(inside):
+    size, n_features = inside.shape[1:]
+    return inside if size <= n_features else np.linalg.qr(inside, mode="r")
+
+
+def _what_is_left(rows, shrink, rhos):
+    """Return the upper triangle of ``I - V A^-1 V'`` of each bag for every rho.
+
+    ``rows`` (size, n_bags, n_features) hold the mean first; the result has shape
+    (size, size, n_bags, n_rhos).
+    """
+    size, n_bags, n_features = rows.shape
+    left = np.empty((size, size, n_bags, len(rhos)))
+    for row in range(size):
+        products = (rows[row] * rows[row:]).reshape(-1, n_features) @ shrink
+        block = left[row, row:]
+        block[:] = products.reshape(size - row, n_bags, -1)
+        if row == 0:
+            block[0] *= -1
+            block[1:] *= -np.sqrt(rhos)
+        else:
+            block *= -rhos
+        block[0] += 1
+    return left
+
+
+def _first_entry(A, right):
+    """Solve stacks of systems for their first entry alone, and return the least pivot.
+
+    ``A`` is symmetric, holds its upper triangle, (size, size, ...), and is overwritten.
+    """
+    least = np.full(A.shape[2:], np.inf)
+    for last in range(len(A) - 1, -1, -1):
+        pivot = A[last, last]
+        np.minimum(least, pivot, out=least)
+        pivot = np.maximum(pivot, _DETERMINED)
+        if last == 0:
+            return right[0] / pivot[..., None], least
+        for row in range(last):
+            factor = A[row, last] / pivot
+            A[row, row:last] -= factor * A[row:last, last]
+            right[row] -= factor[..., None] * right[last]

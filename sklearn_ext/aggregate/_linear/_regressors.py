@@ -1,0 +1,749 @@
+"""The linear bag model and its members with a given interpolation weight."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import MultiOutputMixin
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
+
+from sklearn_ext._core import _blocks
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._compat import Interval, StrOptions, _safe_indexing
+from sklearn_ext._core._docs import shared_docs
+from sklearn_ext._core._validation import FLOATS
+from sklearn_ext.aggregate._bags._partition import (
+    check_bags,
+    check_lengths,
+    check_magnitude,
+)
+from sklearn_ext.aggregate._base import BagRegressorMixin
+from sklearn_ext.aggregate._linear._intervals import BagSlopes, half_widths
+from sklearn_ext.aggregate._linear._plug_in import plug_in_rho
+from sklearn_ext.aggregate._linear._precision import precision_weights
+from sklearn_ext.aggregate._linear._solvers import (
+    in_row_space,
+    solve_dual,
+    solve_lsqr,
+    solve_normal,
+)
+from sklearn_ext.aggregate._linear._statistics import BaggedData, summarize
+
+_MANY_SPARSE_FEATURES = 500  # beyond it the operator is cheaper than d x d products
+
+
+def split_missing(y):
+    """Return y with 0 for NaN, and where it was NaN."""
+    y = check_array(
+        y, ensure_2d=False, dtype=float, ensure_all_finite="allow-nan", input_name="y"
+    )
+    missing = np.isnan(y)
+    return np.where(missing, 0.0, y), missing
+
+
+class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
+    """What the linear members share; they differ in ``rho`` and how it is chosen."""
+
+    __metadata_request__fit = {"response_noise_var": True}
+
+    _parameter_constraints: dict = {
+        "aggregate": [StrOptions({"mean", "sum"})],
+        "bag_weight": [StrOptions({"size", "uniform", "precision"})],
+        "fit_intercept": ["boolean"],
+        "compute_covariance": ["boolean"],
+        "allow_missing_aggregate": ["boolean"],
+    }
+
+    _leaves_out = False  # whether bags are left out to judge a model
+
+    def _data(self, X, y, bags, sample_weight, response_noise_var, *, reset=True):
+        """Validate and take bag means."""
+        missing = None
+        if self.allow_missing_aggregate and y is not None:
+            y, missing = split_missing(y)
+        check_lengths(X, y, bags)
+        try:
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse="csr",
+                dtype=FLOATS,
+                multi_output=True,
+                y_numeric=True,
+                reset=reset,
+            )
+        except ValueError as error:
+            if "Input y contains NaN" not in str(error):
+                raise
+            raise ValueError(
+                f"{error} Where a bag has no aggregate, leave NaN on all its rows and "
+                f"set {type(self).__name__}(allow_missing_aggregate=True)."
+            ) from None
+        self._one_target, self._dtype = y.ndim == 1, X.dtype.name
+        noise = self._check_noise(response_noise_var, y)
+        if missing is not None and missing.any():
+            y = np.where(missing, np.nan, y)
+        y = y.reshape(len(y), -1)
+        both = y if noise is None else np.column_stack([y, noise])
+        X, both, bags = check_bags(
+            X, both, bags, sample_weight, whole_rows=self._leaves_out
+        )
+        y = both[:, : y.shape[1]]
+        data = BaggedData.of(X, y, bags, self.aggregate, self.bag_weight)
+        check_magnitude(data.x_means, "X")
+        if noise is not None:
+            noise = bags.means(both[:, -1])
+            if self.aggregate == "sum":
+                noise = noise / bags.sizes**2
+            data = precision_weights(data, noise, fit_intercept=self.fit_intercept)
+        self.bag_sizes_ = bags.sizes if data.known.all() else bags.sizes[data.known]
+        return data
+
+    def _check_noise(self, response_noise_var, y):
+        if (self.bag_weight == "precision") != (response_noise_var is not None):
+            raise ValueError(
+                "response_noise_var and bag_weight='precision' go together: the "
+                "variance of each published aggregate decides the weight of its bag. "
+                f"Got bag_weight={self.bag_weight!r} and response_noise_var="
+                f"{'None' if response_noise_var is None else 'an array'}."
+            )
+        if response_noise_var is None:
+            return None
+        noise = np.atleast_1d(response_noise_var)
+        noise = check_array(
+            noise, ensure_2d=False, dtype=float, input_name="response_noise_var"
+        )
+        if noise.shape != (len(y),) or noise.min() < 0:
+            raise ValueError(
+                "response_noise_var must hold one non-negative variance per row, got "
+                f"shape {noise.shape} and minimum {noise.min():g} for {len(y)} rows."
+            )
+        return noise
+
+    def _pick(self, values):
+        """Drop the axis of targets where ``y`` had none."""
+        return values[0] if self._one_target else values
+
+    def _set(self, solution, n_samples, n_bags):
+        """Store the solution in the shapes and dtype of the data."""
+        self.coef_ = self._pick(solution.coef.T.astype(self._dtype))
+        self.intercept_ = 0.0
+        if self.fit_intercept:
+            self.intercept_ = self._pick(solution.intercept.astype(self._dtype))
+        noise = solution.noise_variance(n_bags, self.fit_intercept)
+        noise = np.broadcast_to(noise, solution.residual.shape).astype(float)
+        self.noise_var_ = self._pick(noise)
+        self.effective_dof_ = float(solution.trace + self.fit_intercept)
+        self.n_bags_ = n_bags
+        self.attenuation_ = n_bags / n_samples
+        return self
+
+    def _set_intervals(self, stats, data):
+        """Store the slopes without penalty, which intervals lie around."""
+        self.unbiased_coef_ = self.coef_covariance_ = None
+        if not self.compute_covariance:
+            return self
+        stats = stats.centred(self.fit_intercept)
+        slopes = BagSlopes.of(stats, data, fit_intercept=self.fit_intercept)
+        self.unbiased_coef_ = self._pick(slopes.coef.T)
+        self.coef_covariance_ = self._pick(slopes.covariance)
+        self._freedom = slopes.freedom
+        reach = half_widths(self.coef_covariance_, slopes.freedom, 0.68)
+        if (np.abs(self.coef_ - self.unbiased_coef_) > reach).any():
+            warnings.warn(
+                "Penalties shrink some slopes by more than a standard error: intervals "
+                "around coef_ would not cover. Use coef_interval(), whose intervals "
+                "lie around unbiased_coef_.",
+                UserWarning,
+                stacklevel=5,
+            )
+        return self
+
+    def coef_interval(self, confidence_level=0.95):
+        """Return intervals of the slopes; needs ``compute_covariance=True``.
+
+        They lie around ``unbiased_coef_``, the least squares on bag means, since a
+        penalty shrinks slopes by amounts that no covariance tells, and are Student's
+        with as many degrees of freedom as bags outnumber slopes. For bags formed at
+        random they cover; for others, slopes between bags need not be those of rows.
+
+        Parameters
+        ----------
+        confidence_level : float, default=0.95
+            Probability that the interval of a slope covers it.
+
+        Returns
+        -------
+        ndarray of shape (2, n_features) or (2, n_targets, n_features)
+            Lower and upper ends.
+        """
+        check_is_fitted(self)
+        if self.coef_covariance_ is None:
+            raise ValueError(
+                "coef_interval needs compute_covariance=True when the model is fitted."
+            )
+        if not 0 < confidence_level < 1:
+            raise ValueError(
+                f"confidence_level must lie between 0 and 1, got {confidence_level}."
+            )
+        half = half_widths(self.coef_covariance_, self._freedom, confidence_level)
+        return np.stack([self.unbiased_coef_ - half, self.unbiased_coef_ + half])
+
+    def predict(self, X):
+        """Predict the response of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predictions.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
+        return X @ self.coef_.T + self.intercept_
+
+    def score(self, X, y, bags=None, sample_weight=None):
+        """Return R², of bag means against aggregates when ``bags`` is given.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Responses, or aggregates replicated on the rows of their bag. With
+            ``allow_missing_aggregate`` rows of NaN are left out.
+        bags : array-like of shape (n_samples,), default=None
+            Labels of the bags.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            The score.
+        """
+        if self.allow_missing_aggregate:
+            check_consistent_length(X, y, bags, sample_weight)
+            missing = split_missing(y)[1].reshape(len(y), -1).any(axis=1)
+            rows = np.flatnonzero(~missing)
+            X, y, bags, sample_weight = (
+                None if a is None else _safe_indexing(a, rows)
+                for a in (X, y, bags, sample_weight)
+            )
+        return self._score(X, y, bags, sample_weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class StreamingBagModel(LinearBagModel):
+    """Members with a given ``rho``: one solve, in memory or from merged sums."""
+
+    __metadata_request__partial_fit = {"bags": True}
+
+    _parameter_constraints: dict = {
+        **LinearBagModel._parameter_constraints,
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "solver": [StrOptions({"auto", "cholesky", "eigh", "dual", "lsqr"})],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def __init__(
+        self,
+        alpha=1.0,
+        *,
+        aggregate="mean",
+        bag_weight="size",
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-8,
+        max_iter=None,
+        compute_covariance=False,
+        allow_missing_aggregate=False,
+    ):
+        self.alpha = alpha
+        self.aggregate = aggregate
+        self.bag_weight = bag_weight
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
+
+    @fit_context()
+    def fit(self, X, y, bags=None, sample_weight=None, response_noise_var=None):
+        """Fit to rows and the aggregates of their bags.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows; sparse ones are never densified.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Aggregates replicated on the rows of their bag. With ``aggregate="mean"``
+            individual responses do as well: only their bag means are used.
+        bags : array-like of shape (n_samples,), default=None
+            Labels of the bags; None makes every row a bag, which is ridge regression.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows inside and across bags.
+        response_noise_var : array-like of shape (n_samples,), default=None
+            Variance that the release added to the aggregate of the row's bag, for
+            ``bag_weight="precision"``.
+
+        Returns
+        -------
+        object
+            The fitted estimator.
+        """
+        data = self._data(X, y, bags, sample_weight, response_noise_var)
+        if data.n_bags == 1:
+            warnings.warn(
+                "There is one bag: slopes cannot be estimated and the model is "
+                "constant.",
+                UserWarning,
+                stacklevel=4,
+            )
+        solver, sizes = self._solver_for(data), self.bag_sizes_
+        if solver not in ("dual", "lsqr"):
+            self._solve(summarize(data, need_within=self._needs_within()), data)
+        else:
+            self._solve_rows(data, solver)
+        self.bag_sizes_, self._in_bags = sizes, bags is not None
+        return self
+
+    @fit_context()
+    def partial_fit(self, X, y, bags=None, sample_weight=None):
+        """Add the rows of further bags; each bag must be complete in its call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Aggregates replicated on the rows of their bag.
+        bags : array-like of shape (n_samples,), default=None
+            Labels, which have no meaning beyond this call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        object
+            The fitted estimator.
+        """
+        first = not hasattr(self, "coef_")
+        if not first and self.stats_ is None:
+            raise ValueError(
+                "partial_fit cannot go on from a fit by the solver 'dual' or 'lsqr', "
+                "which keeps no sums. Fit with solver='cholesky'."
+            )
+        if not first and self._in_bags and bags is None:
+            raise ValueError(
+                "partial_fit got no bags, but earlier rows came in bags. Pass bags=; "
+                "bags=np.arange(len(y)) says that rows are their own bags."
+            )
+        block = self._summarize(X, y, bags, sample_weight, reset=first)
+        return self._solve(block if first else self.stats_.merge(block))
+
+    def fit_blocks(self, blocks, *, n_jobs=None):
+        """Fit to blocks of whole bags as if they were one table.
+
+        Parameters
+        ----------
+        blocks : iterable
+            Tuples ``(X, y, bags)`` or ``(X, y, bags, sample_weight)``, or callables
+            that load such a tuple.
+        n_jobs : int or None, default=None
+            Threads, or workers of the active joblib backend.
+
+        Returns
+        -------
+        object
+            The fitted estimator.
+        """
+        return _blocks.fit_blocks(self, blocks, n_jobs=n_jobs)
+
+    def _summarize(self, X, y, bags=None, sample_weight=None, *, reset):
+        if self.bag_weight == "precision":
+            raise ValueError(
+                "bag_weight='precision' needs all bags at once: the weights follow "
+                "from a first fit. Use fit, or bag_weight='size'."
+            )
+        data = self._data(X, y, bags, sample_weight, None, reset=reset)
+        self._in_bags = bags is not None
+        return summarize(data, need_within=self._needs_within())
+
+    def _solve(self, stats, data=None):
+        """Solve sums; of a single call, ``data`` holds the bags."""
+        self.rho_ = self._used_rho(lambda: stats)
+        centred = stats.centred(self.fit_intercept)
+        solver = "eigh" if self.solver == "eigh" else "cholesky"
+        solution = solve_normal(centred, self.rho_, self.alpha, solver=solver)
+        self.stats_, self.bag_sizes_, self.n_iter_ = stats, None, 1
+        self._set(solution, stats.n_samples, stats.n_bags)
+        return self._set_intervals(stats, data)
+
+    def _solve_rows(self, data, solver):
+        """Solve without sums over pairs of features."""
+        options = {"fit_intercept": self.fit_intercept}
+        if solver == "dual":
+            if sparse.issparse(data.X):
+                raise ValueError(
+                    "solver='dual' would densify a sparse X. Use solver='lsqr'."
+                )
+            self.rho_ = self._used_rho(
+                lambda: summarize(in_row_space(data, self.fit_intercept)[0])
+            )
+            solution = solve_dual(data, self.rho_, self.alpha, **options)
+        else:
+            if self.compute_covariance:
+                raise ValueError(
+                    "solver='lsqr' cannot give the covariance of the slopes. Use "
+                    "solver='cholesky', or compute_covariance=False."
+                )
+            options |= {"tol": self.tol, "max_iter": self.max_iter}
+            self.rho_ = self._used_rho(None)
+            solution = solve_lsqr(data, self.rho_, self.alpha, **options)
+        self.stats_, self.n_iter_ = None, solution.n_iter
+        self._set(solution, data.X.shape[0], data.n_bags)
+        if self.compute_covariance:
+            return self._set_intervals(summarize(data, need_within=False), data)
+        return self._set_intervals(None, data)
+
+    def _asked_rho(self):
+        """Return the interpolation weight of the member, or "theory"."""
+        raise NotImplementedError
+
+    def _needs_within(self):
+        return self._asked_rho() == "theory" or self._asked_rho() > 0
+
+    def _used_rho(self, sums):
+        """Return the weight as a number; the theory reads it off ``sums()``, if any."""
+        rho = self._asked_rho()
+        if rho != "theory":
+            return float(rho)
+        if sums is None:
+            return 0.0
+        return plug_in_rho(sums(), self.alpha, fit_intercept=self.fit_intercept)
+
+    def _solver_for(self, data):
+        if self.solver != "auto":
+            return self.solver
+        n_features = data.X.shape[1]
+        if sparse.issparse(data.X):
+            many = n_features > _MANY_SPARSE_FEATURES and not self.compute_covariance
+            return "lsqr" if many else "cholesky"
+        n_rows = len(data.omega) + (data.X.shape[0] if self._needs_within() else 0)
+        return "dual" if n_features > n_rows else "cholesky"
+
+
+class InterpolatingAggregateRegressor(StreamingBagModel):
+    r"""Linear regression between the bag-level and the instance-level loss.
+
+    With bag means :math:`\bar x_a`, aggregates :math:`\bar y_a` and bag weights
+    :math:`\omega_a` it minimises
+
+    .. math::
+        \sum_a \omega_a \Big[(\bar y_a - b - \bar x_a\theta)^2 + \rho \sum_{i \in a}
+        \tfrac{s_i}{S_a} ((x_i - \bar x_a)\theta)^2\Big] + \alpha \|\theta\|^2,
+
+    that is :math:`(1 - \rho)` times the bag-level loss plus :math:`\rho` times the
+    instance-level loss. The second term sees no response: it penalises the spread of
+    predictions inside a bag. Time is O(n d + m d² + d³) for n rows in m bags, plus
+    O(n d²) when ``rho > 0``; memory is O(m d + d²).
+
+    Parameters
+    ----------
+    rho : float or "theory", default="theory"
+        Weight of the instance-level loss: 0 is the bag-level loss, 1 the
+        instance-level loss, and more than 1 is legal. ``"theory"`` minimises the
+        predicted risk of :func:`aggregate_risk` at this ``alpha`` for random bags, with
+        the noise, the signal and the covariance estimated; with ``solver="lsqr"``,
+        which forms no sums to read them from, it is 0. A fixed weight is a trap: 0.1
+        loses half of every slope with bags of ten rows and few features.
+    alpha : float, default=1.0
+        Ridge penalty, in the scale of :class:`~sklearn.linear_model.Ridge`; weights
+        times a constant ask for alpha times that constant.
+    aggregate : {"mean", "sum"}, default="mean"
+        What ``y`` carries: the (weighted) mean of the bag, or its total, replicated on
+        the rows.
+    bag_weight : {"size", "uniform", "precision"}, default="size"
+        Weight of a bag: its size, best for equal noise of the rows; one; or the
+        inverse variance that follows from ``response_noise_var`` and an estimate of
+        the noise of the rows.
+    fit_intercept : bool, default=True
+        Whether to fit an unpenalised intercept.
+    solver : {"auto", "cholesky", "eigh", "dual", "lsqr"}, default="auto"
+        ``"cholesky"`` and ``"eigh"`` solve the normal equations, ``"dual"`` works in
+        the space of rows, ``"lsqr"`` only multiplies with ``X``. ``"auto"`` takes
+        ``"lsqr"`` for sparse rows with more than 500 features (without
+        ``compute_covariance``), ``"dual"`` when features outnumber rows and bags, and
+        ``"cholesky"`` else.
+    tol : float, default=1e-8
+        Tolerance of ``"lsqr"``.
+    max_iter : int or None, default=None
+        Most iterations of ``"lsqr"``; None takes twice the number of features.
+    compute_covariance : bool, default=False
+        Whether to fit the slopes without any penalty as well, and their covariance,
+        for :meth:`coef_interval`. Refused where bags do not outnumber slopes.
+    allow_missing_aggregate : bool, default=False
+        Whether bags whose ``y`` is NaN are allowed. They count as unlabelled rows: in
+        the spread of predictions inside bags only, so they matter when ``rho > 0``.
+
+    Attributes
+    ----------
+    rho_ : float
+        The interpolation weight that was used.
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        Slopes.
+    intercept_ : float or ndarray of shape (n_targets,)
+        Intercept.
+    noise_var_ : float or ndarray of shape (n_targets,)
+        Variance of a response of weight one: of a row for the weights ``"size"`` and
+        ``"precision"``, of an aggregate for ``"uniform"``. NaN when the model leaves
+        no degrees of freedom or the solver was ``"lsqr"``.
+    effective_dof_ : float
+        Trace of the map from aggregates to fitted aggregates, intercept included; NaN
+        for ``"lsqr"``.
+    unbiased_coef_ : ndarray of the shape of ``coef_`` or None
+        Least squares of aggregates on bag means, which no penalty shrinks; None
+        without ``compute_covariance``.
+    coef_covariance_ : ndarray of shape (n_features, n_features) or None
+        Covariance of ``unbiased_coef_``, with a leading axis for several targets; None
+        without ``compute_covariance``. After ``fit`` it follows from the residuals of
+        bags left out, whatever their noise; after ``partial_fit`` it takes noise of
+        rows that is equal and weights by size.
+    n_bags_ : int
+        Number of bags that have an aggregate.
+    bag_sizes_ : ndarray of shape (n_bags,) or None
+        Total weight of each of them; None after ``partial_fit``.
+    attenuation_ : float
+        Bags per row: the factor by which the instance-level loss shrinks every slope
+        when bags are random.
+    stats_ : AggregateStatistics or None
+        The sums that ``partial_fit`` goes on from; None for ``"dual"`` and ``"lsqr"``.
+    n_iter_ : int
+        Iterations of ``"lsqr"``; 1 for the direct solvers.
+    n_features_in_ : int
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, when all are strings.
+
+    See Also
+    --------
+    InterpolatingAggregateRegressorCV : Chooses ``rho`` and ``alpha``.
+    BagRegressor : The member ``rho=0``.
+    sklearn.linear_model.Ridge : When every row has its own response.
+
+    References
+    ----------
+    .. [1] Javanmard, Chen, Mirrokni, Badanidiyuru, Fu, "Learning from Aggregate
+       responses: Instance Level versus Bag Level Loss Functions", ICLR 2024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ext.aggregate import InterpolatingAggregateRegressor
+    >>> X = np.random.default_rng(0).normal(size=(300, 2))
+    >>> y, bags = X @ [1.0, -2.0], np.arange(300) // 3  # only bag means of y are used
+    >>> model = InterpolatingAggregateRegressor(rho=0.001, alpha=0.1)
+    >>> model.fit(X, y, bags=bags).coef_.round(1)
+    array([ 1., -2.])
+    """
+
+    _parameter_constraints: dict = {
+        **StreamingBagModel._parameter_constraints,
+        "rho": [Interval(Real, 0, None, closed="left"), StrOptions({"theory"})],
+    }
+
+    def __init__(
+        self,
+        rho="theory",
+        alpha=1.0,
+        *,
+        aggregate="mean",
+        bag_weight="size",
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-8,
+        max_iter=None,
+        compute_covariance=False,
+        allow_missing_aggregate=False,
+    ):
+        super().__init__(
+            alpha,
+            aggregate=aggregate,
+            bag_weight=bag_weight,
+            fit_intercept=fit_intercept,
+            solver=solver,
+            tol=tol,
+            max_iter=max_iter,
+            compute_covariance=compute_covariance,
+            allow_missing_aggregate=allow_missing_aggregate,
+        )
+        self.rho = rho
+
+    def _asked_rho(self):
+        return self.rho
+
+
+@shared_docs(InterpolatingAggregateRegressor)
+class BagRegressor(StreamingBagModel):
+    r"""Ridge regression of aggregates on bag means.
+
+    Minimises :math:`\sum_a \omega_a (\bar y_a - b - \bar x_a\theta)^2 + \alpha
+    \|\theta\|^2`, the member ``rho=0`` of the family: unbiased for bags formed at
+    random, and the baseline that any other method has to beat. It never needs a pass
+    over pairs of features of the rows: time O(n d + m d² + d³), memory O(m d + d²).
+
+    Parameters
+    ----------
+    alpha : see InterpolatingAggregateRegressor
+    aggregate, bag_weight : see InterpolatingAggregateRegressor
+    fit_intercept, solver, tol, max_iter : see InterpolatingAggregateRegressor
+    compute_covariance : see InterpolatingAggregateRegressor
+    allow_missing_aggregate : bool, default=False
+        Whether bags whose ``y`` is NaN are allowed; they are left out.
+
+    Attributes
+    ----------
+    rho_ : see InterpolatingAggregateRegressor
+    coef_, intercept_, noise_var_ : see InterpolatingAggregateRegressor
+    effective_dof_ : see InterpolatingAggregateRegressor
+    unbiased_coef_, coef_covariance_ : see InterpolatingAggregateRegressor
+    n_bags_, bag_sizes_, attenuation_ : see InterpolatingAggregateRegressor
+    stats_, n_iter_ : see InterpolatingAggregateRegressor
+    n_features_in_, feature_names_in_ : see InterpolatingAggregateRegressor
+
+    See Also
+    --------
+    InterpolatingAggregateRegressorCV : Chooses ``rho`` and ``alpha``.
+    sklearn.linear_model.Ridge : When every row has its own response.
+
+    References
+    ----------
+    .. [1] Javanmard, Chen, Mirrokni, Badanidiyuru, Fu, "Learning from Aggregate
+       responses: Instance Level versus Bag Level Loss Functions", ICLR 2024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ext.aggregate import BagRegressor
+    >>> X = np.random.default_rng(0).normal(size=(300, 2))
+    >>> y, bags = X @ [1.0, -2.0], np.arange(300) // 3
+    >>> BagRegressor().fit(X, y, bags=bags).coef_.round(1)
+    array([ 1., -2.])
+    """
+
+    def _asked_rho(self):
+        return 0.0
+
+
+@shared_docs(InterpolatingAggregateRegressor)
+class InstanceRegressor(StreamingBagModel):
+    r"""Ridge regression of rows on the replicated aggregate of their bag.
+
+    The member ``rho=1`` of the family, and a trap: with bags formed at random it
+    recovers only the fraction m/n of every slope in expectation. It is stable, and
+    good when the rows of a bag are alike. Time is O(n d² + d³), memory O(m d + d²).
+
+    Parameters
+    ----------
+    alpha : see InterpolatingAggregateRegressor
+    debias : bool, default=False
+        Whether to multiply the slopes by n/m. Only right for random bags, and of high
+        variance: with bags of two rows, four rows per feature and noise variance 0.1
+        the excess risk is 0.4, against 0.1 for the bag-level loss.
+    aggregate, bag_weight : see InterpolatingAggregateRegressor
+    fit_intercept, solver, tol, max_iter : see InterpolatingAggregateRegressor
+    compute_covariance : see InterpolatingAggregateRegressor
+    allow_missing_aggregate : bool, default=False
+        Whether bags whose ``y`` is NaN are allowed. They count as unlabelled rows: in
+        the spread of predictions inside bags only, which shrinks the slopes.
+
+    Attributes
+    ----------
+    rho_ : see InterpolatingAggregateRegressor
+    coef_, intercept_ : see InterpolatingAggregateRegressor
+    noise_var_ : float or ndarray of shape (n_targets,)
+        As there, but far too large for random bags, whose shrunken slopes leave signal
+        in the residuals.
+    effective_dof_ : see InterpolatingAggregateRegressor
+    unbiased_coef_, coef_covariance_ : see InterpolatingAggregateRegressor
+    n_bags_, bag_sizes_, attenuation_ : see InterpolatingAggregateRegressor
+    stats_, n_iter_ : see InterpolatingAggregateRegressor
+    n_features_in_, feature_names_in_ : see InterpolatingAggregateRegressor
+
+    See Also
+    --------
+    BagRegressor : Unbiased for random bags.
+    InterpolatingAggregateRegressorCV : Chooses between the two.
+
+    References
+    ----------
+    .. [1] Javanmard, Chen, Mirrokni, Badanidiyuru, Fu, "Learning from Aggregate
+       responses: Instance Level versus Bag Level Loss Functions", ICLR 2024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ext.aggregate import InstanceRegressor
+    >>> X = np.random.default_rng(0).normal(size=(3000, 2))
+    >>> y, bags = X @ [1.0, -2.0], np.arange(3000) // 2
+    >>> InstanceRegressor().fit(X, y, bags=bags).coef_.round(1)  # a half is lost
+    array([ 0.5, -1. ])
+    """
+
+    _parameter_constraints: dict = {
+        **StreamingBagModel._parameter_constraints,
+        "debias": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        alpha=1.0,
+        *,
+        debias=False,
+        aggregate="mean",
+        bag_weight="size",
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-8,
+        max_iter=None,
+        compute_covariance=False,
+        allow_missing_aggregate=False,
+    ):
+        super().__init__(
+            alpha,
+            aggregate=aggregate,
+            bag_weight=bag_weight,
+            fit_intercept=fit_intercept,
+            solver=solver,
+            tol=tol,
+            max_iter=max_iter,
+            compute_covariance=compute_covariance,
+            allow_missing_aggregate=allow_missing_aggregate,
+        )
+        self.debias = debias
+
+    def _asked_rho(self):
+        return 1.0
+
+    def _set(self, solution, n_samples, n_bags):
+        if self.debias:
+            solution = solution.stretched(n_samples / n_bags)
+        return super()._set(solution, n_samples, n_bags)

@@ -1,0 +1,330 @@
+"""Displays of fitted models: the path of a selection, calibration by bags."""
+
+import numpy as np
+from sklearn.base import is_classifier
+
+from sklearn_ext._core._pipelines import innermost, peel
+from sklearn_ext.aggregate._bags._partition import Bags, bag_values
+from sklearn_ext.aggregate._linear._regressor_cv import (
+    InterpolatingAggregateRegressorCV,
+)
+from sklearn_ext.aggregate._plots._display import Display
+from sklearn_ext.aggregate._proportions._targets import class_shares
+
+
+def _colormap(name):
+    import matplotlib as mpl
+
+    return mpl.colormaps[name]
+
+
+class RhoPathDisplay(Display):
+    """Leave-one-bag-out error over rho, one line for each alpha.
+
+    Parameters
+    ----------
+    rhos : ndarray of shape (n_rhos,)
+        Interpolation weights.
+    alphas : ndarray of shape (n_alphas,)
+        Ridge penalties.
+    errors : ndarray of shape (n_rhos, n_alphas)
+        Leave-one-bag-out errors.
+    rho : float
+        Chosen weight.
+    alpha : float
+        Chosen penalty.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it is drawn.
+    figure_ : matplotlib Figure
+        The figure.
+    lines_ : list of matplotlib Line2D
+        One for each alpha.
+    marker_ : matplotlib Line2D
+        The choice.
+
+    See Also
+    --------
+    InterpolatingAggregateRegressorCV : Makes the choice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ext.aggregate import RhoPathDisplay
+    >>> from sklearn_ext.aggregate import InterpolatingAggregateRegressorCV
+    >>> X = np.random.default_rng(0).normal(size=(60, 2))
+    >>> cv = InterpolatingAggregateRegressorCV()
+    >>> _ = cv.fit(X, X[:, 0], bags=np.arange(60) // 3)
+    >>> display = RhoPathDisplay.from_estimator(cv)
+    """
+
+    def __init__(self, *, rhos, alphas, errors, rho, alpha):
+        self.rhos = rhos
+        self.alphas = alphas
+        self.errors = errors
+        self.rho = rho
+        self.alpha = alpha
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None, **kwargs):
+        """Draw the grid of a fitted selection.
+
+        Parameters
+        ----------
+        estimator : InterpolatingAggregateRegressorCV
+            A fitted estimator, or a Pipeline that ends in one.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        **kwargs : object
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        RhoPathDisplay
+            The display.
+        """
+        user = f"{cls.__name__}.from_estimator"
+        wanted = InterpolatingAggregateRegressorCV
+        estimator = innermost(estimator, wanted=wanted, user=user).model
+        return cls(
+            rhos=estimator.rhos_,
+            alphas=estimator.alphas_,
+            errors=-estimator.lobo_scores_,
+            rho=estimator.rho_,
+            alpha=estimator.alpha_,
+        ).plot(ax, **kwargs)
+
+    def plot(self, ax=None, *, name=None, curve_kwargs=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        name : str or None, default=None
+            Title.
+        curve_kwargs : dict or None, default=None
+            Passed to ``Axes.plot`` for the lines.
+
+        Returns
+        -------
+        RhoPathDisplay
+            The display itself.
+        """
+        ax = self._axes(ax)
+        positive = self.rhos[self.rhos > 0]
+        floor = positive.min() / 10 if len(positive) else 1e-4
+        place = np.maximum(self.rhos, floor)  # rho = 0 stands at the left edge
+        order = np.argsort(place)
+        shades = np.linspace(0.15, 0.85, len(self.alphas))
+        color = _colormap("viridis")
+        ends = {0, len(self.alphas) - 1}  # the shades between explain themselves
+        labels = [
+            f"alpha = {alpha:.1e}" if j in ends else None
+            for j, alpha in enumerate(self.alphas)
+        ]
+        self.lines_ = [
+            ax.plot(
+                place[order],
+                self.errors[order, j],
+                **{
+                    "color": color(shade),
+                    "lw": 1,
+                    "label": labels[j],
+                    **(curve_kwargs or {}),
+                },
+            )[0]
+            for j, shade in enumerate(shades)
+        ]
+        (self.marker_,) = ax.plot(
+            max(self.rho, floor), np.min(self.errors), "o", color="black", zorder=3
+        )
+        ax.set(
+            xscale="log",
+            xlabel=f"rho (0 is drawn at {floor:.0e})",
+            ylabel="leave-one-bag-out error",
+            title=name or f"chosen: rho={self.rho:.3g}, alpha={self.alpha:.3g}",
+        )
+        ax.legend()
+        return self
+
+
+class BagCalibrationDisplay(Display):
+    """Observed against predicted aggregates; the area of a point is the bag's size.
+
+    Parameters
+    ----------
+    observed : ndarray of shape (n_bags,) or (n_bags, n_outputs)
+        Aggregates, as means; of a classifier the proportions of the classes, of two
+        classes that of the second.
+    predicted : ndarray of the same shape
+        Mean predictions or probabilities.
+    sizes : ndarray of shape (n_bags,)
+        Total weight of each bag.
+    classes : sequence or None, default=None
+        The class of each column; None where the responses are numbers.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it is drawn.
+    figure_ : matplotlib Figure
+        The figure.
+    points_ : list of matplotlib PathCollection
+        One for each column, with a point for each bag.
+    line_ : matplotlib Line2D
+        The identity.
+
+    See Also
+    --------
+    bag_r2_score : The same in one number.
+    bag_log_loss : The same in one number, for proportions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ext.aggregate import BagCalibrationDisplay, BagRegressor
+    >>> X, bags = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) // 3
+    >>> model = BagRegressor().fit(X, X[:, 0], bags=bags)
+    >>> display = BagCalibrationDisplay.from_estimator(model, X, X[:, 0], bags=bags)
+    """
+
+    def __init__(self, *, observed, predicted, sizes, classes=None):
+        self.observed = observed
+        self.predicted = predicted
+        self.sizes = sizes
+        self.classes = classes
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y, *, bags, sample_weight=None, ax=None, **kwargs
+    ):
+        """Draw the predictions of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : regressor or classifier
+            Fitted estimator; of a classifier mean probabilities are drawn.
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Aggregates replicated on the rows of their bag; for a classifier labels, or
+            proportions of the classes.
+        bags : array-like of shape (n_samples,)
+            Labels of the bags.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        **kwargs : object
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        BagCalibrationDisplay
+            The display.
+        """
+        model, where = (
+            peel(estimator)[0],
+            {"bags": bags, "sample_weight": sample_weight},
+        )
+        if is_classifier(estimator):
+            classes, shown = estimator.classes_, slice(None)
+            if len(classes) == 2:  # the first mirrors the second
+                classes, shown = classes[1:], 1
+            shares = class_shares(
+                y, estimator.classes_, getattr(model, "classes", None)
+            )
+            predicted = estimator.predict_proba(X)[:, shown]
+            return cls._of(shares[:, shown], predicted, classes, **where).plot(
+                ax, **kwargs
+            )
+        partition = Bags.of(bags, len(y), sample_weight)
+        aggregate = getattr(model, "aggregate", "mean")
+        means = bag_values(np.asarray(y, dtype=float), partition, aggregate)
+        predicted = estimator.predict(X)
+        return cls._of(partition.spread(means), predicted, **where).plot(ax, **kwargs)
+
+    @classmethod
+    def from_predictions(
+        cls, y_true, y_pred, *, bags, sample_weight=None, ax=None, **kwargs
+    ):
+        """Draw given predictions of rows.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Responses, or aggregates replicated on the rows of their bag.
+        y_pred : array-like of shape (n_samples,)
+            Predictions of the rows.
+        bags : array-like of shape (n_samples,)
+            Labels of the bags.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        **kwargs : object
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        BagCalibrationDisplay
+            The display.
+        """
+        found = cls._of(y_true, y_pred, bags=bags, sample_weight=sample_weight)
+        return found.plot(ax, **kwargs)
+
+    @classmethod
+    def _of(cls, y_true, y_pred, classes=None, *, bags, sample_weight):
+        partition = Bags.of(bags, len(y_true), sample_weight)
+        return cls(
+            observed=partition.means(np.asarray(y_true, dtype=float)),
+            predicted=partition.means(np.asarray(y_pred, dtype=float)),
+            sizes=partition.sizes,
+            classes=classes,
+        )
+
+    def plot(self, ax=None, *, name=None, curve_kwargs=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        name : str or None, default=None
+            Title.
+        curve_kwargs : dict or None, default=None
+            Passed to ``Axes.scatter``.
+
+        Returns
+        -------
+        BagCalibrationDisplay
+            The display itself.
+        """
+        ax = self._axes(ax)
+        area = 10 + 90 * self.sizes / self.sizes.max()
+        style = {"s": area, "alpha": 0.5, "lw": 0, **(curve_kwargs or {})}
+        predicted = self.predicted.reshape(len(area), -1)
+        observed = self.observed.reshape(len(area), -1)
+        several = predicted.shape[1] > 1
+        what, names = "mean of", [f"target {j}" for j in range(predicted.shape[1])]
+        if self.classes is not None:
+            names = [f"class {label}" for label in self.classes]
+            what = f"share of {'a class' if several else names[0]} in"
+        self.points_ = [
+            ax.scatter(x, y, label=label, **style)
+            for x, y, label in zip(predicted.T, observed.T, names, strict=True)
+        ]
+        both = np.concatenate([predicted, observed])
+        ends = [both.min(), both.max()]
+        (self.line_,) = ax.plot(ends, ends, color="black", lw=1, ls="--")
+        ax.set(
+            xlabel=f"predicted {what} the bag",
+            ylabel=f"published {what} the bag",
+            title=name or "",
+        )
+        if several:
+            ax.legend()
+        return self

@@ -1,0 +1,29 @@
+"""Many small related regressions: one a store, patient or sensor.
+
+In the order in which rows pass:
+
+- ``_groups``: labels of tasks, checked, found and joined
+- ``_statistics``: what a task's rows say, as sums that add
+- ``_reml``: the population, by restricted likelihood from the sums
+- ``_posterior``: coordinates of the fit; each task given the population and its rows
+- ``_task_ridge``: the estimator
+- ``_context``: folds and a curve that ask what a few labelled rows are worth
+- ``_theory``: what one layer of linear attention learns from such tasks
+- ``_plots``: the curve, and the picture of shrinkage
+"""
+
+from sklearn_ext.tasks._context import ContextCurve, ContextSplit, context_curve
+from sklearn_ext.tasks._plots import ContextCurveDisplay, TaskShrinkageDisplay
+from sklearn_ext.tasks._task_ridge import TaskRidge
+from sklearn_ext.tasks._theory import in_context_risk, one_step_preconditioner
+
+__all__ = [
+    "ContextCurve",
+    "ContextCurveDisplay",
+    "ContextSplit",
+    "TaskRidge",
+    "TaskShrinkageDisplay",
+    "context_curve",
+    "in_context_risk",
+    "one_step_preconditioner",
+]

@@ -1,0 +1,729 @@
+"""One regression a task, drawn from a population that all tasks together teach."""
+
+import warnings
+from copy import copy
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import stats
+from sklearn.base import RegressorMixin, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from sklearn_ext._core import _blocks
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._callbacks import FitTasks
+from sklearn_ext._core._compat import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    StrOptions,
+    _check_feature_names,
+    _check_n_features,
+    _safe_indexing,
+)
+from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext.tasks._groups import check_groups, positions
+from sklearn_ext.tasks._posterior import Scale, covariance, posterior
+from sklearn_ext.tasks._reml import FLOOR, Shape, fit_population
+from sklearn_ext.tasks._statistics import TaskStatistics
+
+MANY_COLUMNS = 200  # beyond them a full covariance a task is a burden
+
+
+class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
+    r"""Linear regression for many related tasks with a few rows each.
+
+    Stores, patients, sensors: task g has its own coefficients :math:`w_g`, drawn from
+    :math:`N(\mu, \Sigma)`, and rows :math:`y = x'w_g + e` with noise of variance
+    :math:`\sigma^2`. Mean, covariance and noise are estimated from all tasks by
+    restricted maximum likelihood; the prediction for a task is the posterior mean given
+    its rows, which shrinks its own least squares towards the population as far as its
+    rows are few. A task without rows is predicted by the population. This is the mixed
+    model of statistics as a predictor that also serves *new* tasks from a few rows of
+    theirs (:meth:`condition`).
+
+    Rows are read once; the fit works on sums, in time :math:`O(n d^2)` once and
+    :math:`O(G d^3)` an iteration, for G tasks and d columns, and memory
+    :math:`O(G d^2)`. Columns and target are centred and scaled inside, so their units
+    do not matter. The likelihood counts rows: an integer weight equals repetition, and
+    the scale of ``sample_weight`` matters, unlike in least squares.
+
+    Parameters
+    ----------
+    covariance_type : {"full", "diag", "intercept"}, default="full"
+        Which coefficients differ between tasks: all, correlated; all, independently;
+        or the intercept alone (a random intercept, slopes shared).
+    group_feature : int, str or None, default=None
+        Column of ``X``, by position or name, that holds the task of each row, instead
+        of the argument ``groups``. It is no regressor, and may hold strings. Searches
+        and metrics that know nothing of groups work with it.
+    estimator : regressor or None, default=None
+        Model of what the tasks share, if that is far from linear: it is fitted to all
+        rows, and the tasks differ by a linear part of its residuals, whose population
+        mean is zero. The residuals are taken out of groups.
+    prior_strength : float or "auto", default="auto"
+        Pull on the correlations of the coefficients, by the penalty
+        :math:`-\nu \log |R|` on minus twice the log likelihood, for the correlation
+        matrix R. ``"auto"`` is the number of coefficients that differ; 0 is the pure
+        (restricted) likelihood. It has no effect unless ``covariance_type="full"``.
+    method : {"reml", "ml"}, default="reml"
+        Restricted or full maximum likelihood.
+    max_iter : int, default=1000
+        Iterations of the optimiser (L-BFGS) at most.
+    tol : float, default=1e-8
+        Gain of the log likelihood, in nats, at which the optimiser stops.
+    fit_intercept : bool, default=True
+        Whether every task has an intercept. Without one, neither columns nor target
+        are centred.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_regressors,)
+        Slopes of the population. The regressors are the columns of ``X``, without
+        ``group_feature``.
+    intercept_ : float
+        Intercept of the population.
+    prior_mean_ : ndarray of shape (n_coefficients,)
+        Mean of the population: intercept, if there is one, then slopes.
+    prior_cov_ : ndarray of shape (n_coefficients, n_coefficients)
+        Covariance of the population, in the same order.
+    noise_var_ : float
+        Variance of the noise.
+    groups_ : ndarray of shape (n_tasks,)
+        Labels of the tasks, sorted.
+    n_tasks_ : int
+        Number of tasks.
+    task_coef_ : ndarray of shape (n_tasks, n_regressors)
+        Slopes of each task, in the order of ``groups_``.
+    task_intercept_ : ndarray of shape (n_tasks,)
+        Intercepts.
+    task_cov_ : ndarray of shape (n_tasks, n_coefficients, n_coefficients)
+        Covariance of intercept and slopes of each task given its rows, the uncertainty
+        of the population's mean included; made when it is read.
+    shrinkage_ : ndarray of shape (n_tasks,)
+        How much of a task's coefficients the population decides: 1 for a task without
+        rows, towards 0 with many; the mean over the coefficients that differ.
+    log_likelihood_ : float
+        Restricted, or full, log likelihood at the solution, without the penalty.
+    n_iter_ : int
+        Iterations of the optimiser.
+    unidentified_ : ndarray of int
+        Regressors that are constant in every task: tasks cannot differ in their slopes.
+    shared_ : regressor
+        The fitted ``estimator``; only when there is one.
+    sufficient_statistics_ : TaskStatistics
+        Sums that ``partial_fit``, ``merge`` and ``condition`` add to.
+    n_features_in_ : int
+        Number of columns, ``group_feature`` included.
+    feature_names_in_ : ndarray of str
+        Names of the columns; only when ``X`` has names that are strings.
+
+    See Also
+    --------
+    sklearn.linear_model.RidgeCV : One model for all; with one-hot groups, a shared
+        slope and an intercept each.
+    sklearn.preprocessing.TargetEncoder : Groups as a column for any model.
+    ContextSplit : Folds that ask how a new task fares with some labelled rows.
+
+    References
+    ----------
+    .. [1] N. M. Laird and J. H. Ware, "Random-effects models for longitudinal data",
+       Biometrics 38, 1982.
+    .. [2] D. Bates, M. Mächler, B. Bolker and S. Walker, "Fitting linear mixed-effects
+       models using lme4", Journal of Statistical Software 67, 2015.
+    .. [3] Y. Chung, A. Gelman, S. Rabe-Hesketh, J. Liu and V. Dorie, "Weakly
+       informative prior for point estimation of covariance matrices in hierarchical
+       models", Journal of Educational and Behavioral Statistics 40, 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ext.tasks import TaskRidge
+    >>> X, store = np.array([[0.0], [1.0], [2.0]] * 3), np.repeat(["a", "b", "c"], 3)
+    >>> y = np.array([0.1, 0.9, 2.1, 5.0, 6.1, 6.9, 9.1, 9.9, 11.0])
+    >>> model = TaskRidge(covariance_type="intercept").fit(X, y, groups=store)
+    >>> model.predict([[3.0], [3.0]], groups=["a", "new"]).round(1)
+    array([3. , 8. ])
+    """
+
+    __metadata_request__fit = {"groups": True}
+    __metadata_request__partial_fit = {"groups": True}
+    __metadata_request__predict = {"groups": True}
+    __metadata_request__score = {"groups": True}
+
+    _parameter_constraints: dict = {
+        "covariance_type": [StrOptions({"full", "diag", "intercept"})],
+        "group_feature": [Integral, str, None],
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "prior_strength": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, None, closed="left"),
+        ],
+        "method": [StrOptions({"reml", "ml"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        covariance_type="full",
+        *,
+        group_feature=None,
+        estimator=None,
+        prior_strength="auto",
+        method="reml",
+        max_iter=1000,
+        tol=1e-8,
+        fit_intercept=True,
+    ):
+        self.covariance_type = covariance_type
+        self.group_feature = group_feature
+        self.estimator = estimator
+        self.prior_strength = prior_strength
+        self.method = method
+        self.max_iter = max_iter
+        self.tol = tol
+        self.fit_intercept = fit_intercept
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Estimate the population and every task.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+        groups : array-like of shape (n_samples,), default=None
+            The task of each row. None, without ``group_feature``, is one task: least
+            squares.
+
+        Returns
+        -------
+        TaskRidge
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            When groups are missing values or of another length, when both ``groups``
+            and ``group_feature`` are given, or when every group has one row.
+        """
+        Z, target, w, groups = self._check(X, y, sample_weight, groups, reset=True)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        tasks = FitTasks(self, X, y, max_subtasks=self.max_iter, metadata=metadata)
+        if self.estimator is not None:
+            target = target - self._out_of_group(Z, target, w, groups)
+        return self._solve(TaskStatistics.of(Z, target, groups, w), tasks)
+
+    @fit_context()
+    def partial_fit(self, X, y, sample_weight=None, groups=None):
+        """Add rows, of known tasks or new ones, and estimate everything anew.
+
+        Any split of the rows into calls gives what one ``fit`` gives.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+        groups : array-like of shape (n_samples,), default=None
+            The task of each row.
+
+        Returns
+        -------
+        TaskRidge
+            The fitted estimator.
+        """
+        first = not hasattr(self, "sufficient_statistics_")
+        added = self._summarize(X, y, sample_weight, groups, reset=first)
+        return self._solve(added if first else self.sufficient_statistics_ + added)
+
+    @fit_context()
+    def merge(self, other):
+        """Take in what another fitted model has seen.
+
+        Parameters
+        ----------
+        other : TaskRidge
+            Fitted to other rows of the same columns, wherever they are.
+
+        Returns
+        -------
+        TaskRidge
+            This estimator, as if it had seen the rows of both.
+
+        Raises
+        ------
+        ValueError
+            When the other model has other columns.
+        """
+        check_is_fitted(self)
+        self._refuse_shared("merge")
+        check_is_fitted(other)
+        ours, theirs = self.sufficient_statistics_, other.sufficient_statistics_
+        if ours.x_mean.shape[1] != theirs.x_mean.shape[1]:
+            raise ValueError(
+                f"merge needs models of the same columns: this one has "
+                f"{ours.x_mean.shape[1]} regressors, the other "
+                f"{theirs.x_mean.shape[1]}."
+            )
+        return self._solve(ours + theirs)
+
+    def fit_blocks(self, blocks, *, n_jobs=None):
+        """Fit to blocks of rows as if they were one table.
+
+        Parameters
+        ----------
+        blocks : iterable
+            Tuples ``(X, y, sample_weight, groups)``, or callables that load one;
+            ``sample_weight`` may be None, and what follows y left out.
+        n_jobs : int or None, default=None
+            Threads, or workers of the active joblib backend.
+
+        Returns
+        -------
+        TaskRidge
+            The fitted estimator.
+        """
+        return _blocks.fit_blocks(self, blocks, n_jobs=n_jobs)
+
+    def condition(self, X, y, groups=None, sample_weight=None):
+        """Return a model that knows more rows of its tasks, under the same population.
+
+        For serving: a new store's first sales change the predictions for this store in
+        milliseconds, while mean, covariance and noise of the population stay.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, of known tasks or new ones.
+        y : array-like of shape (n_samples,)
+            Target.
+        groups : array-like of shape (n_samples,), default=None
+            The task of each row; needed unless ``group_feature`` is set.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+
+        Returns
+        -------
+        TaskRidge
+            A new fitted model; this one stays as it is.
+        """
+        check_is_fitted(self)
+        if groups is None and self.group_feature is None:
+            raise ValueError("condition needs groups=: the task of each new row.")
+        rows, target, w, groups = self._check(X, y, sample_weight, groups, reset=False)
+        target = target - self._shared(rows)
+        added = TaskStatistics.of(rows, target, groups, w)
+        model = copy(self)
+        model._set_tasks(self.sufficient_statistics_ + added, self._scale)
+        return model
+
+    def known_groups(self, groups):
+        """Say which labels are of tasks that the model knows.
+
+        Parameters
+        ----------
+        groups : array-like of shape (n_samples,)
+            Labels.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples,)
+            Whether each is in ``groups_``.
+        """
+        check_is_fitted(self)
+        return positions(self.groups_, check_groups(groups)) >= 0
+
+    def predict(self, X, groups=None, return_std=False):
+        """Predict the target of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        groups : array-like of shape (n_samples,), default=None
+            The task of each row. An unknown task is predicted by the population, as
+            are all rows when there are no groups.
+        return_std : bool, default=False
+            Whether to return the standard deviation of the target, too: of the task's
+            coefficients, the population's mean and the noise.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Predictions.
+        std : ndarray of shape (n_samples,)
+            Only with ``return_std``.
+        """
+        rows, at = self._rows(X, groups)
+        mean = self._mean(rows, at)
+        if not return_std:
+            return mean
+        variance = self._variance(rows, at) + self.noise_var_
+        return mean, np.sqrt(variance).astype(mean.dtype)
+
+    def predict_interval(self, X, groups=None, confidence_level=0.9):
+        """Predict an interval for the target of each row.
+
+        The quantiles are Student's with Satterthwaite's degrees of freedom: the
+        variance that is due to the coefficients was learnt from as many tasks as there
+        are, that of the noise from the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        groups : array-like of shape (n_samples,), default=None
+            The task of each row.
+        confidence_level : float, default=0.9
+            Share of new targets that the intervals shall hold, if the model is right.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Lower and upper ends.
+        """
+        if not (isinstance(confidence_level, Real) and 0 < confidence_level < 1):
+            raise ValueError(
+                f"confidence_level must lie between 0 and 1, got {confidence_level!r}."
+            )
+        rows, at = self._rows(X, groups)
+        mean, between = self._mean(rows, at), self._variance(rows, at)
+        total = between + self.noise_var_
+        dof_noise, dof_tasks = self._dof
+        dof = total**2 / (self.noise_var_**2 / dof_noise + between**2 / dof_tasks)
+        half = stats.t.ppf((1 + confidence_level) / 2, dof) * np.sqrt(total)
+        return np.stack([mean - half, mean + half], axis=1).astype(mean.dtype)
+
+    def score(self, X, y, sample_weight=None, groups=None):
+        """Return R² of the predictions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Their target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        groups : array-like of shape (n_samples,), default=None
+            The task of each row.
+
+        Returns
+        -------
+        float
+            The score.
+        """
+        return r2_score(y, self.predict(X, groups), sample_weight=sample_weight)
+
+    @property
+    def task_cov_(self):
+        """Covariance of intercept and slopes of each task given its rows."""
+        check_is_fitted(self)
+        return self._scale.covariance(self._task_covariance(slice(None)))
+
+    # --- rows in ------------------------------------------------------------------
+
+    def _summarize(self, X, y, sample_weight=None, groups=None, *, reset):
+        self._refuse_shared("partial_fit")
+        rows, target, w, groups = self._check(X, y, sample_weight, groups, reset=reset)
+        return TaskStatistics.of(rows, target, groups, w)
+
+    def _refuse_shared(self, method):
+        if self.estimator is not None:
+            raise ValueError(
+                f"{method} works with estimator=None: {type(self.estimator).__name__} "
+                "needs all rows at once. Use fit."
+            )
+
+    def _check(self, X, y, sample_weight, groups, *, reset):
+        """Return regressors, target, weights and labels, without absent rows."""
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is "
+                "None."
+            )
+        X, groups = self._regressors(X, groups, reset=reset)
+        check_consistent_length(X, y)
+        y = check_array(
+            y, ensure_2d=False, dtype=FLOATS, input_name="y", estimator=self
+        )
+        y = column_or_1d(y, warn=True)
+        w = check_weights(sample_weight, X, dtype=np.float64)
+        if groups is None:
+            groups = np.zeros(len(X), dtype=int)
+        present = w > 0
+        return tuple(a[present] for a in (X, y, w, groups))
+
+    def _regressors(self, X, groups, *, reset):
+        """Return the checked columns without the group's, and the groups or None."""
+        if self.group_feature is None:
+            X = validate_data(self, X, dtype=FLOATS, reset=reset)
+            return X, None if groups is None else check_groups(groups, len(X))
+        if groups is not None:
+            raise ValueError(
+                "groups and group_feature say the same in two ways: pass groups= or "
+                f"set group_feature={self.group_feature!r}, not both."
+            )
+        if not hasattr(X, "shape"):
+            X = np.asarray(X, dtype=object)
+        _check_feature_names(self, X, reset=reset)
+        _check_n_features(self, X, reset=reset)
+        column = self._group_column()
+        others = [j for j in range(self.n_features_in_) if j != column]
+        groups = check_groups(_safe_indexing(X, column, axis=1), X.shape[0])
+        if not others and self.fit_intercept:  # the groups are all there is
+            return np.empty((X.shape[0], 0)), groups
+        X = check_array(
+            _safe_indexing(X, others, axis=1),
+            dtype=FLOATS,
+            estimator=self,
+            input_name="X",
+        )
+        return X, groups
+
+    def _group_column(self):
+        wanted, n = self.group_feature, self.n_features_in_
+        if isinstance(wanted, str):
+            names = list(getattr(self, "feature_names_in_", ()))
+            if wanted in names:
+                return names.index(wanted)
+            raise ValueError(
+                f"group_feature={wanted!r} is no column of X, which has "
+                f"{names or 'no names: pass a data frame or a position'}."
+            )
+        if not -n <= wanted < n:
+            raise ValueError(
+                f"group_feature={wanted} is no column of X, which has {n} columns."
+            )
+        return wanted % n
+
+    def _rows(self, X, groups):
+        """Return regressors and each row's task by position, n_tasks_ if unknown."""
+        check_is_fitted(self)
+        X, groups = self._regressors(X, groups, reset=False)
+        if groups is None:
+            if self.n_tasks_ > 1:
+                warnings.warn(
+                    f"No groups: all rows are predicted by the population of the "
+                    f"{self.n_tasks_} tasks that were fitted. Pass groups=.",
+                    UserWarning,
+                    stacklevel=3,
+                )
+            return X, np.full(len(X), self.n_tasks_)
+        at = positions(self.groups_, groups)
+        if (at < 0).all() and groups.dtype.kind != self.groups_.dtype.kind:
+            warnings.warn(
+                f"No group is known: labels are {groups.dtype} here and "
+                f"{self.groups_.dtype} in fit. The population predicts all rows.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return X, np.where(at < 0, self.n_tasks_, at)
+
+    # --- the shared part ----------------------------------------------------------
+
+    def _out_of_group(self, X, y, w, groups):
+        """Fit the shared model; return predictions that saw no row of their task."""
+        weighted = {} if np.all(w == 1) else {"sample_weight": w}
+        self.shared_ = clone(self.estimator).fit(X, y, **weighted)
+        labels, codes = np.unique(groups, return_inverse=True)
+        if len(labels) == 1:
+            return self.shared_.predict(X)
+        n_folds = min(5, len(labels))
+        return cross_val_predict(
+            self.estimator,
+            X,
+            y,
+            groups=codes % n_folds,
+            cv=GroupKFold(n_folds),
+            params=weighted,
+        )
+
+    def _shared(self, X):
+        return 0.0 if self.estimator is None else self.shared_.predict(X)
+
+    # --- the fit ------------------------------------------------------------------
+
+    def _solve(self, statistics, tasks=None):
+        scale = Scale.of(
+            statistics,
+            fit_intercept=self.fit_intercept,
+            centre_y=self.estimator is None,  # else the population's mean is zero
+        )
+        products = scale.products(statistics)
+        shape = self._shape(statistics)
+
+        def report(population):
+            if tasks is None:
+                return False
+            return tasks.end(
+                lambda: self._attributes(population, shape, statistics, scale)
+            )
+
+        population = fit_population(
+            products, shape, FLOOR, max_iter=self.max_iter, tol=self.tol, report=report
+        )
+        if not population.converged:
+            warnings.warn(
+                f"The likelihood was still rising after max_iter={self.max_iter} "
+                f"iterations, by {population.last_gain:.2g} nats in the last: raise "
+                "max_iter or tol.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        state = self._attributes(population, shape, statistics, scale)
+        self.__dict__.update(state)
+        if tasks is not None:
+            tasks.close(**state)
+        return self
+
+    def _shape(self, statistics):
+        """Decide which coefficients can differ between the tasks."""
+        first = int(self.fit_intercept)
+        n_regressors = statistics.x_mean.shape[1]
+        d = first + n_regressors
+        if self.covariance_type == "intercept" and not first:
+            raise ValueError(
+                "covariance_type='intercept' needs fit_intercept=True: without an "
+                "intercept nothing differs between tasks."
+            )
+        if len(statistics.groups) == 1:
+            candidates = np.zeros(0, dtype=int)
+        elif self.covariance_type == "intercept":
+            candidates = np.zeros(1, dtype=int)
+        else:
+            candidates = np.arange(d)
+        if len(candidates) and not (statistics.xx.any() or statistics.yy.any()):
+            raise ValueError(
+                "every group has one row (or copies of one): what differs between "
+                "groups and what is noise cannot be told apart. Use coarser groups, or "
+                "a model without groups."
+            )
+        if len(candidates) > MANY_COLUMNS:
+            warnings.warn(
+                f"{len(candidates)} coefficients that differ between tasks cost "
+                f"{len(candidates)}**3 operations a task and iteration: "
+                "covariance_type='intercept' shares the slopes.",
+                UserWarning,
+                stacklevel=4,
+            )
+        constant = first + self._unidentified(statistics)
+        random = candidates[~np.isin(candidates, constant)]
+        strength = self.prior_strength
+        return Shape(
+            d,
+            random,
+            correlated=self.covariance_type == "full",
+            strength=len(random) if strength == "auto" else strength,
+            restricted=self.method == "reml",
+            fixed_mean=self.estimator is not None,
+        )
+
+    def _unidentified(self, statistics):
+        """Return regressors that are constant in every task."""
+        if len(statistics.groups) == 1 or not self.fit_intercept:
+            return np.zeros(0, dtype=int)
+        within = np.einsum("gjj->j", statistics.xx)
+        return np.flatnonzero(within <= 1e-10 * statistics.total[2])
+
+    def _attributes(self, population, shape, statistics, scale):
+        """Return every fitted attribute, in the units of the data."""
+        first = int(self.fit_intercept)
+        intercept, slopes = scale.coefficients(population.mean)
+        n_rows = statistics.weight.sum()
+        rank = np.linalg.matrix_rank(population.mean_cov) if shape.restricted else 0
+        state = {
+            "_population": population,
+            "_scale": scale,
+            "_n_random": len(shape.random),
+            "coef_": slopes,
+            "intercept_": float(intercept),
+            "prior_mean_": np.append([intercept] * first, slopes),
+            "prior_cov_": scale.covariance(population.cov),
+            "noise_var_": population.noise_var * scale.y_scale**2,
+            "log_likelihood_": population.log_likelihood
+            + scale.log_volume(n_rows, rank),
+            "n_iter_": max(population.n_iter, 1),
+            "unidentified_": self._unidentified(statistics),
+        }
+        return state | self._task_attributes(
+            population, len(shape.random), statistics, scale
+        )
+
+    def _task_attributes(self, population, n_random, statistics, scale):
+        products = scale.products(statistics)
+        means, K = posterior(population, products)
+        share = np.einsum("gjk,gkj->g", K, products.A)
+        intercepts, slopes = scale.coefficients(means)
+        dof_noise = statistics.weight.sum() - len(population.mean) - share.sum()
+        n_tasks = len(statistics.groups)
+        return {
+            "sufficient_statistics_": statistics,
+            "groups_": statistics.groups,
+            "n_tasks_": n_tasks,
+            "task_coef_": slopes,
+            "task_intercept_": intercepts,
+            "shrinkage_": 1 - share / n_random if n_random else np.ones(n_tasks),
+            "_means": np.vstack([means, population.mean]),
+            "_dof": (max(dof_noise, 1.0), max(n_tasks - 1.0, 1.0)),
+        }
+
+    def _set_tasks(self, statistics, scale):
+        """Replace what belongs to tasks; the population stays."""
+        dof = self._dof
+        self.__dict__.update(
+            self._task_attributes(self._population, self._n_random, statistics, scale)
+        )
+        self._dof = dof
+
+    # --- rows out -----------------------------------------------------------------
+
+    def _mean(self, X, at):
+        Z = self._scale.design(X.astype(np.float64, copy=False))
+        linear = np.einsum("ij,ij->i", Z, self._means[at])
+        mean = self._scale.y_mean + self._scale.y_scale * linear + self._shared(X)
+        return mean.astype(X.dtype)
+
+    def _variance(self, X, at):
+        """Return the variance of each row's prediction that its coefficients cause."""
+        Z = self._scale.design(X.astype(np.float64, copy=False))
+        tasks, codes = np.unique(at, return_inverse=True)
+        cov = self._task_covariance(tasks)
+        variance = np.empty(len(Z))
+        step = max(1, 2**22 // cov[0].size)
+        for start in range(0, len(Z), step):
+            rows = slice(start, start + step)
+            variance[rows] = np.einsum(
+                "ij,ijk,ik->i", Z[rows], cov[codes[rows]], Z[rows], optimize=True
+            )
+        return self._scale.y_scale**2 * variance
+
+    def _task_covariance(self, tasks):
+        """Return covariances of these tasks in the coordinates of the fit."""
+        known = self.sufficient_statistics_
+        if (
+            not isinstance(tasks, slice) and tasks[-1] == self.n_tasks_
+        ):  # the unknown one
+            known = known.with_an_empty_task()
+        products = self._scale.products(known.take(tasks))
+        _, K = posterior(self._population, products)
+        return covariance(self._population, products, K)
