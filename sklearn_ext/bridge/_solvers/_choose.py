@@ -25,6 +25,7 @@ from sklearn_ext.bridge._solvers._start import (
 )
 
 PASSES, PATIENCE = 10, 3  # of a trial; passes without a new low that end it
+MARGIN = 1e-6  # relative difference of losses that may be rounding
 SEARCH_ROWS = 20_000  # of either side; more represent no more
 COMPONENTS = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40)
 ROWS_A_COMPONENT = 10  # at least, of the target
@@ -51,6 +52,11 @@ class Trial:
     def params(self):
         """The setting as parameters of a bridge."""
         return {f.name: getattr(self, f.name) for f in fields(self)[:4]}
+
+
+def better(one, other):
+    """Return the other trial where it is better by more than rounding, else the one."""
+    return other if other.loss < one.loss - MARGIN * (1 + abs(one.loss)) else one
 
 
 def few_rows(sample):
@@ -103,26 +109,27 @@ class Search:
         usual = self.strengths[0], self.starts[0]
         best = self._grow(self.types[0], *usual)
         for kind in self.types[1:]:
-            near = sorted({self.sizes[0], best.n_components})
-            found = min((self._run(K, kind, *usual) for K in near), key=_loss)
-            if found.loss < best.loss:
+            found = self._run(self.sizes[0], kind, *usual)
+            if best.n_components != found.n_components:
+                found = better(found, self._run(best.n_components, kind, *usual))
+            if better(best, found) is found:
                 best = self._climb(found)
         for strength in self.strengths[1:]:
             setting = best.n_components, best.covariance_type, strength, usual[1]
-            best = min(best, self._run(*setting, start=best), key=_loss)
+            best = better(best, self._run(*setting, start=best))
         for start in self.starts[1:]:
             for K in sorted({best.n_components, self._beside(best.n_components, 1)}):
                 setting = K, best.covariance_type, best.prior_strength, start
-                best = min(best, self._run(*setting), key=_loss)
+                best = better(best, self._run(*setting))
         return best
 
     def _grow(self, *setting):
         """Add components until that has not helped twice."""
         best, worse = self._run(self.sizes[0], *setting), 0
         for K in self.sizes[1:]:
-            found = self._run(K, *setting)
-            worse = 0 if found.loss < best.loss else worse + 1
-            best = min(best, found, key=_loss)
+            found = better(best, self._run(K, *setting))
+            worse = worse + 1 if found is best else 0
+            best = found
             if worse == 2:
                 break
         return best
@@ -132,8 +139,8 @@ class Search:
         setting = best.covariance_type, best.prior_strength, best.init_params
         for step in (1, -1):
             while (K := self._beside(best.n_components, step)) != best.n_components:
-                found = self._run(K, *setting)
-                if found.loss >= best.loss:
+                found = better(best, self._run(K, *setting))
+                if found is best:
                     break
                 best = found
         return best
@@ -196,7 +203,3 @@ class Search:
         if len(self.clusters) < 2 * K:  # too few to choose among
             return first_components(Y, w, order, K, init, kind, self.rng)
         return merge(along_axes(Y, w, kind), self.clusters, K), None
-
-
-def _loss(trial):
-    return trial.loss
