@@ -35,8 +35,8 @@ class LightSchrodingerBridgeCV(LightSchrodingerBridge):
     part of the rows of both sides is held out. Components are added while that loss
     falls, then the other settings are tried one after another, each by a short fit that
     ends when the rows held out no longer gain. The best of them goes on with all rows.
-    The whole takes one to five times as long as a usual fit. With fewer than ten rows on
-    a side nothing is held out, and the first of each list is taken.
+    The whole takes one to five times as long as a usual fit. With fewer than ten rows
+    on a side nothing is held out, and the first of each list is taken.
 
     Parameters
     ----------
