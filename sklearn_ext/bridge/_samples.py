@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from sklearn import config_context
@@ -32,12 +33,12 @@ class Sample:
     X: object
     w: object
 
-    @property
+    @cached_property
     def total(self):
         """Sum of the weights."""
         return float(to_numpy(self.w).sum(dtype=float))
 
-    @property
+    @cached_property
     def size(self):
         """How many rows these are worth, on whatever scale the weights are.
 
@@ -52,14 +53,14 @@ class Sample:
         """Weighted mean of the rows, exact where a column is constant."""
         return namespace(self.X).astype(self.double_mean, self.X.dtype)
 
-    @property
+    @cached_property
     def double_mean(self):
         """Weighted mean of the rows in double precision, whatever their dtype."""
         first = self.X[0, :]
         beyond = (self.w / namespace(self.X).sum(self.w)) @ (self.X - first)
         return float64(first) + float64(beyond)
 
-    @property
+    @cached_property
     def mean_variance(self):
         """Variance of a feature, averaged over features."""
         xp = namespace(self.X)
