@@ -9,9 +9,11 @@ from sklearn.preprocessing import scale
 from threadpoolctl import threadpool_limits
 
 from benchmarks.bench_rashomon_trees import (
+    DeeperSparseTrees,
     DeepStructures,
     ExactTrees,
     LabelVariance,
+    SeparableSparseTrees,
     SparseTrees,
     TreeSizes,
 )
@@ -23,14 +25,13 @@ from sklearn_ext.rashomon._logistic_sets import (
     cast_rays,
     minimize,
 )
-from sklearn_ext.rashomon._splits import make_splits, merge_rows
-from sklearn_ext.rashomon._trees_laws import (
+from sklearn_ext.rashomon._trees._problem import TreeSpace, make_splits, merge_rows
+from sklearn_ext.rashomon._trees._sampled import (
     LeafCounter,
     leaf_losses,
     loss_laws,
     random_structures,
 )
-from sklearn_ext.rashomon._trees_space import TreeSpace
 
 
 class LinearHypotheses(Comparison):
@@ -222,6 +223,8 @@ BENCHMARKS = (
     ExactTrees,
     TreeSizes,
     SparseTrees,
+    DeeperSparseTrees,
+    SeparableSparseTrees,
     LinearHypotheses,
     MillionHypotheses,
     DeepStructures,

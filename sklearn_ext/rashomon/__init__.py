@@ -31,7 +31,7 @@ from sklearn_ext.rashomon._theory import (
     required_log_ratio,
     simple_model_bound,
 )
-from sklearn_ext.rashomon._tree_classifier import RashomonTreeClassifier
+from sklearn_ext.rashomon._trees._classifier import RashomonTreeClassifier
 
 __all__ = [
     "CoefficientRangeDisplay",

@@ -7,7 +7,7 @@ from sklearn_ext.rashomon._linear_classifier import RashomonLinearClassifier
 from sklearn_ext.rashomon._logistic import RashomonLogisticRegression
 from sklearn_ext.rashomon._plots import axes_of, say_empty
 from sklearn_ext.rashomon._search import RashomonSearchCV
-from sklearn_ext.rashomon._tree_classifier import RashomonTreeClassifier
+from sklearn_ext.rashomon._trees._classifier import RashomonTreeClassifier
 
 VOTING = (
     RashomonTreeClassifier,

@@ -6,7 +6,7 @@ from sklearn_ext._core._pipelines import innermost
 from sklearn_ext.rashomon._logistic import RashomonLogisticRegression
 from sklearn_ext.rashomon._plots import axes_of, say_empty
 from sklearn_ext.rashomon._ridge import RashomonRidge
-from sklearn_ext.rashomon._tree_classifier import RashomonTreeClassifier
+from sklearn_ext.rashomon._trees._classifier import RashomonTreeClassifier
 
 
 class _RangeDisplay:

@@ -64,6 +64,13 @@ FEELS_UNITS = {
     "SubmodularSampler",
     "TwoRegimes",
 }
+# neurons far from zero are all on or all off: their docstrings say "far from zero"
+FEELS_OFFSETS = {
+    "RandomFeatureRidge",
+    "RandomFeatureRidgeCV",
+    "RandomFeatureRidgeClassifier",
+    "RandomFeatureRidgeClassifierCV",
+}
 # the order of rows is part of the question (a stream), or seeds are spent row by row
 FEELS_ORDER = {
     "RashomonSearchCV",  # splitters that the user may pass see rows as they are
@@ -231,6 +238,9 @@ def far_from_zero_is_as_good(estimator, X, y):
         return
     if type(estimator).__name__ in ("AggregateNetClassifier", "AggregateNetRegressor"):
         return  # nets want standardised columns, and say so
+    if type(estimator).__name__ in FEELS_OFFSETS:
+        assert "far from zero" in inspect.getdoc(type(estimator))
+        estimator = clone(estimator).set_params(standardize=True)
     here = fitted(estimator, X, y).score(X, y)
     for offset in (2e3, 1e5):
         there = fitted(estimator, X + offset, y).score(X + offset, y)
