@@ -62,8 +62,8 @@ plt.show()
 
 # %%
 # The search finds the five that made the data. Surplus components are a small harm,
-# missing ones a large one: in doubt take more, and let the held-out score say when it no
-# longer pays.
+# missing ones a large one: in doubt take more, and let the held-out score say when it
+# no longer pays.
 #
 # The same choice in one fit
 # --------------------------
