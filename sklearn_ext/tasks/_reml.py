@@ -17,12 +17,14 @@ the negative restricted log likelihood is
    \sum_g \log|M_g| + \log|P| + (N - p)(1 + \log(2 \pi R / (N - p))),
 
 where :math:`R` is the generalised residual sum of squares. The factor may be singular:
-a variance of zero is an ordinary point, at which the deviance is smooth in the scale
-:math:`s_j` of a coefficient. We write :math:`\Lambda = \operatorname{diag}(s) L` with a
-unit lower triangle, so that correlations (rows of L) and scales are told apart, and a
-penalty :math:`-\nu \log|R_\Sigma|` on the correlation matrix is
-:math:`\nu \sum_j \log(1 + \sum_{k<j} L_{jk}^2)`. One evaluation with its gradient is a
-few products of stacked small matrices; rows are not seen.
+a variance of zero is an ordinary point. We write :math:`\Lambda = \operatorname{diag}(s)
+D^{-1} L` with a unit lower triangle L whose rows D makes of length one, so that scales
+:math:`s_j` and correlations (rows of L) are told apart, and a penalty
+:math:`-\nu \log|R|` on the correlation matrix is
+:math:`\nu \sum_j \log(1 + \sum_{k<j} L_{jk}^2)`. The search is over :math:`\log s_j`: in
+:math:`s_j` itself zero is a stationary point whatever the data say, and a first step
+can land on it. One evaluation with its gradient is a few products of stacked small
+matrices; rows are not seen.
 """
 
 from dataclasses import dataclass, replace
@@ -31,6 +33,9 @@ import numpy as np
 from scipy import linalg, optimize
 
 FLOOR = 1e-12  # of the variance of y: least variance of the noise
+SCALES = (-14.0, 10.0)  # logarithms: rounding does not see less, nor bears more
+STARTS = np.arange(-5.0, 9.0, 2.0)  # logarithms of scales that are tried first
+SMALL = -1.0  # logarithm of a scale that may have been passed by
 
 
 @dataclass(frozen=True)
@@ -121,45 +126,49 @@ class Shape:
     restricted: bool = True
     fixed_mean: bool = False
 
-    def start(self):
-        """Half of the variance of y is noise, the coefficients share the rest."""
+    def start(self, log_scale=0.0):
+        """Return parameters at which all scales are alike and nothing is correlated."""
         k = len(self.random)
-        return np.concatenate(
-            [np.full(k, max(k, 1) ** -0.5), np.zeros(self._n_lower())]
-        )
+        n_lower = k * (k - 1) // 2 if self.correlated else 0
+        return np.concatenate([np.full(k, log_scale), np.zeros(n_lower)])
 
-    def _n_lower(self):
+    def bounds(self):
+        """Return bounds of the parameters: scales that rounding can tell apart."""
         k = len(self.random)
-        return k * (k - 1) // 2 if self.correlated else 0
+        return [SCALES] * k + [(None, None)] * (len(self.start()) - k)
 
     def unpack(self, theta):
-        """Return scales (k,), unit triangle (k, k) and the factor (d, k)."""
+        """Return the unit triangle (k, k), lengths of its rows, and the factor."""
         k = len(self.random)
-        scales, triangle = theta[:k], np.eye(k)
+        triangle = np.eye(k)
         if self.correlated:
             triangle[np.tril_indices(k, -1)] = theta[k:]
+        lengths = np.sqrt((triangle**2).sum(axis=1))
         factor = np.zeros((self.d, k))
-        factor[self.random] = scales[:, None] * triangle
-        return scales, triangle, factor
+        factor[self.random] = (np.exp(theta[:k]) / lengths)[:, None] * triangle
+        return triangle, lengths, factor
 
-    def pack(self, slope, scales, triangle):
+    def pack(self, slope, triangle, lengths, factor):
         """Chain the gradient in the factor (d, k) to that in the parameters."""
-        slope = slope[self.random]
-        by_scale = (slope * triangle).sum(axis=1)
+        slope, rows = slope[self.random], factor[self.random]
+        by_scale = (slope * rows).sum(axis=1)
         if not self.correlated:
             return by_scale
-        lower = np.tril_indices(len(scales), -1)
-        return np.concatenate([by_scale, (scales[:, None] * slope)[lower]])
+        scales = np.sqrt((rows**2).sum(axis=1))
+        by_triangle = scales[:, None] * slope - by_scale[:, None] * (
+            triangle / lengths[:, None]
+        )
+        by_triangle /= lengths[:, None]
+        return np.concatenate([by_scale, by_triangle[np.tril_indices(len(rows), -1)]])
 
-    def penalty(self, triangle):
+    def penalty(self, triangle, lengths):
         """Return the penalty on correlations and its gradient in the parameters."""
         k = len(self.random)
         if not self.correlated or not self.strength:
             return 0.0, 0.0
-        lengths = (triangle**2).sum(axis=1)  # with the unit diagonal: 1 + |L_j|^2
-        slope = 2 * self.strength * triangle / lengths[:, None]
+        slope = 2 * self.strength * triangle / (lengths**2)[:, None]
         gradient = np.concatenate([np.zeros(k), slope[np.tril_indices(k, -1)]])
-        return self.strength * np.log(lengths).sum(), gradient
+        return 2 * self.strength * np.log(lengths).sum(), gradient
 
 
 def deviance(factor, products, shape, floor):
@@ -260,38 +269,63 @@ def fit_population(
 
     def objective(theta):
         nonlocal last
-        scales, triangle, factor = shape.unpack(theta)
+        triangle, lengths, factor = shape.unpack(theta)
         value, slope, last = deviance(factor, products, shape, floor)
-        extra, by_penalty = shape.penalty(triangle)
-        return value + extra, shape.pack(slope, scales, triangle) + by_penalty
+        extra, by_penalty = shape.penalty(triangle, lengths)
+        gradient = shape.pack(slope, triangle, lengths, factor) + by_penalty
+        return value + extra, gradient
 
-    trace = [objective(shape.start())[0]]
+    start = min(map(shape.start, STARTS), key=lambda theta: objective(theta)[0])
+    trace = [objective(start)[0]]
+    stopped = False
 
     def after_iteration(intermediate_result):
+        nonlocal stopped
         trace.append(intermediate_result.fun)
         if report(last):
+            stopped = True
             raise StopIteration
 
-    result = optimize.minimize(
-        objective,
-        shape.start(),
-        jac=True,
-        method="L-BFGS-B",
-        callback=after_iteration,
-        options={
-            "maxiter": max_iter,
-            "maxfun": 20 * max_iter + 20,
-            "ftol": 2 * tol / max(abs(trace[0]), 1.0),
-            "gtol": 1e-10,
-            "maxcor": 30,
-        },
-    )
-    _, _, factor = shape.unpack(result.x)
-    best = deviance(factor, products, shape, floor)[2]
+    n_iter, theta = 0, start
+    while True:
+        result = optimize.minimize(
+            objective,
+            theta,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=shape.bounds(),
+            callback=after_iteration,
+            options={
+                "maxiter": max_iter - n_iter,
+                "maxfun": 20 * max_iter + 20,
+                "ftol": 2 * tol / max(abs(trace[0]), 1.0),
+                "gtol": 1e-10,
+                "maxcor": 30,
+            },
+        )
+        n_iter += result.nit
+        exhausted = result.status == 1 and n_iter >= max_iter
+        if stopped or exhausted:
+            break
+        theta = _woken(objective, result.x, len(shape.random), result.fun - 2 * tol)
+        if theta is None or n_iter >= max_iter:
+            break
+    best = deviance(shape.unpack(result.x)[2], products, shape, floor)[2]
     gain = (trace[-2] - trace[-1]) / 2 if len(trace) > 1 else 0.0
-    return replace(
-        best,
-        n_iter=int(result.nit),
-        last_gain=float(gain),
-        converged=not (result.status == 1 and result.nit >= max_iter),
-    )
+    return replace(best, n_iter=n_iter, last_gain=float(gain), converged=not exhausted)
+
+
+def _woken(objective, theta, k, value):
+    """Return parameters below a value with a small scale raised, None if none are.
+
+    Where a scale is small the deviance is flat in its logarithm, and a line search
+    that went too far stays there, whether or not the variance is zero.
+    """
+    found = None
+    for j in np.flatnonzero(theta[:k] < SMALL):
+        for log_scale in STARTS[STARTS > theta[j]]:
+            raised = theta.copy()
+            raised[j] = log_scale
+            if (there := objective(raised)[0]) < value:
+                found, value = raised, there
+    return found
