@@ -17,14 +17,15 @@ the negative restricted log likelihood is
    \sum_g \log|M_g| + \log|P| + (N - p)(1 + \log(2 \pi R / (N - p))),
 
 where :math:`R` is the generalised residual sum of squares. The factor may be singular:
-a variance of zero is an ordinary point. We write :math:`\Lambda = \operatorname{diag}(s)
-D^{-1} L` with a unit lower triangle L whose rows D makes of length one, so that scales
-:math:`s_j` and correlations (rows of L) are told apart, and a penalty
-:math:`-\nu \log|R|` on the correlation matrix is
-:math:`\nu \sum_j \log(1 + \sum_{k<j} L_{jk}^2)`. The search is over :math:`\log s_j`: in
-:math:`s_j` itself zero is a stationary point whatever the data say, and a first step
-can land on it. One evaluation with its gradient is a few products of stacked small
-matrices; rows are not seen.
+a variance of zero is an ordinary point. We write :math:`\Lambda =
+\operatorname{diag}(s) D^{-1} L` with a unit lower triangle L whose rows D makes of
+length one, so that scales :math:`s_j` and correlations (rows of L) are told apart, and
+a penalty :math:`-\nu \log|R|` on the correlation matrix is
+:math:`\nu \sum_j \log(1 + \sum_{k<j} L_{jk}^2)`. The search is over
+:math:`\operatorname{arsinh}(s_j / u)`: a logarithm where a variance is large, smooth
+through zero. There the slope is zero whatever the data say, so a scale that ends there
+is tried once more from elsewhere. One evaluation with its gradient is a few products of
+stacked small matrices; rows are not seen.
 """
 
 from dataclasses import dataclass, replace
@@ -33,9 +34,9 @@ import numpy as np
 from scipy import linalg, optimize
 
 FLOOR = 1e-12  # of the variance of y: least variance of the noise
-SCALES = (-14.0, 10.0)  # logarithms: rounding does not see less, nor bears more
 STARTS = np.arange(-5.0, 9.0, 2.0)  # logarithms of scales that are tried first
-SMALL = -1.0  # logarithm of a scale that may have been passed by
+LARGEST = 2e4  # scale: noise that is less beside the tasks drowns in rounding
+ASLEEP = 0.05  # level of a scale that may be zero by accident
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,9 @@ class Shape:
         Whether the mean is integrated out (REML) or maximised over (ML).
     fixed_mean : bool
         Whether the mean is zero instead of estimated.
+    unit : float
+        Scale below which the search is linear, and above which it is logarithmic: what
+        one task can tell from zero.
     """
 
     d: int
@@ -125,47 +129,56 @@ class Shape:
     strength: float = 0.0
     restricted: bool = True
     fixed_mean: bool = False
+    unit: float = 1.0
 
     def start(self, log_scale=0.0):
         """Return parameters at which all scales are alike and nothing is correlated."""
         k = len(self.random)
         n_lower = k * (k - 1) // 2 if self.correlated else 0
-        return np.concatenate([np.full(k, log_scale), np.zeros(n_lower)])
+        level = np.arcsinh(np.exp(log_scale) / self.unit)
+        return np.concatenate([np.full(k, level), np.zeros(n_lower)])
 
     def bounds(self):
-        """Return bounds of the parameters: scales that rounding can tell apart."""
+        """Return bounds of the parameters: scales that rounding bears."""
         k = len(self.random)
-        return [SCALES] * k + [(None, None)] * (len(self.start()) - k)
+        most = np.arcsinh(LARGEST / self.unit)
+        return [(-most, most)] * k + [(None, None)] * (len(self.start()) - k)
 
-    def unpack(self, theta):
-        """Return the unit triangle (k, k), lengths of its rows, and the factor."""
+    def triangle(self, theta):
+        """Return the unit triangle (k, k) and the lengths of its rows."""
         k = len(self.random)
         triangle = np.eye(k)
         if self.correlated:
             triangle[np.tril_indices(k, -1)] = theta[k:]
-        lengths = np.sqrt((triangle**2).sum(axis=1))
-        factor = np.zeros((self.d, k))
-        factor[self.random] = (np.exp(theta[:k]) / lengths)[:, None] * triangle
-        return triangle, lengths, factor
+        return triangle, np.sqrt((triangle**2).sum(axis=1))
 
-    def pack(self, slope, triangle, lengths, factor):
+    def factor(self, theta):
+        """Return the factor (d, k)."""
+        triangle, lengths = self.triangle(theta)
+        factor = np.zeros((self.d, len(triangle)))
+        scales = self.unit * np.sinh(theta[: len(triangle)])
+        factor[self.random] = (scales / lengths)[:, None] * triangle
+        return factor
+
+    def pack(self, slope, theta):
         """Chain the gradient in the factor (d, k) to that in the parameters."""
-        slope, rows = slope[self.random], factor[self.random]
+        triangle, lengths = self.triangle(theta)
+        k, slope = len(triangle), slope[self.random]
+        rows = triangle / lengths[:, None]
         by_scale = (slope * rows).sum(axis=1)
+        by_level = self.unit * np.cosh(theta[:k]) * by_scale
         if not self.correlated:
-            return by_scale
-        scales = np.sqrt((rows**2).sum(axis=1))
-        by_triangle = scales[:, None] * slope - by_scale[:, None] * (
-            triangle / lengths[:, None]
-        )
-        by_triangle /= lengths[:, None]
-        return np.concatenate([by_scale, by_triangle[np.tril_indices(len(rows), -1)]])
+            return by_level
+        ratio = self.unit * np.sinh(theta[:k]) / lengths
+        by_triangle = ratio[:, None] * (slope - by_scale[:, None] * rows)
+        return np.concatenate([by_level, by_triangle[np.tril_indices(k, -1)]])
 
-    def penalty(self, triangle, lengths):
+    def penalty(self, theta):
         """Return the penalty on correlations and its gradient in the parameters."""
-        k = len(self.random)
         if not self.correlated or not self.strength:
             return 0.0, 0.0
+        triangle, lengths = self.triangle(theta)
+        k = len(triangle)
         slope = 2 * self.strength * triangle / (lengths**2)[:, None]
         gradient = np.concatenate([np.zeros(k), slope[np.tril_indices(k, -1)]])
         return 2 * self.strength * np.log(lengths).sum(), gradient
@@ -265,15 +278,14 @@ def fit_population(
         report(found)
         return found
 
+    shape = replace(shape, unit=products.weight.mean() ** -0.5)
     last = None
 
     def objective(theta):
         nonlocal last
-        triangle, lengths, factor = shape.unpack(theta)
-        value, slope, last = deviance(factor, products, shape, floor)
-        extra, by_penalty = shape.penalty(triangle, lengths)
-        gradient = shape.pack(slope, triangle, lengths, factor) + by_penalty
-        return value + extra, gradient
+        value, slope, last = deviance(shape.factor(theta), products, shape, floor)
+        extra, by_penalty = shape.penalty(theta)
+        return value + extra, shape.pack(slope, theta) + by_penalty
 
     start = min(map(shape.start, STARTS), key=lambda theta: objective(theta)[0])
     trace = [objective(start)[0]]
@@ -310,22 +322,21 @@ def fit_population(
         theta = _woken(objective, result.x, len(shape.random), result.fun - 2 * tol)
         if theta is None or n_iter >= max_iter:
             break
-    best = deviance(shape.unpack(result.x)[2], products, shape, floor)[2]
+    best = deviance(shape.factor(result.x), products, shape, floor)[2]
     gain = (trace[-2] - trace[-1]) / 2 if len(trace) > 1 else 0.0
     return replace(best, n_iter=n_iter, last_gain=float(gain), converged=not exhausted)
 
 
 def _woken(objective, theta, k, value):
-    """Return parameters below a value with a small scale raised, None if none are.
+    """Return parameters below a value with a scale of zero raised, None if none are.
 
-    Where a scale is small the deviance is flat in its logarithm, and a line search
-    that went too far stays there, whether or not the variance is zero.
+    At a scale of zero the slope is zero whether or not the variance should be.
     """
     found = None
-    for j in np.flatnonzero(theta[:k] < SMALL):
-        for log_scale in STARTS[STARTS > theta[j]]:
+    for j in np.flatnonzero(abs(theta[:k]) < ASLEEP):
+        for level in (0.3, 1.0):
             raised = theta.copy()
-            raised[j] = log_scale
+            raised[j] = level
             if (there := objective(raised)[0]) < value:
                 found, value = raised, there
     return found

@@ -1,5 +1,6 @@
 """The estimator against the dense normal model, and what it promises."""
 
+import datetime
 import inspect
 import pickle
 from copy import deepcopy
@@ -479,3 +480,59 @@ def test_very_many_columns_are_said():
 def test_signature_keeps_what_follows_positional():
     names = list(inspect.signature(TaskRidge.fit).parameters)
     assert names == ["self", "X", "y", "sample_weight", "groups"]
+
+
+DAYS = np.arange(12).astype("timedelta64[D]")
+LABELS = {
+    "tuples": pd.Series([(i, "x") for i in range(12)]),
+    "index": pd.MultiIndex.from_arrays([range(12), range(12)]),
+    "categories": pd.Categorical([f"c{i}" for i in range(12)]),
+    "strings": pd.Series([f"c{i}" for i in range(12)], dtype="string"),
+    "numpy strings": np.array(["a", *map(np.str_, range(11))], dtype=object),
+    "nullable": pd.Series(range(12), dtype="Int64"),
+    "dates": np.datetime64("2020-01-01") + DAYS,
+    "zoned": pd.Series(pd.date_range("2020-01-01", periods=12, tz="UTC")),
+    "durations": DAYS,
+    "objects": np.array([datetime.date(2020, 1, 1 + i) for i in range(12)], object),
+    "enum": pl.Series([f"c{i}" for i in range(12)], dtype=pl.Categorical),
+}
+
+
+def labels_of(name, codes):
+    labels = LABELS[name]
+    return labels.take(codes) if isinstance(labels, pd.Index) else labels[codes]
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_of_any_kind(table, name):
+    codes = table.groups
+    groups = labels_of(name, codes)
+    model = TaskRidge().fit(table.X, table.y, groups=groups)
+    expected = TaskRidge().fit(table.X, table.y, groups=codes)
+    assert model.n_tasks_ == expected.n_tasks_
+    assert_allclose(
+        model.predict(table.X, groups), expected.predict(table.X, codes), rtol=1e-6
+    )
+    more = model.condition(table.X, table.y, groups=groups)
+    assert more.n_tasks_ == model.n_tasks_
+
+
+@pytest.mark.parametrize("fitted", ["dates", "nullable", "tuples", "objects"])
+def test_labels_that_cannot_be_compared_are_unknown(table, fitted):
+    codes = table.groups
+    model = TaskRidge().fit(table.X, table.y, groups=labels_of(fitted, codes))
+    for other in {"dates", "nullable", "tuples", "zoned", "categories"} - {fitted}:
+        groups = labels_of(other, codes)
+        assert not model.known_groups(groups).any()
+        with pytest.raises(ValueError, match="use labels of one kind"):
+            model.condition(table.X, table.y, groups=groups)
+
+
+def test_missing_dates_and_labels_without_an_order_are_refused(table):
+    dates = (np.datetime64("2020-01-01") + DAYS)[table.groups]
+    dates[0] = "NaT"
+    with pytest.raises(ValueError, match="groups contains missing labels"):
+        TaskRidge().fit(table.X, table.y, groups=dates)
+    sets = pd.Series([frozenset([i]) for i in table.groups])
+    with pytest.raises(ValueError, match="can be sorted, got frozenset"):
+        TaskRidge().fit(table.X, table.y, groups=sets)
