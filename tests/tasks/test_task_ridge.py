@@ -10,12 +10,14 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -536,3 +538,96 @@ def test_missing_dates_and_labels_without_an_order_are_refused(table):
     sets = pd.Series([frozenset([i]) for i in table.groups])
     with pytest.raises(ValueError, match="can be sorted, got frozenset"):
         TaskRidge().fit(table.X, table.y, groups=sets)
+
+
+def test_shared_estimator_under_routing(table):
+    """Neither its own folds nor its weights ask for metadata."""
+    model = TaskRidge(estimator=LinearRegression())
+    args = {"groups": table.groups, "sample_weight": np.full(table.n, 2.0)}
+    expected = model.fit(table.X, table.y, **args).predict(table.X, table.groups)
+    with config_context(enable_metadata_routing=True):
+        clone(model).fit(table.X, table.y, groups=table.groups)
+        routed = clone(model).fit(table.X, table.y, **args)
+        assert_allclose(routed.predict(table.X, groups=table.groups), expected)
+    with pytest.raises(ValueError, match="KNeighborsRegressor takes no sample_weight"):
+        TaskRidge(estimator=KNeighborsRegressor()).fit(table.X, table.y, **args)
+
+
+def test_the_shared_part_belongs_to_the_fit(table):
+    shared = TaskRidge(estimator=LinearRegression())
+    shared.fit(table.X, table.y, groups=table.groups)
+    expected = shared.predict(table.X, table.groups)
+    shared.set_params(estimator=None)  # as long as it is not fitted again
+    assert_allclose(shared.predict(table.X, table.groups), expected)
+    plain = TaskRidge().fit(table.X, table.y, groups=table.groups)
+    for update in (
+        lambda: plain.merge(shared),
+        lambda: shared.merge(plain),
+        lambda: shared.partial_fit(table.X, table.y, groups=table.groups),
+    ):
+        with pytest.raises(ValueError, match="LinearRegression needs all rows"):
+            update()
+    shared.fit(table.X, table.y, groups=table.groups)
+    assert not hasattr(shared, "shared_")
+    assert_allclose(
+        shared.predict(table.X, table.groups), plain.predict(table.X, table.groups)
+    )
+
+
+def test_updates_keep_to_groups_and_columns(table):
+    args = table.X, table.y
+    grouped, pooled = (
+        TaskRidge().fit(*args, groups=table.groups),
+        TaskRidge().fit(*args),
+    )
+    with pytest.raises(ValueError, match="came with groups, these come without groups"):
+        grouped.partial_fit(*args)
+    with pytest.raises(ValueError, match="came without groups, these come with groups"):
+        pooled.partial_fit(*args, groups=table.groups)
+    with pytest.raises(ValueError, match="groups in both models or in neither"):
+        grouped.merge(pooled)
+    blocks = [(*args, None, table.groups), args]
+    with pytest.raises(ValueError, match="these come without groups"):
+        TaskRidge().fit_blocks(blocks)
+    with pytest.raises(TypeError, match="merge needs a TaskRidge, got LinearReg"):
+        grouped.merge(LinearRegression().fit(*args))
+    one, two = (
+        TaskRidge().fit(pd.DataFrame(table.X, columns=names), table.y)
+        for names in (["a", "b"], ["b", "a"])
+    )
+    with pytest.raises(ValueError, match=r"got \['a', 'b'\] here and \['b', 'a'\]"):
+        one.merge(two)
+
+
+@pytest.mark.parametrize("routing", [True, False])
+def test_a_search_deals_groups_to_folds_beside_a_group_column(table, routing):
+    frame = pd.DataFrame(table.X, columns=["a", "b"]).assign(store=table.groups)
+    grid = {"covariance_type": ["diag", "intercept"]}
+    folds = ContextSplit(2, n_context=1, random_state=0)
+    with config_context(enable_metadata_routing=routing):
+        search = GridSearchCV(TaskRidge(group_feature="store"), grid, cv=folds)
+        search.fit(frame, table.y, groups=table.groups)
+    assert np.isfinite(search.best_score_)
+
+
+@pytest.mark.parametrize("times", [1e-170, 1e170])
+def test_values_whose_squares_leave_double_precision_are_refused(table, times):
+    for X, y in ((table.X * [1, times], table.y), (table.X, table.y * times)):
+        with pytest.raises(ValueError, match="use other units"):
+            TaskRidge().fit(X, y, groups=table.groups)
+    w = np.full(table.n, times)
+    with pytest.raises(ValueError, match="sample_weight holds values"):
+        TaskRidge().fit(table.X, table.y, sample_weight=w, groups=table.groups)
+
+
+def test_weights_that_are_no_counts_are_said(table):
+    w = np.full(table.n, 1 / table.n)
+    with pytest.warns(UserWarning, match="sums to 1, less than one row for each of 12"):
+        TaskRidge().fit(table.X, table.y, sample_weight=w, groups=table.groups)
+
+
+def test_shapes_with_a_group_column():
+    with pytest.raises(ValueError, match=r"2D array, got an X of shape \(6,\)"):
+        TaskRidge(group_feature=0).fit(np.arange(6.0), np.arange(6.0))
+    with pytest.raises(TypeError, match="group_feature needs a dense X"):
+        TaskRidge(group_feature=0).fit(sparse.eye_array(6).tocsr(), np.arange(6.0))
