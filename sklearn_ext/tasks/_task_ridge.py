@@ -631,7 +631,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         products = scale.products(statistics)
         shape = self._shape(statistics)
         total, n_tasks = statistics.weight.sum(), len(statistics.weight)
-        if total < n_tasks:
+        if n_tasks > 1 and total < n_tasks:
             warnings.warn(
                 f"sample_weight sums to {total:.3g}, less than one row for each of "
                 f"{n_tasks} tasks. Weights count rows here: scale them to a mean of "
