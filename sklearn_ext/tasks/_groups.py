@@ -25,7 +25,9 @@ def check_groups(groups, n_samples=None):
     ValueError
         When they are not so.
     """
-    groups = np.asarray(groups)
+    listed, groups = groups, np.asarray(groups)
+    if groups.dtype.kind == "U" and isinstance(listed, list | tuple):
+        groups = np.asarray(listed, dtype=object)  # numpy would write NaN as a word
     if groups.ndim == 2 and groups.shape[1] == 1:
         groups = groups[:, 0]
     if groups.ndim != 1:

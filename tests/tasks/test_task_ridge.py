@@ -404,8 +404,9 @@ REFUSED = [
     ({}, {"groups": [0, 1]}, "groups has 2 labels for 6 rows"),
     ({}, {"groups": [0, 0, 1, 1, np.nan, 2]}, "groups contains missing labels"),
     ({}, {"groups": ["a", "a", "b", "b", None, "c"]}, "groups contains missing labels"),
+    ({}, {"groups": ["a", "a", "b", "b", np.nan, "c"]}, "contains missing labels"),
+    ({}, {"groups": ["a", "a", 1, 1, "b", "b"]}, "labels of one kind, got int, str"),
     ({}, {"groups": [["a", "b"]] * 6}, "For nested or crossed groups join the labels"),
-    ({}, {"groups": ["a", "a", 1, 1, "b", "b"]}, "one kind|at least two"),
     ({}, {"groups": np.arange(6)}, "every group has one row"),
     ({"group_feature": 0}, {"groups": [0, 0, 1, 1, 2, 2]}, "say the same in two ways"),
     ({"group_feature": "z"}, {}, "group_feature='z' is no column of X"),
@@ -426,9 +427,6 @@ def test_bad_input_is_refused_and_nothing_is_lost(params, fit, message):
     model = TaskRidge().fit(X, y, groups=[0, 0, 0, 1, 1, 1])
     before = model.coef_
     model.set_params(**params)
-    if message.startswith("one kind"):
-        fit = {"groups": np.array(fit["groups"], dtype=object)}
-        message = "labels of one kind, got int, str"
     with pytest.raises(ValueError, match=message):
         model.fit(X, y, **fit)
     assert model.coef_ is before
