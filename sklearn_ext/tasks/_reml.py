@@ -211,15 +211,17 @@ def deviance(factor, products, shape, floor):
     n_tasks, k = len(A), factor.shape[1]
     B = (A.reshape(-1, d) @ factor).reshape(n_tasks, d, k)  # A_g Lambda
     M = np.eye(k) + np.einsum("jk,gjl->gkl", factor, B, optimize=True)
-    T = np.linalg.inv(M)
-    T = (T + T.transpose(0, 2, 1)) / 2
-    log_det = np.linalg.slogdet(M)[1].sum()
-    Q = B @ T
-    E = A - Q @ B.transpose(0, 2, 1)
+    lower = np.linalg.cholesky(M)
+    log_det = 2 * np.log(np.einsum("gkk->gk", lower)).sum()
+    # by its triangle, not by its inverse: what is left of A is small, and would drown
+    half = np.linalg.inv(lower)
+    W = B @ half.transpose(0, 2, 1)
+    Q, T = W @ half, half.transpose(0, 2, 1) @ half
+    E = A - W @ W.transpose(0, 2, 1)
     P = E.sum(axis=0)
-    small = b @ factor  # Lambda' b_g
-    e = b - np.einsum("gjk,gk->gj", Q, small)
-    r = products.c.sum() - np.einsum("gk,gkl,gl->", small, T, small, optimize=True)
+    small = np.einsum("gkl,gl->gk", half, b @ factor)  # Lambda' b_g
+    e = b - np.einsum("gjk,gk->gj", W, small)
+    r = products.c.sum() - (small**2).sum()
     values, vectors = linalg.eigh((P + P.T) / 2)
     kept = values > max(values[-1], 0) * d * np.finfo(float).eps
     inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T

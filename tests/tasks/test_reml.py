@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from sklearn_ext.tasks import TaskRidge
 from sklearn_ext.tasks._posterior import Scale
 from sklearn_ext.tasks._reml import Shape, deviance, fit_population
 from sklearn_ext.tasks._statistics import TaskStatistics
@@ -118,3 +119,16 @@ def test_no_single_scale_is_passed_by(seed, correlated):
             factor[j] *= times
             there = deviance(factor, products, shape, 1e-12)[0]
             assert there > -2 * found.log_likelihood - 1e-5
+
+
+@pytest.mark.parametrize("form", ["full", "diag"])
+def test_little_noise_is_not_lost_in_rounding(form):
+    """Tasks of fewer rows than coefficients, noise a thousandth of what differs."""
+    rng = np.random.default_rng(4)
+    groups = np.repeat(np.arange(18), rng.integers(1, 10, 18))
+    X = 10 * rng.normal(size=(18, 3))[groups] + rng.normal(size=(len(groups), 3))
+    W = rng.normal(size=(18, 4)) * [3.0, 1.0, 0.3, 3.0]
+    noise = 1e-3 * rng.normal(size=len(groups))
+    y = W[groups, 0] + (X * W[groups, 1:]).sum(axis=1) + noise
+    model = TaskRidge(form).fit(X, y, groups=groups)
+    assert 0.5 < model.noise_var_**0.5 / 1e-3 < 2
