@@ -297,11 +297,11 @@ def choose(statistics, variances, pooled, total, rows, amount):
     variances : ndarray of shape (n_classes, n_features) or (n_features,)
         The variances, one row where all classes take the shared ones.
     share : ndarray of shape (n_classes, n_features)
-        The share of the shared variances: that of `shrink_to_shared`; less where a
-        class is clearly not like the others, at most the number of features times the
-        likelihood ratio of equal variances; more where many features have heavy
-        tails, whose
-        outliers would all speak for the class with the largest variance.
+        The share of the shared variances: that of `shrink_to_shared`; less for a
+        feature in whose variance classes clearly differ, at most the number of features
+        times the likelihood ratio of equal variances, a nat off for each variance more;
+        more where many features have heavy tails, whose outliers would all speak for
+        the class with the largest variance.
     """
     pooled, _ = shrink_to_mean(pooled, total, rows, amount)
     known = pooled > 0
@@ -320,15 +320,18 @@ def choose(statistics, variances, pooled, total, rows, amount):
 
 
 def _evidence(ratios, free, kurtosis):
-    """Log-likelihood ratio of the variance of a class against the shared one.
+    """Log-likelihood ratio of variances by class, less one for each variance more.
 
-    The variance of a variance grows with the kurtosis less one, 2 where features are
-    normal. The bound keeps a class of a few rows that do not differ from proving much.
+    All classes decide together, or the rare ones, which prove less, would keep wider
+    variances than others with the same. The variance of a variance grows with the
+    kurtosis less one, 2 where features are normal. The bound keeps classes of a few
+    rows that do not differ from proving much.
     """
     with np.errstate(divide="ignore"):
         exact = ratios - 1 - np.log(ratios)
     bounded = np.minimum(exact, (ratios - 1) ** 2 / 2)
-    return free[:, None] * bounded / np.maximum(kurtosis - 1, 1)
+    gain = free @ bounded / np.maximum(kurtosis - 1, 1)
+    return gain - np.maximum(np.count_nonzero(free) - 1, 0)
 
 
 def kurtoses(statistics, within):

@@ -47,13 +47,14 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
     The setting of the paper is ``covariance="shared"``, ``var_shrinkage=0``,
     ``smoothing="absolute"`` and ``temperature=1``. The default shrinks the variances,
     which is better where a class has few rows and the same where it has many, and only
-    does so where the features are in comparable units. It also decides from the sums how far variances are shared:
-    wholly on most features of networks, hardly where classes clearly differ in spread
-    (the guide has the rule and a table). Probabilities are far too sure when features
-    are correlated: take ``temperature="loo"`` with `fit` when you use them. It is not the default
-    because it needs all rows at once, and `partial_fit` must give what `fit` gives.
-    Torch tensors are taken from any device, results are NumPy arrays: one pass over the
-    rows is not worth keeping them on an accelerator.
+    does so where the features are in comparable units. It also decides from the sums
+    how far variances are shared: wholly on most features of networks, hardly where
+    classes clearly differ in spread (the guide has the rule and a table). Probabilities
+    are far too sure when features are correlated: take ``temperature="loo"`` with `fit`
+    when you use them. It is not the default because it needs all rows at once, and
+    `partial_fit` must give what `fit` gives. Torch tensors are taken from any device,
+    results are NumPy arrays: one pass over the rows is not worth keeping them on an
+    accelerator.
 
     Parameters
     ----------
@@ -73,15 +74,15 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
         Whether ``var_smoothing`` is a share of each feature's own variance over all
         rows seen so far, whatever its unit, or the addend itself.
     var_shrinkage : float or "auto", default="auto"
-        What the variances are drawn to, and how far. Shared ones are drawn to
-        their mean over the features: 0 leaves them alone, 1 makes the nearest class
-        mean win. With ``covariance="class"`` it is the shared variances: 0 leaves each
-        class its own, 1 shares them. "auto" estimates the shares from the spread of the
-        variances, and draws to the mean only where features are in comparable units: where the sum of
-        their variances over all rows is effectively made of more than 10 features,
-        ``(sum v) ** 2 / sum v ** 2``, and wholly from 30 on. Tables in mixed units have
-        one to three, frozen features hundreds. Some features in a much smaller unit
-        beside many are drowned: scale them.
+        What the variances are drawn to, and how far. Shared ones are drawn to their
+        mean over the features: 0 leaves them alone, 1 makes the nearest class mean win.
+        With ``covariance="class"`` it is the shared variances: 0 leaves each class its
+        own, 1 shares them. "auto" estimates the shares from the spread of the
+        variances, and draws to the mean only where features are in comparable units:
+        where the sum of their variances over all rows is effectively made of more than
+        10 features, ``(sum v) ** 2 / sum v ** 2``, and wholly from 30 on. Tables in
+        mixed units have one to three, frozen features hundreds. Some features in a much
+        smaller unit beside many are drowned: scale them.
     temperature : float or "loo", default=1.0
         Scores are divided by it, which changes probabilities but no prediction. "loo"
         minimises the log-loss of closed-form leave-one-out scores, copies of a row
