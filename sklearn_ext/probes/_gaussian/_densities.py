@@ -15,6 +15,7 @@ from sklearn_ext.probes._gaussian._statistics import (
 COMPARABLE = 10, 30  # effective number of features whose variances are summed
 HEAVY = 4, 8  # kurtosis within classes; that of a normal feature is 3
 MANY_HEAVY = 0.2, 0.45  # share of the features whose tails are heavy
+WORTH = 0.01  # rows that shared variances count for at least
 EPS = np.finfo(float).eps
 
 
@@ -297,11 +298,11 @@ def choose(statistics, variances, pooled, total, rows, amount):
     variances : ndarray of shape (n_classes, n_features) or (n_features,)
         The variances, one row where all classes take the shared ones.
     share : ndarray of shape (n_classes, n_features)
-        The share of the shared variances: that of `shrink_to_shared`; less for a
-        feature in whose variance classes clearly differ, at most the number of features
-        times the likelihood ratio of equal variances, a nat off for each variance more;
-        more where many features have heavy tails, whose outliers would all speak for
-        the class with the largest variance.
+        The share of the shared variances: that of `shrink_to_shared`; less where the
+        variance of a class is clearly another, at most the number of features times the
+        likelihood ratio of equal variances, but the worth of a hundredth of a row; more
+        where many features have heavy tails, whose outliers would all speak for the
+        class with the largest variance.
     """
     pooled, _ = shrink_to_mean(pooled, total, rows, amount)
     known = pooled > 0
@@ -309,10 +310,9 @@ def choose(statistics, variances, pooled, total, rows, amount):
     if known.any():
         ratios, free = variances[:, known] / pooled[known], np.maximum(rows - 1, 0)
         kurtosis = kurtoses(statistics, variances)[known]
-        share[:, known] = np.minimum(
-            _class_shares(ratios, rows)[:, None],
-            known.sum() * np.exp(-_evidence(ratios, free, kurtosis)),
-        )
+        bound = known.sum() * np.exp(-_evidence(ratios, free, kurtosis))
+        bound = np.maximum(bound, (WORTH / (WORTH + free))[:, None])
+        share[:, known] = np.minimum(_class_shares(ratios, rows)[:, None], bound)
         share[:, known] += (1 - share[:, known]) * heavy_tails(kurtosis)
     if (share == 1).all():
         return pooled, share
@@ -320,18 +320,15 @@ def choose(statistics, variances, pooled, total, rows, amount):
 
 
 def _evidence(ratios, free, kurtosis):
-    """Log-likelihood ratio of variances by class, less one for each variance more.
+    """Log-likelihood ratio of the variance of a class against the shared one.
 
-    All classes decide together, or the rare ones, which prove less, would keep wider
-    variances than others with the same. The variance of a variance grows with the
-    kurtosis less one, 2 where features are normal. The bound keeps classes of a few
-    rows that do not differ from proving much.
+    The variance of a variance grows with the kurtosis less one, 2 where features are
+    normal. The bound keeps a class of a few rows that do not differ from proving much.
     """
     with np.errstate(divide="ignore"):
         exact = ratios - 1 - np.log(ratios)
     bounded = np.minimum(exact, (ratios - 1) ** 2 / 2)
-    gain = free @ bounded / np.maximum(kurtosis - 1, 1)
-    return gain - np.maximum(np.count_nonzero(free) - 1, 0)
+    return free[:, None] * bounded / np.maximum(kurtosis - 1, 1)
 
 
 def kurtoses(statistics, within):

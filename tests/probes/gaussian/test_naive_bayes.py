@@ -515,21 +515,21 @@ def test_a_column_that_is_constant_in_a_class_decides(rng):
     X = rng.normal(size=(300, 6))
     X[y == 1, 2] = 0.0
     probe = NaiveBayesProbe().fit(X, y)
-    assert probe.var_[1, 2] < 1e-4 * probe.var_[0, 2]
+    assert probe.var_[1, 2] < 1e-3 * probe.var_[0, 2]
     others = np.delete(probe.var_shrinkage_, 2, axis=1)
-    assert others.min() > 1e3 * probe.var_shrinkage_[1, 2]
+    assert others.min() > 100 * probe.var_shrinkage_[1, 2]
     off = X[y == 1].copy()
     off[:, 2] += 0.1
     assert (probe.predict(off) != 1).all()
 
 
-def test_classes_decide_together_on_a_column(rng):
-    """A rare class, which proves little alone, is as narrow there as a frequent one."""
+def test_a_constant_column_is_no_certainty(rng):
+    """Else a frequent class, which proves it, outbids a rare one, which cannot."""
     y = np.repeat([0, 1, 2], [400, 8, 400])
     X = rng.normal(size=(808, 5))
     X[y < 2, 2] = 0.0
     probe = NaiveBayesProbe().fit(X, y)
-    assert_allclose(probe.var_[1, 2], probe.var_[0, 2], rtol=1e-6)
+    assert_allclose(probe.var_shrinkage_[0, 2], 0.01 / 399.01, rtol=1e-9)
 
 
 def test_few_rows_a_class_share_variances(rng):
@@ -552,10 +552,11 @@ def test_shares_follow_their_formula(rng):
     kurtosis = (residuals**4).mean(axis=0) / (count / 400 @ own**2)
     ratios = own / shared
     gain = np.minimum(ratios - 1 - np.log(ratios), (ratios - 1) ** 2 / 2)
-    gain = (count - 1) @ gain / np.maximum(kurtosis - 1, 1)
-    bound = 6 * np.exp(2 - gain)  # six features, two variances more
+    free = (count - 1)[:, None]
+    bound = 6 * np.exp(-free * gain / np.maximum(kurtosis - 1, 1))
+    bound = np.maximum(bound, 0.01 / (0.01 + free))
     common = NaiveBayesProbe(covariance="class").fit(X, y).var_shrinkage_
-    assert bound[0] < common[0] < bound[1]  # both sides are met
+    assert bound[0, 0] < common[0] < bound[0, 1]  # both sides are met
     share = np.minimum(bound, common[:, None])
     assert_allclose(probe.var_shrinkage_, share, rtol=1e-8)
     assert_allclose(probe.var_, own + share * (shared - own), rtol=1e-8)
