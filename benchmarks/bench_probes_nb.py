@@ -23,7 +23,7 @@ def correlated(n, d, k, seed=0):
 
 class _Fit(Comparison):
     n_samples, n_features, n_classes = 50_000, 768, 100
-    params: dict = {}
+    params: dict = {"covariance": "shared"}
 
     def setup(self):
         self.X, self.y = correlated(self.n_samples, self.n_features, self.n_classes)
@@ -68,8 +68,14 @@ class NaiveBayesFit(_Fit):
 class NaiveBayesFitFloat32(NaiveBayesFit):
     title = "The same with precise=False"
     note = "Sums of a batch in float32."
-    params = {"precise": False}
+    params: dict = {"covariance": "shared", "precise": False}
     targets = {"GaussianNB": 4}
+
+
+class NaiveBayesFitAuto(_Fit):
+    title = "The same at the default, which chooses the variances"
+    note = "Sums of squares by class, and of third and fourth powers."
+    params: dict = {}
 
 
 class NaiveBayesFitClass(_Fit):

@@ -6,9 +6,16 @@ from functools import cached_property
 import numpy as np
 
 from sklearn_ext.probes._gaussian._forms import linear_form, quadratic_form
-from sklearn_ext.probes._gaussian._statistics import NaiveBayesStatistics, add_up
+from sklearn_ext.probes._gaussian._statistics import (
+    NaiveBayesStatistics,
+    add_up,
+    moved_tails,
+)
 
 COMPARABLE = 10, 30  # effective number of features whose variances are summed
+HEAVY = 4, 8  # kurtosis within classes; that of a normal feature is 3
+MANY_HEAVY = 0.2, 0.45  # share of the features whose tails are heavy
+WORTH = 0.01  # rows that shared variances count for at least
 EPS = np.finfo(float).eps
 
 
@@ -28,7 +35,7 @@ class Densities:
 
     pivot: np.ndarray  # (n_features,)
     offsets: np.ndarray  # (n_classes, n_features), means less the pivot
-    variances: np.ndarray  # (n_features,) or (n_classes, n_features)
+    variances: np.ndarray  # (n_features,) where shared, else (n_classes, n_features)
     log_prior: np.ndarray  # (n_classes,), -inf where no row was seen
     shrinkage: float | np.ndarray
     epsilon: float | np.ndarray  # (n_features,) where it is relative
@@ -88,7 +95,11 @@ def fit_densities(statistics, settings) -> Densities:
     pooled = within if within.ndim == 1 else count @ within / count.sum()
     guessed = settings.var_shrinkage == "auto" and not pooled.any() and total.any()
     rows = count_rows(statistics)
-    if within.ndim == 2:
+    if statistics.tails is not None:
+        variances, share = choose(
+            statistics, within, pooled, total, rows, settings.var_shrinkage
+        )
+    elif within.ndim == 2:
         variances, share = shrink_to_shared(
             within, pooled, total, rows, settings.var_shrinkage
         )
@@ -262,6 +273,103 @@ def shrink_to_shared(variances, pooled, total, rows, amount):
         known = pooled > 0
         share = _class_shares(variances[:, known] / pooled[known], rows)
     return variances + share[:, None] * (pooled - variances), share
+
+
+def choose(statistics, variances, pooled, total, rows, amount):
+    """Draw the variances of each class to the shared ones as far as the sums advise.
+
+    Parameters
+    ----------
+    statistics : NaiveBayesStatistics
+        The sums, with third and fourth powers.
+    variances : ndarray of shape (n_classes, n_features)
+        Variances within each class.
+    pooled : ndarray of shape (n_features,)
+        Their mean, weighted by the classes.
+    total : ndarray of shape (n_features,)
+        Variances over all rows.
+    rows : ndarray of shape (n_classes,)
+        Number of rows of each class.
+    amount : float or "auto"
+        How far the shared variances are drawn to their mean over the features.
+
+    Returns
+    -------
+    variances : ndarray of shape (n_classes, n_features) or (n_features,)
+        The variances, one row where all classes take the shared ones.
+    share : ndarray of shape (n_classes, n_features)
+        The share of the shared variances: that of `shrink_to_shared`; less where the
+        variance of a class is clearly another, at most the number of features times the
+        likelihood ratio of equal variances, but the worth of a hundredth of a row; more
+        where many features have heavy tails, whose outliers would all speak for the
+        class with the largest variance.
+    """
+    pooled, _ = shrink_to_mean(pooled, total, rows, amount)
+    known = pooled > 0
+    share = np.ones_like(variances)
+    if known.any():
+        ratios, free = variances[:, known] / pooled[known], np.maximum(rows - 1, 0)
+        kurtosis = kurtoses(statistics, variances)[known]
+        bound = known.sum() * np.exp(-_evidence(ratios, free, kurtosis))
+        bound = np.maximum(bound, (WORTH / (WORTH + free))[:, None])
+        share[:, known] = np.minimum(_class_shares(ratios, rows)[:, None], bound)
+        share[:, known] += (1 - share[:, known]) * heavy_tails(kurtosis)
+    if (share == 1).all():
+        return pooled, share
+    return variances + share * (pooled - variances), share
+
+
+def _evidence(ratios, free, kurtosis):
+    """Log-likelihood ratio of the variance of a class against the shared one.
+
+    The variance of a variance grows with the kurtosis less one, 2 where features are
+    normal. The bound keeps a class of a few rows that do not differ from proving much.
+    """
+    with np.errstate(divide="ignore"):
+        exact = ratios - 1 - np.log(ratios)
+    bounded = np.minimum(exact, (ratios - 1) ** 2 / 2)
+    return free[:, None] * bounded / np.maximum(kurtosis - 1, 1)
+
+
+def kurtoses(statistics, within):
+    """Kurtosis of each feature around the means of its classes.
+
+    Parameters
+    ----------
+    statistics : NaiveBayesStatistics
+        The sums, with third and fourth powers.
+    within : ndarray of shape (n_classes, n_features)
+        Variances within each class.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        Fourth powers over those of normal classes with such variances, times 3; at
+        least 1.
+    """
+    part = statistics.count / statistics.count.sum()
+    means = statistics.sum / _positive(statistics.count)[:, None]
+    ratios = within / np.maximum(part @ within, np.finfo(float).tiny)
+    fourths = moved_tails(statistics, -means).fourths * statistics.count.sum()
+    return np.maximum(fourths / np.maximum(part @ ratios**2, 1), 1)
+
+
+def heavy_tails(kurtosis):
+    """Say whether many features have heavier tails than normal ones: 0 no, 1 yes.
+
+    Parameters
+    ----------
+    kurtosis : ndarray of shape (n_features,)
+        Kurtosis within classes.
+
+    Returns
+    -------
+    float
+        Between 0 and 1, piecewise linear in between.
+    """
+    (light, heavy), (few, many) = HEAVY, MANY_HEAVY
+    share = np.clip((kurtosis - light) / (heavy - light), 0, 1).mean()
+    return float(np.clip((share - few) / (many - few), 0, 1))
 
 
 def _class_shares(ratios, rows):

@@ -44,22 +44,27 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
     `merge` give what one `fit` to all rows gives. Time is O(n_samples n_features),
     memory beyond the rows O(n_classes n_features); scoring is one matrix product.
 
-    The setting of the paper is ``var_shrinkage=0``, ``smoothing="absolute"`` and
-    ``temperature=1``. The default shrinks the variances, which is better where a class
-    has few rows and the same where it has many, and only does so where the features are
-    in comparable units. Shared variances suit frozen features; on tables whose columns
-    spread differently from class to class ``covariance="class"`` can be better (the
-    guide has a table). Probabilities are far too sure when features are correlated:
-    take ``temperature="loo"`` with `fit` when you use them. It is not the default
-    because it needs all rows at once, and `partial_fit` must give what `fit` gives.
-    Torch tensors are taken from any device, results are NumPy arrays: one pass over the
-    rows is not worth keeping them on an accelerator.
+    The setting of the paper is ``covariance="shared"``, ``var_shrinkage=0``,
+    ``smoothing="absolute"`` and ``temperature=1``. The default shrinks the variances,
+    which is better where a class has few rows and the same where it has many, and only
+    does so where the features are in comparable units. It also decides from the sums
+    how far variances are shared: wholly on most features of networks, hardly where
+    classes clearly differ in spread (the guide has the rule and a table). Probabilities
+    are far too sure when features are correlated: take ``temperature="loo"`` with `fit`
+    when you use them. It is not the default because it needs all rows at once, and
+    `partial_fit` must give what `fit` gives. Torch tensors are taken from any device,
+    results are NumPy arrays: one pass over the rows is not worth keeping them on an
+    accelerator.
 
     Parameters
     ----------
-    covariance : {"shared", "class"}, default="shared"
+    covariance : {"auto", "shared", "class"}, default="auto"
         Variances shared by all classes give a linear probe, variances by class a
-        quadratic one (that of :class:`sklearn.naive_bayes.GaussianNB`).
+        quadratic one (that of :class:`sklearn.naive_bayes.GaussianNB`). "auto" draws
+        the variances of each class to the shared ones as "class" does; less, feature by
+        feature, where those of a class are clearly others; more, up to wholly, where
+        many features have heavy tails. It keeps more sums: "shared" is faster to fit,
+        and to predict with where "auto" does not share wholly.
     priors : array-like of shape (n_classes,), "uniform" or None, default=None
         Prior probabilities; None takes the shares of the classes. A class without rows
         is never predicted, whatever its prior.
@@ -69,15 +74,15 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
         Whether ``var_smoothing`` is a share of each feature's own variance over all
         rows seen so far, whatever its unit, or the addend itself.
     var_shrinkage : float or "auto", default="auto"
-        What the variances are drawn to, and how far. With ``covariance="shared"`` it is
-        their mean over the features: 0 leaves them alone, 1 makes the nearest class
-        mean win. With "class" it is the shared variances: 0 leaves each class its own,
-        1 shares them. "auto" estimates the shares from the spread of the variances, and
-        draws to the mean only where features are in comparable units: where the sum of
-        their variances over all rows is effectively made of more than 10 features,
-        ``(sum v) ** 2 / sum v ** 2``, and wholly from 30 on. Tables in mixed units have
-        one to three, frozen features hundreds. Some features in a much smaller unit
-        beside many are drowned: scale them.
+        What the variances are drawn to, and how far. Shared ones are drawn to their
+        mean over the features: 0 leaves them alone, 1 makes the nearest class mean win.
+        With ``covariance="class"`` it is the shared variances: 0 leaves each class its
+        own, 1 shares them. "auto" estimates the shares from the spread of the
+        variances, and draws to the mean only where features are in comparable units:
+        where the sum of their variances over all rows is effectively made of more than
+        10 features, ``(sum v) ** 2 / sum v ** 2``, and wholly from 30 on. Tables in
+        mixed units have one to three, frozen features hundreds. Some features in a much
+        smaller unit beside many are drowned: scale them.
     temperature : float or "loo", default=1.0
         Scores are divided by it, which changes probabilities but no prediction. "loo"
         minimises the log-loss of closed-form leave-one-out scores, copies of a row
@@ -99,17 +104,17 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
     theta_ : ndarray of shape (n_classes, n_features)
         Mean of each class; finite but without meaning for a class without rows.
     var_ : ndarray of shape (n_features,) or (n_classes, n_features)
-        Variances after shrinkage and smoothing.
+        Variances after shrinkage and smoothing; one row with ``covariance="shared"``.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        Weights of the decision function, one row for two classes; only with
-        ``covariance="shared"``.
+        Weights of the decision function, one row for two classes; only where all
+        classes share their variances.
     intercept_ : ndarray of shape (1,) or (n_classes,)
-        Intercepts of the decision function; only with ``covariance="shared"``.
+        Intercepts of the decision function; only where there are weights.
     epsilon_ : float or ndarray of shape (n_features,)
         What was added to the variances; one number with ``smoothing="absolute"``.
-    var_shrinkage_ : float or ndarray of shape (n_classes,)
-        Share of the mean over the features, or with ``covariance="class"`` share of the
-        shared variances in those of each class.
+    var_shrinkage_ : float or ndarray of shape (n_classes,) or (n_classes, n_features)
+        Share of the mean over the features with ``covariance="shared"``; else share of
+        the shared variances in those of each class, by feature with "auto".
     temperature_ : float
         What scores are divided by.
     sufficient_statistics_ : NaiveBayesStatistics
@@ -140,11 +145,11 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
     >>> X, y = load_digits(return_X_y=True)
     >>> probe = NaiveBayesProbe().fit(X[:1000], y[:1000])
     >>> print(f"{probe.score(X[1000:], y[1000:]):.2f}")
-    0.86
+    0.88
     """
 
     _parameter_constraints: dict = {
-        "covariance": [StrOptions({"shared", "class"})],
+        "covariance": [StrOptions({"auto", "shared", "class"})],
         "priors": ["array-like", StrOptions({"uniform"}), None],
         "var_smoothing": [Interval(Real, 0, None, closed="left")],
         "smoothing": [StrOptions({"relative", "absolute"})],
@@ -157,7 +162,7 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
     def __init__(
         self,
         *,
-        covariance="shared",
+        covariance="auto",
         priors=None,
         var_smoothing=1e-9,
         smoothing="relative",
@@ -265,7 +270,7 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
             raise ValueError(
                 f"classes must stay as at the first call, {known}, got {classes}."
             )
-        if first.per_class != (self.covariance == "class"):
+        if first.covariance != self.covariance:
             raise ValueError(
                 "covariance cannot change between calls of partial_fit, got "
                 f"{self.covariance!r}; call fit to start again."
@@ -347,7 +352,8 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
             codes,
             classes,
             weight,
-            per_class=self.covariance == "class",
+            per_class=self.covariance != "shared",
+            tails=self.covariance == "auto",
             precise=self.precise,
             batch_size=self.batch_size,
             pivot=pivot,
@@ -421,7 +427,10 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
     @property
     def var_(self):
         """Variances as they are used."""
-        return self._fitted.densities.variances
+        variances = self._fitted.densities.variances
+        if self._model.statistics.per_class and variances.ndim == 1:
+            return np.tile(variances, (len(self.classes_), 1))
+        return variances
 
     @property
     def epsilon_(self):
@@ -453,10 +462,11 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
         intercept : ndarray of shape (1,) or (n_classes,)
             So that ``X @ coef.T + intercept`` is the decision function.
         """
-        if self._fitted.statistics.per_class:
+        if self._fitted.densities.variances.ndim == 2:
             raise AttributeError(
-                "covariance='class' gives a quadratic decision function, which has no "
-                "coefficients; use covariance='shared'."
+                "variances by class give a quadratic decision function, which has no "
+                "coefficients; use covariance='shared' to have them "
+                f"(covariance={self.covariance!r} here)."
             )
         coef, intercept = self._fitted.form.decision()
         return coef / self.temperature_, intercept / self.temperature_
@@ -533,11 +543,11 @@ def check_mergeable(probes):
             raise TypeError(
                 f"merge takes {type(first).__name__}, got {type(other).__name__}."
             )
-        if first.sufficient_statistics_.per_class != (
-            other.sufficient_statistics_.per_class
-        ):
+        kinds = [p.sufficient_statistics_.covariance for p in (first, other)]
+        if kinds[0] != kinds[1]:
             raise ValueError(
-                "merge needs probes of the same covariance, got 'shared' and 'class'."
+                f"merge needs probes of the same covariance, got {kinds[0]!r} and "
+                f"{kinds[1]!r}."
             )
         if first.n_features_in_ != other.n_features_in_:
             raise ValueError(

@@ -19,6 +19,31 @@ DENSE = 1024  # so small a matrix is cheaper dense: sparse ones take long to mak
 
 
 @dataclass(frozen=True, eq=False)
+class Tails:
+    """Sums of third and fourth powers, taken from the pivot of other sums.
+
+    They are measured in the unit that makes the sum of the squares over all rows one,
+    so that they neither overflow nor vanish, whatever the unit of the rows.
+    """
+
+    cubes: np.ndarray  # (n_classes, n_features)
+    fourths: np.ndarray  # (n_features,), over all rows
+
+    def __mul__(self, ratio):
+        """Return them in a unit that is smaller by ``ratio``."""
+        return Tails(self.cubes * ratio**3, self.fourths * ratio**4)
+
+    def __add__(self, other):
+        return Tails(self.cubes + other.cubes, self.fourths + other.fourths)
+
+    def among(self, where, n_classes):
+        """Return them with a row for each of more classes."""
+        cubes = np.zeros((n_classes, len(self.fourths)))
+        cubes[where] = self.cubes
+        return Tails(cubes, self.fourths)
+
+
+@dataclass(frozen=True, eq=False)
 class NaiveBayesStatistics:
     """Weighted sums by class, taken from a pivot.
 
@@ -40,6 +65,8 @@ class NaiveBayesStatistics:
     n_rows : int
         Number of rows with positive weight, copies counted once where the weights sum
         to less.
+    tails : Tails or None, default=None
+        Third and fourth powers; None where nobody asks how heavy tails are.
 
     Examples
     --------
@@ -57,11 +84,19 @@ class NaiveBayesStatistics:
     sum: np.ndarray
     sumsq: np.ndarray
     n_rows: int
+    tails: Tails | None = None
 
     @property
     def per_class(self) -> bool:
         """Whether the squares are kept by class."""
         return self.sumsq.ndim == 2
+
+    @property
+    def covariance(self) -> str:
+        """The parameter of NaiveBayesProbe that these sums serve."""
+        if not self.per_class:
+            return "shared"
+        return "class" if self.tails is None else "auto"
 
     @classmethod
     def of(
@@ -72,6 +107,7 @@ class NaiveBayesStatistics:
         weight=None,
         *,
         per_class=False,
+        tails=False,
         precise=True,
         batch_size=None,
         pivot=None,
@@ -91,6 +127,8 @@ class NaiveBayesStatistics:
             Weights of the rows; None means ones.
         per_class : bool, default=False
             Whether to keep the squares by class.
+        tails : bool, default=False
+            Whether to keep the third and fourth powers.
         precise : bool, default=True
             Work in float64; otherwise in float32 within a batch of rows.
         batch_size : int, default=None
@@ -120,10 +158,10 @@ class NaiveBayesStatistics:
             rows = slice(None if sparse.issparse(X) else batch_size)
             pivot = _first_mean(X[rows], weight[rows])
         add = _sum_sparse if sparse.issparse(X) else _sum_dense
-        total, squares = add(
-            X, codes, count, weight, pivot, per_class, dtype, batch_size
+        total, squares, tails = add(
+            X, codes, count, weight, pivot, (per_class, tails), dtype, batch_size
         )
-        return cls(classes, pivot, count, total, squares, n_rows)
+        return cls(classes, pivot, count, total, squares, n_rows, tails)
 
     def at(self, pivot):
         """Move the sums to another pivot.
@@ -152,6 +190,7 @@ class NaiveBayesStatistics:
             self.sum + self.count[:, None] * step,
             self.sumsq + 2 * step * total + count * step**2,
             self.n_rows,
+            None if self.tails is None else moved_tails(self, step),
         )
 
     def __add__(self, other):
@@ -185,7 +224,52 @@ def add_up(parts, classes=None) -> NaiveBayesStatistics:
         )
     else:
         count, total, squares = _scatter(moved, classes)
-    return NaiveBayesStatistics(classes, first.pivot, count, total, squares, n_rows)
+    tails = None
+    if first.tails is not None:
+        known = [np.searchsorted(classes, part.classes) for part in moved]
+        tails = [
+            (part.sumsq.sum(axis=0), part.tails.among(where, len(classes)))
+            for part, where in zip(moved, known, strict=True)
+        ]
+        _, tails = reduce(_join_tails, tails)
+    return NaiveBayesStatistics(
+        classes, first.pivot, count, total, squares, n_rows, tails
+    )
+
+
+def moved_tails(statistics, step):
+    """Return the sums of third and fourth powers of rows moved by a step.
+
+    Parameters
+    ----------
+    statistics : NaiveBayesStatistics
+        With such sums.
+    step : ndarray of shape (n_features,) or (n_classes, n_features)
+        What is added to the rows, or to those of each class.
+
+    Returns
+    -------
+    Tails
+        The sums, in the unit that makes that of the moved squares one.
+    """
+    count, first = statistics.count[:, None], statistics.sum
+    moved = statistics.sumsq + step * (2 * first + count * step)
+    moved = moved.sum(axis=0)
+    unit = np.sqrt(np.where(moved > 0, moved, np.inf))
+    tails = statistics.tails * (np.sqrt(statistics.sumsq.sum(axis=0)) / unit)
+    first, step, squares = first / unit, step / unit, statistics.sumsq / unit / unit
+    cubes = step * (3 * squares + step * (3 * first + count * step))
+    fourths = step * (6 * squares + step * (4 * first + count * step))
+    fourths = step * (4 * tails.cubes + fourths)
+    return Tails(tails.cubes + cubes, tails.fourths + fourths.sum(axis=0))
+
+
+def _join_tails(one, other):
+    """Add pairs of squares over all rows and of what is measured in their unit."""
+    (squares, tails), (more, others) = one, other
+    total = squares + more
+    unit = np.where(total > 0, total, 1)
+    return total, tails * np.sqrt(squares / unit) + others * np.sqrt(more / unit)
 
 
 def _scatter(parts, classes):
@@ -204,9 +288,10 @@ def _scatter(parts, classes):
 
 
 def _check_alike(parts):
-    if len({part.per_class for part in parts}) > 1:
+    if len(kinds := {part.covariance for part in parts}) > 1:
         raise ValueError(
-            "statistics with squares by class and with shared squares do not add."
+            "statistics add when they were taken for the same covariance, got "
+            f"{' and '.join(sorted(kinds))}."
         )
     if len(widths := {len(part.pivot) for part in parts}) > 1:
         raise ValueError(
@@ -252,26 +337,47 @@ def _by_class(codes, weight, n_classes):
     return sparse.csc_array((weight, codes, np.arange(n + 1)), shape=(n_classes, n))
 
 
-def _sum_sparse(X, codes, count, weight, pivot, per_class, dtype, batch_size):
+def _sum_sparse(X, codes, count, weight, pivot, kept, dtype, batch_size):
     """Sum sparse rows; features with a pivot become dense, a batch at a time."""
+    per_class, tails = kept
     by_class = sparse.csr_array(_by_class(codes, weight, len(count)))
     squared = X.astype(np.float64).power(2)
     total = (by_class @ X).toarray()
     squares = (by_class @ squared).toarray() if per_class else weight @ squared
+    tails = _sparse_tails(X, weight, by_class) if tails else None
     far = np.flatnonzero(pivot)
     if len(far):
         part = sparse.csr_array(X)[:, far]
-        total[:, far], squares[..., far] = _sum_dense(
-            part, codes, count, weight, pivot[far], per_class, dtype, batch_size
+        total[:, far], squares[..., far], dense = _sum_dense(
+            part, codes, count, weight, pivot[far], kept, dtype, batch_size
         )
-    return total, squares
+        if tails is not None:
+            tails.cubes[:, far], tails.fourths[far] = dense.cubes, dense.fourths
+    return total, squares, tails
 
 
-def _sum_dense(X, codes, count, weight, pivot, per_class, dtype, batch_size):
-    n, d = X.shape
+def _sparse_tails(X, weight, by_class):
+    """Third and fourth powers of sparse rows around zero."""
+    X = sparse.csr_array(X, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the sums
+        unit = np.sqrt(_inverse(weight @ X.power(2)))
+        X = X @ sparse.diags_array(unit)
+        return Tails((by_class @ X.power(3)).toarray(), weight @ X.power(4))
+
+
+def _inverse(squares):
+    """One over what is positive, else zero."""
+    positive = squares > np.finfo(squares.dtype).tiny
+    return np.where(positive, 1 / np.where(positive, squares, 1), 0)
+
+
+def _sum_dense(X, codes, count, weight, pivot, kept, dtype, batch_size):
+    (per_class, tails), (n, d) = kept, X.shape
+    shape = np.zeros(d), Tails(np.zeros((len(count), d)), np.zeros(d))
     total = np.zeros((len(count), d))
     squares = np.zeros_like(total) if per_class else np.zeros(d)
     buffer = np.empty((min(batch_size, n), d), dtype)
+    more = np.empty_like(buffer) if tails else None
     weight = weight.astype(dtype, copy=False)
     if dtype == np.float32 and X.dtype.itemsize <= 4:
         short = pivot.astype(dtype)
@@ -289,6 +395,17 @@ def _sum_dense(X, codes, count, weight, pivot, per_class, dtype, batch_size):
                 np.subtract(part, pivot, out=rows, casting="same_kind")
             by_class = _by_class(codes[start:stop], w, len(count))
             total += by_class @ rows
-            np.multiply(rows, rows, out=rows)
-            squares += by_class @ rows if per_class else w @ rows
-    return total, squares
+            if not tails:
+                np.multiply(rows, rows, out=rows)
+                squares += by_class @ rows if per_class else w @ rows
+                continue
+            powers = np.multiply(rows, rows, out=more[: stop - start])
+            squared = by_class @ powers
+            squares += squared
+            inverse = _inverse(scale := squared.sum(axis=0))
+            powers *= inverse
+            rows *= powers
+            cubes = (by_class @ rows) * np.sqrt(inverse)
+            np.multiply(powers, powers, out=powers)
+            shape = _join_tails(shape, (scale, Tails(cubes, w @ powers)))
+    return total, squares, shape[1] if tails else None

@@ -119,7 +119,7 @@ def leave_one_out(model, X, codes, weight):
         before = densities.variances[k if by_class else ...]
         gaps = (1 - grown**2) * (squares / before).sum(axis=1, keepdims=True)
         if by_class:
-            own = (1 - densities.shrinkage[k])[:, None]
+            own = 1 - densities.shrinkage[k].reshape(len(k), -1)
             less = (grown - 1) * (within[k] - grown * squares)
             after = np.maximum(before + own * less, EPS * total)
             after = np.where(after > 0, after, before)

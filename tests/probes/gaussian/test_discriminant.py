@@ -78,7 +78,9 @@ def test_full_shrinkage_is_naive_bayes(rng, shrinkage):
     probe = ShrinkageDiscriminantProbe(
         correlation_shrinkage=1, var_shrinkage=shrinkage, priors="uniform"
     ).fit(X, y)
-    bayes = NaiveBayesProbe(var_shrinkage=shrinkage, priors="uniform").fit(X, y)
+    bayes = NaiveBayesProbe(
+        covariance="shared", var_shrinkage=shrinkage, priors="uniform"
+    ).fit(X, y)
     scale = 60 / (60 - 3)  # variances are divided by the degrees of freedom
     assert_allclose(probe.var_, bayes.var_ * scale)
     assert_allclose(scale * probe.decision_function(X), bayes.decision_function(X))

@@ -20,8 +20,9 @@ from sklearn_ext._numerics._held_out import best_temperature
 from sklearn_ext.probes import NaiveBayesProbe, ShrinkageDiscriminantProbe
 from sklearn_ext.probes._gaussian._temperature import distinct_rows, leave_one_out
 
-PLAIN = {"var_smoothing": 0.0, "var_shrinkage": 0.0}
-MODES = pytest.mark.parametrize("covariance", ["shared", "class"])
+PLAIN = {"covariance": "shared", "var_smoothing": 0.0, "var_shrinkage": 0.0}
+SHARED = NaiveBayesProbe(covariance="shared")
+MODES = pytest.mark.parametrize("covariance", ["auto", "shared", "class"])
 
 
 def table(rng, n=90, d=6, k=3, offset=0.0):
@@ -42,7 +43,7 @@ def same(one, other, X, rtol=1e-9):
 
 def test_scores_are_sums_of_normal_log_densities(rng):
     X, y = table(rng)
-    probe = NaiveBayesProbe(priors=[0.5, 0.3, 0.2]).fit(X, y)
+    probe = NaiveBayesProbe(covariance="shared", priors=[0.5, 0.3, 0.2]).fit(X, y)
     scale = np.sqrt(probe.var_)
     joint = np.stack(
         [
@@ -82,7 +83,7 @@ def test_shared_equals_lda_with_a_diagonal_covariance(rng):
 
 def test_class_variances_equal_gaussian_nb(rng):
     X, y = table(rng, offset=10)
-    probe = NaiveBayesProbe(covariance="class", **PLAIN).fit(X, y)
+    probe = NaiveBayesProbe(**PLAIN | {"covariance": "class"}).fit(X, y)
     peer = GaussianNB(var_smoothing=0).fit(X, y)
     assert_allclose(probe.theta_, peer.theta_, rtol=1e-10)
     assert_allclose(probe.var_, peer.var_, rtol=1e-10)
@@ -93,16 +94,18 @@ def test_class_variances_equal_gaussian_nb(rng):
 def test_smoothing_adds_to_the_variances(rng):
     X, y = table(rng)
     plain = NaiveBayesProbe(**PLAIN).fit(X, y)
-    share = NaiveBayesProbe(var_smoothing=0.1, var_shrinkage=0).fit(X, y)
+    share = NaiveBayesProbe(**PLAIN | {"var_smoothing": 0.1}).fit(X, y)
     assert_allclose(share.epsilon_, 0.1 * X.var(axis=0))  # each feature its own
     assert_allclose(share.var_, plain.var_ + share.epsilon_)
-    fixed = NaiveBayesProbe(var_smoothing=0.1, smoothing="absolute", var_shrinkage=0)
+    fixed = NaiveBayesProbe(**PLAIN | {"var_smoothing": 0.1, "smoothing": "absolute"})
     assert_allclose(fixed.fit(X, y).var_, plain.var_ + 0.1)
 
 
 def test_full_shrinkage_is_the_nearest_mean(rng):
     X, y = table(rng)
-    probe = NaiveBayesProbe(var_shrinkage=1.0, priors="uniform").fit(X, y)
+    probe = NaiveBayesProbe(
+        covariance="shared", var_shrinkage=1.0, priors="uniform"
+    ).fit(X, y)
     distances = ((X[:, None] - probe.theta_) ** 2).sum(axis=2)
     assert_array_equal(probe.predict(X), distances.argmin(axis=1))
 
@@ -217,8 +220,8 @@ def test_weights_are_repetition(rng, covariance, shrinkage, temperature):
 def test_a_class_of_weight_zero_is_a_class_removed(rng):
     X, y = table(rng)
     w = (y != 2).astype(float)
-    weighted = NaiveBayesProbe().fit(X, y, w)
-    removed = NaiveBayesProbe().fit(X[y != 2], y[y != 2])
+    weighted = NaiveBayesProbe(covariance="shared").fit(X, y, w)
+    removed = NaiveBayesProbe(covariance="shared").fit(X[y != 2], y[y != 2])
     assert_allclose(weighted.var_, removed.var_, rtol=1e-12)
     assert weighted.var_shrinkage_ == pytest.approx(removed.var_shrinkage_)
     assert_allclose(weighted.predict_proba(X)[:, :2], removed.predict_proba(X))
@@ -243,30 +246,34 @@ def test_temperature_does_not_change_predictions(rng, covariance, temperature):
 def test_leave_one_out_scores_equal_refits(rng, covariance):
     """Means, and variances by class, are those of all other rows; shares are kept."""
     X, y = table(rng, n=30)
+    X[y == 1] *= 4  # so that auto takes variances by class
     w = rng.uniform(0.5, 2, 30)
     probe = NaiveBayesProbe(covariance=covariance, var_shrinkage=0.3).fit(X, y, w)
     found = leave_one_out(probe._model, X, y, w)
-    shared = NaiveBayesProbe(var_shrinkage=0, var_smoothing=0).fit(X, y, w).var_
+    kept = 1 - probe.var_shrinkage_
 
-    def log_density(rows, k, x):
+    def moments(rows):
         mean = np.average(X[rows], weights=w[rows], axis=0)
-        var = probe.var_
-        if covariance == "class":
-            own = np.average((X[rows] - mean) ** 2, weights=w[rows], axis=0)
-            var = 0.7 * own + 0.3 * shared + probe.epsilon_
-        return stats.norm.logpdf(x, mean, np.sqrt(var)).sum()
+        return mean, np.average((X[rows] - mean) ** 2, weights=w[rows], axis=0)
 
     for i in range(30):
         rows = np.flatnonzero(y == y[i])
-        rest = rows[rows != i]
-        change = log_density(rest, y[i], X[i]) - log_density(rows, y[i], X[i])
+        (mean, own), (less, left) = moments(rows), moments(rows[rows != i])
+        before = after = probe.var_
+        if covariance != "shared":
+            before = probe.var_[y[i]]
+            after = before + kept[y[i]] * (left - own)
+        change = stats.norm.logpdf(X[i], less, np.sqrt(after)).sum()
+        change -= stats.norm.logpdf(X[i], mean, np.sqrt(before)).sum()
         assert found[i] == pytest.approx(change, rel=1e-6)
 
 
 @pytest.mark.parametrize("priors", [None, "uniform"])
 def test_the_temperature_is_that_of_brute_force(rng, priors):
     X, y = table(rng, n=40)
-    probe = NaiveBayesProbe(priors=priors, temperature="loo").fit(X, y)
+    probe = NaiveBayesProbe(covariance="shared", priors=priors, temperature="loo").fit(
+        X, y
+    )
     scores = np.empty((40, 3))
     for i in range(40):
         rest = np.delete(np.arange(40), i)
@@ -385,11 +392,15 @@ def test_one_row_a_class_makes_the_nearest_row_win(rng, alike):
     v = np.full(60, X.var(axis=0).mean()) if alike else X.var(axis=0)
     nearest = ((new[:, None] - X) ** 2 / v).sum(axis=2).argmin(axis=1)
     with pytest.warns(UserWarning, match="Give at least two rows to some class"):
-        probe = NaiveBayesProbe().fit(X, np.arange(5))
+        probe = NaiveBayesProbe(covariance="shared").fit(X, np.arange(5))
+    with pytest.warns(UserWarning, match="Give at least two rows to some class"):
+        default = NaiveBayesProbe().fit(X, np.arange(5))
+    assert_array_equal(default.predict(new), nearest)
     assert probe.var_shrinkage_ == alike
     assert_array_equal(probe.predict(new), nearest)
     assert_allclose(probe.var_, v, rtol=1e-6)
-    plain = NaiveBayesProbe(var_shrinkage=0.0).fit(X, np.arange(5))
+    plain = NaiveBayesProbe(covariance="shared", var_shrinkage=0.0)
+    plain.fit(X, np.arange(5))
     apart = ((new[:, None] - X) ** 2 / X.var(axis=0)).sum(axis=2)
     assert_array_equal(plain.predict(new), apart.argmin(axis=1))
     assert np.isfinite(plain.decision_function(new)).all()
@@ -399,7 +410,7 @@ def test_a_class_of_one_row_takes_the_shared_variances(rng):
     X, y = table(rng)
     X, y = np.r_[X, [[20.0] * 6]], np.r_[y, 3]
     probe = NaiveBayesProbe(covariance="class").fit(X, y)
-    shared = NaiveBayesProbe().fit(X, y)
+    shared = NaiveBayesProbe(covariance="shared").fit(X, y)
     assert probe.var_shrinkage_[3] == 1
     assert_allclose(probe.var_[3], shared.var_, rtol=1e-6)
     assert probe.predict(np.full((1, 6), 19.0)) == 3
@@ -432,11 +443,12 @@ def test_defaults_do_not_depend_on_units_that_differ(rng, cls, covariance):
 @pytest.mark.parametrize(
     ("probe", "peer"),
     [
-        (NaiveBayesProbe(), make_pipeline(StandardScaler(), NaiveBayesProbe())),
+        (SHARED, make_pipeline(StandardScaler(), SHARED)),
+        (NaiveBayesProbe(), GaussianNB()),
         (NaiveBayesProbe(covariance="class"), GaussianNB()),
         (ShrinkageDiscriminantProbe(), LinearDiscriminantAnalysis()),
     ],
-    ids=["shared", "class", "discriminant"],
+    ids=["shared", "auto", "class", "discriminant"],
 )
 def test_raw_columns_cost_nothing(load, probe, peer):
     """Columns whose spreads differ by 1e4 and more are no reason for another head."""
@@ -457,29 +469,133 @@ def test_class_variances_lean_on_the_shared_ones(rng):
     many = NaiveBayesProbe(covariance="class").fit(X, y)
     assert many.var_shrinkage_.max() < 0.01
     half = NaiveBayesProbe(covariance="class", var_shrinkage=0.5).fit(X, y)
-    shared = NaiveBayesProbe(var_shrinkage=0).fit(X, y)
+    shared = NaiveBayesProbe(covariance="shared", var_shrinkage=0).fit(X, y)
     own.fit(X, y)
     assert_allclose(half.var_, (own.var_ + shared.var_) / 2, rtol=1e-6)
+
+
+# shared variances or those of each class
+
+
+def ringed(rng, n, d=20, draw=np.random.Generator.standard_normal):
+    """Two classes around nearly the same point, the second half as wide."""
+    y = rng.integers(0, 2, n)
+    return draw(rng, size=(n, d)) * np.where(y[:, None] == 1, 0.5, 1.0) + 0.1, y
+
+
+def test_classes_that_differ_in_spread_are_told_apart(rng):
+    X, y = ringed(rng, 2000)
+    fit, held = slice(0, 1000), slice(1000, None)
+    probe = NaiveBayesProbe().fit(X[fit], y[fit])
+    peer = GaussianNB().fit(X[fit], y[fit])
+    assert peer.score(X[held], y[held]) > 0.95
+    assert probe.score(X[held], y[held]) > peer.score(X[held], y[held]) - 0.01
+    with pytest.raises(AttributeError, match="covariance='auto' here"):
+        _ = probe.coef_
+
+
+def test_classes_of_heavy_tails_share_variances(rng):
+    """An outlier would speak for the wider class, whichever it came from."""
+
+    def heavy(rng, size):
+        return rng.standard_t(2.5, size=size)
+
+    X, y = ringed(rng, 2000, draw=heavy)
+    probe = NaiveBayesProbe().fit(X, y)
+    shared = clone(SHARED).fit(X, y)
+    assert (probe.var_shrinkage_ == 1).all()
+    assert_allclose(probe.var_, np.tile(shared.var_, (2, 1)), rtol=1e-10)
+    assert_allclose(probe.coef_, shared.coef_, rtol=1e-10)
+    assert_allclose(probe.predict_proba(X), shared.predict_proba(X), rtol=1e-8)
+
+
+def test_a_column_that_is_constant_in_a_class_decides(rng):
+    """As it does for GaussianNB; other columns of the class stay shared."""
+    y = np.arange(300) % 3
+    X = rng.normal(size=(300, 6))
+    X[y == 1, 2] = 0.0
+    probe = NaiveBayesProbe().fit(X, y)
+    assert probe.var_[1, 2] < 1e-3 * probe.var_[0, 2]
+    others = np.delete(probe.var_shrinkage_, 2, axis=1)
+    assert others.min() > 100 * probe.var_shrinkage_[1, 2]
+    off = X[y == 1].copy()
+    off[:, 2] += 0.1
+    assert (probe.predict(off) != 1).all()
+
+
+def test_a_constant_column_is_no_certainty(rng):
+    """Else a frequent class, which proves it, outbids a rare one, which cannot."""
+    y = np.repeat([0, 1, 2], [400, 8, 400])
+    X = rng.normal(size=(808, 5))
+    X[y < 2, 2] = 0.0
+    probe = NaiveBayesProbe().fit(X, y)
+    assert_allclose(probe.var_shrinkage_[0, 2], 0.01 / 399.01, rtol=1e-9)
+
+
+def test_few_rows_a_class_share_variances(rng):
+    X, y = table(rng, n=8, d=200, k=4)
+    probe, shared = NaiveBayesProbe().fit(X, y), clone(SHARED).fit(X, y)
+    assert np.median(probe.var_shrinkage_) > 0.9
+    new = X[rng.integers(8, size=400)] + rng.normal(size=(400, 200))
+    assert (probe.predict(new) == shared.predict(new)).mean() > 0.9
+
+
+def test_shares_follow_their_formula(rng):
+    X, y = table(rng, n=400)
+    X[y == 0, 0] *= 1.7
+    X[:, 1] = rng.choice([-1.0, 1.0], 400)  # of two values, whose kurtosis is one
+    probe = NaiveBayesProbe(var_smoothing=0).fit(X, y)
+    count = np.bincount(y)
+    own = np.stack([X[y == k].var(axis=0) for k in range(3)])
+    residuals = X - np.stack([X[y == k].mean(axis=0) for k in range(3)])[y]
+    shared = (residuals**2).mean(axis=0)
+    kurtosis = (residuals**4).mean(axis=0) / (count / 400 @ own**2)
+    ratios = own / shared
+    gain = np.minimum(ratios - 1 - np.log(ratios), (ratios - 1) ** 2 / 2)
+    free = (count - 1)[:, None]
+    bound = 6 * np.exp(-free * gain / np.maximum(kurtosis - 1, 1))
+    bound = np.maximum(bound, 0.01 / (0.01 + free))
+    common = NaiveBayesProbe(covariance="class").fit(X, y).var_shrinkage_
+    assert bound[0, 0] < common[0] < bound[0, 1]  # both sides are met
+    share = np.minimum(bound, common[:, None])
+    assert_allclose(probe.var_shrinkage_, share, rtol=1e-8)
+    assert_allclose(probe.var_, own + share * (shared - own), rtol=1e-8)
+
+
+@pytest.mark.parametrize("order", [np.argsort, lambda y: np.argsort(-y)])
+def test_the_choice_does_not_hang_on_the_order_of_batches(rng, order):
+    X, y = ringed(rng, 600, draw=lambda rng, size: rng.standard_t(8, size=size))
+    rows = order(X[:, 0] + 5 * y)  # sorted, so that the first pivot is far
+    probe = NaiveBayesProbe()
+    for part in np.array_split(rows, 11):
+        probe.partial_fit(X[part], y[part], classes=[0, 1])
+    whole = NaiveBayesProbe().fit(X, y)
+    assert 0 < whole.var_shrinkage_.mean() < 1
+    same(probe, whole, X)
+    assert_allclose(probe.var_shrinkage_, whole.var_shrinkage_, rtol=1e-9)
 
 
 # whole rows
 
 
-@pytest.mark.parametrize("cls", [NaiveBayesProbe, ShrinkageDiscriminantProbe])
-def test_weights_that_are_shares_only_compare_rows(rng, cls):
+@pytest.mark.parametrize(
+    "probe", [NaiveBayesProbe(), SHARED, ShrinkageDiscriminantProbe()]
+)
+def test_weights_that_are_shares_only_compare_rows(rng, probe):
     X, y = table(rng, n=24, d=60)
     X *= np.geomspace(1, 3, 60)
+    X[y == 1] *= 2
     w = rng.uniform(0.5, 1.5, 24)
-    one, other = (cls().fit(X, y, c * w / w.sum()) for c in (1.0, 1e-9))
-    assert 0 < one.var_shrinkage_ < 1
+    one, other = (clone(probe).fit(X, y, c * w / w.sum()) for c in (1.0, 1e-9))
+    assert 0 < np.mean(one.var_shrinkage_) < 1
     assert_allclose(one.var_shrinkage_, other.var_shrinkage_, rtol=1e-9)
     assert_allclose(one.predict_proba(X), other.predict_proba(X), rtol=1e-7)
-    plain = cls().fit(X, y)
-    equal = cls().fit(X, y, np.full(24, 1 / 24))
+    plain = clone(probe).fit(X, y)
+    equal = clone(probe).fit(X, y, np.full(24, 1 / 24))
     assert_allclose(equal.predict_proba(X), plain.predict_proba(X), rtol=1e-7)
 
 
-@MODES
+@pytest.mark.parametrize("covariance", ["shared", "class"])  # with fixed shares
 @pytest.mark.parametrize("factor", [0.01, 3.0, 1000.0])
 def test_the_temperature_leaves_out_whole_rows(rng, covariance, factor):
     """Copies, or a larger weight, do not testify for the row that is left out."""
@@ -537,7 +653,7 @@ def test_digits_with_few_rows():
 
 
 @pytest.mark.parametrize("scale", [1e-100, 1e100])
-@pytest.mark.parametrize("covariance", ["shared", "class"])
+@MODES
 def test_scale_of_features_does_not_matter(rng, covariance, scale):
     X, y = table(rng)
     probe = NaiveBayesProbe(covariance=covariance).fit(X, y)

@@ -8,7 +8,7 @@ from sklearn import config_context
 
 from sklearn_ext.probes import NaiveBayesProbe, ShrinkageDiscriminantProbe
 
-MODES = pytest.mark.parametrize("covariance", ["shared", "class"])
+MODES = pytest.mark.parametrize("covariance", ["auto", "shared", "class"])
 
 
 def table(rng, n=90, d=6, k=3, offset=0.0):
@@ -109,7 +109,7 @@ def test_torch_tensors_equal_arrays(rng, cls, dtype, dispatch):
             assert_allclose(halves.predict_proba(X), expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("covariance", ["shared", "class"])
+@pytest.mark.parametrize("covariance", ["auto", "shared", "class"])
 @pytest.mark.parametrize("batches", [False, True])
 def test_sparse_rows_far_from_zero_stay_accurate(rng, covariance, batches):
     X, y = table(rng, n=400)

@@ -90,7 +90,7 @@ def test_what_does_not_merge(rng):
     X, y = table(rng)
     probe = NaiveBayesProbe().fit(X, y)
     before = state(probe)
-    with pytest.raises(ValueError, match="got 'shared' and 'class'"):
+    with pytest.raises(ValueError, match="got 'auto' and 'class'"):
         probe.merge(NaiveBayesProbe(covariance="class").fit(X, y))
     with pytest.raises(ValueError, match="number of features, got 6 and 5"):
         probe.merge(NaiveBayesProbe().fit(X[:, :5], y))

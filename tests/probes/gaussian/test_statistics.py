@@ -33,6 +33,44 @@ def slow_sums(X, codes, classes, w, pivot):
     return count, total, squares
 
 
+@pytest.mark.parametrize("scale", [1e-100, 1.0, 1e100])
+@pytest.mark.parametrize("thin", [False, True])
+@pytest.mark.parametrize("batch_size", [None, 7])
+def test_tails_equal_a_slow_loop(rng, batch_size, thin, scale):
+    """Third powers by class and fourth ones over all rows, in any unit."""
+    X, codes, classes, w = table(rng)
+    X[rng.random(X.shape) < 0.7 * thin] = 0
+    whole = NaiveBayesStatistics.of(
+        sparse.csr_array(X * scale) if thin else X * scale,
+        codes,
+        classes,
+        w,
+        per_class=True,
+        tails=True,
+        batch_size=batch_size,
+    )
+    for found in (whole, whole.at(rng.normal(size=5) * scale)):
+        rows = X - found.pivot / scale
+        unit = np.sqrt(w @ rows**2)
+        cubes = [(w * (codes == k)) @ rows**3 for k in classes]
+        assert_allclose(found.tails.cubes, cubes / unit**3, rtol=1e-8, atol=1e-12)
+        assert_allclose(found.tails.fourths, w @ rows**4 / unit**4, rtol=1e-9)
+
+
+def test_tails_of_parts_add(rng):
+    X, codes, classes, w = table(rng)
+    kept = {"per_class": True, "tails": True}
+    whole = NaiveBayesStatistics.of(X, codes, classes, w, **kept)
+    low = codes < 2
+    parts = [
+        NaiveBayesStatistics.of(X[rows], codes[rows] - first, labels, w[rows], **kept)
+        for rows, first, labels in ((~low, 2, classes[2:]), (low, 0, classes[:2]))
+    ]
+    joined = (parts[0] + parts[1]).at(whole.pivot).tails
+    assert_allclose(joined.cubes, whole.tails.cubes, rtol=1e-8, atol=1e-12)
+    assert_allclose(joined.fourths, whole.tails.fourths, rtol=1e-9)
+
+
 @pytest.mark.parametrize("per_class", [False, True])
 @pytest.mark.parametrize("batch_size", [None, 1, 7, 500])
 def test_sums_equal_a_slow_loop(rng, per_class, batch_size):
@@ -87,7 +125,7 @@ def test_statistics_of_another_kind_do_not_add(rng):
     shared = NaiveBayesStatistics.of(X, codes, classes, w)
     by_class = NaiveBayesStatistics.of(X, codes, classes, w, per_class=True)
     narrow = NaiveBayesStatistics.of(X[:, :3], codes, classes, w)
-    with pytest.raises(ValueError, match="squares by class and with shared squares"):
+    with pytest.raises(ValueError, match="the same covariance, got class and shared"):
         shared + by_class
     with pytest.raises(ValueError, match=r"same number of features, got \[3, 5\]"):
         shared + narrow

@@ -125,7 +125,8 @@ def test_curves_from_sums_equal_refits(digits, container, covariance):
 
 def test_temperature_that_needs_all_rows_is_refitted(digits):
     X, y = digits
-    two = {"loo": NaiveBayesProbe(temperature="loo"), "one": NaiveBayesProbe()}
+    one = NaiveBayesProbe(covariance="shared")
+    two = {"loo": clone(one).set_params(temperature="loo"), "one": one}
     model = TwoRegimes(two, scoring="neg_log_loss", n_repeats=2, random_state=0)
     model.fit(X, y)
     assert (model.test_scores_["loo"][2:] > model.test_scores_["one"][2:]).all()
@@ -275,7 +276,9 @@ def test_a_scorer_that_the_majority_cannot_answer(digits):
     def largest_weight(estimator, X, y):
         return np.abs(estimator.coef_).max()
 
-    model = pair(scoring=largest_weight, train_sizes=[400]).fit(X, y)
+    linear = {"one": NaiveBayesProbe(covariance="shared"), "two": LogisticProbe()}
+    model = pair(scoring=largest_weight, train_sizes=[400])
+    model.set_params(estimators=linear).fit(X, y)
     assert np.isnan(model.baseline_scores_).all()
     assert model.recommended_ in ("one", "two")
 

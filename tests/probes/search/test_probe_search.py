@@ -82,7 +82,10 @@ def test_measures_are_those_of_held_out_predictions(digits):
 
 def test_log_loss_decides_when_asked(digits):
     X, y = digits
-    rivals = {"sure": NaiveBayesProbe(), "warm": NaiveBayesProbe(temperature="loo")}
+    rivals = {
+        name: NaiveBayesProbe(covariance="shared", temperature=temperature)
+        for name, temperature in (("sure", 1.0), ("warm", "loo"))
+    }
     by_error = ProbeSearchCV(rivals).fit(X, y)
     assert by_error.recommended_ == "sure"  # no prediction differs: the first
     assert by_error.level_ == ["sure", "warm"]
