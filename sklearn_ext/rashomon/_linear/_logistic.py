@@ -250,11 +250,9 @@ class RashomonLogisticRegression(
             self._coef_range = self._ranges(np.hstack([unit, extra]))
         return self._coef_range
 
-    def __dir__(self):
-        """Leave out ranges until they were asked for: notebooks show all others."""
-        waits = getattr(self, "_coef_range", None) is None
-        names = set(object.__dir__(self)) - ({"coef_range_"} if waits else set())
-        return [name for name in names if hasattr(self, name)]  # as scikit-learn's
+    def _waiting(self):
+        found = getattr(self, "_coef_range", None) is not None
+        return () if found else ("coef_range_",)
 
     def decision_function(self, X):
         """Log odds of the second class.
