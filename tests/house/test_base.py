@@ -83,7 +83,8 @@ def test_views_do_not_compute_what_nobody_has_read():
     assert model.late_ == 7
     assert "late_" in dir(model)
     assert "late_" in model._repr_html_()
-    assert "late_" not in dir(_ReadsLate()) and "fit" in dir(_ReadsLate())
+    assert "late_" not in dir(_ReadsLate())
+    assert "fit" in dir(_ReadsLate())
 
 
 def test_pickle_warns_about_another_version(monkeypatch):
