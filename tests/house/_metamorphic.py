@@ -31,10 +31,8 @@ PENALTY = {
 COUNTS = {
     "AggregateBoostingRegressor",
     "AggregateMetaRegressor",  # if the estimator that it fits takes them so
-    "LightSchrodingerBridge",
     "NaiveBayesProbe",
     "ProbeSearchCV",  # its heads
-    "SchrodingerBridgeTrajectory",
     "ShrinkageDiscriminantProbe",
 }
 # the answer may move with the units of the columns: these penalise coefficients,
@@ -51,6 +49,7 @@ FEELS_UNITS = {
     "InterpolatingAggregateRegressorCV",
     "LabelProportionClassifier",
     "LightSchrodingerBridge",
+    "LightSchrodingerBridgeCV",
     "LogisticProbe",
     "LogisticProbeCV",
     "NaiveBayesProbe",  # shrinks variances together where their units compare
@@ -86,6 +85,7 @@ DRAWS = {
     "AggregateNetClassifier",
     "AggregateNetRegressor",
     "LightSchrodingerBridge",
+    "LightSchrodingerBridgeCV",
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",

@@ -3,12 +3,17 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sklearn_ext.bridge._fixed_point import State, evaluate, gaussian_step
-from sklearn_ext.bridge._frames import array_namespace
+from sklearn_ext._numerics._arrays import like, namespace
 from sklearn_ext.bridge._mixture import PotentialMixture
-from sklearn_ext.bridge._rows import Moments
-from sklearn_ext.bridge._sampling import like_double
-from sklearn_ext.bridge._solve import problem_of, warm_state
+from sklearn_ext.bridge._solvers._fixed_point import (
+    Moments,
+    State,
+    evaluate,
+    gaussian_step,
+)
+from sklearn_ext.bridge._solvers._start import problem_of, warm_state
+
+STEP = 2.0  # times a batch's share of the rows seen so far
 
 
 @dataclass(frozen=True)
@@ -19,21 +24,26 @@ class Stream:
     source: Moments
     target: Moments
     centre: Any  # means of the first batch, source and target
+    weight: tuple  # seen so far, of either side
+    size: tuple  # rows that these were worth
 
     @classmethod
-    def after(cls, state, centre):
+    def after(cls, state, centre, sides):
         """Remember the end of a fit, in the library of the rows and on their device."""
+        X = centre[0]
 
         def here(a):
-            return like_double(a, centre[0])
+            return like(a, X, namespace(X).float64)
 
-        sides = (
-            Moments(*(here(a) for a in (side.mass, side.mean, side.spread)))
-            for side in (state.source, state.target)
+        return cls(
+            state.mixture.convert(here),
+            state.source.convert(here),
+            state.target.convert(here),
+            tuple(centre),
+            *zip(*((side.total, side.size) for side in sides), strict=True),
         )
-        return cls(state.mixture.map(here), *sides, tuple(centre))
 
-    def updated(self, sides, options, n_seen):
+    def updated(self, sides, options):
         """Blend in one centred batch.
 
         Parameters
@@ -42,8 +52,6 @@ class Stream:
             The batch around ``centre``.
         options : Options
             Parameters of the model.
-        n_seen : int
-            Batches before this one.
 
         Returns
         -------
@@ -52,34 +60,39 @@ class Stream:
         loss : float
             Loss of the updated mixture on the batch.
         """
-        problem = problem_of(*sides, options)
-        rate, kind = (n_seen + 1) ** -0.6, options.covariance_type
-        seen = warm_state(problem, self.mixture)
-        blended = [
-            blend_moments(old, new, rate, kind)
-            for old, new in ((self.source, seen.source), (self.target, seen.target))
+        problem, kind = problem_of(*sides, options), options.covariance_type
+        weight = [
+            old + side.total for old, side in zip(self.weight, sides, strict=True)
         ]
+        size = [old + side.size for old, side in zip(self.size, sides, strict=True)]
+        seen = warm_state(problem, self.mixture)
+        rates = [
+            min(STEP * side.total / total, 1.0)
+            for side, total in zip(sides, weight, strict=True)
+        ]
+        blended = (
+            blend_moments(self.source, seen.source, rates[0], kind),
+            blend_moments(self.target, seen.target, rates[1], kind),
+        )
         # the prior counts rows seen so far, not those of the batch
-        sizes = [replace(s, size=s.size * (n_seen + 1)) for s in problem_sides(problem)]
-        grown = replace(problem, source=sizes[0], target=sizes[1])
+        grown = replace(
+            problem,
+            source=replace(problem.source, size=size[0]),
+            target=replace(problem.target, size=size[1]),
+        )
         goal = gaussian_step(grown, State(self.mixture, *blended, seen.loss))
         mass = blended[1].mass
-        xp = array_namespace(mass)
+        xp = namespace(mass)
         found = evaluate(problem, goal, mass / xp.sum(mass))
         ell, old = found.mixture.log_weights, self.mixture.log_weights
         ell = ell - xp.mean(ell) + xp.mean(old)  # a common shift means nothing
-        mixture = replace(found.mixture, log_weights=old + rate * (ell - old))
-        return Stream(mixture, *blended, self.centre), found.loss
-
-
-def problem_sides(problem):
-    """Return the rows of both sides."""
-    return problem.source, problem.target
+        mixture = replace(found.mixture, log_weights=old + rates[0] * (ell - old))
+        return Stream(mixture, *blended, self.centre, weight, size), found.loss
 
 
 def blend_moments(old, new, rate, kind):
     """Move moments by ``rate`` towards new ones, as sums rather than as means."""
-    xp = array_namespace(old.mass)
+    xp = namespace(old.mass)
     mass = old.mass + rate * (new.mass - old.mass)
     parts = []
     for moments, share in ((old, 1 - rate), (new, rate)):
@@ -101,7 +114,7 @@ def blend_moments(old, new, rate, kind):
 
 
 def _outer(mean, kind):
-    xp = array_namespace(mean)
+    xp = namespace(mean)
     if kind == "spherical":
         return xp.mean(mean**2, axis=1, keepdims=True)
     if kind == "full":

@@ -1,16 +1,16 @@
 """Quasi-Newton minimisation of the penalised loss, on the host, in float64."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.optimize import minimize
 
-from sklearn_ext.bridge._fixed_point import (
-    Fit,
-    penalty,
-    pooled,
-)
 from sklearn_ext.bridge._mixture import PotentialMixture
-from sklearn_ext.bridge._rows import expect
-from sklearn_ext.bridge._solve import Sample, problem_of, warm_state
+from sklearn_ext.bridge._samples import Sample
+from sklearn_ext.bridge._solvers._fixed_point import Fit, expect, penalty, pooled
+from sklearn_ext.bridge._solvers._start import problem_of, solve, warm_state
+
+WARM_UP = 10  # fixed-point passes before it
 
 
 def pack(mixture):
@@ -116,11 +116,13 @@ def _weighted_squares(moments, means):
     return moments.mass[:, None, None] * squares
 
 
-def fit_lbfgs(sides, options, first, n_iter, report):
-    """Continue a fit by L-BFGS; return a Fit and the passes in total."""
-    sides = [Sample(*side.numpy()) for side in sides]
+def fit_lbfgs(sides, options, rng, mixture, report):
+    """Make ten fixed-point passes, then L-BFGS; return a Fit and the passes in all."""
+    warm_up = replace(options, max_iter=min(WARM_UP, options.max_iter))
+    first, n_iter = solve(*sides, warm_up, rng, mixture=mixture)
+    sides = [Sample(*side.host) for side in sides]
     problem = problem_of(*sides, options)
-    mixture = first.state.mixture.map(lambda a: np.asarray(a, dtype=float))
+    mixture = first.state.mixture.like(sides[0].X)
     anchor = warm_state(problem, mixture)
     weight = 0.0 if options.covariance_type == "tied" else problem.prior
     curve, stopped = [*first.curve], []

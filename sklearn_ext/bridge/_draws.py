@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sklearn_ext._core._compat import array_api_compat, move_to
-from sklearn_ext.bridge._frames import array_namespace, own_axes, own_row
+from sklearn_ext._numerics._arrays import like, namespace
+from sklearn_ext.bridge._mixture import own_axes, own_row
 
 
 def as_generator(random_state):
@@ -14,27 +14,6 @@ def as_generator(random_state):
     return check_random_state(random_state)
 
 
-def like(values, X):
-    """Move numpy values to the library, dtype and device of X."""
-    xp = array_namespace(X)
-    return xp.asarray(values, dtype=X.dtype, device=array_api_compat.device(X))
-
-
-def like_double(a, X):
-    """Move an array of any library to that of X and its device, in float64."""
-    xp = array_namespace(X)
-    return xp.asarray(
-        np.asarray(on_host(a), dtype=np.float64), device=array_api_compat.device(X)
-    )
-
-
-def on_host(a):
-    """Return an array of any library and device, or a list, as numpy."""
-    if not array_api_compat.is_array_api_obj(a):
-        return np.asarray(a)
-    return move_to(a, xp=np, device="cpu")
-
-
 def normal(rng, shape, X):
     """Draw standard normal numbers in the library of X."""
     return like(rng.standard_normal(shape), X)
@@ -42,7 +21,7 @@ def normal(rng, shape, X):
 
 def choose(weights, rng):
     """Draw one component for each column of weights (K, n), by inverse CDF."""
-    xp = array_namespace(weights)
+    xp = namespace(weights)
     bounds = xp.cumulative_sum(weights, axis=0)
     levels = like(rng.random(weights.shape[1]), weights) * bounds[-1, :]
     return xp.sum(xp.astype(bounds[:-1, :] < levels, xp.int64), axis=0)
@@ -54,7 +33,7 @@ def draw_components(X, chosen, moves, axes, rng):
     Rows are sorted by component, so that each component works on one slice and uses
     its eigenbasis once.
     """
-    xp = array_namespace(X)
+    xp = namespace(X)
     scale, shift, variance = moves
     order = xp.argsort(chosen, stable=True)
     sorted_rows = xp.take(X, order, axis=0)
@@ -90,7 +69,7 @@ def brownian_bridges(start, stop, times, epsilon, rng):
     array of shape (n_samples, n_times, n_features)
         The paths at ``times``.
     """
-    xp = array_namespace(start)
+    xp = namespace(start)
     steps = np.sqrt(epsilon * np.diff(times, prepend=0.0, append=1.0))
     walk, walks = start * 0, []
     for step in steps:
@@ -105,7 +84,7 @@ def brownian_bridges(start, stop, times, epsilon, rng):
 
 def euler_paths(plan, X, times, rng):
     """Simulate dX = g dt + sqrt(eps) dW with one Euler step an interval of times."""
-    xp = array_namespace(X)
+    xp = namespace(X)
     paths, now = [], 0.0
     for t in times:
         if t > now:

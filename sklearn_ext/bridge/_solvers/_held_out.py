@@ -1,36 +1,10 @@
-"""The solvers behind one call, on any device, with rows held out if asked for."""
+"""Rows that are held out while a fit is made, to stop it in time."""
 
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sklearn_ext._core._optional import torch_device
-from sklearn_ext.bridge._fixed_point import loss
-from sklearn_ext.bridge._frames import array_namespace
-from sklearn_ext.bridge._lbfgs import fit_lbfgs
-from sklearn_ext.bridge._rows import Rows
-from sklearn_ext.bridge._sampling import like, like_double
-from sklearn_ext.bridge._solve import Sample, solve
-
-WARM_UP = 10  # fixed-point passes before a quasi-Newton fit
-
-
-def run_solver(estimator, sides, options, rng, mixture, report):
-    """Make passes over centred samples; return a Fit and the number of passes."""
-    if estimator.device is not None:
-        sides = [_on(side, estimator.device) for side in sides]
-    if mixture is not None:
-        mixture = mixture.map(lambda a: like_double(a, sides[0].X))
-    if estimator.solver == "fixed_point":
-        return solve(*sides, options, rng, mixture=mixture, report=report)
-    warm_up = replace(options, max_iter=min(WARM_UP, options.max_iter))
-    first, n_iter = solve(*sides, warm_up, rng, mixture=mixture)
-    return fit_lbfgs(sides, options, first, n_iter, report)
-
-
-def _on(side, device):
-    torch, device = torch_device(device)
-    return Sample(*(torch.as_tensor(a, device=device) for a in (side.X, side.w)))
+from sklearn_ext.bridge._solvers._fixed_point import Rows, loss
 
 
 @dataclass
@@ -60,7 +34,7 @@ class Holdout:
                 for side, mean in zip(self.sides, centre, strict=True)
             ]
         like_rows = self.sides[0].X  # solved on another device, perhaps
-        mixture = state.mixture.map(lambda a: like_double(a, like_rows))
+        mixture = state.mixture.like(like_rows)
         value = loss(mixture, *self.rows)
         self.waited += 1
         if value < self.best_loss:
@@ -82,9 +56,4 @@ def _split(side, fraction, rng):
             f"of {n} rows on one part: use more rows or early_stopping=False."
         )
     order = np.argsort(rng.random(n), kind="stable")
-    xp, parts = array_namespace(side.X), []
-    for rows in (order[n_held:], order[:n_held]):
-        index = like(rows, side.X)
-        index = xp.astype(index, xp.int64)
-        parts.append(Sample(xp.take(side.X, index, axis=0), xp.take(side.w, index)))
-    return parts
+    return side.rows(order[n_held:]), side.rows(order[:n_held])

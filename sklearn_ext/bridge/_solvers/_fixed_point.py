@@ -2,22 +2,170 @@
 
 A mixture is stationary exactly when every component solves the Gaussian entropic
 transport problem between its share of the source and its share of the target, and both
-shares have the same mass. The iteration alternates shares, closed-form Gaussian
-solutions and masses. It works on centred rows of any array API library.
+shares have the same mass. A pass takes the shares, solves these problems in closed form
+and balances the masses. It works on centred rows of any array API library.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from sklearn_ext._core._compat import array_api_compat
-from sklearn_ext.bridge._frames import array_namespace, log_sum_exp
-from sklearn_ext.bridge._gaussian import covariance_map, variance_map
-from sklearn_ext.bridge._mixture import PotentialMixture, split
-from sklearn_ext.bridge._rows import Moments, Rows, expect
-from sklearn_ext.bridge._sampling import on_host
+from sklearn_ext._numerics._arrays import (
+    ArrayHolder,
+    device_of,
+    float64,
+    namespace,
+    to_numpy,
+)
+from sklearn_ext.bridge._mixture import (
+    PotentialMixture,
+    features,
+    log_sum_exp,
+    split,
+)
 
+BLOCK = 65_536  # rows whose responsibilities are worked on at a time
 CYCLE = 10  # passes without a new low after which the iteration has settled
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One side of the problem: centred rows with weights that sum to one."""
+
+    blocks: tuple  # of (features, weights)
+    size: float  # how many rows these are worth, beside the prior's pseudo-rows
+    second: Any  # weighted second moment where all components share one scale matrix
+
+    @classmethod
+    def of(cls, X, w, covariance_type, *, size=1.0, block=BLOCK):
+        """Store rows X, with weights w, for components of a type."""
+        xp = namespace(X)
+        w = w / float(xp.sum(w, dtype=xp.float64))
+        n = X.shape[0]
+        cuts = [slice(i, min(n, i + block)) for i in range(0, n, block)]
+        blocks = tuple((features(X[c, :], covariance_type), w[c]) for c in cuts)
+        second = None
+        if covariance_type == "tied":
+            second = sum(float64((F * u[:, None]).T @ F) for F, u in blocks)
+        return cls(blocks, size, second)
+
+    @property
+    def dtype(self):
+        """Dtype of the rows."""
+        return self.blocks[0][0].dtype
+
+
+@dataclass(frozen=True)
+class Moments(ArrayHolder):
+    """Mass, mean and covariance of each component's share of the rows, in float64."""
+
+    mass: Any  # (K,)
+    mean: Any  # (K, D)
+    spread: Any  # (K, 1), (K, D), (D, D) pooled, or (K, D, D)
+
+    @classmethod
+    def from_raw(cls, raw, second, covariance_type):
+        """Centre raw moments: masses, sums of stored features, full squares."""
+        xp = namespace(raw[0])
+        mass = raw[0]
+        tiny = float(xp.finfo(mass.dtype).smallest_normal)
+        safe = xp.clip(mass, tiny, None)[:, None]
+        if covariance_type in ("tied", "full"):
+            mean = raw[1] / safe
+            if covariance_type == "tied":
+                return cls(mass, mean, second - (mean * mass[:, None]).T @ mean)
+            outer = mean[:, :, None] * mean[:, None, :]
+            return cls(mass, mean, raw[2] / safe[:, :, None] - outer)
+        n_squares = 1 if covariance_type == "spherical" else raw[1].shape[1] // 2
+        mean = raw[1][:, n_squares:] / safe
+        squares = 2 * raw[1][:, :n_squares] / safe
+        if covariance_type == "spherical":
+            spread = squares - xp.sum(mean**2, axis=1, keepdims=True)
+            return cls(mass, mean, xp.clip(spread / mean.shape[1], 0.0, None))
+        return cls(mass, mean, xp.clip(squares - mean**2, 0.0, None))
+
+    def keep(self, components, covariance_type):
+        """Keep some components; a pooled covariance stays as it is."""
+        xp = namespace(self.mass)
+        spread = self.spread
+        if covariance_type != "tied":
+            spread = xp.take(spread, components, axis=0)
+        mass, mean = (
+            xp.take(self.mass, components),
+            xp.take(self.mean, components, axis=0),
+        )
+        return Moments(mass, mean, spread)
+
+
+def expect(scores, rows, covariance_type):
+    """Return the weighted mean of log-sum-exp and the moments under the softmax.
+
+    Parameters
+    ----------
+    scores : iterable of arrays of shape (n_components, n_block)
+        Log-scores of each block; they are overwritten.
+    rows : Rows
+        The blocks.
+    covariance_type : str
+        Type of the components.
+
+    Returns
+    -------
+    value : float
+        Mean of log sum_k exp(score_k).
+    moments : Moments
+        Moments of each component's share.
+    """
+    value, raw = 0.0, None
+    for A, (F, w) in zip(scores, rows.blocks, strict=True):
+        xp = namespace(F)
+        lse, share = log_sum_exp(A)
+        value += float(xp.sum(w * lse, dtype=xp.float64))
+        share *= w
+        part = raw_moments(F, share, covariance_type)
+        raw = part if raw is None else [a + b for a, b in zip(raw, part, strict=True)]
+    return value, Moments.from_raw(raw, rows.second, covariance_type)
+
+
+def raw_moments(F, share, covariance_type):
+    xp = namespace(F)
+    mass = xp.sum(share, axis=1, dtype=xp.float64)
+    if covariance_type != "full":
+        return [mass, float64(share @ F)]
+    # a full covariance may be nearly singular: single precision would not see it
+    F, share = float64(F), float64(share)
+    outer = [(F * share[k, :, None]).T @ F for k in range(share.shape[0])]
+    return [mass, share @ F, xp.stack(outer)]
+
+
+def variance_map(v0, v1, epsilon):
+    """Solve s^2 v0 + eps s = v1 for s >= 0, without cancellation."""
+    xp = namespace(v0)
+    return 2 * v1 / (epsilon + xp.sqrt(epsilon**2 + 4 * v0 * v1))
+
+
+def covariance_map(C0, C1, epsilon):
+    """Solve S C0 S + eps S = C1 for symmetric S >= 0; stacks of matrices are allowed.
+
+    With G = C1^(1/2) and T = (G C0 G + eps^2/4 I)^(1/2) + eps/2 I the solution is
+    S = G T^-1 G: neither C0 nor C1 is inverted, so both may be singular.
+    """
+    xp = namespace(C0)
+    G = spectral(C1, xp.sqrt)
+    inner = spectral(
+        G @ C0 @ G, lambda mu: 1 / (epsilon / 2 + xp.sqrt(mu + epsilon**2 / 4))
+    )
+    S = G @ inner @ G
+    return (S + xp.matrix_transpose(S)) / 2
+
+
+def spectral(C, function):
+    """Apply a function to the eigenvalues of symmetric matrices, negatives cut off."""
+    xp = namespace(C)
+    mu, V = xp.linalg.eigh((C + xp.matrix_transpose(C)) / 2)
+    mu = function(xp.clip(mu, 0.0, None))
+    return (V * mu[..., None, :]) @ xp.matrix_transpose(V)
 
 
 @dataclass(frozen=True)
@@ -75,7 +223,7 @@ def balance(G, weights, log_weights, mass, n_steps, tol=1e-3):
     array of shape (n_components,)
         Log-weights, float64.
     """
-    xp = array_namespace(mass)
+    xp = namespace(mass)
     tiny, done = float(xp.finfo(G[0].dtype).smallest_normal), 0
     while done < n_steps:
         gates = [log_sum_exp(_plus(g, log_weights))[1] for g in G]
@@ -96,15 +244,15 @@ def balance(G, weights, log_weights, mass, n_steps, tol=1e-3):
 
 
 def _plus(scores, log_weights):
-    xp = array_namespace(scores)
+    xp = namespace(scores)
     return scores + xp.astype(log_weights, scores.dtype)[:, None]
 
 
 def evaluate(problem, mixture, mass):
     """Balance a mixture to the masses and take its shares of both sides."""
-    xp = array_namespace(mixture.means)
+    xp = namespace(mixture.means)
     dtype = problem.source.dtype
-    cast = mixture.map(lambda a: xp.astype(a, dtype))
+    cast = mixture.convert(lambda a: xp.astype(a, dtype))
     bare = replace(cast, log_weights=cast.log_weights * 0)
     G = [bare.source_scores(F) for F, _ in problem.source.blocks]
     ell = mixture.log_weights
@@ -123,8 +271,8 @@ def evaluate(problem, mixture, mass):
 
 def loss(mixture, source, target):
     """Return L = mean log c(x) - mean log v(y) of two Rows."""
-    xp = array_namespace(mixture.means)
-    cast = mixture.map(lambda a: xp.astype(a, source.dtype))
+    xp = namespace(mixture.means)
+    cast = mixture.convert(lambda a: xp.astype(a, source.dtype))
     kind = mixture.covariance_type
     c, _ = expect((cast.source_scores(F) for F, _ in source.blocks), source, kind)
     v, _ = expect((cast.target_scores(F) for F, _ in target.blocks), target, kind)
@@ -133,14 +281,14 @@ def loss(mixture, source, target):
 
 def pooled(moments):
     """Return the covariance within components, averaged by mass."""
-    xp = array_namespace(moments.mass)
+    xp = namespace(moments.mass)
     mass = xp.reshape(moments.mass, (-1,) + (1,) * (moments.spread.ndim - 1))
     return xp.sum(mass * moments.spread, axis=0) / xp.sum(moments.mass)
 
 
 def gaussian_step(problem, state):
     """Solve the Gaussian problem of every component between its two shares."""
-    xp = array_namespace(state.source.mass)
+    xp = namespace(state.source.mass)
     kind, eps = problem.covariance_type, state.mixture.epsilon
     sides = []
     for moments in (state.source, state.target):
@@ -175,8 +323,8 @@ def affine_means(mixture, state):
 def _raise_diagonal(C, floor, kind):
     if kind in ("spherical", "diag"):
         return C + floor
-    xp = array_namespace(C)
-    eye = xp.eye(C.shape[-1], dtype=C.dtype, device=array_api_compat.device(C))
+    xp = namespace(C)
+    eye = xp.eye(C.shape[-1], dtype=C.dtype, device=device_of(C))
     return C + floor * eye
 
 
@@ -186,7 +334,7 @@ def penalty(problem, mixture, state):
     J is what :func:`gaussian_step` minimises for fixed shares: the loss, the shrinkage
     and what the floor under the variances adds.
     """
-    xp = array_namespace(mixture.means)
+    xp = namespace(mixture.means)
     lam, V, eps, delta = mixture.lam, mixture.axes, mixture.epsilon, problem.prior
     repeat = mixture.means.shape[1] if problem.covariance_type == "spherical" else 1
     if problem.covariance_type == "tied":
@@ -215,15 +363,13 @@ def blend(old, new, step):
 
 def prune(problem, state):
     """Drop components that stand for less than a thousandth of a target row."""
-    mass = on_host(state.target.mass)
+    mass = to_numpy(state.target.mass)
     kept = mass * problem.target.size >= 1e-3
     kept[mass.argmax()] = True
     if kept.all():
         return state
-    xp = array_namespace(state.target.mass)
-    rows = xp.asarray(
-        np.flatnonzero(kept), device=array_api_compat.device(state.target.mass)
-    )
+    xp = namespace(state.target.mass)
+    rows = xp.asarray(np.flatnonzero(kept), device=device_of(state.target.mass))
     m, kind = state.mixture, problem.covariance_type
     lam = m.lam if kind == "tied" else xp.take(m.lam, rows, axis=0)
     axes = xp.take(m.axes, rows, axis=0) if kind == "full" else m.axes
@@ -251,7 +397,7 @@ def advance(problem, state):
     state = prune(problem, state)
     before = state.loss + penalty(problem, state.mixture, state)
     goal = gaussian_step(problem, state)
-    xp = array_namespace(goal.means)
+    xp = namespace(goal.means)
     slack = (1e-10 if problem.source.dtype == xp.float64 else 1e-6) * abs(before)
     mass, drops = state.target.mass / xp.sum(state.target.mass), []
     for halvings in range(6):

@@ -1,12 +1,12 @@
-"""Gaussian entropic transport against its equation and published closed form."""
+"""Known plans: between Gaussians, against equation and closed form, and drawn ones."""
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import sqrtm
 
-from sklearn_ext.bridge import gaussian_entropic_plan
-from sklearn_ext.bridge._gaussian import covariance_map, variance_map
+from sklearn_ext.bridge import gaussian_entropic_plan, make_entropic_ot
+from sklearn_ext.bridge._solvers._fixed_point import covariance_map, variance_map
 
 
 def spd(rng, D=4):
@@ -93,3 +93,30 @@ def test_bad_input_is_named():
         gaussian_entropic_plan([0.0], [[1.0]], [0.0], [[1.0]], 0)
     with pytest.raises(ValueError, match="must agree, got shapes"):
         gaussian_entropic_plan([0.0, 1.0], [[1.0]], [0.0], [[1.0]], 1.0)
+
+
+@pytest.mark.parametrize("kind", ["isotropic", "diagonal", "full"])
+def test_known_pairs_have_equal_gates(kind):
+    pair = make_entropic_ot(20_000, 10, 2, kind=kind, random_state=0)
+    assert_allclose(pair.plan.gate_proba(pair.X).mean(axis=0), 0.2, atol=0.02)
+    again = make_entropic_ot(20_000, 10, 2, kind=kind, random_state=0)
+    assert_array_equal(pair.Y, again.Y)
+
+
+def test_unknown_kind_of_pair():
+    with pytest.raises(ValueError, match="kind must be one of"):
+        make_entropic_ot(kind="round")
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"epsilon": -1.0}, "epsilon must be positive"),
+        ({"epsilon": np.inf}, "epsilon must be positive"),
+        ({"n_source": 0}, "n_source must be at least 1"),
+        ({"n_components": 0}, "n_components must be at least 1"),
+    ],
+)
+def test_bad_known_pairs(change, match):
+    with pytest.raises(ValueError, match=match):
+        make_entropic_ot(**change)

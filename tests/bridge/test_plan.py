@@ -93,6 +93,23 @@ def test_log_density_equals_the_ratio_of_potentials(plan, X, rng):
     assert_allclose(plan.log_density(X, Y, t, s), ratio + heat, rtol=1e-8)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", KINDS)
+def test_log_density_where_gates_underflow(kind, dtype):
+    scales = {"spherical": [0.2] * 2, "diag": [[0.2]] * 2, "tied": [[0.2]]}
+    scales["full"] = [[[0.2]]] * 2
+    plan = EntropicPlan.from_parameters(
+        [0.0, 0.0], [[-3.0], [3.0]], scales[kind], 0.01, kind
+    )
+    x, y = np.array([[2.0]], dtype), np.array([[-2.6]], dtype)
+    # the gate of the component that reaches y is exp(-1200)
+    expected = norm.logpdf(-2.6, -3 + 0.4, np.sqrt(0.002)) - 1200
+    found = plan.__sklearn_array_api_convert__(lambda a: a.astype(dtype))
+    assert_allclose(found.log_density(x, y), expected, rtol=1e-5)
+    direct = 2 * -2.6 / 0.01 + plan.log_adjusted_potential(y) - plan.log_normalizer(x)
+    assert_allclose(found.log_density(x, y), direct, rtol=1e-5)
+
+
 def test_potential_at_both_ends(plan, X):
     half = np.sum(X**2, axis=1) / (2 * plan.epsilon)
     assert_allclose(

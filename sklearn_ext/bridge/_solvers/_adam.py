@@ -3,10 +3,16 @@
 import numpy as np
 
 from sklearn_ext._core._optional import require, torch_device
-from sklearn_ext.bridge._fixed_point import Fit
 from sklearn_ext.bridge._mixture import PotentialMixture
-from sklearn_ext.bridge._preparation import described, plan_of
-from sklearn_ext.bridge._solve import Sample, first_state, problem_of, warm_state
+from sklearn_ext.bridge._samples import Sample
+from sklearn_ext.bridge._solvers._fixed_point import Fit
+from sklearn_ext.bridge._solvers._start import (
+    first_components,
+    first_state,
+    problem_of,
+    represent,
+    warm_state,
+)
 
 DEFAULTS = {"max_epochs": 30, "lr": 0.01, "batch_size": 256}
 
@@ -24,7 +30,7 @@ def paired(sides, rng):
     n = max(side.X.shape[0] for side in sides)
     rows, weights = [], []
     for side in sides:
-        X, w = side.numpy()
+        X, w = side.host
         turns = -(-n // len(X))
         order = np.concatenate([np.argsort(rng.random(len(X))) for _ in range(turns)])
         order = order[:n]
@@ -34,8 +40,12 @@ def paired(sides, rng):
     return np.hstack(rows), np.stack(weights, axis=1)
 
 
-def fit_adam(estimator, X, y, sides, centre, options, rng, mixture, holdout):
+def fit_adam(
+    estimator, data, sides, centre, options, rng, *, mixture, holdout, described
+):
     """Train by minibatches from clusters of the target, or from a mixture.
+
+    ``described`` turns a mixture into fitted attributes.
 
     Returns
     -------
@@ -49,13 +59,20 @@ def fit_adam(estimator, X, y, sides, centre, options, rng, mixture, holdout):
     from torch.optim import Adam
 
     from sklearn_ext._core._torch import WeightedLoss, fit_net
-    from sklearn_ext.bridge._adam_torch import KeepBest, LightBridge, bridge_loss
+    from sklearn_ext.bridge._solvers._adam_torch import (
+        KeepBest,
+        LightBridge,
+        bridge_loss,
+    )
 
     dtype = np.float32 if "float32" in str(sides[0].X.dtype) else np.float64
-    host = [Sample(*side.numpy()) for side in sides]
+    host = [Sample(*side.host) for side in sides]
     problem, kind = problem_of(*host, options), options.covariance_type
     if mixture is None:
-        mixture = first_state(problem, host[1], options, options.epsilon, rng).mixture
+        rows = represent(*host[1].host)
+        K, init = options.n_components, options.init_params
+        drawn = first_components(*rows, K, init, kind, rng)
+        mixture = first_state(problem, rows[0], *drawn, options.epsilon).mixture
     start = (mixture.log_weights, mixture.means, mixture.scales)
     start = [np.asarray(a, dtype=dtype) for a in start]
     rows, weights = (a.astype(dtype) for a in paired(host, rng))
@@ -71,12 +88,12 @@ def fit_adam(estimator, X, y, sides, centre, options, rng, mixture, holdout):
     net = fit_net(
         estimator,
         rows,
-        y,
+        data[1],
         weights,
         np.ones(len(rows), dtype=dtype),
         seed=int(rng.random() * 2**31),
         callbacks=[] if holdout is None else [KeepBest(no_better)],
-        state=lambda net: described(plan_of(learnt(net), centre, sides[0].X)),
+        state=lambda net: described(learnt(net)),
         **{
             "module": LightBridge,
             "module__log_weights": start[0],

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from sklearn_ext.bridge import (
     LightSchrodingerBridge,
@@ -21,12 +21,44 @@ def test_energy_distance_against_its_definition(rng):
     xx = np.mean([d(X[i] - X[j]) for i in range(7) for j in range(7) if i != j])
     yy = np.mean([d(Y[i] - Y[j]) for i in range(5) for j in range(5) if i != j])
     assert_allclose(energy_distance(X, Y), between - xx / 2 - yy / 2, rtol=1e-12)
-    w = rng.integers(1, 3, 7)
-    assert_allclose(
-        energy_distance(X, Y, x_weight=w),
-        energy_distance(np.repeat(X, w, axis=0), Y),
-        rtol=1e-12,
-    )
+    u = rng.random(7)
+    between = sum(u[i] * d(X[i] - y) for i in range(7) for y in Y) / u.sum() / 5
+    pairs = [(i, j) for i in range(7) for j in range(7) if i != j]
+    xx = sum(u[i] * u[j] * d(X[i] - X[j]) for i, j in pairs)
+    xx = xx / sum(u[i] * u[j] for i, j in pairs)
+    found = energy_distance(X, Y, x_weight=u)
+    assert_allclose(found, between - xx / 2 - yy / 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("factor", [2.0, 0.5, 1 / 7, 1e-200, 1e300])
+def test_weights_of_samples_are_relative(factor, rng):
+    X, Y = rng.normal(size=(7, 2)), rng.normal(size=(5, 2))
+    u, w = rng.random(7), rng.random(5)
+    weighted = energy_distance(X, Y, x_weight=u, y_weight=w)
+    again = energy_distance(X, Y, x_weight=factor * u, y_weight=w / factor)
+    assert_allclose(again, weighted, rtol=1e-12)
+    alike = energy_distance(X, Y, x_weight=np.full(7, factor))
+    assert_allclose(alike, energy_distance(X, Y), rtol=1e-12)
+    assert energy_distance(X, Y, x_weight=np.ones(7)) == energy_distance(X, Y)
+
+
+@pytest.mark.parametrize("discrete", [False, True])
+def test_weighted_samples_of_one_law_are_no_distance_apart(discrete):
+    rng, found = np.random.default_rng(0), []
+    for _ in range(400):  # drawn from one law, weighted back to the other
+        X, Y = rng.normal(size=(40, 2)), rng.normal(size=(30, 2))
+        u = 0.5 + (X[:, 0] > 0)
+        if discrete:
+            X, Y = (X > 0) * 1.0, (Y > 0) * 1.0
+        keep = rng.random(40) < 1 / (2 * u)  # so that u mends it
+        found.append(energy_distance(X[keep], Y, x_weight=u[keep]))
+    error = np.std(found) / np.sqrt(len(found))
+    assert abs(np.mean(found)) < 4 * error
+
+
+def test_one_row_that_counts_has_no_distance_to_itself():
+    rows = np.array([[0.0], [3.0]])
+    assert energy_distance(rows, [[4.0], [4.0]], x_weight=[1, 0]) == 4
 
 
 def test_bad_weights_of_samples():
@@ -66,33 +98,6 @@ def test_uvp_in_closed_form():
     X, Y = np.array([[0.0], [2.0]]), np.array([[1.0], [5.0]])
     gap = ((1 - 3) ** 2 + 1 + 4) / 2 - 2
     assert bures_wasserstein_uvp(X, Y) == pytest.approx(100 * gap / 2)
-
-
-@pytest.mark.parametrize("kind", ["isotropic", "diagonal", "full"])
-def test_known_pairs_have_equal_gates(kind):
-    pair = make_entropic_ot(20_000, 10, 2, kind=kind, random_state=0)
-    assert_allclose(pair.plan.gate_proba(pair.X).mean(axis=0), 0.2, atol=0.02)
-    again = make_entropic_ot(20_000, 10, 2, kind=kind, random_state=0)
-    assert_array_equal(pair.Y, again.Y)
-
-
-def test_unknown_kind_of_pair():
-    with pytest.raises(ValueError, match="kind must be one of"):
-        make_entropic_ot(kind="round")
-
-
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        ({"epsilon": -1.0}, "epsilon must be positive"),
-        ({"epsilon": np.inf}, "epsilon must be positive"),
-        ({"n_source": 0}, "n_source must be at least 1"),
-        ({"n_components": 0}, "n_components must be at least 1"),
-    ],
-)
-def test_bad_known_pairs(change, match):
-    with pytest.raises(ValueError, match=match):
-        make_entropic_ot(**change)
 
 
 def test_uvp_needs_variance_in_the_target():

@@ -62,6 +62,26 @@ def test_score_prefers_what_fits(snapshots, model):
     assert np.isfinite(model.score(X[some], y[some]))
 
 
+def test_weights_are_shares_of_their_snapshot(snapshots):
+    X, y = (rows[::8] for rows in snapshots)
+    w = np.random.default_rng(0).integers(0, 4, len(X))
+    base = SchrodingerBridgeTrajectory(2, random_state=0).fit(X, y, sample_weight=w)
+    score = base.score(X, y, sample_weight=w)
+    for A, b, u in (
+        (X, y, w / 1e4 * (1 + y)),  # a factor for every snapshot
+        (np.repeat(X, w, axis=0), np.repeat(y, w), None),
+        (X[::-1], y[::-1], w[::-1]),
+    ):
+        other = SchrodingerBridgeTrajectory(2, random_state=0)
+        other.fit(A, b, sample_weight=u)
+        assert other.epsilon_ == pytest.approx(base.epsilon_, rel=1e-10)
+        for one, two in zip(base.bridges_, other.bridges_, strict=True):
+            assert_allclose(two.transform(X), one.transform(X), rtol=1e-7, atol=1e-8)
+        assert other.score(A, b, sample_weight=u) == pytest.approx(score, rel=1e-8)
+    missing = np.where(y == 3, 0, w)  # no row counts at one of the times
+    assert np.isfinite(base.score(X, y, sample_weight=missing))
+
+
 def test_snapshot_of_one_row_is_a_point(snapshots):
     X, y = snapshots
     X, y = np.vstack([X[y == 1], [[9.0, 9.0]]]), np.append(y[y == 1], 5.0)

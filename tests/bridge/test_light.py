@@ -1,6 +1,7 @@
 """LightSchrodingerBridge as an estimator: answers, streams, dtypes, libraries."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,8 @@ import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ext.bridge import (
@@ -38,7 +41,7 @@ def test_scikit_learn_checks_of_other_settings(estimator, check):
 def test_pooled_domains_give_the_same_fit(pair, bridge):
     X, domain = pooled(pair)
     order = np.random.default_rng(0).permutation(len(X))
-    other = make().fit(X[order], sample_domain=domain[order])
+    other = make(default_domain="source").fit(X[order], sample_domain=domain[order])
     assert_allclose(other.transform(pair.X), bridge.transform(pair.X), atol=1e-8)
     mapped = other.transform(X[order], sample_domain=domain[order])
     assert_array_equal(mapped[domain[order] == 1], X[order][domain[order] == 1])
@@ -46,6 +49,91 @@ def test_pooled_domains_give_the_same_fit(pair, bridge):
     assert_allclose(again, mapped, atol=1e-12)
     score = other.score(X, sample_domain=domain)
     assert_allclose(score, bridge.score(pair.X, X_target=pair.Y), rtol=1e-8)
+
+
+def test_rows_without_their_domain_are_refused_or_declared(pair):
+    X, domain = pooled(pair)
+    model = make().fit(X, sample_domain=domain)
+    match = r"fitted with sample_domain.*set default_domain to 'source' or 'target'"
+    with pytest.raises(ValueError, match=match):
+        model.transform(pair.Y)
+    assert_array_equal(model.transform(pair.Y, np.ones(len(pair.Y))), pair.Y)
+    mapped = model.transform(pair.X, np.zeros(len(pair.X)))
+    model.set_params(default_domain="target")
+    same = model.transform(pair.Y)
+    assert_array_equal(same, pair.Y)
+    assert same is not pair.Y
+    model.set_params(default_domain="source")
+    assert_array_equal(model.transform(pair.X), mapped)
+    model.set_params(default_domain=None).partial_fit(X[::9], sample_domain=domain[::9])
+    with pytest.raises(ValueError, match=match):
+        model.transform(pair.Y)
+    model.fit(pair.X, X_target=pair.Y)  # all rows of X are source rows
+    assert_allclose(model.transform(pair.X), mapped, atol=1e-8)
+
+
+def test_a_pipeline_refuses_rows_whose_domain_it_forgets(pair):
+    X, domain = pooled(pair)
+    y = X[:, 0] > 0
+    for chosen in (None, "target"):
+        pipe = make_pipeline(make(default_domain=chosen), LogisticRegression())
+        pipe.fit(X, y, lightschrodingerbridge__sample_domain=domain)
+        if chosen is None:
+            with pytest.raises(ValueError, match="was not told whose the rows are"):
+                pipe.score(pair.Y, y[domain == 1])
+        else:
+            assert pipe.score(pair.Y, y[domain == 1]) == pipe[1].score(
+                pair.Y, y[domain == 1]
+            )
+
+
+@pytest.mark.parametrize("kind", ["spherical", "diag", "tied", "full"])
+def test_score_and_loss_do_not_depend_on_the_origin(pair, kind):
+    X, Y = pair.X[:400], pair.Y[:300]
+    model = make(covariance_type=kind).fit(X, X_target=Y)
+    assert model.score(X, X_target=Y) == pytest.approx(-model.loss_, abs=1e-10)
+    half = model.score(X[:200], X_target=Y[:150])
+    for offset in (100.0, -2e3, 1e5):
+        there = make(covariance_type=kind).fit(X + offset, X_target=Y - 2 * offset)
+        assert there.loss_ == pytest.approx(model.loss_, abs=1e-8)
+        found = there.score(X[:200] + offset, X_target=Y[:150] - 2 * offset)
+        assert found == pytest.approx(half, abs=1e-8)
+        cost = there.ot_value(X + offset, Y - 2 * offset)
+        assert cost == pytest.approx(there.ot_value_, rel=1e-10)
+
+
+def test_scores_differ_by_divergences(pair, bridge):
+    X, Y = pair.X, pair.plan.sample(pair.X, random_state=0)  # rows are pairs
+    other = make(covariance_type="spherical").fit(pair.X[:99], X_target=pair.Y)
+    gap = bridge.score(X, X_target=Y) - other.score(X, X_target=Y)
+    nats = np.mean(bridge.log_density(X, Y) - other.log_density(X, Y))
+    assert gap == pytest.approx(nats, rel=1e-9)
+
+
+@pytest.mark.parametrize("offset", [2e3, 1e5])
+def test_single_precision_far_from_zero(pair, offset):
+    X, Y = ((Z[:500] + offset).astype(np.float32) for Z in (pair.X, pair.Y))
+    params = {"fit_inverse_transform": True, "warm_start": True}
+    single, double = make(**params), make(**params)
+    for _ in range(2):  # the second goes on from the first
+        single.fit(X, X_target=Y)
+        double.fit(X.astype(float), X_target=Y.astype(float))
+        for name in ("transform", "inverse_transform", "transport_cost", "drift"):
+            t = (0.5,) if name == "drift" else ()
+            found = getattr(single, name)(X, *t)
+            expected = getattr(double, name)(X.astype(float), *t)
+            assert_allclose(found - X[:, 0].min(), expected - X[:, 0].min(), atol=0.02)
+        assert single.score(X, X_target=Y) == pytest.approx(
+            double.score(X.astype(float), X_target=Y.astype(float)), abs=1e-3
+        )
+        for name in ("log_density", "score_samples"):
+            found, expected = (
+                getattr(model, name)(*(A.astype(dtype) for A in rows))
+                for model, dtype in ((single, np.float32), (double, float))
+                for rows in [(X, Y) if name == "log_density" else (Y,)]
+            )
+            assert_allclose(found, expected, atol=0.05, rtol=1e-3)
+        assert single.ot_value(X, Y) == pytest.approx(double.ot_value_, rel=1e-3)
 
 
 def test_without_target_rows_are_smoothed_towards_themselves(pair):
@@ -105,6 +193,21 @@ def test_the_way_back(pair, bridge):
     density = bridge.score_samples(pair.Y)
     noise = np.random.default_rng(0).normal(size=pair.Y.shape) * pair.Y.std(axis=0)
     assert density.mean() > bridge.score_samples(noise + pair.Y.mean(axis=0)).mean()
+
+
+def test_the_way_back_is_continuous_and_takes_little_memory(pair, bridge):
+    line = np.linspace(0, 1, 2001)[:, None]
+    Y = pair.Y[:1] * 3 * (1 - line) + pair.Y.mean(axis=0) * line
+    steps = np.linalg.norm(np.diff(bridge.inverse_transform(Y), axis=0), axis=1)
+    assert steps.max() < 40 * np.median(steps)
+    many = np.repeat(pair.Y, 20, axis=0)  # 30 000 rows beside 2 000 stored ones
+    tracemalloc.start()
+    back = bridge.inverse_transform(many)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 150e6  # one array of all pairs has 480 MB
+    again = bridge.inverse_transform(pair.Y)
+    assert_allclose(back[::20], again, rtol=1e-10, atol=1e-10)
 
 
 def test_early_stopping_keeps_the_best_pass(pair):
@@ -177,6 +280,43 @@ def test_warm_start_continues(pair, bridge):
     model.fit(pair.X, X_target=pair.Y)
     assert model.n_iter_ <= first
     assert_allclose(model.loss_, bridge.loss_, atol=1e-3)
+
+
+def test_a_small_batch_moves_a_large_fit_a_little():
+    known = make_entropic_ot(5000, 5000, 8, epsilon=1.0, random_state=0)
+    rng = np.random.default_rng(9)
+    X = rng.normal(size=(4000, 8))
+    Y = known.plan.sample(X, random_state=rng)
+    truth = known.plan.log_density(X, Y).mean()
+    model = LightSchrodingerBridge(5, epsilon=1.0, random_state=0)
+    model.fit(known.X, X_target=known.Y)
+    before = truth - model.log_density(X, Y).mean()
+    for _ in range(20):
+        batch = rng.normal(size=(2, 20, 8))
+        Z = known.plan.sample(batch[1], random_state=rng)
+        model.partial_fit(batch[0], X_target=Z)
+        assert truth - model.log_density(X, Y).mean() < 1.5 * before
+    assert conditional_bures_uvp(model, known.plan, X[:200], Y) < 0.5
+
+
+@pytest.mark.parametrize("kind", ["spherical", "diag", "tied", "full"])
+def test_batches_count_for_their_rows_and_weights(pair, kind):
+    """Weights of all batches on another scale, or copies for weights: one model."""
+    start = make(covariance_type=kind).fit(pair.X, X_target=pair.Y)
+    X, Y = pair.X[:60], pair.Y[:40]
+    once, heavy = (pickle.loads(pickle.dumps(start)) for _ in range(2))
+    once.partial_fit(np.repeat(X, 3, axis=0), X_target=np.repeat(Y, 2, axis=0))
+    heavy.partial_fit(
+        X, X_target=Y, sample_weight=np.full(60, 3), target_weight=np.full(40, 2)
+    )
+    assert_allclose(heavy.transform(X), once.transform(X), rtol=1e-9, atol=1e-9)
+    scaled = make(covariance_type=kind)
+    weights = {"sample_weight": np.full(2000, 0.1), "target_weight": np.full(1500, 0.2)}
+    scaled.fit(pair.X, X_target=pair.Y, **weights)
+    scaled.partial_fit(
+        X, X_target=Y, sample_weight=np.full(60, 0.3), target_weight=np.full(40, 0.4)
+    )
+    assert_allclose(scaled.transform(X), heavy.transform(X), rtol=1e-7, atol=1e-7)
 
 
 def test_stream_of_batches_comes_close_to_one_fit(pair):
