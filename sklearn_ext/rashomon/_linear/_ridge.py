@@ -377,7 +377,8 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
                 f"{abs(X).max():.3g} in X, {abs(y).max():.3g} in y and "
                 f"{weight.max():.3g} in sample_weight. Scale them down."
             )
-        if statistics.yy < TINY and np.ptp(y[weight > 0]) > 0:
+        vanished = statistics.yy < TINY <= statistics.weight
+        if vanished and np.ptp(y[weight > 0]) > 0:
             raise ValueError(
                 "Sums of squares underflow: the largest number is "
                 f"{abs(y).max():.3g} in y and {weight.max():.3g} in sample_weight. "
