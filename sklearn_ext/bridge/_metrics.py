@@ -43,8 +43,12 @@ def energy_distance(X, Y, *, x_weight=None, y_weight=None):
     X, Y = _tables(X, Y)
     u = _shares(x_weight, X, "x_weight", "X")
     w = _shares(y_weight, Y, "y_weight", "Y")
+    # distances square, and a power of two changes no digit
+    power = np.frexp(max(abs(X).max(), abs(Y).max()))[1]
+    X, Y = np.ldexp(X, -power), np.ldexp(Y, -power)
     between = _mean_distance(X, u, Y, w)
-    return float(between - (_mean_within(X, u) + _mean_within(Y, w)) / 2)
+    distance = between - (_mean_within(X, u) + _mean_within(Y, w)) / 2
+    return float(np.ldexp(distance, power))
 
 
 def _tables(X, Y):

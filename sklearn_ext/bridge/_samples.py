@@ -302,6 +302,12 @@ def choose_epsilon(epsilon, source, target):
             "resolves on these data: use a larger epsilon, float64, or exact optimal "
             "transport."
         )
+    if epsilon > limit:
+        raise ValueError(
+            f"epsilon={epsilon:g} is above {limit:.3g}, whose square this dtype still "
+            "holds: use a smaller epsilon; from far above the variance on, the plan "
+            "changes no more."
+        )
     return float(epsilon)
 
 

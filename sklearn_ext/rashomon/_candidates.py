@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch, check_random_state, get_tags
 from sklearn.utils.multiclass import type_of_target
 
 from sklearn_ext.rashomon._checks import check_workers
@@ -107,6 +107,12 @@ def check_candidates(candidates, most):
         named = isinstance(candidate, (tuple, list)) and 2 <= len(candidate) <= most
         if not named or not isinstance(candidate[1], BaseEstimator):
             raise ValueError(f"estimators must hold {parts}, got {candidate!r}.")
+    kinds = {get_tags(candidate[1]).estimator_type for candidate in candidates}
+    if len(kinds) > 1:
+        raise ValueError(
+            "estimators must all predict the same kind of target, whose scores can be "
+            f"compared; got {' and '.join(sorted(map(str, kinds)))}s."
+        )
     if len(candidates) == 0:
         raise ValueError("estimators must hold at least one candidate, got none.")
 

@@ -182,9 +182,10 @@ def refuse_empty(slack):
 
 def warn_empty(min_loss, threshold, method):
     """Warn that no model is inside; say whether that is known or only likely."""
-    if method in ("mc", "smc", "crude", "splitting"):
+    if method in ("mc", "smc", "crude", "splitting") and threshold >= min_loss:
         reason = "No draw is inside the set"
-        advice = "Use method='smc' or 'splitting', more draws, or a larger theta."
+        rarer = {"mc": "method='smc', ", "crude": "method='splitting', "}
+        advice = f"Use {rarer.get(method, '')}more draws, or a larger theta."
     else:
         reason = "The Rashomon set is empty"
         advice = "Raise theta or reference_loss."

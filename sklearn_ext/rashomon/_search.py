@@ -281,6 +281,12 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
                 f"{type(search).__name__} without cv_results_. Fit it first."
             )
         results = search.cv_results_
+        if "iter" in results:
+            raise ValueError(
+                f"{type(search).__name__} scores candidates on numbers of rows that "
+                "differ, so they cannot be compared; give a fitted GridSearchCV or "
+                "RandomizedSearchCV."
+            )
         metric = _metric_of(search)
         folds = [f"split{i}_test_{metric}" for i in range(search.n_splits_)]
         name = type(search.estimator).__name__
@@ -592,6 +598,11 @@ def select_scores(scores, theta):
         )
     best = int(np.argmax(mean >= np.nanmax(mean) - ROUNDING))  # of equals the first
     if theta == "1se":
+        if scores.shape[1] == 1:
+            raise ValueError(
+                "theta='1se' needs two folds at least, whose scores differ; got one. "
+                "Give a number, or cv with more folds."
+            )
         theta = scores[best].std(ddof=1) / np.sqrt(scores.shape[1])
     return mean >= mean[best] - theta - ROUNDING, best, float(theta)
 

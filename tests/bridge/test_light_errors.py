@@ -269,3 +269,9 @@ def test_failed_fit_leaves_the_last_one(pair):
     with pytest.raises(ValueError, match="X_target has 2 features"):
         model.fit(pair.X, X_target=pair.Y[:, :2])
     assert_array_equal(model.transform(pair.X), before[1])
+
+
+def test_an_endless_epsilon_is_refused(rng):
+    X = rng.normal(size=(20, 2))
+    with pytest.raises(ValueError, match=r"epsilon=1e\+300 is above .*smaller"):
+        LightSchrodingerBridge(2, epsilon=1e300).fit(X, X_target=X)

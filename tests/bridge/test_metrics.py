@@ -103,3 +103,10 @@ def test_uvp_in_closed_form():
 def test_uvp_needs_variance_in_the_target():
     with pytest.raises(ValueError, match="All rows of Y are equal"):
         bures_wasserstein_uvp([[0.0], [1.0]], [[2.0], [2.0]])
+
+
+@pytest.mark.parametrize("power", [-900, 900])
+def test_energy_distance_of_any_unit(rng, power):
+    X, Y = rng.normal(size=(20, 2)), rng.normal(size=(30, 2)) + 1
+    unit = 2.0**power
+    assert energy_distance(X * unit, Y * unit) == energy_distance(X, Y) * unit

@@ -482,6 +482,15 @@ class BaseRandomFeatureRidge(ExtEstimator):
             fit.dof = np.array([dof[a] for a in alphas])
         return fit.dof + self.fit_intercept
 
+    def _waiting(self):
+        fit = self.__dict__.get("_fitted")
+        solution = None if fit is None else fit.solution
+        if fit is None or fit.dof is not None:
+            return ()
+        if solution is not None and solution.dof is not None:
+            return ()
+        return "effective_dof_", "kappa_", "fitting_ratio_"
+
     def _scalar(self, values):
         alpha = self._solution().alpha  # equal ridges have equal degrees of freedom
         values = np.atleast_1d(values)

@@ -3,10 +3,8 @@
 from numbers import Integral, Real
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
@@ -29,7 +27,7 @@ from sklearn_ext.rashomon._linear._members import (
     check_rows,
     check_two_classes,
 )
-from sklearn_ext.rashomon._linear._sparse_rows import make_rows
+from sklearn_ext.rashomon._linear._sparse_rows import deviations, make_rows
 from sklearn_ext.rashomon._results import (
     ENOUGH,
     RatioMixin,
@@ -422,13 +420,10 @@ def _scaling(X, weight, standardize):
     p = X.shape[1]
     if not standardize:
         return np.zeros(p), np.ones(p)
-    if sparse.issparse(X):
-        centre, square = mean_variance_axis(X, axis=0, weights=weight)
-        scale = np.sqrt(square)
-        return centre, np.where(scale > 1e-12 * (1 + abs(centre)), scale, 1.0)
-    centre = weight @ X / weight.sum()
-    scale = np.sqrt(weight @ (X - centre) ** 2 / weight.sum())
-    return centre, np.where(scale > 1e-12 * (1 + abs(centre)), scale, 1.0)
+    share = weight / weight.sum()
+    centre = X.T @ share
+    scale = deviations(X, centre, share)
+    return centre, np.where(scale > 1e-12 * abs(centre), scale, 1.0)
 
 
 def _good_direction(rows, weight):

@@ -196,7 +196,7 @@ def solve_ridge(statistics, alpha):
     values = values + alpha
     turned = vectors.T @ statistics.xy
     centre = vectors @ (turned / values)
-    best = float(statistics.yy - (turned**2 / values).sum())
+    best = float(statistics.yy - turned @ (turned / values))  # squares may overflow
     return centre, max(best, 0.0), values, vectors
 
 

@@ -9,7 +9,6 @@ from scipy.special import entr, expit, log_expit, logsumexp
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
@@ -34,7 +33,7 @@ from sklearn_ext.rashomon._linear._members import (
     check_two_classes,
 )
 from sklearn_ext.rashomon._linear._ridge import RashomonRidge
-from sklearn_ext.rashomon._linear._sparse_rows import make_rows
+from sklearn_ext.rashomon._linear._sparse_rows import deviations, make_rows
 from sklearn_ext.rashomon._results import (
     ENOUGH,
     RatioMixin,
@@ -250,11 +249,9 @@ class RashomonLogisticRegression(
             self._coef_range = self._ranges(np.hstack([unit, extra]))
         return self._coef_range
 
-    def __dir__(self):
-        """Leave out ranges until they were asked for: notebooks show all others."""
-        waits = getattr(self, "_coef_range", None) is None
-        names = set(object.__dir__(self)) - ({"coef_range_"} if waits else set())
-        return [name for name in names if hasattr(self, name)]  # as scikit-learn's
+    def _waiting(self):
+        found = getattr(self, "_coef_range", None) is not None
+        return () if found else ("coef_range_",)
 
     def decision_function(self, X):
         """Log odds of the second class.
@@ -486,11 +483,5 @@ def _units(X, mean, weight, penalty):
     In these units the curvature of the objective at zero is about one along each
     coordinate, so columns and penalties of 1e100 are as good as those of one.
     """
-    if sparse.issparse(X):
-        size = np.sqrt(mean_variance_axis(X, axis=0, weights=weight)[1])
-    else:
-        top = abs(X - mean).max(axis=0)
-        away = (X - mean) / np.where(top > 0, top, 1.0)
-        size = top * np.sqrt(weight @ away**2)
-    curvature = np.hypot(size / 2, np.sqrt(penalty))
+    curvature = np.hypot(deviations(X, mean, weight) / 2, np.sqrt(penalty))
     return 1 / np.where(curvature > 0, curvature, 1.0)

@@ -16,6 +16,7 @@ MAX_STEPS = 60
 START = 1e-3  # share of the excess, or of the smallest loss, where hard maxima start
 GROWTH = 1.5  # of the excess while they are followed; smaller after a failure
 SLOWEST = 1.01
+ROUNDING = 1e-13  # share of the smallest loss that a slack must exceed to be measured
 FLAT = 1e-14  # share of the trace that keeps a Hessian regular
 BLOCK = 2**21  # entries of a table of rows by rays
 
@@ -100,7 +101,7 @@ def minimize(problem, *, tol=1e-12):
         )
     raise ValueError(
         "The classes are separable and nothing is penalised, so the Rashomon set is "
-        "unbounded. Use a finite C."
+        "unbounded. Use a finite C, or scale the columns down."
     )
 
 
@@ -220,6 +221,11 @@ def ray_blocks(n_rays, n_rows):
 def too_far(problem, centre, slack):
     """Say that the set of a slack could not be measured."""
     top = problem.value(centre)
+    if slack <= ROUNDING * top:
+        return ValueError(
+            f"A slack of {slack:.3g} is within rounding of the smallest loss, "
+            f"{top:.4g}, so that the set could not be measured. Raise theta."
+        )
     return ValueError(
         f"A loss of {top + slack:.4g} is so far above the smallest one, {top:.4g}, "
         "that the set could not be measured. Lower theta, reference_loss or C."

@@ -238,6 +238,12 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
                 "merge takes a model with the same fit_intercept: this one has "
                 f"{self.fit_intercept}, the other {other.fit_intercept}."
             )
+        names = [getattr(m, "feature_names_in_", None) for m in (self, other)]
+        if all(n is not None for n in names) and not np.array_equal(*names):
+            raise ValueError(
+                "merge takes a model of the same features in the same order: this one "
+                f"has {list(names[0])}, the other {list(names[1])}."
+            )
         return self._solve(self._statistics + other._statistics)
 
     def fit_blocks(self, blocks, *, n_jobs=None):
@@ -370,6 +376,13 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
                 "Sums of squares overflow: the largest number is "
                 f"{abs(X).max():.3g} in X, {abs(y).max():.3g} in y and "
                 f"{weight.max():.3g} in sample_weight. Scale them down."
+            )
+        vanished = statistics.yy < TINY <= statistics.weight
+        if vanished and np.ptp(y[weight > 0]) > 0:
+            raise ValueError(
+                "Sums of squares underflow: the largest number is "
+                f"{abs(y).max():.3g} in y and {weight.max():.3g} in sample_weight. "
+                "Scale them up."
             )
         return statistics
 

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils.sparsefuncs import mean_variance_axis
 
 BLOCK = 2**21  # entries of a table of outer products of rows
+TINY = 1e-290  # a smaller column has no inverse
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,36 @@ def make_rows(X, centre, scale=None, *, sign=None, constant=True):
         S = sparse.hstack([S, sparse.csr_array((n, 1))])
         right = np.append(right, 1.0)
     return SparseRows(S.tocsr(), sign, right)
+
+
+def deviations(X, centre, weight):
+    """Root of the weighted mean square of each column about a centre.
+
+    Columns of any size are brought near one first, since squares over- and underflow.
+
+    Parameters
+    ----------
+    X : ndarray or sparse array of shape (n_rows, n_features)
+        Features.
+    centre : ndarray of shape (n_features,)
+        What is taken off each column.
+    weight : ndarray of shape (n_rows,)
+        Weights of the rows, of sum one.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        The deviations.
+    """
+    if not sparse.issparse(X):
+        away = X - centre
+        top = np.maximum(abs(away).max(axis=0), TINY)
+        return top * np.sqrt(weight @ (away / top) ** 2)
+    top = np.maximum(abs(X).max(axis=0).toarray().ravel(), abs(centre))
+    top = np.maximum(top, TINY)
+    scaled = (sparse.csr_array(X) * (1 / top)).tocsr()
+    mean, variance = mean_variance_axis(scaled, axis=0, weights=weight)
+    return top * np.hypot(np.sqrt(variance), mean - centre / top)
 
 
 def grams(rows, weights):

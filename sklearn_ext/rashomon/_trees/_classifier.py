@@ -917,6 +917,16 @@ class RashomonTreeClassifier(
         if self.log_ratio_ == -np.inf:
             warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
 
+    def _waiting(self):
+        read = self.__dict__.get("_read")
+        if read is None:
+            return ()
+        found = {"members_": "members", "best_": "best", "_best": "best"}
+        found |= {"loss_grid_": "law", "log_cdf_": "law"}
+        if self.exact_counts:
+            found |= {"count_": "count", "log_count_": "count"}
+        return [name for name, key in found.items() if key not in read]
+
     def _once(self, name, find):
         """Compute what is read for the first time, and keep it."""
         if name not in self._read:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import stats
+from scipy import sparse, stats
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
@@ -342,3 +342,14 @@ def test_draws_from_the_set(rng):
         ).fit(X, y)
     with pytest.raises(ValueError, match="No direction was found inside the set"):
         clf.sample()
+
+
+@pytest.mark.parametrize("as_rows", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("unit", [1e-200, 1e-30, 1e-15, 1e15, 1e200])
+def test_standardised_columns_may_have_any_unit(rng, unit, as_rows):
+    X = rng.normal(size=(40, 2))
+    y = (X @ [1, -1] + 0.2 * rng.normal(size=40) > 0).astype(int)
+    one = RashomonLinearClassifier(n_draws=2000, random_state=0).fit(as_rows(X), y)
+    other = clone(one).fit(as_rows(X * unit), y)
+    assert_allclose(other.log_ratio_, one.log_ratio_, rtol=1e-12)
+    assert_array_equal(other.predict(as_rows(X * unit)), one.predict(as_rows(X)))

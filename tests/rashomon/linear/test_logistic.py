@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy import optimize, signal, stats
+from scipy import optimize, signal, sparse, stats
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -439,3 +440,14 @@ def test_ranges_of_coefficients_wait_until_they_are_asked_for(rng, monkeypatch):
     assert model.coef_range_ is first
     assert asked == [6]
     assert model.fit(X, 1 - y).coef_range_ is not first
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_sparse_columns_may_have_the_units_of_dense_ones(rng, unit):
+    X = rng.normal(size=(40, 2)) * unit
+    y = (X[:, 0] + 0.5 * unit * rng.normal(size=40) > 0).astype(int)
+    model = RashomonLogisticRegression(n_rays=100, n_members=3, random_state=0)
+    dense = clone(model).fit(X, y)
+    assert_allclose(
+        model.fit(sparse.csr_array(X), y).log_ratio_, dense.log_ratio_, rtol=1e-6
+    )

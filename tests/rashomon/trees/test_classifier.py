@@ -411,3 +411,16 @@ def test_nothing_is_computed_before_it_is_read(rng):
     again = pickle.loads(pickle.dumps(clf))
     assert again._read == {}
     assert_array_equal(again.members_.arrays.split, clf.members_.arrays.split)
+
+
+def test_views_draw_no_trees_and_count_none(rng):
+    X, y = small(rng)
+    clf = fit(X, y, exact_counts=True)
+    late = {"members_", "best_", "count_", "log_count_", "loss_grid_", "log_cdf_"}
+    clf._repr_html_()
+    assert not late & set(dir(clf))
+    assert clf._read == {}
+    assert clf.count_ > 0
+    assert clf.best_ is not None
+    assert late & set(dir(clf)) == {"count_", "log_count_", "best_"}
+    assert {"count_", "log_count_"} <= set(dir(fit(X, y)))  # nothing to count there
