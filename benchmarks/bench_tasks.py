@@ -273,8 +273,9 @@ class OtherLibraries(Study):
     title = "Three known rows of new tasks, other libraries: error over ours"
     note = """As above, three draws, columns standardised. GPBoost has independent
     random slopes, with a linear and with a boosted shared part (100 rounds, rate .05,
-    depth 4); LightGBM takes the group as a category, at its defaults; MERF has 50 trees
-    and three rounds, on the first draw. Cells: error over ours, CPU seconds of a fit."""
+    depth 4); LightGBM takes the group as a category, at its defaults; MERF has 50
+    trees and three rounds, on the first draw. Cells: error over ours, CPU seconds of a
+    fit."""
     versions = ("scikit-learn", "gpboost", "lightgbm", "merf")
     sets = ("cigar", "milk", "oxboys", "rice", "gapminder", "fatalities", "sleepstudy")
     sets += ("ames", "produc", "soybean")
