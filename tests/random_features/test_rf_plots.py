@@ -10,12 +10,11 @@ from sklearn_ext.random_features import (
     EigenspectrumDisplay,
     FittingRatioDisplay,
     RandomFeatureRidge,
-    RandomFeatureRidgeClassifierCV,
-    RandomFeatureRidgeCV,
     RFLearningCurveDisplay,
     RidgePathDisplay,
     rf_ridge_path,
 )
+from tests.random_features._given import RidgeOnlyClassifierCV, RidgeOnlyCV
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +30,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def tuned(data):
-    return RandomFeatureRidgeCV(100, standardize=True, random_state=0).fit(*data)
+    return RidgeOnlyCV(100, standardize=True, random_state=0).fit(*data)
 
 
 def test_ridge_path(tuned, data):
@@ -47,7 +46,7 @@ def test_ridge_path(tuned, data):
     assert over.ax_ is ax
     assert over.figure_ is ax.figure
     assert (np.diff(over.fitting_ratio) >= 0).all()
-    folds = RandomFeatureRidgeCV(100, cv=3, random_state=0).fit(*data)
+    folds = RidgeOnlyCV(100, cv=3, random_state=0).fit(*data)
     assert "fold" in RidgePathDisplay.from_estimator(folds).lines_
     with pytest.raises(ValueError, match="x must be 'alpha' or"):
         over.plot(x="time")
@@ -112,7 +111,7 @@ def test_learning_curve_of_models_that_choose_their_ridge(tuned, data):
     measured = display.measured.mean(axis=0)
     assert_allclose(display.predicted["tuned"], measured, rtol=0.08)
     classes = np.digitize(y, [100, 200])
-    model = RandomFeatureRidgeClassifierCV(100, standardize=True, random_state=0)
+    model = RidgeOnlyClassifierCV(100, standardize=True, random_state=0)
     show = RFLearningCurveDisplay.from_estimator(
         model.fit(X, classes), X, classes, n_grid=[200], random_state=0
     )

@@ -192,8 +192,8 @@ class Classes:
         return HeldClasses(self, self.codes(Y), w)
 
     def temperature(self, scores, Y, w):
-        """Return the factor of held-out scores that minimises their log-loss."""
-        return 1 / best_temperature(scores, self.codes(Y), w, LIMITS)
+        """Return the divisor of held-out scores that minimises their log-loss."""
+        return best_temperature(scores, self.codes(Y), w, LIMITS)
 
 
 class HeldNumbers(RegressorMixin, BaseEstimator):
