@@ -1,7 +1,8 @@
 """Columns on one scale: standardised, softly clipped, or by their quantiles.
 
 Every scaling is measured with weights, so that repetition of a row and its weight are
-the same, and a constant factor of all weights changes nothing.
+the same, and a constant factor of all weights changes nothing. What moves zeros makes
+sparse rows dense.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from scipy.special import ndtr, ndtri
 
 from sklearn_ext._numerics._arrays import (
     ArrayHolder,
+    dense,
     float64,
     like,
     namespace,
@@ -66,12 +68,11 @@ class Clip(ArrayHolder):
     @classmethod
     def of(cls, X, w):
         """Measure the weighted mean and deviation of each column."""
-        _refuse_sparse(X, "clip")
-        return cls(Scaler.of(X, w))
+        return cls(Scaler.of(dense(X), w))
 
     def __call__(self, X):
         """Return scaled rows, none of them beyond the limit."""
-        _refuse_sparse(X, "clip")
+        X = dense(X)
         z = self.scaler(float64(X))
         z = z / namespace(z).sqrt(1 + (z / LIMIT) ** 2)
         return namespace(X).astype(z, X.dtype, copy=False)
@@ -91,7 +92,7 @@ class Quantiles(ArrayHolder):
     @classmethod
     def of(cls, X, w):
         """Rank the values of each column."""
-        _refuse_sparse(X, "quantile")
+        X = dense(X)
         table, weights = to_numpy(float64(X)), to_numpy(float64(w))
         knots = [_knots(column, weights) for column in table.T]
         m = max(len(values) for values, _ in knots)
@@ -103,7 +104,7 @@ class Quantiles(ArrayHolder):
 
     def __call__(self, X):
         """Return quantiles in the precision of the rows."""
-        _refuse_sparse(X, "quantile")
+        X = dense(X)
         table = to_numpy(float64(X))
         values, levels = to_numpy(self.values), to_numpy(self.levels)
         Z = np.empty(table.shape)
@@ -156,11 +157,3 @@ def _knots(column, w):
         kept = np.unique(np.concatenate([[0], after - 1, after, [len(values) - 1]]))
         values, rank = values[kept], rank[kept]
     return values, ndtri(rank).clip(-LIMIT, LIMIT)
-
-
-def _refuse_sparse(X, name):
-    if sparse.issparse(X):
-        raise ValueError(
-            f"standardize={name!r} moves zeros and needs dense rows, got a sparse "
-            "container. Use standardize='standard', which only divides sparse columns."
-        )

@@ -168,9 +168,14 @@ def test_several_targets_have_one_kernel():
 def test_sparse_rows_are_scaled_or_not():
     X, y = make()
     X[abs(X) < 1] = 0
+    dense = RandomFeatureRidgeCV(20, random_state=0).fit(X, y)
     model = RandomFeatureRidgeCV(20, random_state=0).fit(sparse.csr_array(X), y)
+    assert {c["standardize"] for c in model.candidates_} == {"clip", "quantile"}
+    assert_allclose(model.predict(sparse.csr_array(X)), dense.predict(X), rtol=1e-6)
+    wide = sparse.hstack([sparse.csr_array(X), sparse.eye_array(80, 1000)])
+    model.fit(wide, y)
     assert {c["standardize"] for c in model.candidates_} == {False, "standard"}
-    assert model.predict(sparse.csr_array(X)).shape == y.shape
+    assert model.predict(wide).shape == y.shape
 
 
 def test_blocks_take_the_first_and_random_features():

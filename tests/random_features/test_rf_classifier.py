@@ -68,6 +68,22 @@ def test_leave_one_out_calibrates_better_than_training_scores(n):
         assert ours < 0.15
 
 
+def test_separated_classes_keep_a_doubt():
+    codes = np.arange(60) % 3
+    X = np.random.default_rng(0).standard_normal((60, 2)) + 9 * np.eye(3)[codes, :2]
+    model = RandomFeatureRidgeClassifierCV(random_state=0).fit(X, codes)
+    held = model.loo_predictions_
+    assert (held.argmax(axis=1) == codes).all()
+    n, w = len(codes), np.ones(len(codes))
+    # as if there were one row more, whose class is anybody's guess
+    rows = np.r_[held, np.tile(held, (3, 1))]
+    labels = np.r_[codes, np.repeat(np.arange(3), n)]
+    weights = np.r_[w * n / (n + 1), np.full(3 * n, 1 / (3 * (n + 1)))]
+    expected = best_temperature(rows, labels, weights)
+    assert_allclose(model.temperature_, expected, rtol=1e-6)
+    assert 0.01 < model.predict_proba(X).min(axis=1).max() * 60 < 3
+
+
 def test_two_classes_have_a_sigmoid_of_twice_the_score():
     X, y = load_breast_cancer(return_X_y=True)
     X = StandardScaler().fit_transform(X)

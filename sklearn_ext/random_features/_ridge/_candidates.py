@@ -28,7 +28,8 @@ SEARCH_CONSTRAINTS = {  # where several are allowed, in place of one
     "standardize": ["boolean", StrOptions({*SCALINGS, "auto"}), list, tuple],
     "search_components": [Interval(Integral, 1, None, closed="left"), None],
 }
-OF_DENSE, OF_SPARSE = ("standard", "quantile"), (False, "standard")
+MAX_COLUMNS, MAX_CELLS = 1000, 2**27  # of sparse rows that "auto" makes dense
+OF_DENSE, OF_SPARSE = ("clip", "quantile"), (False, "standard")
 OF_NUMBERS, OF_CLASSES = ("relu", "laplacian"), ("relu", "laplacian", "rbf")
 
 
@@ -61,7 +62,7 @@ class Asked:
         """Read lists and ``"auto"``; blocks, which cannot choose, take the first."""
         auto = OF_CLASSES if classes else OF_NUMBERS
         kernels = _listed("kernel", params.kernel, auto, KERNELS)
-        auto = OF_SPARSE if issparse(X) else OF_DENSE
+        auto = OF_SPARSE if issparse(X) and not _is_small(X) else OF_DENSE
         if blocks or params.feature_map is not None:
             auto = (False,)  # features of the user's own want the columns as they are
         scalings = _listed("standardize", params.standardize, auto, (*SCALINGS, False))
@@ -90,6 +91,11 @@ class Asked:
                 )
             for kernel in kernels:
                 yield Candidate(name, scaler, kernel), Z
+
+
+def _is_small(X):
+    """Whether sparse rows may be made dense, as their features are."""
+    return X.shape[1] <= MAX_COLUMNS and X.shape[0] * X.shape[1] <= MAX_CELLS
 
 
 def _refuse_lists(params):

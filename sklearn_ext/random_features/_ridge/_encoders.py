@@ -189,11 +189,12 @@ class Classes:
 
     def held_model(self, Y, w):
         """Return an estimator that hands a scorer scores made before."""
-        return HeldClasses(self, self.codes(Y), w)
+        return HeldClasses(self, Y, w)
 
     def temperature(self, scores, Y, w):
         """Return the divisor of held-out scores that minimises their log-loss."""
-        return best_temperature(scores, self.codes(Y), w, LIMITS)
+        smoothing = 1 / (len(scores) + 1)  # one row more, of any class
+        return best_temperature(scores, self.codes(Y), w, LIMITS, smoothing)
 
 
 class HeldNumbers(RegressorMixin, BaseEstimator):
@@ -211,8 +212,8 @@ class HeldNumbers(RegressorMixin, BaseEstimator):
 class HeldClasses(ClassifierMixin, BaseEstimator):
     """Hands a scorer decision values that were made before."""
 
-    def __init__(self, encoder, codes, w):
-        self.encoder, self.codes, self.w = encoder, codes, w
+    def __init__(self, encoder, Y, w):
+        self.encoder, self.Y, self.w = encoder, Y, w
         self.classes_ = encoder.classes
 
     def decision_function(self, X):
@@ -226,4 +227,4 @@ class HeldClasses(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X):
         """Return probabilities at the temperature that suits the scores best."""
         X = X.reshape(len(X), -1)
-        return probabilities(X, best_temperature(X, self.codes, self.w, LIMITS))
+        return probabilities(X, self.encoder.temperature(X, self.Y, self.w))

@@ -78,7 +78,7 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
         ``"standard"`` (or True) scales columns to unit variance, and centres them if
         dense; ``"clip"`` bends them smoothly after that, so that none goes beyond three
         deviations; ``"quantile"`` replaces values by the normal quantiles of their
-        weighted ranks, cut off at three. The last two need dense rows.
+        weighted ranks, cut off at three. The last two make sparse rows dense.
     solver : {"auto", "primal", "dual", "cholesky", "eigen", "cg"}, default="auto"
         ``"primal"`` and ``"dual"`` name the side, which ``"auto"`` chooses by the
         smaller matrix; ``"cholesky"`` and ``"eigen"`` the factorisation, on that side;

@@ -78,8 +78,9 @@ class RandomFeatureRidgeCV(
     bias_scale, fit_intercept : see RandomFeatureRidge
     standardize : bool, str, list or "auto", default="auto"
         A scaling of the columns, see :class:`RandomFeatureRidge`, or scalings to choose
-        from; ``"auto"`` is ``["standard", "quantile"]``, of sparse rows ``[False,
-        "standard"]``, and False with a ``feature_map``.
+        from; ``"auto"`` is ``["clip", "quantile"]``, of sparse rows with more than a
+        thousand columns (or 2 ** 27 cells) ``[False, "standard"]``, and False with a
+        ``feature_map``.
     search_components : int or None, default=256
         Width at which candidates are compared, if that is less than ``n_components``,
         which the chosen one has; None compares at full width.
