@@ -238,6 +238,27 @@ def test_far_rows_do_not_run_away():
     assert (abs(far - middle) < 1.5 * spread).all()
 
 
+@pytest.mark.parametrize("blocks", [False, True])
+@pytest.mark.parametrize("k", [20, 500, "infinite"])
+def test_far_rows_that_run_away_are_told(k, blocks):
+    X, y = make(t=2)
+    if blocks and k == "infinite":
+        return
+    model = RandomFeatureRidge(k, alpha=1.0, random_state=0)
+    if blocks:
+        model.partial_fit(X[:40], y[:40]).partial_fit(X[40:], y[40:])
+    else:
+        model.fit(X, y)
+    model.predict(X)
+    with pytest.warns(UserWarning, match="1 of 80 predictions lie beyond the training"):
+        model.predict(np.r_[X[:79], 1e3 * X[79:]])
+    for name in ("clip", "quantile"):  # where that cannot be
+        model = RandomFeatureRidge(k, alpha=1.0, standardize=name, random_state=0)
+        model.fit(X, y).predict(1e3 * X)
+    level = RandomFeatureRidge(20, random_state=0).fit(X, np.ones(80))
+    assert_allclose(level.predict(1e3 * X), 1, atol=1e-6)
+
+
 def test_the_default_classifies():
     X, y = load_wine(return_X_y=True)  # columns of scales that differ by a thousand
     model = RandomFeatureRidgeClassifierCV(random_state=0).fit(X[::2], y[::2])

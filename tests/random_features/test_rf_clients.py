@@ -3,17 +3,20 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_ext import trusted_types
 from sklearn_ext.random_features import (
@@ -221,3 +224,27 @@ def test_cross_validation_beats_a_linear_model(data):
     ours = cross_val_score(RidgeOnlyCV(300, random_state=0), X, y, cv=4)
     linear = cross_val_score(RidgeCV(), X, y, cv=4)
     assert ours.mean() > linear.mean() + 0.5
+
+
+def test_the_documented_pipeline_takes_strings_and_missing_values():
+    rng = np.random.default_rng(0)
+    n = 300
+    table = pd.DataFrame({"income": np.exp(3 * rng.standard_normal(n))})
+    table["age"] = np.where(rng.random(n) < 0.2, np.nan, rng.uniform(20, 70, n))
+    table["place"] = rng.choice(["north", "south", None], n)
+    y = np.log(table.income) + (table.place == "north") + 0.1 * rng.standard_normal(n)
+    columns = make_column_transformer(
+        (
+            SimpleImputer(strategy="median", add_indicator=True),
+            make_column_selector(dtype_include="number"),
+        ),
+        (
+            OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=5),
+            make_column_selector(dtype_exclude="number"),
+        ),
+        sparse_threshold=0,
+    )
+    model = make_pipeline(columns, RandomFeatureRidgeCV(random_state=0))
+    assert model.fit(table[:200], y[:200]).score(table[200:], y[200:]) > 0.95
+    new = table[:2].assign(place=["elsewhere", None], age=[np.nan, 1e6])
+    assert np.isfinite(model.predict(new)).all()

@@ -171,6 +171,7 @@ def test_paths_equal_their_definitions(k):
     ],
     ids=lambda cv: type(cv).__name__,
 )
+@pytest.mark.filterwarnings("ignore:.*beyond the training targets")  # tiny ridges
 def test_folds_equal_a_grid_search(k, cv, fit_intercept):
     X, y = make(t=2)
     if isinstance(cv, RepeatedKFold):

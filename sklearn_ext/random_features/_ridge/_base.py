@@ -43,7 +43,13 @@ from sklearn_ext.random_features._maps import (
     warn_of_memory,
 )
 from sklearn_ext.random_features._ridge._candidates import Asked
-from sklearn_ext.random_features._ridge._rows import Rows, Sample, Summary, rows_a_batch
+from sklearn_ext.random_features._ridge._rows import (
+    Rows,
+    Sample,
+    Summary,
+    rows_a_batch,
+    span_of,
+)
 from sklearn_ext.random_features._scaling import SCALINGS
 
 RIDGE_CONSTRAINTS = {
@@ -97,11 +103,13 @@ class Fit:
     summary: Summary | None
     solution: Solution | None = None
     dof: np.ndarray | None = None
+    span: np.ndarray | None = None  # (2, t), least and largest targets
 
     def __sklearn_array_api_convert__(self, converter):
         """Convert for scikit-learn's array API utilities."""
         parts = (self.summary, self.solution)
-        return Fit(*(part and part.convert(converter) for part in parts))
+        parts = (part and part.convert(converter) for part in parts)
+        return Fit(*parts, span=self.span)
 
 
 class BaseRandomFeatureRidge(ExtEstimator):
@@ -134,12 +142,14 @@ class BaseRandomFeatureRidge(ExtEstimator):
             solution = self._solved(kernel, rows, rows, plan)
             late = replace(kernel, K=kernel.K[:0, :0])
             infinite = isinstance(self._features.map, InfiniteMap)
-            summary = None if infinite else Summary(len(rows.copies), late)
+            n, span = len(rows.copies), span_of(rows.Y)
+            summary = None if infinite else Summary(n, late, span=span)
         else:
             summary = self._sum(rows)
             solution = self._solved(summary.moments, rows, summary.held, plan)
             summary = summary.without_rows()
-        return Fit(summary, self._stored(solution))
+        span = to_numpy(span_of(rows.Y))
+        return Fit(summary, self._stored(solution), span=span)
 
     def _partial_fit(self, X, y, sample_weight, **params):
         first = not hasattr(self, "_fitted")
@@ -165,7 +175,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
         """Refuse blocks that could be added but not solved."""
 
     def _solve(self, summary):
-        self._fitted = Fit(summary)
+        self._fitted = Fit(summary, span=to_numpy(summary.span))
         self.n_samples_seen_ = summary.n_rows
         return self._to_host()
 
@@ -365,7 +375,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
             moments = RidgeMoments.of_batches(batches, fit_intercept=self.fit_intercept)
         _check_finite(moments.gram, moments.y_square)
         sample = Sample.of(rows, self._sample_rows) if self._sample_rows else None
-        return Summary(len(rows.copies), moments, sample)
+        return Summary(len(rows.copies), moments, sample, span_of(rows.Y))
 
     def _kernel_of(self, rows):
         infinite = isinstance(self._features.map, InfiniteMap)
@@ -401,6 +411,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
             The predictions.
         """
         scores = self._decision(X, "predict")
+        self._encoder.warn_beyond(scores, self._fitted.span)
         return self._encoder.decode(scores)
 
     def _decision(self, X, method):

@@ -1,5 +1,6 @@
 """How targets become columns of numbers, and columns predictions."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +75,26 @@ class Numbers:
 
     def temperature(self, scores, Y, w):
         """Return nothing: numbers have no probabilities."""
+
+    @staticmethod
+    def warn_beyond(scores, span):
+        """Say so where predictions leave the training targets by more than their range.
+
+        Neurons are linear far outside the training rows: what is odd there is the row.
+        """
+        low, high = (like(end, scores) for end in span)
+        reach = high - low
+        xp = namespace(scores)
+        beyond = (reach > 0) & ((scores < low - reach) | (scores > high + reach))
+        if n := int(xp.sum(xp.astype(xp.any(beyond, axis=1), xp.int64))):
+            warnings.warn(
+                f"{n} of {scores.shape[0]} predictions lie beyond the training targets "
+                "by more than the range of these: either these rows are unlike those "
+                "of training, or the ridge is too small. standardize='clip' and "
+                "'quantile' do not extrapolate.",
+                UserWarning,
+                stacklevel=3,
+            )
 
 
 @dataclass(frozen=True)
@@ -153,6 +174,10 @@ class Classes:
                 f"classes must stay {self.classes.tolist()} as in the first block, got "
                 f"{found.tolist()}."
             )
+
+    @staticmethod
+    def warn_beyond(scores, span):
+        """Say nothing: classes have no range."""
 
     def codes(self, scores):
         """Return the position of the class of highest score, or of the columns."""
