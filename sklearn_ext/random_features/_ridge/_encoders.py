@@ -78,19 +78,19 @@ class Numbers:
 
     @staticmethod
     def warn_beyond(scores, span):
-        """Say so where predictions leave the training targets by more than their range.
+        """Say so where predictions leave the training targets by more than twice their range.
 
         Neurons are linear far outside the training rows: what is odd there is the row.
         """
         low, high = (like(end, scores) for end in span)
-        reach = high - low
+        reach = 2 * (high - low)
         xp = namespace(scores)
         beyond = (reach > 0) & ((scores < low - reach) | (scores > high + reach))
         if n := int(xp.sum(xp.astype(xp.any(beyond, axis=1), xp.int64))):
             warnings.warn(
                 f"{n} of {scores.shape[0]} predictions lie beyond the training targets "
-                "by more than the range of these: either these rows are unlike those "
-                "of training, or the ridge is too small. standardize='clip' and "
+                "by more than twice their range: either these rows are unlike those of "
+                "training, or the ridge is too small. standardize='clip' and "
                 "'quantile' do not extrapolate.",
                 UserWarning,
                 stacklevel=3,
