@@ -78,7 +78,7 @@ class Numbers:
 
     @staticmethod
     def warn_beyond(scores, span):
-        """Say so where predictions leave the training targets by more than twice their range.
+        """Warn where predictions leave the targets by more than twice their range.
 
         Neurons are linear far outside the training rows: what is odd there is the row.
         """
