@@ -101,16 +101,18 @@ FRAMES = {  # name: (set of an R package, target, columns that would give it awa
     "wages": ("plm/Wages", "lwage", []),
 }
 KEEL = {*CHOICE_CLASSES[5:], *KEPT_CLASSES[7:]}  # whose catalogue has no line for them
-N_TRAIN, N_TEST, N_SPLITS = 800, 1000, 3
+N_TRAIN, N_TEST, N_SPLITS = 500, 1000, 2
 
 
-def raw(name):
+def raw(name, n_rows=N_TRAIN + N_TEST):
     """Return a table as its owner has it: numbers, and categories as indicators.
 
     Parameters
     ----------
     name : str
-        A name of ``CLASSES`` or ``NUMBERS``.
+        A name of any of the lists above.
+    n_rows : int, default=N_TRAIN + N_TEST
+        Rows drawn from more.
 
     Returns
     -------
@@ -120,7 +122,7 @@ def raw(name):
     y : ndarray of shape (n,)
         The target in its own units.
     """
-    frame, target = _read(name)
+    frame, target = _read(name, n_rows)
     kept = target.notna().to_numpy()
     frame, target = frame[kept], target[kept]
     numbers = frame.select_dtypes("number")
@@ -133,8 +135,7 @@ def raw(name):
     return X[:, X.std(axis=0) > 0], target.to_numpy()
 
 
-def _read(name):
-    n_rows = N_TRAIN + N_TEST
+def _read(name, n_rows):
     if name in FRAMES or name in KEEL:
         path, target, hidden = FRAMES.get(name, (name, "class", []))
         frame = (rdata if name in FRAMES else keel)(path).dropna(subset=target)
@@ -148,9 +149,9 @@ def _read(name):
     return data.data, data.target
 
 
-def splits(n, n_splits=N_SPLITS):
-    """Yield train and test rows, at most ``N_TRAIN`` and ``N_TEST`` of them."""
+def splits(n, n_splits=N_SPLITS, n_train=N_TRAIN):
+    """Yield train and test rows, at most ``n_train`` and ``N_TEST`` of them."""
     for seed in range(n_splits):
         order = np.random.default_rng(seed).permutation(n)
-        m = min(N_TRAIN, int(0.7 * n))
+        m = min(n_train, int(0.7 * n))
         yield order[:m], order[m : m + N_TEST]

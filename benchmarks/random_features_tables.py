@@ -26,6 +26,7 @@ from benchmarks.defaults_data import (
     CHOICE_NUMBERS,
     KEPT_CLASSES,
     KEPT_NUMBERS,
+    N_TEST,
     raw,
     splits,
 )
@@ -35,6 +36,7 @@ from sklearn_ext.random_features import (
     RandomFeatureRidgeCV,
 )
 
+N_TRAIN = 800
 FLOOR = 0.002  # added to both sides of a ratio: below it errors are noise
 GRID = {"C": [1.0, 10.0, 100.0], "gamma": [0.1, 0.3, 1.0]}  # gamma: times 1 / columns
 
@@ -76,9 +78,9 @@ class _Tables(Study):
         raise NotImplementedError
 
     def _table(self, name):
-        X, y = raw(name)
+        X, y = raw(name, N_TRAIN + N_TEST)
         found = {}
-        for train, test in splits(len(X)):
+        for train, test in splits(len(X), n_splits=3, n_train=N_TRAIN):
             for label, model in self.models(X.shape[1]).items():
                 start = time.process_time()
                 with warnings.catch_warnings():

@@ -31,9 +31,8 @@ PENALTY = {
 COUNTS = {
     "AggregateBoostingRegressor",
     "AggregateMetaRegressor",  # if the estimator that it fits takes them so
-    "LightSchrodingerBridge",
     "NaiveBayesProbe",
-    "SchrodingerBridgeTrajectory",
+    "ProbeSearchCV",  # its heads
     "ShrinkageDiscriminantProbe",
 }
 # the answer may move with the units of the columns: these penalise coefficients,
@@ -50,8 +49,11 @@ FEELS_UNITS = {
     "InterpolatingAggregateRegressorCV",
     "LabelProportionClassifier",
     "LightSchrodingerBridge",
+    "LightSchrodingerBridgeCV",
     "LogisticProbe",
     "LogisticProbeCV",
+    "NaiveBayesProbe",  # shrinks variances together where their units compare
+    "ProbeSearchCV",  # the heads that it compares do
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",
@@ -61,6 +63,7 @@ FEELS_UNITS = {
     "RashomonRidge",
     "RashomonSearchCV",  # of what it searches
     "SchrodingerBridgeTrajectory",
+    "ShrinkageDiscriminantProbe",  # likewise
     "SubmodularFeatureSelector",
     "SubmodularSampler",
     "TwoRegimes",
@@ -80,6 +83,7 @@ DRAWS = {
     "AggregateNetClassifier",
     "AggregateNetRegressor",
     "LightSchrodingerBridge",
+    "LightSchrodingerBridgeCV",
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",
