@@ -30,6 +30,7 @@ from sklearn.svm import SVC, SVR
 
 from benchmarks.harness import Comparison, Study
 from benchmarks.random_features_data import SETS, splits, table
+from benchmarks.random_features_tables import TablesOfClasses, TablesOfNumbers
 from sklearn_ext.random_features import (
     RandomFeatureRidge,
     RandomFeatureRidgeClassifier,
@@ -99,7 +100,7 @@ class InfiniteWidth(Comparison):
 
     def time_ours(self):
         model = RandomFeatureRidgeCV(
-            "infinite", self.alphas, kernel="rbf", gamma=1 / 30
+            "infinite", self.alphas, kernel="rbf", gamma=1 / 30, standardize=False
         )
         return model.fit(self.X, self.Y)
 
@@ -130,7 +131,12 @@ class FoldsOfOneKernel(Comparison):
 
     def _fit(self, cv):
         model = RandomFeatureRidgeCV(
-            "infinite", self.alphas, kernel="rbf", gamma=1 / 30, cv=cv
+            "infinite",
+            self.alphas,
+            kernel="rbf",
+            gamma=1 / 30,
+            standardize=False,
+            cv=cv,
         )
         return model.fit(self.X, self.Y)
 
@@ -338,10 +344,12 @@ def _models(task, p):
     )
     gamma, alpha = [1 / p, 0.2 / p], [0.1, 1.0]
     common = {"standardize": True, "random_state": 0}
+    plain = {"kernel": "relu", "map": "random", **common}
     models = {
-        "**random**": ours(**common),
+        "**default**": ours(random_state=0),
+        "**random**": ours(**plain),
         "**landmarks**": ours(kernel="laplacian", map="landmarks", **common),
-        "**infinite**": ours("infinite", **common),
+        "**infinite**": ours("infinite", **plain),
         "boosting": _tuned(boost, learning_rate=[0.05, 0.2], max_leaf_nodes=[7, 31]),
         "SVM": _tuned(vectors, C=[1, 30], gamma=gamma),
         "Nystroem": _tuned(nystroem, ridge__alpha=alpha, map__gamma=gamma),
@@ -380,13 +388,13 @@ class AccuracyOfBestPeers(Accuracy):
         varying = (X.std(axis=0) > 0).mean()  # columns that scaling brings to one
         nystroem = Nystroem(
             "laplacian",
-            gamma=1 / (X.shape[1] * varying),
+            gamma=0.3 / (X.shape[1] * varying),
             n_components=min(1024, len(X)),
             random_state=0,
         )
         common = {"standardize": True, "random_state": 0}
         return {
-            "**random**": ours(**common),
+            "**random**": ours(kernel="relu", map="random", **common),
             "**landmarks**": ours(kernel="laplacian", map="landmarks", **common),
             "Nystroem, our kernel and grid": make_pipeline(
                 StandardScaler(), nystroem, ridge(np.logspace(-8, 2, 31))
@@ -415,7 +423,9 @@ class Probabilities(Study):
             X, y, _ = table(name)
             found = []
             for train, test in splits(len(X), n_train=n_train):
-                model = RandomFeatureRidgeClassifierCV(standardize=True, random_state=0)
+                model = RandomFeatureRidgeClassifierCV(
+                    kernel="relu", map="random", standardize=True, random_state=0
+                )
                 model.fit(X[train], y[train])
                 losses = [log_loss(y[test], model.predict_proba(X[test]))]
                 for method in ("sigmoid", "isotonic"):
@@ -449,4 +459,6 @@ BENCHMARKS = (
     Accuracy,
     AccuracyOfBestPeers,
     Probabilities,
+    TablesOfNumbers,
+    TablesOfClasses,
 )

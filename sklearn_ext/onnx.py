@@ -130,7 +130,7 @@ def _scores(ox, model, X, version):
         return _quadratic(ox, model._model.form, model.temperature_, X, version)
     if hasattr(model, "_features"):
         X = _random_features(ox, model._features, X, version)
-        solution, factor = model._solution(), model.temperature_
+        solution, factor = model._solution(), 1 / model.temperature_
         if len(model.classes_) == 2:  # one score s stands for the scores -s and s
             factor *= 2
         coef, intercept = factor * solution.coef.T, factor * solution.intercept
@@ -160,6 +160,11 @@ def _random_features(ox, features, X, version):
             f"{type(fmap).__name__}: it keeps rows or an estimator of its own."
         )
     if scaler is not None:
+        if not hasattr(scaler, "scale"):
+            raise NotImplementedError(
+                "Only standardize='standard' converts to ONNX, got a scaling by "
+                f"{type(scaler).__name__}."
+            )
         if scaler.mean is not None:
             X = ox.OnnxSub(X, _single(scaler.mean), **version)
         X = ox.OnnxDiv(X, _single(scaler.scale), **version)

@@ -43,12 +43,14 @@ def tree():
     return rashomon.RashomonTreeClassifier(1, random_state=0)
 
 
-TUNED = rf.RandomFeatureRidgeCV(20, random_state=0)
+TUNED = rf.RandomFeatureRidgeCV(20, kernel="relu", map="random", random_state=0)
+CHOSEN = rf.RandomFeatureRidgeCV(20, random_state=0)
 SUM = aggregate.BagRegressor(aggregate="sum")
 SELECTOR = submodular.DynamicSubmodularSelector(4)
 ROWS, LABELLED, MEASURED = (TABLE,), (TABLE, LABEL), (TABLE, Y)
 CASES = {  # by display: model, target, keywords of fit, tables of the display, keywords
     "RidgePathDisplay": (TUNED, Y, {}, (), {}),
+    "KernelChoiceDisplay": (CHOSEN, Y, {}, (), {}),
     "FittingRatioDisplay": (TUNED, Y, {}, (), {"a": 1.3, "b": 1.2, "s_rel": 1}),
     "RFLearningCurveDisplay": (TUNED, Y, {}, MEASURED, {"random_state": 0}),
     "EigenspectrumDisplay": (TUNED, Y, {}, MEASURED, {}),
@@ -120,7 +122,7 @@ def drawn(shown):
             numbers |= {"margins": value.margins, "beta": value.beta}
         elif name == "ellipses":
             numbers |= {"centres": value[0], "covariances": value[1]}
-        elif name not in ("labels", "names", "label", "space"):
+        elif name not in ("labels", "names", "label", "space", "candidates"):
             numbers[name] = value
     return numbers
 

@@ -15,6 +15,8 @@ from sklearn_ext.onnx import register_converters
 skl2onnx = pytest.importorskip("skl2onnx", reason="the onnx extra is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="no onnxruntime")
 
+# what the tuned ridges may choose from that is not to be had in ONNX is given
+PLAIN = {"kernel": "relu", "map": "random", "standardize": True, "random_state": 0}
 CLASSIFIERS = [
     probes.NaiveBayesProbe(),
     probes.NaiveBayesProbe(covariance="class", temperature=3.0),
@@ -23,14 +25,14 @@ CLASSIFIERS = [
     probes.LogisticProbe(),
     probes.LogisticProbeCV(Cs=3),
     random_features.RandomFeatureRidgeClassifier(n_components=30, random_state=0),
-    random_features.RandomFeatureRidgeClassifierCV(n_components=30, random_state=0),
+    random_features.RandomFeatureRidgeClassifierCV(n_components=30, **PLAIN),
 ]
 REGRESSORS = [
     aggregate.BagRegressor(),
     aggregate.InstanceRegressor(),
     aggregate.InterpolatingAggregateRegressor(),
     aggregate.InterpolatingAggregateRegressorCV(),
-    random_features.RandomFeatureRidgeCV(n_components=30, random_state=0),
+    random_features.RandomFeatureRidgeCV(n_components=30, **PLAIN),
     rashomon.RashomonRidge(),
 ]
 MAPS = [

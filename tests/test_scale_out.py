@@ -18,7 +18,12 @@ from tests._instances import ESTIMATORS, data_for
 from tests._promises import same
 
 # What lets the first block decide nothing, so that blocks equal one fit to all rows.
-FIXED_FEATURES = {"n_components": 20, "gamma": 0.1, "standardize": False}
+FIXED_FEATURES = {
+    "n_components": 20,
+    "kernel": "relu",
+    "map": "random",
+    "standardize": False,
+}
 SETTINGS = {
     "RandomFeatureRidge": FIXED_FEATURES,
     "RandomFeatureRidgeCV": FIXED_FEATURES,

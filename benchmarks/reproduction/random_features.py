@@ -40,7 +40,13 @@ class MoreIsBetter(Study):
         errors = []
         for seed, (train, test) in enumerate(splits(len(X), n_train=300)):
             if ridge == "tuned":
-                model = RandomFeatureRidgeCV(width, standardize=True, random_state=seed)
+                model = RandomFeatureRidgeCV(
+                    width,
+                    kernel="relu",
+                    map="random",
+                    standardize=True,
+                    random_state=seed,
+                )
             else:
                 model = RandomFeatureRidge(
                     width, 1e-9, standardize=True, random_state=seed

@@ -38,7 +38,9 @@ for block in blocks[3:]:
     two.partial_fit(X[block], y[block], classes=range(10))
 one.merge(two)
 
-whole = RandomFeatureRidgeClassifierCV(512, random_state=0).fit(X[train], y[train])
+given = {"kernel": "relu", "map": "random", "standardize": False}  # as in blocks
+whole = RandomFeatureRidgeClassifierCV(512, **given, random_state=0)
+whole.fit(X[train], y[train])
 gap = np.abs(one.decision_function(X[test]) - whole.decision_function(X[test])).max()
 print(
     f"merged against one fit: ridge {one.alpha_:.3g} and {whole.alpha_:.3g}, ", end=""

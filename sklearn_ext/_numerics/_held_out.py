@@ -53,7 +53,7 @@ def log_loss(scores, codes, weight, temperature=1.0):
     return float(-(weight @ logs[np.arange(len(logs)), codes]) / weight.sum())
 
 
-def best_temperature(scores, codes, weight, limits=LIMITS):
+def best_temperature(scores, codes, weight, limits=LIMITS, smoothing=0.0):
     """Temperature that minimises the mean log-loss of ``softmax(scores / T)``.
 
     The loss is convex in ``1 / T``: Newton's method in its logarithm, kept in a
@@ -69,6 +69,10 @@ def best_temperature(scores, codes, weight, limits=LIMITS):
         Weights of the rows.
     limits : tuple of two floats
         The least and the largest temperature.
+    smoothing : float, default=0.0
+        Share of each label that is spread evenly over the classes; of ``1 / (n + 1)``
+        it is one row more, of any class, and scores that separate the classes have a
+        best temperature within the limits.
 
     Returns
     -------
@@ -80,7 +84,9 @@ def best_temperature(scores, codes, weight, limits=LIMITS):
         return 1.0
     scores = stacked(scores[finite].astype(np.float64))
     codes, weight = codes[finite], weight[finite] / weight[finite].sum()
-    gaps = scores - scores[np.arange(len(codes)), codes][:, None]
+    labelled = scores[np.arange(len(codes)), codes]
+    labelled = labelled + smoothing * (scores.mean(axis=1) - labelled)
+    gaps = scores - labelled[:, None]
     low, high = -np.log(limits[1]), -np.log(limits[0])  # of log(1 / T)
     largest = max(abs(gaps).max(), 1e-300)
     size = largest * np.sqrt((weight @ (gaps / largest) ** 2).mean())

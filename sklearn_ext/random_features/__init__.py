@@ -3,7 +3,8 @@
 The rooms, in the order in which data pass through them:
 
 - ``_features``: the transformer
-- ``_maps``: from rows to features: scaling, random maps, landmarks, the exact kernel
+- ``_scaling``: columns on one scale
+- ``_maps``: from rows to features: random maps, landmarks, the exact kernel
 - ``_kernels``: the kernels that the maps approximate, as exact matrices
 - ``_ridge/``: the estimators: distinct rows, sums, the choice of a ridge
 - ``_theory/``: predicted errors, and the eigenvalues of data
@@ -18,6 +19,7 @@ from sklearn_ext.random_features._features import RandomFeatures
 from sklearn_ext.random_features._plots import (
     EigenspectrumDisplay,
     FittingRatioDisplay,
+    KernelChoiceDisplay,
     RFLearningCurveDisplay,
     RidgePathDisplay,
 )
@@ -50,6 +52,7 @@ from sklearn_ext.random_features._theory._powerlaw import (
 __all__ = [
     "EigenspectrumDisplay",
     "FittingRatioDisplay",
+    "KernelChoiceDisplay",
     "RFLearningCurveDisplay",
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",

@@ -15,7 +15,12 @@ from sklearn_ext._core._compat import (
 )
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext._numerics._random_features import StructuredWeights
-from sklearn_ext.random_features._maps import MAP_CONSTRAINTS, build_map
+from sklearn_ext.random_features._maps import (
+    MAP_CONSTRAINTS,
+    RandomMap,
+    build_map,
+    resolve_kernels,
+)
 
 
 class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimator):
@@ -43,8 +48,10 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         difference).
     n_components : int, default=1024
         Number of features; landmarks are at most as many as rows.
-    map : {"random", "landmarks"}, default="random"
-        Random features, which do not look at the rows, or rows of the data.
+    map : {"random", "landmarks", "auto"}, default="random"
+        Random features, which do not look at the rows, or distinct rows of the data,
+        drawn by the hash of their values: neither order nor copies matter. ``"auto"``
+        is landmarks.
     fourier : {"phase", "pair"}, default="phase"
         For ``"rbf"``, ``"laplacian"`` and ``"matern"``: one cosine with a random phase
         a component, or cosine and sine of half as many waves.
@@ -53,13 +60,14 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         by fast Hadamard transforms (from 64 columns on). ``"auto"`` is orthogonal up
         to 256 columns and structured beyond, but independent for sparse rows, which
         transforms make dense; ``"laplacian"`` is always ``"iid"``.
-    gamma : "scale" or float, default="scale"
+    gamma : "auto", "scale" or float, default="auto"
         Rate of ``"rbf"`` and ``"laplacian"``; ``"scale"`` is one over the number of
-        columns times the weighted variance of all entries.
+        columns times the weighted variance of all entries, ``"auto"`` 0.3 of that for
+        ``"laplacian"``.
     nu : float, default=1.5
         Smoothness of ``"matern"``.
-    length_scale : "scale" or float, default="scale"
-        Length scale of ``"matern"``; ``"scale"`` is the root of the number of columns
+    length_scale : "auto", "scale" or float, default="auto"
+        Length scale of ``"matern"``; both names are the root of the number of columns
         times the weighted variance of all entries.
     bias_scale : float, default=0.5
         Standard deviation of the neurons' biases, for ``"relu"`` and ``"ntk"``.
@@ -124,9 +132,9 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         map="random",
         fourier="phase",
         sampling="auto",
-        gamma="scale",
+        gamma="auto",
         nu=1.5,
-        length_scale="scale",
+        length_scale="auto",
         bias_scale=0.5,
         dtype="auto",
         random_state=None,
@@ -168,8 +176,11 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         w = check_weights(
             move_to(sample_weight, xp=xp, device=device), X, dtype=X.dtype
         )
-        self._map = build_map(self, X, w, self.n_components)
-        random = self.map == "random"
+        (kernel,) = resolve_kernels(self, [self.kernel], X, w)
+        seen = w > 0
+        rows = X if bool(xp.all(seen)) else X[seen]
+        self._map = build_map(self, kernel, rows, self.n_components)
+        random = isinstance(self._map, RandomMap)
         self.random_weights_ = self._map.weights if random else None
         self.random_offset_ = self._map.offset if random else None
         self.landmarks_ = None if random else self._map.landmarks

@@ -82,10 +82,18 @@ def _rbf(kernel, X, Y):
     return np.exp(D, out=D) if is_numpy(D) else namespace(D).exp(D)
 
 
+def _narrow(X):
+    """Return sparse rows with the indices that scikit-learn's distances take."""
+    if not sparse.issparse(X):
+        return X
+    X = X.tocsr()
+    indices, indptr = (i.astype(np.int32, copy=False) for i in (X.indices, X.indptr))
+    return sparse.csr_array((X.data, indices, indptr), shape=X.shape)
+
+
 def _laplacian(kernel, X, Y):
     if sparse.issparse(X) or is_numpy(X):
-        X, Y = (A.tocsr() if sparse.issparse(A) else A for A in (X, Y))
-        D = manhattan_distances(X, Y).astype(X.dtype, copy=False)
+        D = manhattan_distances(_narrow(X), _narrow(Y)).astype(X.dtype, copy=False)
         return np.exp(-kernel.gamma * D)
     xp = namespace(X)
     D = xp.abs(X[:, 0][:, None] - Y[:, 0][None, :])

@@ -1,7 +1,8 @@
-"""From rows to features: scaling, then random neurons or waves, landmarks, a kernel."""
+"""From scaled rows to features: random neurons or waves, landmarks, a kernel."""
 
 import warnings
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from math import sqrt
 from numbers import Real
 from typing import Any
@@ -25,6 +26,7 @@ from sklearn_ext._numerics._arrays import (
     single,
     to_numpy,
 )
+from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext._numerics._random_features import (
     MAX_ORTHOGONAL,
     MIN_STRUCTURED,
@@ -32,7 +34,6 @@ from sklearn_ext._numerics._random_features import (
     draw_phases,
     gaussian_weights,
     n_waves,
-    rounding_of_means,
     scale_gamma,
     waves,
 )
@@ -41,60 +42,21 @@ from sklearn_ext.random_features._kernels import KERNELS, STATIONARY, Kernel
 FAR = 64  # deviations of all columns that their means may lie from zero
 MANY_ROWS = 20_000  # beyond, the kernel matrix alone takes gigabytes
 
+# shares of the rule "scale" for gamma="auto": one that needs no search, and a search
+LAPLACIAN, SEARCHED = 0.3, (0.01, 0.03, 0.1, 0.3, 1.0)
+RULES = {"auto", "scale"}
+
 MAP_CONSTRAINTS = {
     "kernel": [StrOptions(set(KERNELS))],
-    "map": [StrOptions({"random", "landmarks"})],
+    "map": [StrOptions({"auto", "random", "landmarks"})],
     "fourier": [StrOptions({"phase", "pair"})],
     "sampling": [StrOptions({"auto", "iid", "orthogonal", "structured"})],
-    "gamma": [StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")],
+    "gamma": [StrOptions(RULES), Interval(Real, 0, None, closed="neither")],
     "nu": [Interval(Real, 0, None, closed="neither")],
-    "length_scale": [StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")],
+    "length_scale": [StrOptions(RULES), Interval(Real, 0, None, closed="neither")],
     "bias_scale": [Interval(Real, 0, None, closed="left")],
     "random_state": ["random_state"],
 }
-
-
-@dataclass(frozen=True)
-class Scaler(ArrayHolder):
-    """Columns to mean zero and variance one; sparse rows are not centred."""
-
-    mean: np.ndarray | None  # (d,)
-    scale: np.ndarray  # (d,)
-
-    @classmethod
-    def of(cls, X, w):
-        """Measure the weighted mean and deviation of each column."""
-        xp, rounding = namespace(X), rounding_of_means(X)
-        mean, variance = _moments(X, w)
-        # of sparse rows a difference of squares: its noise is theirs
-        noise = rounding * mean**2 if sparse.issparse(X) else (rounding * mean) ** 2
-        variance = xp.where(variance > noise, variance, xp.ones_like(variance))
-        return cls(None if sparse.issparse(X) else mean, xp.sqrt(variance))
-
-    def __call__(self, X):
-        """Return scaled rows, in their precision but computed in double."""
-        if sparse.issparse(X):
-            if self.mean is not None:
-                raise ValueError(
-                    "standardize=True has centred the dense rows of the first fit, got "
-                    "sparse rows, which it cannot centre. Pass dense rows, or fit to "
-                    "sparse ones."
-                )
-            scale = (1 / self.scale).astype(X.dtype)
-            return X.multiply(scale[None, :]).tocsr()
-        wide = float64(X)
-        wide = (wide if self.mean is None else wide - self.mean) / self.scale
-        return namespace(X).astype(wide, X.dtype, copy=False)
-
-
-def _moments(X, w):
-    """Return weighted mean and variance of each column, in double precision."""
-    X, w = float64(X), float64(w)
-    w = w / namespace(w).sum(w)
-    mean = w @ X
-    if sparse.issparse(X):
-        return mean, w @ X.multiply(X) - mean**2
-    return mean, w @ (X - mean) ** 2
 
 
 def is_blurred_by_means(X, w):
@@ -114,7 +76,7 @@ def is_blurred_by_means(X, w):
 class Features(ArrayHolder):
     """Scaling and map: rows in, features out."""
 
-    scaler: Scaler | None
+    scaler: ArrayHolder | None
     map: ArrayHolder
     double: bool = False  # whether rows in single precision need double precision
 
@@ -411,14 +373,23 @@ _ACTIVATIONS = {
 
 
 def choose_landmarks(X, m, rng):
-    """Draw ``m`` different rows, all of them if there are no more, dense."""
-    rows = rng.permutation(X.shape[0])[:m]
+    """Return positions of ``m`` distinct rows, all of them if there are no more.
+
+    They are those of least seeded hash, in its order: a uniform draw that depends
+    neither on the order of the rows nor on their copies.
+    """
+    seed = rng.randint(2**31 - 1)
+    return EqualRows.of(X if sparse.issparse(X) else to_numpy(X), seed=seed).first[:m]
+
+
+def _rows_at(X, at):
+    """Return some rows, dense."""
     if sparse.issparse(X):
-        return X.tocsr()[rows].toarray()
+        return X.tocsr()[at].toarray()
     if is_numpy(X):
-        return X[rows]
+        return X[at]
     xp = namespace(X)
-    return xp.take(X, like(rows, X, dtype=xp.int64), axis=0)
+    return xp.take(X, like(at, X, dtype=xp.int64), axis=0)
 
 
 def whiten_landmarks(kernel, landmarks):
@@ -439,57 +410,81 @@ def whiten_landmarks(kernel, landmarks):
             jitter *= 10.0
 
 
-def resolve_kernel(params, X, w):
-    """Return the kernel that an estimator's parameters name, ``gamma`` resolved.
+def resolve_kernels(params, names, X, w, *, search=False):
+    """Return the kernels of these names that an estimator's parameters describe.
 
     Parameters
     ----------
     params : estimator
-        It has the parameters of ``MAP_CONSTRAINTS``.
+        It has the parameters of ``MAP_CONSTRAINTS``; ``gamma`` and ``length_scale``
+        may be sequences.
+    names : sequence of str
+        Kernels.
     X : array of shape (n_samples, n_features)
-        The rows that ``gamma="scale"`` looks at.
+        The rows that the rules ``"scale"`` and ``"auto"`` look at.
     w : array of shape (n_samples,)
         Their weights.
+    search : bool, default=False
+        Whether ``"auto"`` may be several numbers.
 
     Returns
     -------
-    Kernel
-        The kernel.
+    list of Kernel
+        The kernels, in the order of the names.
     """
-    gamma, length_scale = None, None
-    if params.kernel in ("rbf", "laplacian"):
-        gamma = scale_gamma(X, w) if params.gamma == "scale" else float(params.gamma)
-    if params.kernel == "matern":
-        length_scale = params.length_scale
-        if length_scale == "scale":
-            length_scale = scale_gamma(X, w) ** -0.5
-    return Kernel(params.kernel, gamma, params.nu, length_scale, params.bias_scale)
+    unit = cache(lambda: scale_gamma(X, w))
+    several = SEARCHED if search else (1.0,)
+    found = []
+    for name in names:
+        rates, lengths = [None], [None]
+        if name in ("rbf", "laplacian"):
+            shares = (LAPLACIAN,) if name == "laplacian" else several
+            rates = _numbers(params.gamma, shares, unit)
+        if name == "matern":
+            lengths = _numbers(params.length_scale, several, unit, power=-0.5)
+        for gamma in rates:
+            for length in lengths:
+                kernel = Kernel(name, gamma, params.nu, length, params.bias_scale)
+                found.append(kernel)
+    return found
 
 
-def build_map(params, X, w, n_components):
+def _numbers(given, shares, unit, power=1.0):
+    if isinstance(given, str):
+        shares = shares if given == "auto" else (1.0,)
+        return [(share * unit()) ** power for share in shares]
+    return [float(value) for value in np.atleast_1d(given)]
+
+
+def build_map(params, kernel, X, n_components, *, origin=None, rng=None, blocks=False):
     """Draw the feature map that an estimator's parameters describe.
 
     Parameters
     ----------
     params : estimator
         It has the parameters of ``MAP_CONSTRAINTS``.
+    kernel : Kernel
+        The kernel.
     X : array of shape (n_samples, n_features)
         The rows.
-    w : array of shape (n_samples,)
-        Their weights.
     n_components : int
         Number of features.
+    origin : array of shape (n_samples, n_features) or None, default=None
+        The rows as they were given, if ``X`` is scaled: their values draw landmarks.
+    rng : RandomState or None, default=None
+        Source of randomness; None is that of ``random_state``.
+    blocks : bool, default=False
+        Whether more rows will come, so that ``map="auto"`` is random.
 
     Returns
     -------
     RandomMap or LandmarkMap
         The map, in the namespace and dtype of ``X``.
     """
-    rng = check_random_state(params.random_state)
-    kernel = resolve_kernel(params, X, w)
-    if params.map == "landmarks":
-        landmarks = choose_landmarks(X[w > 0], n_components, rng)
-        return whiten_landmarks(kernel, landmarks)
+    rng = check_random_state(params.random_state) if rng is None else rng
+    if params.map == "landmarks" or (params.map == "auto" and not blocks):
+        at = choose_landmarks(X if origin is None else origin, n_components, rng)
+        return whiten_landmarks(kernel, _rows_at(X, at))
     fmap = draw_map(
         kernel,
         X.shape[1],

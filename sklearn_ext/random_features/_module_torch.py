@@ -7,6 +7,7 @@ from torch import nn
 from sklearn_ext._numerics._arrays import to_numpy
 from sklearn_ext.random_features._features import RandomFeatures
 from sklearn_ext.random_features._maps import RandomMap
+from sklearn_ext.random_features._scaling import Scaler
 
 
 class RandomFeatureModule(nn.Module):
@@ -52,7 +53,7 @@ class RandomFeatureModule(nn.Module):
         super().__init__()
         rows = np.eye(2, n_features)  # random maps look at the number of columns only
         features = RandomFeatures(**params).fit(rows)
-        if features.map != "random":
+        if not isinstance(features._map, RandomMap):
             raise ValueError(
                 f"RandomFeatureModule needs map='random', got map={features.map!r}: "
                 "landmarks are rows of data, which it does not see."
@@ -124,6 +125,11 @@ class RandomFeatureModule(nn.Module):
             raise ValueError(
                 "from_ridge needs random features of finite width, got "
                 f"{type(features.map).__name__}."
+            )
+        if not isinstance(features.scaler, Scaler | None):
+            raise ValueError(
+                "from_ridge needs standardize=False or 'standard', got "
+                f"{type(features.scaler).__name__}."
             )
         module = cls.__new__(cls)
         nn.Module.__init__(module)

@@ -30,6 +30,145 @@ TUNED = (RandomFeatureRidgeCV, RandomFeatureRidgeClassifierCV)
 STYLES = {"loo": "-", "fold": "-", "gcv": "--", "train": ":", "test": "-"}
 
 
+class KernelChoiceDisplay:
+    """Held-out errors of the kernels, rates and scalings that a model chose from.
+
+    Each candidate counts with its best ridge. Kernels without a rate are level lines.
+    The band holds what is not worse than the chosen one by a standard error of the
+    paired differences (the median over candidates), where leave-one-out gives them: a
+    flat optimum shows as one.
+
+    Parameters
+    ----------
+    candidates : list of dict
+        Kernel, gamma, length_scale and standardize of each candidate.
+    errors : ndarray of shape (n_candidates,)
+        Held-out errors at the best ridge.
+    best : int
+        Position of the chosen one.
+    gap_se : ndarray of shape (n_candidates,) or None, default=None
+        Standard errors of the paired differences to the chosen one.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes.
+    figure_ : matplotlib Figure
+        The figure.
+    lines_ : dict of tuple to matplotlib Line2D
+        The line of each kernel and scaling.
+
+    See Also
+    --------
+    RandomFeatureRidgeCV : Chooses among the candidates.
+    RidgePathDisplay : Errors over the ridges of what was chosen.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_ext.random_features import (
+    ...     KernelChoiceDisplay,
+    ...     RandomFeatureRidgeCV,
+    ... )
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = RandomFeatureRidgeCV(kernel=["relu", "rbf"], random_state=0).fit(X, y)
+    >>> display = KernelChoiceDisplay.from_estimator(model)  # doctest: +SKIP
+    """
+
+    def __init__(self, *, candidates, errors, best, gap_se=None):
+        self.candidates = candidates
+        self.errors = errors
+        self.best = best
+        self.gap_se = gap_se
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None, curve_kwargs=None):
+        """Draw what a fitted model compared.
+
+        Parameters
+        ----------
+        estimator : RandomFeatureRidgeCV or RandomFeatureRidgeClassifierCV
+            A fitted model, or a Pipeline that ends in one.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+        curve_kwargs : dict or None, default=None
+            Passed on to ``plot`` of matplotlib.
+
+        Returns
+        -------
+        KernelChoiceDisplay
+            The display.
+        """
+        user = f"{cls.__name__}.from_estimator"
+        estimator = innermost(estimator, wanted=TUNED, user=user).model
+        found = estimator._compared()
+        errors = np.array([np.min(error) for error in found.errors])
+        display = cls(
+            candidates=list(found.candidates),
+            errors=errors,
+            best=found.best,
+            gap_se=found.gap_se,
+        )
+        return display.plot(ax, curve_kwargs=curve_kwargs)
+
+    def plot(self, ax=None, *, curve_kwargs=None):
+        """Draw the errors over the rates.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+        curve_kwargs : dict or None, default=None
+            Passed on to ``plot`` of matplotlib.
+
+        Returns
+        -------
+        KernelChoiceDisplay
+            The display itself.
+        """
+        ax = _axes_of(self, ax)
+        rates = [_rate(candidate) for candidate in self.candidates]
+        known = [rate for rate in rates if rate is not None]
+        ends = (min(known) / 3, max(known) * 3) if known else (0.1, 10.0)
+        groups = {}
+        for i, candidate in enumerate(self.candidates):
+            key = candidate["kernel"], candidate["standardize"]
+            groups.setdefault(key, []).append(i)
+        self.lines_ = {}
+        for (kernel, scaling), rows in groups.items():
+            x, y = [rates[i] for i in rows], self.errors[rows]
+            if None in x:
+                x, y = ends, np.repeat(y, 2)
+            label = f"{kernel or 'feature_map'}, {scaling or 'columns as they are'}"
+            style = {"marker": "." if len(x) == len(rows) else None, "label": label}
+            order = np.argsort(x)
+            (line,) = ax.plot(
+                np.array(x)[order], y[order], **style | (curve_kwargs or {})
+            )
+            self.lines_[kernel, scaling] = line
+        self._mark(ax, rates, ends)
+        ax.set_xscale("log")
+        ax.set_xlabel("rate of the kernel (gamma, or length_scale ** -2)")
+        ax.set_ylabel("held-out error at the best ridge")
+        ax.legend()
+        return self
+
+    def _mark(self, ax, rates, ends):
+        least = self.errors[self.best]
+        rate = rates[self.best] or np.sqrt(ends[0] * ends[1])
+        ax.plot([rate], [least], "k*", markersize=10, label="chosen")
+        if self.gap_se is not None and len(self.errors) > 1:
+            others = np.delete(self.gap_se, self.best)
+            band = least, least + np.median(others)
+            ax.axhspan(*band, color="0.9", zorder=0)
+
+
+def _rate(candidate):
+    if candidate["length_scale"] is not None:
+        return candidate["length_scale"] ** -2
+    return candidate["gamma"]
+
+
 class RidgePathDisplay:
     """Training and held-out errors over the ridges of a grid.
 

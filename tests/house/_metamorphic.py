@@ -71,9 +71,7 @@ FEELS_UNITS = {
 # neurons far from zero are all on or all off: their docstrings say "far from zero"
 FEELS_OFFSETS = {
     "RandomFeatureRidge",
-    "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",
-    "RandomFeatureRidgeClassifierCV",
 }
 # the order of rows is part of the question (a stream), or seeds are spent row by row
 FEELS_ORDER = {

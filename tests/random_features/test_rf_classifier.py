@@ -16,6 +16,7 @@ from sklearn_ext.random_features import (
     RandomFeatureRidgeClassifierCV,
     RandomFeatures,
 )
+from tests.random_features._given import RidgeOnlyClassifierCV, given
 
 BOTH = [RandomFeatureRidgeClassifier, RandomFeatureRidgeClassifierCV]
 
@@ -55,7 +56,7 @@ def test_scores_equal_ridge_classifier_on_the_same_features(k, class_weight, n_c
 def test_leave_one_out_calibrates_better_than_training_scores(n):
     X, y, X_new, y_new = digits(n)
     codes = np.searchsorted(np.unique(y), y)
-    tuned = RandomFeatureRidgeClassifierCV(random_state=0)
+    tuned = RidgeOnlyClassifierCV(random_state=0)
     # a small ridge interpolates: its training scores say nothing
     small = RandomFeatureRidgeClassifier(alpha=1e-4, random_state=0)
     for model, factor in [(tuned, 1.0), (small, 0.6)]:
@@ -67,13 +68,29 @@ def test_leave_one_out_calibrates_better_than_training_scores(n):
         assert ours < 0.15
 
 
+def test_separated_classes_keep_a_doubt():
+    codes = np.arange(60) % 3
+    X = np.random.default_rng(0).standard_normal((60, 2)) + 9 * np.eye(3)[codes, :2]
+    model = RandomFeatureRidgeClassifierCV(random_state=0).fit(X, codes)
+    held = model.loo_predictions_
+    assert (held.argmax(axis=1) == codes).all()
+    n, w = len(codes), np.ones(len(codes))
+    # as if there were one row more, whose class is anybody's guess
+    rows = np.r_[held, np.tile(held, (3, 1))]
+    labels = np.r_[codes, np.repeat(np.arange(3), n)]
+    weights = np.r_[w * n / (n + 1), np.full(3 * n, 1 / (3 * (n + 1)))]
+    expected = best_temperature(rows, labels, weights)
+    assert_allclose(model.temperature_, expected, rtol=1e-6)
+    assert 0.01 < model.predict_proba(X).min(axis=1).max() * 60 < 3
+
+
 def test_two_classes_have_a_sigmoid_of_twice_the_score():
     X, y = load_breast_cancer(return_X_y=True)
     X = StandardScaler().fit_transform(X)
     model = RandomFeatureRidgeClassifier(50, random_state=0).fit(X, y)
     f = model.decision_function(X)
     assert f.ndim == 1
-    expected = 1 / (1 + np.exp(-2 * model.temperature_ * f))
+    expected = 1 / (1 + np.exp(-2 * f / model.temperature_))
     assert_allclose(model.predict_proba(X)[:, 1], expected, rtol=1e-10)
     assert log_loss(y, model.predict_proba(X)) < 0.15
 
@@ -85,7 +102,7 @@ def test_weights_equal_repeated_rows(cls, k):
     w = np.random.default_rng(0).integers(0, 4, 120)
     y = y % 3
     for class_weight in (None, "balanced"):
-        model = cls(k, class_weight=class_weight, random_state=0)
+        model = given(cls)(k, class_weight=class_weight, random_state=0)
         weighted = clone(model).fit(X, y, w)
         repeated = clone(model).fit(np.repeat(X, w, axis=0), np.repeat(y, w))
         assert_allclose(weighted.temperature_, repeated.temperature_, rtol=1e-7)
@@ -96,10 +113,10 @@ def test_weights_equal_repeated_rows(cls, k):
 def test_class_weight_is_no_repetition_for_leave_one_out():
     X, y, *_ = digits(150)
     y = (y == 8).astype(int)
-    plain = RandomFeatureRidgeClassifierCV(60, [1.0], random_state=0).fit(X, y)
-    heavy = RandomFeatureRidgeClassifierCV(
-        60, [1.0], class_weight={1: 9.0}, random_state=0
-    ).fit(X, y)
+    plain = RidgeOnlyClassifierCV(60, [1.0], random_state=0).fit(X, y)
+    heavy = RidgeOnlyClassifierCV(60, [1.0], class_weight={1: 9.0}, random_state=0).fit(
+        X, y
+    )
     # a heavy row is left out whole: its held-out score is not its training score
     inside = heavy.decision_function(X)[y == 1].mean()
     assert heavy.loo_predictions_[y == 1].mean() < inside - 0.1
@@ -110,13 +127,15 @@ def test_class_weight_is_no_repetition_for_leave_one_out():
 def test_blocks_equal_one_fit(cls):
     X, y, *_ = digits(400)
     labels = np.array([f"digit {c}" for c in y])
-    whole = cls(50, random_state=0).fit(X, labels)
-    parts = cls(50, random_state=0)
+    whole = given(cls)(50, random_state=0).fit(X, labels)
+    parts = given(cls)(50, random_state=0)
     for start in range(0, 400, 150):
         rows = slice(start, start + 150)
         parts.partial_fit(X[rows], labels[rows], classes=np.unique(labels))
     blocks = [(X[:90], labels[:90]), (X[90:], labels[90:])]
-    joined = cls(50, random_state=0).fit_blocks(blocks, classes=np.unique(labels))
+    joined = given(cls)(50, random_state=0).fit_blocks(
+        blocks, classes=np.unique(labels)
+    )
     for model in (parts, joined):
         assert_allclose(model.predict_proba(X), whole.predict_proba(X), atol=1e-7)
         assert (model.predict(X) == whole.predict(X)).all()
@@ -124,19 +143,17 @@ def test_blocks_equal_one_fit(cls):
 
 def test_scoring_by_accuracy():
     X, y, *_ = digits(200)
-    model = RandomFeatureRidgeClassifierCV(50, scoring="accuracy", random_state=0).fit(
-        X, y
-    )
+    model = RidgeOnlyClassifierCV(50, scoring="accuracy", random_state=0).fit(X, y)
     held = model.classes_[model.loo_predictions_.argmax(axis=1)]
     assert_allclose(model.best_score_, np.mean(held == y))
-    binary = RandomFeatureRidgeClassifierCV(50, scoring="roc_auc", random_state=0)
+    binary = RidgeOnlyClassifierCV(50, scoring="roc_auc", random_state=0)
     assert binary.fit(X, y == 3).best_score_ > 0.9
 
 
 def test_folds_are_stratified_and_probabilities_stay_leave_one_out():
     X, y, *_ = digits(200)
-    model = RandomFeatureRidgeClassifierCV(50, [1.0], cv=4, random_state=0).fit(X, y)
-    loo = RandomFeatureRidgeClassifierCV(50, [1.0], random_state=0).fit(X, y)
+    model = RidgeOnlyClassifierCV(50, [1.0], cv=4, random_state=0).fit(X, y)
+    loo = RidgeOnlyClassifierCV(50, [1.0], random_state=0).fit(X, y)
     assert_allclose(model.temperature_, loo.temperature_, rtol=1e-6)
     assert model.fold_error_path_.shape == (1, 10)
 
@@ -176,4 +193,4 @@ def test_errors_teach(cls, fit, message):
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((30, 3)), np.arange(30) % 3
     with pytest.raises(ValueError, match=message):
-        fit(cls(10), X, y)
+        fit(given(cls)(10), X, y)

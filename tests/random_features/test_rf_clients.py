@@ -3,17 +3,20 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_ext import trusted_types
 from sklearn_ext.random_features import (
@@ -23,6 +26,7 @@ from sklearn_ext.random_features import (
     RandomFeatureRidgeCV,
     RandomFeatures,
 )
+from tests.random_features._given import RidgeOnlyClassifierCV, RidgeOnlyCV, given
 
 RIDGES = [
     RandomFeatureRidge,
@@ -45,17 +49,17 @@ def data():
 def test_sparse_rows_equal_dense(cls, k, kernel, data):
     X, y = data
     X = X * (X > 0)
-    dense = cls(k, kernel=kernel, random_state=0).fit(X, y)
-    held = cls(k, kernel=kernel, random_state=0).fit(sparse.csr_array(X), y)
+    dense = given(cls)(k, kernel=kernel, random_state=0).fit(X, y)
+    held = given(cls)(k, kernel=kernel, random_state=0).fit(sparse.csr_array(X), y)
     assert_allclose(held.predict(sparse.coo_array(X)), dense.predict(X), atol=1e-9)
-    scaled = cls(k, kernel=kernel, standardize=True, random_state=0)
+    scaled = given(cls)(k, kernel=kernel, standardize=True, random_state=0)
     assert np.isfinite(scaled.fit(sparse.csc_array(X), y).predict(X)).all()
 
 
 def test_wide_sparse_rows_stay_sparse(data):
     _, y = data
     X = sparse.random_array((60, 20_000), density=0.001, rng=0, format="csr")
-    model = RandomFeatureRidgeCV(30, random_state=0).fit(X, y)
+    model = RidgeOnlyCV(30, random_state=0).fit(X, y)
     assert model.predict(X).shape == (60,)
 
 
@@ -69,9 +73,11 @@ def test_frames_in_a_pipeline(cls, data):
     ).set_output(transform="pandas")
     names = model.fit(frame, y)[:-1].get_feature_names_out()
     assert names[0] == "randomfeatures0"
-    ridge = cls(30, random_state=0).fit(frame, y)
+    ridge = given(cls)(30, random_state=0).fit(frame, y)
     assert (ridge.feature_names_in_ == frame.columns).all()
-    assert_allclose(ridge.predict(frame), cls(30, random_state=0).fit(X, y).predict(X))
+    assert_allclose(
+        ridge.predict(frame), given(cls)(30, random_state=0).fit(X, y).predict(X)
+    )
     with pytest.raises(ValueError, match="feature names"):
         ridge.predict(frame[list("edcba")])
 
@@ -80,7 +86,7 @@ def test_frames_in_a_pipeline(cls, data):
 def test_grid_search_over_the_width(cls, data):
     X, y = data
     grid = {"n_components": [5, 50], "kernel": ["relu", "matern"]}
-    search = GridSearchCV(cls(random_state=0), grid, cv=3).fit(X, y)
+    search = GridSearchCV(given(cls)(random_state=0), grid, cv=3).fit(X, y)
     assert search.best_params_["n_components"] in (5, 50)
     assert search.best_score_ > 0.0
 
@@ -89,7 +95,7 @@ def test_grid_search_over_the_width(cls, data):
 @pytest.mark.parametrize("k", [20, "infinite"])
 def test_storage(cls, k, data):
     X, y = data
-    model = cls(k, random_state=0).fit(X, y)
+    model = given(cls)(k, random_state=0).fit(X, y)
     again = pickle.loads(pickle.dumps(model))
     assert_allclose(again.predict(X), model.predict(X), rtol=1e-12)
     stream = clone(model).set_params(n_components=20)
@@ -104,7 +110,7 @@ def test_storage(cls, k, data):
 def test_skops_trusts_the_fitted_state(cls, data):
     skops = pytest.importorskip("skops.io")
     X, y = data
-    model = cls(20, random_state=0).fit(X, y)
+    model = given(cls)(20, random_state=0).fit(X, y)
     again = skops.loads(skops.dumps(model), trusted=trusted_types())
     assert_allclose(again.predict(X), model.predict(X), rtol=1e-12)
 
@@ -113,7 +119,7 @@ def test_skops_trusts_the_fitted_state(cls, data):
 def test_prediction_after_blocks_keeps_the_attributes(cls, data):
     X, y = data
     classes = {"classes": [0, 1]} if hasattr(cls, "predict_proba") else {}
-    model = cls(20, random_state=0).partial_fit(X, y, **classes)
+    model = given(cls)(20, random_state=0).partial_fit(X, y, **classes)
     before = dict(vars(model))
     model.predict(X)  # solves, inside what it holds
     assert all(vars(model)[name] is value for name, value in before.items())
@@ -123,7 +129,7 @@ def test_prediction_after_blocks_keeps_the_attributes(cls, data):
 def test_groups_and_weights_are_routed(data):
     X, y = data
     groups, w = np.arange(60) % 6, np.linspace(0.5, 1.5, 60)
-    plain = RandomFeatureRidgeCV(20, [0.1, 1.0], cv=GroupKFold(3), random_state=0)
+    plain = RidgeOnlyCV(20, [0.1, 1.0], cv=GroupKFold(3), random_state=0)
     expected = clone(plain).fit(X, y, sample_weight=w, groups=groups)
     scorer = get_scorer("neg_mean_squared_error")
     with sklearn.config_context(enable_metadata_routing=True):
@@ -149,7 +155,7 @@ def test_weights_of_an_unweighted_scorer_stay_out(data):
     X, y = data
     w = np.where(y > 0, 5.0, 1.0)
     scorer = get_scorer("accuracy")
-    model = RandomFeatureRidgeClassifierCV(20, [0.1], scoring=scorer, random_state=0)
+    model = RidgeOnlyClassifierCV(20, [0.1], scoring=scorer, random_state=0)
     with sklearn.config_context(enable_metadata_routing=True):
         weighted = scorer.set_score_request(sample_weight=True)
         heavy = clone(model).set_params(scoring=weighted).fit(X, y, sample_weight=w)
@@ -168,10 +174,10 @@ def test_tensors_in_tensors_out(cls, params, data):
     torch = pytest.importorskip("torch")
     X, y = data
     params = {"n_components": 20, "kernel": "rbf", "standardize": True, **params}
-    expected = cls(random_state=0, **params).fit(X, y)
+    expected = given(cls)(random_state=0, **params).fit(X, y)
     with sklearn.config_context(array_api_dispatch=True):
         tensors = torch.as_tensor(X), torch.as_tensor(y)
-        model = cls(random_state=0, **params).fit(*tensors)
+        model = given(cls)(random_state=0, **params).fit(*tensors)
         predicted = model.predict(tensors[0])
         assert isinstance(predicted, torch.Tensor)
         assert_allclose(predicted.numpy(), expected.predict(X), rtol=1e-7, atol=1e-9)
@@ -185,12 +191,12 @@ def test_tensors_in_tensors_out(cls, params, data):
 def test_a_device_computes_and_numpy_is_stored(cls, k, data):
     pytest.importorskip("torch")
     X, y = data
-    expected = cls(k, random_state=0).fit(X, y)
-    model = cls(k, device="cpu", random_state=0).fit(X, y)
+    expected = given(cls)(k, random_state=0).fit(X, y)
+    model = given(cls)(k, device="cpu", random_state=0).fit(X, y)
     assert_allclose(model.predict(X), expected.predict(X), rtol=1e-7, atol=1e-9)
     if k != "infinite":
         classes = {"classes": [0, 1]} if hasattr(cls, "predict_proba") else {}
-        stream = cls(k, device="cpu", random_state=0)
+        stream = given(cls)(k, device="cpu", random_state=0)
         stream.partial_fit(X[:40], y[:40], **classes).partial_fit(X[40:], y[40:])
         assert isinstance(stream.coef_, np.ndarray)
         assert_allclose(stream.predict(X), expected.predict(X), rtol=1e-5, atol=1e-6)
@@ -215,6 +221,30 @@ def test_cross_validation_beats_a_linear_model(data):
     rng = np.random.default_rng(1)
     X = rng.standard_normal((300, 3))
     y = np.sin(2 * X[:, 0]) * X[:, 1]
-    ours = cross_val_score(RandomFeatureRidgeCV(300, random_state=0), X, y, cv=4)
+    ours = cross_val_score(RidgeOnlyCV(300, random_state=0), X, y, cv=4)
     linear = cross_val_score(RidgeCV(), X, y, cv=4)
     assert ours.mean() > linear.mean() + 0.5
+
+
+def test_the_documented_pipeline_takes_strings_and_missing_values():
+    rng = np.random.default_rng(0)
+    n = 300
+    table = pd.DataFrame({"income": np.exp(3 * rng.standard_normal(n))})
+    table["age"] = np.where(rng.random(n) < 0.2, np.nan, rng.uniform(20, 70, n))
+    table["place"] = rng.choice(["north", "south", None], n)
+    y = np.log(table.income) + (table.place == "north") + 0.1 * rng.standard_normal(n)
+    columns = make_column_transformer(
+        (
+            SimpleImputer(strategy="median", add_indicator=True),
+            make_column_selector(dtype_include="number"),
+        ),
+        (
+            OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=5),
+            make_column_selector(dtype_exclude="number"),
+        ),
+        sparse_threshold=0,
+    )
+    model = make_pipeline(columns, RandomFeatureRidgeCV(random_state=0))
+    assert model.fit(table[:200], y[:200]).score(table[200:], y[200:]) > 0.95
+    new = table[:2].assign(place=["elsewhere", None], age=[np.nan, 1e6])
+    assert np.isfinite(model.predict(new)).all()

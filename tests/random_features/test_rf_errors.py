@@ -20,6 +20,7 @@ from sklearn_ext.random_features import (
     RandomFeatureRidgeClassifierCV,
     RandomFeatureRidgeCV,
 )
+from tests.random_features._given import RidgeOnlyCV, given
 
 ALL = [
     RandomFeatureRidge,
@@ -49,7 +50,7 @@ def test_missing_values(cls, bad, data):
     X[3, 1] = bad
     advice = "imputer" if np.isnan(bad) else "contains infinity"
     with pytest.raises(ValueError, match=advice):
-        cls(10).fit(X, y)
+        given(cls)(10).fit(X, y)
 
 
 @pytest.mark.parametrize("cls", ALL)
@@ -72,21 +73,21 @@ def test_missing_values(cls, bad, data):
 )
 def test_parameters(cls, params, message, data):
     with pytest.raises(ValueError, match=message):
-        cls(**params).fit(*data)
+        given(cls)(**params).fit(*data)
 
 
 @pytest.mark.parametrize("alpha", [-1.0, [-1.0], np.nan])
 @pytest.mark.parametrize("cls", FIXED)
 def test_alpha(cls, alpha, data):
     with pytest.raises(ValueError, match="alpha"):
-        cls(10, alpha).fit(*data)
+        given(cls)(10, alpha).fit(*data)
 
 
 @pytest.mark.parametrize("alphas", [[-1.0, 1.0], [], [np.inf]])
 @pytest.mark.parametrize("cls", TUNED)
 def test_alphas(cls, alphas, data):
     with pytest.raises(ValueError, match="alphas must be one or more non-negative"):
-        cls(10, alphas).fit(*data)
+        given(cls)(10, alphas).fit(*data)
 
 
 def test_an_alpha_for_each_target_needs_as_many(data):
@@ -99,17 +100,17 @@ def test_an_alpha_for_each_target_needs_as_many(data):
 def test_weights(cls, data):
     X, y = data
     with pytest.raises(ValueError, match=r"Negative values|non-negative"):
-        cls(10).fit(X, y, np.r_[-1.0, np.ones(29)])
+        given(cls)(10).fit(X, y, np.r_[-1.0, np.ones(29)])
     with pytest.raises(ValueError, match="at least one non-zero"):
-        cls(10).fit(X, y, np.zeros(30))
+        given(cls)(10).fit(X, y, np.zeros(30))
 
 
 @pytest.mark.parametrize("cls", ALL)
 def test_infinite_width_keeps_no_sums(cls, data):
     X, y = data
     with pytest.raises(ValueError, match="partial_fit needs finite n_components"):
-        first_block(cls("infinite"), X, y)
-    model = cls("infinite").fit(X, y)
+        first_block(given(cls)("infinite"), X, y)
+    model = given(cls)("infinite").fit(X, y)
     with pytest.raises(ValueError, match="merge needs finite n_components"):
         model.merge(clone(model).fit(X, y))
 
@@ -123,25 +124,25 @@ def test_infinite_width_warns_of_memory(data, monkeypatch):
 def test_one_row_cannot_be_left_out(data):
     X, y = data
     with pytest.raises(ValueError, match="at least 2 samples that differ, got n_sam"):
-        RandomFeatureRidgeCV(10).fit(X[:1], y[:1])
+        RidgeOnlyCV(10).fit(X[:1], y[:1])
     with pytest.raises(ValueError, match="at least 2 samples"):
-        RandomFeatureRidgeCV(10).fit(X, y, np.r_[1.0, np.zeros(29)])
-    assert np.isfinite(RandomFeatureRidgeCV(10).fit(X[:2], y[:2]).predict(X)).all()
+        RidgeOnlyCV(10).fit(X, y, np.r_[1.0, np.zeros(29)])
+    assert np.isfinite(RidgeOnlyCV(10).fit(X[:2], y[:2]).predict(X)).all()
 
 
 @pytest.mark.parametrize("cls", ALL)
 def test_blocks_must_agree(cls, data):
     X, y = data
-    model = first_block(cls(10, random_state=0), X, y)
+    model = first_block(given(cls)(10, random_state=0), X, y)
     with pytest.raises(ValueError, match="features"):
         model.partial_fit(X[:, :2], y)
     with pytest.raises(ValueError, match=r"\['kernel'\] changed since the first block"):
         clone_of(model).set_params(kernel="rbf").partial_fit(X, y)
-    other = first_block(cls(10, random_state=1), X, y)
+    other = first_block(given(cls)(10, random_state=1), X, y)
     with pytest.raises(ValueError, match="merge needs models with the same feature"):
         model.merge(other)
     with pytest.raises(NotFittedError):
-        model.merge(cls(10))
+        model.merge(given(cls)(10))
 
 
 def clone_of(model):
@@ -158,7 +159,8 @@ def test_targets_of_blocks_must_agree(data):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"kernel": "rbf"}, "gamma='scale' is measured on the first block"),
+        ({"kernel": "rbf"}, "gamma='auto' is measured on the first block"),
+        ({"kernel": "matern", "length_scale": "scale"}, "length_scale='scale' is"),
         ({"standardize": True}, "standardize=True is measured on the first block"),
     ],
 )
@@ -169,7 +171,7 @@ def test_what_is_measured_on_the_first_block_warns(params, message, data):
 
 def test_rows_that_fix_their_own_prediction(data):
     X, y = data
-    model = RandomFeatureRidgeCV(60, [0.0], solver="primal", random_state=0)
+    model = RidgeOnlyCV(60, [0.0], solver="primal", random_state=0)
     with pytest.raises(ValueError, match="Add an alpha above 0"):
         model.fit(X, y)
     chosen = model.set_params(alphas=[0.0, 1.0]).fit(X, y)
@@ -180,12 +182,12 @@ def test_rows_that_fix_their_own_prediction(data):
 @pytest.mark.parametrize("cls", TUNED)
 def test_folds_need_rows(cls, data):
     X, y = data
-    model = cls(10, cv=3).fit(X, y)
+    model = given(cls)(10, cv=3).fit(X, y)
     before = model.predict(X)
     for call in (
         lambda: first_block(model, X, y),
         lambda: model.merge(clone_of(model)),
-        lambda: first_block(cls(10, cv=3), X, y),
+        lambda: first_block(given(cls)(10, cv=3), X, y),
     ):
         with pytest.raises(ValueError, match="Folds need all rows at once"):
             call()
@@ -195,18 +197,18 @@ def test_folds_need_rows(cls, data):
 @pytest.mark.parametrize("params", [{"cv": "gcv"}, {"alpha_per_target": True}])
 def test_scorers_need_held_out_predictions_of_all_targets(params, data):
     with pytest.raises(ValueError, match="Use scoring=None"):
-        RandomFeatureRidgeCV(10, scoring="r2", **params).fit(*data)
+        RidgeOnlyCV(10, scoring="r2", **params).fit(*data)
     with pytest.raises(ValueError, match="no predictions to score"):
-        RandomFeatureRidgeCV(10, scoring="r2", cv="gcv").partial_fit(*data)
+        RidgeOnlyCV(10, scoring="r2", cv="gcv").partial_fit(*data)
 
 
 @pytest.mark.parametrize("cls", TUNED)
 def test_groups(cls, data):
     X, y = data
     with pytest.raises(ValueError, match="groups need folds"):
-        cls(10).fit(X, y, groups=np.arange(30) % 5)
+        given(cls)(10).fit(X, y, groups=np.arange(30) % 5)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        cls(10, cv=GroupKFold(3)).fit(X, y, groups=np.arange(40) % 5)
+        given(cls)(10, cv=GroupKFold(3)).fit(X, y, groups=np.arange(40) % 5)
 
 
 def test_merged_models_must_agree(data):
@@ -216,7 +218,7 @@ def test_merged_models_must_agree(data):
     for other, message in [
         (RandomFeatureRidge(**make).fit(X, np.c_[y, y]), "as many targets"),
         (RandomFeatureRidge(fit_intercept=False, **make).fit(X, y), "fit_intercept"),
-        (RandomFeatureRidgeCV(**make).fit(X, y), "two models of one class"),
+        (RidgeOnlyCV(**make).fit(X, y), "two models of one class"),
     ]:
         with pytest.raises(ValueError, match=message):
             model.merge(other)
@@ -239,7 +241,7 @@ def test_class_weights(weight, message, data):
 def test_features_that_overflow(cls, n_components, data):
     X, y = data
     with pytest.raises(ValueError, match=r"squares of the features have no finite sum"):
-        cls(n_components).fit(1e200 * X, y)
+        given(cls)(n_components).fit(1e200 * X, y)
 
 
 def test_feature_map_that_returns_nan(data):
@@ -266,20 +268,20 @@ def test_an_alpha_of_wrong_shape_is_refused_before_a_block_is_added(data):
 def test_intervals_need_leave_one_out_and_a_level(data):
     X, y = data
     with pytest.raises(AttributeError, match="need cv='loo'"):
-        RandomFeatureRidgeCV(10, cv="gcv").fit(X, y).predict_interval(X)
+        RidgeOnlyCV(10, cv="gcv").fit(X, y).predict_interval(X)
     with pytest.raises(ValueError, match="between 0 and 1, got 1"):
-        RandomFeatureRidgeCV(10).fit(X, y).predict_interval(X, 1)
+        RidgeOnlyCV(10).fit(X, y).predict_interval(X, 1)
     with pytest.raises(ValueError, match=r"between 0 and 1, got '0\.9'"):
-        RandomFeatureRidgeCV(10).fit(X, y).predict_interval(X, "0.9")
+        RidgeOnlyCV(10).fit(X, y).predict_interval(X, "0.9")
 
 
 @pytest.mark.parametrize("cls", ALL)
 def test_strings_and_complex_numbers(cls, data):
     X, y = data
     with pytest.raises(ValueError, match="Complex"):
-        cls(10).fit(X + 1j, y)
+        given(cls)(10).fit(X + 1j, y)
     with pytest.raises(ValueError, match="could not convert"):
-        cls(10).fit(np.full((30, 2), "a"), y)
+        given(cls)(10).fit(np.full((30, 2), "a"), y)
 
 
 @pytest.mark.parametrize("cls", ALL)
@@ -287,7 +289,7 @@ def test_device_needs_dense_rows(cls, data):
     pytest.importorskip("torch")
     X, y = data
     with pytest.raises(TypeError, match="needs dense rows"):
-        cls(10, device="cpu").fit(sparse.csr_array(X), y)
+        given(cls)(10, device="cpu").fit(sparse.csr_array(X), y)
 
 
 def test_a_device_that_is_absent(data):
@@ -302,13 +304,13 @@ def test_a_feature_map_may_not_see_the_targets(cls, data):
         with pytest.raises(
             ValueError, match=r"cannot be fitted to rows alone: .* Pipe"
         ):
-            cls(feature_map=supervised).fit(*data)
+            given(cls)(feature_map=supervised).fit(*data)
 
 
 @pytest.mark.parametrize("cls", ALL)
 def test_a_failed_call_keeps_the_fitted_state(cls, data):
     X, y = data
-    model = first_block(cls(10, random_state=0), X, y)
+    model = first_block(given(cls)(10, random_state=0), X, y)
     before = model.predict(X)
     bad = np.full((5, 4), np.nan)
     for call in (model.fit, model.partial_fit):
@@ -323,7 +325,7 @@ def test_a_failed_call_keeps_the_fitted_state(cls, data):
 
 @pytest.mark.parametrize("cls", ALL)
 def test_wrong_attributes_say_which_to_read(cls, data):
-    finite, infinite = cls(10).fit(*data), cls("infinite").fit(*data)
+    finite, infinite = given(cls)(10).fit(*data), given(cls)("infinite").fit(*data)
     for name in ("dual_coef_", "X_fit_"):
         with pytest.raises(AttributeError, match="n_components='infinite'"):
             getattr(finite, name)

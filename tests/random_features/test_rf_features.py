@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.integrate import quad
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.gaussian_process.kernels import Matern
 from sklearn.kernel_approximation import Nystroem
@@ -145,11 +146,28 @@ def test_sparse_equals_dense_when_structured():
 
 def test_landmarks_give_the_products_of_nystroem():
     X = rows(60, 5)
-    ours = RandomFeatures(
-        "rbf", 25, map="landmarks", gamma=0.3, random_state=3
-    ).fit_transform(X)
-    peer = Nystroem(gamma=0.3, n_components=25, random_state=3).fit_transform(X)
+    fitted = RandomFeatures("rbf", 25, map="landmarks", gamma=0.3, random_state=3)
+    ours = fitted.fit_transform(X)
+    peer = Nystroem(gamma=0.3, n_components=25).fit(fitted.landmarks_).transform(X)
     assert_allclose(ours @ ours.T, peer @ peer.T, atol=1e-9)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_landmarks_depend_on_values_alone(form):
+    X, w = rows(60, 5), np.arange(60) % 4
+    fitted = RandomFeatures(map="landmarks", n_components=20, random_state=3)
+    chosen = clone(fitted).fit(form(X[w > 0])).landmarks_
+    assert len(np.unique(chosen, axis=0)) == 20
+    order = np.random.default_rng(0).permutation(60)
+    X, w = X[order], w[order]
+    for table, weights in [(X, w), (np.repeat(X, w, axis=0), None)]:
+        again = clone(fitted).fit(form(table), sample_weight=weights).landmarks_
+        assert_array_equal(again, chosen)
+    single = X[w > 0].astype(np.float32)
+    again = clone(fitted).fit(form(single.astype(np.float64))).landmarks_
+    assert_array_equal(clone(fitted).fit(form(single)).landmarks_, again)
+    other = clone(fitted).set_params(random_state=4).fit(form(X[w > 0])).landmarks_
+    assert (other != chosen).any()
 
 
 def test_all_rows_as_landmarks_give_the_kernel():

@@ -18,9 +18,9 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_ext.random_features import (
     RandomFeatureRidge,
-    RandomFeatureRidgeCV,
     RandomFeatures,
 )
+from tests.random_features._given import RidgeOnlyCV
 
 ALPHAS = [1e-6, 1e-2, 1.0]
 
@@ -70,7 +70,7 @@ def test_residuals_equal_refits(k, solver, weights, fit_intercept):
     for alpha, rtol in [(1.0, 1e-10), (1e-2, 1e-10), (1e-6, 1e-6)]:
         if alpha == 1e-6 and solver == "primal" and k >= 39:
             continue  # leverages of one: the dual side is for that
-        model = RandomFeatureRidgeCV(
+        model = RidgeOnlyCV(
             k, [alpha], solver=solver, fit_intercept=fit_intercept, random_state=0
         ).fit(X, y, w)
         expected = refit_residuals(X, y, alpha, k, w, fit_intercept)
@@ -82,7 +82,7 @@ def test_residuals_equal_refits(k, solver, weights, fit_intercept):
 
 def test_ridgeless_residuals_equal_least_norm_refits():
     X, y = make()
-    model = RandomFeatureRidgeCV(200, [0.0], random_state=0).fit(X, y)
+    model = RidgeOnlyCV(200, [0.0], random_state=0).fit(X, y)
     expected = refit_residuals(X, y, 0.0, 200)
     assert_allclose(model.loo_residuals_, expected, rtol=1e-6)
 
@@ -90,7 +90,7 @@ def test_ridgeless_residuals_equal_least_norm_refits():
 def test_ridgeless_residuals_with_equal_rows_are_a_limit():
     X, y = make()
     X[20:] = X[:20]  # the kernel matrix is singular beyond the constant
-    model = RandomFeatureRidgeCV(np.inf, [0.0], kernel="rbf").fit(X, y)
+    model = RidgeOnlyCV(np.inf, [0.0], kernel="rbf").fit(X, y)
     twin = np.roll(y, 20)  # which stays, and is interpolated
     assert_allclose(model.loo_residuals_, y - twin, rtol=1e-3, atol=1e-4)
 
@@ -101,9 +101,7 @@ def test_errors_equal_those_of_ridge_cv(t, weighted):
     X, y = make(60, t=t)
     w = np.random.default_rng(1).uniform(0.1, 1, 60) if weighted else None
     alphas = np.logspace(-3, 2, 6)
-    model = RandomFeatureRidgeCV(20, alphas, store_cv_results=True, random_state=0).fit(
-        X, y, w
-    )
+    model = RidgeOnlyCV(20, alphas, store_cv_results=True, random_state=0).fit(X, y, w)
     Phi = RandomFeatures(n_components=20, random_state=0).fit_transform(X)
     peer = RidgeCV(alphas, store_cv_results=True).fit(Phi, y, w)
     weights = np.ones(60) if w is None else w
@@ -118,7 +116,7 @@ def test_errors_equal_those_of_ridge_cv_in_single_precision():
     X, y = make(200)
     X = X.astype(np.float32)
     alphas = np.logspace(-2, 1, 4)
-    model = RandomFeatureRidgeCV(20, alphas, random_state=0).fit(X, y)
+    model = RidgeOnlyCV(20, alphas, random_state=0).fit(X, y)
     Phi = RandomFeatures(n_components=20, random_state=0).fit_transform(X)
     peer = RidgeCV(alphas, store_cv_results=True).fit(Phi.astype(np.float64), y)
     expected = peer.cv_results_.mean(axis=0)
@@ -130,7 +128,7 @@ def test_errors_equal_those_of_ridge_cv_in_single_precision():
 def test_weights_equal_repeated_rows(k, cv):
     X, y = make(t=2)
     w = np.random.default_rng(0).integers(0, 4, len(X))
-    model = RandomFeatureRidgeCV(k, cv=cv, random_state=0)
+    model = RidgeOnlyCV(k, cv=cv, random_state=0)
     weighted = clone(model).fit(X, y, w)
     repeated = clone(model).fit(np.repeat(X, w, axis=0), np.repeat(y, w, axis=0))
     assert weighted.alpha_ == repeated.alpha_
@@ -149,7 +147,7 @@ def test_weights_equal_repeated_rows(k, cv):
 @pytest.mark.parametrize("k", [20, 150])
 def test_paths_equal_their_definitions(k):
     X, y = make(t=2)
-    model = RandomFeatureRidgeCV(k, ALPHAS, random_state=0).fit(X, y)
+    model = RidgeOnlyCV(k, ALPHAS, random_state=0).fit(X, y)
     for j, alpha in enumerate(ALPHAS):
         fixed = RandomFeatureRidge(k, alpha, random_state=0).fit(X, y)
         train = np.mean((y - fixed.predict(X)) ** 2, axis=0)
@@ -173,13 +171,14 @@ def test_paths_equal_their_definitions(k):
     ],
     ids=lambda cv: type(cv).__name__,
 )
+@pytest.mark.filterwarnings("ignore:.*beyond the training targets")  # tiny ridges
 def test_folds_equal_a_grid_search(k, cv, fit_intercept):
     X, y = make(t=2)
     if isinstance(cv, RepeatedKFold):
         cv = list(cv.split(X))
     groups = np.arange(40) % 7 if isinstance(cv, GroupKFold) else None
     params = {"fit_intercept": fit_intercept, "random_state": 0}
-    model = RandomFeatureRidgeCV(k, ALPHAS, cv=cv, **params).fit(X, y, groups=groups)
+    model = RidgeOnlyCV(k, ALPHAS, cv=cv, **params).fit(X, y, groups=groups)
     search = GridSearchCV(
         RandomFeatureRidge(k, **params),
         {"alpha": ALPHAS},
@@ -199,10 +198,8 @@ def test_folds_ignore_rows_of_no_weight():
     w = np.ones(40)
     w[5:15] = 0
     present = w > 0
-    part = RandomFeatureRidgeCV(15, ALPHAS, cv=4, random_state=0).fit(
-        X[present], y[present]
-    )
-    model = RandomFeatureRidgeCV(15, ALPHAS, cv=4, random_state=0).fit(X, y, w)
+    part = RidgeOnlyCV(15, ALPHAS, cv=4, random_state=0).fit(X[present], y[present])
+    model = RidgeOnlyCV(15, ALPHAS, cv=4, random_state=0).fit(X, y, w)
     assert_allclose(model.fold_error_path_, part.fold_error_path_, rtol=1e-9)
     listed = [(np.arange(20, 40), np.arange(0, 20))]
     model.set_params(cv=listed).fit(X, y, w)
@@ -214,13 +211,13 @@ def test_folds_ignore_rows_of_no_weight():
 def test_a_scorer_sees_held_out_predictions():
     X, y = make()
     scorer = make_scorer(mean_absolute_error, greater_is_better=False)
-    model = RandomFeatureRidgeCV(20, ALPHAS, scoring=scorer, random_state=0).fit(X, y)
+    model = RidgeOnlyCV(20, ALPHAS, scoring=scorer, random_state=0).fit(X, y)
     expected = [
         -np.abs(refit_residuals(X, y, alpha, 20)).mean() for alpha in ALPHAS[1:]
     ]
     found = []
     for alpha in ALPHAS[1:]:
-        one = RandomFeatureRidgeCV(20, [alpha], scoring=scorer, random_state=0)
+        one = RidgeOnlyCV(20, [alpha], scoring=scorer, random_state=0)
         found.append(one.fit(X, y).best_score_)
     assert_allclose(found, expected, rtol=1e-6)
     assert_allclose(model.best_score_, max(found), rtol=1e-9)
@@ -229,9 +226,9 @@ def test_a_scorer_sees_held_out_predictions():
 def test_each_target_may_have_its_ridge():
     X, y = make(t=3)
     y[:, 1] = np.random.default_rng(0).standard_normal(40)
-    joint = RandomFeatureRidgeCV(20, alpha_per_target=True, random_state=0).fit(X, y)
+    joint = RidgeOnlyCV(20, alpha_per_target=True, random_state=0).fit(X, y)
     for j in range(3):
-        one = RandomFeatureRidgeCV(20, random_state=0).fit(X, y[:, j])
+        one = RidgeOnlyCV(20, random_state=0).fit(X, y[:, j])
         assert joint.alpha_[j] == one.alpha_
         assert_allclose(joint.coef_[j], one.coef_, rtol=1e-7)
         assert_allclose(joint.loo_residuals_[:, j], one.loo_residuals_, rtol=1e-7)
@@ -239,7 +236,7 @@ def test_each_target_may_have_its_ridge():
 
 def test_refinement_lowers_the_error_between_neighbours():
     X, y = make(200)
-    coarse = RandomFeatureRidgeCV(20, [0.01, 1, 100], random_state=0).fit(X, y)
+    coarse = RidgeOnlyCV(20, [0.01, 1, 100], random_state=0).fit(X, y)
     fine = clone(coarse).set_params(refine=True).fit(X, y)
     assert fine.loo_error_path_.min() < coarse.loo_error_path_.min()
     assert len(fine.alphas_) == 23
@@ -249,7 +246,7 @@ def test_refinement_lowers_the_error_between_neighbours():
 @pytest.mark.parametrize("k", [20, 400])
 def test_default_grid_is_a_lattice_of_the_mean_diagonal(k):
     X, y = make(300)
-    model = RandomFeatureRidgeCV(k, random_state=0).fit(X, y)
+    model = RidgeOnlyCV(k, random_state=0).fit(X, y)
     Phi = RandomFeatures(n_components=k, random_state=0).fit_transform(X)
     centred = Phi - Phi.mean(axis=0)
     exponents = 3 * np.log10(model.alphas_ / np.mean(np.sum(centred**2, axis=1)))
@@ -264,7 +261,7 @@ def test_a_grid_ends_at_an_eigenvalue_that_lies_on_its_lattice():
     # features of one direction: the largest eigenvalue is n times the mean diagonal
     X = np.linspace(0, 1, 10)[:, None] + np.zeros((10, 3))
     for factor in (1.0, 0.1, 3.0, 7e5):
-        model = RandomFeatureRidgeCV(feature_map=FunctionTransformer())
+        model = RidgeOnlyCV(feature_map=FunctionTransformer())
         model.fit(factor * X, np.arange(10.0) % 3)
         assert_allclose(model.alphas_[-1], 10 * model.alphas_[-4], rtol=1e-9)
         spread = factor**2 * 3 * np.sum((X[:, 0] - 0.5) ** 2)
@@ -273,14 +270,14 @@ def test_a_grid_ends_at_an_eigenvalue_that_lies_on_its_lattice():
 
 def test_a_subset_gives_leave_one_out_of_the_whole_model():
     X, y = make(300)
-    whole = RandomFeatureRidgeCV(20, ALPHAS, random_state=0).fit(X, y)
-    part = RandomFeatureRidgeCV(20, ALPHAS, loo_subset=50, random_state=0).fit(X, y)
+    whole = RidgeOnlyCV(20, ALPHAS, random_state=0).fit(X, y)
+    part = RidgeOnlyCV(20, ALPHAS, loo_subset=50, random_state=0).fit(X, y)
     assert len(part.loo_indices_) == 50
     assert_allclose(part.dof_path_, whole.dof_path_)
     if part.alpha_ == whole.alpha_:
         rows = part.loo_indices_
         assert_allclose(part.loo_residuals_, whole.loo_residuals_[rows], rtol=1e-7)
-    streamed = RandomFeatureRidgeCV(20, ALPHAS, loo_subset=50, random_state=0)
+    streamed = RidgeOnlyCV(20, ALPHAS, loo_subset=50, random_state=0)
     for start in range(0, 300, 70):
         streamed.partial_fit(X[start : start + 70], y[start : start + 70])
     assert_allclose(np.sort(streamed.loo_indices_), np.sort(part.loo_indices_))
@@ -290,13 +287,13 @@ def test_a_subset_gives_leave_one_out_of_the_whole_model():
 @pytest.mark.parametrize("cv", ["loo", "gcv"])
 def test_blocks_equal_one_fit(cv):
     X, y = make(200)
-    whole = RandomFeatureRidgeCV(30, cv=cv, random_state=0).fit(X, y)
+    whole = RidgeOnlyCV(30, cv=cv, random_state=0).fit(X, y)
     blocks = [(X[:50], y[:50]), (X[50:130], y[50:130]), (X[130:], y[130:])]
-    parts = RandomFeatureRidgeCV(30, cv=cv, random_state=0)
+    parts = RidgeOnlyCV(30, cv=cv, random_state=0)
     for block in blocks:
         parts.partial_fit(*block)
-    joined = RandomFeatureRidgeCV(30, cv=cv, random_state=0).fit_blocks(blocks)
-    halves = [RandomFeatureRidgeCV(30, cv=cv, random_state=0) for _ in range(2)]
+    joined = RidgeOnlyCV(30, cv=cv, random_state=0).fit_blocks(blocks)
+    halves = [RidgeOnlyCV(30, cv=cv, random_state=0) for _ in range(2)]
     halves[0].partial_fit(*blocks[0])
     halves[1].partial_fit(*blocks[1]).partial_fit(*blocks[2])
     halves[0].merge(halves[1])
@@ -309,19 +306,19 @@ def test_blocks_equal_one_fit(cv):
 
 def test_blocks_after_a_fit_are_judged_by_their_rows():
     X, y = make(200)
-    model = RandomFeatureRidgeCV(30, random_state=0).fit(X[:100], y[:100])
+    model = RidgeOnlyCV(30, random_state=0).fit(X[:100], y[:100])
     assert model._fitted.summary.sample is None  # a fitted model keeps no rows
     model.partial_fit(X[100:], y[100:])
     assert (model.loo_indices_ == np.arange(100, 200)).all()
-    whole = RandomFeatureRidgeCV(30, [model.alpha_], random_state=0).fit(X, y)
+    whole = RidgeOnlyCV(30, [model.alpha_], random_state=0).fit(X, y)
     assert_allclose(model.loo_residuals_, whole.loo_residuals_[100:], rtol=1e-6)
 
 
 def test_single_precision_chooses_the_same_ridge():
     X, y = make(400, 8)
     alphas = np.logspace(-3, 2, 16)
-    double = RandomFeatureRidgeCV(100, alphas, random_state=0).fit(X, y)
-    single = RandomFeatureRidgeCV(100, alphas, random_state=0)
+    double = RidgeOnlyCV(100, alphas, random_state=0).fit(X, y)
+    single = RidgeOnlyCV(100, alphas, random_state=0)
     single.fit(X.astype(np.float32), y)
     assert single.alpha_ == double.alpha_
     assert_allclose(single.predict(X), double.predict(X), rtol=1e-3)
@@ -331,7 +328,7 @@ def test_intervals_cover():
     covered, naive = [], []
     for seed in range(20):
         X, y = make(200, seed=seed)
-        model = RandomFeatureRidgeCV(100, random_state=0).fit(X[:100], y[:100])
+        model = RidgeOnlyCV(100, random_state=0).fit(X[:100], y[:100])
         low, high = model.predict_interval(X[100:], 0.8).T
         covered.append(np.mean((low <= y[100:]) & (y[100:] <= high)))
         inside = np.abs(y[:100] - model.predict(X[:100]))
@@ -347,7 +344,7 @@ def test_intervals_cover_on_diabetes():
     for seed in range(12):
         order = np.random.default_rng(seed).permutation(442)
         train, test = order[:300], order[300:]
-        model = RandomFeatureRidgeCV(200, standardize=True, random_state=seed)
+        model = RidgeOnlyCV(200, standardize=True, random_state=seed)
         model.fit(X[train], y[train])
         low, high = model.predict_interval(X[test]).T
         covered.append(np.mean((low <= y[test]) & (y[test] <= high)))
@@ -356,15 +353,15 @@ def test_intervals_cover_on_diabetes():
 
 def test_intervals_of_several_targets_and_few_rows():
     X, y = make(t=2)
-    model = RandomFeatureRidgeCV(20, random_state=0).fit(X, y)
+    model = RidgeOnlyCV(20, random_state=0).fit(X, y)
     ends = model.predict_interval(X, 0.5)
     assert ends.shape == (40, 2, 2)
     assert_allclose(ends.mean(axis=1), model.predict(X))
-    few = RandomFeatureRidgeCV(20, [1.0], random_state=0).fit(X[:5], y[:5])
+    few = RidgeOnlyCV(20, [1.0], random_state=0).fit(X[:5], y[:5])
     assert np.isinf(few.predict_interval(X, 0.95)).all()
 
 
 def test_ridge_on_features_is_a_special_case_of_two_rows():
     X, y = make(2)
-    model = RandomFeatureRidgeCV(5, [1.0], random_state=0).fit(X, y)
+    model = RidgeOnlyCV(5, [1.0], random_state=0).fit(X, y)
     assert_allclose(model.loo_residuals_, y - y[::-1])

@@ -4,18 +4,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 
 from sklearn_ext.random_features import (
     EigenspectrumDisplay,
     FittingRatioDisplay,
+    KernelChoiceDisplay,
     RandomFeatureRidge,
-    RandomFeatureRidgeClassifierCV,
     RandomFeatureRidgeCV,
     RFLearningCurveDisplay,
     RidgePathDisplay,
     rf_ridge_path,
 )
+from tests.random_features._given import RidgeOnlyClassifierCV, RidgeOnlyCV
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +33,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def tuned(data):
-    return RandomFeatureRidgeCV(100, standardize=True, random_state=0).fit(*data)
+    return RidgeOnlyCV(100, standardize=True, random_state=0).fit(*data)
 
 
 def test_ridge_path(tuned, data):
@@ -47,10 +49,32 @@ def test_ridge_path(tuned, data):
     assert over.ax_ is ax
     assert over.figure_ is ax.figure
     assert (np.diff(over.fitting_ratio) >= 0).all()
-    folds = RandomFeatureRidgeCV(100, cv=3, random_state=0).fit(*data)
+    folds = RidgeOnlyCV(100, cv=3, random_state=0).fit(*data)
     assert "fold" in RidgePathDisplay.from_estimator(folds).lines_
     with pytest.raises(ValueError, match="x must be 'alpha' or"):
         over.plot(x="time")
+
+
+def test_kernel_choice(data):
+    model = RandomFeatureRidgeCV(50, kernel=["relu", "rbf", "matern"], random_state=0)
+    display = KernelChoiceDisplay.from_estimator(model.fit(*data))
+    assert set(display.lines_) == {
+        (kernel, scaling)
+        for kernel in ("relu", "rbf", "matern")
+        for scaling in ("clip", "quantile")
+    }
+    x, y = display.lines_["rbf", "clip"].get_data()
+    rbf = [i for i, c in enumerate(model.candidates_) if c["kernel"] == "rbf"][:5]
+    assert_allclose(x, [model.candidates_[i]["gamma"] for i in rbf])
+    assert_allclose(y, np.nanmin(model.candidate_errors_[rbf], axis=1))
+    x, y = display.lines_["relu", "quantile"].get_data()
+    assert y[0] == y[1]
+    assert display.errors.argmin() == display.best
+    assert display.candidates[display.best]["kernel"] == model.kernel_
+    folds = clone(model).set_params(cv=3, kernel="relu").fit(*data)
+    assert KernelChoiceDisplay.from_estimator(folds).gap_se is None
+    one = clone(model).set_params(kernel="rbf", gamma=0.1, standardize=True)
+    assert len(KernelChoiceDisplay.from_estimator(one.fit(*data)).lines_) == 1
 
 
 def test_ridge_path_of_theory():
@@ -112,7 +136,7 @@ def test_learning_curve_of_models_that_choose_their_ridge(tuned, data):
     measured = display.measured.mean(axis=0)
     assert_allclose(display.predicted["tuned"], measured, rtol=0.08)
     classes = np.digitize(y, [100, 200])
-    model = RandomFeatureRidgeClassifierCV(100, standardize=True, random_state=0)
+    model = RidgeOnlyClassifierCV(100, standardize=True, random_state=0)
     show = RFLearningCurveDisplay.from_estimator(
         model.fit(X, classes), X, classes, n_grid=[200], random_state=0
     )

@@ -237,7 +237,8 @@ def test_landmarks_equal_nystroem_then_ridge():
     X, y = make()
     params = {"kernel": "rbf", "gamma": 0.2, "random_state": 3}
     model = RandomFeatureRidge(40, map="landmarks", **params).fit(X, y)
-    Phi = Nystroem(gamma=0.2, n_components=40, random_state=3).fit_transform(X)
+    landmarks = model._features.map.landmarks
+    Phi = Nystroem(gamma=0.2, n_components=40).fit(landmarks).transform(X)
     expected = Ridge(alpha=0.1, solver="svd").fit(Phi, y).predict(Phi)
     assert_allclose(model.predict(X), expected, rtol=1e-8)
 

@@ -17,6 +17,7 @@ from sklearn_ext.random_features import (
     RandomFeatures,
 )
 from sklearn_ext.random_features._kernels import Kernel
+from tests.random_features._given import RidgeOnlyCV, given
 
 ALL = [
     RandomFeatureRidge,
@@ -64,8 +65,10 @@ def score(model, X):
 def test_single_precision_of_columns_far_from_zero(cls, params):
     X, y = weather()
     y = target(cls, y)
-    double = cls(random_state=0, **params).fit(X[:200], y[:200])
-    single = cls(random_state=0, **params).fit(X[:200].astype(np.float32), y[:200])
+    double = given(cls)(random_state=0, **params).fit(X[:200], y[:200])
+    single = given(cls)(random_state=0, **params).fit(
+        X[:200].astype(np.float32), y[:200]
+    )
     expected, found = score(double, X), score(single, X.astype(np.float32))
     assert found.dtype == np.float32
     assert_allclose(found, expected, atol=5e-3 * expected.std())
@@ -81,20 +84,20 @@ def test_single_precision_at_an_offset(offset, params):
     rng = np.random.default_rng(0)
     X = (rng.standard_normal((200, 4)) + offset).astype(np.float32)
     y = np.sin(X[:, 0] - offset) + 0.1 * rng.standard_normal(200)
-    double = RandomFeatureRidgeCV(random_state=0, **params).fit(X.astype(float), y)
-    single = RandomFeatureRidgeCV(random_state=0, **params).fit(X, y)
+    double = RidgeOnlyCV(random_state=0, **params).fit(X.astype(float), y)
+    single = RidgeOnlyCV(random_state=0, **params).fit(X, y)
     expected = double.predict(X.astype(float))
     assert_allclose(single.predict(X), expected, atol=0.01 * y.std())
 
 
 def test_blocks_in_single_precision_far_from_zero():
     X, y = weather()
-    whole = RandomFeatureRidgeCV(50, random_state=0).fit(X, y)
+    whole = RidgeOnlyCV(50, random_state=0).fit(X, y)
     single = X.astype(np.float32)
-    model = RandomFeatureRidgeCV(50, random_state=0)
+    model = RidgeOnlyCV(50, random_state=0)
     model.partial_fit(single[:150], y[:150]).partial_fit(single[150:], y[150:])
     assert_allclose(model.predict(single), whole.predict(X), atol=5e-3 * y.std())
-    other = RandomFeatureRidgeCV(50, random_state=0).fit(sparse.csr_array(single), y)
+    other = RidgeOnlyCV(50, random_state=0).fit(sparse.csr_array(single), y)
     found = other.predict(sparse.csr_array(single))
     assert_allclose(found, whole.predict(X), atol=5e-3 * y.std())
 
@@ -159,7 +162,7 @@ def test_the_warning_says_what_to_do(cls, solver):
     tuned = cls.__name__.endswith("CV")
     params = {"alphas": [0.1]} if tuned else {"alpha": 0.1}
     identity = FunctionTransformer()
-    model = cls(feature_map=identity, solver=solver, **params)
+    model = given(cls)(feature_map=identity, solver=solver, **params)
     y = target(cls, X[:, 0])
     with pytest.warns(UserWarning, match=r"alpha=0\.1 is below .* standardize=True"):
         model.fit(X, y)

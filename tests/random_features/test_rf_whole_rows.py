@@ -16,6 +16,7 @@ from sklearn_ext.random_features import (
     RandomFeatureRidgeClassifierCV,
     RandomFeatureRidgeCV,
 )
+from tests.random_features._given import RidgeOnlyClassifierCV, RidgeOnlyCV, given
 
 TUNED = [RandomFeatureRidgeCV, RandomFeatureRidgeClassifierCV]
 WIDTHS = [20, 200, "infinite"]
@@ -48,8 +49,8 @@ def answers(model, X):
 def test_a_factor_of_all_weights_is_one_of_the_ridge(cls, k, factor):
     X, y = make()
     w = np.random.default_rng(1).uniform(0.5, 3, len(X))
-    plain = cls(k, random_state=0).fit(X, target(cls, y), w)
-    scaled = cls(k, random_state=0).fit(X, target(cls, y), factor * w)
+    plain = given(cls)(k, random_state=0).fit(X, target(cls, y), w)
+    scaled = given(cls)(k, random_state=0).fit(X, target(cls, y), factor * w)
     assert_allclose(scaled.alphas_, factor * plain.alphas_, rtol=1e-9)
     assert_allclose(scaled.alpha_, factor * plain.alpha_, rtol=1e-9)
     for ours, theirs in zip(answers(scaled, X), answers(plain, X), strict=True):
@@ -61,8 +62,8 @@ def test_a_factor_of_all_weights_is_one_of_the_ridge(cls, k, factor):
 @pytest.mark.parametrize("k", WIDTHS)
 def test_a_factor_of_all_weights_changes_no_other_choice(k, cv):
     X, y = make()
-    plain = RandomFeatureRidgeCV(k, cv=cv, random_state=0).fit(X, y)
-    scaled = RandomFeatureRidgeCV(k, cv=cv, random_state=0)
+    plain = RidgeOnlyCV(k, cv=cv, random_state=0).fit(X, y)
+    scaled = RidgeOnlyCV(k, cv=cv, random_state=0)
     scaled.fit(X, y, np.full(len(X), 7.0))
     assert_allclose(scaled.alpha_, 7 * plain.alpha_, rtol=1e-9)
     assert_allclose(scaled.predict(X), plain.predict(X), rtol=1e-6)
@@ -71,7 +72,7 @@ def test_a_factor_of_all_weights_changes_no_other_choice(k, cv):
 def test_heavy_weights_on_diabetes_choose_and_cover_as_before():
     X, y = load_diabetes(return_X_y=True)
     X = StandardScaler().fit_transform(X)
-    model = RandomFeatureRidgeCV(random_state=0)
+    model = RidgeOnlyCV(random_state=0)
     for factor in (1.0, 2.0, 1000.0):
         model.fit(X[:300], y[:300], np.full(300, factor))
         low, high = model.predict_interval(X[300:]).T
@@ -83,7 +84,7 @@ def test_heavy_weights_on_breast_cancer_keep_probabilities():
     X, y = load_breast_cancer(return_X_y=True)
     X = StandardScaler().fit_transform(X)
     temperatures = [
-        RandomFeatureRidgeClassifierCV(100, random_state=0)
+        RidgeOnlyClassifierCV(100, random_state=0)
         .fit(X[:200], y[:200], np.full(200, factor))
         .temperature_
         for factor in (1.0, 10.0, 0.01)
@@ -98,7 +99,7 @@ def test_repetition_is_weight_in_every_choice(cls, k, cv):
     X, y = make()
     y = target(cls, y)
     w = np.random.default_rng(2).integers(0, 4, len(X))
-    model = cls(k, cv=cv, refine=True, random_state=0)
+    model = given(cls)(k, cv=cv, refine=True, random_state=0)
     weighted = clone(model).fit(X, y, w)
     repeated = clone(model).fit(np.repeat(X, w, axis=0), np.repeat(y, w))
     shuffled = np.random.default_rng(3).permutation(w.sum())
@@ -123,8 +124,8 @@ def test_copies_of_noise_do_not_leak(k, cv):
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((80, 4)), rng.standard_normal(80)
     twice = np.r_[X, X], np.r_[y, y]
-    once = RandomFeatureRidgeCV(k, cv=cv, random_state=0).fit(X, y)
-    model = RandomFeatureRidgeCV(k, cv=cv, random_state=0).fit(*twice)
+    once = RidgeOnlyCV(k, cv=cv, random_state=0).fit(X, y)
+    model = RidgeOnlyCV(k, cv=cv, random_state=0).fit(*twice)
     assert -model.best_score_ > 0.8 * y.var()
     assert_allclose(model.best_score_, once.best_score_, rtol=1e-6)
     assert_allclose(model.predict(X), once.predict(X), rtol=1e-6, atol=1e-9)
@@ -134,7 +135,7 @@ def test_results_have_one_line_for_each_row_of_the_data():
     X, y = make(20)
     w = np.r_[0.0, np.full(19, 1.5)]
     X, y, w = np.r_[X, X[:5]], np.r_[y, y[:5]], np.r_[w, np.ones(5)]
-    model = RandomFeatureRidgeCV(15, [1.0], store_cv_results=True, random_state=0)
+    model = RidgeOnlyCV(15, [1.0], store_cv_results=True, random_state=0)
     model.fit(X, y, w)
     assert model.loo_indices_.tolist() == list(range(1, 25))
     held = dict(zip(model.loo_indices_, model.loo_residuals_, strict=True))
@@ -167,7 +168,7 @@ def test_a_scorer_sees_rows_as_they_are(cv, weighted):
             model, X, y, sample_weight=sample_weight
         )
 
-    model = RandomFeatureRidgeCV(10, [1.0], cv=cv, scoring=scorer, random_state=0)
+    model = RidgeOnlyCV(10, [1.0], cv=cv, scoring=scorer, random_state=0)
     model.fit(X, y, w)
     assert sum(n for n, _ in seen) == 40
     if weighted:
@@ -180,13 +181,13 @@ def test_splitters_of_the_user_see_rows_as_they_are():
     X, y = make(20)
     X, y = np.r_[X, X[:4]], np.r_[y, y[:4]]
     folds = list(KFold(3).split(X))
-    model = RandomFeatureRidgeCV(15, [0.5], cv=folds, random_state=0).fit(X, y)
+    model = RidgeOnlyCV(15, [0.5], cv=folds, random_state=0).fit(X, y)
     errors = []
     for train, test in folds:
         fixed = RandomFeatureRidge(15, 0.5, random_state=0).fit(X[train], y[train])
         errors.append(np.mean((y[test] - fixed.predict(X[test])) ** 2))
     assert_allclose(model.fold_error_path_, [np.mean(errors)], rtol=1e-8)
-    dual = RandomFeatureRidgeCV(15, [0.5], cv=folds, solver="dual", random_state=0)
+    dual = RidgeOnlyCV(15, [0.5], cv=folds, solver="dual", random_state=0)
     assert_allclose(dual.fit(X, y).fold_error_path_, [np.mean(errors)], rtol=1e-8)
 
 
@@ -195,18 +196,18 @@ def test_folds_by_number_are_the_same_in_any_order(cls):
     X, y = make()
     y = target(cls, y)
     order = np.random.default_rng(0).permutation(len(X))
-    one = cls(20, cv=4, random_state=0).fit(X, y)
-    two = cls(20, cv=4, random_state=0).fit(X[order], y[order])
+    one = given(cls)(20, cv=4, random_state=0).fit(X, y)
+    two = given(cls)(20, cv=4, random_state=0).fit(X[order], y[order])
     assert_allclose(two.fold_error_path_, one.fold_error_path_, rtol=1e-6)
     with pytest.raises(ValueError, match="cv=70 folds need as many rows that differ"):
-        cls(20, cv=70).fit(X, y)
+        given(cls)(20, cv=70).fit(X, y)
 
 
 @pytest.mark.parametrize("limit", [15, 1000])
 def test_a_sample_of_blocks_is_that_of_the_whole_in_any_order(limit):
     X, y = make(200)
     X, y = np.r_[X, X[:50]], np.r_[y, y[:50]]  # copies in other blocks
-    model = RandomFeatureRidgeCV(20, [0.1, 1.0], loo_subset=limit, random_state=0)
+    model = RidgeOnlyCV(20, [0.1, 1.0], loo_subset=limit, random_state=0)
     whole = clone(model).fit(X, y)
     order = np.argsort(X[:, 0])
     blocks = [(X[part], y[part]) for part in np.array_split(order, 7)]
@@ -223,7 +224,7 @@ def test_rows_sorted_inside_their_blocks_are_sampled_evenly():
     rng = np.random.default_rng(0)
     X, y = rng.uniform(size=(8000, 1)), rng.standard_normal(8000)
     parts = [part[np.argsort(X[part, 0])] for part in np.split(np.arange(8000), 20)]
-    model = RandomFeatureRidgeCV(20, loo_subset=800, random_state=0)
+    model = RidgeOnlyCV(20, loo_subset=800, random_state=0)
     model.fit_blocks([(X[part], y[part]) for part in parts])
     # 800 of 400 positions in 20 blocks: independent draws miss exp(-2) of them
     positions, counts = np.unique(model.loo_indices_, return_counts=True)
@@ -236,8 +237,8 @@ def test_rows_sorted_inside_their_blocks_are_sampled_evenly():
 def test_a_given_ridge_is_absolute(cls):
     X, y = make()
     y = target(cls, y)
-    plain = cls(20, 1.0, random_state=0).fit(X, y)
-    scaled = cls(20, 5.0, random_state=0).fit(X, y, np.full(len(X), 5.0))
+    plain = given(cls)(20, 1.0, random_state=0).fit(X, y)
+    scaled = given(cls)(20, 5.0, random_state=0).fit(X, y, np.full(len(X), 5.0))
     assert_allclose(scaled.coef_, plain.coef_, rtol=1e-8)
     assert_allclose(scaled.kappa_, plain.kappa_, rtol=1e-8)
     assert_allclose(scaled.fitting_ratio_, plain.fitting_ratio_, rtol=1e-8)
@@ -246,13 +247,13 @@ def test_a_given_ridge_is_absolute(cls):
 def test_copies_alone_leave_nothing_to_predict_from():
     X, y = np.ones((5, 2)), np.ones(5)
     with pytest.raises(ValueError, match="got n_samples=1: equal rows count as one"):
-        RandomFeatureRidgeCV(10).fit(X, y)
+        RidgeOnlyCV(10).fit(X, y)
 
 
 @pytest.mark.parametrize("cls", TUNED)
 def test_scores_that_are_equal_but_for_rounding_are_ties(cls):
     X, y = make()
-    model = cls(20, [1e4, 1e5, 1e6], scoring=lambda model, X, y: 0.1 + 0.2)
+    model = given(cls)(20, [1e4, 1e5, 1e6], scoring=lambda model, X, y: 0.1 + 0.2)
     assert model.fit(X, target(cls, y)).alpha_ == 1e6
     found = iter([0.3, 0.1 + 0.2, 0.3])
     model.set_params(scoring=lambda model, X, y: next(found))

@@ -2,7 +2,8 @@
 
 - ``_rows``: distinct rows with summed weights, and the sample that streams keep
 - ``_encoders``: targets as columns of numbers, and columns as predictions
+- ``_candidates``: scalings and kernels to choose from
 - ``_base``: reads rows, draws features, adds up, predicts: what all four share
-- ``_choice``: leave-one-out, folds and the choice of a ridge
+- ``_choice``: leave-one-out, folds and the choice of a ridge and a candidate
 - ``_ridge``, ``_ridge_cv``, ``_classifier``, ``_classifier_cv``: an estimator each
 """

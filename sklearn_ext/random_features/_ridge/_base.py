@@ -36,15 +36,21 @@ from sklearn_ext.random_features._maps import (
     MAP_CONSTRAINTS,
     Features,
     InfiniteMap,
-    Scaler,
     UserMap,
     build_map,
     is_blurred_by_means,
-    resolve_kernel,
     same,
     warn_of_memory,
 )
-from sklearn_ext.random_features._ridge._rows import Rows, Sample, Summary, rows_a_batch
+from sklearn_ext.random_features._ridge._candidates import Asked
+from sklearn_ext.random_features._ridge._rows import (
+    Rows,
+    Sample,
+    Summary,
+    rows_a_batch,
+    span_of,
+)
+from sklearn_ext.random_features._scaling import SCALINGS
 
 RIDGE_CONSTRAINTS = {
     **MAP_CONSTRAINTS,
@@ -55,7 +61,7 @@ RIDGE_CONSTRAINTS = {
     ],
     "feature_map": [HasMethods(["fit", "transform"]), None],
     "fit_intercept": ["boolean"],
-    "standardize": ["boolean"],
+    "standardize": ["boolean", StrOptions(set(SCALINGS))],
     "precision": [StrOptions({"auto", "float64"})],
     "batch_size": [Interval(Integral, 1, None, closed="left"), None],
     "device": [str, None],
@@ -97,11 +103,13 @@ class Fit:
     summary: Summary | None
     solution: Solution | None = None
     dof: np.ndarray | None = None
+    span: np.ndarray | None = None  # (2, t), least and largest targets
 
     def __sklearn_array_api_convert__(self, converter):
         """Convert for scikit-learn's array API utilities."""
         parts = (self.summary, self.solution)
-        return Fit(*(part and part.convert(converter) for part in parts))
+        parts = (part and part.convert(converter) for part in parts)
+        return Fit(*parts, span=self.span)
 
 
 class BaseRandomFeatureRidge(ExtEstimator):
@@ -116,19 +124,32 @@ class BaseRandomFeatureRidge(ExtEstimator):
 
     def _fit(self, X, y, sample_weight, plan=None):
         rows = self._read(X, y, sample_weight, reset=True)
-        self._draw(rows)
+        self._draw(rows, *self._pick(rows, plan), self.n_components)
+        self._fitted = self._fit_rows(rows, plan)
+        self.n_samples_seen_ = len(rows.copies)
+        return self._to_host()
+
+    def _pick(self, rows, plan):
+        """Return a scaling with a kernel, and the rows that it has scaled."""
+        return next(self._asked(rows).candidates(self, rows.X, rows.s))
+
+    def _asked(self, rows, *, blocks=False):
+        return Asked((self.kernel,), (self.standardize,))
+
+    def _fit_rows(self, rows, plan):
         if self._side(rows) == "dual":
             kernel = self._kernel_of(rows)
             solution = self._solved(kernel, rows, rows, plan)
             late = replace(kernel, K=kernel.K[:0, :0])
-            summary = None if self._infinite else Summary(len(rows.copies), late)
+            infinite = isinstance(self._features.map, InfiniteMap)
+            n, span = len(rows.copies), span_of(rows.Y)
+            summary = None if infinite else Summary(n, late, span=span)
         else:
             summary = self._sum(rows)
             solution = self._solved(summary.moments, rows, summary.held, plan)
             summary = summary.without_rows()
-        self._fitted = Fit(summary, self._stored(solution))
-        self.n_samples_seen_ = len(rows.copies)
-        return self._to_host()
+        span = to_numpy(span_of(rows.Y))
+        return Fit(summary, self._stored(solution), span=span)
 
     def _partial_fit(self, X, y, sample_weight, **params):
         first = not hasattr(self, "_fitted")
@@ -142,8 +163,10 @@ class BaseRandomFeatureRidge(ExtEstimator):
         self._check_finite_width("fit_blocks")
         rows = self._read(X, y, sample_weight, reset=reset, **params)
         if reset:
-            self._warn_of_first_block()
-            self._draw(rows)
+            asked = self._asked(rows, blocks=True)
+            candidate, Z = next(asked.candidates(self, rows.X, rows.s))
+            self._warn_of_first_block(candidate)
+            self._draw(rows, candidate, Z, self.n_components, blocks=True)
         self._check_blocks()
         summary = self._sum(rows).without_copies()
         return summary if self.device is None else summary.convert(to_numpy)
@@ -152,7 +175,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
         """Refuse blocks that could be added but not solved."""
 
     def _solve(self, summary):
-        self._fitted = Fit(summary)
+        self._fitted = Fit(summary, span=to_numpy(summary.span))
         self.n_samples_seen_ = summary.n_rows
         return self._to_host()
 
@@ -201,8 +224,8 @@ class BaseRandomFeatureRidge(ExtEstimator):
             raise ValueError(
                 "merge needs models with the same feature map, got different weights, "
                 "scaling or landmarks. Give both the same parameters and an integer "
-                "random_state; let what is measured on the data (gamma='scale', "
-                "standardize, landmarks) come from the same first block."
+                "random_state; let what is measured on the data (gamma, standardize, "
+                "landmarks) come from the same first block."
             )
         return self._solve(self._fitted.summary + other._fitted.summary)
 
@@ -232,20 +255,21 @@ class BaseRandomFeatureRidge(ExtEstimator):
             )
 
     def _check_resumable(self):
-        changed = [n for n, v in self._drawn_from.items() if v != getattr(self, n)]
+        drawn = self._drawn_from.items()
+        changed = [name for name, v in drawn if not same(v, getattr(self, name))]
         if changed:
             raise ValueError(
                 f"{changed} changed since the first block, which fixed the features. "
                 "Restore it, or call fit to start anew."
             )
 
-    def _warn_of_first_block(self):
-        names = []
-        if self.feature_map is None:
-            rate = self.gamma == "scale" and self.kernel in ("rbf", "laplacian")
-            length = self.length_scale == "scale" and self.kernel == "matern"
-            names += ["gamma='scale'"] * rate + ["length_scale='scale'"] * length
-        names += ["standardize=True"] if self.standardize else []
+    def _warn_of_first_block(self, candidate):
+        names, kernel = [], candidate.kernel
+        for name in ("gamma", "length_scale"):
+            rule = getattr(self, name)
+            ruled = isinstance(rule, str) and getattr(kernel, name, None) is not None
+            names += [f"{name}={rule!r}"] * ruled
+        names += [f"standardize={self.standardize!r}"] * bool(candidate.standardize)
         if names:
             warnings.warn(
                 f"{' and '.join(names)} is measured on the first block and kept. "
@@ -305,24 +329,24 @@ class BaseRandomFeatureRidge(ExtEstimator):
             self._features = self._features.convert(to_numpy)
         return self
 
-    def _draw(self, rows):
-        """Fix scaling and feature map on the first rows."""
+    def _draw(self, rows, candidate, Z, width, *, rng=None, blocks=False):
+        """Fix scaling and feature map; ``Z`` are the rows that it has scaled."""
+        infinite = width in ("infinite", np.inf)
         if self.feature_map is not None:
             self._check_finite_width("feature_map")
-        X = rows.X
-        scaler = Scaler.of(X, rows.s) if self.standardize else None
-        X = X if scaler is None else scaler(X)
-        double = self._infinite or is_blurred_by_means(X, rows.s)
-        X = float64(X) if double else X
+        double = infinite or is_blurred_by_means(Z, rows.s)
+        Z = float64(Z) if double else Z
         if self.feature_map is not None:
-            fmap = UserMap(_fit_without_target(self.feature_map, X))
-        elif self._infinite:
+            fmap = UserMap(_fit_without_target(self.feature_map, Z))
+        elif infinite:
             warn_of_memory(len(rows))
-            own = X if X is not rows.X else X * 1  # the caller may fill it anew
-            fmap = InfiniteMap(resolve_kernel(self, X, rows.s), own)
+            own = Z if Z is not rows.X else Z * 1  # the caller may fill it anew
+            fmap = InfiniteMap(candidate.kernel, own)
         else:
-            fmap = build_map(self, X, rows.s, self.n_components)
-        self._features = Features(scaler, fmap, double)
+            how = {"origin": rows.X, "rng": rng, "blocks": blocks}
+            fmap = build_map(self, candidate.kernel, Z, width, **how)
+        self._features = Features(candidate.scaler, fmap, double)
+        self._candidate = replace(candidate, scaler=None)
         xp = namespace(rows.X)
         self._dtype = "float32" if rows.X.dtype == xp.float32 else "float64"
         self._drawn_from = {name: getattr(self, name) for name in DRAWN_FROM}
@@ -332,7 +356,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
         return self.n_components in ("infinite", np.inf)
 
     def _side(self, rows):
-        if self._infinite:
+        if isinstance(self._features.map, InfiniteMap):
             return "dual"
         if self.solver in ("primal", "dual"):
             return self.solver
@@ -351,10 +375,11 @@ class BaseRandomFeatureRidge(ExtEstimator):
             moments = RidgeMoments.of_batches(batches, fit_intercept=self.fit_intercept)
         _check_finite(moments.gram, moments.y_square)
         sample = Sample.of(rows, self._sample_rows) if self._sample_rows else None
-        return Summary(len(rows.copies), moments, sample)
+        return Summary(len(rows.copies), moments, sample, span_of(rows.Y))
 
     def _kernel_of(self, rows):
-        form = CentredKernel.of if self._infinite else CentredKernel.of_features
+        infinite = isinstance(self._features.map, InfiniteMap)
+        form = CentredKernel.of if infinite else CentredKernel.of_features
         with np.errstate(over="ignore", invalid="ignore"):
             Phi = self._features.like(rows.X)(rows.X)
             kernel = form(Phi, rows.Y, rows.w, fit_intercept=self.fit_intercept)
@@ -386,6 +411,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
             The predictions.
         """
         scores = self._decision(X, "predict")
+        self._encoder.warn_beyond(scores, self._fitted.span)
         return self._encoder.decode(scores)
 
     def _decision(self, X, method):

@@ -1,14 +1,16 @@
 """The choice of a ridge by errors of rows that were held out."""
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain, islice
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
-from sklearn.utils import check_consistent_length
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -32,13 +34,17 @@ from sklearn_ext._numerics._ridge import (
     generalized_errors,
     warn_of_rounding,
 )
+from sklearn_ext.random_features._maps import InfiniteMap, LandmarkMap, RandomMap
 from sklearn_ext.random_features._ridge._base import RIDGE_CONSTRAINTS, Solution
+from sklearn_ext.random_features._ridge._candidates import SEARCH_CONSTRAINTS, Asked
 from sklearn_ext.random_features._ridge._rows import Rows
 
 TIE = 1e-10  # scores closer than this share of them are equal
 
 CV_CONSTRAINTS = {
     **RIDGE_CONSTRAINTS,
+    **SEARCH_CONSTRAINTS,
+    "tie_break": [StrOptions({"best", "first"})],
     "alphas": ["array-like", Interval(Real, 0, None, closed="left"), None],
     "cv": [StrOptions({"loo", "gcv"}), "cv_object"],
     "scoring": [StrOptions(set(get_scorer_names())), callable, None],
@@ -379,6 +385,14 @@ def _left_out(problem, plan, grid, best):
     return R, Held.of(problem.held)
 
 
+def _padded(rows):
+    """Stack rows of different lengths; nan where they end."""
+    width = max(map(len, rows))
+    return np.stack(
+        [np.pad(row, (0, width - len(row)), constant_values=np.nan) for row in rows]
+    )
+
+
 def _all_errors(problem, grid, folds):
     """Return squared held-out errors of each row and ridge, of shape (n, t, a)."""
     if not grid.held:
@@ -413,11 +427,77 @@ def pose(model, posed, rows, held):
     return Problem(spectrum, model._encoder, features, rows, held, size)
 
 
+@dataclass(frozen=True)
+class Search:
+    """Candidates and their held-out errors, at the width of the search."""
+
+    candidates: tuple  # of dicts of parameters
+    alphas: tuple  # (a,) each
+    errors: tuple  # (a,) each, means over targets
+    scores: np.ndarray  # (q,), higher is better
+    gap: np.ndarray | None = None  # (q,), mean error beyond that of the best
+    gap_se: np.ndarray | None = None  # (q,), its standard error over rows
+    best: int = 0
+
+    @classmethod
+    def of(cls, tried, first):
+        """Compare pairs of a candidate and the choice that was made with it.
+
+        Parameters
+        ----------
+        tried : list of tuple
+            The pairs.
+        first : bool
+            Whether to take the first that is not worse by a standard error.
+        """
+        scores = np.array([choice.best_score for _, choice in tried])
+        top = scores.max()
+        best = int(np.argmax(scores >= top - TIE * abs(top)))
+        gap, gap_se = _paired([choice for _, choice in tried], best)
+        if first:
+            best = int(np.argmax(gap <= gap_se))
+            gap, gap_se = _paired([choice for _, choice in tried], best)
+        return cls(
+            tuple(candidate.described() for candidate, _ in tried),
+            tuple(choice.grid.alphas for _, choice in tried),
+            tuple(choice.grid.error.mean(axis=1) for _, choice in tried),
+            scores,
+            gap,
+            gap_se,
+            best,
+        )
+
+    @property
+    def is_clear(self):
+        """Whether the best other kernel is worse by two standard errors."""
+        names = np.array([c["kernel"] for c in self.candidates])
+        others = np.flatnonzero(names != names[self.best])
+        if not len(others):
+            return True
+        other = others[np.argmax(self.scores[others])]
+        return bool(self.gap[other] > 2 * self.gap_se[other])
+
+
+def _paired(choices, best):
+    """Return weighted means of paired differences of squared errors, and their s.e."""
+    if any(choice.loo is None for choice in choices):
+        return None, None
+    w = choices[best].held.w / choices[best].held.w.sum()
+    squares = np.stack([(choice.loo**2).mean(axis=1) for choice in choices])
+    gaps = squares - squares[best]
+    mean = gaps @ w
+    return mean, np.sqrt((gaps - mean[:, None]) ** 2 @ w**2)
+
+
 class ChoosesItsRidge:
-    """Chooses a ridge from a grid by held-out errors; left of the base class."""
+    """Chooses a ridge from a grid by held-out errors; left of the base class.
+
+    Scalings and kernels are chosen by the same errors, if there are several.
+    """
 
     _per_target = False
     _draws_rows = True
+    _search = None
 
     @property
     def _sample_rows(self):
@@ -436,6 +516,38 @@ class ChoosesItsRidge:
                 f"alphas must be one or more non-negative numbers, got {self.alphas!r}."
             )
         return alphas
+
+    def _asked(self, rows, *, blocks=False):
+        classes = self._encodes.stratified
+        return Asked.of_search(self, rows.X, blocks=blocks, classes=classes)
+
+    def _pick(self, rows, plan):
+        """Compare the candidates at the width of the search."""
+        candidates = self._asked(rows).candidates(self, rows.X, rows.s)
+        found = list(islice(candidates, 2))
+        self._search = None
+        if len(found) == 1:
+            return found[0]
+        if self.tie_break == "first" and plan.cv != "loo":
+            raise ValueError(
+                f"tie_break='first' needs cv='loo', got cv={self.cv!r}: only there are "
+                "the errors of candidates paired row by row."
+            )
+        plan, width = replace(plan, refine=False, store=False), self._search_width()
+        rng, tried = check_random_state(self.random_state), []
+        for candidate, Z in chain(found, candidates):
+            self._draw(rows, candidate, Z, width, rng=deepcopy(rng))
+            tried.append((candidate, self._fit_rows(rows, plan).solution))
+        self._search = Search.of(tried, self.tie_break == "first")
+        candidate = tried[self._search.best][0]
+        scaler = candidate.scaler
+        return candidate, rows.X if scaler is None else scaler(rows.X)
+
+    def _search_width(self):
+        limit, k = self.search_components, self.n_components
+        if limit is None:
+            return k
+        return limit if self._infinite else min(k, limit)
 
     def _solved(self, posed, rows, held, plan):
         problem = pose(self, posed, rows, held)
@@ -527,6 +639,72 @@ class ChoosesItsRidge:
             mapping = MethodMapping().add(caller="fit", callee="split")
             router.add(splitter=splitter, method_mapping=mapping)
         return router
+
+    @property
+    def kernel_(self):
+        """The chosen kernel."""
+        return self._parameter_of_kernel("kernel")
+
+    @property
+    def gamma_(self):
+        """Its rate."""
+        return self._parameter_of_kernel("gamma")
+
+    @property
+    def length_scale_(self):
+        """Its length scale."""
+        return self._parameter_of_kernel("length_scale")
+
+    @property
+    def standardize_(self):
+        """The chosen scaling."""
+        self._solution()
+        return self._candidate.standardize
+
+    @property
+    def map_(self):
+        """The kind of features."""
+        self._solution()
+        names = {LandmarkMap: "landmarks", RandomMap: "random", InfiniteMap: "infinite"}
+        return names.get(type(self._features.map), "feature_map")
+
+    def _parameter_of_kernel(self, name):
+        self._solution()
+        if self.feature_map is not None:
+            raise AttributeError(f"{name}_ is not known with a feature_map.")
+        return self._candidate.described()[name]
+
+    @property
+    def candidates_(self):
+        """The candidates."""
+        return list(self._compared().candidates)
+
+    @property
+    def n_candidates_(self):
+        """Their number."""
+        return len(self._compared().candidates)
+
+    @property
+    def candidate_alphas_(self):
+        """The grid of each candidate."""
+        return _padded(self._compared().alphas)
+
+    @property
+    def candidate_errors_(self):
+        """Held-out errors of each candidate."""
+        return _padded(self._compared().errors)
+
+    @property
+    def choice_is_clear_(self):
+        """Whether the best other kernel is clearly worse."""
+        if self.cv != "loo":
+            raise AttributeError("choice_is_clear_ needs cv='loo'.")
+        return self._compared().is_clear
+
+    def _compared(self):
+        """Return what was searched, or the one candidate that there was."""
+        solution = self._solution()
+        return self._search or Search.of([(self._candidate, solution)], False)
 
     @property
     def alpha_(self):

@@ -92,7 +92,7 @@ class ScoresClasses(ClassifierMixin):
     def predict_proba(self, X):
         """Return the probability of each class.
 
-        Scores are multiplied by ``temperature_`` and pass through a softmax (two
+        Scores are divided by ``temperature_`` and pass through a softmax (two
         classes: a sigmoid).
 
         Parameters
@@ -106,7 +106,7 @@ class ScoresClasses(ClassifierMixin):
             Probabilities, in the order of ``classes_``.
         """
         scores = self._decision(X, "predict_proba")
-        return like(probabilities(to_numpy(scores), 1 / self.temperature_), scores)
+        return like(probabilities(to_numpy(scores), self.temperature_), scores)
 
     @property
     def classes_(self):
@@ -115,7 +115,7 @@ class ScoresClasses(ClassifierMixin):
 
     @property
     def temperature_(self):
-        """Factor of the scores in ``predict_proba``."""
+        """Divisor of the scores in ``predict_proba``."""
         return self._solution().temperature
 
     def __sklearn_tags__(self):
@@ -130,7 +130,7 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
 
     Each class has a target of one and minus one (two classes share one target), and
     :class:`RandomFeatureRidge` is fitted to all of them by one factorisation. Its
-    scores times ``temperature_`` pass through a softmax, where the temperature
+    scores over ``temperature_`` pass through a softmax, where the temperature
     minimises the log-loss of the exact leave-one-out scores: held-out scores that need
     no refit.
 
@@ -157,8 +157,8 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
     classes_ : ndarray of shape (n_classes,)
         The classes, sorted.
     temperature_ : float
-        Factor of the scores in ``predict_proba``: it minimises the log-loss of
-        leave-one-out scores.
+        Divisor of the scores in ``predict_proba``, larger is flatter: it minimises
+        the log-loss of leave-one-out scores.
     coef_ : ndarray of shape (n_scores, n_components)
         Coefficients of the features, only when ``n_components`` is finite.
     dual_coef_ : ndarray of shape (n_scores, n_samples)
@@ -222,9 +222,9 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
         fourier="phase",
         feature_map=None,
         sampling="auto",
-        gamma="scale",
+        gamma="auto",
         nu=1.5,
-        length_scale="scale",
+        length_scale="auto",
         bias_scale=0.5,
         fit_intercept=True,
         standardize=False,

@@ -31,8 +31,9 @@ class RandomFeatureRidgeClassifierCV(
     Probabilities come from the same leave-one-out scores, see
     :class:`RandomFeatureRidgeClassifier`.
 
-    Columns should have comparable scales and not lie far from zero, where neurons are
-    linear: scale them beforehand, or set ``standardize=True``.
+    Kernel and scale of the columns are chosen in the same way, see
+    :class:`RandomFeatureRidgeCV`; blocks take ``"relu"`` on random features and columns
+    as they are for ``"auto"``.
 
     Parameters
     ----------
@@ -42,14 +43,22 @@ class RandomFeatureRidgeClassifierCV(
         Scorer of the held-out predictions; None is the negative mean squared error of
         the scores.
     refine, loo_subset, store_cv_results : see RandomFeatureRidgeCV
-    class_weight, kernel, map, fourier, feature_map : see RandomFeatureRidgeClassifier
-    sampling, gamma, nu, length_scale, bias_scale : see RandomFeatureRidgeClassifier
-    fit_intercept, standardize, solver, precision : see RandomFeatureRidgeClassifier
+    class_weight : see RandomFeatureRidgeClassifier
+    kernel : str, list of str or "auto", default="auto"
+        The kernel, see :class:`RandomFeatures`, or kernels to choose from by held-out
+        error; ``"auto"`` is ``["relu", "laplacian", "rbf"]``.
+    map, fourier, feature_map, sampling, gamma, nu : see RandomFeatureRidgeCV
+    length_scale, bias_scale, fit_intercept, standardize : see RandomFeatureRidgeCV
+    search_components, tie_break : see RandomFeatureRidgeCV
+    solver, precision : see RandomFeatureRidgeClassifier
     batch_size, device, random_state : see RandomFeatureRidgeClassifier
 
     Attributes
     ----------
     classes_, temperature_ : see RandomFeatureRidgeClassifier
+    kernel_, gamma_, length_scale_, standardize_ : see RandomFeatureRidgeCV
+    map_, candidates_, n_candidates_, candidate_errors_ : see RandomFeatureRidgeCV
+    candidate_alphas_, choice_is_clear_ : see RandomFeatureRidgeCV
     alpha_ : float
         The chosen ridge.
     alphas_, best_score_ : see RandomFeatureRidgeCV
@@ -93,7 +102,7 @@ class RandomFeatureRidgeClassifierCV(
     >>> from sklearn.datasets import load_digits
     >>> from sklearn_ext.random_features import RandomFeatureRidgeClassifierCV
     >>> X, y = load_digits(return_X_y=True)
-    >>> model = RandomFeatureRidgeClassifierCV(300, standardize=True, random_state=0)
+    >>> model = RandomFeatureRidgeClassifierCV(300, random_state=0)
     >>> model.fit(X[:900], y[:900]).score(X[900:], y[900:]) > 0.9
     True
     """
@@ -114,17 +123,19 @@ class RandomFeatureRidgeClassifierCV(
         loo_subset=20_000,
         store_cv_results=False,
         class_weight=None,
-        kernel="relu",
-        map="random",
+        kernel="auto",
+        map="auto",
         fourier="phase",
         feature_map=None,
         sampling="auto",
-        gamma="scale",
+        gamma="auto",
         nu=1.5,
-        length_scale="scale",
+        length_scale="auto",
         bias_scale=0.5,
         fit_intercept=True,
-        standardize=False,
+        standardize="auto",
+        search_components=256,
+        tie_break="best",
         solver="auto",
         precision="auto",
         batch_size=None,
@@ -150,6 +161,8 @@ class RandomFeatureRidgeClassifierCV(
         self.bias_scale = bias_scale
         self.fit_intercept = fit_intercept
         self.standardize = standardize
+        self.search_components = search_components
+        self.tie_break = tie_break
         self.solver = solver
         self.precision = precision
         self.batch_size = batch_size

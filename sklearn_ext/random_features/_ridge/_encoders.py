@@ -1,5 +1,6 @@
 """How targets become columns of numbers, and columns predictions."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +75,26 @@ class Numbers:
 
     def temperature(self, scores, Y, w):
         """Return nothing: numbers have no probabilities."""
+
+    @staticmethod
+    def warn_beyond(scores, span):
+        """Warn where predictions leave the targets by more than twice their range.
+
+        Neurons are linear far outside the training rows: what is odd there is the row.
+        """
+        low, high = (like(end, scores) for end in span)
+        reach = 2 * (high - low)
+        xp = namespace(scores)
+        beyond = (reach > 0) & ((scores < low - reach) | (scores > high + reach))
+        if n := int(xp.sum(xp.astype(xp.any(beyond, axis=1), xp.int64))):
+            warnings.warn(
+                f"{n} of {scores.shape[0]} predictions lie beyond the training targets "
+                "by more than twice their range: either these rows are unlike those of "
+                "training, or the ridge is too small. standardize='clip' and "
+                "'quantile' do not extrapolate.",
+                UserWarning,
+                stacklevel=3,
+            )
 
 
 @dataclass(frozen=True)
@@ -154,6 +175,10 @@ class Classes:
                 f"{found.tolist()}."
             )
 
+    @staticmethod
+    def warn_beyond(scores, span):
+        """Say nothing: classes have no range."""
+
     def codes(self, scores):
         """Return the position of the class of highest score, or of the columns."""
         if scores.shape[1] == 1:
@@ -189,11 +214,12 @@ class Classes:
 
     def held_model(self, Y, w):
         """Return an estimator that hands a scorer scores made before."""
-        return HeldClasses(self, self.codes(Y), w)
+        return HeldClasses(self, Y, w)
 
     def temperature(self, scores, Y, w):
-        """Return the factor of held-out scores that minimises their log-loss."""
-        return 1 / best_temperature(scores, self.codes(Y), w, LIMITS)
+        """Return the divisor of held-out scores that minimises their log-loss."""
+        smoothing = 1 / (len(scores) + 1)  # one row more, of any class
+        return best_temperature(scores, self.codes(Y), w, LIMITS, smoothing)
 
 
 class HeldNumbers(RegressorMixin, BaseEstimator):
@@ -211,8 +237,8 @@ class HeldNumbers(RegressorMixin, BaseEstimator):
 class HeldClasses(ClassifierMixin, BaseEstimator):
     """Hands a scorer decision values that were made before."""
 
-    def __init__(self, encoder, codes, w):
-        self.encoder, self.codes, self.w = encoder, codes, w
+    def __init__(self, encoder, Y, w):
+        self.encoder, self.Y, self.w = encoder, Y, w
         self.classes_ = encoder.classes
 
     def decision_function(self, X):
@@ -226,4 +252,4 @@ class HeldClasses(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X):
         """Return probabilities at the temperature that suits the scores best."""
         X = X.reshape(len(X), -1)
-        return probabilities(X, best_temperature(X, self.codes, self.w, LIMITS))
+        return probabilities(X, self.encoder.temperature(X, self.Y, self.w))

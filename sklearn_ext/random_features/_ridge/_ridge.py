@@ -50,8 +50,10 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
         that is below the rounding of the features' products does so too, and warns.
     kernel : str, default="relu"
         The kernel, see :class:`RandomFeatures`.
-    map : {"random", "landmarks"}, default="random"
-        Random features, or whitened landmarks of the data, at most as many as rows.
+    map : {"random", "landmarks", "auto"}, default="random"
+        Random features, or whitened landmarks: distinct rows drawn by the hash of their
+        values, at most as many as there are. ``"auto"`` is landmarks in ``fit``, and
+        random where blocks come, which need their features before the first row.
     fourier : {"phase", "pair"}, default="phase"
         Waves of ``"rbf"``, ``"laplacian"`` and ``"matern"``.
     feature_map : transformer or None, default=None
@@ -59,18 +61,24 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
         to the rows, that replaces kernel, map, sampling and width.
     sampling : {"auto", "iid", "orthogonal", "structured"}, default="auto"
         How random weights depend on each other.
-    gamma : "scale" or float, default="scale"
-        Rate of ``"rbf"`` and ``"laplacian"``.
+    gamma : "auto", "scale" or float, default="auto"
+        Rate of ``"rbf"`` and ``"laplacian"``; ``"scale"`` is one over the number of
+        columns times the weighted variance of all entries, ``"auto"`` 0.3 of that for
+        ``"laplacian"``.
     nu : float, default=1.5
         Smoothness of ``"matern"``.
-    length_scale : "scale" or float, default="scale"
-        Length scale of ``"matern"``.
+    length_scale : "auto", "scale" or float, default="auto"
+        Length scale of ``"matern"``; both names are the root of the number of columns
+        times the weighted variance of all entries.
     bias_scale : float, default=0.5
         Standard deviation of the neurons' biases.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
-    standardize : bool, default=False
-        Whether to scale columns to unit variance, and to centre them if dense.
+    standardize : bool or {"standard", "clip", "quantile"}, default=False
+        ``"standard"`` (or True) scales columns to unit variance, and centres them if
+        dense; ``"clip"`` bends them smoothly after that, so that none goes beyond three
+        deviations; ``"quantile"`` replaces values by the normal quantiles of their
+        weighted ranks, cut off at three. The last two make sparse rows dense.
     solver : {"auto", "primal", "dual", "cholesky", "eigen", "cg"}, default="auto"
         ``"primal"`` and ``"dual"`` name the side, which ``"auto"`` chooses by the
         smaller matrix; ``"cholesky"`` and ``"eigen"`` the factorisation, on that side;
@@ -159,9 +167,9 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
         fourier="phase",
         feature_map=None,
         sampling="auto",
-        gamma="scale",
+        gamma="auto",
         nu=1.5,
-        length_scale="scale",
+        length_scale="auto",
         bias_scale=0.5,
         fit_intercept=True,
         standardize=False,

@@ -31,8 +31,12 @@ class RandomFeatureRidgeCV(
     left out as a whole. So integer weights equal repetition, no copy of a row testifies
     for it, and weights times a constant choose the same model.
 
-    Columns should have comparable scales and not lie far from zero, where neurons are
-    linear: scale them beforehand, or set ``standardize=True``.
+    **Kernel and scale of the columns** are chosen in the same way: leave-one-out errors
+    of different kernels on the same rows are comparable numbers. Candidates cost one
+    factorisation each at ``search_components`` features. Blocks cannot choose:
+    ``partial_fit`` and ``fit_blocks`` take ``"relu"`` on random features and columns as
+    they are for ``"auto"``, so that streams of any blocks are one fit, and refuse
+    lists.
 
     Parameters
     ----------
@@ -57,14 +61,60 @@ class RandomFeatureRidgeCV(
         model itself is fitted to all.
     store_cv_results : bool, default=False
         Whether to keep ``cv_results_``.
-    kernel, map, fourier, feature_map, sampling, gamma, nu : see RandomFeatureRidge
-    length_scale, bias_scale, fit_intercept, standardize : see RandomFeatureRidge
+    kernel : str, list of str or "auto", default="auto"
+        The kernel, see :class:`RandomFeatures`, or kernels to choose from by held-out
+        error; ``"auto"`` is ``["relu", "laplacian"]``.
+    map : {"auto", "random", "landmarks"}, default="auto"
+        See :class:`RandomFeatureRidge`.
+    fourier, feature_map, sampling : see RandomFeatureRidge
+    gamma : "auto", "scale", float or array-like, default="auto"
+        Rate of ``"rbf"`` and ``"laplacian"``, or rates to choose from. ``"scale"`` is
+        one over the number of columns times the weighted variance of all entries;
+        ``"auto"`` is 0.3 of that for ``"laplacian"``, where a search brings nothing,
+        and for ``"rbf"`` the choice among 0.01, 0.03, 0.1, 0.3 and 1 times that.
+    nu : see RandomFeatureRidge
+    length_scale : "auto", "scale", float or array-like, default="auto"
+        Length scale of ``"matern"``, or several; the roots of the rates above.
+    bias_scale, fit_intercept : see RandomFeatureRidge
+    standardize : bool, str, list or "auto", default="auto"
+        A scaling of the columns, see :class:`RandomFeatureRidge`, or scalings to choose
+        from; ``"auto"`` is ``["clip", "quantile"]``, of sparse rows with more than a
+        thousand columns (or 2 ** 27 cells) ``[False, "standard"]``, and False with a
+        ``feature_map``.
+    search_components : int or None, default=256
+        Width at which candidates are compared, if that is less than ``n_components``,
+        which the chosen one has; None compares at full width.
+    tie_break : {"best", "first"}, default="best"
+        Whether the least error wins, or the first candidate whose error is not greater
+        by more than a standard error of paired differences.
     solver : {"auto", "primal", "dual"}, default="auto"
         The side on which eigenvectors are found; ``"auto"`` takes the smaller matrix.
     precision, batch_size, device, random_state : see RandomFeatureRidge
 
     Attributes
     ----------
+    kernel_ : str
+        The chosen kernel, only without a ``feature_map``.
+    gamma_ : float or None
+        Its rate, if it has one.
+    length_scale_ : float or None
+        Its length scale, if it has one.
+    standardize_ : str or bool
+        The chosen scaling of the columns.
+    map_ : str
+        ``"random"``, ``"landmarks"``, ``"infinite"`` or ``"feature_map"``.
+    candidates_ : list of dict
+        What was compared: kernel, gamma, length_scale, standardize.
+    n_candidates_ : int
+        Their number.
+    candidate_errors_ : ndarray of shape (n_candidates, n_alphas)
+        Held-out errors, means over targets, for each ridge of ``candidate_alphas_``;
+        nan where a candidate's grid is shorter than others.
+    candidate_alphas_ : ndarray of shape (n_candidates, n_alphas)
+        The ridges.
+    choice_is_clear_ : bool
+        Whether the best candidate of any other kernel is worse by more than two
+        standard errors of the paired differences, only when ``cv="loo"``.
     alpha_ : float or ndarray of shape (n_targets,)
         The chosen ridge, of each target with ``alpha_per_target``.
     alphas_ : ndarray of shape (n_alphas,)
@@ -114,7 +164,7 @@ class RandomFeatureRidgeCV(
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn_ext.random_features import RandomFeatureRidgeCV
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = RandomFeatureRidgeCV(standardize=True, random_state=0).fit(X, y)
+    >>> model = RandomFeatureRidgeCV(random_state=0).fit(X, y)
     >>> float(model.loo_error_path_.min() / y.var()) < 0.55
     True
     """
@@ -137,17 +187,19 @@ class RandomFeatureRidgeCV(
         refine=False,
         loo_subset=20_000,
         store_cv_results=False,
-        kernel="relu",
-        map="random",
+        kernel="auto",
+        map="auto",
         fourier="phase",
         feature_map=None,
         sampling="auto",
-        gamma="scale",
+        gamma="auto",
         nu=1.5,
-        length_scale="scale",
+        length_scale="auto",
         bias_scale=0.5,
         fit_intercept=True,
-        standardize=False,
+        standardize="auto",
+        search_components=256,
+        tie_break="best",
         solver="auto",
         precision="auto",
         batch_size=None,
@@ -173,6 +225,8 @@ class RandomFeatureRidgeCV(
         self.bias_scale = bias_scale
         self.fit_intercept = fit_intercept
         self.standardize = standardize
+        self.search_components = search_components
+        self.tie_break = tie_break
         self.solver = solver
         self.precision = precision
         self.batch_size = batch_size

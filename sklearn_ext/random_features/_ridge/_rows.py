@@ -173,6 +173,12 @@ class Sample(ArrayHolder):
         return replace(self, rows=replace(self.rows, copies=None))
 
 
+def span_of(Y):
+    """Return the least and the largest target of each column, of shape (2, t)."""
+    xp = namespace(Y)
+    return xp.stack([xp.min(Y, axis=0), xp.max(Y, axis=0)], axis=0)
+
+
 @dataclass(frozen=True)
 class Summary(ArrayHolder):
     """What ``partial_fit`` keeps: the moments and, for leave-one-out, some rows.
@@ -184,6 +190,7 @@ class Summary(ArrayHolder):
     n_rows: int  # copies included
     moments: RidgeMoments | CentredKernel
     sample: Sample | None = None
+    span: np.ndarray | None = None  # (2, t), least and largest targets
 
     def __add__(self, other):
         samples = [s for s in (self.sample, other.sample) if s is not None]
@@ -191,6 +198,7 @@ class Summary(ArrayHolder):
             self.n_rows + other.n_rows,
             self.summed().moments + other.summed().moments,
             reduce(add, samples) if samples else None,
+            span_of(namespace(self.span).concat([self.span, other.span], axis=0)),
         )
 
     @property

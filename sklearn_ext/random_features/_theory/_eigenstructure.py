@@ -152,7 +152,8 @@ def _kernel_of(kernel):
     if not isinstance(features.map, (RandomMap, InfiniteMap)):
         raise ValueError(
             "The theory describes independent random features, got "
-            f"{type(features.map).__name__}. Use map='random' without a feature_map."
+            f"{type(features.map).__name__}. Fit a model with map='random', for "
+            "instance of the kernel that was chosen, and without a feature_map."
         )
 
     def scaled(X):
