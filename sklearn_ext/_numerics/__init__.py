@@ -5,5 +5,5 @@
 - ``_equal_rows``: a seeded hash of rows; equal rows as one, folds dealt to them
 - ``_lbfgs``: L-BFGS with a preconditioner that follows the iterate
 - ``_logistic/``: the logistic objective, solved for one penalty or a path of them
-- ``_held_out``: a temperature from held-out scores
+- ``_held_out``: a temperature from held-out scores; the interval of a count of hits
 """

@@ -1,0 +1,28 @@
+"""Confidence that means something, and the right to say "I do not know".
+
+In the order in which rows pass:
+
+- ``_metrics``: is it calibrated, does the confidence find the errors; with intervals
+- ``_plots``: reliability, and risk against coverage
+"""
+
+from sklearn_ext.calibration._metrics import (
+    area_under_risk_coverage,
+    calibration_error,
+    calibration_test,
+    correctness_auc,
+    get_calibration_scorer,
+    log_loss_split,
+)
+from sklearn_ext.calibration._plots import ReliabilityDisplay, RiskCoverageDisplay
+
+__all__ = [
+    "ReliabilityDisplay",
+    "RiskCoverageDisplay",
+    "area_under_risk_coverage",
+    "calibration_error",
+    "calibration_test",
+    "correctness_auc",
+    "get_calibration_scorer",
+    "log_loss_split",
+]
