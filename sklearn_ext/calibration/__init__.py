@@ -2,10 +2,13 @@
 
 In the order in which rows pass:
 
+- ``_opinions``: features of a prediction: own score, nearest rows, corrupted copies
+- ``_correctness``: the probability that a prediction is right, as an estimator
 - ``_metrics``: is it calibrated, does the confidence find the errors; with intervals
 - ``_plots``: reliability, and risk against coverage
 """
 
+from sklearn_ext.calibration._correctness import CorrectnessCalibratedClassifier
 from sklearn_ext.calibration._metrics import (
     area_under_risk_coverage,
     calibration_error,
@@ -17,6 +20,7 @@ from sklearn_ext.calibration._metrics import (
 from sklearn_ext.calibration._plots import ReliabilityDisplay, RiskCoverageDisplay
 
 __all__ = [
+    "CorrectnessCalibratedClassifier",
     "ReliabilityDisplay",
     "RiskCoverageDisplay",
     "area_under_risk_coverage",

@@ -31,6 +31,7 @@ PENALTY = {
 COUNTS = {
     "AggregateBoostingRegressor",
     "AggregateMetaRegressor",  # if the estimator that it fits takes them so
+    "CorrectnessCalibratedClassifier",  # if the estimator that it fits takes them so
     "LightSchrodingerBridge",
     "NaiveBayesProbe",
     "SchrodingerBridgeTrajectory",
@@ -43,6 +44,7 @@ FEELS_UNITS = {
     "AggregateNetClassifier",  # batches are drawn by the rows' values
     "AggregateNetRegressor",
     "BagRegressor",
+    "CorrectnessCalibratedClassifier",  # folds are dealt by the rows' values
     "DynamicSubmodularSelector",
     "FrozenFeatures",
     "InstanceRegressor",
