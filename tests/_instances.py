@@ -24,6 +24,7 @@ FAST = {
         ],
         "cv": 2,
     },
+    "SelectiveClassifierCV": {"target_error": 0.4},  # some checks have 20 rows
     "TwoRegimes": {"n_repeats": 2, "n_bootstrap": 20},
 }
 

@@ -126,7 +126,7 @@ def whole_folds(X, code, n_folds=N_FOLDS):
     ]
 
 
-def _without(splits, kept):
+def without(splits, kept):
     """Drop rows from splits, and name the others by their new positions."""
     place = np.cumsum(kept) - 1
     return [tuple(place[part[kept[part]]] for part in split) for split in splits]
@@ -416,13 +416,17 @@ class CorrectnessCalibratedClassifier(
         self : CorrectnessCalibratedClassifier
             The fitted model.
         """
+        self._fit_with_held_out(X, y, sample_weight, groups, params)
+        return self
+
+    def _fit_with_held_out(self, X, y, sample_weight, groups, params):
+        """Fit; return correctness and cross-fitted confidence of held-out rows."""
         data = self._checked(X, y, sample_weight, groups, params)
         held = self._held_out(data)
-        self._fit_confidence(data, held)
+        hit, confidence = self._fit_confidence(data, held)
         whole = np.arange(len(data.code))
-        fitted = self._fit_models(data, whole)
-        self.estimator_, self.opinions_ = fitted
-        return self
+        self.estimator_, self.opinions_ = self._fit_models(data, whole)
+        return hit, confidence
 
     # what comes in
 
@@ -464,7 +468,7 @@ class CorrectnessCalibratedClassifier(
         splits = None
         if self.cv is not None:  # splitters of the user see rows as they are
             splitter = check_cv(self.cv, y, classifier=True)
-            splits = _without(splitter.split(X, y, **routed["splitter"]), weight > 0)
+            splits = without(splitter.split(X, y, **routed["splitter"]), weight > 0)
         if len(kept) < len(weight):  # rows of weight zero are not there
             routed = {
                 name: _check_method_params(X, given, kept)
@@ -638,14 +642,13 @@ class CorrectnessCalibratedClassifier(
         self.feature_mean_, self.feature_scale_ = model.mean, model.scale
         self.n_errors_ = int((~hit).sum())
         own = held.proba[np.arange(len(hit)), held.code]
+        confidence = held.cross_fitted(hit, weight, self.C)
         self.oof_log_loss_ = CorrectnessLoss(
             base=correctness_log_loss(hit, own, weight),
             own=correctness_log_loss(
                 hit, held.cross_fitted(hit, weight, self.C, slice(n_own)), weight
             ),
-            calibrated=correctness_log_loss(
-                hit, held.cross_fitted(hit, weight, self.C), weight
-            ),
+            calibrated=correctness_log_loss(hit, confidence, weight),
         )
         self.rest_temperature_ = 1.0
         wrong = np.flatnonzero(~hit)
@@ -653,6 +656,7 @@ class CorrectnessCalibratedClassifier(
             logs, place = _rest(held.proba[wrong], held.code[wrong])
             truth = place[np.arange(len(wrong)), data.code[held.rows][wrong]]
             self.rest_temperature_ = best_temperature(logs, truth, weight[wrong])
+        return hit, confidence
 
     def _warn_of_few(self, data, hit, weight):
         n_errors = int((~hit).sum())

@@ -33,6 +33,7 @@ COUNTS = {
     "AggregateMetaRegressor",  # if the estimator that it fits takes them so
     "CorrectnessCalibratedClassifier",  # if the estimator that it fits takes them so
     "LightSchrodingerBridge",
+    "LogLossMixtureClassifier",  # likewise
     "NaiveBayesProbe",
     "SchrodingerBridgeTrajectory",
     "ShrinkageDiscriminantProbe",
@@ -52,6 +53,7 @@ FEELS_UNITS = {
     "InterpolatingAggregateRegressorCV",
     "LabelProportionClassifier",
     "LightSchrodingerBridge",
+    "LogLossMixtureClassifier",  # likewise
     "LogisticProbe",
     "LogisticProbeCV",
     "RandomFeatureRidge",
@@ -63,6 +65,7 @@ FEELS_UNITS = {
     "RashomonRidge",
     "RashomonSearchCV",  # of what it searches
     "SchrodingerBridgeTrajectory",
+    "SelectiveClassifierCV",  # folds are dealt by the rows' values
     "SubmodularFeatureSelector",
     "SubmodularSampler",
     "TwoRegimes",
