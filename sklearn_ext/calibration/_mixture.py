@@ -57,7 +57,7 @@ def mixture_weights(
     tol=1e-6,
     max_iter=1000,
 ):
-    r"""Weights of models from what each gives the truth of every row.
+    r"""Weigh models by the probability that each gives the truth of every row.
 
     "convex" minimises :math:`L(v) = -\frac1n \sum_i \log \sum_j v_j \ell_{ij}` over the
     simplex: some steps of expectation-maximisation, then Newton's method with

@@ -50,7 +50,7 @@ def least_rows(target_error, confidence_level):
 class SelectionCurve:
     """What is accepted at every threshold, from the most confident rows on.
 
-    Attributes
+    Parameters
     ----------
     thresholds : ndarray of shape (n_levels,)
         Distinct confidences of held-out rows, descending.
@@ -62,6 +62,10 @@ class SelectionCurve:
         Upper Clopper-Pearson bound of the error at each threshold alone.
     confidence_level : float
         Level of the bounds.
+
+    See Also
+    --------
+    SelectiveClassifierCV : Keeps it as ``selection_``.
     """
 
     thresholds: np.ndarray
@@ -70,43 +74,38 @@ class SelectionCurve:
     bounds: np.ndarray
     confidence_level: float
 
-    @classmethod
-    def of(cls, confidence, correct, confidence_level):
-        """Count rows and errors above every confidence."""
-        judged = Judged.of(confidence, np.asarray(correct, dtype=bool))
-        level, _, mass, hits = (part[::-1] for part in judged.levels())
-        accepted = np.cumsum(mass).astype(int)
-        errors = np.cumsum(mass - hits).astype(int)
-        bounds = upper_bound(errors, accepted, confidence_level)
-        return cls(level, accepted, errors, bounds, confidence_level)
 
-    def sequence(self, target_error, confidence_level, start_fraction, n_thresholds):
-        """Return the places that are tried, in their order.
+def selection_curve(confidence, correct, confidence_level):
+    """Count rows and errors above every confidence."""
+    judged = Judged.of(confidence, np.asarray(correct, dtype=bool))
+    level, _, mass, hits = (part[::-1] for part in judged.levels())
+    accepted = np.cumsum(mass).astype(int)
+    errors = np.cumsum(mass - hits).astype(int)
+    bounds = upper_bound(errors, accepted, confidence_level)
+    return SelectionCurve(level, accepted, errors, bounds, confidence_level)
 
-        Raises
-        ------
-        ValueError
-            When there are too few rows for the promise.
-        """
-        n, least = self.accepted[-1], least_rows(target_error, confidence_level)
-        if n < least:
-            raise ValueError(
-                f"With target_error={target_error:g} and confidence_level="
-                f"{confidence_level:g} at least {least} accepted rows without an error "
-                f"are needed; got {n}."
-            )
-        start = max(start_fraction, least / n)
-        ranks = np.ceil(np.linspace(start, 1, n_thresholds) * n - 1e-9)
-        return np.unique(np.searchsorted(self.accepted, ranks))
 
-    def last_passed(self, places, target_error, confidence_level):
-        """Test in order, stop at the first failure; None where nothing passed."""
-        chance = bdtr(
-            self.errors[places].astype(float), self.accepted[places], target_error
+def sequence(curve, target_error, confidence_level, start_fraction, n_thresholds):
+    """Return the places of the thresholds that are tried, in their order."""
+    n, least = curve.accepted[-1], least_rows(target_error, confidence_level)
+    if n < least:
+        raise ValueError(
+            f"With target_error={target_error:g} and confidence_level="
+            f"{confidence_level:g} at least {least} accepted rows without an error "
+            f"are needed; got {n}."
         )
-        failed = np.flatnonzero(chance > 1 - confidence_level + 1e-12)
-        passed = len(places) if len(failed) == 0 else failed[0]
-        return None if passed == 0 else int(places[passed - 1])
+    start = max(start_fraction, least / n)
+    ranks = np.ceil(np.linspace(start, 1, n_thresholds) * n - 1e-9)
+    return np.unique(np.searchsorted(curve.accepted, ranks))
+
+
+def last_passed(curve, places, target_error, confidence_level):
+    """Test in order, stop at the first failure; None where nothing passed."""
+    errors, accepted = curve.errors[places].astype(float), curve.accepted[places]
+    chance = bdtr(errors, accepted, target_error)
+    failed = np.flatnonzero(chance > 1 - confidence_level + 1e-12)
+    passed = len(places) if len(failed) == 0 else failed[0]
+    return None if passed == 0 else int(places[passed - 1])
 
 
 def upper_bound(errors, accepted, confidence_level):
@@ -175,11 +174,11 @@ def selective_threshold(
     >>> bool(0.5 < t < 0.7)
     True
     """
-    curve = SelectionCurve.of(confidence, correct, confidence_level)
-    places = curve.sequence(
-        target_error, confidence_level, start_fraction, n_thresholds
+    curve = selection_curve(confidence, correct, confidence_level)
+    places = sequence(
+        curve, target_error, confidence_level, start_fraction, n_thresholds
     )
-    place = curve.last_passed(places, target_error, confidence_level)
+    place = last_passed(curve, places, target_error, confidence_level)
     return np.inf if place is None else float(curve.thresholds[place])
 
 
@@ -342,7 +341,7 @@ class SelectiveClassifierCV(ClassifierMixin, MetaEstimatorMixin, ExtEstimator):
             )
         correct, confidence = self._held_out(X, y, code, groups, params)
         self.classes_ = np.asarray(self.estimator_.classes_)
-        self.selection_ = SelectionCurve.of(confidence, correct, self.confidence_level)
+        self.selection_ = selection_curve(confidence, correct, self.confidence_level)
         if self.target_error is None:
             place = self._covering(len(confidence))
         else:
@@ -389,10 +388,9 @@ class SelectiveClassifierCV(ClassifierMixin, MetaEstimatorMixin, ExtEstimator):
 
     def _certified(self, target_error, confidence_level):
         curve = self.selection_
-        places = curve.sequence(
-            target_error, confidence_level, self.start_fraction, self.n_thresholds
-        )
-        place = curve.last_passed(places, target_error, confidence_level)
+        steps = self.start_fraction, self.n_thresholds
+        places = sequence(curve, target_error, confidence_level, *steps)
+        place = last_passed(curve, places, target_error, confidence_level)
         if place is None:
             bound = float(
                 upper_bound(

@@ -14,11 +14,10 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn_ext.calibration import (
     CorrectnessCalibratedClassifier,
     RiskCoverageDisplay,
-    SelectionCurve,
     SelectiveClassifierCV,
     selective_threshold,
 )
-from sklearn_ext.calibration._selective import least_rows
+from sklearn_ext.calibration._selective import least_rows, selection_curve
 
 
 def data(n=1500, seed=0, **options):
@@ -114,7 +113,7 @@ def test_too_few_rows_for_any_promise():
 
 def test_bounds_are_those_of_the_binomial():
     c, right = draw(100, np.random.default_rng(3))
-    curve = SelectionCurve.of(c, right, 0.9)
+    curve = selection_curve(c, right, 0.9)
     some = curve.errors < curve.accepted
     chance = binom.cdf(curve.errors[some], curve.accepted[some], curve.bounds[some])
     assert_allclose(chance, 0.1, rtol=1e-8)
