@@ -256,7 +256,7 @@ class Promise(Study):
     note = """Boosting of 30 rounds, fitted to 500 rows; 800 held-out rows choose the
     threshold; the true error is counted on 2,700 others. The promise is 90 %, so a
     tenth may be broken. MAPIE is given right and wrong as classes and precision as
-    its risk, with ours as candidates: 40 quantiles of the confidence from 25 % on. A prediction set of
+    its risk, with our candidates: 40 quantiles of the confidence. A prediction set of
     crepes promises coverage of the truth, not this: rows with one class are answered.
     SGR is our version of the binary search. A split that answers nothing has coverage
     0."""

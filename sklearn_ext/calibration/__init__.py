@@ -2,6 +2,7 @@
 
 In the order in which rows pass:
 
+- ``_nearest``: the nearest rows, exactly or through cells
 - ``_opinions``: features of a prediction: own score, nearest rows, corrupted copies
 - ``_correctness``: the probability that a prediction is right, as an estimator
 - ``_selective``: a threshold below which nothing is answered, with a promise

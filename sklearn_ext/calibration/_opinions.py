@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 from scipy.special import expit, logit, softmax, xlogy
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_array
 
 from sklearn_ext._numerics._equal_rows import EqualRows
+from sklearn_ext.calibration._nearest import search_in
 
 LEAST = 1e-4  # probabilities are clipped here before their log-odds are taken
 SPARE = 8  # neighbours that are looked at beyond those wanted: ties, and small weights
@@ -106,7 +106,7 @@ class NeighborVote:
     what is left of the vote, so neither copies nor the order of rows matter.
     """
 
-    search: NearestNeighbors
+    search: object  # NearestNeighbors or Cells
     scale: np.ndarray  # (n_features,), distances are in units of it
     code: np.ndarray  # (n_rows,)
     weight: np.ndarray  # (n_rows,), one on average over all distinct rows
@@ -138,7 +138,7 @@ class NeighborVote:
         rows = EqualRows.of(X, code, w=weight)
         X, code = X[rows.first], code[rows.first]
         scale = _spread(X, rows.weight)
-        search = NearestNeighbors(algorithm=_algorithm(X)).fit(_in_units(X, scale))
+        search = search_in(_in_units(X, scale))
         return cls(search, scale, code, rows.weight, n_neighbors, n_classes)
 
     def __call__(self, X):
@@ -156,7 +156,8 @@ class NeighborVote:
         """
         k = min(self.n_neighbors + SPARE, len(self.code))
         distance, near = self.search.kneighbors(_in_units(X, self.scale), k)
-        share = self._shares(distance, self.weight[near])
+        weight = np.where(np.isfinite(distance), self.weight[near], 0.0)
+        share = self._shares(distance, weight)
         votes = np.zeros((len(near), self.n_classes))
         for label in range(self.n_classes):
             votes[:, label] = np.where(self.code[near] == label, share, 0).sum(axis=1)
@@ -203,11 +204,6 @@ def numbers_of(X):
             "make_pipeline(encoder, KNeighborsClassifier(20)), or put it before this "
             f"estimator. The rows were refused so: {error}"
         ) from error
-
-
-def _algorithm(X):
-    # trees are faster in a handful of dimensions alone
-    return "kd_tree" if X.shape[1] <= 5 and not sparse.issparse(X) else "brute"
 
 
 def _spread(X, weight):

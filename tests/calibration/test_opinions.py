@@ -5,6 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
 
+from sklearn_ext.calibration import _nearest
+from sklearn_ext.calibration._nearest import Cells, search_in
 from sklearn_ext.calibration._opinions import (
     Corruption,
     NeighborVote,
@@ -110,3 +112,37 @@ def test_what_cannot_be_near_is_said():
         numbers_of(np.array([[np.nan, 1.0]]))
     with pytest.raises(ValueError, match="opinions='neighbors'"):
         numbers_of(np.array([["a", "b"]], dtype=object))
+
+
+def test_cells_find_most_of_the_nearest_rows():
+    rng = np.random.default_rng(0)
+    X = 2000 + rng.normal(size=(21_000, 6)) @ rng.normal(size=(6, 8))
+    queries, rows = X[:300], X[300:]
+    cells = search_in(rows)
+    assert isinstance(cells, Cells)
+    distance, place = cells.kneighbors(queries, 10)
+    assert_allclose(
+        distance, np.linalg.norm(queries[:, None] - rows[place], axis=2), rtol=1e-3
+    )
+    squared = ((queries**2).sum(axis=1)[:, None] + (rows**2).sum(axis=1)) - (
+        2 * queries @ rows.T
+    )
+    exact = np.argpartition(squared, 10, axis=1)[:, :10]
+    found = [len(set(a) & set(b)) / 10 for a, b in zip(place, exact, strict=True)]
+    assert np.mean(found) > 0.8
+    alone = cells.kneighbors(queries[7:8], 10)[1]
+    assert set(alone[0]) == set(place[7])
+
+
+def test_all_cells_are_an_exact_search(monkeypatch):
+    X, _ = table(400)
+    monkeypatch.setattr(_nearest, "N_PROBES", 10**6)
+    distance, _ = Cells.of(X).kneighbors(X[:20], 5)
+    slow = np.sort(np.linalg.norm(X[:20, None] - X, axis=2), axis=1)[:, :5]
+    assert_allclose(distance, slow, rtol=1e-3, atol=1e-2)
+
+
+def test_many_equal_rows_share_a_cell():
+    X = np.repeat(np.arange(4.0)[:, None], 50, axis=0) * np.ones(6)
+    distance, _ = Cells.of(X).kneighbors(X[[0, 199]], 60)
+    assert (distance[:, :50] == 0).all()
