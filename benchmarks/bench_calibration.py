@@ -28,6 +28,7 @@ from benchmarks.calibration_data import (
     table,
 )
 from benchmarks.harness import Comparison, Study
+from sklearn_ext._numerics._held_out import best_temperature, probabilities
 from sklearn_ext.calibration import (
     CorrectnessCalibratedClassifier,
     LogLossMixtureClassifier,
@@ -51,6 +52,7 @@ def boosting():
     return HistGradientBoostingClassifier(max_iter=40, random_state=0)
 
 
+BOOSTED = ("adult", "california", "hr", "magic", "spambase")  # few classes: a minute
 BASES = {"logistic": logistic, "boosting": boosting}
 
 
@@ -79,8 +81,31 @@ class _VennAbers:
         return self.venn.predict_proba(np.column_stack([1 - top, top]))[0][:, 1]
 
 
+class _Temperature:
+    """The temperature that is best out of fold, by a search that does not fail."""
+
+    def __init__(self, base):
+        self.base = base
+
+    def fit(self, X, y):
+        proba = cross_val_predict(self.base, X, y, cv=5, method="predict_proba")
+        code = np.unique(y, return_inverse=True)[1]
+        logs = np.log(proba.clip(1e-15))
+        self.temperature = best_temperature(logs, code, np.ones(len(y)))
+        self.base.fit(X, y)
+        return self
+
+    def predict(self, X):
+        return self.base.predict(X)
+
+    def predict_proba(self, X):
+        logs = np.log(self.base.predict_proba(X).clip(1e-15))
+        return probabilities(logs, self.temperature)
+
+
 WAYS = {
-    "temperature": lambda base: CalibratedClassifierCV(
+    "temperature": _Temperature,
+    "temperature, scikit-learn": lambda base: CalibratedClassifierCV(
         base, method="temperature", ensemble=False, cv=5
     ),
     "isotonic": lambda base: CalibratedClassifierCV(
@@ -122,11 +147,13 @@ COLUMNS = ["log-loss", "AUROC", "AURC", "error"]
 class Correctness(Study):
     """Calibrators on tables, in distribution and with drifted columns."""
 
-    title = "Log-loss of correctness: 8 tables, logistic and boosting, 1,500 rows"
+    title = "Log-loss of correctness: logistic on 8 tables, boosting on 5, 1,500 rows"
     note = """Means over the tables, one split each, of at most 2,500 test rows. A
     drifted column is moved by 0.7 standard deviations, with noise of half of one; half
     of the columns are. Confidences are cut at 0.0001. "Better" counts the tables on
-    which the log-loss is below temperature's."""
+    which the log-loss is below the best temperature's. scikit-learn's own search for
+    the temperature stops far from it on satimage and texture with the logistic base
+    (log-loss 1.52 and 2.37), so both are shown."""
     versions = ("scikit-learn", "numpy", "scipy", "venn-abers")
     seeds = (0,)
 
@@ -139,6 +166,8 @@ class Correctness(Study):
                 A, B, t, u = split(X, y, seed)
                 places = {"in": B, "drifted": drifted(B, A, seed)}
                 for base in BASES:
+                    if base == "boosting" and name not in BOOSTED:
+                        continue
                     for way, make in WAYS.items():
                         model = make(BASES[base]()).fit(A, t)
                         for place, rows in places.items():
@@ -170,7 +199,7 @@ class NaturalShift(Study):
     def run(self):
         """Fit at home, ask elsewhere."""
         ways = {
-            "temperature": WAYS["temperature"],
+            "temperature": WAYS["temperature, scikit-learn"],
             "ours, own score": WAYS["ours, own score"],
             "ours, neighbours": WAYS["ours, neighbours"],
             "ours, neighbours and logistic": lambda base: (
@@ -219,7 +248,7 @@ def sgr(c, hit, target, delta=0.1):
     return best
 
 
-def mapie(c, hit, target, method="bonferroni_holm"):
+def mapie(c, hit, target, method="bonferroni_holm", most=0.99, n=100):
     """Return MAPIE's threshold: right or wrong are its classes, precision its risk."""
     from mapie.risk_control import BinaryClassificationController
 
@@ -231,7 +260,7 @@ def mapie(c, hit, target, method="bonferroni_holm"):
             1 - target,
             confidence_level=0.9,
             best_predict_param_choice="recall",
-            list_predict_params=np.unique(np.quantile(c, np.linspace(0, 0.75, 40))),
+            list_predict_params=np.unique(np.quantile(c, np.linspace(0, most, n))),
             fwer_method=method,
         )
         tuned.calibrate(c[:, None], hit.astype(int))
@@ -253,10 +282,10 @@ class Promise(Study):
     """How often "at most so many errors" is broken, over hundreds of splits."""
 
     title = "Promises broken: error of answered rows above the target, 200 splits"
-    note = """Boosting of 30 rounds, fitted to 500 rows; 800 held-out rows choose the
-    threshold; the true error is counted on 2,700 others. The promise is 90 %, so a
+    note = """Boosting of 30 rounds (naive Bayes for more than two classes), fitted to
+    500 rows; 800 held-out rows choose the threshold; the true error is counted on 2,700 others. The promise is 90 %, so a
     tenth may be broken. MAPIE is given right and wrong as classes and precision as
-    its risk, with our candidates: 40 quantiles of the confidence. A prediction set of
+    its risk, with 100 quantiles of the confidence as candidates. A prediction set of
     crepes promises coverage of the truth, not this: rows with one class are answered.
     SGR is our version of the binary search. A split that answers nothing has coverage
     0."""
@@ -302,7 +331,6 @@ class Promise(Study):
             "empirical error": naive(c, hit, target),
             "SGR": sgr(c, hit, target),
             "MAPIE, Bonferroni-Holm": mapie(c, hit, target),
-            "MAPIE, fixed sequence": mapie(c, hit, target, "fixed_sequence"),
             "ours": selective_threshold(c, hit, target_error=target),
         }
         kept = {way: (d >= t, truth) for way, t in thresholds.items()}
@@ -311,6 +339,36 @@ class Promise(Study):
             truth,
         )
         return kept
+
+
+class SameSequence(Study):
+    """MAPIE, told to walk our sequence."""
+
+    title = "Rows answered on 30 drawn sets of 800 rows, target 0.1"
+    note = """MAPIE with its default correction and 100 candidates, and with a fixed
+    sequence of our 40 candidates from a quarter of the rows on."""
+    versions = ("scikit-learn", "numpy", "scipy", "MAPIE")
+
+    def run(self):
+        """Choose thresholds and count."""
+        found = {}
+        for seed in range(30):
+            rng = np.random.default_rng(seed)
+            c = rng.uniform(0.6, 1, 800)
+            hit = rng.random(800) < c
+            for way, threshold in {
+                "MAPIE, Bonferroni-Holm": mapie(c, hit, 0.1),
+                "MAPIE, our sequence": mapie(c, hit, 0.1, "fixed_sequence", 0.75, 40),
+                "ours": selective_threshold(c, hit, target_error=0.1),
+            }.items():
+                # the error of rows above t is (1 - t) / 2
+                broken = np.isfinite(threshold) and threshold < 0.8
+                found.setdefault(way, []).append((broken, (c >= threshold).mean()))
+        rows = [
+            [way, *(f"{value:.3f}" for value in np.mean(results, axis=0))]
+            for way, results in found.items()
+        ]
+        return {"columns": ["way", "broken", "coverage"], "rows": rows}
 
 
 class CrossValidatedPromise(Study):
@@ -442,7 +500,7 @@ class FitTime(Comparison):
         return CorrectnessCalibratedClassifier(boosting()).fit(self.A, self.t)
 
     def time_temperature(self):
-        return WAYS["temperature"](boosting()).fit(self.A, self.t)
+        return WAYS["temperature, scikit-learn"](boosting()).fit(self.A, self.t)
 
 
 class PredictTime(FitTime):
@@ -457,7 +515,7 @@ class PredictTime(FitTime):
         X, y = table("magic", 4000)
         A, self.B, t, _ = split(X, y, 0)
         self.ours = CorrectnessCalibratedClassifier(boosting()).fit(A, t)
-        self.peer = WAYS["temperature"](boosting()).fit(A, t)
+        self.peer = WAYS["temperature, scikit-learn"](boosting()).fit(A, t)
 
     def time_ours(self):
         return self.ours.predict_proba(self.B)
@@ -487,7 +545,7 @@ class ManyRows(Study):
             y[self.n_rows :],
         )
         rows = []
-        for way in ("temperature", "ours, neighbours"):
+        for way in ("temperature, scikit-learn", "ours, neighbours"):
             start = time.process_time()
             model = WAYS[way](boosting()).fit(A, t)
             fit = time.process_time() - start
@@ -510,6 +568,7 @@ BENCHMARKS = [
     Correctness,
     NaturalShift,
     Promise,
+    SameSequence,
     CrossValidatedPromise,
     Mixture,
     ErrorWithInterval,
