@@ -183,7 +183,7 @@ class Correctness(Study):
             means = np.array([np.mean(r, axis=0) for r in by_table.values()])
             peer = found[place, base, "temperature"]
             peers = np.array([np.mean(r, axis=0)[0] for r in peer.values()])
-            better = int((means[:, 0] < peers).sum())
+            better = int((means[:, 0] < peers - 1e-6).sum())
             numbers = [f"{value:.4f}" for value in means.mean(axis=0)]
             rows.append([place, base, way, *numbers, f"{better} of {len(means)}"])
         return {"columns": ["rows", "base", "way", *COLUMNS, "better"], "rows": rows}
@@ -283,8 +283,8 @@ class Promise(Study):
 
     title = "Promises broken: error of answered rows above the target, 200 splits"
     note = """Boosting of 30 rounds (naive Bayes for more than two classes), fitted to
-    500 rows; 800 held-out rows choose the threshold; the true error is counted on 2,700 others. The promise is 90 %, so a
-    tenth may be broken. MAPIE is given right and wrong as classes and precision as
+    500 rows; 800 held-out rows choose the threshold; the true error is counted on 2,700
+    others. The promise is 90 %, so a tenth may be broken. MAPIE is given right and wrong as classes and precision as
     its risk, with 100 quantiles of the confidence as candidates. A prediction set of
     crepes promises coverage of the truth, not this: rows with one class are answered.
     SGR is our version of the binary search. A split that answers nothing has coverage
@@ -411,7 +411,7 @@ class Mixture(Study):
     """One probability from four classifiers."""
 
     title = "Log-loss of one probability from four classifiers, 8 tables"
-    note = """Members are scaled by temperature first. Picking takes the best out of
+    note = """Members are calibrated by sigmoid first. Picking takes the best out of
     fold; stacking fits a logistic regression to the members' probabilities. Means over
     one split of each table."""
 
@@ -426,7 +426,7 @@ class Mixture(Study):
         given = [
             (
                 name,
-                CalibratedClassifierCV(m, method="temperature", ensemble=False, cv=3),
+                CalibratedClassifierCV(m, method="sigmoid", ensemble=False, cv=3),
             )
             for name, m in members.items()
         ]
