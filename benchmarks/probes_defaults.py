@@ -109,23 +109,26 @@ class _Grid(Study):
         return {"columns": ["features", "rows a class", *self.probes], "rows": rows}
 
 
+SHARED = {"covariance": "shared", "var_shrinkage": 0.0}
+
+
 class Errors(_Grid):
     title = "Error by shrinkage and smoothing of the variances"
     note = """Mean error over ten draws of training rows; the least of a row in bold.
-        The paper's setting is var_shrinkage=0 with an absolute var_smoothing of 1e-9;
-        the default is var_shrinkage="auto". It is the better one with few rows and
-        differs little with many; a fixed share or a strong smoothing helps some
-        features and harms others."""
+        The paper's setting is shared variances, var_shrinkage=0 and an absolute
+        var_smoothing of 1e-9; the default is better with few rows and differs little
+        with many; a fixed share or a strong smoothing helps some features and harms
+        others."""
     measure = error
     probes = {
         "default": NaiveBayesProbe(),
-        "paper": NaiveBayesProbe(var_shrinkage=0.0, smoothing="absolute"),
-        "no shrinkage, smoothing 1e-9": NaiveBayesProbe(var_shrinkage=0.0),
-        "no shrinkage, smoothing 0.1": NaiveBayesProbe(
-            var_shrinkage=0.0, var_smoothing=0.1
+        "shared": NaiveBayesProbe(covariance="shared"),
+        "paper": NaiveBayesProbe(**SHARED, smoothing="absolute"),
+        "shared, shrinkage 0, smoothing 0.1": NaiveBayesProbe(
+            **SHARED, var_smoothing=0.1
         ),
-        "shrinkage 0.5": NaiveBayesProbe(var_shrinkage=0.5),
-        "shrinkage 1": NaiveBayesProbe(var_shrinkage=1.0),
+        "shared, shrinkage 0.5": NaiveBayesProbe(**SHARED | {"var_shrinkage": 0.5}),
+        "shared, shrinkage 1": NaiveBayesProbe(**SHARED | {"var_shrinkage": 1.0}),
         "class, auto": NaiveBayesProbe(covariance="class"),
         "GaussianNB": GaussianNB(),
         "discriminant": ShrinkageDiscriminantProbe(),

@@ -126,7 +126,7 @@ def _convert_classifier(scope, operator, container):
 
 def _scores(ox, model, X, version):
     """Build the scores whose softmax are the probabilities, a column a class."""
-    if getattr(model, "covariance", None) == "class":
+    if hasattr(model, "covariance") and not hasattr(model, "coef_"):
         return _quadratic(ox, model._model.form, model.temperature_, X, version)
     if hasattr(model, "_features"):
         X = _random_features(ox, model._features, X, version)

@@ -13,7 +13,10 @@ from sklearn_ext.probes import (
 )
 
 PLAIN_BAYES = NaiveBayesProbe(
-    var_smoothing=1e-9, smoothing="absolute", var_shrinkage=0.0
+    covariance="shared",
+    var_smoothing=1e-9,
+    smoothing="absolute",
+    var_shrinkage=0.0,
 )
 
 

@@ -35,7 +35,7 @@ X, y = reviews.data[~test], reviews.target[~test]
 X_test, y_test = reviews.data[test], reviews.target[test]
 
 learners = {
-    "NaiveBayesProbe": NaiveBayesProbe(),
+    "NaiveBayesProbe": NaiveBayesProbe(covariance="shared"),
     "GaussianNB": GaussianNB(),
     "SGD, log loss": SGDClassifier(loss="log_loss", random_state=0),
 }
@@ -72,7 +72,7 @@ _ = ax.legend(frameon=False, loc="lower right")
 # The stream and one fit agree to rounding, whatever the batches were:
 
 stream = learners["NaiveBayesProbe"]
-whole = NaiveBayesProbe().fit(X[: seen[-1]], y[: seen[-1]])
+whole = NaiveBayesProbe(covariance="shared").fit(X[: seen[-1]], y[: seen[-1]])
 print("largest difference of coefficients:", abs(stream.coef_ - whole.coef_).max())
 
 # %%
@@ -83,11 +83,17 @@ print("largest difference of coefficients:", abs(stream.coef_ - whole.coef_).max
 
 places = np.arange(len(X)) % 3
 places[(places == 0) & (y != "great")] = 1
-probes = [NaiveBayesProbe().fit(X[places == p], y[places == p]) for p in range(3)]
+probes = [
+    NaiveBayesProbe(covariance="shared").fit(X[places == p], y[places == p])
+    for p in range(3)
+]
 merged = probes[0].merge(*probes[1:])
 for probe in [*probes, merged]:
     print(probe.classes_.tolist(), f"accuracy {probe.score(X_test, y_test):.3f}")
-print("same as one fit:", np.allclose(merged.coef_, NaiveBayesProbe().fit(X, y).coef_))
+print(
+    "same as one fit:",
+    np.allclose(merged.coef_, NaiveBayesProbe(covariance="shared").fit(X, y).coef_),
+)
 
 # %%
 # Probabilities
@@ -98,11 +104,13 @@ print("same as one fit:", np.allclose(merged.coef_, NaiveBayesProbe().fit(X, y).
 # leave-one-out scores. In a stream, calibrate on the latest rows instead.
 
 latest = slice(len(X) - 300, None)
-earlier = NaiveBayesProbe().fit(X[:-300], y[:-300])
+earlier = NaiveBayesProbe(covariance="shared").fit(X[:-300], y[:-300])
 calibrated = CalibratedClassifierCV(FrozenEstimator(earlier), method="sigmoid")
 models = {
-    "temperature 1": NaiveBayesProbe().fit(X, y),
-    'temperature "loo"': NaiveBayesProbe(temperature="loo").fit(X, y),
+    "temperature 1": NaiveBayesProbe(covariance="shared").fit(X, y),
+    'temperature "loo"': NaiveBayesProbe(covariance="shared", temperature="loo").fit(
+        X, y
+    ),
     "calibrated on 300 rows": calibrated.fit(X[latest], y[latest]),
 }
 figure, ax = plt.subplots(figsize=(5, 5), layout="constrained")

@@ -34,7 +34,10 @@ from sklearn_ext.probes import (
 
 X, y = make_gaussian_probe_data(3000, n_features=200, random_state=0)
 simulated = TwoRegimes(
-    {"naive Bayes": NaiveBayesProbe(var_shrinkage=0.0), "logistic": LogisticProbe()},
+    {
+        "naive Bayes": NaiveBayesProbe(covariance="shared", var_shrinkage=0.0),
+        "logistic": LogisticProbe(),
+    },
     train_sizes=[4, 8, 16, 32, 64, 128, 256, 512, 1024],
     n_repeats=5,
     refit=False,

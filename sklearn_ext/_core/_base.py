@@ -18,6 +18,24 @@ class ExtEstimator(BaseEstimator):
         "{estimator_module}.{estimator_name}.html"
     )
 
+    def __dir__(self):
+        """List what can be read now, without what is still to be computed.
+
+        scikit-learn reads all that is listed, here and for the view in notebooks.
+        """
+        waiting = self._waiting()
+        names = [name for name in object.__dir__(self) if name not in waiting]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            return [name for name in names if hasattr(self, name)]
+
+    def _waiting(self):
+        """Return names of fitted attributes that nobody has asked for so far.
+
+        Of those only whose first reading takes long, or changes what is to be done.
+        """
+        return ()
+
     def __getstate__(self):
         return {**super().__getstate__(), "_sklearn_ext_version": _version()}
 

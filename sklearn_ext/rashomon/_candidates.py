@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch, check_random_state, get_tags
 from sklearn.utils.multiclass import type_of_target
 
 from sklearn_ext.rashomon._checks import check_workers
@@ -107,6 +107,12 @@ def check_candidates(candidates, most):
         named = isinstance(candidate, (tuple, list)) and 2 <= len(candidate) <= most
         if not named or not isinstance(candidate[1], BaseEstimator):
             raise ValueError(f"estimators must hold {parts}, got {candidate!r}.")
+    kinds = {get_tags(candidate[1]).estimator_type for candidate in candidates}
+    if len(kinds) > 1:
+        raise ValueError(
+            "estimators must all predict the same kind of target, whose scores can be "
+            f"compared; got {' and '.join(sorted(map(str, kinds)))}s."
+        )
     if len(candidates) == 0:
         raise ValueError("estimators must hold at least one candidate, got none.")
 
@@ -196,7 +202,9 @@ def similar_performance(
         ]
     )
     mean, names = scores.mean(axis=1), [name for name, _ in estimators]
-    best, worst = int(mean.argmax()), int(mean.argmin())
+    # of equal means the first, whatever the rounding
+    best = int(np.argmax(mean >= mean.max() - 1e-12))
+    worst = int(np.argmax(mean <= mean.min() + 1e-12))
     gap = scores[best] - scores[worst]
     within = int(np.argmax(mean >= mean[best] - tol))
     spread = float(mean[best] - mean[worst])

@@ -196,7 +196,7 @@ def rashomon_capacity(scores, *, base=2.0, tol=1e-9):
     [0.531]
     """
     P = np.asarray(scores, dtype=float)
-    if P.ndim != 3:
+    if P.ndim != 3 or P.size == 0:
         raise ValueError(
             "scores must have shape (n_models, n_samples, n_classes), got "
             f"{P.shape}. For two classes pass both probabilities."
@@ -222,6 +222,8 @@ def _table(predictions):
             "predictions must have shape (n_models, n_samples) with at least one of "
             f"each, got shape {P.shape}."
         )
+    if P.dtype.kind == "f" and np.isnan(P).any():
+        raise ValueError("predictions must be class labels, got nan among them.")
     return P
 
 

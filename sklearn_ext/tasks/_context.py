@@ -85,6 +85,10 @@ class ContextSplit(BaseCrossValidator):
         """
         if groups is None:
             raise ValueError("ContextSplit needs groups=: the task of each row.")
+        for name in ("n_splits", "n_context"):
+            _check_count(name, getattr(self, name))
+        if not isinstance(self.shuffle, (bool, np.bool_)):
+            raise TypeError(f"shuffle must be True or False, got {self.shuffle!r}.")
         n = _num_samples(X)
         labels, codes = np.unique(check_groups(groups, n), return_inverse=True)
         if not 2 <= self.n_splits <= len(labels):
@@ -92,8 +96,6 @@ class ContextSplit(BaseCrossValidator):
                 f"n_splits={self.n_splits} must lie between 2 and the number of tasks, "
                 f"{len(labels)}."
             )
-        if self.n_context < 0:
-            raise ValueError(f"n_context must not be negative, got {self.n_context}.")
         rng = check_random_state(self.random_state)
         rank = _rank_in_task(codes, rng if self.shuffle else None)
         deal = rng.permutation(len(labels)) if self.shuffle else np.arange(len(labels))
@@ -231,12 +233,19 @@ def context_curve(
         )
     X, y = check_X_y(X, y, dtype=np.float64)
     labels, codes = np.unique(check_groups(groups, len(X)), return_inverse=True)
-    sizes = np.unique(np.asarray(n_context, dtype=int))
+    if len(labels) < 2:
+        raise ValueError(
+            "context_curve needs at least two tasks: one stays to learn from."
+        )
+    asked = np.ravel(n_context)
+    for size in asked:
+        _check_count("n_context", size)
+    sizes = np.unique(asked.astype(int))
     counts = np.bincount(codes)
     sizes = sizes[sizes < counts.max()]
-    if len(sizes) == 0 or sizes[0] < 0:
+    if len(sizes) == 0:
         raise ValueError(
-            f"n_context={tuple(n_context)} must hold numbers from 0 to "
+            f"n_context={tuple(asked)} must hold numbers from 0 to "
             f"{counts.max() - 1}, one less than the rows of the largest task."
         )
     rng = check_random_state(random_state)
@@ -248,6 +257,13 @@ def context_curve(
     ]
     error, predicted, population, own = map(np.array, zip(*repeats, strict=True))
     return ContextCurve(sizes, error.T, predicted.T, population, own.T)
+
+
+def _check_count(name, value):
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number, got {value!r}.")
+    if value < 0:
+        raise ValueError(f"{name} must not be negative, got {value}.")
 
 
 def _one_repeat(estimator, X, y, codes, new, sizes, rng):

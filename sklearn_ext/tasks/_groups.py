@@ -1,5 +1,7 @@
 """Labels of tasks: one a row, none missing, of one kind."""
 
+from itertools import pairwise
+
 import numpy as np
 
 
@@ -23,7 +25,9 @@ def check_groups(groups, n_samples=None):
     ValueError
         When they are not so.
     """
-    groups = np.asarray(groups)
+    listed, groups = groups, np.asarray(groups)
+    if groups.dtype.kind == "U" and isinstance(listed, list | tuple):
+        groups = np.asarray(listed, dtype=object)  # numpy would write NaN as a word
     if groups.ndim == 2 and groups.shape[1] == 1:
         groups = groups[:, 0]
     if groups.ndim != 1:
@@ -34,25 +38,55 @@ def check_groups(groups, n_samples=None):
     if n_samples is not None and len(groups) != n_samples:
         raise ValueError(f"groups has {len(groups)} labels for {n_samples} rows.")
     if groups.dtype.kind == "O":
-        if any(_is_missing(label) for label in groups):
-            raise ValueError("groups contains missing labels (None or NaN).")
-        kinds = {type(label) for label in groups}
-        if len(kinds) > 1 and not all(
-            issubclass(k, (int, float, np.number)) for k in kinds
-        ):
-            names = ", ".join(sorted(kind.__name__ for kind in kinds))
-            raise ValueError(f"groups must be labels of one kind, got {names}.")
-        groups = np.array(groups.tolist())
-    if groups.dtype.kind == "f" and np.isnan(groups).any():
-        raise ValueError("groups contains missing labels (None or NaN).")
+        groups = _of_one_kind(groups)
+    if _missing(groups).any():
+        raise ValueError("groups contains missing labels (None, NaN or NaT).")
+    return groups
+
+
+def _missing(groups):
+    if groups.dtype.kind == "f":
+        return np.isnan(groups)
+    if groups.dtype.kind in "mM":
+        return np.isnat(groups)
+    return np.zeros(len(groups), dtype=bool)
+
+
+def _of_one_kind(groups):
+    """Return labels that are objects as strings or numbers where they are such."""
+    if any(_is_missing(label) for label in groups):
+        raise ValueError("groups contains missing labels (None, NaN or NaT).")
+    kinds = {type(label) for label in groups}
+    for simple in (str, bytes, (int, float, np.number, np.bool_)):
+        if all(issubclass(kind, simple) for kind in kinds):
+            return np.array(groups.tolist())
+    if len(kinds) > 1:
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise ValueError(f"groups must be labels of one kind, got {names}.")
+    try:
+        labels = np.unique(groups)
+        sorted_ = all(a < b for a, b in pairwise(labels))
+    except TypeError:
+        sorted_ = False
+    if not sorted_:
+        raise ValueError(
+            f"groups must be labels that can be sorted, got {kinds.pop().__name__}: "
+            "pass strings, numbers or dates."
+        )
     return groups
 
 
 def _is_missing(label):
     try:
         return label is None or bool(label != label)
-    except TypeError:  # pandas.NA has no truth
+    except (TypeError, ValueError):  # pandas.NA has no truth
         return True
+
+
+def _comparable(one, other):
+    """Say whether labels of these dtypes can be equal: numbers, text, dates."""
+    kinds = ("biufc", "U", "S", "M", "m", "O")
+    return any({one.dtype.kind, other.dtype.kind} <= set(kind) for kind in kinds)
 
 
 def positions(known, groups):
@@ -70,17 +104,24 @@ def positions(known, groups):
     ndarray of shape (n_samples,)
         Indices into ``known``.
     """
-    if (known.dtype.kind in "US") != (groups.dtype.kind in "US"):
-        return np.full(len(groups), -1)
-    at = np.minimum(np.searchsorted(known, groups), len(known) - 1)
+    unknown = np.full(len(groups), -1)
+    if not _comparable(known, groups):
+        return unknown
+    try:
+        at = np.minimum(np.searchsorted(known, groups), len(known) - 1)
+    except TypeError:  # objects of two kinds
+        return unknown
     return np.where(known[at] == groups, at, -1)
 
 
 def union(one, other):
     """Return the sorted labels of both, which must be of one kind."""
-    if (one.dtype.kind in "US") != (other.dtype.kind in "US"):
-        raise ValueError(
-            f"groups are {other.dtype} here and were {one.dtype} before: use labels of "
-            "one kind."
-        )
-    return np.union1d(one, other)
+    try:
+        if _comparable(one, other):
+            return np.union1d(one, other)
+    except TypeError:  # objects of two kinds
+        pass
+    raise ValueError(
+        f"groups are {other.dtype} here and were {one.dtype} before: use labels of one "
+        "kind."
+    )

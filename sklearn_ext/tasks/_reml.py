@@ -17,12 +17,15 @@ the negative restricted log likelihood is
    \sum_g \log|M_g| + \log|P| + (N - p)(1 + \log(2 \pi R / (N - p))),
 
 where :math:`R` is the generalised residual sum of squares. The factor may be singular:
-a variance of zero is an ordinary point, at which the deviance is smooth in the scale
-:math:`s_j` of a coefficient. We write :math:`\Lambda = \operatorname{diag}(s) L` with a
-unit lower triangle, so that correlations (rows of L) and scales are told apart, and a
-penalty :math:`-\nu \log|R_\Sigma|` on the correlation matrix is
-:math:`\nu \sum_j \log(1 + \sum_{k<j} L_{jk}^2)`. One evaluation with its gradient is a
-few products of stacked small matrices; rows are not seen.
+a variance of zero is an ordinary point. We write :math:`\Lambda =
+\operatorname{diag}(s) D^{-1} L` with a unit lower triangle L whose rows D makes of
+length one, so that scales :math:`s_j` and correlations (rows of L) are told apart, and
+a penalty :math:`-\nu \log|R|` on the correlation matrix is
+:math:`\nu \sum_j \log(1 + \sum_{k<j} L_{jk}^2)`. The search is over
+:math:`\operatorname{arsinh}(s_j / u)`: a logarithm where a variance is large, smooth
+through zero. There the slope is zero whatever the data say, so a scale that ends there
+is tried once more from elsewhere. One evaluation with its gradient is a few products of
+stacked small matrices; rows are not seen.
 """
 
 from dataclasses import dataclass, replace
@@ -31,6 +34,9 @@ import numpy as np
 from scipy import linalg, optimize
 
 FLOOR = 1e-12  # of the variance of y: least variance of the noise
+STARTS = np.arange(-5.0, 9.0, 2.0)  # logarithms of scales that are tried first
+LARGEST = 2e4  # scale: noise that is less beside the tasks drowns in rounding
+ASLEEP = 0.05  # level of a scale that may be zero by accident
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,9 @@ class Shape:
         Whether the mean is integrated out (REML) or maximised over (ML).
     fixed_mean : bool
         Whether the mean is zero instead of estimated.
+    unit : float
+        Scale below which the search is linear, and above which it is logarithmic: what
+        one task can tell from zero.
     """
 
     d: int
@@ -120,46 +129,59 @@ class Shape:
     strength: float = 0.0
     restricted: bool = True
     fixed_mean: bool = False
+    unit: float = 1.0
 
-    def start(self):
-        """Half of the variance of y is noise, the coefficients share the rest."""
+    def start(self, log_scale=0.0):
+        """Return parameters at which all scales are alike and nothing is correlated."""
         k = len(self.random)
-        return np.concatenate(
-            [np.full(k, max(k, 1) ** -0.5), np.zeros(self._n_lower())]
-        )
+        n_lower = k * (k - 1) // 2 if self.correlated else 0
+        level = np.arcsinh(np.exp(log_scale) / self.unit)
+        return np.concatenate([np.full(k, level), np.zeros(n_lower)])
 
-    def _n_lower(self):
+    def bounds(self):
+        """Return bounds of the parameters: scales that rounding bears."""
         k = len(self.random)
-        return k * (k - 1) // 2 if self.correlated else 0
+        most = np.arcsinh(LARGEST / self.unit)
+        return [(-most, most)] * k + [(None, None)] * (len(self.start()) - k)
 
-    def unpack(self, theta):
-        """Return scales (k,), unit triangle (k, k) and the factor (d, k)."""
+    def triangle(self, theta):
+        """Return the unit triangle (k, k) and the lengths of its rows."""
         k = len(self.random)
-        scales, triangle = theta[:k], np.eye(k)
+        triangle = np.eye(k)
         if self.correlated:
             triangle[np.tril_indices(k, -1)] = theta[k:]
-        factor = np.zeros((self.d, k))
-        factor[self.random] = scales[:, None] * triangle
-        return scales, triangle, factor
+        return triangle, np.sqrt((triangle**2).sum(axis=1))
 
-    def pack(self, slope, scales, triangle):
+    def factor(self, theta):
+        """Return the factor (d, k)."""
+        triangle, lengths = self.triangle(theta)
+        factor = np.zeros((self.d, len(triangle)))
+        scales = self.unit * np.sinh(theta[: len(triangle)])
+        factor[self.random] = (scales / lengths)[:, None] * triangle
+        return factor
+
+    def pack(self, slope, theta):
         """Chain the gradient in the factor (d, k) to that in the parameters."""
-        slope = slope[self.random]
-        by_scale = (slope * triangle).sum(axis=1)
+        triangle, lengths = self.triangle(theta)
+        k, slope = len(triangle), slope[self.random]
+        rows = triangle / lengths[:, None]
+        by_scale = (slope * rows).sum(axis=1)
+        by_level = self.unit * np.cosh(theta[:k]) * by_scale
         if not self.correlated:
-            return by_scale
-        lower = np.tril_indices(len(scales), -1)
-        return np.concatenate([by_scale, (scales[:, None] * slope)[lower]])
+            return by_level
+        ratio = self.unit * np.sinh(theta[:k]) / lengths
+        by_triangle = ratio[:, None] * (slope - by_scale[:, None] * rows)
+        return np.concatenate([by_level, by_triangle[np.tril_indices(k, -1)]])
 
-    def penalty(self, triangle):
+    def penalty(self, theta):
         """Return the penalty on correlations and its gradient in the parameters."""
-        k = len(self.random)
         if not self.correlated or not self.strength:
             return 0.0, 0.0
-        lengths = (triangle**2).sum(axis=1)  # with the unit diagonal: 1 + |L_j|^2
-        slope = 2 * self.strength * triangle / lengths[:, None]
+        triangle, lengths = self.triangle(theta)
+        k = len(triangle)
+        slope = 2 * self.strength * triangle / (lengths**2)[:, None]
         gradient = np.concatenate([np.zeros(k), slope[np.tril_indices(k, -1)]])
-        return self.strength * np.log(lengths).sum(), gradient
+        return 2 * self.strength * np.log(lengths).sum(), gradient
 
 
 def deviance(factor, products, shape, floor):
@@ -189,15 +211,17 @@ def deviance(factor, products, shape, floor):
     n_tasks, k = len(A), factor.shape[1]
     B = (A.reshape(-1, d) @ factor).reshape(n_tasks, d, k)  # A_g Lambda
     M = np.eye(k) + np.einsum("jk,gjl->gkl", factor, B, optimize=True)
-    T = np.linalg.inv(M)
-    T = (T + T.transpose(0, 2, 1)) / 2
-    log_det = np.linalg.slogdet(M)[1].sum()
-    Q = B @ T
-    E = A - Q @ B.transpose(0, 2, 1)
+    lower = np.linalg.cholesky(M)
+    log_det = 2 * np.log(np.einsum("gkk->gk", lower)).sum()
+    # by its triangle, not by its inverse: what is left of A is small, and would drown
+    half = np.linalg.inv(lower)
+    W = B @ half.transpose(0, 2, 1)
+    Q, T = W @ half, half.transpose(0, 2, 1) @ half
+    E = A - W @ W.transpose(0, 2, 1)
     P = E.sum(axis=0)
-    small = b @ factor  # Lambda' b_g
-    e = b - np.einsum("gjk,gk->gj", Q, small)
-    r = products.c.sum() - np.einsum("gk,gkl,gl->", small, T, small, optimize=True)
+    small = np.einsum("gkl,gl->gk", half, b @ factor)  # Lambda' b_g
+    e = b - np.einsum("gjk,gk->gj", W, small)
+    r = products.c.sum() - (small**2).sum()
     values, vectors = linalg.eigh((P + P.T) / 2)
     kept = values > max(values[-1], 0) * d * np.finfo(float).eps
     inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
@@ -256,42 +280,65 @@ def fit_population(
         report(found)
         return found
 
+    shape = replace(shape, unit=products.weight.mean() ** -0.5)
     last = None
 
     def objective(theta):
         nonlocal last
-        scales, triangle, factor = shape.unpack(theta)
-        value, slope, last = deviance(factor, products, shape, floor)
-        extra, by_penalty = shape.penalty(triangle)
-        return value + extra, shape.pack(slope, scales, triangle) + by_penalty
+        value, slope, last = deviance(shape.factor(theta), products, shape, floor)
+        extra, by_penalty = shape.penalty(theta)
+        return value + extra, shape.pack(slope, theta) + by_penalty
 
-    trace = [objective(shape.start())[0]]
+    start = min(map(shape.start, STARTS), key=lambda theta: objective(theta)[0])
+    trace = [objective(start)[0]]
+    stopped = False
 
     def after_iteration(intermediate_result):
+        nonlocal stopped
         trace.append(intermediate_result.fun)
         if report(last):
+            stopped = True
             raise StopIteration
 
-    result = optimize.minimize(
-        objective,
-        shape.start(),
-        jac=True,
-        method="L-BFGS-B",
-        callback=after_iteration,
-        options={
-            "maxiter": max_iter,
-            "maxfun": 20 * max_iter + 20,
-            "ftol": 2 * tol / max(abs(trace[0]), 1.0),
-            "gtol": 1e-10,
-            "maxcor": 30,
-        },
-    )
-    _, _, factor = shape.unpack(result.x)
-    best = deviance(factor, products, shape, floor)[2]
+    n_iter, theta = 0, start
+    while True:
+        result = optimize.minimize(
+            objective,
+            theta,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=shape.bounds(),
+            callback=after_iteration,
+            options={
+                "maxiter": max_iter - n_iter,
+                "maxfun": 20 * max_iter + 20,
+                "ftol": 2 * tol / max(abs(trace[0]), 1.0),
+                "gtol": 1e-10,
+                "maxcor": 30,
+            },
+        )
+        n_iter += result.nit
+        exhausted = result.status == 1 and n_iter >= max_iter
+        if stopped or exhausted:
+            break
+        theta = _woken(objective, result.x, len(shape.random), result.fun - 2 * tol)
+        if theta is None or n_iter >= max_iter:
+            break
+    best = deviance(shape.factor(result.x), products, shape, floor)[2]
     gain = (trace[-2] - trace[-1]) / 2 if len(trace) > 1 else 0.0
-    return replace(
-        best,
-        n_iter=int(result.nit),
-        last_gain=float(gain),
-        converged=not (result.status == 1 and result.nit >= max_iter),
-    )
+    return replace(best, n_iter=n_iter, last_gain=float(gain), converged=not exhausted)
+
+
+def _woken(objective, theta, k, value):
+    """Return parameters below a value with a scale of zero raised, None if none are.
+
+    At a scale of zero the slope is zero whether or not the variance should be.
+    """
+    found = None
+    for j in np.flatnonzero(abs(theta[:k]) < ASLEEP):
+        for level in (0.3, 1.0):
+            raised = theta.copy()
+            raised[j] = level
+            if (there := objective(raised)[0]) < value:
+                found, value = raised, there
+    return found

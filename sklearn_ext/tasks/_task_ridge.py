@@ -5,16 +5,17 @@ from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
-from scipy import stats
+from scipy import sparse, stats
 from sklearn.base import RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
-from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.model_selection import GroupKFold
 from sklearn.utils.validation import (
     check_array,
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
+    has_fit_parameter,
     validate_data,
 )
 
@@ -225,6 +226,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         Z, target, w, groups = self._check(X, y, sample_weight, groups, reset=True)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         tasks = FitTasks(self, X, y, max_subtasks=self.max_iter, metadata=metadata)
+        vars(self).pop("shared_", None)
         if self.estimator is not None:
             target = target - self._out_of_group(Z, target, w, groups)
         return self._solve(TaskStatistics.of(Z, target, groups, w), tasks)
@@ -274,9 +276,17 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         ValueError
             When the other model has other columns.
         """
-        check_is_fitted(self)
-        self._refuse_shared("merge")
-        check_is_fitted(other)
+        if not isinstance(other, TaskRidge):
+            raise TypeError(f"merge needs a TaskRidge, got {type(other).__name__}.")
+        for model in (self, other):
+            check_is_fitted(model)
+            model._refuse_shared("merge")
+        names = [list(getattr(m, "feature_names_in_", ())) for m in (self, other)]
+        if all(names) and names[0] != names[1]:
+            raise ValueError(
+                f"merge needs models of the same columns, got {names[0]} here and "
+                f"{names[1]} in the other."
+            )
         ours, theirs = self.sufficient_statistics_, other.sufficient_statistics_
         if ours.x_mean.shape[1] != theirs.x_mean.shape[1]:
             raise ValueError(
@@ -284,6 +294,8 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
                 f"{ours.x_mean.shape[1]} regressors, the other "
                 f"{theirs.x_mean.shape[1]}."
             )
+        if self._grouped != other._grouped:
+            raise ValueError("merge needs groups in both models or in neither.")
         return self._solve(ours + theirs)
 
     def fit_blocks(self, blocks, *, n_jobs=None):
@@ -440,18 +452,35 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         check_is_fitted(self)
         return self._scale.covariance(self._task_covariance(slice(None)))
 
+    def get_metadata_routing(self):
+        """Return what metadata the methods ask for: no groups where a column has them.
+
+        Returns
+        -------
+        MetadataRequest
+            The requests.
+        """
+        routing = super().get_metadata_routing()
+        if self.group_feature is not None:
+            for method in ("fit", "partial_fit", "predict", "score"):
+                getattr(routing, method).add_request(param="groups", alias=False)
+        return routing
+
     # --- rows in ------------------------------------------------------------------
 
     def _summarize(self, X, y, sample_weight=None, groups=None, *, reset):
+        if reset:
+            vars(self).pop("shared_", None)
         self._refuse_shared("partial_fit")
         rows, target, w, groups = self._check(X, y, sample_weight, groups, reset=reset)
         return TaskStatistics.of(rows, target, groups, w)
 
     def _refuse_shared(self, method):
-        if self.estimator is not None:
+        shared = getattr(self, "shared_", self.estimator)
+        if shared is not None:
             raise ValueError(
-                f"{method} works with estimator=None: {type(self.estimator).__name__} "
-                "needs all rows at once. Use fit."
+                f"{method} works with estimator=None: {type(shared).__name__} needs "
+                "all rows at once. Use fit."
             )
 
     def _check(self, X, y, sample_weight, groups, *, reset):
@@ -468,10 +497,26 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         )
         y = column_or_1d(y, warn=True)
         w = check_weights(sample_weight, X, dtype=np.float64)
-        if groups is None:
+        grouped = groups is not None
+        if reset:
+            self._grouped = grouped
+        elif grouped != self._grouped:
+            said = ["without groups", "with groups"]
+            raise ValueError(
+                f"the first rows came {said[self._grouped]}, these come "
+                f"{said[grouped]}: whose rows are they?"
+            )
+        if not grouped:
             groups = np.zeros(len(X), dtype=int)
         present = w > 0
-        return tuple(a[present] for a in (X, y, w, groups))
+        X, y, w, groups = (a[present] for a in (X, y, w, groups))
+        for name, values in (
+            ("X", X),
+            ("y", y[:, None]),
+            ("sample_weight", w[:, None]),
+        ):
+            _refuse_magnitude(name, values)
+        return X, y, w, groups
 
     def _regressors(self, X, groups, *, reset):
         """Return the checked columns without the group's, and the groups or None."""
@@ -483,8 +528,15 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
                 "groups and group_feature say the same in two ways: pass groups= or "
                 f"set group_feature={self.group_feature!r}, not both."
             )
+        if sparse.issparse(X):
+            raise TypeError(
+                "Sparse data was passed, but group_feature needs a dense X: pass "
+                "groups= and X.toarray()."
+            )
         if not hasattr(X, "shape"):
             X = np.asarray(X, dtype=object)
+        if len(X.shape) != 2:
+            raise ValueError(f"Expected 2D array, got an X of shape {X.shape}.")
         _check_feature_names(self, X, reset=reset)
         _check_n_features(self, X, reset=reset)
         column = self._group_column()
@@ -543,23 +595,30 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
 
     def _out_of_group(self, X, y, w, groups):
         """Fit the shared model; return predictions that saw no row of their task."""
-        weighted = {} if np.all(w == 1) else {"sample_weight": w}
-        self.shared_ = clone(self.estimator).fit(X, y, **weighted)
+        weighted = not np.all(w == 1)
+        if weighted and not has_fit_parameter(self.estimator, "sample_weight"):
+            raise ValueError(
+                f"estimator={type(self.estimator).__name__} takes no sample_weight in "
+                "fit: fit without weights, or choose one that does."
+            )
+
+        def fitted(rows):
+            weights = {"sample_weight": w[rows]} if weighted else {}
+            return clone(self.estimator).fit(X[rows], y[rows], **weights)
+
+        self.shared_ = fitted(slice(None))
         labels, codes = np.unique(groups, return_inverse=True)
         if len(labels) == 1:
             return self.shared_.predict(X)
-        n_folds = min(5, len(labels))
-        return cross_val_predict(
-            self.estimator,
-            X,
-            y,
-            groups=codes % n_folds,
-            cv=GroupKFold(n_folds),
-            params=weighted,
-        )
+        folds = GroupKFold(min(5, len(labels)))
+        shared = np.empty(len(X))
+        for train, test in folds.split(X, groups=codes % folds.n_splits):
+            shared[test] = fitted(train).predict(X[test])
+        return shared
 
     def _shared(self, X):
-        return 0.0 if self.estimator is None else self.shared_.predict(X)
+        shared = getattr(self, "shared_", None)
+        return 0.0 if shared is None else shared.predict(X)
 
     # --- the fit ------------------------------------------------------------------
 
@@ -571,6 +630,15 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         )
         products = scale.products(statistics)
         shape = self._shape(statistics)
+        total, n_tasks = statistics.weight.sum(), len(statistics.weight)
+        if n_tasks > 1 and total < n_tasks:
+            warnings.warn(
+                f"sample_weight sums to {total:.3g}, less than one row for each of "
+                f"{n_tasks} tasks. Weights count rows here: scale them to a mean of "
+                "one if they are precisions or shares.",
+                UserWarning,
+                stacklevel=3,
+            )
 
         def report(population):
             if tasks is None:
@@ -727,3 +795,17 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         products = self._scale.products(known.take(tasks))
         _, K = posterior(self._population, products)
         return covariance(self._population, products, K)
+
+
+def _refuse_magnitude(name, values):
+    """Refuse columns whose squares leave double precision."""
+    if not len(values):
+        return
+    largest = np.maximum(values.max(axis=0), -values.min(axis=0)).astype(float)
+    bad = np.flatnonzero((largest > 1e100) | ((largest > 0) & (largest < 1e-100)))
+    if len(bad):
+        raise ValueError(
+            f"{name} holds values of order {largest[bad[0]]:.0e} in column {bad[0]}, "
+            "whose products cannot be computed: use other units, between 1e-100 and "
+            "1e100."
+        )

@@ -32,10 +32,9 @@ COUNTS = {
     "AggregateBoostingRegressor",
     "AggregateMetaRegressor",  # if the estimator that it fits takes them so
     "CorrectnessCalibratedClassifier",  # if the estimator that it fits takes them so
-    "LightSchrodingerBridge",
     "LogLossMixtureClassifier",  # likewise
     "NaiveBayesProbe",
-    "SchrodingerBridgeTrajectory",
+    "ProbeSearchCV",  # its heads
     "ShrinkageDiscriminantProbe",
 }
 # the answer may move with the units of the columns: these penalise coefficients,
@@ -53,9 +52,12 @@ FEELS_UNITS = {
     "InterpolatingAggregateRegressorCV",
     "LabelProportionClassifier",
     "LightSchrodingerBridge",
-    "LogLossMixtureClassifier",  # likewise
+    "LightSchrodingerBridgeCV",
+    "LogLossMixtureClassifier",  # folds are dealt by the rows' values
     "LogisticProbe",
     "LogisticProbeCV",
+    "NaiveBayesProbe",  # shrinks variances together where their units compare
+    "ProbeSearchCV",  # the heads that it compares do
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",
@@ -66,9 +68,17 @@ FEELS_UNITS = {
     "RashomonSearchCV",  # of what it searches
     "SchrodingerBridgeTrajectory",
     "SelectiveClassifierCV",  # folds are dealt by the rows' values
+    "ShrinkageDiscriminantProbe",  # likewise
     "SubmodularFeatureSelector",
     "SubmodularSampler",
     "TwoRegimes",
+}
+# neurons far from zero are all on or all off: their docstrings say "far from zero"
+FEELS_OFFSETS = {
+    "RandomFeatureRidge",
+    "RandomFeatureRidgeCV",
+    "RandomFeatureRidgeClassifier",
+    "RandomFeatureRidgeClassifierCV",
 }
 # the order of rows is part of the question (a stream), or seeds are spent row by row
 FEELS_ORDER = {
@@ -80,6 +90,7 @@ DRAWS = {
     "AggregateNetClassifier",
     "AggregateNetRegressor",
     "LightSchrodingerBridge",
+    "LightSchrodingerBridgeCV",
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",
@@ -236,6 +247,9 @@ def far_from_zero_is_as_good(estimator, X, y):
         return
     if type(estimator).__name__ in ("AggregateNetClassifier", "AggregateNetRegressor"):
         return  # nets want standardised columns, and say so
+    if type(estimator).__name__ in FEELS_OFFSETS:
+        assert "far from zero" in inspect.getdoc(type(estimator))
+        estimator = clone(estimator).set_params(standardize=True)
     here = fitted(estimator, X, y).score(X, y)
     for offset in (2e3, 1e5):
         there = fitted(estimator, X + offset, y).score(X + offset, y)

@@ -51,6 +51,42 @@ def test_a_failed_first_fit_leaves_nothing():
         check_is_fitted(model)
 
 
+class _ReadsLate(ExtEstimator):
+    """Counts how often its expensive attribute is computed."""
+
+    def fit(self, X=None, y=None):
+        self.cheap_, self._late, self.asked = 1, None, 0
+        return self
+
+    @property
+    def late_(self):
+        if self._late is None:
+            self.asked += 1
+            self._late = 7
+        return self._late
+
+    @property
+    def absent_(self):
+        raise AttributeError("not in this setting")
+
+    def _waiting(self):
+        return ("late_",) if getattr(self, "_late", None) is None else ()
+
+
+def test_views_do_not_compute_what_nobody_has_read():
+    model = _ReadsLate().fit()
+    assert "cheap_" in dir(model)
+    assert not {"late_", "absent_"} & set(dir(model))
+    assert "cheap_" in model._repr_html_()
+    model._repr_mimebundle_()
+    assert model.asked == 0
+    assert model.late_ == 7
+    assert "late_" in dir(model)
+    assert "late_" in model._repr_html_()
+    assert "late_" not in dir(_ReadsLate())
+    assert "fit" in dir(_ReadsLate())
+
+
 def test_pickle_warns_about_another_version(monkeypatch):
     stored = pickle.dumps(Doubler().fit([[1.0]]))
     assert pickle.loads(stored).total_ == 1

@@ -19,7 +19,7 @@ def table(rng, n=80, d=5, k=3):
     return rng.normal(size=(n, d)) + 2 * rng.normal(size=(k, d))[y], y
 
 
-@pytest.mark.parametrize("covariance", ["shared", "class"])
+@pytest.mark.parametrize("covariance", ["auto", "shared", "class"])
 def test_equals_a_loop_over_rows(rng, covariance):
     X, y = table(rng)
     w = rng.uniform(0.2, 2, 80)
@@ -46,7 +46,7 @@ def test_equals_a_loop_over_rows(rng, covariance):
 
 def test_separation_of_the_shared_model_in_closed_form(rng):
     X, y = table(rng)
-    probe = NaiveBayesProbe().fit(X, y)
+    probe = NaiveBayesProbe(covariance="shared").fit(X, y)
     found = probe_diagnostics(probe, X, y)
     mu, v = probe.theta_, probe.var_
     for k in range(3):
@@ -92,7 +92,7 @@ def test_bad_input(rng):
         probe_diagnostics(NaiveBayesProbe().fit(X, np.zeros(80)), X, np.zeros(80))
 
 
-@pytest.mark.parametrize("covariance", ["shared", "class"])
+@pytest.mark.parametrize("covariance", ["auto", "shared", "class"])
 @pytest.mark.parametrize("kind", ["variance", "beta", "alpha", "margin"])
 def test_display(rng, kind, covariance):
     X, y = table(rng)

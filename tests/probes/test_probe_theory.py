@@ -162,7 +162,10 @@ def test_size_needed_by_naive_bayes_does_not_grow_with_the_features():
                 X, y = make_gaussian_probe_data(m, d, random_state=seed)
                 if len(np.unique(y)) == 2:
                     probe = NaiveBayesProbe(
-                        var_shrinkage=0.0, smoothing="absolute", var_smoothing=1e-9
+                        covariance="shared",
+                        var_shrinkage=0.0,
+                        smoothing="absolute",
+                        var_smoothing=1e-9,
                     )
                     found.append(1 - probe.fit(X, y).score(*held[:2]))
             errors[m] = np.mean(found)

@@ -205,7 +205,8 @@ def test_single_precision_is_refined(alpha):
 
 
 def test_conjugate_gradients_warn_when_they_stop_early(monkeypatch):
-    monkeypatch.setattr("sklearn_ext.random_features._solvers.MAX_ITER", 1)
+    monkeypatch.setattr("sklearn_ext._numerics._ridge.MAX_ITER", 1)
+    monkeypatch.setattr("sklearn_ext._numerics._ridge.TOL", 0.0)
     X, y = make(n=600, d=10)
     model = RandomFeatureRidge(200, 1e-7, random_state=0)
     with pytest.warns(ConvergenceWarning, match="after 1 conjugate gradient"):
@@ -307,3 +308,14 @@ def test_device_computes_in_torch_and_stores_numpy():
     model.partial_fit(X[:50], y[:50]).partial_fit(X[50:], y[50:])
     whole = RandomFeatureRidge(20, random_state=0).fit(X, y)
     assert_allclose(model.coef_, whole.coef_, rtol=1e-8)
+
+
+def test_views_factorize_nothing(rng):
+    X = rng.normal(size=(60, 3))
+    model = RandomFeatureRidge(20, alpha=0.1, random_state=0).fit(X, X[:, 0])
+    late = {"effective_dof_", "kappa_", "fitting_ratio_"}
+    model._repr_html_()
+    assert not late & set(dir(model))
+    assert model._fitted.dof is None
+    assert model.kappa_ > 0
+    assert late <= set(dir(model))

@@ -4,10 +4,14 @@ import sys
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
+from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -17,6 +21,8 @@ from sklearn_ext.rashomon import (
     RashomonLogisticRegression,
     RashomonRidge,
     RashomonSearchCV,
+    ambiguity,
+    rashomon_capacity,
     rashomon_curve,
 )
 from sklearn_ext.rashomon._checks import check_count
@@ -197,15 +203,21 @@ def test_a_set_that_holds_the_space_has_ratio_one(model):
     assert -0.01 < low <= high == 0.0
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_ranges_that_cannot_be_found_are_refused():
     message = "so far above the smallest one.*Lower theta, reference_loss or C"
-    refused(LOGISTIC(theta=1e6, C=1e4), message)
-    refused(LOGISTIC(theta=1e3, C=1e8), message)
+    X, y = data()
+    model = LOGISTIC(theta=1e6, C=1e4, random_state=0)
+    with pytest.raises(ValueError, match=message):
+        assert model.fit(X, y).coef_range_ is None
 
 
 def test_ranges_of_huge_slacks_grow_as_their_roots():
     X, y = data()  # the penalty rules there
-    near, far = (LOGISTIC(theta=t).fit(X, y).coef_range_ for t in (1e8, 1e12))
+    near, far = (
+        LOGISTIC(theta=t, fit_intercept=False).fit(X, y).coef_range_
+        for t in (1e8, 1e12)
+    )
     assert_allclose(far, 100 * near, rtol=0.002)
 
 
@@ -248,16 +260,18 @@ def test_ridge_adds_only_what_fits():
     model = RIDGE(random_state=0).fit(X, y)
     before = model.log_ratio_
     for other, message in (
-        (RIDGE().fit(X[:, :2], y), "got 3 features .* and 2 with"),
-        (RIDGE(fit_intercept=False).fit(X, y), "=True, and 3 with .*=False"),
+        (RIDGE().fit(X[:, :2], y), "got 3 features and 2"),
+        (RIDGE(fit_intercept=False).fit(X, y), "this one has True, the other False"),
     ):
         with pytest.raises(ValueError, match=message):
             model.merge(other)
     with pytest.raises(TypeError, match="merge takes a RashomonRidge, got int"):
         model.merge(3)
-    with pytest.raises(ValueError, match="equal features and fit_intercept"):
-        model.set_params(fit_intercept=False).partial_fit(X, y)
     assert model.log_ratio_ == before
+    # the sums serve either model, so the last parameters hold for all rows
+    model.set_params(fit_intercept=False).partial_fit(X + 1, y)
+    whole = RIDGE(fit_intercept=False).fit(np.r_[X, X + 1], np.r_[y, y])
+    assert_allclose(model.log_ratio_, whole.log_ratio_)
 
 
 def test_far_rows_keep_finite_odds():
@@ -277,3 +291,52 @@ def test_curve_needs_spaces():
     pipeline = make_pipeline(StandardScaler(), RIDGE())
     with pytest.raises(ValueError, match=r"got Pipeline\. .*model\[:-1\]\.transform"):
         rashomon_curve(pipeline, X, y, param_range=[1])
+
+
+def test_a_slack_within_rounding_is_called_so(rng):
+    X, y = rng.normal(size=(40, 2)), np.arange(40) % 2
+    with pytest.raises(ValueError, match=r"within rounding.*Raise theta"):
+        RashomonLogisticRegression(theta=1e-15, random_state=0).fit(X, y)
+
+
+def test_ridge_of_huge_weights_and_of_tiny_targets(rng):
+    X = rng.normal(size=(40, 2))
+    y = X[:, 0] + rng.normal(size=40)
+    model = RashomonRidge(1e-9, n_members=2, random_state=0)
+    loss = clone(model).fit(X, y).min_loss_
+    heavy = clone(model).fit(X, y, sample_weight=np.full(40, 1e250))
+    assert_allclose(heavy.min_loss_, loss, rtol=1e-9)
+    assert np.isfinite(heavy.log_ratio_)
+    with pytest.raises(ValueError, match="underflow"):
+        clone(model).fit(X, y * 1e-200)
+
+
+def test_ridge_merges_equal_features_alone(rng):
+    X = pd.DataFrame(rng.normal(size=(40, 2)), columns=["a", "b"])
+    y = X["a"] + rng.normal(size=40)
+    one = RashomonRidge(n_members=2, random_state=0).fit(X, y)
+    before = one.coef_.copy()
+    with pytest.raises(ValueError, match=r"same order.*'a', 'b'.*'b', 'a'"):
+        one.merge(clone(one).fit(X[["b", "a"]], y))
+    assert_array_equal(one.coef_, before)
+
+
+def test_searches_refuse_what_cannot_be_compared(rng):
+    X, y = rng.normal(size=(40, 2)), np.arange(40) % 2
+    mixed = [("a", LinearRegression()), ("b", LogisticRegression())]
+    with pytest.raises(ValueError, match=r"same kind of target.*classifier and regr"):
+        RashomonSearchCV(mixed).fit(X, y)
+    one = [("b", LogisticRegression())]
+    with pytest.raises(ValueError, match="two folds at least"):
+        RashomonSearchCV(one, theta="1se", cv=ShuffleSplit(1)).fit(X, y)
+    search = GridSearchCV(LogisticRegression(), {"C": [1.0, 2.0]}).fit(X, y)
+    search.cv_results_["iter"] = np.zeros(2)  # as successive halving has
+    with pytest.raises(ValueError, match="numbers of rows that differ"):
+        RashomonSearchCV.from_search(search, X, y)
+
+
+def test_missing_labels_and_no_scores_are_refused():
+    with pytest.raises(ValueError, match="got nan"):
+        ambiguity([[np.nan, 1.0], [np.nan, 1.0]])
+    with pytest.raises(ValueError, match="n_models, n_samples, n_classes"):
+        rashomon_capacity(np.zeros((0, 3, 2)))

@@ -92,3 +92,25 @@ def test_curve_refuses_what_it_cannot_measure():
         context_curve(TaskRidge(), table.X, table.y, table.groups, n_context=(50,))
     with pytest.raises(ValueError, match="set group_feature=None"):
         context_curve(TaskRidge(group_feature=0), table.X, table.y, table.groups)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_context": 2.5}, "n_context must be a whole number, got 2.5"),
+        ({"n_splits": "a"}, "n_splits must be a whole number, got 'a'"),
+        ({"shuffle": "no"}, "shuffle must be True or False, got 'no'"),
+    ],
+)
+def test_parameters_of_another_kind_are_refused(params, message):
+    groups = np.repeat(np.arange(10), 5)
+    with pytest.raises(TypeError, match=message):
+        next(ContextSplit(**params).split(groups, groups=groups))
+
+
+def test_curve_needs_whole_numbers_and_two_tasks():
+    table = make(2)
+    with pytest.raises(TypeError, match=r"must be a whole number, got .*1\.5"):
+        context_curve(TaskRidge(), table.X, table.y, table.groups, n_context=(1.5,))
+    with pytest.raises(ValueError, match="needs at least two tasks"):
+        context_curve(TaskRidge(), table.X, table.y, np.zeros(table.n))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from sklearn_ext.tasks import TaskRidge
 from sklearn_ext.tasks._posterior import Scale
 from sklearn_ext.tasks._reml import Shape, deviance, fit_population
 from sklearn_ext.tasks._statistics import TaskStatistics
@@ -22,16 +23,15 @@ def problem(seed=0, **options):
 @pytest.mark.parametrize("correlated", [True, False])
 def test_gradient_is_that_of_differences(rng, restricted, fixed_mean, correlated):
     _, products, _ = problem(0)
-    shape = Shape(3, np.array([0, 2]), correlated, 1.5, restricted, fixed_mean)
+    shape = Shape(3, np.array([0, 2]), correlated, 1.5, restricted, fixed_mean, 0.4)
     theta = rng.normal(size=2 + correlated)
 
     def value(theta):
-        _, triangle, factor = shape.unpack(theta)
-        return deviance(factor, products, shape, 1e-12)[0] + shape.penalty(triangle)[0]
+        value = deviance(shape.factor(theta), products, shape, 1e-12)[0]
+        return value + shape.penalty(theta)[0]
 
-    scales, triangle, factor = shape.unpack(theta)
-    slope = deviance(factor, products, shape, 1e-12)[1]
-    found = shape.pack(slope, scales, triangle) + shape.penalty(triangle)[1]
+    slope = deviance(shape.factor(theta), products, shape, 1e-12)[1]
+    found = shape.pack(slope, theta) + shape.penalty(theta)[1]
     steps = 1e-6 * np.eye(len(theta))
     expected = [(value(theta + s) - value(theta - s)) / 2e-6 for s in steps]
     assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
@@ -74,8 +74,61 @@ def test_the_report_can_stop():
 
 def test_penalty_is_the_determinant_of_the_correlations(rng):
     shape = Shape(3, np.arange(3), strength=2.5)
-    _, triangle, factor = shape.unpack(rng.normal(size=6))
+    theta = rng.normal(size=6)
+    factor = shape.factor(theta)
     cov = factor @ factor.T
     spread = np.sqrt(np.diag(cov))
     expected = -2.5 * np.linalg.slogdet(cov / np.outer(spread, spread))[1]
-    assert_allclose(shape.penalty(triangle)[0], expected, rtol=1e-9)
+    assert_allclose(shape.penalty(theta)[0], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("spread", [0.1, 0.2, 0.4, 1.0, 5.0, 500.0])
+def test_one_variance_is_the_best_of_a_scan(rng, spread):
+    """Small ones too: a search that steps over them to zero must come back."""
+    groups = np.repeat(np.arange(200), 20)
+    X, noise = rng.normal(size=(4000, 1)), rng.normal(size=4000)
+    y = X[:, 0] + spread * rng.normal(size=200)[groups] + noise
+    statistics = TaskStatistics.of(X, y, groups, np.ones(4000))
+    products = Scale.of(statistics, fit_intercept=True).products(statistics)
+    shape = Shape(2, np.array([0]))
+    found = fit_population(products, shape, 1e-12, max_iter=100, tol=1e-8)
+
+    def value(scale):
+        return deviance(scale * np.eye(2, 1), products, shape, 1e-12)[0]
+
+    best = min(map(value, np.geomspace(1e-3, 1e4, 300)))
+    assert -2 * found.log_likelihood < best + 1e-6
+
+
+@pytest.mark.parametrize("correlated", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_no_single_scale_is_passed_by(seed, correlated):
+    """No coefficient of the fitted prior does better with another variance."""
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(40), rng.integers(3, 9, 40))
+    X = rng.normal(size=(len(groups), 3))
+    W = rng.normal(size=(40, 4)) * [0.3, 0.0, 0.2, 2.0]
+    y = W[groups, 0] + (X * W[groups, 1:]).sum(axis=1) + rng.normal(size=len(groups))
+    statistics = TaskStatistics.of(X, y, groups, np.ones(len(y)))
+    products = Scale.of(statistics, fit_intercept=True).products(statistics)
+    shape = Shape(4, np.arange(4), correlated)
+    found = fit_population(products, shape, 1e-12, max_iter=500, tol=1e-8)
+    for j in range(4):
+        for times in (0.0, 0.5, 2.0, 8.0):
+            factor = found.factor.copy()
+            factor[j] *= times
+            there = deviance(factor, products, shape, 1e-12)[0]
+            assert there > -2 * found.log_likelihood - 1e-5
+
+
+@pytest.mark.parametrize("form", ["full", "diag"])
+def test_little_noise_is_not_lost_in_rounding(form):
+    """Tasks of fewer rows than coefficients, noise a thousandth of what differs."""
+    rng = np.random.default_rng(4)
+    groups = np.repeat(np.arange(18), rng.integers(1, 10, 18))
+    X = 10 * rng.normal(size=(18, 3))[groups] + rng.normal(size=(len(groups), 3))
+    W = rng.normal(size=(18, 4)) * [3.0, 1.0, 0.3, 3.0]
+    noise = 1e-3 * rng.normal(size=len(groups))
+    y = W[groups, 0] + (X * W[groups, 1:]).sum(axis=1) + noise
+    model = TaskRidge(form).fit(X, y, groups=groups)
+    assert 0.5 < model.noise_var_**0.5 / 1e-3 < 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -140,10 +141,12 @@ def encode_bags(
         )
     try:
         ids, codes = np.unique(labels, return_inverse=True)
+        if labels.dtype.kind == "O" and not all(a < b for a, b in pairwise(ids)):
+            raise TypeError("no order, as of sets")
     except TypeError:
         raise ValueError(
-            f"{name} mixes labels that cannot be sorted, such as numbers and strings: "
-            "use labels of one type."
+            f"{name} holds labels that cannot be sorted, such as numbers mixed with "
+            "strings, or sets: use labels of one type."
         ) from None
     return ids, codes
 

@@ -14,7 +14,11 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.aggregate._bags._partition import check_bags, check_lengths
+from sklearn_ext.aggregate._bags._partition import (
+    check_bags,
+    check_lengths,
+    check_magnitude,
+)
 from sklearn_ext.aggregate._base import BagClassifierMixin
 from sklearn_ext.aggregate._proportions._losses import (
     BagLoss,
@@ -159,6 +163,7 @@ class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEst
         self.classes_, targets = class_targets(self, y)
         dtype = X.dtype
         X, targets, partition = check_bags(X, targets, bags, sample_weight)
+        check_magnitude(X, "X")
         search = _Search(X.astype(float), partition.weights, self)
         tasks = FitTasks(self, *data, max_subtasks=None)
         params = np.zeros(search.shape)

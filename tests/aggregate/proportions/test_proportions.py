@@ -255,3 +255,10 @@ def test_warnings(bagged):
         LabelProportionClassifier(loss="em").fit(
             X, y, bags=bags, sample_weight=np.full(240, 2.0)
         )
+
+
+def test_columns_whose_squares_overflow_are_refused():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 2)) * 1e160, np.arange(40) % 2
+    with pytest.raises(ValueError, match=r"X holds numbers up to .* squares overflow"):
+        LabelProportionClassifier().fit(X, y, bags=np.arange(40) // 4)

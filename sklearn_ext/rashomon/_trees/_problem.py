@@ -1,0 +1,703 @@
+"""From a table to merged rows of bits and a space of trees over them.
+
+Cuts turn features into binary splits; only the bits of a row and its class matter, so
+rows with equal bits are merged and their weights added. Splits that are equal on all
+rows are worked on as one and told apart where it matters. Weights count in their
+largest common unit: multiplying all of them by a constant changes nothing.
+"""
+
+from dataclasses import dataclass, replace
+from math import log, log10
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_ext.rashomon._class_weights import class_factors, scaled_weights
+from sklearn_ext.rashomon._trees._members import TreeArrays
+
+SLIP = 1e-9  # of a total: what sums may differ by and still count as equal
+FINEST = 1e-6  # smallest common unit of weights, as a share of the largest one
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The split functions ``[x_feature <= threshold]`` and their prior.
+
+    Parameters
+    ----------
+    feature : ndarray of shape (n_splits,)
+        Column that each split reads.
+    threshold : ndarray of shape (n_splits,)
+        Rows at or below it go to the one-side.
+    prior : ndarray of shape (n_splits,)
+        Probability of each split; sums to one.
+    """
+
+    feature: np.ndarray
+    threshold: np.ndarray
+    prior: np.ndarray
+
+    def __len__(self):
+        return len(self.feature)
+
+    def bits(self, X):
+        """Evaluate every split on every row: bool of shape (n_samples, n_splits)."""
+        out = np.empty((X.shape[0], len(self)), dtype=bool)
+        for feature in np.unique(self.feature):
+            columns = np.flatnonzero(self.feature == feature)
+            out[:, columns] = column_of(X, feature)[:, None] <= self.threshold[columns]
+        return out
+
+    def cut_like(self, other):
+        """Whether both hold the same cuts of the same features."""
+        return np.array_equal(self.feature, other.feature) and np.array_equal(
+            self.threshold, other.threshold
+        )
+
+    def keep(self, columns):
+        """Keep some splits and renormalise the prior."""
+        prior = self.prior[columns]
+        total = prior.sum()
+        return Splits(
+            self.feature[columns],
+            self.threshold[columns],
+            prior / total if total > 0 else prior,
+        )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Distinct bit patterns with the weight of every class.
+
+    Parameters
+    ----------
+    bits : ndarray of bool, shape (n_rows, n_splits)
+        The patterns.
+    weight : ndarray of shape (n_rows, n_classes)
+        Total weight of each class at each pattern.
+    """
+
+    bits: np.ndarray
+    weight: np.ndarray
+
+    @property
+    def total(self):
+        """Weight of all rows."""
+        return float(self.weight.sum())
+
+    def __add__(self, other):
+        """Merge the rows of two tables over the same splits."""
+        bits = np.concatenate([self.bits, other.bits])
+        weight = np.concatenate([self.weight, other.weight])
+        patterns, place = distinct_patterns(bits)
+        summed = np.stack(
+            [np.bincount(place, w, minlength=len(patterns)) for w in weight.T], axis=1
+        )
+        return Rows(patterns, summed)
+
+    def locate(self, bits):
+        """Find patterns among the rows: their places, and those that are missing.
+
+        Parameters
+        ----------
+        bits : ndarray of bool, shape (n_patterns, n_splits)
+            Distinct patterns.
+
+        Returns
+        -------
+        place : ndarray of int, shape (n_patterns,)
+            Place of each; missing ones come after the last row.
+        missing : ndarray of bool, shape (n_missing, n_splits)
+            Patterns that are not among the rows.
+        """
+        at = {row.tobytes(): i for i, row in enumerate(np.packbits(self.bits, axis=1))}
+        keys = [row.tobytes() for row in np.packbits(bits, axis=1)]
+        absent = np.array([key not in at for key in keys], dtype=bool)
+        place = np.array([at.get(key, -1) for key in keys], dtype=np.intp)
+        place[absent] = len(self.bits) + np.arange(absent.sum())
+        return place, bits[absent]
+
+    def with_extra(self, bits):
+        """Append weightless rows, so that their way through trees can be followed."""
+        extra = np.zeros((len(bits), self.weight.shape[1]))
+        return Rows(
+            np.concatenate([self.bits, bits]), np.concatenate([self.weight, extra])
+        )
+
+
+def column_of(X, feature):
+    """Return one column as a dense vector in double precision."""
+    if sparse.issparse(X):
+        X = X[:, [feature]].toarray()
+        feature = 0
+    return X[:, feature].astype(np.float64)  # cuts of narrow columns lie between too
+
+
+def weighted_cuts(values, weight, n_cuts):
+    """Place cuts at weighted quantiles of one feature.
+
+    A cut lies halfway between an observed value and the next larger one. The
+    quantiles invert the weighted distribution function, so integer weights give
+    exactly the cuts of repeated rows.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples,)
+        One feature.
+    weight : ndarray of shape (n_samples,)
+        Positive weights.
+    n_cuts : int
+        Number of cuts at most.
+
+    Returns
+    -------
+    thresholds : ndarray of shape (n_found,)
+        Increasing cuts; none when the feature is constant.
+    gaps : ndarray of shape (n_found,)
+        Half the distance between the two values around each cut.
+    """
+    distinct, inverse = np.unique(values, return_inverse=True)
+    if len(distinct) > n_cuts + 1:
+        share = np.cumsum(np.bincount(inverse, weight))
+        share /= share[-1]
+        levels = np.arange(1, n_cuts + 1) / (n_cuts + 1)
+        left = np.searchsorted(share, levels - SLIP)
+        left = np.unique(np.minimum(left, len(distinct) - 2))
+    else:
+        left = np.arange(len(distinct) - 1)
+    below, above = distinct[left], distinct[left + 1]
+    middle = below / 2 + above / 2
+    cuts = np.where((middle >= below) & (middle < above), middle, below)
+    return cuts, above / 2 - below / 2
+
+
+def make_splits(X, weight, *, n_thresholds="auto", thresholds=None, prior="feature"):
+    """Choose the splits of all features.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+        Rows with positive weight.
+    weight : ndarray of shape (n_samples,)
+        Their weights.
+    n_thresholds : int or "auto", default="auto"
+        Cuts for each feature; "auto" shares about 64 among the features, one to
+        sixteen each.
+    thresholds : sequence of array-like or None, default=None
+        Fixed cuts of every feature instead.
+    prior : {"feature", "split", "gap"}, default="feature"
+        Uniform over features and then over cuts; uniform over all cuts; uniform over
+        features and then proportional to the gap around the cut.
+
+    Returns
+    -------
+    Splits
+        All splits, constant ones included when they were given.
+    """
+    n_features = X.shape[1]
+    if thresholds is not None:
+        thresholds = _checked_cuts(thresholds, n_features)
+    if n_thresholds == "auto":
+        n_thresholds = int(np.clip(64 // n_features, 1, 16))
+    cuts, within = [], []
+    for feature in range(n_features):
+        if thresholds is None:
+            cut, gap = weighted_cuts(column_of(X, feature), weight, n_thresholds)
+        else:
+            cut = np.unique(thresholds[feature])
+            gap = np.gradient(cut) if len(cut) > 1 else np.ones(len(cut))
+        cuts.append(cut)
+        within.append(gap if prior == "gap" else np.ones(len(cut)))
+    if prior != "split":
+        within = [g / g.sum() if len(g) else g for g in within]
+    mass = np.concatenate([np.asarray(g, dtype=float) for g in within])
+    return Splits(
+        np.repeat(np.arange(n_features), [len(c) for c in cuts]),
+        np.concatenate(cuts).astype(float),
+        mass / mass.sum() if len(mass) else mass,
+    )
+
+
+def _checked_cuts(thresholds, n_features):
+    if len(thresholds) != n_features:
+        raise ValueError(
+            f"thresholds must hold one array of cuts for each of the {n_features} "
+            f"features, got {len(thresholds)}."
+        )
+    cuts = [np.asarray(cut, dtype=float) for cut in thresholds]
+    for feature, cut in enumerate(cuts):
+        if cut.ndim != 1 or not np.isfinite(cut).all():
+            raise ValueError(
+                "thresholds must hold a flat array of finite cuts for each feature, "
+                f"got {thresholds[feature]!r} for feature {feature}."
+            )
+    return cuts
+
+
+def merge_rows(bits, label, weight, n_classes):
+    """Merge rows with equal bits: only class weights of a pattern matter.
+
+    Parameters
+    ----------
+    bits : ndarray of bool, shape (n_samples, n_splits)
+        Split values.
+    label : ndarray of int, shape (n_samples,)
+        Class index of each row.
+    weight : ndarray of shape (n_samples,)
+        Positive weights.
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    Rows
+        Patterns in lexicographic order, whatever the order of the rows.
+    """
+    patterns, place = distinct_patterns(bits)
+    cell = np.bincount(
+        place * n_classes + label, weight, minlength=len(patterns) * n_classes
+    )
+    return Rows(patterns, cell.reshape(len(patterns), n_classes))
+
+
+def distinct_patterns(bits):
+    """Return the distinct rows of a bit matrix and where each row went."""
+    n, m = bits.shape
+    if m == 0:
+        return np.zeros((1, 0), dtype=bool), np.zeros(n, dtype=np.intp)
+    packed = np.packbits(bits, axis=1)
+    keys = np.ascontiguousarray(packed).view(f"V{packed.shape[1]}")[:, 0]
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    return bits[first], place
+
+
+def equal_columns(bits):
+    """Find equal columns of a bit matrix.
+
+    Parameters
+    ----------
+    bits : ndarray of bool, shape (n_rows, n_splits)
+        Split values; without rows all columns are equal.
+
+    Returns
+    -------
+    columns : ndarray of int
+        First column of each group, in increasing order.
+    group : ndarray of int, shape (n_splits,)
+        Group of each column.
+    """
+    n, m = bits.shape
+    if n == 0:
+        return np.zeros(1, dtype=np.intp), np.zeros(m, dtype=np.intp)
+    packed = np.packbits(np.ascontiguousarray(bits.T), axis=1)
+    keys = packed.view(f"V{packed.shape[1]}")[:, 0]
+    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return first[order], rank[group]
+
+
+@dataclass(frozen=True)
+class TreeSpace:
+    """A space of depth-limited labelled trees over binary splits.
+
+    Parameters
+    ----------
+    depth : int
+        Greatest depth.
+    n_classes : int
+        Number of labels of a leaf.
+    weight : ndarray of shape (n_splits,)
+        Weight of each split: its prior, or the number of equal splits when trees are
+        counted.
+    multiplicity : ndarray of int, shape (n_splits,)
+        Number of equal splits that were merged into each.
+    complete : bool, default=True
+        Whether every tree is complete to ``depth``; otherwise any node may be a leaf.
+    leaf_weight : float
+        Weight of one label of a leaf.
+    leaf_cost : float, default=0.0
+        Added to the weighted errors for each leaf.
+    repeats : bool, default=True
+        Whether a split may occur twice on a path.
+    trivial : bool, default=True
+        Whether a split may send all rows to one side.
+    """
+
+    depth: int
+    n_classes: int
+    weight: np.ndarray
+    multiplicity: np.ndarray
+    complete: bool = True
+    leaf_weight: float = 1.0
+    leaf_cost: float = 0.0
+    repeats: bool = True
+    trivial: bool = True
+
+    @property
+    def of_two_classes(self):
+        """Whether differences of two classes tell the loss of every split."""
+        return self.n_classes == 2 and self.repeats and bool(self.weight.all())
+
+    @property
+    def counts(self):
+        """Whether weights count trees instead of being probabilities."""
+        return self.leaf_weight == 1.0
+
+    def split_weights(self, used):
+        """Weights after the splits in ``used`` (bool, any leading shape)."""
+        if self.repeats:
+            return self.weight
+        left = np.where(used, 0.0, self.weight)
+        if self.counts:
+            return left
+        total = left.sum(axis=-1, keepdims=True)
+        return left / np.where(total > 0, total, 1.0)
+
+    def counting(self):
+        """Return the same trees with weight one each."""
+        ones = self.multiplicity.astype(float)
+        return replace(self, weight=ones, leaf_weight=1.0)
+
+    @property
+    def size(self):
+        """Number of labelled trees, an exact integer; data do not change it."""
+        m, k = int(self.multiplicity.sum()), self.n_classes
+        if not self.complete:
+            count = k
+            for level in reversed(range(self.depth)):
+                free = m if self.repeats else max(m - level, 0)
+                count = k + free * count**2
+            return count
+        count = k ** (2**self.depth)
+        for level in range(self.depth):
+            free = m if self.repeats else max(m - level, 0)
+            count *= free ** (2**level)
+        return count
+
+    @property
+    def is_uniform(self):
+        """Whether every tree has the same weight."""
+        return self.depth == 0 or bool(
+            np.allclose(
+                self.weight * self.multiplicity.sum(),
+                self.weight.sum() * self.multiplicity,
+                rtol=1e-12,
+            )
+        )
+
+    @property
+    def log_size(self):
+        """Logarithm of the number of labelled trees."""
+        return log(self.size)
+
+    def largest_loss(self, total):
+        """Loss, summed over rows of this total weight, that no tree exceeds."""
+        return total + self.leaf_cost * 2**self.depth
+
+    @property
+    def log_total(self):
+        """Logarithm of the weight of all trees."""
+        return self.log_size if self.counts else 0.0
+
+
+@dataclass(frozen=True)
+class EqualSplits:
+    """The groups of splits that a space of trees works on.
+
+    Parameters
+    ----------
+    group : ndarray of int, shape (n_splits,)
+        Place of each split among the distinct ones; both are in the same order.
+    weight : ndarray of shape (n_splits,)
+        Weight of each split: its prior, or one where trees are counted.
+    """
+
+    group: np.ndarray
+    weight: np.ndarray
+
+    @property
+    def first(self):
+        """First split of each group."""
+        return np.unique(self.group, return_index=True)[1]
+
+    @property
+    def all_distinct(self):
+        """Whether no two splits are equal."""
+        return len(self.first) == len(self.group)
+
+    def usage(self, distinct):
+        """Share out the usage of groups: within one it is as the weights are."""
+        total = np.bincount(self.group, self.weight)
+        return distinct[self.group] * self.weight / total[self.group]
+
+    def with_first(self, trees):
+        """Write trees over distinct splits with the first split of each group."""
+        return _renamed(trees, self.first)
+
+    def with_any(self, trees, rng):
+        """Write trees over distinct splits with splits drawn from each group."""
+        if self.all_distinct:
+            return trees
+        drawn = self.with_first(trees)
+        for g in np.flatnonzero(np.bincount(self.group) > 1):
+            equal = np.flatnonzero(self.group == g)
+            share = self.weight[equal] / self.weight[equal].sum()
+            nodes = trees.split == g
+            drawn.split[nodes] = rng.choice(equal, size=nodes.sum(), p=share)
+        return drawn
+
+    def as_distinct(self, trees):
+        """Write trees over all splits with the distinct ones again."""
+        return _renamed(trees, self.group)
+
+    def apart_on(self, patterns, rows, space):
+        """Tell those equal splits apart that differ on other patterns.
+
+        Parameters
+        ----------
+        patterns : ndarray of bool, shape (n_patterns, n_splits)
+            Values of all splits.
+        rows : Rows
+            Merged rows over the distinct splits.
+        space : TreeSpace
+            The trees over the distinct splits.
+
+        Returns
+        -------
+        columns : ndarray of int
+            A split for each that is now distinct.
+        rows : Rows
+            The same rows over them.
+        space : TreeSpace
+            The same trees over them.
+        """
+        if self.all_distinct:
+            return self.first, rows, space
+        known = rows.bits[:, self.group]
+        columns, group = equal_columns(np.concatenate([known, patterns]))
+        if len(columns) == len(space.weight):
+            return columns, rows, space
+        return (
+            columns,
+            Rows(known[:, columns], rows.weight),
+            replace(
+                space,
+                weight=np.bincount(group, self.weight),
+                multiplicity=np.bincount(group),
+            ),
+        )
+
+
+def _renamed(trees, names):
+    if not len(names):
+        return trees
+    return TreeArrays(
+        np.where(trees.split >= 0, names[trees.split], -1).astype(trees.split.dtype),
+        trees.label,
+    )
+
+
+@dataclass(frozen=True)
+class TreeStatistics:
+    """Merged rows over all candidate splits; tables of blocks add.
+
+    Parameters
+    ----------
+    rows : Rows
+        Patterns and class weights.
+    splits : Splits
+        The candidates, constant ones included.
+    """
+
+    rows: Rows
+    splits: Splits
+
+    @classmethod
+    def of(cls, X, label, weight, n_classes, **cuts):
+        """Cut the features as :func:`make_splits` is told to, and merge the rows."""
+        splits = make_splits(X, weight, **cuts)
+        return cls(merge_rows(splits.bits(X), label, weight, n_classes), splits)
+
+    def __add__(self, other):
+        return TreeStatistics(self.rows + other.rows, self.splits)
+
+
+def places_of(y, classes):
+    """Find labels among the sorted classes.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class labels.
+    classes : ndarray of shape (n_classes,)
+        All classes.
+
+    Returns
+    -------
+    ndarray of int, shape (n_samples,)
+        Place of each label.
+    """
+    place = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    if (unknown := classes[place] != y).any():
+        raise ValueError(
+            f"y holds {y[unknown][0]!r}, which is not one of the classes "
+            f"{classes.tolist()}. Pass all classes at the first call."
+        )
+    return place
+
+
+def tree_problem(
+    statistics,
+    classes,
+    *,
+    max_depth,
+    complete,
+    alpha,
+    repeats,
+    trivial_splits,
+    class_weight,
+):
+    """Drop constant splits, take equal ones together and define the space.
+
+    Parameters
+    ----------
+    statistics : TreeStatistics
+        Rows over all candidate splits.
+    classes : ndarray of shape (n_classes,)
+        Class labels.
+    max_depth, alpha, repeats, trivial_splits, class_weight
+        As in the estimator.
+    complete : bool
+        Whether trees are complete.
+
+    Returns
+    -------
+    rows : Rows
+        Merged rows over the distinct splits, their weights in a common unit.
+    splits : Splits
+        All splits that are not constant.
+    equal : EqualSplits
+        Which of them are equal.
+    space : TreeSpace
+        The trees over the distinct splits.
+    """
+    weight = statistics.rows.weight
+    factor = class_factors(weight.sum(axis=0), classes, class_weight)
+    weight = scaled_weights(weight, factor)
+    if np.count_nonzero(weight.sum(axis=0)) < 2:
+        raise ValueError(
+            "RashomonTreeClassifier needs at least two classes with positive weight, "
+            "got one class."
+        )
+    bits = statistics.rows.bits
+    varying = np.flatnonzero(bits.any(axis=0) & ~bits.all(axis=0))
+    splits, bits = statistics.splits.keep(varying), bits[:, varying]
+    group = np.arange(len(varying))
+    if repeats and len(varying):
+        columns, group = equal_columns(bits)
+        bits = bits[:, columns]
+    weight_of_split = splits.prior if complete else np.ones(len(splits))
+    depth = max_depth if len(splits) else 0
+    if not repeats and depth > len(splits):
+        raise ValueError(
+            f"max_depth={depth} without repeats needs at least as many splits; there "
+            f"are {len(splits)}. Lower max_depth or add thresholds."
+        )
+    n_classes = len(classes)
+    rows = Rows(bits, weight) + Rows(bits[:0], weight[:0])  # merges equal patterns
+    weight, leaf_cost = in_units(rows.weight, 0.0 if complete else alpha)
+    space = TreeSpace(
+        depth,
+        n_classes,
+        np.bincount(group, weight_of_split),
+        np.bincount(group),
+        complete=complete,
+        leaf_weight=1 / n_classes if complete else 1.0,
+        leaf_cost=leaf_cost,
+        repeats=repeats,
+        trivial=complete or trivial_splits,
+    )
+    rows = Rows(rows.bits, weight)
+    return rows, splits, EqualSplits(group, weight_of_split), space
+
+
+def in_units(weight, alpha=0.0):
+    """Write weights in their common unit, with the cost of a leaf beside them.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_rows, n_classes)
+        Class weights of merged rows.
+    alpha : float, default=0.0
+        Cost of a leaf, as a share of all weight.
+
+    Returns
+    -------
+    weight : ndarray of shape (n_rows, n_classes)
+        Whole numbers where there is a unit; else their mean is one.
+    leaf_cost : float
+        Within five per cent of ``alpha`` times their sum; a whole number where they
+        are, for which the unit is divided where it must be.
+    """
+    unit = common_unit(weight)
+    if unit is None:
+        weight = weight / weight[weight > 0].mean()
+        return weight, float(alpha * weight.sum())
+    weight = np.rint(weight / unit)
+    cost = alpha * weight.sum()
+    for parts in range(1, 21):
+        whole = np.rint(parts * cost)
+        if abs(whole - parts * cost) <= 0.05 * parts * cost:
+            break
+    return parts * weight, float(whole)
+
+
+def common_unit(weight):
+    """Find the largest number that divides all weights, as far as rounding lets see.
+
+    Parameters
+    ----------
+    weight : ndarray
+        Non-negative numbers, some of them positive.
+
+    Returns
+    -------
+    float or None
+        The unit; None where there is none, or only one so small that the numbers may
+        as well be any.
+    """
+    values = np.unique(weight[weight > 0])
+    if np.all(values == np.rint(values)) and values[-1] < 2**53:
+        return float(np.gcd.reduce(values.astype(np.int64)))
+    top = values[-1]
+    values = left = values / top
+    while len(left) and (unit := left.min()) > FINEST:
+        times = np.rint(values / unit)
+        refined = values @ times / (times @ times)  # free of what steps have rounded
+        if np.abs(values - times * refined).max() <= 0.01 * SLIP:
+            return refined * top
+        rest = np.abs(left - np.rint(left / unit) * unit)  # Euclid's algorithm
+        rest = rest[rest > SLIP]
+        left = np.append(rest, unit) if len(rest) else rest
+    return None
+
+
+def is_whole(rows, space):
+    """Whether every loss is a whole number."""
+    weight = rows.weight
+    return bool(np.all(weight == np.rint(weight))) and space.leaf_cost % 1 == 0
+
+
+def describe_trees(space, total, split_prior):
+    """Describe a space in words and numbers, for printing."""
+    return {
+        "name": "complete trees" if space.complete else "sparse trees",
+        "log10_size": round(log10(space.size), 3),
+        "prior": split_prior if space.complete else "count",
+        "depth": space.depth,
+        "n_splits": int(space.multiplicity.sum()),
+        "n_classes": space.n_classes,
+        "repeats": space.repeats,
+    } | ({} if space.complete else {"leaf_cost": space.leaf_cost / total})

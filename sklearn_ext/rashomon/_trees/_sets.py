@@ -1,0 +1,224 @@
+"""The loss distribution of a tree space as one object, however it was found."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_ext.rashomon._results import RatioEstimate
+from sklearn_ext.rashomon._trees._descent import draw_trees
+from sklearn_ext.rashomon._trees._graph import Grid, build_graph
+from sklearn_ext.rashomon._trees._members import TreeArrays
+from sklearn_ext.rashomon._trees._problem import SLIP
+from sklearn_ext.rashomon._trees._recursion import (
+    count_trees,
+    expand,
+    optimal_tree,
+    smallest_losses,
+)
+
+LOG_CLEAR = 20.0  # logarithm of counts that floats, right to 1e-10, tell exactly
+
+
+@dataclass(frozen=True)
+class ExactTreeSet:
+    """Loss polynomials of a tree space, exact or between bounds.
+
+    Parameters
+    ----------
+    graph : Graph
+        The row subsets.
+    smallest : SmallestLosses
+        Smallest loss of every subset.
+    threshold : float
+        Largest loss (summed over rows) that is covered.
+    n_cells : int or None
+        None for losses that are whole numbers; otherwise the number of cells between
+        the smallest loss and the threshold.
+    upper, lower : TreeLosses
+        Polynomials with leaf losses rounded down and up; the same object when exact.
+    """
+
+    graph: object
+    smallest: object
+    threshold: float
+    n_cells: int | None
+    upper: object
+    lower: object
+
+    @classmethod
+    def of(cls, graph, smallest, threshold, n_cells=None, stage=None):
+        """Run the recursion; ``stage`` hears of its progress."""
+        total = graph.rows.total
+        slip, last = SLIP * total, min(threshold, graph.space.largest_loss(total))
+        if n_cells is None:
+            losses = expand(graph, smallest, Grid(1.0, "exact", slip), last, stage)
+            return cls(graph, smallest, threshold, None, losses, losses)
+        width = max(last - smallest[0][0], slip)
+        down, up = (Grid(n_cells / width, way, slip) for way in ("down", "up"))
+        return cls(
+            graph,
+            smallest,
+            threshold,
+            n_cells,
+            expand(graph, smallest, down, last, stage),
+            expand(graph, smallest, up, last, stage),
+        )
+
+    @property
+    def best_loss(self):
+        """Smallest loss of any tree, summed over rows."""
+        return float(self.smallest[0][0])
+
+    def best_tree(self):
+        """One optimal tree."""
+        split, label = optimal_tree(self.graph, self.smallest)
+        return TreeArrays(split[None], label[None])
+
+    def widened(self, threshold):
+        """Cover a larger threshold too."""
+        if threshold <= self.threshold + SLIP * self.graph.rows.total:
+            return self
+        return ExactTreeSet.of(self.graph, self.smallest, threshold, self.n_cells)
+
+    def over(self, rows, space):
+        """Return the same set with weightless rows, or with equal splits apart."""
+        if rows is self.graph.rows and space is self.graph.space:
+            return self
+        graph = build_graph(rows, space)
+        smallest = smallest_losses(graph)
+        return ExactTreeSet.of(graph, smallest, self.threshold, self.n_cells)
+
+    def estimate(self, threshold, confidence_level=None):
+        """Log share of trees within a threshold that is covered."""
+        if threshold >= self._largest_loss():
+            return RatioEstimate(0.0, 0.0, 0.0, "exact")
+        total = self.graph.space.log_total
+        low, high = sorted(  # equal ones may differ by rounding
+            min(losses.log_weight_within(threshold) - total, 0.0)
+            for losses in (self.lower, self.upper)
+        )
+        if self.n_cells is None:
+            return RatioEstimate(low, low, low, "exact")
+        middle = (low + high) / 2 if np.isfinite(low) else high
+        return RatioEstimate(middle, low, high, "bound")
+
+    def _largest_loss(self):
+        """No tree loses more, if trees cannot have more leaves either."""
+        space = self.graph.space
+        if not space.complete and not space.trivial:
+            return np.inf  # the total counts trees that the data exclude
+        return space.largest_loss(self.graph.rows.total)
+
+    def draw(self, n_trees, rng, threshold):
+        """Draw trees uniformly; where losses were rounded, by rejection."""
+        if self.n_cells is None:
+            return draw_trees(self.upper, n_trees, rng, threshold=threshold)
+        found, missing, slip = [], n_trees, SLIP * self.graph.rows.total
+        while missing:
+            trees = draw_trees(self.upper, n_trees, rng, threshold=threshold)
+            inside = self.losses_of(trees) <= threshold + slip
+            found.append(trees[np.flatnonzero(inside)[:missing]])
+            missing -= len(found[-1])
+        return TreeArrays(
+            np.concatenate([t.split for t in found]),
+            np.concatenate([t.label for t in found]),
+        )
+
+    def count(self):
+        """Count the trees, exactly; only where losses are whole numbers."""
+        ranges, space = self.upper.ranges, self.graph.space
+        if ranges.empty:
+            return 0
+        if space.is_uniform:
+            logs = self.upper.log_cdf()[-1] - space.log_total + space.log_size
+            if logs < LOG_CLEAR:  # sums of so few terms round to the right number
+                return round(np.exp(logs))
+        return sum(count_trees(ranges))
+
+    def losses_of(self, trees):
+        """Loss of each tree, summed over rows."""
+        return tree_losses(trees, self.graph.rows, self.graph.space.leaf_cost)
+
+    def log_cdf(self):
+        """Losses and log shares up to them."""
+        total = self.graph.space.log_total
+        logs = np.minimum(self.upper.log_cdf() - total, 0.0)
+        if self.n_cells is None:
+            return self.upper.ranges.losses, logs
+        at = self.upper.ranges.losses
+        return at, np.array([self.estimate(loss).log_ratio for loss in at])
+
+
+def tree_losses(trees, rows, leaf_cost=0.0):
+    """Weighted errors of trees, with the cost of their leaves."""
+    total = np.zeros(len(trees))
+    step = max(2**22 // max(len(rows.bits), 1), 1)
+    place = np.arange(len(rows.bits))
+    for start in range(0, len(trees), step):
+        label = trees[start : start + step].predict(rows.bits)
+        total[start : start + step] = rows.weight[place, label].sum(axis=1)
+    n_leaves = (trees.label >= 0).sum(axis=1)
+    return rows.total - total + leaf_cost * n_leaves
+
+
+@dataclass(frozen=True)
+class SampledTreeSet:
+    """A tree space that is too large for the recursion, seen through a sample.
+
+    Parameters
+    ----------
+    rows : Rows
+        Merged rows.
+    space : TreeSpace
+        The trees.
+    threshold : float
+        Largest loss (summed over rows) that is covered.
+    best : TreeArrays
+        The best tree that was found, alone.
+    sample : SampledLosses
+        Structures and their weights.
+    """
+
+    rows: object
+    space: object
+    threshold: float
+    best: TreeArrays
+    sample: object
+
+    @property
+    def best_loss(self):
+        """Loss of the best tree that was found, summed over rows."""
+        return float(tree_losses(self.best, self.rows)[0])
+
+    def best_tree(self):
+        """Return the best tree that was found."""
+        return self.best
+
+    def widened(self, threshold):
+        """Refuse larger thresholds: the sample was drawn for this one."""
+        total = self.rows.total
+        if min(threshold, total) <= self.threshold + SLIP * total:
+            return self
+        raise ValueError(
+            "A sampled ratio covers thresholds up to the fitted one, "
+            f"{self.threshold / total:.6g}; got {threshold / total:.6g}. "
+            "Refit with a larger theta."
+        )
+
+    def estimate(self, threshold, confidence_level=0.95):
+        """Log share of trees within a threshold that is covered."""
+        if threshold >= self.rows.total:
+            return RatioEstimate(0.0, 0.0, 0.0, "exact")
+        return self.sample.estimate(threshold, confidence_level)
+
+    def draw(self, n_trees, rng, threshold):
+        """Draw trees from the weighted structures."""
+        return self.sample.draw(n_trees, rng, threshold)
+
+    def losses_of(self, trees):
+        """Loss of each tree, summed over rows."""
+        return tree_losses(trees, self.rows)
+
+    def log_cdf(self):
+        """Losses and log shares up to them."""
+        return self.sample.losses, self.sample.log_cdf()
