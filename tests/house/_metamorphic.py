@@ -68,7 +68,7 @@ FEELS_UNITS = {
     "RashomonSearchCV",  # of what it searches
     "SchrodingerBridgeTrajectory",
     "SelectiveClassifierCV",  # folds are dealt by the rows' values
-    "ShrinkageDiscriminantProbe",  # likewise
+    "ShrinkageDiscriminantProbe",  # as NaiveBayesProbe
     "SubmodularFeatureSelector",
     "SubmodularSampler",
     "TwoRegimes",
