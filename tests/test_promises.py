@@ -18,11 +18,18 @@ from sklearn.utils.fixes import parse_version
 
 import sklearn_ext
 from sklearn_ext._core._compat import CallbackSupportMixin
-from tests._instances import ESTIMATORS, IDS, MAPPED_TO_THEMSELVES, data_for, fitted
+from tests._instances import (
+    ESTIMATORS,
+    FEW_ERRORS,
+    IDS,
+    MAPPED_TO_THEMSELVES,
+    data_for,
+    fitted,
+)
 from tests._promises import PROMISES
 
 
-@pytest.mark.filterwarnings(MAPPED_TO_THEMSELVES)
+@pytest.mark.filterwarnings(MAPPED_TO_THEMSELVES, FEW_ERRORS)
 @pytest.mark.parametrize("promise", PROMISES)
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=IDS)
 def test_promise(estimator, promise, tmp_path):
@@ -35,6 +42,7 @@ LEARNABLE = [e for e in ESTIMATORS if is_classifier(e) or is_regressor(e)]
 
 
 @pytest.mark.parametrize("estimator", LEARNABLE, ids=lambda e: type(e).__name__)
+@pytest.mark.filterwarnings(FEW_ERRORS)
 def test_r24_defaults_learn(estimator):
     model = make_pipeline(StandardScaler(), type(estimator)())
     if is_regressor(estimator):

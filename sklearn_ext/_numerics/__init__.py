@@ -11,5 +11,5 @@
 - ``_random_features``: random Fourier features, weights of random maps, the rule
   ``"scale"``
 - ``_quantiles``: quantiles of weighted values
-- ``_held_out``: a temperature from held-out scores
+- ``_held_out``: a temperature from held-out scores; the interval of a count of hits
 """

@@ -1,7 +1,7 @@
-"""From held-out scores to probabilities: the temperature that divides them."""
+"""From held-out scores to probabilities: a temperature, and what hits say."""
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import betaincinv, log_softmax, softmax
 
 LIMITS = (np.exp(-3), np.exp(9))  # where held-out scores separate the classes
 
@@ -107,3 +107,27 @@ def best_temperature(scores, codes, weight, limits=LIMITS, smoothing=0.0):
             break
         step = new
     return float(np.clip(np.exp(-step), *limits))
+
+
+def clopper_pearson(hits, n_draws, confidence_level=0.95):
+    """Exact interval of a probability from held-out hits and misses.
+
+    Parameters
+    ----------
+    hits : int or ndarray
+        Number of hits.
+    n_draws : int or ndarray
+        Independent draws, at least one.
+    confidence_level : float, default=0.95
+        Probability of the interval; each side has half of the rest.
+
+    Returns
+    -------
+    low, high : ndarray
+        Ends of the interval.
+    """
+    hits, missed = np.asarray(hits), np.asarray(n_draws) - np.asarray(hits)
+    tail = (1 - confidence_level) / 2
+    low = betaincinv(np.maximum(hits, 1), missed + 1, tail)
+    high = betaincinv(hits + 1, np.maximum(missed, 1), 1 - tail)
+    return np.where(hits == 0, 0.0, low), np.where(missed == 0, 1.0, high)

@@ -31,6 +31,8 @@ PENALTY = {
 COUNTS = {
     "AggregateBoostingRegressor",
     "AggregateMetaRegressor",  # if the estimator that it fits takes them so
+    "CorrectnessCalibratedClassifier",  # if the estimator that it fits takes them so
+    "LogLossMixtureClassifier",  # likewise
     "NaiveBayesProbe",
     "ProbeSearchCV",  # its heads
     "ShrinkageDiscriminantProbe",
@@ -42,6 +44,7 @@ FEELS_UNITS = {
     "AggregateNetClassifier",  # batches are drawn by the rows' values
     "AggregateNetRegressor",
     "BagRegressor",
+    "CorrectnessCalibratedClassifier",  # folds are dealt by the rows' values
     "DynamicSubmodularSelector",
     "FrozenFeatures",
     "InstanceRegressor",
@@ -50,6 +53,7 @@ FEELS_UNITS = {
     "LabelProportionClassifier",
     "LightSchrodingerBridge",
     "LightSchrodingerBridgeCV",
+    "LogLossMixtureClassifier",  # folds are dealt by the rows' values
     "LogisticProbe",
     "LogisticProbeCV",
     "NaiveBayesProbe",  # shrinks variances together where their units compare
@@ -63,7 +67,8 @@ FEELS_UNITS = {
     "RashomonRidge",
     "RashomonSearchCV",  # of what it searches
     "SchrodingerBridgeTrajectory",
-    "ShrinkageDiscriminantProbe",  # likewise
+    "SelectiveClassifierCV",  # folds are dealt by the rows' values
+    "ShrinkageDiscriminantProbe",  # as NaiveBayesProbe
     "SubmodularFeatureSelector",
     "SubmodularSampler",
     "TwoRegimes",

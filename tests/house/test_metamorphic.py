@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests._instances import ESTIMATORS, IDS, MAPPED_TO_THEMSELVES, data_for
+from tests._instances import ESTIMATORS, FEW_ERRORS, IDS, MAPPED_TO_THEMSELVES, data_for
 from tests.house._metamorphic import RELATIONS
 
 
-@pytest.mark.filterwarnings(MAPPED_TO_THEMSELVES)
+@pytest.mark.filterwarnings(MAPPED_TO_THEMSELVES, FEW_ERRORS)
 @pytest.mark.parametrize("relation", RELATIONS)
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=IDS)
 def test_relation(estimator, relation):

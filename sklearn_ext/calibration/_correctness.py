@@ -1,0 +1,931 @@
+"""The probability that a classifier's prediction is right."""
+
+import warnings
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import sparse
+from scipy.special import expit, logit
+from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone, is_classifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, check_cv
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import (
+    Bunch,
+    assert_all_finite,
+    check_random_state,
+    get_tags,
+    indexable,
+)
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import (
+    check_is_fitted,
+    column_or_1d,
+    has_fit_parameter,
+    validate_data,
+)
+
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._compat import (
+    HasMethods,
+    Interval,
+    _check_method_params,
+    _raise_for_params,
+    _routing_enabled,
+    _safe_indexing,
+)
+from sklearn_ext._core._validation import check_weights
+from sklearn_ext._numerics._equal_rows import EqualRows
+from sklearn_ext._numerics._held_out import best_temperature
+from sklearn_ext._numerics._logistic import prepare, solve
+from sklearn_ext.calibration._metrics import correctness_log_loss
+from sklearn_ext.calibration._opinions import (
+    Corruption,
+    NeighborVote,
+    class_chances,
+    corruption_features,
+    numbers_of,
+    own_features,
+    own_names,
+    vote_feature,
+)
+
+FEW_ERRORS = 20  # fewer teach nothing about when the model errs
+FEW_FOR_REST = 10
+N_FOLDS = 5
+STRINGS = ("neighbors", "corruption")
+
+
+def default_classifier():
+    """Return logistic regression on standardised columns, ready for any routing."""
+    scaler, model = StandardScaler(), LogisticRegression()
+    if _routing_enabled():
+        scaler.set_fit_request(sample_weight=True)
+        model.set_fit_request(sample_weight=True)
+    return make_pipeline(scaler, model)
+
+
+def weight_params(estimator, sample_weight):
+    """Return how weights reach an estimator where routing is off.
+
+    Parameters
+    ----------
+    estimator : object
+        A classifier, or a pipeline, whose steps are told if they ask.
+    sample_weight : ndarray of shape (n_samples,) or None
+        The weights.
+
+    Returns
+    -------
+    dict
+        Parameters of ``fit``; empty where nobody asks.
+    """
+    if sample_weight is None:
+        return {}
+    if isinstance(estimator, Pipeline):
+        return {
+            f"{name}__{key}": value
+            for name, step in estimator.steps
+            if step is not None and step != "passthrough"
+            for key, value in weight_params(step, sample_weight).items()
+        }
+    takes = has_fit_parameter(estimator, "sample_weight")
+    return {"sample_weight": sample_weight} if takes else {}
+
+
+def whole_folds(X, code, n_folds=N_FOLDS):
+    """Deal distinct rows to stratified folds, so that copies share one.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows, of numbers or of anything.
+    code : ndarray of shape (n_samples,)
+        Their classes.
+    n_folds : int
+        Number of folds.
+
+    Returns
+    -------
+    list of tuple
+        Train and test positions.
+    """
+    fold = EqualRows.of(hashable(X), code).deal(n_folds, code)
+    return [
+        (np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in np.unique(fold)
+    ]
+
+
+def without(splits, kept):
+    """Drop rows from splits, and name the others by their new positions."""
+    place = np.cumsum(kept) - 1
+    return [tuple(place[part[kept[part]]] for part in split) for split in splits]
+
+
+def hashable(X):
+    """Return rows as numbers, columns of anything else as codes of their values.
+
+    Numbers are single ones, so that both precisions of a table have the same folds.
+    """
+    with np.errstate(over="ignore"):
+        return _numbers(X).astype(np.float32)
+
+
+def _numbers(X):
+    if sparse.issparse(X):
+        return X
+    if hasattr(X, "columns") or hasattr(X, "column_names"):  # a table
+        names = getattr(X, "columns", None)
+        names = names if hasattr(X, "iloc") else getattr(X, "column_names", names)
+        return np.column_stack([_codes(X[name]) for name in names])
+    X = np.asarray(X)
+    if X.dtype.kind in "fiub":
+        return X
+    return np.column_stack([_codes(column) for column in X.T])
+
+
+def _codes(column):
+    column = np.asarray(column)
+    if column.dtype.kind in "fiub":
+        return column.astype(np.float64)
+    try:
+        return column.astype(np.float64)
+    except (ValueError, TypeError):
+        return np.unique(column.astype(str), return_inverse=True)[1].astype(float)
+
+
+# the model of correctness: logistic regression on a few standardised features
+
+
+@dataclass(frozen=True)
+class CorrectnessModel:
+    """Log-odds of being right, linear in features of the row's prediction."""
+
+    coef: np.ndarray  # (n_model_features,), of standardised features
+    intercept: float
+    mean: np.ndarray  # (n_model_features,)
+    scale: np.ndarray  # (n_model_features,)
+
+    @classmethod
+    def of(cls, features, hit, weight, C):
+        """Fit ridge logistic regression with a free intercept.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n_samples, n_model_features)
+            Features of rows that the classifier has not seen.
+        hit : ndarray of shape (n_samples,), dtype bool
+            Whether it was right.
+        weight : ndarray of shape (n_samples,)
+            Weights, of mean one over distinct rows.
+        C : float
+            Inverse penalty.
+
+        Returns
+        -------
+        CorrectnessModel
+            The model; constant where all rows or none were right.
+        """
+        total, right = weight.sum(), weight @ hit
+        mean = weight @ features / total
+        scale = np.sqrt(weight @ (features - mean) ** 2 / total)
+        scale = np.where(scale > 1e-9 * np.maximum(1, abs(mean)), scale, 1.0)
+        if hit.all() or not hit.any():
+            odds = float(logit((right + 0.5) / (total + 1)))
+            return cls(np.zeros(features.shape[1]), odds, mean, scale)
+        problem = prepare((features - mean) / scale, hit.astype(np.intp), weight, 2)
+        found = solve(problem, C, tol=1e-14)
+        return cls(found.coef[0], float(found.intercept[0]), mean, scale)
+
+    def contributions(self, features):
+        """Return what each feature adds to the log-odds, from the mean row on."""
+        return (features - self.mean) / self.scale * self.coef
+
+    def __call__(self, features):
+        """Return the probability of being right."""
+        return expit(self.intercept + self.contributions(features).sum(axis=1))
+
+
+@dataclass(frozen=True)
+class CorrectnessLoss:
+    """Log-loss of correctness out of fold, of ever more evidence."""
+
+    base: float  # the classifier's own probability
+    own: float  # its score and class, calibrated
+    calibrated: float  # with the opinions
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What fold models say of rows that they have not seen."""
+
+    rows: np.ndarray  # (n_held,), positions
+    fold: np.ndarray  # (n_held,)
+    proba: np.ndarray  # (n_held, n_classes)
+    code: np.ndarray  # (n_held,), predicted class
+    features: np.ndarray  # (n_held, n_model_features), those of the opinions last
+
+    @classmethod
+    def joined(cls, parts):
+        """Join the folds."""
+        fold = [np.full(len(part[0]), k) for k, part in enumerate(parts)]
+        rows, *rest = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return cls(rows, np.concatenate(fold), *rest)
+
+    def cross_fitted(self, hit, weight, C, columns=slice(None)):
+        """Return confidences by models of correctness that left the row's fold out."""
+        confidence = np.empty(len(self.rows))
+        for k in np.unique(self.fold):
+            out = self.fold == k
+            kept = self.features[:, columns]
+            model = CorrectnessModel.of(kept[~out], hit[~out], weight[~out], C)
+            confidence[out] = model(kept[out])
+        return confidence
+
+
+class CorrectnessCalibratedClassifier(
+    ClassifierMixin, MetaEstimatorMixin, ExtEstimator
+):
+    r"""For every row the probability that the classifier's prediction is right.
+
+    Predictions stay those of ``estimator``. A row alone cannot tell whether it is
+    predicted rightly; a second opinion, made independently of the classifier, can. The
+    confidence c is a ridge logistic regression of correctness on a few features,
+
+    .. math:: \operatorname{logit} c(x) = b + w \cdot \varphi(x),
+
+    fitted to rows that fold models have not seen: the log-odds of the predicted class,
+    which class it is, and its log-odds among the nearest rows, taken from *other folds*
+    so that no copy, and no other row of a group, testifies for the row itself. Then
+    classifier and opinions are refitted to all rows. Equal rows share a fold.
+
+    Fewer than about 20 errors out of fold teach nothing; a warning says so. Where the
+    relation between columns and classes has changed, nobody who saw no labels from
+    there is calibrated. If predictions may change, combine the models instead
+    (:class:`LogLossMixtureClassifier`).
+
+    Cost: that of ``CalibratedClassifierCV(ensemble=False)``, and the search for
+    neighbours, quadratic in the rows. Weights of rows count as ``estimator`` counts
+    them; opinions and the model of correctness do not feel their scale.
+
+    Parameters
+    ----------
+    estimator : classifier, default=None
+        Any classifier with ``predict_proba`` or ``decision_function``; None is logistic
+        regression on standardised columns. A ``FrozenEstimator`` is not refitted: all
+        rows must then be new to it, which cannot be checked.
+    opinions : {"neighbors", "corruption"}, classifier, list of these or None, \
+            default="neighbors"
+        Evidence beside the classifier's own score. "neighbors" is the vote of the
+        nearest rows in the columns that the classifier is given (the last step of a
+        pipeline), numbers of unit standard deviation; "corruption", predictions for
+        copies of the row with some columns replaced; a classifier, its probability of
+        the predicted class. None or an empty list calibrates the own score alone.
+    n_neighbors : int, default=10
+        Rows that vote; with weights, the weight of them in units of the mean.
+    n_draws : int, default=8
+        Copies of a row, for "corruption" only.
+    corruption : float, default=0.2
+        Share of a row's columns replaced in a copy, for "corruption" only.
+    C : float, default=0.1
+        Inverse penalty of the model of correctness.
+    cv : int, splitter or iterable, default=None
+        None deals distinct rows to five stratified folds; with ``groups`` it keeps each
+        group in one fold.
+    n_jobs : int, default=None
+        Folds fitted at a time.
+    random_state : int, RandomState instance or None, default=None
+        Seed of "corruption"; nothing else is drawn.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes.
+    estimator_ : classifier
+        Fitted to all rows.
+    opinions_ : list
+        The opinions, fitted to all rows.
+    coef_ : ndarray of shape (n_model_features,)
+        Coefficients of the standardised features: own score, own class, opinions.
+    intercept_ : float
+        Log-odds of being right of the average row.
+    feature_mean_ : ndarray of shape (n_model_features,)
+        Means of the features out of fold.
+    feature_scale_ : ndarray of shape (n_model_features,)
+        Standard deviations of the features out of fold.
+    rest_temperature_ : float
+        Divides the log-probabilities of the classes that were not predicted.
+    n_errors_ : int
+        Rows that were predicted wrongly out of fold.
+    oof_log_loss_ : CorrectnessLoss
+        Log-loss of correctness out of fold: ``base``, of the classifier's own
+        probability; ``own``, calibrated without opinions; ``calibrated``, with them.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, only where all are strings.
+
+    See Also
+    --------
+    sklearn.calibration.CalibratedClassifierCV : When rescaling the score is enough.
+    SelectiveClassifierCV : Abstains where the confidence is low.
+    LogLossMixtureClassifier : When predictions may change.
+
+    References
+    ----------
+    Liu, Wang, Zou, Chen, Huang, Wang, Zheng. "Optimizing Calibration by Gaining Aware
+    of Prediction Correctness." arXiv:2404.13016, 2024. The idea to look beside the row
+    is taken, its views and weights are not.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_ext.calibration import CorrectnessCalibratedClassifier
+    >>> X, y = load_wine(return_X_y=True)
+    >>> tree = DecisionTreeClassifier(max_depth=2, random_state=0)
+    >>> model = CorrectnessCalibratedClassifier(tree).fit(X, y)
+    >>> model.confidence(X[:2]).shape
+    (2,)
+    """
+
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "opinions": [str, list, tuple, HasMethods(["fit", "predict"]), None],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "n_draws": [Interval(Integral, 1, None, closed="left")],
+        "corruption": [Interval(Real, 0, 1, closed="both")],
+        "C": [Interval(Real, 0, None, closed="neither")],
+        "cv": ["cv_object"],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        opinions="neighbors",
+        n_neighbors=10,
+        n_draws=8,
+        corruption=0.2,
+        C=0.1,
+        cv=None,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.opinions = opinions
+        self.n_neighbors = n_neighbors
+        self.n_draws = n_draws
+        self.corruption = corruption
+        self.C = C
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, *, groups=None, **params):
+        """Fit the classifier, its opinions and the model of correctness.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, as the classifier takes them.
+        y : array-like of shape (n_samples,)
+            Classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        groups : array-like of shape (n_samples,), default=None
+            Groups whose rows must not testify for each other.
+        **params : dict
+            Further inputs of classifier, opinions and splitter, with metadata routing.
+
+        Returns
+        -------
+        self : CorrectnessCalibratedClassifier
+            The fitted model.
+        """
+        self._fit_with_held_out(X, y, sample_weight, groups, params)
+        return self
+
+    def _fit_with_held_out(self, X, y, sample_weight, groups, params):
+        """Fit; return correctness and cross-fitted confidence of held-out rows."""
+        data = self._checked(X, y, sample_weight, groups, params)
+        held = self._held_out(data)
+        hit, confidence = self._fit_confidence(data, held)
+        whole = np.arange(len(data.code))
+        self.estimator_, self.opinions_ = self._fit_models(data, whole)
+        return hit, confidence
+
+    # what comes in
+
+    def _base(self):
+        return default_classifier() if self.estimator is None else self.estimator
+
+    def _opinion_list(self):
+        given = self.opinions
+        if given is None:
+            return []
+        given = list(given) if isinstance(given, (list, tuple)) else [given]
+        for opinion in given:
+            known = opinion in STRINGS if isinstance(opinion, str) else False
+            if not known and (isinstance(opinion, str) or not is_classifier(opinion)):
+                raise ValueError(
+                    "opinions must be 'neighbors', 'corruption' or a classifier, or a "
+                    f"list of these; got {opinion!r}."
+                )
+        return given
+
+    def _checked(self, X, y, sample_weight, groups, params):
+        base, opinions = self._base(), self._opinion_list()
+        for model in (base, *(o for o in opinions if not isinstance(o, str))):
+            if not hasattr(model, "predict_proba") and not hasattr(
+                model, "decision_function"
+            ):
+                raise TypeError(
+                    f"{type(model).__name__} has neither predict_proba nor "
+                    "decision_function: one of them is needed to rank its predictions."
+                )
+        X = rows_of(self, X, reset=True)
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        X, y, groups = indexable(X, y, groups)
+        weight = check_weights(sample_weight, X, dtype=np.float64)
+        routed = self._route(base, opinions, sample_weight, groups, params, X)
+        kept = np.flatnonzero(weight > 0)
+        splits = None
+        if self.cv is not None:  # splitters of the user see rows as they are
+            splitter = check_cv(self.cv, y, classifier=True)
+            splits = without(splitter.split(X, y, **routed["splitter"]), weight > 0)
+        if len(kept) < len(weight):  # rows of weight zero are not there
+            routed = {
+                name: _check_method_params(X, given, kept)
+                for name, given in routed.items()
+            }
+            X, y, weight = _safe_indexing(X, kept), y[kept], weight[kept]
+            groups = None if groups is None else _safe_indexing(groups, kept)
+        classes, code = np.unique(y, return_inverse=True)
+        if len(classes) == 1:
+            raise ValueError(
+                "y must hold at least two classes, got the one class "
+                f"{classes.tolist()[0]!r}."
+            )
+        if (
+            isinstance(base, FrozenEstimator)
+            and not np.isin(classes, base.classes_).all()
+        ):
+            raise ValueError(
+                f"y has classes {classes.tolist()} but the frozen estimator knows "
+                f"{np.asarray(base.classes_).tolist()}."
+            )
+        if isinstance(base, FrozenEstimator):
+            classes = np.asarray(base.classes_)
+            code = np.searchsorted(classes, y)
+        self.classes_ = classes
+        splits = self._dealt(X, code, groups) if splits is None else splits
+        self._check_splits(splits, code)
+        seed = check_random_state(self.random_state)
+        seeds = None
+        if "corruption" in [o for o in opinions if isinstance(o, str)]:
+            seeds = seed.randint(2**31 - 1, size=len(splits) + 1)
+        distinct = len(EqualRows.of(hashable(X), code))
+        return Bunch(
+            X=X,
+            y=y,
+            code=code,
+            weight=weight * (distinct / weight.sum()),
+            base=base,
+            opinions=opinions,
+            routed=routed,
+            splits=splits,
+            seeds=seeds,
+        )
+
+    def _route(self, base, opinions, sample_weight, groups, params, X):
+        names = [f"opinion{i}" for i in range(len(opinions))]
+        if _routing_enabled():
+            given = {"sample_weight": sample_weight, "groups": groups, **params}
+            given = {name: value for name, value in given.items() if value is not None}
+            routed = process_routing(self, "fit", **given)
+            found = {"estimator": routed.estimator.fit}
+            for name, opinion in zip(names, opinions, strict=True):
+                found[name] = {} if isinstance(opinion, str) else routed[name].fit
+            found["splitter"] = routed.splitter.split
+            return found
+        _raise_for_params(params, self, "fit")
+        if sample_weight is not None:
+            sample_weight = check_weights(sample_weight, X)
+        found = {"estimator": weight_params(base, sample_weight)}
+        if sample_weight is not None and not found["estimator"]:
+            warnings.warn(
+                f"{type(base).__name__} takes no sample_weight: weights are used for "
+                "its confidence alone.",
+                UserWarning,
+                stacklevel=4,
+            )
+        for name, opinion in zip(names, opinions, strict=True):
+            found[name] = (
+                {}
+                if isinstance(opinion, str)
+                else weight_params(opinion, sample_weight)
+            )
+        found["splitter"] = {} if groups is None else {"groups": groups}
+        return found
+
+    def _dealt(self, X, code, groups):
+        if groups is not None:
+            return list(StratifiedGroupKFold(N_FOLDS).split(X, code, groups))
+        return whole_folds(X, code)
+
+    def _check_splits(self, splits, code):
+        for train, _ in splits:
+            if len(np.unique(code[train])) < 2:
+                counts = np.bincount(code, minlength=len(self.classes_)).tolist()
+                raise ValueError(
+                    "The training rows of a fold hold one class alone: every class "
+                    "needs at least two distinct rows; the classes "
+                    f"{self.classes_.tolist()} have {counts} rows."
+                )
+
+    # fold models, and what they say of rows that they have not seen
+
+    def _fit_models(self, data, train, seed=None):
+        routed = data.routed
+        rows, y = _safe_indexing(data.X, train), data.y[train]
+        params = _check_method_params(data.X, routed["estimator"], train)
+        base = clone(data.base).fit(rows, y, **params)
+        opinions, inner = [], None
+        for i, opinion in enumerate(data.opinions):
+            if not isinstance(opinion, str):
+                params = _check_method_params(data.X, routed[f"opinion{i}"], train)
+                opinions.append(clone(opinion).fit(rows, y, **params))
+            elif opinion == "neighbors":
+                inner = columns_seen(base, rows) if inner is None else inner
+                vote = NeighborVote.of(
+                    inner,
+                    data.code[train],
+                    data.weight[train],
+                    n_neighbors=self.n_neighbors,
+                    n_classes=len(self.classes_),
+                )
+                opinions.append(vote)
+            else:
+                rng = check_random_state(data.seeds[-1] if seed is None else seed)
+                opinions.append(
+                    Corruption.of(
+                        _plain(rows),
+                        n_draws=self.n_draws,
+                        share=self.corruption,
+                        rng=rng,
+                    )
+                )
+        return base, opinions
+
+    def _fold(self, data, k):
+        train, test = data.splits[k]
+        seed = None if data.seeds is None else data.seeds[k]
+        models = self._fit_models(data, train, seed)
+        rows = _safe_indexing(data.X, test)
+        proba, code, features = self._asked(*models, rows)
+        return test, proba, code, features
+
+    def _held_out(self, data):
+        folds = range(len(data.splits))
+        parts = Parallel(n_jobs=self.n_jobs)(
+            delayed(self._fold)(data, k) for k in folds
+        )
+        return HeldOut.joined(parts)
+
+    def _asked(self, base, opinions, X):
+        """Return probabilities, predicted classes and features of rows."""
+        proba = class_chances(base, X, self.classes_)
+        said = np.asarray(base.predict(X))
+        code = np.searchsorted(self.classes_, said)
+        blocks = [*own_features(proba, code), *self._answers(base, opinions, X, code)]
+        return proba, code, np.hstack(blocks)
+
+    def _answers(self, base, opinions, X, code):
+        inner = None
+        for opinion in opinions:
+            if isinstance(opinion, NeighborVote):
+                inner = columns_seen(base, X) if inner is None else inner
+                yield vote_feature(opinion(inner), code)[:, None]
+            elif isinstance(opinion, Corruption):
+                copies = opinion(_plain(X))
+                proba = class_chances(base, copies, self.classes_)
+                shape = len(opinion.donors), len(code), -1
+                yield corruption_features(proba.reshape(shape), code)
+            else:
+                yield _opinion_of(opinion, X, self.classes_, code)
+
+    # the model of correctness, and the rest of the probabilities
+
+    def _fit_confidence(self, data, held):
+        weight = data.weight[held.rows]
+        hit = held.code == data.code[held.rows]
+        n_own = self._n_own()
+        self._warn_of_few(data, hit, weight)
+        model = CorrectnessModel.of(held.features, hit, weight, self.C)
+        self.coef_, self.intercept_ = model.coef, model.intercept
+        self.feature_mean_, self.feature_scale_ = model.mean, model.scale
+        self.n_errors_ = int((~hit).sum())
+        own = held.proba[np.arange(len(hit)), held.code]
+        confidence = held.cross_fitted(hit, weight, self.C)
+        self.oof_log_loss_ = CorrectnessLoss(
+            base=correctness_log_loss(hit, own, weight),
+            own=correctness_log_loss(
+                hit, held.cross_fitted(hit, weight, self.C, slice(n_own)), weight
+            ),
+            calibrated=correctness_log_loss(hit, confidence, weight),
+        )
+        self.rest_temperature_ = 1.0
+        wrong = np.flatnonzero(~hit)
+        if len(self.classes_) > 2 and len(wrong) >= FEW_FOR_REST:
+            logs, place = _rest(held.proba[wrong], held.code[wrong])
+            truth = place[np.arange(len(wrong)), data.code[held.rows][wrong]]
+            self.rest_temperature_ = best_temperature(logs, truth, weight[wrong])
+        return hit, confidence
+
+    def _warn_of_few(self, data, hit, weight):
+        n_errors = int((~hit).sum())
+        if n_errors == 0 or hit.sum() == 0:
+            always = "never wrong" if n_errors == 0 else "never right"
+            told = (
+                f"{type(data.base).__name__} was {always} out of fold: its confidence "
+                "is one constant."
+            )
+        elif n_errors < FEW_ERRORS:
+            told = (
+                f"{type(data.base).__name__} made only {n_errors} errors out of fold, "
+                f"fewer than {FEW_ERRORS}: its confidence has little to learn from."
+            )
+        else:
+            told = None
+        if isinstance(data.base, FrozenEstimator) and n_errors == 0:
+            told += " A frozen estimator must not have seen these rows."
+        if told is not None:
+            warnings.warn(told, UserWarning, stacklevel=5)
+        smallest = min(len(train) for train, _ in data.splits)
+        if "neighbors" in [o for o in data.opinions if isinstance(o, str)] and (
+            50 <= smallest <= self.n_neighbors
+        ):
+            warnings.warn(
+                f"n_neighbors={self.n_neighbors} is no less than the {smallest} rows "
+                "of a fold: all of them vote.",
+                UserWarning,
+                stacklevel=5,
+            )
+
+    def _n_own(self):
+        return sum(len(names) for names in own_names(self.classes_))
+
+    # what a fitted model says
+
+    def predict(self, X):
+        """Predict as the classifier does.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Predicted classes.
+        """
+        check_is_fitted(self)
+        return np.asarray(self.estimator_.predict(rows_of(self, X)))
+
+    def confidence(self, X):
+        """Return the probability that the prediction is right.
+
+        It may be below that of another class: here the model is worse than its rival.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Confidences.
+        """
+        return self._said(X)[2]
+
+    def predict_proba(self, X):
+        """Return probabilities of the classes; the predicted class has the largest.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Confidence for the predicted class, raised where another would overtake it;
+            the classifier's own ratios, tempered, for the others.
+        """
+        proba, code, confidence, _ = self._said(X)
+        logs, place = _rest(proba, code)
+        others = np.exp(
+            (logs - logs.max(axis=1, keepdims=True)) / self.rest_temperature_
+        )
+        others /= others.sum(axis=1, keepdims=True)
+        largest = others.max(axis=1)
+        # a hair above equality, so that rounding does not undo it
+        least = (largest / (1 + largest)) * (1 + 1e-9)
+        c = np.maximum(confidence, least)
+        rows = np.arange(len(code))
+        result = np.take_along_axis(others, place.clip(min=0), axis=1)
+        result *= (1 - c)[:, None]
+        result[rows, code] = c
+        return result
+
+    def explain(self, X):
+        """Say what raised or lowered the confidence of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_blocks)
+            Log-odds that the own score, the own class and each opinion add to
+            ``intercept_``, in the order of `get_explanation_names_out`; the sum is the
+            log-odds of ``confidence``.
+        """
+        added = self._model().contributions(self._said(X)[3])
+        starts = np.concatenate([[0], np.cumsum(self._widths())[:-1]])
+        return np.add.reduceat(added, starts, axis=1)
+
+    def get_explanation_names_out(self):
+        """Return the names of the columns of ``explain``.
+
+        Returns
+        -------
+        ndarray of str
+            "score", "class" and a name for each opinion.
+        """
+        check_is_fitted(self)
+        names = ["score", "class", *map(_name, self.opinions_)]
+        return np.array(names, dtype=object)
+
+    def opinion_features(self, X):
+        """Return the features that the opinions give rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_opinion_features)
+            Mostly log-odds of the predicted class.
+        """
+        return self._said(X)[3][:, self._n_own() :]
+
+    def get_opinion_names_out(self):
+        """Return the names of the columns of ``opinion_features``.
+
+        Returns
+        -------
+        ndarray of str
+            Names.
+        """
+        check_is_fitted(self)
+        names = []
+        for opinion in self.opinions_:
+            kinds = ("mean", "same", "std")
+            names += (
+                [f"corruption_{kind}" for kind in kinds]
+                if isinstance(opinion, Corruption)
+                else [_name(opinion)]
+            )
+        return np.array(names, dtype=object)
+
+    def _widths(self):
+        own = [len(names) for names in own_names(self.classes_)]
+        return own + [3 if isinstance(o, Corruption) else 1 for o in self.opinions_]
+
+    def _model(self):
+        check_is_fitted(self)
+        return CorrectnessModel(
+            self.coef_, self.intercept_, self.feature_mean_, self.feature_scale_
+        )
+
+    def _said(self, X):
+        model = self._model()
+        X = rows_of(self, X)
+        proba, code, features = self._asked(self.estimator_, self.opinions_, X)
+        return proba, code, model(features), features
+
+    # the contract with scikit-learn
+
+    def get_metadata_routing(self):
+        """Tell scikit-learn who takes inputs of ``fit``.
+
+        Returns
+        -------
+        MetadataRouter
+            The routing.
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        to_fit = MethodMapping().add(caller="fit", callee="fit")
+        router.add(estimator=self._base(), method_mapping=to_fit)
+        for i, opinion in enumerate(self._opinion_list()):
+            if not isinstance(opinion, str):
+                router.add(**{f"opinion{i}": opinion}, method_mapping=to_fit)
+        splitter = StratifiedGroupKFold() if self.cv is None else check_cv(self.cv)
+        return router.add(
+            splitter=get_routing_for_object(splitter),
+            method_mapping=MethodMapping().add(caller="fit", callee="split"),
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        base = get_tags(self._base())
+        tags.input_tags = base.input_tags
+        tags.classifier_tags = base.classifier_tags
+        given = self.opinions if isinstance(self.opinions, (list, tuple)) else []
+        given = [self.opinions, *given]
+        strings = [o for o in given if isinstance(o, str)]
+        if "neighbors" in strings and not isinstance(self._base(), Pipeline):
+            tags.input_tags.allow_nan = False
+            tags.input_tags.string = tags.input_tags.categorical = False
+        if "corruption" in strings:
+            tags.input_tags.sparse = False
+        return tags
+
+
+def rows_of(estimator, X, *, reset=False):
+    """Check names and number of columns; the models inside check the cells."""
+    if sparse.issparse(X) and not get_tags(estimator).input_tags.sparse:
+        raise TypeError(
+            f"{type(estimator).__name__} got sparse rows, but what it fits takes dense "
+            "ones only: use X.toarray(), or an estimator for sparse rows."
+        )
+    if hasattr(X, "columns") or hasattr(X, "column_names"):  # a table stays one
+        validate_data(estimator, X, skip_check_array=True, reset=reset)
+        return X
+    options = {"accept_sparse": ("csr", "csc"), "dtype": None}
+    return validate_data(estimator, X, ensure_all_finite=False, reset=reset, **options)
+
+
+def columns_seen(base, X):
+    """Return the numbers that a classifier, or the end of a pipeline, is given."""
+    if isinstance(base, FrozenEstimator):
+        base = base.estimator
+    if isinstance(base, Pipeline) and len(base.steps) > 1:
+        X = base[:-1].transform(X)
+    return numbers_of(X)
+
+
+def _plain(X):
+    if sparse.issparse(X):
+        raise TypeError(
+            "opinions='corruption' takes dense rows, got sparse ones: use X.toarray()."
+        )
+    X = np.asarray(X)
+    return X
+
+
+def _opinion_of(opinion, X, classes, code):
+    proba = class_chances(opinion, X, classes)
+    return own_features(proba, code)[0][:, :1]
+
+
+def _name(opinion):
+    named = {NeighborVote: "neighbors", Corruption: "corruption"}
+    if type(opinion) in named:
+        return named[type(opinion)]
+    last = opinion.steps[-1][1] if isinstance(opinion, Pipeline) else opinion
+    return type(last).__name__.lower()
+
+
+def _rest(proba, code):
+    """Log-probabilities without the predicted class, and where each class went."""
+    n, n_classes = proba.shape
+    labels = np.arange(n_classes)
+    others = np.where(labels[None, :-1] >= code[:, None], labels[1:], labels[:-1])
+    logs = np.log(np.take_along_axis(proba, others, axis=1).clip(1e-6))
+    place = np.where(labels > code[:, None], labels - 1, labels)
+    place[np.arange(n), code] = -1
+    return logs, place

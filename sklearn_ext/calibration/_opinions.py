@@ -1,0 +1,290 @@
+"""What is asked beside a classifier's own score: its features, row by row.
+
+A row's features of correctness are all about the predicted class: the classifier's own
+score, which class it is, how many of the nearest rows carry it, what a second
+classifier thinks of it, and what becomes of it in corrupted copies.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.special import expit, logit, softmax, xlogy
+from sklearn.utils import check_array
+
+from sklearn_ext._numerics._equal_rows import EqualRows
+from sklearn_ext.calibration._nearest import search_in
+
+LEAST = 1e-4  # probabilities are clipped here before their log-odds are taken
+SPARE = 8  # neighbours that are looked at beyond those wanted: ties, and small weights
+
+
+def clipped_logit(p):
+    """Return log-odds of probabilities that are neither zero nor one."""
+    return logit(np.clip(p, LEAST, 1 - LEAST))
+
+
+def class_chances(model, X, classes):
+    """Return a classifier's probabilities in the order of all classes.
+
+    Parameters
+    ----------
+    model : object
+        Fitted, perhaps on rows without some of the classes, whose columns are zero.
+    X : array-like
+        Rows.
+    classes : ndarray of shape (n_classes,)
+        All classes, sorted.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        Probabilities; softmax or logistic function of ``decision_function`` where
+        there are none.
+    """
+    if hasattr(model, "predict_proba"):
+        proba = np.asarray(model.predict_proba(X), dtype=np.float64)
+    else:
+        scores = np.asarray(model.decision_function(X), dtype=np.float64)
+        if scores.ndim == 1:
+            second = expit(scores)
+            proba = np.column_stack([1 - second, second])
+        else:
+            proba = softmax(scores, axis=1)
+    if len(model.classes_) == len(classes):
+        return proba
+    full = np.zeros((len(proba), len(classes)))
+    full[:, np.searchsorted(classes, model.classes_)] = proba
+    return full
+
+
+def own_features(proba, code):
+    """Return features of a classifier's own score and class.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n_samples, n_classes)
+        Its probabilities.
+    code : ndarray of shape (n_samples,)
+        The predicted class.
+
+    Returns
+    -------
+    score, label : ndarray
+        Features of the score and of the class; log-odds first. With two classes the
+        class is one column and its product with the log-odds.
+    """
+    n, n_classes = proba.shape
+    odds = clipped_logit(proba[np.arange(n), code])
+    if n_classes == 2:
+        return odds[:, None], np.column_stack([code, code * odds])
+    ordered = np.sort(proba.clip(LEAST, 1), axis=1)
+    margin = np.log(ordered[:, -1] / ordered[:, -2])
+    entropy = -xlogy(proba, proba.clip(1e-300)).sum(axis=1)
+    return (
+        np.column_stack([odds, margin, entropy]),
+        (code[:, None] == np.arange(n_classes)).astype(float),
+    )
+
+
+def own_names(classes):
+    """Return the names of `own_features`, by block."""
+    if len(classes) == 2:
+        is_second = f"is_{classes[1]}"
+        return ["log_odds"], [is_second, f"{is_second}:log_odds"]
+    return ["log_odds", "margin", "entropy"], [f"is_{label}" for label in classes]
+
+
+# the vote of the nearest rows
+
+
+@dataclass(frozen=True)
+class NeighborVote:
+    """Training rows, each with its class, and how to find the nearest of them.
+
+    Equal rows are one row with their summed weight, and rows at the same distance share
+    what is left of the vote, so neither copies nor the order of rows matter.
+    """
+
+    search: object  # NearestNeighbors or Cells
+    scale: np.ndarray  # (n_features,), distances are in units of it
+    code: np.ndarray  # (n_rows,)
+    weight: np.ndarray  # (n_rows,), one on average over all distinct rows
+    n_neighbors: int
+    n_classes: int
+
+    @classmethod
+    def of(cls, X, code, weight, *, n_neighbors, n_classes):
+        """Keep the distinct rows in an order that depends on their values alone.
+
+        Parameters
+        ----------
+        X : ndarray or CSR matrix of shape (n_samples, n_features)
+            Rows.
+        code : ndarray of shape (n_samples,)
+            Their classes.
+        weight : ndarray of shape (n_samples,)
+            Their weights.
+        n_neighbors : int
+            Weight of the rows that vote.
+        n_classes : int
+            Number of classes.
+
+        Returns
+        -------
+        NeighborVote
+            Ready to vote.
+        """
+        rows = EqualRows.of(X, code, w=weight)
+        X, code = X[rows.first], code[rows.first]
+        scale = _spread(X, rows.weight)
+        search = search_in(_in_units(X, scale))
+        return cls(search, scale, code, rows.weight, n_neighbors, n_classes)
+
+    def __call__(self, X):
+        """Return the weight of each class among the nearest rows.
+
+        Parameters
+        ----------
+        X : ndarray or CSR matrix of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Votes; they sum to ``n_neighbors``, or to all there are.
+        """
+        k = min(self.n_neighbors + SPARE, len(self.code))
+        distance, near = self.search.kneighbors(_in_units(X, self.scale), k)
+        weight = np.where(np.isfinite(distance), self.weight[near], 0.0)
+        share = self._shares(distance, weight)
+        votes = np.zeros((len(near), self.n_classes))
+        for label in range(self.n_classes):
+            votes[:, label] = np.where(self.code[near] == label, share, 0).sum(axis=1)
+        return votes
+
+    def _shares(self, distance, weight):
+        reached = np.cumsum(weight, axis=1)
+        wanted = np.minimum(self.n_neighbors, reached[:, -1])[:, None]
+        last = (reached < wanted * (1 - 1e-12)).sum(axis=1)
+        radius = distance[np.arange(len(distance)), last][:, None]
+        inside = np.where(distance < radius * (1 - 1e-6), weight, 0.0)
+        tied = np.where(inside > 0, 0.0, weight) * (distance <= radius * (1 + 1e-6))
+        left = wanted - inside.sum(axis=1, keepdims=True)
+        return inside + tied * (left / tied.sum(axis=1, keepdims=True))
+
+
+def vote_feature(votes, code):
+    """Return the log-odds of the predicted class in a vote.
+
+    Parameters
+    ----------
+    votes : ndarray of shape (n_samples, n_classes)
+        Weight of each class.
+    code : ndarray of shape (n_samples,)
+        The predicted class.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Log-odds, half a vote added to either side.
+    """
+    mine = votes[np.arange(len(votes)), code]
+    return np.log((mine + 0.5) / (votes.sum(axis=1) - mine + 0.5))
+
+
+def numbers_of(X):
+    """Return rows as finite numbers, or say what to pass instead."""
+    try:
+        return check_array(X, accept_sparse="csr", dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            "opinions='neighbors': nearest neighbours need finite values; pass a "
+            "pipeline with an imputer or an encoder as the opinion, such as "
+            "make_pipeline(encoder, KNeighborsClassifier(20)), or put it before this "
+            f"estimator. The rows were refused so: {error}"
+        ) from error
+
+
+def _spread(X, weight):
+    share = weight / weight.sum()
+    mean = X.T @ share
+    if sparse.issparse(X):
+        variance = X.multiply(X).T @ share - mean**2
+    else:
+        variance = share @ (X - mean) ** 2
+    scale = np.sqrt(np.maximum(variance, 0))
+    largest = np.maximum(abs(mean), np.finfo(float).tiny)
+    return np.where(scale > 1e-12 * largest, scale, np.inf)  # constant: no distance
+
+
+def _in_units(X, scale):
+    if sparse.issparse(X):
+        return X.multiply(1 / scale).tocsr()
+    return X / scale
+
+
+# corrupted copies of a row
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """Copies of rows in which some columns have the values of another row.
+
+    Every row meets the same columns and the same donors, so a row's copies depend on
+    nothing but the row.
+    """
+
+    donors: np.ndarray  # (n_draws, n_features)
+    replaced: np.ndarray  # (n_draws, n_features), bool
+
+    @classmethod
+    def of(cls, X, *, n_draws, share, rng):
+        """Draw donors and columns.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Rows to take values from.
+        n_draws : int
+            Copies of a row.
+        share : float
+            Share of columns that are replaced.
+        rng : RandomState
+            The generator.
+
+        Returns
+        -------
+        Corruption
+            Ready to copy.
+        """
+        shape = n_draws, X.shape[1]
+        donors = X[rng.randint(len(X), size=shape), np.arange(X.shape[1])]
+        return cls(donors, rng.random_sample(shape) < share)
+
+    def __call__(self, X):
+        """Return all copies: (n_draws * n_samples, n_features)."""
+        copies = np.repeat(X[None], len(self.donors), axis=0)
+        return np.where(self.replaced[:, None], self.donors[:, None], copies).reshape(
+            -1, X.shape[1]
+        )
+
+
+def corruption_features(proba, code):
+    """Return what a classifier says about copies of rows.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n_draws, n_samples, n_classes)
+        Its probabilities for the copies.
+    code : ndarray of shape (n_samples,)
+        The class predicted for the rows themselves.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, 3)
+        Log-odds of the mean, share of equal predictions, standard deviation.
+    """
+    mine = np.take_along_axis(proba, code[None, :, None], axis=2)[:, :, 0]
+    same = (proba.argmax(axis=2) == code).mean(axis=0)
+    return np.column_stack([clipped_logit(mine.mean(axis=0)), same, mine.std(axis=0)])

@@ -1,0 +1,396 @@
+"""The probability of being right: exactness, leaks, errors, and what it is worth."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from scipy.special import expit
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_digits,
+    make_classification,
+)
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.model_selection import GridSearchCV, GroupKFold, train_test_split
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from sklearn_ext.calibration import (
+    CorrectnessCalibratedClassifier,
+    calibration_error,
+    correctness_auc,
+    log_loss_split,
+)
+from sklearn_ext.calibration._correctness import CorrectnessModel
+
+
+def data(n=900, n_classes=3, seed=0, **options):
+    options = {"n_informative": 5, "flip_y": 0.1, **options}
+    return make_classification(n, 8, n_classes=n_classes, random_state=seed, **options)
+
+
+@pytest.fixture(scope="module", params=[2, 3])
+def both(request):
+    X, y = data(n_classes=request.param)
+    model = CorrectnessCalibratedClassifier(GaussianNB()).fit(X[:600], y[:600])
+    return model, X, y
+
+
+def test_the_model_is_ridge_logistic_regression():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(400, 5)) * [1, 10, 0.1, 1, 1] + 3
+    hit = rng.random(400) < 0.7
+    weight = rng.random(400) + 0.5
+    weight *= 400 / weight.sum()
+    model = CorrectnessModel.of(features, hit, weight, 0.1)
+    scaled = (features - model.mean) / model.scale
+    peer = LogisticRegression(C=0.1, tol=1e-10, solver="newton-cholesky")
+    peer.fit(scaled, hit, weight)
+    assert_allclose(model.coef, peer.coef_[0], atol=1e-8)
+    assert_allclose(model(features), peer.predict_proba(scaled)[:, 1], atol=1e-8)
+
+
+def test_predictions_are_those_of_the_classifier(both):
+    model, X, y = both
+    base = GaussianNB().fit(X[:600], y[:600])
+    assert_array_equal(model.predict(X), base.predict(X))
+    proba = model.predict_proba(X)
+    assert_array_equal(model.classes_[proba.argmax(axis=1)], base.predict(X))
+    assert_allclose(proba.sum(axis=1), 1, rtol=1e-12)
+    assert proba.min() >= 0
+
+
+def test_the_confidence_is_the_largest_probability_unless_it_must_be_raised(both):
+    model, X, _ = both
+    c, proba = model.confidence(X), model.predict_proba(X)
+    ordered = np.sort(proba, axis=1)
+    raised = ordered[:, -1] < ordered[:, -2] * (1 + 1e-6)
+    assert_allclose(ordered[~raised, -1], c[~raised], rtol=1e-12)
+    assert (c[raised] <= ordered[raised, -1]).all()
+    assert not raised.all()
+
+
+def test_the_parts_of_an_explanation_add_up(both):
+    model, X, _ = both
+    c, parts = model.confidence(X), model.explain(X)
+    assert_allclose(parts.sum(axis=1) + model.intercept_, np.log(c / (1 - c)))
+    assert list(model.get_explanation_names_out()) == ["score", "class", "neighbors"]
+    assert list(model.get_opinion_names_out()) == ["neighbors"]
+    assert model.opinion_features(X).shape == (len(X), 1)
+
+
+def test_other_classes_keep_their_order():
+    X, y = data()
+    model = CorrectnessCalibratedClassifier(GaussianNB()).fit(X, y)
+    own, proba = model.estimator_.predict_proba(X), model.predict_proba(X)
+    rows, best = np.arange(len(X)), own.argmax(axis=1)
+    own[rows, best] = proba[rows, best] = -1
+    seen = np.sort(own, axis=1)[:, 1] > 1e-5  # below, log-probabilities are cut
+    assert_array_equal(own.argmax(axis=1)[seen], proba.argmax(axis=1)[seen])
+    assert model.rest_temperature_ > 1  # naive Bayes is too sure here, too
+
+
+@pytest.mark.parametrize("opinions", ["neighbors", GaussianNB()])
+def test_copies_are_weights(opinions):
+    X, y = data(300)
+    times = np.random.default_rng(0).integers(0, 4, 300)
+    base = LogisticRegression(tol=1e-10, max_iter=1000)
+    one = CorrectnessCalibratedClassifier(base, opinions=opinions)
+    other = clone(one).fit(np.repeat(X, times, axis=0), np.repeat(y, times))
+    one.fit(X, y, sample_weight=times)
+    assert_allclose(one.coef_, other.coef_, rtol=1e-6, atol=1e-7)
+    assert_allclose(one.predict_proba(X), other.predict_proba(X), rtol=1e-5)
+
+
+def test_no_row_of_a_group_testifies_for_another():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(150), 8)
+    X = rng.normal(size=(150, 5))[groups] + 0.01 * rng.normal(size=(1200, 5))
+    y = rng.integers(0, 2, 150)[groups]  # noise, but the same within a group
+    base = LogisticRegression()
+    held = {}
+    for cv in (GroupKFold(5), None):
+        model = CorrectnessCalibratedClassifier(base, cv=cv)
+        seen = {"groups": groups} if cv is not None else {}
+        held[cv is None] = _held_auc(model, X, y, seen)
+    assert held[False] < 0.6
+    assert held[True] > 0.9  # copies of a group in other folds: the leak is real
+
+
+def _held_auc(model, X, y, params):
+    data = model._checked(X, y, None, params.get("groups"), {})
+    held = model._held_out(data)
+    hit = held.code == data.code[held.rows]
+    confidence = expit(held.features[:, -1])  # of the vote
+    return correctness_auc(hit, np.ones(len(hit), bool), confidence)
+
+
+def test_groups_are_kept_together_without_a_splitter():
+    X, y = data(200)
+    groups = np.arange(200) // 4
+    model = CorrectnessCalibratedClassifier(GaussianNB())
+    splits = model._checked(X, y, None, groups, {}).splits
+    for train, test in splits:
+        assert not set(groups[train]) & set(groups[test])
+
+
+def test_equal_rows_share_a_fold():
+    X, y = data(120)
+    X, y = np.tile(X, (3, 1)), np.tile(y, 3)
+    for _, test in (
+        CorrectnessCalibratedClassifier()._checked(X, y, None, None, {}).splits
+    ):
+        assert len(np.unique(X[test], axis=0)) * 3 == len(test)
+
+
+def test_labels_without_signal_give_their_share():
+    X, y = data(1500, n_classes=2)
+    y = np.random.default_rng(0).permutation(y)
+    model = CorrectnessCalibratedClassifier(GaussianNB()).fit(X[:700], y[:700])
+    c, said = model.confidence(X[700:]), model.predict(X[700:])
+    assert abs(correctness_auc(y[700:], said, c) - 0.5) < 0.06
+    assert abs(c.mean() - (said == y[700:]).mean()) < 0.06
+
+
+# what it is worth
+
+
+def tables():
+    digits = load_digits(return_X_y=True)
+    cancer = load_breast_cancer(return_X_y=True)
+    yield "digits", *digits
+    yield "cancer, four columns", cancer[0][:, :4], cancer[1]
+    for seed in (0, 1, 2):
+        X, y = data(2000, n_classes=2 + seed, seed=seed, n_informative=6)
+        yield f"drawn {seed}", X, y
+
+
+def test_neighbours_beat_temperature_on_most_tables():
+    better = 0
+    for _, X, y in tables():
+        A, B, t, u = train_test_split(X, y, test_size=0.4, random_state=0)
+        base = GaussianNB()
+        peer = CalibratedClassifierCV(
+            base, method="temperature", ensemble=False, cv=5
+        ).fit(A, t)
+        model = CorrectnessCalibratedClassifier(base).fit(A, t)
+        assert_array_equal(model.predict(B), peer.predict(B))
+        theirs = log_loss_split(u, peer.predict_proba(B)).correctness
+        ours = log_loss_split(u, model.predict_proba(B)).correctness
+        better += ours < theirs
+        losses = model.oof_log_loss_
+        assert losses.calibrated < losses.base
+    assert better >= 4
+
+
+def test_it_is_calibrated_where_the_classifier_is_not():
+    X, y = data(4000, n_classes=2)
+    X = np.tile(X, 3)  # naive Bayes counts what it knows three times
+    A, B, t, u = train_test_split(X, y, test_size=0.5, random_state=0)
+    base = GaussianNB()
+    model = CorrectnessCalibratedClassifier(base).fit(A, t)
+    said = {"y_pred": model.predict(B)}
+    before = calibration_error(u, base.fit(A, t).predict_proba(B), **said)
+    after = calibration_error(u, confidence=model.confidence(B), **said)
+    assert before.low > after.high
+
+
+# inputs of every kind
+
+
+def test_boosting_on_a_frame_in_a_pipeline():
+    rng = np.random.default_rng(0)
+    X, y = data(400, n_classes=2)
+    frame = pd.DataFrame(X, columns=[f"c{j}" for j in range(8)])
+    frame["place"] = rng.choice(["north", "south"], 400)
+    encoder = make_column_transformer(
+        (OneHotEncoder(), ["place"]), remainder="passthrough"
+    )
+    boosting = HistGradientBoostingClassifier(max_iter=10, random_state=0)
+    outside = make_pipeline(encoder, CorrectnessCalibratedClassifier(boosting))
+    inside = CorrectnessCalibratedClassifier(make_pipeline(encoder, boosting))
+    outside.fit(frame, y)
+    inside.fit(frame, y)
+    assert_array_equal(inside.feature_names_in_, frame.columns)
+    assert_allclose(inside.predict_proba(frame).sum(axis=1), 1)
+    assert_array_equal(inside.predict(frame), outside.predict(frame))
+
+
+def test_a_classifier_as_the_opinion():
+    X, y = data()
+    forest = RandomForestClassifier(20, random_state=0)
+    opinions = ["neighbors", forest, make_pipeline(StandardScaler(), GaussianNB())]
+    model = CorrectnessCalibratedClassifier(
+        RidgeClassifier(), opinions=opinions, random_state=0
+    ).fit(X, y)
+    names = ["neighbors", "randomforestclassifier", "gaussiannb"]
+    assert list(model.get_opinion_names_out()) == names
+    assert model.oof_log_loss_.calibrated < model.oof_log_loss_.own
+
+
+@pytest.mark.parametrize("opinions", [None, (), []])
+def test_without_opinions_the_own_score_is_calibrated(opinions):
+    X, y = data()
+    model = CorrectnessCalibratedClassifier(GaussianNB(), opinions=opinions).fit(X, y)
+    assert model.opinion_features(X).shape == (len(X), 0)
+    assert model.oof_log_loss_.calibrated == model.oof_log_loss_.own
+
+
+def test_corrupted_copies_repeat_and_do_not_depend_on_other_rows():
+    X, y = data()
+    model = CorrectnessCalibratedClassifier(
+        GaussianNB(), opinions="corruption", random_state=0
+    )
+    one, two = clone(model).fit(X, y), clone(model).set_params(n_jobs=2).fit(X, y)
+    assert_array_equal(one.confidence(X), two.confidence(X))
+    assert_allclose(one.confidence(X[3:5]), one.confidence(X)[3:5], rtol=1e-9)
+    assert len(one.get_opinion_names_out()) == 3
+    with pytest.raises(TypeError, match="sparse"):
+        clone(model).set_params(estimator=LogisticRegression()).fit(
+            sparse.csr_array(X), y
+        )
+
+
+def test_a_frozen_classifier_is_not_refitted():
+    X, y = data(600)
+    base = GaussianNB().fit(X[:300], y[:300])
+    before = base.theta_.copy()
+    model = CorrectnessCalibratedClassifier(FrozenEstimator(base)).fit(X[300:], y[300:])
+    assert_array_equal(base.theta_, before)
+    assert_array_equal(model.predict(X), base.predict(X))
+    with pytest.raises(ValueError, match="frozen estimator knows"):
+        CorrectnessCalibratedClassifier(FrozenEstimator(base)).fit(X, y + 5)
+
+
+def test_a_class_may_be_missing_from_a_fold():
+    X, y = data(300)
+    y = y.astype(object)
+    y[:] = [f"class {label}" for label in y]
+    y[0] = "rare"
+    model = CorrectnessCalibratedClassifier(GaussianNB()).fit(X, y)
+    assert model.predict_proba(X).shape == (300, 4)
+
+
+def test_weights_reach_only_who_takes_them():
+    X, y = data(300)
+    w = np.random.default_rng(0).random(300)
+    model = CorrectnessCalibratedClassifier(KNeighborsClassifier())
+    with pytest.warns(UserWarning, match="KNeighborsClassifier takes no sample_weight"):
+        model.fit(X, y, sample_weight=w)
+    pipe = make_pipeline(StandardScaler(), LogisticRegression())
+    model = CorrectnessCalibratedClassifier(pipe).fit(X, y, sample_weight=w)
+    alone = clone(pipe).fit(
+        X, y, logisticregression__sample_weight=w, standardscaler__sample_weight=w
+    )
+    assert_allclose(model.estimator_[-1].coef_, alone[-1].coef_)
+
+
+def test_metadata_are_routed():
+    X, y = data(300)
+    w, groups = np.random.default_rng(0).random(300), np.arange(300) // 3
+    with config_context(enable_metadata_routing=True):
+        base = LogisticRegression().set_fit_request(sample_weight=True)
+        forest = RandomForestClassifier(5, random_state=0)
+        forest.set_fit_request(sample_weight=False)
+        model = CorrectnessCalibratedClassifier(
+            base, opinions=[forest, "neighbors"], cv=GroupKFold(4)
+        )
+        model.fit(X, y, sample_weight=w, groups=groups)
+        alone = LogisticRegression().fit(X, y, w)
+        assert_allclose(model.estimator_.coef_, alone.coef_)
+    with pytest.raises(ValueError, match="enable_metadata_routing"):
+        clone(model).fit(X, y, colour=w)
+
+
+def test_a_search_tunes_it():
+    X, y = data(300)
+    grid = {"estimator__var_smoothing": [1e-9, 1e-2], "opinions": ["neighbors", None]}
+    search = GridSearchCV(
+        CorrectnessCalibratedClassifier(GaussianNB()),
+        grid,
+        cv=3,
+        scoring="neg_log_loss",
+    ).fit(X, y)
+    assert search.best_params_["opinions"] == "neighbors"
+
+
+# errors and warnings
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        (
+            {"opinions": "views"},
+            ValueError,
+            "'neighbors', 'corruption' or a classifier",
+        ),
+        ({"opinions": [LinearRegression()]}, ValueError, "or a list of these"),
+        ({"estimator": LinearRegression()}, TypeError, "neither predict_proba nor"),
+        ({"C": 0}, ValueError, "'C'"),
+    ],
+)
+def test_wrong_parameters(params, error, message):
+    X, y = data(100)
+    with pytest.raises(error, match=message):
+        CorrectnessCalibratedClassifier(**params).fit(X, y)
+
+
+def test_a_classifier_must_rank():
+    class Mute(GaussianNB):
+        predict_proba = property()
+
+    X, y = data(100)
+    with pytest.raises(TypeError, match="neither predict_proba nor decision_function"):
+        CorrectnessCalibratedClassifier(Mute()).fit(X, y)
+
+
+def test_missing_values_are_told_what_to_do():
+    X, y = data(100)
+    X[0, 0] = np.nan
+    boosting = HistGradientBoostingClassifier(max_iter=3)
+    with pytest.raises(ValueError, match="pass a pipeline with an imputer"):
+        CorrectnessCalibratedClassifier(boosting).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        CorrectnessCalibratedClassifier(boosting, opinions=boosting).fit(X, y)
+
+
+def test_one_class_and_a_class_of_one_row():
+    X, _ = data(60)
+    with pytest.raises(ValueError, match="at least two classes, got the one class 1"):
+        CorrectnessCalibratedClassifier().fit(X, np.ones(60))
+    with pytest.raises(ValueError, match=r"at least two distinct rows; .* \[59, 1\]"):
+        CorrectnessCalibratedClassifier().fit(X, np.arange(60) == 3)
+
+
+def test_a_classifier_that_is_never_wrong():
+    rng = np.random.default_rng(0)
+    y = np.arange(100) % 2
+    X = rng.normal(size=(100, 3)) + 50 * y[:, None]
+    with pytest.warns(UserWarning, match="never wrong out of fold"):
+        model = CorrectnessCalibratedClassifier().fit(X, y)
+    assert_allclose(model.confidence(X), 100.5 / 101)
+
+
+def test_few_errors_are_told():
+    X, y = load_breast_cancer(return_X_y=True)
+    with pytest.warns(UserWarning, match=r"only 1\d errors out of fold"):
+        CorrectnessCalibratedClassifier().fit(X, y)
+
+
+def test_more_neighbours_than_rows():
+    X, y = data(100)
+    with pytest.warns(UserWarning, match="all of them vote"):
+        CorrectnessCalibratedClassifier(GaussianNB(), n_neighbors=90).fit(X, y)
