@@ -18,6 +18,7 @@ from tests._instances import fitted, outputs
 # all weights times c is the penalty times c**power; nothing else may feel the scale
 PENALTY = {
     "BagRegressor": ("alpha", 1),
+    "CompSumClassifier": ("C", -1),
     "InstanceRegressor": ("alpha", 1),
     "InterpolatingAggregateRegressor": ("alpha", 1),
     "LabelProportionClassifier": ("alpha", 1),
@@ -43,6 +44,8 @@ FEELS_UNITS = {
     "AggregateNetClassifier",  # batches are drawn by the rows' values
     "AggregateNetRegressor",
     "BagRegressor",
+    "CompSumClassifier",
+    "CompSumClassifierCV",
     "DynamicSubmodularSelector",
     "FrozenFeatures",
     "InstanceRegressor",

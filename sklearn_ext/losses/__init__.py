@@ -1,0 +1,32 @@
+"""Losses: linear heads for labels that lie, and for the worst case.
+
+In the order in which data pass:
+
+- ``_linear``: rows checked and encoded; scores and predictions of linear classifiers
+- ``_row_terms``: loss of a row from the probability of its label; suspects
+- ``_robust``: the objective in the worst case; certified radius and accuracy
+- ``_comp_sum``: CompSumClassifier, for some wrong labels
+- ``_comp_sum_cv``: CompSumClassifierCV chooses the loss, the penalty and the rows
+- ``_theory``: what a small surrogate loss promises for the zero-one loss
+"""
+
+from sklearn_ext.losses._comp_sum import CompSumClassifier
+from sklearn_ext.losses._comp_sum_cv import CompSumClassifierCV
+from sklearn_ext.losses._robust import (
+    certified_accuracy,
+    certified_accuracy_scorer,
+    certified_radius,
+)
+from sklearn_ext.losses._row_terms import comp_sum_loss
+from sklearn_ext.losses._theory import comp_sum_bound, comp_sum_transform
+
+__all__ = [
+    "CompSumClassifier",
+    "CompSumClassifierCV",
+    "certified_accuracy",
+    "certified_accuracy_scorer",
+    "certified_radius",
+    "comp_sum_bound",
+    "comp_sum_loss",
+    "comp_sum_transform",
+]
