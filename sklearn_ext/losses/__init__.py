@@ -7,6 +7,8 @@ In the order in which data pass:
 - ``_robust``: the objective in the worst case; certified radius and accuracy
 - ``_comp_sum``: CompSumClassifier, for some wrong labels
 - ``_comp_sum_cv``: CompSumClassifierCV chooses the loss, the penalty and the rows
+- ``_spherical_terms``: spherical losses, their one gradient, sums that add
+- ``_spherical``: SphericalClassifier, for thousands of classes
 - ``_theory``: what a small surrogate loss promises for the zero-one loss
 """
 
@@ -18,11 +20,13 @@ from sklearn_ext.losses._robust import (
     certified_radius,
 )
 from sklearn_ext.losses._row_terms import comp_sum_loss
+from sklearn_ext.losses._spherical import SphericalClassifier
 from sklearn_ext.losses._theory import comp_sum_bound, comp_sum_transform
 
 __all__ = [
     "CompSumClassifier",
     "CompSumClassifierCV",
+    "SphericalClassifier",
     "certified_accuracy",
     "certified_accuracy_scorer",
     "certified_radius",

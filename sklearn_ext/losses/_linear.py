@@ -41,16 +41,21 @@ class Labelled:
         return Labelled(self.X[rows], codes, self.weight[rows], self.classes[kept])
 
 
-def labelled(estimator, X, y, sample_weight, class_weight=None) -> Labelled:
-    """Check rows, labels and weights; rows without weight are as good as absent."""
-    X, y = check_rows(estimator, X, y, reset=True)
+def labelled(
+    estimator, X, y, sample_weight, class_weight=None, *, reset=True, alone=False
+) -> Labelled:
+    """Check rows, labels and weights; rows without weight are as good as absent.
+
+    ``alone`` lets rows of one class pass, as a block of a stream may hold.
+    """
+    X, y = check_rows(estimator, X, y, reset=reset)
     check_classification_targets(y)
     weight = check_weights(sample_weight, np.empty((len(y), 0)), dtype=np.float64)
     keep = weight > 0
     if not keep.all():
         X, y, weight = X[np.flatnonzero(keep)], y[keep], weight[keep]
     classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
+    if len(classes) < 2 and not alone:
         raise ValueError(
             f"{type(estimator).__name__} needs at least two classes, got one class: "
             f"{classes.tolist()[0]!r}."
@@ -78,7 +83,7 @@ def check_rows(estimator, X, y="no_validation", *, reset=False):
     )
     X = checked if isinstance(y, str) else checked[0]
     largest = max(float(X.max()), -float(X.min()))
-    if reset and largest > np.sqrt(np.finfo(X.dtype).max) / 4:
+    if not isinstance(y, str) and largest > np.sqrt(np.finfo(X.dtype).max) / 4:
         raise ValueError(
             f"X holds values as large as {largest:.1e}, whose squares overflow; "
             "scale X."

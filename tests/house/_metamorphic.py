@@ -64,6 +64,7 @@ FEELS_UNITS = {
     "RashomonRidge",
     "RashomonSearchCV",  # of what it searches
     "SchrodingerBridgeTrajectory",
+    "SphericalClassifier",
     "SubmodularFeatureSelector",
     "SubmodularSampler",
     "TwoRegimes",
