@@ -9,6 +9,8 @@ In the order in which data pass:
 - ``_comp_sum_cv``: CompSumClassifierCV chooses the loss, the penalty and the rows
 - ``_spherical_terms``: spherical losses, their one gradient, sums that add
 - ``_spherical``: SphericalClassifier, for thousands of classes
+- ``_games``: a model against the worst mix of subgroups: smoothing and certificate
+- ``_worst_group``: WorstGroupClassifier, for the subgroup that fares worst
 - ``_theory``: what a small surrogate loss promises for the zero-one loss
 """
 
@@ -22,11 +24,13 @@ from sklearn_ext.losses._robust import (
 from sklearn_ext.losses._row_terms import comp_sum_loss
 from sklearn_ext.losses._spherical import SphericalClassifier
 from sklearn_ext.losses._theory import comp_sum_bound, comp_sum_transform
+from sklearn_ext.losses._worst_group import WorstGroupClassifier
 
 __all__ = [
     "CompSumClassifier",
     "CompSumClassifierCV",
     "SphericalClassifier",
+    "WorstGroupClassifier",
     "certified_accuracy",
     "certified_accuracy_scorer",
     "certified_radius",

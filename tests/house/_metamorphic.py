@@ -27,6 +27,7 @@ PENALTY = {
     "RandomFeatureRidgeClassifier": ("alpha", 1),
     "RashomonLogisticRegression": ("C", -1),
     "RashomonRidge": ("alpha", 1),
+    "WorstGroupClassifier": ("C", -1),
 }
 # weights are counts of evidence here: their docstrings say that their scale matters
 COUNTS = {
@@ -68,6 +69,7 @@ FEELS_UNITS = {
     "SubmodularFeatureSelector",
     "SubmodularSampler",
     "TwoRegimes",
+    "WorstGroupClassifier",
 }
 # the order of rows is part of the question (a stream), or seeds are spent row by row
 FEELS_ORDER = {
