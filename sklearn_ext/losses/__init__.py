@@ -11,6 +11,8 @@ In the order in which data pass:
 - ``_spherical``: SphericalClassifier, for thousands of classes
 - ``_games``: a model against the worst mix of subgroups: smoothing and certificate
 - ``_worst_group``: WorstGroupClassifier, for the subgroup that fares worst
+- ``_separability``: separability, a bracket of the largest margin
+- ``_losses_torch``: losses and an optimizer for nets; only whoever asks needs torch
 - ``_theory``: what a small surrogate loss promises for the zero-one loss
 """
 
@@ -22,6 +24,7 @@ from sklearn_ext.losses._robust import (
     certified_radius,
 )
 from sklearn_ext.losses._row_terms import comp_sum_loss
+from sklearn_ext.losses._separability import Separability, separability
 from sklearn_ext.losses._spherical import SphericalClassifier
 from sklearn_ext.losses._theory import comp_sum_bound, comp_sum_transform
 from sklearn_ext.losses._worst_group import WorstGroupClassifier
@@ -29,6 +32,7 @@ from sklearn_ext.losses._worst_group import WorstGroupClassifier
 __all__ = [
     "CompSumClassifier",
     "CompSumClassifierCV",
+    "Separability",
     "SphericalClassifier",
     "WorstGroupClassifier",
     "certified_accuracy",
@@ -37,4 +41,18 @@ __all__ = [
     "comp_sum_bound",
     "comp_sum_loss",
     "comp_sum_transform",
+    "separability",
 ]
+
+OF_TORCH = ("CompSumLoss", "OrthogonalGradient", "StableMaxLoss", "ZLoss")
+
+
+def __getattr__(name):
+    if name in OF_TORCH:  # not in __all__: only whoever asks needs torch
+        from sklearn_ext._core._optional import require
+
+        require("torch", extra="torch", user=name)
+        from sklearn_ext.losses import _losses_torch
+
+        return getattr(_losses_torch, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,6 +10,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
@@ -230,9 +231,33 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         finish(self, solve_stages(self, problem, self.C_, self.tau_), data)
         return self
 
-    def _rows(self, X, y, sample_weight, classes):
+    def held_out(self, X, y, sample_weight=None):
+        """Return probabilities by models of the chosen tau and C that left the row out.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Labels, of classes that were fitted.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Zeros where a row was never held out.
+        weight : ndarray of shape (n_samples,)
+            Weights of the rows.
+        """
+        check_is_fitted(self)
+        rows = self._rows(X, y, sample_weight, self.classes_, reset=False)
+        folds = self._folds(rows, None)
+        return self._held_out(rows, folds, self.C_, self.tau_), rows.seen
+
+    def _rows(self, X, y, sample_weight, classes, *, reset=True):
         """Return all rows, those without weight too: splitters see them as they are."""
-        X, y = check_rows(self, X, y, reset=True)
+        X, y = check_rows(self, X, y, reset=reset)
         seen = check_weights(sample_weight, np.empty((len(y), 0)), dtype=np.float64)
         codes = np.searchsorted(classes, y)
         codes = np.minimum(codes, len(classes) - 1)  # of rows without weight
