@@ -7,17 +7,21 @@ In the order in which data pass:
 - ``_robust``: the objective in the worst case; certified radius and accuracy
 - ``_comp_sum``: CompSumClassifier, for some wrong labels
 - ``_comp_sum_cv``: CompSumClassifierCV chooses the loss, the penalty and the rows
+- ``_noise``: noise_report, how many labels are wrong, and whose
 - ``_spherical_terms``: spherical losses, their one gradient, sums that add
 - ``_spherical``: SphericalClassifier, for thousands of classes
-- ``_games``: a model against the worst mix of subgroups: smoothing and certificate
-- ``_worst_group``: WorstGroupClassifier, for the subgroup that fares worst
+- ``_groups``: WorstGroupClassifier, for the subgroup that fares worst
 - ``_separability``: separability, a bracket of the largest margin
 - ``_losses_torch``: losses and an optimizer for nets; only whoever asks needs torch
 - ``_theory``: what a small surrogate loss promises for the zero-one loss
+- ``_plots``: displays
 """
 
 from sklearn_ext.losses._comp_sum import CompSumClassifier
 from sklearn_ext.losses._comp_sum_cv import CompSumClassifierCV
+from sklearn_ext.losses._groups._worst_group import WorstGroupClassifier
+from sklearn_ext.losses._noise import NoiseReport, noise_report
+from sklearn_ext.losses._plots import CertifiedAccuracyDisplay, NoiseReportDisplay
 from sklearn_ext.losses._robust import (
     certified_accuracy,
     certified_accuracy_scorer,
@@ -27,11 +31,13 @@ from sklearn_ext.losses._row_terms import comp_sum_loss
 from sklearn_ext.losses._separability import Separability, separability
 from sklearn_ext.losses._spherical import SphericalClassifier
 from sklearn_ext.losses._theory import comp_sum_bound, comp_sum_transform
-from sklearn_ext.losses._worst_group import WorstGroupClassifier
 
 __all__ = [
+    "CertifiedAccuracyDisplay",
     "CompSumClassifier",
     "CompSumClassifierCV",
+    "NoiseReport",
+    "NoiseReportDisplay",
     "Separability",
     "SphericalClassifier",
     "WorstGroupClassifier",
@@ -41,6 +47,7 @@ __all__ = [
     "comp_sum_bound",
     "comp_sum_loss",
     "comp_sum_transform",
+    "noise_report",
     "separability",
 ]
 

@@ -215,7 +215,8 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         scores = self._search(rows, folds, Cs, taus)
         at, pruned, suspect = _best(scores), False, np.zeros(len(rows.y), bool)
         if self.prune is not False:
-            suspect = self._suspects(rows, folds, Cs[at[0]], taus[at[1]])
+            held = self._held_out(rows, folds, Cs[at[0]], taus[at[1]])
+            suspect = self._suspects(rows, held)
             again = self._search(rows, folds, Cs, taus, suspect)
             pruned = self.prune is True or _clearly_better(again, scores)
             if pruned:
@@ -253,7 +254,11 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         check_is_fitted(self)
         rows = self._rows(X, y, sample_weight, self.classes_, reset=False)
         folds = self._folds(rows, None)
-        return self._held_out(rows, folds, self.C_, self.tau_), rows.seen
+        proba = self._held_out(rows, folds, self.C_, self.tau_)
+        if self.pruned_:
+            suspect = self._suspects(rows, proba)
+            proba = self._held_out(rows, folds, self.C_, self.tau_, suspect)
+        return proba, rows.seen
 
     def _rows(self, X, y, sample_weight, classes, *, reset=True):
         """Return all rows, those without weight too: splitters see them as they are."""
@@ -321,19 +326,18 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         weighs = function is None or "sample_weight" in signature(function).parameters
         return _Scorer(scorer, model, weighs, self.n_features_in_)
 
-    def _suspects(self, rows, folds, C, tau):
-        proba = self._held_out(rows, folds, C, tau)
+    def _suspects(self, rows, proba):
         known = proba.sum(axis=1) > 0  # held out by some fold
         suspect = np.zeros(len(rows.y), dtype=bool)
         suspect[known] = suspects(proba[known], rows.y[known], rows.seen[known])
         left = np.bincount(rows.y, (rows.weight > 0) & ~suspect, len(rows.classes))
         return suspect & (left[rows.y] > 0)
 
-    def _held_out(self, rows, folds, C, tau):
+    def _held_out(self, rows, folds, C, tau, suspect=None):
         """Probabilities by models of other folds; zeros of rows never held out."""
         proba = np.zeros((len(rows.y), len(rows.classes)))
         for train, test in folds:
-            data = rows.take(train[rows.weight[train] > 0])
+            data = rows.take(_trained(rows, train, suspect))
             problem = prepare_rows(self, data)
             solution = solve_stages(self, problem, C, tau)[-1]
             columns = np.searchsorted(rows.classes, data.classes)
@@ -394,16 +398,20 @@ class _Scorer:
         return float(self.scorer(model, rows.X[test], rows.labels[test], **params))
 
 
+def _trained(rows, train, suspect):
+    """Rows of a fold with weight and not suspect, unless a whole class is."""
+    used = rows.weight[train] > 0
+    if suspect is not None:
+        trusted = used & ~suspect[train]
+        left = np.bincount(rows.y[train], trusted, minlength=len(rows.classes))
+        used = trusted | (used & (left[rows.y[train]] == 0))
+    return train[used]
+
+
 def _fold_scores(model, rows, fold, Cs, taus, score, suspect):
     """Held-out score of every pair, (n_Cs, n_taus)."""
     train, test = fold
-    used = rows.weight[train] > 0
-    if suspect is not None:
-        left = np.bincount(
-            rows.y[train], used & ~suspect[train], minlength=len(rows.classes)
-        )
-        used &= ~(suspect[train] & (left[rows.y[train]] > 0))
-    data = rows.take(train[used])
+    data = rows.take(_trained(rows, train, suspect))
     test = test[rows.seen[test] > 0]
     problem = prepare_rows(model, data)
     options = {"tol": model.tol, "max_iter": model.max_iter, "memory": model.memory}

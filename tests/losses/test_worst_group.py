@@ -12,9 +12,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ext.losses import WorstGroupClassifier
-from sklearn_ext.losses._games import Game, SmoothedObjective, simplex_quadratic
+from sklearn_ext.losses._groups._game import Game, SmoothedObjective, simplex_quadratic
+from sklearn_ext.losses._groups._worst_group import prepare
 from sklearn_ext.losses._linear import labelled
-from sklearn_ext.losses._worst_group import prepare
 
 
 def three(seed=0, n=60):

@@ -13,7 +13,7 @@ from sklearn_ext._core._compat import CallbackSupportMixin, Interval
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext._numerics._arrays import single
 from sklearn_ext._numerics._logistic import prepare, solve
-from sklearn_ext.losses._games import Game, Play, play
+from sklearn_ext.losses._groups._game import Game, Play, play
 from sklearn_ext.losses._linear import LinearClassifierMixin, labelled
 
 FEW = 10  # rows; a smaller subgroup decides the maximum or is memorised
