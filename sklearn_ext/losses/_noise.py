@@ -79,7 +79,8 @@ def noise_report(
     the temperature maximise the likelihood :math:`\sum_i \log \sum_k p_{ik} T_{k y_i}`
     of the labels (by EM), and Bayes' rule gives the probability that a label is wrong.
     A flat temperature explains errors of the model, T those of the labels; where the
-    linear model is poor and sure, T takes its errors for noise.
+    linear model is poor and sure, T takes its errors for noise. Where the models learn
+    the noise, with a third of the labels moved to one other class, the rate is too low.
 
     Parameters
     ----------

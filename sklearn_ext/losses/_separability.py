@@ -37,7 +37,7 @@ class Separability:
         The best coefficients found.
     intercept : ndarray of shape (1 or n_classes,)
         Their intercepts.
-    n_iter : int
+    n_passes : int
         Passes over the rows.
 
     See Also
@@ -56,7 +56,7 @@ class Separability:
     margin_upper: float
     coef: np.ndarray
     intercept: np.ndarray
-    n_iter: int
+    n_passes: int
 
 
 def separability(X, y, *, fit_intercept=True, tol=1e-2, max_iter=5000):
@@ -123,7 +123,7 @@ def separability(X, y, *, fit_intercept=True, tol=1e-2, max_iter=5000):
     if separable is None and found.upper <= NEGLIGIBLE * tol * pairs.length:
         separable = False
     ends = found.lower * factor, found.upper * factor
-    return Separability(separable, *map(float, ends), W, b, found.n_iter)
+    return Separability(separable, *map(float, ends), W, b, found.n_passes)
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class _Found(NamedTuple):
     upper: float
     W: np.ndarray
     b: np.ndarray
-    n_iter: int
+    n_passes: int
 
 
 def _bracket(pairs, tol, max_iter):
