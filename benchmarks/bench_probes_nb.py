@@ -1,6 +1,7 @@
 """NaiveBayesProbe and ShrinkageDiscriminantProbe beside scikit-learn."""
 
 import numpy as np
+from scipy import sparse
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.naive_bayes import GaussianNB
 
@@ -37,13 +38,34 @@ class _Fit(Comparison):
         return {"accuracy": result.score(self.X[:2000], self.y[:2000])}
 
 
+class ByHand:
+    """The same model in six lines of NumPy, with raw sums in the dtype of the rows."""
+
+    def fit(self, X, y):
+        n, count = len(X), np.bincount(y)
+        one_hot = sparse.csr_array((np.ones(n, X.dtype), y, np.arange(n + 1))).T
+        mean = (one_hot @ X) / count[:, None]
+        within = np.einsum("ij,ij->j", X, X) / n - (count / n) @ mean**2
+        self.coef = (mean / within).T
+        self.intercept = np.log(count / n) - 0.5 * (mean * self.coef.T).sum(axis=1)
+        return self
+
+    def score(self, X, y):
+        return ((X @ self.coef + self.intercept).argmax(axis=1) == y).mean()
+
+
 class NaiveBayesFit(_Fit):
     title = "Naive Bayes: fit, n=50,000, d=768, K=100, float32"
-    note = "Variances shared by the classes, sums in float64."
+    note = """Variances shared by the classes, sums in float64. By hand: one product
+        with a sparse indicator and one sum of squares, in float32 and without a pivot,
+        so that digits are lost where features lie far from zero."""
     targets = {"GaussianNB": 2}
 
+    def time_by_hand(self):
+        return ByHand().fit(self.X, self.y)
 
-class NaiveBayesFitFloat32(_Fit):
+
+class NaiveBayesFitFloat32(NaiveBayesFit):
     title = "The same with precise=False"
     note = "Sums of a batch in float32."
     params = {"precise": False}

@@ -8,9 +8,10 @@ from threading import Event, Thread
 
 import numpy as np
 from sklearn.cluster import KMeans, MiniBatchKMeans
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_digits, make_blobs
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.preprocessing import StandardScaler
 
 from benchmarks.harness import Comparison, Study
 from benchmarks.real_data import load
@@ -20,7 +21,7 @@ from sklearn_ext.submodular import (
     FeatureBased,
     maximize,
 )
-from sklearn_ext.submodular._walk import finish
+from sklearn_ext.submodular._engine._walk import finish
 
 
 def digits_stream(n, seed=0):
@@ -39,7 +40,7 @@ def mnist_kernel(n):
 
 class _Static(Comparison):
     n, k, repeats = 5000, 100, 3
-    few = {"apricot": 1, "submodlib": 1, "kmedoids_FasterPAM": 1}
+    few = {"apricot": 1, "submodlib": 1}
 
     def setup(self):
         self.X, self.S = mnist_kernel(self.n)
@@ -104,33 +105,92 @@ class StaticFeatures(_Static):
         return chosen.fit(self.X).ranking
 
 
-class Medoids(_Static):
-    title = "Exemplars by exchanges, n=5,000, k=100"
+class _Medoids(_Static):
+    """Exchanges beside FasterPAM at its own start, at BUILD and at our start."""
+
     note = """Ours is lazy greedy with exchanges to a local optimum on the kernel
-    matrix, then with 1,000 sampled reference rows and no matrix. FasterPAM starts at
-    its own default. KMeans takes the row nearest to each centre. The time of the kernel
-    matrix is counted for nobody."""
-    versions = ("numpy", "scikit-learn", "kmedoids")
+    matrix, and with 1,000 sampled reference rows and no matrix. FasterPAM starts at its
+    own default (random medoids), at its BUILD, and at the rows of our lazy greedy,
+    whose time is counted: its best. KMeans takes the row nearest to each centre. The
+    time of the kernel matrix, or of one minus it, is counted for nobody."""
+    versions = ("numpy", "numba", "scikit-learn", "kmedoids")
+    few = {"FasterPAM_from_BUILD": 1}
+
+    def setup(self):
+        self.X = self.rows()
+        self.gamma = 1 / (2 * self.X.var(axis=0).sum())
+        self.S = rbf_kernel(self.X, gamma=self.gamma)
+        self.D = 1 - self.S
+        maximize(FacilityLocation("precomputed"), np.eye(3), 2, n_swaps=None)
 
     def time_ours(self):
         found = maximize(FacilityLocation("precomputed"), self.S, self.k, n_swaps=None)
         return found.indices
 
     def time_ours_sampled(self):
-        objective = FacilityLocation(gamma=1 / (2 * self.X.var(axis=0).sum()))
+        objective = FacilityLocation(gamma=self.gamma)
         return maximize(objective, self.X, self.k, n_swaps=None, random_state=0).indices
 
-    def time_kmedoids_FasterPAM(self):
+    def fasterpam(self, medoids, **settings):
         from kmedoids import fasterpam
 
-        return fasterpam(1 - self.S, self.k, random_state=0, n_cpu=1).medoids
+        return fasterpam(self.D, medoids, n_cpu=1, **settings).medoids
+
+    def time_FasterPAM(self):
+        return self.fasterpam(self.k, random_state=0)
+
+    def time_FasterPAM_from_BUILD(self):
+        return self.fasterpam(self.k, init="build", random_state=0)
+
+    def time_FasterPAM_from_our_greedy(self):
+        found = maximize(FacilityLocation("precomputed"), self.S, self.k)
+        return self.fasterpam(found.indices.astype(np.uint64))
 
     def time_KMeans(self):
         centres = KMeans(self.k, n_init=1, random_state=0).fit(self.X).cluster_centers_
         return pairwise_distances_argmin(centres, self.X)
 
     def time_random(self):
-        return np.random.default_rng(0).choice(self.n, self.k, replace=False)
+        return np.random.default_rng(0).choice(len(self.X), self.k, replace=False)
+
+
+class Medoids(_Medoids):
+    title = "Exemplars by exchanges: 5,000 digits of 784 pixels, k=100"
+
+    def rows(self):
+        return mnist_kernel(5000)[0]
+
+
+class MedoidsFew(_Medoids):
+    title = "Exemplars by exchanges: 5,000 digits of 784 pixels, k=10"
+    k = 10
+
+    def rows(self):
+        return mnist_kernel(5000)[0]
+
+
+class MedoidsSmallDigits(_Medoids):
+    title = "Exemplars by exchanges: 1,797 digits of 64 pixels, k=50"
+    k = 50
+
+    def rows(self):
+        return load_digits().data / 16
+
+
+class MedoidsOfATable(_Medoids):
+    title = "Exemplars by exchanges: breast cancer, 569 rows of 30 columns, k=20"
+    k = 20
+
+    def rows(self):
+        return StandardScaler().fit_transform(load_breast_cancer().data)
+
+
+class MedoidsOfClusters(_Medoids):
+    title = "Exemplars by exchanges: 4,000 rows in 40 Gaussian clusters, k=40"
+    k = 40
+
+    def rows(self):
+        return make_blobs(4000, 10, centers=40, random_state=0)[0]
 
 
 class _Updates:
@@ -164,8 +224,8 @@ class _Updates:
 
 def rerun(model):
     """Return seconds and calls of lazy greedy on all rows, singletons cached."""
-    oracle, state = model._oracle, model._state
-    slots, calls = model._table.slots, oracle.n_calls
+    oracle, state = model._living.oracle, model._living.state
+    slots, calls = model._living.table.slots, oracle.n_calls
     start = time.process_time()
     oracle.gains(slots, state)
     singles = time.process_time() - start
@@ -216,9 +276,9 @@ def expected_calls(model):
     new row replaces it with chance 1 / n, up to the chance that it replaced one before.
     Each of these rebuilds is made, its calls counted, and undone.
     """
-    oracle, n, rng = model._oracle, model.n_active_, np.random.default_rng(0)
+    oracle, n, rng = model._living.oracle, model.n_active_, np.random.default_rng(0)
     lookups, rebuilds = 1, 0
-    for guess in model._engine.guesses.values():
+    for guess in model._living.engine.guesses.values():
         lookups += np.log2(min(len(guess.slots), guess.k - 1) + 1)
         for i, slot in enumerate(guess.slots.copy(), 1):
             inside = np.flatnonzero(guess.level >= i)
@@ -283,8 +343,8 @@ class AdaptiveDeletions(Study):
             elif victim == "row of the answer":
                 ids = rng.choice(model.selected_ids_, size, replace=False)
             else:
-                best = np.array(model._engine.best())
-                ids = model._table.ids(rng.choice(best, size, replace=False))
+                best = np.array(model._living.engine.best())
+                ids = model._living.table.ids(rng.choice(best, size, replace=False))
             before = model.n_oracle_calls_
             model.update(forget=ids)
             spent += model.n_oracle_calls_ - before
@@ -437,6 +497,10 @@ BENCHMARKS = [
     StaticLazy,
     StaticFeatures,
     Medoids,
+    MedoidsFew,
+    MedoidsSmallDigits,
+    MedoidsOfATable,
+    MedoidsOfClusters,
     DynamicUpdate,
     FlatCost,
     AdaptiveDeletions,

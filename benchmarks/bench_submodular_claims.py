@@ -83,7 +83,7 @@ class LeveledBucketed(Study):
             calls += model.n_oracle_calls_ - before
             quiet += model.n_rebuilds_ == rebuilds
             if i % (updates // 10) == 0:
-                coordinates = model._oracle.rows.take(model._table.slots)
+                coordinates = model._living.oracle.rows.take(model._living.table.slots)
                 best = maximize(FacilityLocation("precomputed"), coordinates, k).value
                 shares.append(model.objective_ / best)
         return [

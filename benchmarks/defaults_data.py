@@ -31,7 +31,7 @@ NUMBERS = (
     "birthdays",
     "chem97",
 )
-N_TRAIN, N_TEST, N_SPLITS = 800, 1000, 3
+N_TRAIN, N_TEST, N_SPLITS = 500, 1000, 2
 
 
 def raw(name):

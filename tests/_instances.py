@@ -6,11 +6,13 @@ import numpy as np
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import scale
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 
 from sklearn_ext import all_estimators
+from sklearn_ext.probes import NaiveBayesProbe, ShrinkageDiscriminantProbe
 
 # Parameters that only make the common tests faster; defaults are tested by R24.
 FAST = {
@@ -18,10 +20,17 @@ FAST = {
     "AggregateNetRegressor": {"max_epochs": 15},
     "CompSumClassifierCV": {"Cs": 3, "taus": (1.0, 1.7)},
     "LightSchrodingerBridge": {"n_components": 3},  # some checks have 4 distinct rows
+    "ProbeSearchCV": {
+        "estimators": {
+            "bayes": NaiveBayesProbe(var_shrinkage=0.0),  # warns of no copies
+            "discriminant": ShrinkageDiscriminantProbe(var_shrinkage=0.0),
+        },
+        "cv": 3,
+    },
     "RashomonSearchCV": {
         "estimators": [
             ("tree", DecisionTreeClassifier(max_depth=3, random_state=0)),
-            ("linear", LogisticRegression()),
+            ("linear", make_pipeline(StandardScaler(), LogisticRegression())),
         ],
         "cv": 2,
     },

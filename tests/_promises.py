@@ -311,6 +311,28 @@ def failed_fit_leaves_the_state(estimator):
             assert joblib.hash(vars(model)) == before
 
 
+def failed_batches_without_rows(estimator):
+    """No rows are an error, as in scikit-learn: of a first batch, a later one, a block.
+
+    `failed_fit_leaves_the_state` looks at what a fitted model is afterwards.
+    """
+    X, y = data_for(estimator)
+    labels = {"classes": np.unique(y)} if is_classifier(estimator) else {}
+    model, nothing = clone(estimator), (X[:0], y[:0])
+    calls = [("partial_fit", nothing)]
+    calls += [
+        ("fit_blocks", ([nothing, (X, y)],)),
+        ("fit_blocks", ([(X, y), nothing],)),
+    ]
+    for name, args in calls:
+        if (method := getattr(model, name, None)) is None:
+            continue
+        takes = inspect.signature(method).parameters
+        with pytest.raises(ValueError, match=r"0 sample"):
+            method(*args, **{k: v for k, v in labels.items() if k in takes})
+        assert vars(model).keys() == vars(clone(estimator)).keys()
+
+
 PROMISES = {
     name: function
     for name, function in list(globals().items())

@@ -107,7 +107,7 @@ distances = {
     "2018 to 2018": energy_distance(scaled[domain == 1], Z_test),
     "2015, drawn from the bridge": energy_distance(drawn, Z_test),
     "2015, means of the bridge": energy_distance(
-        pipe[1].transform(scaled[domain == 0]), Z_test
+        pipe[1].transform(scaled, sample_domain=domain)[domain == 0], Z_test
     ),
     "2015 as it was": energy_distance(scaled[domain == 0], Z_test),
 }

@@ -84,8 +84,8 @@ def trusted_types():
     True
     """
     names = set()
-    for family in sklearn_ext.FAMILIES:
-        package = import_module(f"sklearn_ext.{family}")
+    for room in (*sklearn_ext.FAMILIES, "_numerics"):
+        package = import_module(f"sklearn_ext.{room}")
         for found in walk_packages(package.__path__, f"{package.__name__}."):
             if found.name.endswith(("_torch", "_plots")):  # never in a stored estimator
                 continue

@@ -5,5 +5,11 @@
 - ``_equal_rows``: a seeded hash of rows; equal rows as one, folds dealt to them
 - ``_lbfgs``: L-BFGS with a preconditioner that follows the iterate
 - ``_logistic/``: the logistic objective, solved for one penalty or a path of them
+- ``_factors``: Cholesky and eigenvectors of matrices that may be singular
+- ``_ridge``: ridge regression in closed form, primal or dual: a grid of ridges, exact
+  leave-one-out of whole rows
+- ``_random_features``: random Fourier features, weights of random maps, the rule
+  ``"scale"``
+- ``_quantiles``: quantiles of weighted values
 - ``_held_out``: a temperature from held-out scores
 """

@@ -90,6 +90,8 @@ def like(values, x, dtype=None):
 
 def widest(x):
     """Return the dtype in which to add up: double, where the device has it."""
+    if is_numpy(x) or sparse.issparse(x):
+        return np.float64
     xp = namespace(x)
     return xp.float32 if "mps" in str(device_of(x)) else xp.float64
 
@@ -117,6 +119,8 @@ def dense(x):
 
 def flat(*parts):
     """Lay arrays of one namespace end to end."""
+    if is_numpy(parts[0]):
+        return np.concatenate([part.ravel() for part in parts])
     xp = namespace(parts[0])
     return xp.concat([xp.reshape(part, (-1,)) for part in parts])
 
@@ -124,6 +128,15 @@ def flat(*parts):
 def blocks(n_rows, size):
     """Cut rows into slices of ``size``, the last one shorter; they are read in turn."""
     return [slice(start, start + size) for start in range(0, n_rows, size)]
+
+
+def finite_products():
+    """Return a context for products of arrays that are known to be finite.
+
+    Some kernels of BLAS flag lanes beyond the end of a float32 vector, which they read
+    and ignore: NumPy then warns of an invalid value where there is none.
+    """
+    return np.errstate(invalid="ignore")
 
 
 def times_rows(A, X):

@@ -1,8 +1,10 @@
 """L-BFGS whose initial inverse Hessian is a preconditioner that follows the iterate."""
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +19,7 @@ class Stopping:
     tol: float = 1e-4  # relative gap, as the decreases foretell it or as it is bounded
     max_iter: int = 500
     floor: float = 0.0  # a value that counts as the infimum
+    patience: float = 0.0  # share of the iterations, the last ones, that count as well
 
 
 class Minimum(NamedTuple):
@@ -41,6 +44,7 @@ def minimise(
     memory: int = 10,
     noise: float = 0.0,
     first_length: Callable | None = None,
+    excess: Callable | None = None,
     report: Callable | None = None,
 ) -> Minimum:
     """Minimise a smooth convex function.
@@ -63,6 +67,9 @@ def minimise(
         Relative rounding error of the value, which the line search tolerates.
     first_length : callable, optional
         ``(theta, step)`` to the length that the first iteration tries; one by default.
+    excess : callable, optional
+        ``(theta, evaluation)`` to an estimate of the excess over the minimum, without
+        which the decreases alone decide: on a plateau they foretell too little.
     report : callable, optional
         Told ``(theta, evaluation)`` after each step; stops the search by True.
 
@@ -73,7 +80,7 @@ def minimise(
     """
     now = evaluate(theta)
     pairs, used, n_iter = deque(maxlen=memory), 1, 0
-    decreases, expected = deque(maxlen=6), np.inf
+    values, expected = [now.value], np.inf
     converged = interrupted = False
     while not (converged or interrupted) and n_iter < stopping.max_iter:
         if _reached(theta, now, gap, stopping):
@@ -91,9 +98,14 @@ def minimise(
         n_iter += 1
         point, new = found
         _remember(pairs, point - theta, new.gradient - now.gradient)
-        decreases.append(max(now.value - new.value, 0.0))
-        expected = _remaining(decreases) / max(new.value, 1e-12)
+        values.append(min(new.value, values[-1]))
         theta, now = point, new
+        expected = _remaining(values, stopping.patience)
+        moving = values[-7:][0] - now.value > noise * now.value  # beyond rounding
+        settled = expected <= stopping.tol * max(now.value, 1e-12)
+        if excess is not None and settled and moving:
+            expected = max(expected, excess(theta, now))
+        expected /= max(now.value, 1e-12)
         converged = expected <= stopping.tol
         interrupted = report is not None and report(theta, now)
     return Minimum(theta, now, n_iter, used, converged, interrupted, expected)
@@ -105,15 +117,21 @@ def _reached(theta, now, gap, stopping):
     return gap(theta, now) <= stopping.tol * max(now.value, 1e-12)
 
 
-def _remaining(decreases):
-    """Extrapolate the decreases as a geometric series: what is still to come."""
-    if len(decreases) < 2:
+def _remaining(values, patience):
+    """Extrapolate the last decreases as a geometric series: what is still to come.
+
+    On a plateau they say nothing. Whoever cannot rule one out asks for patience: what
+    the last iterations gained together, a share of all, is then to come as well.
+    """
+    if len(values) < 3:
         return np.inf
-    recent, rate = max(decreases[-1], decreases[-2]), 0.5
-    if len(decreases) == decreases.maxlen:
-        older = max(decreases[0], decreases[1])
+    decreases = [before - after for before, after in pairwise(values[-7:])]
+    recent, rate = max(decreases[-2:]), 0.5
+    if len(decreases) == 6:
+        older = max(decreases[:2])
         rate = min((recent / older) ** 0.25, 0.99) if older > 0 else 0.99
-    return recent * rate / (1 - rate)
+    window = math.ceil(patience * (len(values) - 1))
+    return max(recent * rate / (1 - rate), values[-1 - window] - values[-1])
 
 
 def _direction(now, pairs, precondition):

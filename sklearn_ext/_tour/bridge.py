@@ -107,7 +107,11 @@ def _searched(X, Y):
     pooled, domain = np.vstack([X, Y]), np.repeat([0, 1], [len(X), len(Y)])
     with config_context(enable_metadata_routing=True):
         bridge = LightSchrodingerBridge(
-            epsilon=0.1, covariance_type="tied", max_iter=300, random_state=0
+            epsilon=0.1,
+            covariance_type="tied",
+            max_iter=300,
+            default_domain="source",
+            random_state=0,
         )
         bridge.set_fit_request(sample_domain=True)
         bridge.set_score_request(sample_domain=True)

@@ -1,45 +1,60 @@
 """The estimator of light Schrödinger bridges."""
 
+import math
+import warnings
 from copy import deepcopy
+from dataclasses import fields
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
-from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
-from sklearn_ext.bridge._adam import fit_adam
-from sklearn_ext.bridge._domains import two_samples
-from sklearn_ext.bridge._frames import array_namespace
-from sklearn_ext.bridge._methods import PlanMethods
+from sklearn_ext._core._compat import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    check_same_namespace,
+)
+from sklearn_ext._numerics._arrays import like, namespace, to_numpy
+from sklearn_ext.bridge._checks import NeedsStoredSource, check_times, plain
+from sklearn_ext.bridge._draws import as_generator
 from sklearn_ext.bridge._mixture import shifted
-from sklearn_ext.bridge._partial_fit import PartialFit
-from sklearn_ext.bridge._preparation import (
-    centred,
+from sklearn_ext.bridge._plan import ClosedForms, EntropicPlan, repeated
+from sklearn_ext.bridge._samples import (
+    check_domain,
     choose_epsilon,
-    described,
-    plan_of,
-    values,
-    wants_annealing,
-    warn_about_fit,
+    float_types,
+    mean_square_gap,
+    two_samples,
     warn_about_missing_target,
     warn_about_scales,
     warn_about_target,
 )
-from sklearn_ext.bridge._sampling import as_generator
-from sklearn_ext.bridge._solve import Options, weighted_mean
-from sklearn_ext.bridge._solvers import Holdout, run_solver
-from sklearn_ext.bridge._start import principal_order, systematic
-from sklearn_ext.bridge._stepwise import Stream
+from sklearn_ext.bridge._solvers._adam import fit_adam
+from sklearn_ext.bridge._solvers._held_out import Holdout
+from sklearn_ext.bridge._solvers._lbfgs import fit_lbfgs
+from sklearn_ext.bridge._solvers._start import (
+    Options,
+    principal_order,
+    represented,
+    solve,
+)
+from sklearn_ext.bridge._solvers._stream import Stream
 
 STORED_ROWS = 10_000  # of the source, for the way back
+ANNEAL_BELOW = 0.005  # epsilon in mean variances of a feature
+SOLVER_PARAMETERS = {f.name for f in fields(Options)} - {"epsilon", "anneal"}
 
 
 class LightSchrodingerBridge(
     CallbackSupportMixin,
-    PlanMethods,
-    PartialFit,
+    ClosedForms,
+    OneToOneFeatureMixin,
+    TransformerMixin,
     ExtEstimator,
 ):
     r"""Stochastic map between two unpaired populations.
@@ -69,15 +84,16 @@ class LightSchrodingerBridge(
         Balanced fixed-point iteration; quasi-Newton from ten of its passes; or
         minibatch Adam as published, on torch through skorch.
     prior_strength : float, default=20.0
-        Rows' worth of the pooled covariance that every component is shrunk by.
+        Rows of the pooled covariance that every component is shrunk by, beside the
+        distinct rows of the data.
     reg_covar : float, default=1e-6
         Added to variances, relative to the mean variance of a feature.
-    n_init : int, default=3
+    n_init : int, default=2
         Starts, of which the best after five passes goes on; "adam" makes one.
     init_params : {"kmeans", "k-means++"}, default="kmeans"
-        Start from clusters of the target, or from rows of it far from each other, each
-        with the covariance of all. The latter first finds what many components have
-        in common: with ``early_stopping`` it over-fits least.
+        Start from clusters of the target, of which a surplus is merged, or from rows of
+        it far from each other, each with the covariance of all. The latter first finds
+        what many components have in common: with ``early_stopping`` it over-fits least.
     max_iter : int, default=300
         Passes at most.
     tol : float, default=1e-5
@@ -97,6 +113,9 @@ class LightSchrodingerBridge(
     fit_inverse_transform : bool, default=False
         Store source rows and fit a swapped bridge, for ``inverse_transform`` and
         ``score_samples``.
+    default_domain : {"source", "target"} or None, default=None
+        What ``transform`` takes rows for that come without ``sample_domain`` after a
+        fit with it: "source" maps all, "target" leaves all as they are, None refuses.
     warm_start : bool, default=False
         Start from the last fit when components and features are the same in number.
     torch_params : dict or None, default=None
@@ -142,8 +161,6 @@ class LightSchrodingerBridge(
         Source rows, when ``fit_inverse_transform=True``.
     source_weight_ : ndarray of shape (n_stored,)
         Their weights, which sum to one, when ``fit_inverse_transform=True``.
-    log_c_fit_ : ndarray of shape (n_stored,)
-        Their log c(x), when ``fit_inverse_transform=True``.
     inverse_ : LightSchrodingerBridge
         Bridge with roles swapped, when ``fit_inverse_transform=True``.
     n_features_in_ : int
@@ -188,6 +205,7 @@ class LightSchrodingerBridge(
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "fit_inverse_transform": ["boolean"],
+        "default_domain": [StrOptions({"source", "target"}), None],
         "warm_start": ["boolean"],
         "torch_params": [dict, None],
         "device": [str, None],
@@ -203,7 +221,7 @@ class LightSchrodingerBridge(
         solver="fixed_point",
         prior_strength=20.0,
         reg_covar=1e-6,
-        n_init=3,
+        n_init=2,
         init_params="kmeans",
         max_iter=300,
         tol=1e-5,
@@ -213,6 +231,7 @@ class LightSchrodingerBridge(
         validation_fraction=0.1,
         n_iter_no_change=3,
         fit_inverse_transform=False,
+        default_domain=None,
         warm_start=False,
         torch_params=None,
         device=None,
@@ -234,6 +253,7 @@ class LightSchrodingerBridge(
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.fit_inverse_transform = fit_inverse_transform
+        self.default_domain = default_domain
         self.warm_start = warm_start
         self.torch_params = torch_params
         self.device = device
@@ -267,9 +287,9 @@ class LightSchrodingerBridge(
         sample_domain : array-like of shape (n_samples,) or None, default=None
             0 for source rows, 1 for target rows of X.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            How often each row of X counts.
+            What each row of X stands for; within a side only ratios matter.
         target_weight : array-like of shape (m_samples,) or None, default=None
-            How often each row of X_target counts.
+            What each row of X_target stands for; only ratios matter.
 
         Returns
         -------
@@ -277,59 +297,136 @@ class LightSchrodingerBridge(
             The fitted estimator.
         """
         warn_about_target(X, y)
-        source, target = two_samples(
-            self,
-            X,
-            X_target=X_target,
-            sample_domain=sample_domain,
-            sample_weight=sample_weight,
-            target_weight=target_weight,
-        )
+        data = {
+            "X_target": X_target,
+            "sample_domain": sample_domain,
+            "sample_weight": sample_weight,
+            "target_weight": target_weight,
+        }
+        source, target = two_samples(self, X, **data)
         epsilon = choose_epsilon(self.epsilon, source, target)
         warn_about_missing_target(X_target, sample_domain)
         warn_about_scales((source, target))
-        rng = as_generator(self.random_state)
-        mixture = self._last_mixture(source, target)
-        whole, holdout = (source, target), None
+        whole = source, target = source.distinct(), target.distinct()
+        rng, holdout = as_generator(self.random_state), None
+        mixture = self._first_mixture(source, target, epsilon, rng)
         if self.early_stopping:
             source, target, holdout = Holdout.split(
                 source, target, self.validation_fraction, self.n_iter_no_change, rng
             )
-        centre, sides = centred(source, target)
+        centre = source.mean, target.mean
+        sides = source.around(centre[0]), target.around(centre[1])
         options = self._options(epsilon, sides)
-        if self.solver == "adam":
-            fit, n_iter = fit_adam(
-                self, X, y, sides, centre, options, rng, mixture, holdout
-            )
-        else:
-            fit, n_iter = self._iterate(
-                X, y, sides, centre, options, rng, mixture, holdout
-            )
-        warn_about_fit(fit, sides[1], options)
-        state = described(plan_of(fit.state.mixture, centre, source.X))
-        vars(self).update(state, **values(fit, sides, centre, epsilon))
+        came_as = _told_by(X_target, sample_domain)
+
+        def described(mixture):
+            return _described(_plan_of(mixture, centre, source.X), came_as)
+
+        learn = fit_adam if self.solver == "adam" else _make_passes
+        fit, n_iter = learn(
+            self,
+            (X, y),
+            sides,
+            centre,
+            options,
+            rng,
+            mixture=mixture,
+            holdout=holdout,
+            described=described,
+        )
+        _warn_about_fit(fit, sides[1], options)
+        vars(self).update(described(fit.state.mixture))
+        vars(self).update(_values(fit, source, target, epsilon))
         self.n_iter_, self.converged_ = max(n_iter, 1), bool(fit.converged)
         self.n_batches_seen_ = 1
-        self._has_target = X_target is not None or sample_domain is not None
-        self._stream = Stream.after(fit.state, centre)
+        self._stream = Stream.after(fit.state, centre, whole)
         self._store_source(*whole)
         return self
 
-    def _iterate(self, X, y, sides, centre, options, rng, mixture, holdout):
-        """Run a solver that makes passes, and report each of them."""
-        tasks = FitTasks(self, X, y, max_subtasks=self.max_iter)
+    @fit_context()
+    def partial_fit(
+        self,
+        X,
+        y=None,
+        *,
+        X_target=None,
+        sample_domain=None,
+        sample_weight=None,
+        target_weight=None,
+    ):
+        """Update the bridge with one more batch of both sides.
 
-        def report(state):
-            stop = tasks.end(
-                lambda: described(plan_of(state.mixture, centre, sides[0].X))
+        Running moments of every component move towards those of the batch by twice the
+        batch's share of all weight seen so far, and are solved as in a pass of ``fit``;
+        so early rows fade slowly, and a small batch moves little. The first call makes
+        a short fit; after ``fit`` it goes on from there. Weights of all batches are on
+        one scale.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows of the batch, or rows of both domains.
+        y : object, default=None
+            Ignored.
+        X_target : array-like of shape (m_samples, n_features) or None, default=None
+            Target rows of the batch.
+        sample_domain : array-like of shape (n_samples,) or None, default=None
+            0 for source rows, 1 for target rows of X.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            What each row of X stands for.
+        target_weight : array-like of shape (m_samples,) or None, default=None
+            What each row of X_target stands for.
+
+        Returns
+        -------
+        LightSchrodingerBridge
+            The updated estimator.
+        """
+        data = {
+            "X_target": X_target,
+            "sample_domain": sample_domain,
+            "sample_weight": sample_weight,
+            "target_weight": target_weight,
+        }
+        if not hasattr(self, "_stream"):
+            return self._fit_shortly(X, y, data)
+        came_as = _told_by(X_target, sample_domain)
+        if came_as is None and self._target_came_as is not None:
+            raise ValueError(
+                "This batch has no target rows, as earlier ones had: pass X_target or "
+                "sample_domain."
             )
-            return stop or (holdout is not None and holdout.no_better(state, centre))
+        source, target = two_samples(self, X, reset=False, **data)
+        whole = source, target = source.distinct(), target.distinct()
+        centre = self._stream.centre
+        sides = [
+            side.around(like(mean, side.X))
+            for side, mean in zip(whole, centre, strict=True)
+        ]
+        options = self._options(self.epsilon_, sides)
+        self._stream, loss = self._stream.updated(sides, options)
+        plan = _plan_of(self._stream.mixture, centre, source.X)
+        vars(self).update(_described(plan, came_as))
+        gaps = (to_numpy(side.double_mean) for side in sides)
+        self.loss_ = loss - float(np.dot(*gaps)) / self.epsilon_
+        self.loss_curve_ = [*self.loss_curve_, self.loss_]
+        self.n_iter_ += 1
+        self.n_batches_seen_ += 1
+        self._store_source(*whole, go_on=True)
+        return self
 
-        fit, n_iter = run_solver(self, sides, options, rng, mixture, report)
-        if holdout is not None:
-            fit = holdout.best(fit)
-        tasks.close(**described(plan_of(fit.state.mixture, centre, sides[0].X)))
-        return fit, n_iter
+    def _fit_shortly(self, X, y, data):
+        """Take over what a fit of three passes to the first batch has learnt."""
+        short = clone(self).set_params(
+            max_iter=3, early_stopping=False, tol=0.0, warm_start=False
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", category=ConvergenceWarning)
+            short.fit(X, y, **data)
+        learnt = {k: v for k, v in vars(short).items() if k.endswith("_")}
+        hidden = ("_plan", "_stream", "_target_came_as")
+        vars(self).update(learnt, **{k: getattr(short, k) for k in hidden})
+        return self
 
     def fit_transform(
         self,
@@ -354,9 +451,9 @@ class LightSchrodingerBridge(
         sample_domain : array-like of shape (n_samples,) or None, default=None
             0 for source rows, 1 for target rows, which are returned unchanged.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            How often each row of X counts.
+            What each row of X stands for; within a side only ratios matter.
         target_weight : array-like of shape (m_samples,) or None, default=None
-            How often each row of X_target counts.
+            What each row of X_target stands for; only ratios matter.
 
         Returns
         -------
@@ -373,48 +470,302 @@ class LightSchrodingerBridge(
         )
         return self.transform(X, sample_domain=sample_domain)
 
-    def _options(self, epsilon, sides):
-        return Options(
-            n_components=self.n_components,
-            epsilon=epsilon,
-            covariance_type=self.covariance_type,
-            prior_strength=self.prior_strength,
-            reg_covar=self.reg_covar,
-            n_init=self.n_init,
-            init_params=self.init_params,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            balance_iter=self.balance_iter,
-            anneal=wants_annealing(self.epsilon_annealing, epsilon, sides),
-        )
+    def transform(self, X, sample_domain=None):
+        """Map source rows to where they are expected in the target.
 
-    def _last_mixture(self, source, target):
-        """Return the last fit around the new means, or None to start afresh."""
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        sample_domain : array-like of shape (n_samples,) or None, default=None
+            0 for source rows, 1 for target rows, which are returned unchanged. After a
+            fit with ``sample_domain``, None takes ``default_domain``; else it takes all
+            rows for source rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Conditional means E[Y | X = x].
+
+        Raises
+        ------
+        ValueError
+            When the fit had ``sample_domain``, none is given here, and
+            ``default_domain`` is None.
+        """
+        X = self._rows(X, "transform")
+        if sample_domain is not None:
+            stays = like(check_domain(sample_domain, X.shape[0]), X)[:, None]
+            return self._plan.conditional_mean(X) * (1 - stays) + X * stays
+        if self._domain_of_all() == "target":
+            return namespace(X).asarray(X, copy=True)
+        return self._plan.conditional_mean(X)
+
+    @NeedsStoredSource
+    def inverse_transform(self, X):
+        """Map target rows back to where they are expected in the source.
+
+        Rows of the source are averaged with weights P(x_i | y); where these rest on
+        fewer than 20 rows, a bridge fitted with roles swapped answers, and up to 40
+        both are mixed. Exists only with ``fit_inverse_transform=True``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Target rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Means of X given Y.
+        """
+        Y = self._rows(X, "inverse_transform")
+        xp = namespace(Y)
+        mean, size = self._plan.source_mean_given(Y, self.X_fit_, self.source_weight_)
+        trust = xp.clip(size / 20 - 1, 0.0, 1.0)[:, None]
+        return mean * trust + self.inverse_._plan.conditional_mean(Y) * (1 - trust)
+
+    def score(
+        self,
+        X,
+        y=None,
+        *,
+        X_target=None,
+        sample_domain=None,
+        sample_weight=None,
+        target_weight=None,
+    ):
+        """Return minus the loss L on these rows, higher is better.
+
+        Both sides are taken around their means. Up to a constant that depends on the
+        rows and on epsilon, the score is minus the Kullback-Leibler divergence from the
+        true entropic plan: compare values on the same rows, at one ``epsilon`` only.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows, or rows of both domains with ``sample_domain``.
+        y : object, default=None
+            Ignored.
+        X_target : array-like of shape (m_samples, n_features) or None, default=None
+            Target rows.
+        sample_domain : array-like of shape (n_samples,) or None, default=None
+            0 for source rows, 1 for target rows.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows of X.
+        target_weight : array-like of shape (m_samples,) or None, default=None
+            Weights of the rows of X_target.
+
+        Returns
+        -------
+        float
+            The score.
+
+        Raises
+        ------
+        ValueError
+            When the fit had a target and none is given here.
+        """
+        check_is_fitted(self, "means_")
+        check_same_namespace(X, self, attribute="means_", method="score")
+        came = self._target_came_as is not None
+        if came and X_target is None and sample_domain is None:
+            raise ValueError(
+                "score needs target rows, as fit had: pass X_target or sample_domain. "
+                "A search passes sample_domain on with metadata routing, after "
+                "set_fit_request(sample_domain=True) and "
+                "set_score_request(sample_domain=True)."
+            )
+        source, target = two_samples(
+            self,
+            X,
+            X_target=X_target,
+            sample_domain=sample_domain,
+            sample_weight=sample_weight,
+            target_weight=target_weight,
+            reset=False,
+        )
+        return -self._loss(source, target)
+
+    def ot_value(self, X, X_target):
+        """Return a lower bound on the entropic transport cost between two samples.
+
+        It is ``E|x|^2 / 2 + E|y|^2 / 2 - epsilon L``, and exact for the optimal plan.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows.
+        X_target : array-like of shape (m_samples, n_features)
+            Target rows.
+
+        Returns
+        -------
+        float
+            The value.
+        """
+        check_is_fitted(self, "means_")
+        source, target = two_samples(self, X, X_target=X_target, reset=False)
+        squares = mean_square_gap(source, target)
+        return squares / 2 - self.epsilon_ * self._loss(source, target)
+
+    def sample(self, X, n_samples=None, *, random_state=None):
+        """Draw target rows from the conditional law of each source row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows.
+        n_samples : int or None, default=None
+            Draws for each row; None draws one, without an axis for it.
+        random_state : int, RandomState, Generator or None, default=None
+            Source of randomness; None takes the estimator's own.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_features) or (n_rows, n_samples, n_features)
+            Draws.
+        """
+        X = self._rows(X, "sample")
+        drawn = self._plan.sample(
+            repeated(X, n_samples), random_state=self._drawing(random_state)
+        )
+        if n_samples is None:
+            return drawn
+        return namespace(X).reshape(drawn, (X.shape[0], n_samples, X.shape[1]))
+
+    def interpolate(self, X, t, *, kind="mean", random_state=None):
+        """Move source rows part of the way to the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows.
+        t : float
+            Time in [0, 1].
+        kind : {"mean", "sample"}, default="mean"
+            The mean (1 - t) x + t E[Y | x], or a draw of X_t given x.
+        random_state : int, RandomState, Generator or None, default=None
+            Source of randomness; None takes the estimator's own.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Rows at time t.
+        """
+        if kind not in ("mean", "sample"):
+            raise ValueError(f"kind must be 'mean' or 'sample', got {plain(kind)}.")
+        t, X = check_times(t), self._rows(X, "interpolate")
+        if kind == "mean":
+            return X * (1 - t) + self._plan.conditional_mean(X) * t
+        if t == 0:
+            return X
+        return self._plan.sample(X, 0.0, t, random_state=self._drawing(random_state))
+
+    @NeedsStoredSource
+    def score_samples(self, X, t=1.0):
+        """Return the log-density of the bridge at time t.
+
+        Exists only with ``fit_inverse_transform=True``, which stores the source rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows at time t.
+        t : float, default=1.0
+            Time in (0, 1].
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Log-densities.
+        """
+        if not check_times(t) > 0:
+            raise ValueError("t must be positive: the source is a sample, got t=0.")
+        X = self._rows(X, "score_samples")
+        return self._plan.log_marginal(X, float(t), self.X_fit_, self.source_weight_)
+
+    def _domain_of_all(self):
+        """Return what rows are that come without their domain."""
+        if self._target_came_as != "sample_domain":
+            return "source"
+        if self.default_domain is None:
+            raise ValueError(
+                "This bridge was fitted with sample_domain, and transform was not told "
+                "whose the rows are. Pass sample_domain (0 source rows, which are "
+                "mapped, 1 target rows, which stay), or set default_domain to 'source' "
+                "or 'target' for rows that come without. Pipelines pass it on with "
+                "metadata routing, after set_transform_request(sample_domain=True)."
+            )
+        return self.default_domain
+
+    def _loss(self, source, target):
+        """Return L, both sides around their means: no sum of large numbers."""
+        mixture, means = self._plan.mixture, []
+        sides = (
+            (source, self._plan.source_mean, lambda X: mixture.log_normalizer(X)[0]),
+            (target, self._plan.target_mean, mixture.log_adjusted),
+        )
+        gaps = []
+        for side, centre, potential in sides:
+            xp = namespace(side.X)
+            X = xp.astype(side.X, self.means_.dtype, copy=False) - centre
+            w = side.w / xp.sum(side.w)
+            means.append(float(xp.sum(w * potential(X), dtype=xp.float64)))
+            gaps.append(xp.sum(w[:, None] * X, axis=0))
+        return means[0] - means[1] - float(gaps[0] @ gaps[1]) / self.epsilon_
+
+    def _rows(self, X, method):
+        check_is_fitted(self, "means_")
+        check_same_namespace(X, self, attribute="means_", method=method)
+        X = validate_data(self, X, dtype=float_types(X), reset=False)
+        return namespace(X).astype(X, self.means_.dtype, copy=False)
+
+    def _asked(self, X, method):
+        X = self._rows(X, method)  # a NotFittedError comes before a missing plan
+        return self._plan, X
+
+    def _drawing(self, random_state):
+        return as_generator(self.random_state if random_state is None else random_state)
+
+    def _options(self, epsilon, sides):
+        anneal = self._wants_annealing(epsilon, sides)
+        return Options(epsilon=epsilon, anneal=anneal, **self._settings())
+
+    def _settings(self):
+        return {name: getattr(self, name) for name in SOLVER_PARAMETERS}
+
+    def _wants_annealing(self, epsilon, sides):
+        """Resolve "auto": small values of epsilon are reached through larger ones."""
+        if self.epsilon_annealing != "auto":
+            return bool(self.epsilon_annealing)
+        variance = sum(side.mean_variance for side in sides) / 2
+        return epsilon < ANNEAL_BELOW * variance
+
+    def _first_mixture(self, source, target, epsilon, rng):
+        """Return where to start, around the means of both sides; None starts afresh."""
         if not (self.warm_start and hasattr(self, "_plan")):
             return None
-        mixture = self._plan.parameters
-        same = mixture.means.shape == (self.n_components_, source.X.shape[1])
-        if not same or self.n_components_ != self.n_components:
+        plan, K = self._plan, self.n_components
+        mixture = plan.mixture
+        if mixture.means.shape != (K, source.X.shape[1]):
             return None
         if mixture.covariance_type != self.covariance_type:
             return None
-        xp = array_namespace(source.X)
-        mixture = mixture.map(lambda a: xp.astype(a, xp.float64))
-        return shifted(mixture, -weighted_mean(source), -weighted_mean(target))
+        return recentred(
+            mixture, (plan.source_mean, plan.target_mean), (source, target)
+        )
 
     def _store_source(self, source, target, *, go_on=False):
         if not self.fit_inverse_transform:
-            for name in ("X_fit_", "source_weight_", "log_c_fit_", "inverse_"):
+            for name in ("X_fit_", "source_weight_", "inverse_"):
                 vars(self).pop(name, None)
             return
         kept = source
         if source.X.shape[0] > STORED_ROWS:
-            X, w = source.numpy()
-            kept = source.take(systematic(principal_order(X, w), w, STORED_ROWS))
-        xp = array_namespace(source.X)
+            kept = represented(source, principal_order(*source.host), STORED_ROWS)
         self.X_fit_ = kept.X
-        self.source_weight_ = kept.w / xp.sum(kept.w)
-        self.log_c_fit_ = self._plan.log_normalizer(kept.X)
+        self.source_weight_ = kept.w / namespace(kept.w).sum(kept.w)
         swapped = clone(self).set_params(
             fit_inverse_transform=False, epsilon=self.epsilon_
         )
@@ -429,3 +780,118 @@ class LightSchrodingerBridge(
         tags.array_api_support = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _make_passes(
+    estimator, data, sides, centre, options, rng, *, mixture, holdout, described
+):
+    """Run a solver that makes passes over all rows, and report each of them."""
+    tasks = FitTasks(estimator, *data, max_subtasks=options.max_iter)
+
+    def report(state):
+        stop = tasks.end(lambda: described(state.mixture))
+        return stop or (holdout is not None and holdout.no_better(state, centre))
+
+    sides = [side.on(estimator.device) for side in sides]
+    if mixture is not None:
+        X = sides[0].X
+        mixture = mixture.convert(lambda a: like(a, X, namespace(X).float64))
+    if estimator.solver == "lbfgs":
+        fit, n_iter = fit_lbfgs(sides, options, rng, mixture, report)
+    else:
+        fit, n_iter = solve(*sides, options, rng, mixture=mixture, report=report)
+    if holdout is not None:
+        fit = holdout.best(fit)
+    tasks.close(**described(fit.state.mixture))
+    return fit, n_iter
+
+
+def recentred(mixture, centre, sides):
+    """Return a mixture around one centre as one around the means of both sides."""
+    X = sides[0].X
+    wide = namespace(X).float64
+    moves = (
+        like(was, X, wide) - like(side.mean, X, wide)
+        for was, side in zip(centre, sides, strict=True)
+    )
+    return shifted(mixture.convert(lambda a: like(a, X, wide)), *moves)
+
+
+def _told_by(X_target, sample_domain):
+    """Return the name of the argument that told the target, or None."""
+    if X_target is not None:
+        return "X_target"
+    return None if sample_domain is None else "sample_domain"
+
+
+def _plan_of(mixture, centre, X):
+    """Return the plan of a mixture around the centre, in the library of X."""
+    return EntropicPlan(mixture.like(X), *(like(mean, X) for mean in centre))
+
+
+def _described(plan, target_came_as):
+    """Return the fitted attributes that every method needs."""
+    parameters = plan.parameters
+    return {
+        "_plan": plan,
+        "_target_came_as": target_came_as,
+        "epsilon_": plan.epsilon,
+        "n_components_": parameters.means.shape[0],
+        "log_weights_": parameters.log_weights,
+        "means_": parameters.means,
+        "scales_": parameters.scales,
+        "source_mean_": plan.source_mean,
+        "target_mean_": plan.target_mean,
+    }
+
+
+def _values(fit, source, target, epsilon):
+    """Return the fitted attributes that hold losses and transport costs."""
+    D = source.X.shape[1]
+    ot_value = mean_square_gap(source, target) / 2 - epsilon * fit.state.loss
+    return {
+        "loss_": fit.state.loss,
+        "loss_curve_": list(fit.curve) or [fit.state.loss],
+        "ot_value_": ot_value,
+        "kl_to_prior_": ot_value / epsilon + D / 2 * math.log(2 * math.pi * epsilon),
+    }
+
+
+def _warn_about_fit(fit, target, options):
+    """Warn when the target has too few rows, or the passes were too few."""
+    wanted, found = options.n_components, fit.state.mixture.means.shape[0]
+    distinct, messages = target.X.shape[0], []
+    if found < wanted and distinct < wanted:
+        messages.append(
+            f"n_components={wanted} is more than the {distinct} distinct target "
+            f"rows: {found} are used."
+        )
+    if held := _held_by_floor(fit.state, target, options):
+        messages.append(
+            f"{held} of {found} components have fewer target rows than features, and "
+            "only reg_covar keeps their full scales from being singular. Take "
+            "covariance_type='diag', fewer components, or a larger prior_strength."
+        )
+    if not (fit.converged or fit.stopped):
+        messages.append(
+            f"max_iter={options.max_iter} reached; the last pass lowered the penalised "
+            f"loss by {fit.drop:.2g}. Increase max_iter or tol."
+            if fit.drop > 0
+            else "No step lowers the penalised loss any more, but the fit is not "
+            "stationary. Increase balance_iter or prior_strength, or take fewer "
+            "components or covariance_type='diag'."
+        )
+    for message in messages:
+        warnings.warn(message, ConvergenceWarning, stacklevel=5)
+
+
+def _held_by_floor(state, target, options):
+    """Count full components in a subspace though each of their features varies."""
+    if options.covariance_type != "full" or options.prior_strength > 0:
+        return 0  # the prior fills the missing directions
+    mass, C = to_numpy(state.target.mass), to_numpy(state.target.spread)
+    few = mass * target.size < C.shape[1]
+    floor = options.reg_covar * target.mean_variance
+    flat = np.linalg.eigvalsh(C)[:, 0] < floor
+    varied = np.diagonal(C, axis1=1, axis2=2).min(axis=1) > floor
+    return int((few & flat & varied).sum())

@@ -4,17 +4,19 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.utils import check_array
 
-from sklearn_ext.bridge._columns import check_columns, names_of
-from sklearn_ext.bridge._domains import checked_weights
-from sklearn_ext.bridge._gaussian import _spectral
+from sklearn_ext.bridge._samples import check_columns, checked_weights, names_of
+from sklearn_ext.bridge._solvers._fixed_point import spectral
 
 
 def energy_distance(X, Y, *, x_weight=None, y_weight=None):
     """Energy distance between two samples.
 
-    ``E|x - y| - E|x - x'|/2 - E|y - y'|/2`` with unbiased means over distinct rows:
-    zero in expectation for two samples of one law, so small negative values occur. Cost
-    O((n + m)^2 * n_features) time, memory for blocks of rows only.
+    ``E|x - y| - E|x - x'|/2 - E|y - y'|/2``, where no row is a partner of itself: zero
+    in expectation for two samples of one law, so small negative values occur. Weights
+    are relative, and multiplying all of a side by a constant changes nothing. A weight
+    of two is not a row drawn twice, for a row drawn twice is its own partner at
+    distance zero, which the expectation does not allow. Cost O((n + m)^2 * n_features)
+    time, memory for blocks of rows only.
 
     Parameters
     ----------
@@ -23,9 +25,9 @@ def energy_distance(X, Y, *, x_weight=None, y_weight=None):
     Y : array-like of shape (m_samples, n_features)
         Second sample.
     x_weight : array-like of shape (n_samples,) or None, default=None
-        How often each row of X counts.
+        What each row of X stands for, on any scale.
     y_weight : array-like of shape (m_samples,) or None, default=None
-        How often each row of Y counts.
+        What each row of Y stands for, on any scale.
 
     Returns
     -------
@@ -39,9 +41,9 @@ def energy_distance(X, Y, *, x_weight=None, y_weight=None):
     -0.5
     """
     X, Y = _tables(X, Y)
-    u = _counts(x_weight, X, "x_weight", "X")
-    w = _counts(y_weight, Y, "y_weight", "Y")
-    between = _sum_of_distances(X, u, Y, w) / (u.sum() * w.sum())
+    u = _shares(x_weight, X, "x_weight", "X")
+    w = _shares(y_weight, Y, "y_weight", "Y")
+    between = _mean_distance(X, u, Y, w)
     return float(between - (_mean_within(X, u) + _mean_within(Y, w)) / 2)
 
 
@@ -60,21 +62,23 @@ def _tables(X, Y):
     return X, Y
 
 
-def _counts(weight, X, name, rows):
+def _shares(weight, X, name, rows):
+    """Return weights that sum to one."""
     if weight is None:
-        return np.ones(len(X))
+        return np.full(len(X), 1 / len(X))
     w = checked_weights(weight, X, name, rows)
     if not w.any():
         raise ValueError(f"{name} must not be zero everywhere.")
-    return w
+    w = w / w.max()  # sums of the largest floats would be infinite
+    return w / w.sum()
 
 
 def _mean_within(X, w):
-    pairs = w.sum() ** 2 - w.sum()  # a row is no partner of itself
-    return _sum_of_distances(X, w, X, w) / pairs if pairs > 0 else 0.0
+    pairs = 1 - w @ w  # a row is no partner of itself
+    return _mean_distance(X, w, X, w) / pairs if (w > 0).sum() > 1 else 0.0
 
 
-def _sum_of_distances(X, u, Y, w, block=1024):
+def _mean_distance(X, u, Y, w, block=1024):
     return float(
         sum(
             u[i : i + block] @ (cdist(X[i : i + block], Y) @ w)
@@ -85,7 +89,7 @@ def _sum_of_distances(X, u, Y, w, block=1024):
 
 def _bures(mean0, cov0, mean1, cov1):
     """Half the squared Bures-Wasserstein distance, for stacks of Gaussians."""
-    root = _spectral(cov0, np.sqrt)
+    root = spectral(cov0, np.sqrt)
     mu = np.linalg.eigvalsh(root @ cov1 @ root)
     cross = np.sqrt(np.clip(mu, 0, None)).sum(axis=-1)
     traces = np.trace(cov0, axis1=-2, axis2=-1) + np.trace(cov1, axis1=-2, axis2=-1)

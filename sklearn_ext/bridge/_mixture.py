@@ -1,25 +1,33 @@
-"""The adjusted potential as a Gaussian mixture, and all that follows in closed form."""
+"""The adjusted potential as a Gaussian mixture between centred rows, in closed form.
 
+A scale matrix S_k is kept as V_k diag(lam_k) V_k'. Every function of S_k that the
+closed forms need then acts on ``lam_k`` alone, and the four covariance types differ
+only in ``axes`` (V) and in the shape of ``lam``:
+
+============  ==============  ====================
+type          lam             axes
+============  ==============  ====================
+spherical     (K, 1)          None
+diag          (K, D)          None
+tied          (1, D)          (D, D)
+full          (K, D)          (K, D, D)
+============  ==============  ====================
+
+Arrays with one entry a component and row are component-major, (K, n): reductions over
+the components then read contiguous memory.
+"""
+
+import math
 from dataclasses import dataclass, replace
-from math import pi
 from typing import Any
 
-from sklearn_ext.bridge._frames import (
-    array_namespace,
-    features,
-    gaussian_exponents,
-    log_sum_exp,
-    mixed_affine,
-    quadratic,
-    rotate,
-    rotate_back,
-)
+from sklearn_ext._numerics._arrays import ArrayHolder, namespace
 
 LEAST = 1e-14  # eigenvalue of a scale matrix: a constant target leaves none of its own
 
 
 @dataclass(frozen=True)
-class PotentialMixture:
+class PotentialMixture(ArrayHolder):
     """Adjusted Schrödinger potential v(y) = sum_k a_k N(y | r_k, eps S_k).
 
     The entropic plan is pi(y|x) = exp(<x,y>/eps) v(y) / c(x), and the bridge follows
@@ -28,7 +36,7 @@ class PotentialMixture:
 
     log_weights: Any  # log a_k, up to a common shift: (K,)
     means: Any  # r_k: (K, D)
-    lam: Any  # eigenvalues of S_k, in the shapes of _frames
+    lam: Any  # eigenvalues of S_k, in the shapes above
     axes: Any  # eigenvectors of S_k
     epsilon: float
     covariance_type: str
@@ -59,12 +67,6 @@ class PotentialMixture:
         scaled = self.log_weights * (self.epsilon / epsilon)
         return replace(self, log_weights=scaled, epsilon=epsilon)
 
-    def map(self, function):
-        """Apply a function to every array, for instance to change its library."""
-        axes = None if self.axes is None else function(self.axes)
-        arrays = (function(a) for a in (self.log_weights, self.means, self.lam))
-        return PotentialMixture(*arrays, axes, self.epsilon, self.covariance_type)
-
     def features(self, X):
         """Store rows for the methods below that take them as F."""
         return features(X, self.covariance_type)
@@ -78,16 +80,16 @@ class PotentialMixture:
 
     def target_scores(self, F):
         """Return log a_k N(y | r_k, eps S_k), as (K, m)."""
-        xp = array_namespace(F)
+        xp = namespace(F)
         variance = self.epsilon * self.lam
         A = gaussian_exponents(F, variance, self.rotated, self.axes)
-        log_det = self.sum_over_features(xp.log(2 * pi * variance))
+        log_det = self.sum_over_features(xp.log(2 * math.pi * variance))
         A += (self.log_weights - log_det / 2)[:, None]
         return A
 
     def bridge_scores(self, F, t):
         """Return the braces of log phi_t: their log-sum-exp over k is log phi_t(x)."""
-        xp = array_namespace(F)
+        xp = namespace(F)
         eps, rho = self.epsilon, self.rotated
         B = 1 - t + t * self.lam
         A = quadratic(F, (self.lam - 1) / (eps * B), rho / (eps * B), self.axes)
@@ -98,7 +100,7 @@ class PotentialMixture:
 
     def sum_over_features(self, values):
         """Sum an array of the shape of ``lam`` over the features each entry covers."""
-        xp = array_namespace(values)
+        xp = namespace(values)
         repeats = self.means.shape[1] if self.covariance_type == "spherical" else 1
         return xp.sum(values, axis=1) * repeats
 
@@ -113,6 +115,13 @@ class PotentialMixture:
     def log_potential(self, X, t):
         """Return log phi_t(x) and the weights w_k(x, t), (K, n)."""
         return log_sum_exp(self.bridge_scores(self.features(X), t))
+
+    def log_gates(self, X, t):
+        """Return log w_k(x, t), (K, n)."""
+        xp = namespace(X)
+        scores = self.bridge_scores(self.features(X), t)
+        scores -= xp.max(scores, axis=0)
+        return scores - xp.log(xp.sum(xp.exp(scores), axis=0))
 
     def drift(self, X, t):
         """Return g(x, t) = sum_k w_k(x, t) B_k^-1 (r_k + (S_k - I) x)."""
@@ -143,7 +152,7 @@ class PotentialMixture:
 
     def transport_cost(self, X):
         """Return E[|x - Y|^2 / 2 | X = x]."""
-        xp = array_namespace(X)
+        xp = namespace(X)
         F, rho, less = self.features(X), self.rotated, self.lam - 1
         _, p = log_sum_exp(self.source_scores(F))
         # |(S - I) x + r|^2 is a quadratic form of x too
@@ -154,7 +163,7 @@ class PotentialMixture:
 
 def split(scales, covariance_type):
     """Return ``lam`` and ``axes`` of scale matrices in their public shapes."""
-    xp = array_namespace(scales)
+    xp = namespace(scales)
     if covariance_type in ("spherical", "diag"):
         lam = xp.clip(scales, LEAST, None)
         return (lam[:, None] if covariance_type == "spherical" else lam), None
@@ -171,7 +180,7 @@ def join(lam, axes, covariance_type):
         return lam[:, 0]
     if covariance_type == "diag":
         return lam
-    xp = array_namespace(lam)
+    xp = namespace(lam)
     if covariance_type == "tied":
         return (axes * lam[0, :]) @ axes.T
     return (axes * lam[:, None, :]) @ xp.matrix_transpose(axes)
@@ -183,10 +192,124 @@ def shifted(mixture, source_mean, target_mean):
     If ``mixture`` is the adjusted potential between x - source_mean and
     y - target_mean, the result is the one between x and y.
     """
-    xp = array_namespace(mixture.means)
+    xp = namespace(mixture.means)
     m = rotate(mixture.means * 0 + source_mean, mixture.axes)
     moved = mixture.lam * m  # V_k' S_k source_mean
     means = mixture.means + target_mean - rotate_back(moved, mixture.axes)
     gain = xp.sum(m * (moved / 2 - mixture.rotated), axis=1) / mixture.epsilon
     log_weights = mixture.log_weights + gain
     return replace(mixture, means=means, log_weights=log_weights)
+
+
+def features(X, covariance_type):
+    """Store rows so that a quadratic form along the axes is one matrix product."""
+    if covariance_type in ("tied", "full"):
+        return X
+    xp = namespace(X)
+    squares = X * X / 2
+    if covariance_type == "spherical":
+        squares = xp.sum(squares, axis=1, keepdims=True)
+    return xp.concat([squares, X], axis=1)
+
+
+def quadratic(F, square, linear, axes):
+    """Evaluate x' V diag(square) V' x / 2 + linear' V' x for each component and row.
+
+    Parameters
+    ----------
+    F : array of shape (n_samples, n_stored)
+        Rows in the form of :func:`features`.
+    square : array of the shape of ``lam``
+        Eigenvalues of the quadratic form.
+    linear : array of shape (n_components, n_features)
+        Coefficients in the eigenbasis.
+    axes : array or None
+        The eigenbases.
+
+    Returns
+    -------
+    array of shape (n_components, n_samples)
+        The values.
+    """
+    xp = namespace(F)
+    if axes is None:
+        return xp.concat([square, linear], axis=1) @ F.T
+    if axes.ndim == 2:
+        Z = F @ axes
+        return square @ (Z * Z / 2).T + linear @ Z.T
+    values = []
+    for k in range(axes.shape[0]):
+        Z = F @ axes[k, :, :]
+        values.append((Z * Z) @ (square[k, :] / 2) + Z @ linear[k, :])
+    return xp.stack(values)
+
+
+def gaussian_exponents(F, variance, centres, axes):
+    """Return -|V_k' y - centre_k|^2 / (2 variance_k), summed over features, (K, m)."""
+    xp = namespace(F)
+    if axes is None or axes.ndim == 2:
+        constant = xp.sum(centres * centres / (2 * variance), axis=1)
+        A = quadratic(F, -1 / variance, centres / variance, axes)
+        A -= constant[:, None]
+        return A
+    values = []  # one component at a time can be centred first, which float32 needs
+    for k in range(axes.shape[0]):
+        Z = F @ axes[k, :, :] - centres[k, :]
+        values.append((Z * Z) @ (-1 / (2 * variance[k, :])))
+    return xp.stack(values)
+
+
+def mixed_affine(X, gates, scale, shift, axes):
+    """Evaluate sum_k p_k(x) V_k (diag(scale_k) V_k' x + shift_k) for each row.
+
+    ``gates`` has shape (n_components, n_samples) and sums to one over components.
+    """
+    if axes is None:
+        return gates.T @ shift + X * (gates.T @ scale)
+    if axes.ndim == 2:  # one scale for all: the gates drop out of it
+        return (gates.T @ shift + (X @ axes) * scale) @ axes.T
+    total = X * 0
+    for k in range(axes.shape[0]):
+        Z = (X @ axes[k, :, :]) * scale[k, :] + shift[k, :]
+        total = total + gates[k, :, None] * (Z @ axes[k, :, :].T)
+    return total
+
+
+def rotate(vectors, axes):
+    """Express vector k, a row of (n_components, n_features), in eigenbasis k."""
+    if axes is None:
+        return vectors
+    if axes.ndim == 2:
+        return vectors @ axes
+    return (vectors[:, None, :] @ axes)[:, 0, :]
+
+
+def rotate_back(vectors, axes):
+    """Undo :func:`rotate`."""
+    if axes is None:
+        return vectors
+    if axes.ndim == 2:
+        return vectors @ axes.T
+    xp = namespace(vectors)
+    return (vectors[:, None, :] @ xp.matrix_transpose(axes))[:, 0, :]
+
+
+def own_axes(axes, k):
+    """Return the eigenbasis of component k, or None where it is the standard one."""
+    return axes if axes is None or axes.ndim == 2 else axes[k, :, :]
+
+
+def own_row(values, k):
+    """Return row k of an array of the shape of ``lam``; tied ones have one row."""
+    return values[0 if values.shape[0] == 1 else k, :]
+
+
+def log_sum_exp(A):
+    """Return log sum_k exp(A_k) of each column, and the softmax; A is overwritten."""
+    xp = namespace(A)
+    top = xp.max(A, axis=0)
+    A -= top
+    share = xp.exp(A)
+    total = xp.sum(share, axis=0)
+    share /= total
+    return top + xp.log(total), share

@@ -1,4 +1,4 @@
-"""Entropic plans with a known closed form, and the bridge between their marginals."""
+"""Entropic plans and the bridges between their marginals."""
 
 import math
 from dataclasses import dataclass
@@ -7,25 +7,252 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from sklearn_ext.bridge._frames import (
-    array_namespace,
-    log_sum_exp,
-    own_axes,
-    own_row,
-)
-from sklearn_ext.bridge._mixture import PotentialMixture, shifted
-from sklearn_ext.bridge._sampling import (
+from sklearn_ext._numerics._arrays import like, namespace
+from sklearn_ext.bridge._checks import check_count, check_grid, check_times, plain
+from sklearn_ext.bridge._draws import (
     as_generator,
     brownian_bridges,
     choose,
     draw_components,
     euler_paths,
-    like,
 )
+from sklearn_ext.bridge._mixture import (
+    PotentialMixture,
+    log_sum_exp,
+    own_axes,
+    own_row,
+    shifted,
+)
+
+ENTRIES = 2**20  # of an array of rows against rows, at a time
+
+
+class ClosedForms:
+    """What a plan answers, and an estimator that has fitted one, in the same words.
+
+    A class says in ``_asked`` which plan answers about which rows, and in ``_drawing``
+    what draws for a ``random_state``.
+    """
+
+    def gate_proba(self, X):
+        """Return the probability of each component given a source row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+            Probabilities.
+        """
+        plan, X = self._asked(X, "gate_proba")
+        return plan.mixture.log_normalizer(X - plan.source_mean)[1].T
+
+    def conditional(self, X, t=0.0, s=1.0):
+        """Describe X_s given X_t = x, a Gaussian mixture.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows at time t.
+        t, s : float, default=0.0 and 1.0
+            Times, 0 <= t < s <= 1.
+
+        Returns
+        -------
+        Bunch
+            ``weights`` (n_samples, K), ``means`` (n_samples, K, D) and ``covariances``,
+            the same for all rows: (K, D, D), or variances (K, D).
+        """
+        t, s = check_times(t, s)
+        plan, X = self._asked(X, "conditional")
+        xp, m = namespace(X), plan.mixture
+        X = X - plan.origin(t)
+        scale, shift, variance = m.transition(t, s)
+        means, covariances = [], []
+        for k in range(shift.shape[0]):
+            V, spread = own_axes(m.axes, k), own_row(variance, k)
+            Z = (X if V is None else X @ V) * own_row(scale, k) + shift[k, :]
+            means.append((Z if V is None else Z @ V.T) + plan.origin(s))
+            flat = plan.source_mean * 0 + spread
+            covariances.append(flat if V is None else (V * spread) @ V.T)
+        return Bunch(
+            weights=m.log_potential(X, t)[1].T,
+            means=xp.stack(means, axis=1),
+            covariances=xp.stack(covariances),
+        )
+
+    def conditional_mean_cov(self, X):
+        """Return mean and covariance of Y given X = x.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows.
+
+        Returns
+        -------
+        means : ndarray of shape (n_samples, n_features)
+            Conditional means.
+        covariances : ndarray of shape (n_samples, n_features, n_features)
+            Conditional covariances, sum_k p_k (eps S_k + d_k d_k').
+        """
+        plan, X = self._asked(X, "conditional_mean_cov")
+        xp = namespace(X)
+        law, mean = plan.conditional(X), plan.conditional_mean(X)
+        inner = law.covariances
+        if inner.ndim == 2:  # variances: put them on diagonals
+            inner = inner[:, :, None] * like(np.eye(X.shape[1]), X)
+        n, K, D = law.means.shape
+        cov = xp.reshape(law.weights @ xp.reshape(inner, (K, D * D)), (n, D, D))
+        for k in range(K):  # no array of n K D^2 entries
+            d = law.means[:, k, :] - mean
+            p = law.weights[:, k]
+            cov = cov + (p[:, None] * d)[:, :, None] * d[:, None, :]
+        return mean, cov
+
+    def log_density(self, X, Y, t=0.0, s=1.0):
+        """Return log p(X_s = y | X_t = x) of paired rows.
+
+        Parameters
+        ----------
+        X, Y : array-like of shape (n_samples, n_features)
+            Rows at time t and at time s.
+        t, s : float, default=0.0 and 1.0
+            Times, 0 <= t < s <= 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Log-densities, from the mixture form: no difference of large numbers.
+        """
+        plan, X = self._asked(X, "log_density")
+        _, Y = self._asked(Y, "log_density")
+        if X.shape[0] != Y.shape[0]:
+            raise ValueError(
+                f"X and Y are paired, got {X.shape[0]} and {Y.shape[0]} rows."
+            )
+        t, s = check_times(t, s)
+        xp, m = namespace(X), plan.mixture
+        X, Y = X - plan.origin(t), Y - plan.origin(s)
+        scale, shift, variance = m.transition(t, s)
+        scores = []
+        for k in range(shift.shape[0]):
+            V, spread = own_axes(m.axes, k), own_row(variance, k)
+            A, B = (X, Y) if V is None else (X @ V, Y @ V)
+            gap = B - A * own_row(scale, k) - shift[k, :]
+            spread = shift[k, :] * 0 + spread
+            scores.append(-xp.sum(gap**2 / spread + xp.log(2 * np.pi * spread), axis=1))
+        # gates stay logarithms: one that underflows may belong to the only component
+        # that reaches y
+        return log_sum_exp(m.log_gates(X, t) + xp.stack(scores) / 2)[0]
+
+    def log_potential(self, X, t):
+        """Return log phi_t(x), the Schrödinger potential at time t.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows at time t.
+        t : float
+            Time in [0, 1].
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Values; p(x_s | x_t) = phi_s(x_s) / phi_t(x_t) N(x_s | x_t, eps (s-t) I).
+        """
+        t = check_times(t)
+        plan, X = self._asked(X, "log_potential")
+        xp, goal = namespace(X), plan.target_mean
+        jump = goal - plan.source_mean
+        linear = (X - goal) @ jump + (1 - t) * xp.sum(jump**2) / 2
+        gain = (linear + xp.sum(goal**2) / 2) / plan.epsilon
+        return plan.mixture.log_potential(X - plan.origin(t), t)[0] + gain
+
+    def drift(self, X, t):
+        """Return the drift g(x, t) of dX = g dt + sqrt(epsilon) dW.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows at time t.
+        t : float
+            Time in [0, 1].
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Drift.
+        """
+        t = check_times(t)
+        plan, X = self._asked(X, "drift")
+        jump = plan.target_mean - plan.source_mean
+        return plan.mixture.drift(X - plan.origin(t), t) + jump
+
+    def transport_cost(self, X):
+        """Return ``E[|x - Y|^2 / 2 | X = x]``, how far each row is moved.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Source rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Expected costs.
+        """
+        plan, X = self._asked(X, "transport_cost")
+        jump, centred = plan.target_mean - plan.source_mean, X - plan.source_mean
+        moved = plan.mixture.conditional_mean(centred) - centred
+        inner = plan.mixture.transport_cost(centred)
+        return inner + moved @ jump + jump @ jump / 2
+
+    def sample_path(
+        self, X, times=21, *, n_samples=None, method="exact", random_state=None
+    ):
+        """Draw paths of the bridge from each source row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows at time 0.
+        times : int or array-like of shape (n_times,), default=21
+            Increasing times in [0, 1], or how many at equal steps from 0 to 1.
+        n_samples : int or None, default=None
+            Paths from each row; None draws one, without an axis for it.
+        method : {"exact", "euler"}, default="exact"
+            Exact at any times, or one Euler step of the stochastic differential
+            equation for each interval.
+        random_state : int, RandomState, Generator or None, default=None
+            Source of randomness; None takes that of an estimator.
+
+        Returns
+        -------
+        ndarray of shape (n_rows[, n_samples], n_times, n_features)
+            Paths.
+        """
+        if method not in ("exact", "euler"):
+            raise ValueError(f"method must be 'exact' or 'euler', got {plain(method)}.")
+        times = check_grid(times)
+        plan, X = self._asked(X, "sample_path")
+        start, rng = repeated(X, n_samples), self._drawing(random_state)
+        if method == "euler":
+            paths = euler_paths(plan, start, times, rng)
+        else:
+            stop = plan.sample(start, random_state=rng)
+            paths = brownian_bridges(start, stop, times, plan.epsilon, rng)
+        if n_samples is None:
+            return paths
+        shape = (X.shape[0], n_samples, len(times), X.shape[1])
+        return namespace(X).reshape(paths, shape)
 
 
 @dataclass(frozen=True)
-class EntropicPlan:
+class EntropicPlan(ClosedForms):
     """Entropic transport plan pi(y|x) given by a Gaussian mixture, with its bridge.
 
     The plan is pi(y|x) = exp(<x,y>/eps) v(y) / c(x) with the adjusted potential
@@ -141,29 +368,29 @@ class EntropicPlan:
 
     def __sklearn_array_api_convert__(self, converter):
         """Let scikit-learn move fitted estimators between array libraries."""
-        moved = self.mixture.map(converter)
-        return EntropicPlan(
-            moved, converter(self.source_mean), converter(self.target_mean)
-        )
+        means = converter(self.source_mean), converter(self.target_mean)
+        return EntropicPlan(self.mixture.convert(converter), *means)
 
-    def _origin(self, t):
-        """Return where the centres have moved to at time t."""
-        return self.source_mean * (1 - t) + self.target_mean * t
-
-    def gate_proba(self, X):
-        """Return the gates p_k(x).
+    def origin(self, t):
+        """Return where the mean of the source has moved to at time t.
 
         Parameters
         ----------
-        X : array of shape (n_samples, n_features)
-            Source rows.
+        t : float
+            Time in [0, 1].
 
         Returns
         -------
-        array of shape (n_samples, n_components)
-            Probabilities.
+        array of shape (n_features,)
+            The point between both means.
         """
-        return self.mixture.log_normalizer(X - self.source_mean)[1].T
+        return self.source_mean * (1 - t) + self.target_mean * t
+
+    def _asked(self, X, method):
+        return self, X
+
+    def _drawing(self, random_state):
+        return as_generator(random_state)
 
     def conditional_mean(self, X):
         """Return T(x) = E[Y | X = x] = sum_k p_k(x) (r_k + S_k x).
@@ -180,119 +407,6 @@ class EntropicPlan:
         """
         centred = X - self.source_mean
         return self.mixture.conditional_mean(centred) + self.target_mean
-
-    def conditional(self, X, t=0.0, s=1.0):
-        """Describe X_s given X_t = x, a Gaussian mixture.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            Rows at time t.
-        t, s : float, default=0.0 and 1.0
-            Times, 0 <= t < s <= 1.
-
-        Returns
-        -------
-        Bunch
-            ``weights`` (n_samples, K), ``means`` (n_samples, K, D) and ``covariances``,
-            the same for all rows: (K, D, D), or (K, D) of variances when the scales are
-            diagonal or spherical.
-        """
-        xp = array_namespace(X)
-        X, m = X - self._origin(t), self.mixture
-        scale, shift, variance = m.transition(t, s)
-        means, covariances = [], []
-        for k in range(shift.shape[0]):
-            V, spread = own_axes(m.axes, k), own_row(variance, k)
-            Z = (X if V is None else X @ V) * own_row(scale, k) + shift[k, :]
-            means.append((Z if V is None else Z @ V.T) + self._origin(s))
-            flat = self.source_mean * 0 + spread
-            covariances.append(flat if V is None else (V * spread) @ V.T)
-        weights = m.log_potential(X, t)[1].T
-        return Bunch(
-            weights=weights,
-            means=xp.stack(means, axis=1),
-            covariances=xp.stack(covariances),
-        )
-
-    def conditional_mean_cov(self, X):
-        """Return mean and covariance of Y given X = x.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            Source rows.
-
-        Returns
-        -------
-        means : array of shape (n_samples, n_features)
-            Conditional means.
-        covariances : array of shape (n_samples, n_features, n_features)
-            Conditional covariances, sum_k p_k (eps S_k + d_k d_k').
-        """
-        xp = array_namespace(X)
-        law, mean = self.conditional(X), self.conditional_mean(X)
-        inner = law.covariances
-        if inner.ndim == 2:  # variances: put them on diagonals
-            inner = inner[:, :, None] * like(np.eye(X.shape[1]), X)
-        n, K, D = law.means.shape
-        cov = xp.reshape(law.weights @ xp.reshape(inner, (K, D * D)), (n, D, D))
-        for k in range(K):  # no array of n K D^2 entries
-            d = law.means[:, k, :] - mean
-            p = law.weights[:, k]
-            cov = cov + (p[:, None] * d)[:, :, None] * d[:, None, :]
-        return mean, cov
-
-    def log_density(self, X, Y, t=0.0, s=1.0):
-        """Return log p(X_s = y | X_t = x) of paired rows.
-
-        Parameters
-        ----------
-        X, Y : arrays of shape (n_samples, n_features)
-            Rows at time t and s.
-        t, s : float, default=0.0 and 1.0
-            Times, 0 <= t < s <= 1.
-
-        Returns
-        -------
-        array of shape (n_samples,)
-            Log-densities, from the mixture form: no difference of large numbers.
-        """
-        xp = array_namespace(X)
-        X, Y, m = X - self._origin(t), Y - self._origin(s), self.mixture
-        scale, shift, variance = m.transition(t, s)
-        weights = m.log_potential(X, t)[1]
-        scores = []
-        for k in range(shift.shape[0]):
-            V, spread = own_axes(m.axes, k), own_row(variance, k)
-            A, B = (X, Y) if V is None else (X @ V, Y @ V)
-            gap = B - A * own_row(scale, k) - shift[k, :]
-            spread = shift[k, :] * 0 + spread
-            scores.append(-xp.sum(gap**2 / spread + xp.log(2 * np.pi * spread), axis=1))
-        floor = float(xp.finfo(X.dtype).smallest_normal)
-        scores = xp.stack(scores) / 2 + xp.log(xp.clip(weights, floor, None))
-        return log_sum_exp(scores)[0]
-
-    def log_potential(self, X, t):
-        """Return log phi_t(x), the Schrödinger potential of the bridge at time t.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            Rows at time t.
-        t : float
-            Time in [0, 1].
-
-        Returns
-        -------
-        array of shape (n_samples,)
-            Values; p(x_s | x_t) = phi_s(x_s) / phi_t(x_t) N(x_s | x_t, eps (s-t) I).
-        """
-        xp = array_namespace(X)
-        jump = self.target_mean - self.source_mean
-        linear = (X - self.target_mean) @ jump + (1 - t) * xp.sum(jump**2) / 2
-        gain = (linear + xp.sum(self.target_mean**2) / 2) / self.epsilon
-        return self.mixture.log_potential(X - self._origin(t), t)[0] + gain
 
     def log_normalizer(self, X):
         """Return log c(x), c(x) = integral of exp(<x,y>/eps) v(y) dy.
@@ -326,42 +440,6 @@ class EntropicPlan:
         Y = Y - self.target_mean
         return self.mixture.log_adjusted(Y) - Y @ self.source_mean / self.epsilon
 
-    def drift(self, X, t):
-        """Return the drift g(x, t) of the bridge dX = g dt + sqrt(eps) dW.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            Rows at time t.
-        t : float
-            Time in [0, 1].
-
-        Returns
-        -------
-        array of shape (n_samples, n_features)
-            Drift.
-        """
-        jump = self.target_mean - self.source_mean
-        return self.mixture.drift(X - self._origin(t), t) + jump
-
-    def transport_cost(self, X):
-        """Return ``E[|x - Y|^2 / 2 | X = x]``.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            Source rows.
-
-        Returns
-        -------
-        array of shape (n_samples,)
-            Expected costs.
-        """
-        jump, centred = self.target_mean - self.source_mean, X - self.source_mean
-        moved = self.mixture.conditional_mean(centred) - centred
-        inner = self.mixture.transport_cost(centred)
-        return inner + moved @ jump + jump @ jump / 2
-
     def sample(self, X, t=0.0, s=1.0, *, random_state=None):
         """Draw X_s given X_t = x, one for each row.
 
@@ -379,37 +457,11 @@ class EntropicPlan:
         array of shape (n_samples, n_features)
             Draws.
         """
-        rng, X = as_generator(random_state), X - self._origin(t)
+        rng, X = as_generator(random_state), X - self.origin(t)
         chosen = choose(self.mixture.log_potential(X, t)[1], rng)
         moves = self.mixture.transition(t, s)
         drawn = draw_components(X, chosen, moves, self.mixture.axes, rng)
-        return drawn + self._origin(s)
-
-    def sample_path(self, X, times, *, method="exact", random_state=None):
-        """Draw paths of the bridge from each row at time 0.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            Rows at time 0.
-        times : ndarray of shape (n_times,)
-            Increasing times in [0, 1].
-        method : {"exact", "euler"}, default="exact"
-            Draw the end point and fill in a Brownian bridge, or take one Euler step of
-            the stochastic differential equation an interval.
-        random_state : int, RandomState, Generator or None, default=None
-            Source of randomness.
-
-        Returns
-        -------
-        array of shape (n_samples, n_times, n_features)
-            Paths.
-        """
-        rng = as_generator(random_state)
-        if method == "euler":
-            return euler_paths(self, X, times, rng)
-        stop = self.sample(X, random_state=rng)
-        return brownian_bridges(X, stop, times, self.epsilon, rng)
+        return drawn + self.origin(s)
 
     def log_marginal(self, X, t, source, source_weight):
         """Return the log-density of X_t when the source is a weighted sample.
@@ -430,16 +482,60 @@ class EntropicPlan:
         array of shape (n_samples,)
             Log-densities; cost O(n_samples * n_source * n_features).
         """
-        xp = array_namespace(X)
-        prior = xp.log(source_weight) - self.log_potential(source, 0.0)
-        variance, block = self.epsilon * t, max(1, 2**22 // source.shape[0])
-        origin = self.source_mean  # keeps the expanded squares small
-        source, heat = source - origin, []
-        half = xp.sum(source**2, axis=1) / (2 * variance)
-        for start in range(0, X.shape[0], block):
-            rows = X[start : min(start + block, X.shape[0]), :] - origin
-            scores = source @ rows.T / variance + (prior - half)[:, None]
+        xp, m = namespace(X), self.mixture
+        # around the moving centre the law is that of the centred bridge: no difference
+        # of potentials that grow with the means
+        source, X = source - self.source_mean, X - self.origin(t)
+        variance, heat = self.epsilon * t, []
+        prior = xp.log(source_weight) - m.log_potential(source, 0.0)[0]
+        prior = prior - xp.sum(source**2, axis=1) / (2 * variance)
+        for rows in row_blocks(X, source.shape[0]):
+            scores = source @ rows.T / variance + prior[:, None]
             own = xp.sum(rows**2, axis=1) / (2 * variance)
             heat.append(log_sum_exp(scores)[0] - own)
         constant = X.shape[1] / 2 * math.log(2 * math.pi * variance)
-        return self.log_potential(X, t) + xp.concat(heat) - constant
+        return m.log_potential(X, t)[0] + xp.concat(heat) - constant
+
+    def source_mean_given(self, Y, source, source_weight):
+        """Return the mean of X given Y = y when the source is a weighted sample.
+
+        Parameters
+        ----------
+        Y : array of shape (n_samples, n_features)
+            Target rows.
+        source : array of shape (n_source, n_features)
+            Rows of the source.
+        source_weight : array of shape (n_source,)
+            Weights that sum to one.
+
+        Returns
+        -------
+        mean : array of shape (n_samples, n_features)
+            Means over the source rows, with weights P(x_i | y).
+        size : array of shape (n_samples,)
+            How many rows they rest on: one over the sum of squared weights.
+        """
+        xp = namespace(Y)
+        source, Y = source - self.source_mean, Y - self.target_mean
+        prior = xp.log(source_weight) - self.mixture.log_normalizer(source)[0]
+        means, sizes = [], []
+        for rows in row_blocks(Y, source.shape[0]):
+            scores = source @ rows.T / self.epsilon + prior[:, None]
+            _, weight = log_sum_exp(scores)
+            means.append(weight.T @ source)
+            sizes.append(1 / xp.sum(weight**2, axis=0))
+        return xp.concat(means) + self.source_mean, xp.concat(sizes)
+
+
+def row_blocks(X, n_partners):
+    """Cut rows so that a block of them against all partners stays small."""
+    size, n = max(1, ENTRIES // n_partners), X.shape[0]
+    return [X[start : min(start + size, n), :] for start in range(0, n, size)]
+
+
+def repeated(X, n_samples):
+    """Return every row ``n_samples`` times, one after the other; None is once."""
+    if n_samples is None:
+        return X
+    check_count(n_samples)
+    return namespace(X).repeat(X, n_samples, axis=0)

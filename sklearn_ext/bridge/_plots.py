@@ -7,9 +7,9 @@ from sklearn.decomposition import PCA
 
 from sklearn_ext._core._compat import check_matplotlib_support
 from sklearn_ext._core._pipelines import innermost
+from sklearn_ext._numerics._arrays import to_numpy
 from sklearn_ext.bridge._checks import check_grid, plain
 from sklearn_ext.bridge._light import LightSchrodingerBridge
-from sklearn_ext.bridge._solve import to_numpy
 
 KINDS = ("paths", "marginals", "components", "map")
 
@@ -127,7 +127,10 @@ class SchrodingerBridgeDisplay:
             estimator, X, X_target, wanted=wanted, user=user
         )
         # names of columns are checked once: what follows are bare arrays
-        X, X_target = (None if T is None else estimator._rows(T, user) for T in tables)
+        X, X_target = (
+            None if table is None else estimator._asked(table, user)[1]
+            for table in tables
+        )
         times, plan = check_grid(times), estimator._plan
         n_many = 1000 if n_rows is None else 5 * n_rows
         if n_rows is None:

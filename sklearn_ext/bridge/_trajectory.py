@@ -9,10 +9,9 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext.bridge._checks import check_count, check_time
-from sklearn_ext.bridge._domains import checked_weights
+from sklearn_ext.bridge._draws import as_generator
 from sklearn_ext.bridge._light import LightSchrodingerBridge
-from sklearn_ext.bridge._sampling import as_generator
-from sklearn_ext.bridge._solve import Sample, mean_variance
+from sklearn_ext.bridge._samples import Sample, checked_weights
 
 
 class SchrodingerBridgeTrajectory(ExtEstimator):
@@ -114,7 +113,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         y : array-like of shape (n_samples,)
             Time at which each row was observed; two different times or more.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            How often each row counts.
+            What each row stands for; within a snapshot only ratios matter.
 
         Returns
         -------
@@ -166,7 +165,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         if self.epsilon != "scale":
             return float(self.epsilon)
         samples = zip(self.snapshots_, self.snapshot_weights_, strict=True)
-        variance = np.mean([mean_variance(Sample(X, w)) for X, w in samples])
+        variance = np.mean([Sample(X, w).mean_variance for X, w in samples])
         return float(0.1 * variance / np.diff(self.times_).mean()) or 1.0
 
     def interpolate(self, t, n_samples=100, *, random_state=None):
@@ -250,7 +249,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         y : array-like of shape (n_samples,)
             Their times, out of those of the fit; times that are missing are left out.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            How often each row counts.
+            What each row stands for; within a snapshot only ratios matter.
 
         Returns
         -------
@@ -262,6 +261,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         weight = _weights(sample_weight, X)
         if not np.isin(y, self.times_).all():
             raise ValueError(f"y must hold times of the fit, {self.times_.tolist()}.")
+        X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
         scores = []
         for i, bridge in enumerate(self.bridges_):
             rows = [np.flatnonzero(y == t) for t in self.times_[i : i + 2]]

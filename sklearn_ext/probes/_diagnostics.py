@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_ext._core._pipelines import innermost
-from sklearn_ext.probes._naive_bayes import NaiveBayesProbe
-from sklearn_ext.probes._naive_bayes_checks import on_host, positions, row_weights
+from sklearn_ext.probes._gaussian._input import on_host, positions, row_weights
+from sklearn_ext.probes._gaussian._naive_bayes import NaiveBayesProbe
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,31 +1,51 @@
-"""Ridge regression on random features, with theory that predicts its error."""
+"""Ridge regression on random features, with theory that predicts its error.
 
-from sklearn_ext.random_features._classifier import RandomFeatureRidgeClassifier
-from sklearn_ext.random_features._classifier_cv import RandomFeatureRidgeClassifierCV
-from sklearn_ext.random_features._eigenstructure import (
+The rooms, in the order in which data pass through them:
+
+- ``_features``: the transformer
+- ``_maps``: from rows to features: scaling, random maps, landmarks, the exact kernel
+- ``_kernels``: the kernels that the maps approximate, as exact matrices
+- ``_ridge/``: the estimators: distinct rows, sums, the choice of a ridge
+- ``_theory/``: predicted errors, and the eigenvalues of data
+- ``_plots``: the displays
+- ``_module_torch``: the features in front of a torch head
+
+Solvers, spectra and leave-one-out are in ``sklearn_ext._numerics._ridge``, weights and
+waves in ``_random_features``, the hash of rows in ``_equal_rows``.
+"""
+
+from sklearn_ext.random_features._features import RandomFeatures
+from sklearn_ext.random_features._plots import (
+    EigenspectrumDisplay,
+    FittingRatioDisplay,
+    RFLearningCurveDisplay,
+    RidgePathDisplay,
+)
+from sklearn_ext.random_features._ridge._classifier import RandomFeatureRidgeClassifier
+from sklearn_ext.random_features._ridge._classifier_cv import (
+    RandomFeatureRidgeClassifierCV,
+)
+from sklearn_ext.random_features._ridge._ridge import RandomFeatureRidge
+from sklearn_ext.random_features._ridge._ridge_cv import RandomFeatureRidgeCV
+from sklearn_ext.random_features._theory._eigenstructure import (
     fitting_ratio_score,
     kernel_eigenstructure,
     scaling_report,
 )
-from sklearn_ext.random_features._features import RandomFeatures
-from sklearn_ext.random_features._optimal import optimal_ridge, required_features
-from sklearn_ext.random_features._path_plots import (
-    FittingRatioDisplay,
-    RidgePathDisplay,
+from sklearn_ext.random_features._theory._framework import (
+    rf_eigenframework,
+    rf_ridge_path,
 )
-from sklearn_ext.random_features._powerlaw import (
+from sklearn_ext.random_features._theory._optimal import (
+    optimal_ridge,
+    required_features,
+)
+from sklearn_ext.random_features._theory._powerlaw import (
     optimal_fitting_ratio,
     overfitting_threshold,
     powerlaw_exponents,
     powerlaw_test_error,
 )
-from sklearn_ext.random_features._ridge import RandomFeatureRidge
-from sklearn_ext.random_features._ridge_cv import RandomFeatureRidgeCV
-from sklearn_ext.random_features._task_plots import (
-    EigenspectrumDisplay,
-    RFLearningCurveDisplay,
-)
-from sklearn_ext.random_features._theory import rf_eigenframework, rf_ridge_path
 
 __all__ = [
     "EigenspectrumDisplay",

@@ -1,10 +1,8 @@
 """The transformer: random features or landmarks of a kernel."""
 
-from numbers import Integral, Real
+from numbers import Integral
 
-from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
@@ -16,25 +14,8 @@ from sklearn_ext._core._compat import (
     move_to,
 )
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext.random_features._kernels import KERNELS, Kernel, scale_gamma
-from sklearn_ext.random_features._maps import (
-    choose_landmarks,
-    draw_map,
-    whiten_landmarks,
-)
-from sklearn_ext.random_features._sampling import StructuredWeights
-
-MAP_CONSTRAINTS = {
-    "kernel": [StrOptions(set(KERNELS))],
-    "map": [StrOptions({"random", "landmarks"})],
-    "fourier": [StrOptions({"phase", "pair"})],
-    "sampling": [StrOptions({"auto", "iid", "orthogonal", "structured"})],
-    "gamma": [StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")],
-    "nu": [Interval(Real, 0, None, closed="neither")],
-    "length_scale": [StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")],
-    "bias_scale": [Interval(Real, 0, None, closed="left")],
-    "random_state": ["random_state"],
-}
+from sklearn_ext._numerics._random_features import StructuredWeights
+from sklearn_ext.random_features._maps import MAP_CONSTRAINTS, build_map
 
 
 class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimator):
@@ -49,6 +30,9 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
     A row costs ``n_features * n_components`` operations, ``log(n_features) *
     n_components`` with ``sampling="structured"``; landmarks cost ``n_components ** 2``
     more, and ``n_components ** 3 / 3`` once.
+
+    Columns should have comparable scales and not lie far from zero, where neurons are
+    linear.
 
     Parameters
     ----------
@@ -67,7 +51,8 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
     sampling : {"auto", "iid", "orthogonal", "structured"}, default="auto"
         How random weights depend on each other: not at all, orthogonal in blocks, or
         by fast Hadamard transforms (from 64 columns on). ``"auto"`` is orthogonal up
-        to 256 columns and structured beyond; ``"laplacian"`` is always ``"iid"``.
+        to 256 columns and structured beyond, but independent for sparse rows, which
+        transforms make dense; ``"laplacian"`` is always ``"iid"``.
     gamma : "scale" or float, default="scale"
         Rate of ``"rbf"`` and ``"laplacian"``; ``"scale"`` is one over the number of
         columns times the weighted variance of all entries.
@@ -223,7 +208,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         Returns
         -------
         ndarray of shape (n_samples_X, n_samples_Y)
-            The kernel matrix.
+            The kernel matrix, in double precision.
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
@@ -254,65 +239,3 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         tags.array_api_support = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def resolve_kernel(params, X, w):
-    """Return the kernel that an estimator's parameters name, ``gamma`` resolved.
-
-    Parameters
-    ----------
-    params : estimator
-        It has the parameters of ``MAP_CONSTRAINTS``.
-    X : array of shape (n_samples, n_features)
-        The rows that ``gamma="scale"`` looks at.
-    w : array of shape (n_samples,)
-        Their weights.
-
-    Returns
-    -------
-    Kernel
-        The kernel.
-    """
-    gamma, length_scale = None, None
-    if params.kernel in ("rbf", "laplacian"):
-        gamma = scale_gamma(X, w) if params.gamma == "scale" else float(params.gamma)
-    if params.kernel == "matern":
-        length_scale = params.length_scale
-        if length_scale == "scale":
-            length_scale = scale_gamma(X, w) ** -0.5
-    return Kernel(params.kernel, gamma, params.nu, length_scale, params.bias_scale)
-
-
-def build_map(params, X, w, n_components):
-    """Draw the feature map that an estimator's parameters describe.
-
-    Parameters
-    ----------
-    params : estimator
-        It has the parameters of ``MAP_CONSTRAINTS``.
-    X : array of shape (n_samples, n_features)
-        The rows.
-    w : array of shape (n_samples,)
-        Their weights.
-    n_components : int
-        Number of features.
-
-    Returns
-    -------
-    RandomMap or LandmarkMap
-        The map, in the namespace and dtype of ``X``.
-    """
-    rng = check_random_state(params.random_state)
-    kernel = resolve_kernel(params, X, w)
-    if params.map == "landmarks":
-        landmarks = choose_landmarks(X[w > 0], n_components, rng)
-        return whiten_landmarks(kernel, landmarks)
-    fmap = draw_map(
-        kernel,
-        X.shape[1],
-        n_components,
-        fourier=params.fourier,
-        sampling=params.sampling,
-        rng=rng,
-    )
-    return (fmap.with_dense_weights() if issparse(X) else fmap).like(X)

@@ -7,9 +7,10 @@ import numpy as np
 from scipy import sparse, special
 from sklearn.metrics.pairwise import manhattan_distances
 
-from sklearn_ext.random_features._arrays import (
+from sklearn_ext._numerics._arrays import (
     ArrayHolder,
     dense,
+    float64,
     is_array,
     is_numpy,
     like,
@@ -23,7 +24,7 @@ KERNELS = ("relu", "step", "relu2", "erf", "ntk", *STATIONARY)
 
 @dataclass(frozen=True)
 class Kernel(ArrayHolder):
-    """A kernel by name; ``kernel(X, Y)`` is its matrix.
+    """A kernel by name; ``kernel(X, Y)`` is its matrix, in double precision.
 
     Angles and products of ``"relu"``, ``"step"``, ``"relu2"``, ``"erf"`` and ``"ntk"``
     follow from infinitely many neurons with Gaussian weights, the others from Bochner's
@@ -50,7 +51,9 @@ class Kernel(ArrayHolder):
 
 def _rows(X):
     """Take lists and tables of users beside the arrays of our own."""
-    return X if is_array(X) or sparse.issparse(X) else np.asarray(X, dtype=np.float64)
+    if is_array(X) or sparse.issparse(X):
+        return float64(X)
+    return np.asarray(X, dtype=np.float64)
 
 
 def _squared_norms(X):
@@ -63,6 +66,9 @@ def _squared_norms(X):
 
 def _squared_distances(X, Y):
     xp = namespace(X)
+    if not (sparse.issparse(X) or sparse.issparse(Y)):  # squares of what they share
+        centre = xp.mean(Y, axis=0)
+        X, Y = X - centre, Y - centre
     D = dense(X @ Y.T)
     D *= -2.0
     D += _squared_norms(X)[:, None]
@@ -163,35 +169,3 @@ _ANGULAR = {
     "erf": _erf,
     "ntk": _ntk,
 }
-
-
-def scale_gamma(X, w):
-    """Return ``1 / (n_features * variance)`` over all weighted entries of ``X``.
-
-    Parameters
-    ----------
-    X : array of shape (n_samples, n_features)
-        Dense or sparse rows.
-    w : array of shape (n_samples,)
-        Weights of the rows.
-
-    Returns
-    -------
-    float
-        The rule ``gamma="scale"``; 1.0 where all entries are equal.
-    """
-    xp, d = namespace(X), X.shape[1]
-    rounding = X.shape[0] * float(xp.finfo(X.dtype).eps)
-    if sparse.issparse(X):
-        w = np.asarray(w, dtype=np.float64)
-        total = w.sum() * d
-        mean = float((w @ X).sum()) / total
-        square = float((w @ X.multiply(X)).sum()) / total
-        # a difference of squares: its noise is theirs
-        variance, noise = square - mean**2, rounding * square
-    else:
-        total = float(xp.sum(w)) * d
-        mean = float(xp.sum(w[:, None] * X)) / total
-        variance = float(xp.sum(w[:, None] * (X - mean) ** 2)) / total
-        noise = (rounding * mean) ** 2
-    return 1.0 / (d * variance) if variance > noise else 1.0

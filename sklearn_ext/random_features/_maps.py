@@ -1,28 +1,177 @@
-"""Feature maps: random neurons or waves, and whitened landmarks."""
+"""From rows to features: scaling, then random neurons or waves, landmarks, a kernel."""
 
-from dataclasses import dataclass, replace
-from math import pi, sqrt
+import warnings
+from dataclasses import dataclass, fields, replace
+from math import sqrt
+from numbers import Real
+from typing import Any
 
+import joblib
 import numpy as np
 from scipy import linalg, sparse
+from sklearn.utils import check_random_state
 
-from sklearn_ext.random_features._arrays import (
+from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._numerics._arrays import (
     ArrayHolder,
-    cos,
+    dense,
     erf,
+    float64,
+    is_array,
     is_numpy,
     like,
     namespace,
     relu,
+    single,
     to_numpy,
 )
-from sklearn_ext.random_features._kernels import STATIONARY, Kernel
-from sklearn_ext.random_features._sampling import (
+from sklearn_ext._numerics._random_features import (
     MAX_ORTHOGONAL,
     MIN_STRUCTURED,
     StructuredWeights,
+    draw_phases,
     gaussian_weights,
+    n_waves,
+    rounding_of_means,
+    scale_gamma,
+    waves,
 )
+from sklearn_ext.random_features._kernels import KERNELS, STATIONARY, Kernel
+
+FAR = 64  # deviations of all columns that their means may lie from zero
+MANY_ROWS = 20_000  # beyond, the kernel matrix alone takes gigabytes
+
+MAP_CONSTRAINTS = {
+    "kernel": [StrOptions(set(KERNELS))],
+    "map": [StrOptions({"random", "landmarks"})],
+    "fourier": [StrOptions({"phase", "pair"})],
+    "sampling": [StrOptions({"auto", "iid", "orthogonal", "structured"})],
+    "gamma": [StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")],
+    "nu": [Interval(Real, 0, None, closed="neither")],
+    "length_scale": [StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")],
+    "bias_scale": [Interval(Real, 0, None, closed="left")],
+    "random_state": ["random_state"],
+}
+
+
+@dataclass(frozen=True)
+class Scaler(ArrayHolder):
+    """Columns to mean zero and variance one; sparse rows are not centred."""
+
+    mean: np.ndarray | None  # (d,)
+    scale: np.ndarray  # (d,)
+
+    @classmethod
+    def of(cls, X, w):
+        """Measure the weighted mean and deviation of each column."""
+        xp, rounding = namespace(X), rounding_of_means(X)
+        mean, variance = _moments(X, w)
+        # of sparse rows a difference of squares: its noise is theirs
+        noise = rounding * mean**2 if sparse.issparse(X) else (rounding * mean) ** 2
+        variance = xp.where(variance > noise, variance, xp.ones_like(variance))
+        return cls(None if sparse.issparse(X) else mean, xp.sqrt(variance))
+
+    def __call__(self, X):
+        """Return scaled rows, in their precision but computed in double."""
+        if sparse.issparse(X):
+            if self.mean is not None:
+                raise ValueError(
+                    "standardize=True has centred the dense rows of the first fit, got "
+                    "sparse rows, which it cannot centre. Pass dense rows, or fit to "
+                    "sparse ones."
+                )
+            scale = (1 / self.scale).astype(X.dtype)
+            return X.multiply(scale[None, :]).tocsr()
+        wide = float64(X)
+        wide = (wide if self.mean is None else wide - self.mean) / self.scale
+        return namespace(X).astype(wide, X.dtype, copy=False)
+
+
+def _moments(X, w):
+    """Return weighted mean and variance of each column, in double precision."""
+    X, w = float64(X), float64(w)
+    w = w / namespace(w).sum(w)
+    mean = w @ X
+    if sparse.issparse(X):
+        return mean, w @ X.multiply(X) - mean**2
+    return mean, w @ (X - mean) ** 2
+
+
+def is_blurred_by_means(X, w):
+    """Whether single precision would blur the rows' differences by what they share."""
+    if not single(X):
+        return False
+    xp = namespace(X)
+    w = xp.astype(w, X.dtype)
+    w = w / xp.sum(w)
+    mean = w @ X  # single precision tells the two sides of a comparison apart
+    squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else xp.sum(X * X, axis=1)
+    shared = float(mean @ mean)
+    return shared > FAR**2 * (float(w @ squares) - shared)
+
+
+@dataclass(frozen=True)
+class Features(ArrayHolder):
+    """Scaling and map: rows in, features out."""
+
+    scaler: Scaler | None
+    map: ArrayHolder
+    double: bool = False  # whether rows in single precision need double precision
+
+    def __call__(self, X):
+        """Return the features, of shape (n_samples, n_components)."""
+        X = X if self.scaler is None else self.scaler(X)
+        return self.map(float64(X) if self.double else X)
+
+    def like(self, x):
+        """Return a copy in the namespace, device and precision for rows like ``x``."""
+        wide = float64(x[:1, ...])
+        scaler = None if self.scaler is None else self.scaler.like(wide)
+        return Features(scaler, self.map.like(wide if self.double else x), self.double)
+
+    def in_single(self):
+        """Return what two maps of rows in single precision have in common.
+
+        Which of them needs double precision may hang on the rows that each has seen.
+        """
+        if not self.double:
+            return self
+        narrow = self.map.convert(
+            lambda v: namespace(v).astype(v, namespace(v).float32)
+        )
+        return Features(self.scaler, narrow)
+
+    def width(self, X):
+        """Return the number of features."""
+        if isinstance(self.map, UserMap):
+            return self(X[:1]).shape[1]
+        return self.map.n_components
+
+
+def same(one, two):
+    """Whether two holders of arrays are equal in every field."""
+    if type(one) is not type(two):
+        return False
+    if isinstance(one, UserMap):
+        return joblib.hash(one.transformer) == joblib.hash(two.transformer)
+    if isinstance(one, ArrayHolder):
+        names = (field.name for field in fields(one))
+        return all(same(getattr(one, name), getattr(two, name)) for name in names)
+    if is_array(one):
+        return np.array_equal(to_numpy(one), to_numpy(two))
+    return one == two
+
+
+def warn_of_memory(n):
+    """Warn before a kernel matrix of many rows is allocated."""
+    if n > MANY_ROWS:
+        warnings.warn(
+            f"n_components='infinite' with {n} rows needs at least "
+            f"{8 * n**2 / 2**30:.1f} GiB for the kernel matrix. A finite n_components "
+            "needs no such matrix.",
+            UserWarning,
+            stacklevel=6,
+        )
 
 
 @dataclass(frozen=True)
@@ -70,14 +219,58 @@ class LandmarkMap(ArrayHolder):
         """Return the features, of shape (n_samples, n_landmarks)."""
         K = self.kernel(X, self.landmarks)
         if is_numpy(K):
-            return linalg.solve_triangular(
+            Phi = linalg.solve_triangular(
                 self.factor, K.T, lower=True, overwrite_b=True, check_finite=False
             ).T
+            return Phi.astype(X.dtype, copy=False)
         xp = namespace(K)
-        return xp.linalg.solve(self.factor, xp.matrix_transpose(K)).T
+        Phi = xp.linalg.solve(self.factor, xp.matrix_transpose(K)).T
+        return xp.astype(Phi, X.dtype, copy=False)
+
+    def like(self, x):
+        """Return a copy for rows like ``x``; the factor stays in double precision."""
+        factor = like(self.factor, float64(x[:1, ...]))
+        return replace(self, landmarks=like(self.landmarks, x), factor=factor)
 
 
-def draw_map(kernel, d, k, *, fourier, sampling, rng):
+@dataclass(frozen=True)
+class InfiniteMap(ArrayHolder):
+    """Kernel values with the training rows: the features of the dual form."""
+
+    kernel: Kernel
+    rows: np.ndarray  # (n, d)
+
+    @property
+    def n_components(self):
+        """Number of training rows."""
+        return self.rows.shape[0]
+
+    def __call__(self, X):
+        """Return ``k(x, rows)``."""
+        return self.kernel(X, self.rows)
+
+
+@dataclass(frozen=True)
+class UserMap(ArrayHolder):
+    """The features of a transformer that the user supplied."""
+
+    transformer: Any
+
+    def __call__(self, X):
+        """Return the transformer's output as a dense array that may be overwritten."""
+        Phi = dense(self.transformer.transform(X))
+        if hasattr(Phi, "to_numpy"):
+            Phi = Phi.to_numpy()
+        return Phi if Phi is not X and is_array(Phi) and _owned(Phi) else like(+Phi, X)
+
+
+def _owned(Phi):
+    return not isinstance(Phi, np.ndarray) or (
+        Phi.base is None and Phi.flags.writeable and Phi.dtype.kind == "f"
+    )
+
+
+def draw_map(kernel, d, k, *, fourier, sampling, rng, sparse_rows=False):
     """Draw the weights of a random map; they depend on ``d``, ``k`` and ``rng`` only.
 
     Parameters
@@ -90,6 +283,8 @@ def draw_map(kernel, d, k, *, fourier, sampling, rng):
         One cosine of random phase a wave, or its cosine and sine.
     sampling : {"auto", "iid", "orthogonal", "structured"}
         How the weights of different features depend on each other.
+    sparse_rows : bool
+        Whether the rows are sparse, which fast transforms would make dense.
     rng : RandomState
         Source of randomness.
 
@@ -98,22 +293,23 @@ def draw_map(kernel, d, k, *, fourier, sampling, rng):
     RandomMap
         The map, in double precision.
     """
-    sampling = choose_sampling(kernel.name, d, sampling)
+    sampling = choose_sampling(kernel.name, d, sampling, sparse_rows)
     if kernel.name == "ntk":
         return _draw_tangent_map(kernel, d, k, sampling, rng)
     pair = kernel.name in STATIONARY and fourier == "pair"
-    m = k // 2 + k % 2 if pair else k
+    m = n_waves(k, pair=pair)
     if kernel.name == "laplacian":
         W = kernel.gamma * rng.standard_cauchy((d, m))
     else:
         W = gaussian_weights(d, m, sampling, rng) * _weight_scale(kernel, d, m, rng)
-    offset = _draw_offset(kernel, m, rng)
-    if pair:  # an odd component is one more wave, with a random phase
-        offset[: k // 2] = 0.0
+    if kernel.name in STATIONARY:
+        offset = draw_phases(k, rng, pair=pair)
+    else:
+        offset = _draw_offset(kernel, m, rng)
     return RandomMap(kernel, k, pair, W, offset)
 
 
-def choose_sampling(name, d, sampling):
+def choose_sampling(name, d, sampling, sparse_rows):
     """Return the sampling scheme for a kernel and a number of columns, or refuse it."""
     if name == "laplacian":
         if sampling in ("orthogonal", "structured"):
@@ -127,8 +323,10 @@ def choose_sampling(name, d, sampling):
             f"sampling='structured' needs at least {MIN_STRUCTURED} columns, got {d}: "
             "with fewer its weights are not close to Gaussian. Use 'orthogonal'."
         )
+    if sampling == "auto" and d <= MAX_ORTHOGONAL:
+        return "orthogonal"
     if sampling == "auto":
-        return "orthogonal" if d <= MAX_ORTHOGONAL else "structured"
+        return "iid" if sparse_rows else "structured"
     return sampling
 
 
@@ -142,8 +340,6 @@ def _weight_scale(kernel, d, m, rng):
 
 
 def _draw_offset(kernel, m, rng):
-    if kernel.name in STATIONARY:
-        return rng.uniform(0, 2 * pi, size=m)
     if kernel.name in ("relu", "ntk"):
         return kernel.bias_scale * rng.standard_normal(m)
     return None
@@ -169,15 +365,7 @@ def _product(X, W):
 
 
 def _waves(fmap, X, P):
-    xp, k = namespace(P), fmap.n_components
-    if fmap.pair:
-        h = k // 2
-        P = xp.concat([P, P[:, :h]], axis=1)
-        start = P.shape[1] - h
-        P[:, start:] -= pi / 2  # sin(p) = cos(p - pi/2): one pass over all columns
-    P = cos(P)
-    P *= sqrt(2 / k)
-    return P
+    return waves(P, fmap.n_components, pair=fmap.pair)
 
 
 def _neurons(fmap, X, P):
@@ -239,14 +427,76 @@ def whiten_landmarks(kernel, landmarks):
     The kernel matrix gets the smallest jitter that lets Cholesky succeed: about the
     rounding of its own trace, tenfold until it is enough (equal rows need it).
     """
-    rows = to_numpy(landmarks)
     K = to_numpy(kernel(landmarks)).astype(np.float64)
     diagonal = np.diagonal(K).copy()
-    jitter = np.finfo(rows.dtype).eps * max(diagonal.sum(), np.finfo(float).tiny)
+    jitter = np.finfo(float).eps * max(diagonal.sum(), np.finfo(float).tiny)
     while True:
         np.fill_diagonal(K, diagonal + jitter)
         try:
             L = linalg.cholesky(K, lower=True, check_finite=False)
-            return LandmarkMap(kernel, landmarks, like(L, landmarks))
+            return LandmarkMap(kernel, landmarks, like(L, float64(landmarks[:1, ...])))
         except linalg.LinAlgError:
             jitter *= 10.0
+
+
+def resolve_kernel(params, X, w):
+    """Return the kernel that an estimator's parameters name, ``gamma`` resolved.
+
+    Parameters
+    ----------
+    params : estimator
+        It has the parameters of ``MAP_CONSTRAINTS``.
+    X : array of shape (n_samples, n_features)
+        The rows that ``gamma="scale"`` looks at.
+    w : array of shape (n_samples,)
+        Their weights.
+
+    Returns
+    -------
+    Kernel
+        The kernel.
+    """
+    gamma, length_scale = None, None
+    if params.kernel in ("rbf", "laplacian"):
+        gamma = scale_gamma(X, w) if params.gamma == "scale" else float(params.gamma)
+    if params.kernel == "matern":
+        length_scale = params.length_scale
+        if length_scale == "scale":
+            length_scale = scale_gamma(X, w) ** -0.5
+    return Kernel(params.kernel, gamma, params.nu, length_scale, params.bias_scale)
+
+
+def build_map(params, X, w, n_components):
+    """Draw the feature map that an estimator's parameters describe.
+
+    Parameters
+    ----------
+    params : estimator
+        It has the parameters of ``MAP_CONSTRAINTS``.
+    X : array of shape (n_samples, n_features)
+        The rows.
+    w : array of shape (n_samples,)
+        Their weights.
+    n_components : int
+        Number of features.
+
+    Returns
+    -------
+    RandomMap or LandmarkMap
+        The map, in the namespace and dtype of ``X``.
+    """
+    rng = check_random_state(params.random_state)
+    kernel = resolve_kernel(params, X, w)
+    if params.map == "landmarks":
+        landmarks = choose_landmarks(X[w > 0], n_components, rng)
+        return whiten_landmarks(kernel, landmarks)
+    fmap = draw_map(
+        kernel,
+        X.shape[1],
+        n_components,
+        fourier=params.fourier,
+        sampling=params.sampling,
+        rng=rng,
+        sparse_rows=sparse.issparse(X),
+    )
+    return (fmap.with_dense_weights() if sparse.issparse(X) else fmap).like(X)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sklearn_ext.random_features._arrays import to_numpy
+from sklearn_ext._numerics._arrays import to_numpy
 from sklearn_ext.random_features._features import RandomFeatures
 from sklearn_ext.random_features._maps import RandomMap
 

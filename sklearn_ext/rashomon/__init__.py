@@ -1,10 +1,36 @@
-"""Rashomon sets: how many models are nearly as good as the best one."""
+"""Rashomon sets: how many models are nearly as good as the best one.
+
+In the order in which data pass through the rooms:
+
+``_candidates``
+    the quick check before a search: do different algorithms perform alike?
+``_search``
+    the estimator of any candidates: cross-validation, the set, its votes.
+``_linear``
+    ridge, logistic regression and linear classifiers.
+``_trees``
+    trees of limited depth.
+``_class_weights``
+    what ``class_weight`` multiplies, for both.
+``_checks``, ``_intervals``, ``_results``
+    numbers that are refused; intervals of sampled ratios; the ratio, its interval and
+    its space, as every estimator reports them.
+``_curve``
+    risk and ratio along nested spaces.
+``_metrics``
+    how much the predictions of several models disagree.
+``_theory``
+    what a ratio says about simple models; volumes and counts.
+``_plots``
+    the displays.
+"""
 
 from sklearn_ext.rashomon._candidates import similar_performance
 from sklearn_ext.rashomon._curve import rashomon_curve, rashomon_elbow
 from sklearn_ext.rashomon._intervals import clopper_pearson
-from sklearn_ext.rashomon._linear_classifier import RashomonLinearClassifier
-from sklearn_ext.rashomon._logistic import RashomonLogisticRegression
+from sklearn_ext.rashomon._linear._classifier import RashomonLinearClassifier
+from sklearn_ext.rashomon._linear._logistic import RashomonLogisticRegression
+from sklearn_ext.rashomon._linear._ridge import RashomonRidge
 from sklearn_ext.rashomon._metrics import (
     ambiguity,
     discrepancy,
@@ -13,16 +39,14 @@ from sklearn_ext.rashomon._metrics import (
     prediction_range,
     rashomon_capacity,
 )
-from sklearn_ext.rashomon._multiplicity_plots import (
+from sklearn_ext.rashomon._plots import (
+    CoefficientRangeDisplay,
     MultiplicityCurveDisplay,
     MultiplicityDisplay,
-)
-from sklearn_ext.rashomon._plots import RashomonCurveDisplay, RashomonRatioDisplay
-from sklearn_ext.rashomon._range_plots import (
-    CoefficientRangeDisplay,
+    RashomonCurveDisplay,
+    RashomonRatioDisplay,
     VariableImportanceCloudDisplay,
 )
-from sklearn_ext.rashomon._ridge import RashomonRidge
 from sklearn_ext.rashomon._search import RashomonSearchCV
 from sklearn_ext.rashomon._theory import (
     cover_count,

@@ -196,7 +196,9 @@ def similar_performance(
         ]
     )
     mean, names = scores.mean(axis=1), [name for name, _ in estimators]
-    best, worst = int(mean.argmax()), int(mean.argmin())
+    # of equal means the first, whatever the rounding
+    best = int(np.argmax(mean >= mean.max() - 1e-12))
+    worst = int(np.argmax(mean <= mean.min() + 1e-12))
     gap = scores[best] - scores[worst]
     within = int(np.argmax(mean >= mean[best] - tol))
     spread = float(mean[best] - mean[worst])

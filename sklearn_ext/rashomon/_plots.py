@@ -1,12 +1,13 @@
-"""Displays of Rashomon ratios and curves."""
+"""Displays: ratios, curves over nested spaces, disagreement, and ranges."""
 
 import numpy as np
 
 from sklearn_ext._core._compat import check_matplotlib_support
 from sklearn_ext._core._pipelines import innermost
-from sklearn_ext.rashomon._linear_classifier import RashomonLinearClassifier
-from sklearn_ext.rashomon._logistic import RashomonLogisticRegression
-from sklearn_ext.rashomon._ridge import RashomonRidge
+from sklearn_ext.rashomon._linear._classifier import RashomonLinearClassifier
+from sklearn_ext.rashomon._linear._logistic import RashomonLogisticRegression
+from sklearn_ext.rashomon._linear._ridge import RashomonRidge
+from sklearn_ext.rashomon._search import RashomonSearchCV
 from sklearn_ext.rashomon._trees._classifier import RashomonTreeClassifier
 
 MEASURED = (
@@ -14,6 +15,12 @@ MEASURED = (
     RashomonLinearClassifier,
     RashomonLogisticRegression,
     RashomonRidge,
+)
+VOTING = (
+    RashomonTreeClassifier,
+    RashomonLinearClassifier,
+    RashomonLogisticRegression,
+    RashomonSearchCV,
 )
 
 
@@ -100,7 +107,8 @@ class RashomonRatioDisplay:
         estimator : estimator
             A fitted estimator with ``log_ratio_at``, or a Pipeline that ends in one.
         theta : array-like or None, default=None
-            Slacks; None takes 25 between zero and the fitted one.
+            Slacks; None takes 25 between zero and the fitted one, or 9 where each
+            is sampled anew.
         ax : Axes or None, default=None
             Where to draw.
         name : str or None, default=None
@@ -116,11 +124,12 @@ class RashomonRatioDisplay:
         user = f"{cls.__name__}.from_estimator"
         estimator = innermost(estimator, wanted=MEASURED, user=user).model
         if theta is None:
-            theta = np.linspace(0, estimator.theta or 0.05, 25)
+            anew = isinstance(estimator, RashomonLogisticRegression)
+            theta = np.linspace(0, estimator.theta or 0.05, 9 if anew else 25)
         theta = np.asarray(theta, dtype=float)
         log10 = estimator.log_ratio_at(theta) / np.log(10)
         interval = None
-        if hasattr(estimator, "log_ratio_interval_at") and not estimator.exact_:
+        if not estimator.exact_:
             ends = [estimator.log_ratio_interval_at(t) for t in theta]
             interval = np.array(ends) / np.log(10)
         display = cls(
@@ -233,3 +242,452 @@ class RashomonCurveDisplay:
         ax.margins(0.1)
         ax.legend(title=f"numbers: {curve.param_name}")
         return self
+
+
+class MultiplicityDisplay:
+    """Vote shares of all rows, sorted: who gets another answer from another model.
+
+    Parameters
+    ----------
+    share : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        Share of models that vote for the class in question, or for each.
+    label : str or sequence of str, default="positive class"
+        Name of that class, or of each.
+    depends : float or None, default=None
+        Share of rows that depend on the model, where it is known exactly though the
+        models are a sample; None counts the rows with a share between 0 and 1.
+    sampled : int or None, default=None
+        Number of models where they are a sample of the set: then rows that depend on
+        the model may not be seen to, and the count is a lower bound.
+
+    Attributes
+    ----------
+    ax_ : Axes
+        Axes of the last plot.
+    figure_ : Figure
+        Its figure.
+    lines_ : list of Line2D
+        The curve of each class; of two classes that of the second.
+
+    See Also
+    --------
+    MultiplicityCurveDisplay : Disagreement against the slack.
+    ambiguity : Share of rows with any disagreement.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn_ext.rashomon import MultiplicityDisplay, RashomonTreeClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> clf = RashomonTreeClassifier(2, random_state=0).fit(X, y)
+    >>> display = MultiplicityDisplay.from_estimator(clf, X)
+    """
+
+    def __init__(self, *, share, label="positive class", depends=None, sampled=None):
+        self.share = share
+        self.label = label
+        self.depends = depends
+        self.sampled = sampled
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, ax=None, name=None, **curve_kwargs):
+        """Compute vote shares and plot them.
+
+        Parameters
+        ----------
+        estimator : classifier
+            A fitted one of this family, or a Pipeline that ends in one; its
+            ``vote_share`` is used where there is one, else its members vote. How many
+            rows depend on the model is exact for trees and logistic regression.
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        ax : Axes or None, default=None
+            Where to draw.
+        name : str or None, default=None
+            Label of the curve.
+        **curve_kwargs : dict
+            Passed to ``ax.plot``.
+
+        Returns
+        -------
+        MultiplicityDisplay
+            The display.
+        """
+        user = f"{cls.__name__}.from_estimator"
+        estimator, (X,), _ = innermost(estimator, X, wanted=VOTING, user=user)
+        classes = estimator.classes_
+        depends = sampled = None
+        if hasattr(estimator, "vote_share"):
+            share = estimator.vote_share(X)
+        else:
+            votes = np.asarray(estimator.member_predictions(X))
+            share = np.column_stack([(votes == c).mean(axis=0) for c in classes])
+            if hasattr(estimator, "flips"):
+                depends = estimator.ambiguity(X)
+            elif not isinstance(estimator, RashomonSearchCV):  # whose members are all
+                sampled = len(votes)
+        labels = [f"class {c}" for c in classes]
+        if len(classes) == 2:  # the first mirrors the second
+            share, labels = share[:, 1], labels[1]
+        display = cls(share=share, label=labels, depends=depends, sampled=sampled)
+        display.plot(ax, name=name, **curve_kwargs)
+        return say_empty(display, estimator.log_ratio_ == -np.inf)
+
+    @classmethod
+    def from_predictions(
+        cls, predictions, positive, *, ax=None, name=None, **curve_kwargs
+    ):
+        """Plot vote shares of given predictions.
+
+        Parameters
+        ----------
+        predictions : array-like of shape (n_models, n_samples)
+            Class labels by model.
+        positive : object
+            Class whose share is shown.
+        ax : Axes or None, default=None
+            Where to draw.
+        name : str or None, default=None
+            Label of the curve.
+        **curve_kwargs : dict
+            Passed to ``ax.plot``.
+
+        Returns
+        -------
+        MultiplicityDisplay
+            The display.
+        """
+        share = (np.asarray(predictions) == positive).mean(axis=0)
+        display = cls(share=share, label=f"class {positive}")
+        return display.plot(ax, name=name, **curve_kwargs)
+
+    def plot(self, ax=None, *, name=None, **curve_kwargs):
+        """Draw the sorted shares; the shaded rows of one curve are undecided.
+
+        Parameters
+        ----------
+        ax : Axes or None, default=None
+            Where to draw.
+        name : str or None, default=None
+            Label of the curve; with several classes title of the legend.
+        **curve_kwargs : dict
+            Passed to ``ax.plot``.
+
+        Returns
+        -------
+        MultiplicityDisplay
+            The display.
+        """
+        ax = axes_of(self, ax)
+        share = np.sort(np.asarray(self.share), axis=0)
+        at = np.arange(1, len(share) + 1) / len(share)
+        several = share.ndim == 2
+        names = list(self.label) if several else name
+        self.lines_ = ax.plot(at, share, label=names, **curve_kwargs)
+        undecided = (np.asarray(self.share) > 0) & (np.asarray(self.share) < 1)
+        if several:  # each curve has an order of its own
+            undecided = undecided.any(axis=1)
+        else:
+            shaded = (share > 0) & (share < 1)
+            ax.fill_between(at, 0, 1, where=shaded, alpha=0.15, color="gray")
+        voted = "a class" if several else self.label
+        ax.set(xlabel="share of rows", ylabel=f"share of models voting for {voted}")
+        seen = undecided.mean() if self.depends is None else self.depends
+        least = "" if self.sampled is None else f"at least (of {self.sampled} models) "
+        ax.set_title(f"{least}{seen:.0%} of the rows depend on the model")
+        if several or name is not None:
+            ax.legend(title=name if several else None)
+        return self
+
+
+class MultiplicityCurveDisplay:
+    """Ambiguity and discrepancy of trees against the slack.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_thetas,)
+        Slacks.
+    ambiguity : ndarray of shape (n_thetas,)
+        Share of rows to which some tree of the set gives another class.
+    discrepancy : ndarray of shape (n_thetas,)
+        Largest share of rows on which one tree differs from the best one.
+
+    Attributes
+    ----------
+    ax_ : Axes
+        Axes of the last plot.
+    figure_ : Figure
+        Its figure.
+    lines_ : list of Line2D
+        Both curves.
+
+    See Also
+    --------
+    MultiplicityDisplay : Vote shares of all rows at one slack.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ext.rashomon import MultiplicityCurveDisplay
+    >>> from sklearn_ext.rashomon import RashomonTreeClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = RashomonTreeClassifier(2, random_state=0).fit(X, y)
+    >>> display = MultiplicityCurveDisplay.from_estimator(clf, X, theta=[0, 0.05])
+    """
+
+    def __init__(self, *, theta, ambiguity, discrepancy):
+        self.theta = theta
+        self.ambiguity = ambiguity
+        self.discrepancy = discrepancy
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, theta=None, ax=None, **curve_kwargs):
+        """Evaluate a fitted tree classifier over slacks and plot.
+
+        Parameters
+        ----------
+        estimator : RashomonTreeClassifier
+            A fitted one, or a Pipeline that ends in one.
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        theta : array-like or None, default=None
+            Slacks; None takes eight between zero and the fitted one.
+        ax : Axes or None, default=None
+            Where to draw.
+        **curve_kwargs : dict
+            Passed to ``ax.plot``.
+
+        Returns
+        -------
+        MultiplicityCurveDisplay
+            The display.
+        """
+        user = f"{cls.__name__}.from_estimator"
+        trees = RashomonTreeClassifier
+        estimator, (X,), _ = innermost(estimator, X, wanted=trees, user=user)
+        if theta is None:
+            theta = np.linspace(0, estimator.theta or 0.05, 8)
+        display = cls(**estimator.multiplicity_at(X, theta)).plot(ax, **curve_kwargs)
+        return say_empty(display, not np.isfinite(display.ambiguity).any())
+
+    def plot(self, ax=None, **curve_kwargs):
+        """Draw both curves.
+
+        Parameters
+        ----------
+        ax : Axes or None, default=None
+            Where to draw.
+        **curve_kwargs : dict
+            Passed to ``ax.plot``.
+
+        Returns
+        -------
+        MultiplicityCurveDisplay
+            The display.
+        """
+        ax = axes_of(self, ax)
+        kinds = ("ambiguity", "-o"), ("discrepancy", "--s")
+        self.lines_ = [
+            ax.plot(self.theta, getattr(self, kind), style, label=kind, **curve_kwargs)[
+                0
+            ]
+            for kind, style in kinds
+        ]
+        ax.set(xlabel="slack of the mean loss (theta)", ylabel="share of rows")
+        ax.set_ylim(bottom=0)
+        ax.legend()
+        return self
+
+
+class _RangeDisplay:
+    """Horizontal ranges with a point for the best model."""
+
+    label = ""
+
+    def __init__(self, *, ranges, point=None, names=None):
+        self.ranges = ranges
+        self.point = point
+        self.names = names
+
+    def plot(self, ax=None, *, max_features=15, **bar_kwargs):
+        """Draw the widest ranges.
+
+        Parameters
+        ----------
+        ax : Axes or None, default=None
+            Where to draw.
+        max_features : int, default=15
+            Number of ranges.
+        **bar_kwargs : dict
+            Passed to ``ax.barh``.
+
+        Returns
+        -------
+        object
+            The display.
+        """
+        ax = axes_of(self, ax)
+        ax.use_sticky_edges = False  # else bars begin at the frame
+        ranges = np.asarray(self.ranges)
+        order = np.argsort(-np.abs(ranges).max(axis=1), kind="stable")[:max_features]
+        place = np.arange(len(order))[::-1]
+        names = self.names
+        if names is None:
+            names = [f"feature_{i}" for i in range(len(ranges))]
+        style = {"height": 0.6, "color": "tab:blue", "alpha": 0.6} | bar_kwargs
+        width = np.ptp(ranges[order], axis=1)
+        self.bars_ = ax.barh(place, width, left=ranges[order, 0], **style)
+        if self.point is not None:
+            ax.plot(
+                np.asarray(self.point)[order], place, "k|", ms=12, label="best model"
+            )
+            ax.legend()
+        ax.axvline(0, color="black", linewidth=0.8)
+        ax.set_yticks(place, [str(names[i]) for i in order])
+        ax.set(xlabel=self.label)
+        return self
+
+
+class CoefficientRangeDisplay(_RangeDisplay):
+    """Ranges of the coefficients of equally good linear models.
+
+    Parameters
+    ----------
+    ranges : ndarray of shape (n_features, 2)
+        Smallest and largest coefficients.
+    point : ndarray of shape (n_features,) or None, default=None
+        Coefficients of the best model.
+    names : sequence of str or None, default=None
+        Names of the features.
+
+    Attributes
+    ----------
+    ax_ : Axes
+        Axes of the last plot.
+    figure_ : Figure
+        Its figure.
+    bars_ : BarContainer
+        The ranges.
+
+    See Also
+    --------
+    VariableImportanceCloudDisplay : Ranges of importance.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_ext.rashomon import CoefficientRangeDisplay, RashomonRidge
+    >>> model = RashomonRidge().fit(*load_diabetes(return_X_y=True))
+    >>> display = CoefficientRangeDisplay.from_estimator(model)
+    """
+
+    label = "range of the coefficient in the Rashomon set"
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None, **bar_kwargs):
+        """Plot the ranges of a fitted linear estimator.
+
+        Parameters
+        ----------
+        estimator : RashomonRidge or RashomonLogisticRegression
+            A fitted estimator, or a Pipeline that ends in one.
+        ax : Axes or None, default=None
+            Where to draw.
+        **bar_kwargs : dict
+            Passed to ``ax.barh``.
+
+        Returns
+        -------
+        CoefficientRangeDisplay
+            The display.
+        """
+        user = f"{cls.__name__}.from_estimator"
+        linear = (RashomonRidge, RashomonLogisticRegression)
+        model, _, names = innermost(estimator, wanted=linear, user=user)
+        display = cls(
+            ranges=model.coef_range_, point=np.ravel(model.coef_), names=names
+        )
+        empty = model.log_ratio_ == -np.inf
+        return say_empty(display.plot(ax, **bar_kwargs), empty)
+
+
+class VariableImportanceCloudDisplay(_RangeDisplay):
+    """Ranges of model class reliance: how much a good model may need a feature.
+
+    Parameters
+    ----------
+    ranges : ndarray of shape (n_features, 2)
+        Smallest and largest reliance.
+    point : ndarray of shape (n_features,) or None, default=None
+        Reliance of the best model.
+    names : sequence of str or None, default=None
+        Names of the features.
+
+    Attributes
+    ----------
+    ax_ : Axes
+        Axes of the last plot.
+    figure_ : Figure
+        Its figure.
+    bars_ : BarContainer
+        The ranges.
+
+    See Also
+    --------
+    CoefficientRangeDisplay : Ranges of coefficients.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_ext.rashomon import RashomonRidge, VariableImportanceCloudDisplay
+    >>> model = RashomonRidge().fit(*load_diabetes(return_X_y=True))
+    >>> display = VariableImportanceCloudDisplay.from_estimator(model)
+    """
+
+    label = "loss added when the feature is permuted"
+
+    @classmethod
+    def from_estimator(cls, estimator, X=None, y=None, *, ax=None, **bar_kwargs):
+        """Compute the reliance of a fitted estimator and plot it.
+
+        Parameters
+        ----------
+        estimator : RashomonTreeClassifier or RashomonRidge
+            A fitted estimator, or a Pipeline that ends in one.
+        X : array-like of shape (n_samples, n_features) or None, default=None
+            Rows; trees need them, and ridge knows its training rows.
+        y : array-like of shape (n_samples,) or None, default=None
+            Their target.
+        ax : Axes or None, default=None
+            Where to draw.
+        **bar_kwargs : dict
+            Passed to ``ax.barh``.
+
+        Returns
+        -------
+        VariableImportanceCloudDisplay
+            The display.
+        """
+        user = f"{cls.__name__}.from_estimator"
+        reliant = (RashomonTreeClassifier, RashomonRidge)
+        model, (X,), names = innermost(estimator, X, wanted=reliant, user=user)
+        given = _checked_rows(model, X, y, user)
+        ranges = model.model_class_reliance(*given)
+        display = cls(ranges=ranges, names=names).plot(ax, **bar_kwargs)
+        return say_empty(display, model.log_ratio_ == -np.inf)
+
+
+def _checked_rows(model, X, y, user):
+    """Rows for the reliance of trees; that of ridge is one of the training rows."""
+    needed = isinstance(model, RashomonTreeClassifier)
+    if needed and (X is None or y is None):
+        raise ValueError(
+            f"{user} needs X and y for trees, whose reliance is measured on rows: "
+            "give the training rows or others."
+        )
+    if not needed and not (X is None and y is None):
+        raise ValueError(
+            f"{user} takes no X and y for ridge, whose reliance follows from sums over "
+            "the training rows: leave them out."
+        )
+    return (X, y) if needed else ()

@@ -22,8 +22,8 @@ class RatioEstimate:
         Natural logarithm of the ratio.
     low, high : float
         Interval of the logarithm.
-    kind : {"exact", "bound", "confidence"}
-        What the interval means.
+    kind : {"exact", "bound", "confidence", "none"}
+        What the interval means; "none" where too few draws bear one.
     ess : float, default=nan
         Effective number of draws, where there are draws.
     """
@@ -71,6 +71,7 @@ class RashomonSummary:
             "exact": "exact",
             "bound": f"bounds [{low:.3f}, {high:.3f}]",
             "confidence": f"interval [{low:.3f}, {high:.3f}]",
+            "none": "no interval, too few effective draws",
         }[self.estimate.kind]
         details = ", ".join(f"{key}={_short(v)}" for key, v in self.space.items())
         return (
@@ -86,7 +87,27 @@ def _short(value):
 
 
 class RatioMixin:
-    """Derived numbers of an estimator that has ``log_ratio_``."""
+    """What an estimator of a Rashomon set reports about its size.
+
+    Attributes
+    ----------
+    log_ratio_ : float
+        Natural logarithm of the Rashomon ratio.
+    log10_ratio_ : float
+        Its decimal logarithm.
+    ratio_ : float
+        The ratio; zero where it underflows.
+    information_bits_ : float
+        Minus the binary logarithm of the ratio.
+    log_ratio_interval_ : tuple of float
+        Interval of ``log_ratio_``.
+    exact_ : bool
+        Whether the ratio is exact.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, only when ``X`` has string names.
+    """
 
     @property
     def ratio_(self):
@@ -175,12 +196,11 @@ def warn_empty(min_loss, threshold, method):
     )
 
 
-def warn_weak(ess, what, advice):
+def warn_weak(ess, what, advice, so="its interval is not reliable"):
     """Warn when a sampled ratio rests on few effective draws."""
     if ess < ENOUGH:
         warnings.warn(
-            f"The ratio rests on {ess:.3g} {what}, fewer than {ENOUGH}: its interval "
-            f"is not reliable. {advice}",
+            f"The ratio rests on {ess:.3g} {what}, fewer than {ENOUGH}: {so}. {advice}",
             ConvergenceWarning,
             stacklevel=5,
         )

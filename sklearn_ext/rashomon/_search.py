@@ -4,33 +4,42 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import MetaEstimatorMixin, clone, is_classifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import check_cv, cross_validate
 from sklearn.utils import (
     assert_all_finite,
     column_or_1d,
     get_tags,
     indexable,
 )
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
-from sklearn_ext._core._compat import Interval, StrOptions
-from sklearn_ext.rashomon._candidates import expand_candidates
-from sklearn_ext.rashomon._folds import cross_validated, fitted
+from sklearn_ext._core._compat import (
+    Interval,
+    StrOptions,
+    _routing_enabled,
+    _safe_indexing,
+)
+from sklearn_ext.rashomon._candidates import (
+    default_candidates,
+    expand_candidates,
+    listed,
+)
 from sklearn_ext.rashomon._metrics import ambiguity, discrepancy
 from sklearn_ext.rashomon._results import RatioMixin, exactly
-from sklearn_ext.rashomon._routing import CandidatesMixin
-from sklearn_ext.rashomon._selection import (
-    complexity_of,
-    results_table,
-    select_scores,
-    unseen_predictions,
-)
+
+ROUNDING = 1e-12  # means of the same scores in another order differ by less
 
 
 def _can_vote_softly(search):
@@ -42,12 +51,13 @@ def _can_vote_softly(search):
     return all(hasattr(member, "predict_proba") for member in members)
 
 
-class RashomonSearchCV(CandidatesMixin, RatioMixin, MetaEstimatorMixin, ExtEstimator):
+class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
     """Keep all candidates whose cross-validated score is nearly the best.
 
     The candidates that are left, fitted to all rows, vote; their disagreement is
     measured on predictions for rows that they had not seen. The Rashomon ratio is
-    their share of all candidates.
+    their share of all candidates. Weights, and the scale of the columns, matter as far
+    as they do to the candidates; the default ones scale where they need it.
 
     Parameters
     ----------
@@ -218,6 +228,8 @@ class RashomonSearchCV(CandidatesMixin, RatioMixin, MetaEstimatorMixin, ExtEstim
             assert_all_finite(y, input_name="y")
         X, y = indexable(X if hasattr(X, "shape") else np.asarray(X), y)
         candidates = expand_candidates(self._candidates(), self.random_state)
+        if issparse(X):
+            self._refuse_sparse(candidates)
         to_fit, to_split, to_validate = self._routed(params)
         classification = is_classifier(candidates[0][1])
         cv = check_cv(self.cv, y, classifier=classification)
@@ -249,7 +261,8 @@ class RashomonSearchCV(CandidatesMixin, RatioMixin, MetaEstimatorMixin, ExtEstim
         Parameters
         ----------
         search : estimator
-            A fitted ``GridSearchCV`` or ``RandomizedSearchCV``.
+            A fitted ``GridSearchCV`` or ``RandomizedSearchCV``; of several metrics
+            the one that its ``refit`` names.
         X : array-like of shape (n_samples, n_features)
             Rows for the members.
         y : array-like of shape (n_samples,)
@@ -268,7 +281,8 @@ class RashomonSearchCV(CandidatesMixin, RatioMixin, MetaEstimatorMixin, ExtEstim
                 f"{type(search).__name__} without cv_results_. Fit it first."
             )
         results = search.cv_results_
-        folds = [f"split{i}_test_score" for i in range(search.n_splits_)]
+        metric = _metric_of(search)
+        folds = [f"split{i}_test_{metric}" for i in range(search.n_splits_)]
         name = type(search.estimator).__name__
         candidates = [
             (name, clone(search.estimator).set_params(**clone(p, safe=False)), p)
@@ -380,6 +394,67 @@ class RashomonSearchCV(CandidatesMixin, RatioMixin, MetaEstimatorMixin, ExtEstim
         name = "accuracy" if is_classifier(self.members_[0]) else "r2"
         return check_scoring(self, name)._score_func(y, self.predict(X), **params)
 
+    def get_metadata_routing(self):
+        """Say which inputs go where.
+
+        Returns
+        -------
+        MetadataRouter
+            Routes to the candidates, the splitter and the scorer.
+        """
+        router = MetadataRouter(owner=self)
+        for name, estimator, *_ in self._candidates():
+            router.add(
+                **{name.replace(" ", "_"): estimator},
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+        if hasattr(self.cv, "get_metadata_routing"):
+            router.add(
+                splitter=self.cv,
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+        return router
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = [get_tags(candidate[1]) for candidate in self._candidates()]
+        tags.estimator_type = inner[0].estimator_type
+        tags.classifier_tags = inner[0].classifier_tags
+        tags.regressor_tags = inner[0].regressor_tags
+        if tags.classifier_tags is not None:
+            tags.classifier_tags.multi_label = False
+        tags.input_tags.sparse = all(t.input_tags.sparse for t in inner)
+        tags.input_tags.allow_nan = all(t.input_tags.allow_nan for t in inner)
+        tags.target_tags.required = True
+        return tags
+
+    def _candidates(self):
+        if self.estimators is None:
+            return default_candidates()
+        return listed(self.estimators)
+
+    def _routed(self, params):
+        """Sort inputs: for ``fit`` of the members, the splitter and validation."""
+        if not _routing_enabled():
+            to_split = {k: v for k, v in params.items() if k == "groups"}
+            to_fit = {k: v for k, v in params.items() if k != "groups"}
+            return {None: to_fit}, to_split, to_fit
+        routed = process_routing(self, "fit", **params)
+        to_fit = {
+            name: routed[name.replace(" ", "_")].fit for name, *_ in self._candidates()
+        }
+        to_split = routed.splitter.split if "splitter" in routed else {}
+        used = set().union(*(given.keys() for given in to_fit.values()))
+        return to_fit, to_split, {k: v for k, v in params.items() if k in used}
+
+    def _refuse_sparse(self, candidates):
+        for name, estimator, _ in candidates:
+            if not get_tags(estimator).input_tags.sparse:
+                raise TypeError(
+                    f"Sparse X was passed, but the candidate {name!r} takes dense rows "
+                    "only. Give X.toarray(), or a scaler that does not centre."
+                )
+
     def _check_finite(self, X):
         """Refuse what some candidate refused: the members might accept it."""
         if isinstance(X, np.ndarray) and not get_tags(self).input_tags.allow_nan:
@@ -434,3 +509,130 @@ class RashomonSearchCV(CandidatesMixin, RatioMixin, MetaEstimatorMixin, ExtEstim
         self.members_ = members
         self.weights_ = np.full(len(members), 1 / len(members))
         return self
+
+
+def _metric_of(search):
+    """Name of the metric, in the columns of ``cv_results_``, that ranks candidates."""
+    if not search.multimetric_:
+        return "score"
+    if isinstance(search.refit, str):
+        return search.refit
+    raise ValueError(
+        "The search has several metrics, and from_search ranks by the one that its "
+        f"refit names: give the name of one of {list(search.scorer_)}, got "
+        f"refit={search.refit!r}."
+    )
+
+
+def cross_validated(estimator, X, y, splits, scoring, error_score, params):
+    """Score one candidate on all folds; keep the models, or the error."""
+    try:
+        return cross_validate(
+            estimator,
+            X,
+            y,
+            scoring=scoring,
+            cv=splits,
+            params=params or None,
+            error_score=error_score,
+            return_estimator=True,
+        )
+    except ValueError as error:
+        if error_score == "raise":
+            raise
+        failed = np.full(len(splits), error_score, dtype=float)
+        times = np.zeros(len(splits))
+        return {"test_score": failed, "fit_time": times, "error": error}
+
+
+def out_of_fold(result, X, splits):
+    """Predictions for the rows of each test fold by the model that missed them."""
+    out = None
+    for model, (_, test) in zip(result["estimator"], splits, strict=True):
+        said = model.predict(_safe_indexing(X, test))
+        if out is None:
+            n = X.shape[0]
+            kind = float if said.dtype.kind == "f" else said.dtype
+            out = np.zeros(n, dtype=kind)
+            if said.dtype.kind == "f":
+                out[:] = np.nan
+        out[test] = said
+    return out
+
+
+def fitted(estimator, X, y, params):
+    """Fit a clone to all rows."""
+    return clone(estimator).fit(X, y, **params)
+
+
+def select_scores(scores, theta):
+    """Candidates whose mean score is within theta of the best one.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_candidates, n_folds)
+        Scores; nan where no fit succeeded.
+    theta : float or "1se"
+        Slack; "1se" is the standard error of the best candidate.
+
+    Returns
+    -------
+    inside : ndarray of bool, shape (n_candidates,)
+        Whether each candidate is in the set.
+    best : int
+        Place of the best one.
+    theta : float
+        The slack in numbers.
+    """
+    mean = scores.mean(axis=1)
+    if np.isnan(mean).all():
+        raise ValueError(
+            "No candidate could be fitted: all scores are nan. Set "
+            "error_score='raise' to see why."
+        )
+    best = int(np.argmax(mean >= np.nanmax(mean) - ROUNDING))  # of equals the first
+    if theta == "1se":
+        theta = scores[best].std(ddof=1) / np.sqrt(scores.shape[1])
+    return mean >= mean[best] - theta - ROUNDING, best, float(theta)
+
+
+def results_table(candidates, scores, times, inside):
+    """Names, parameters, scores and ranks of the candidates, as ``cv_results_``."""
+    mean = scores.mean(axis=1)
+    digits = int(-np.log10(ROUNDING))
+    ordered = -np.nan_to_num(mean, nan=-np.inf).round(digits)
+    order = np.argsort(ordered, kind="stable")
+    rank = np.empty(len(mean), dtype=int)
+    rank[order] = np.arange(1, len(mean) + 1)
+    return {
+        "name": [name for name, _, _ in candidates],
+        "params": [params for _, _, params in candidates],
+        "mean_test_score": mean,
+        "std_test_score": scores.std(axis=1),
+        "rank_test_score": rank,
+        "mean_fit_time": times.mean(axis=1),
+        "in_rashomon_set": inside,
+    }
+
+
+def unseen_predictions(found, inside, best, X, splits):
+    """Out-of-fold predictions of the set, the best candidate's first."""
+    ordered = sorted(np.flatnonzero(inside), key=lambda i: i != best)
+    return np.stack([out_of_fold(found[i], X, splits) for i in ordered])
+
+
+def complexity_of(member, complexity):
+    """Measure a fitted candidate, by a function or by the name of an attribute."""
+    if complexity is None:
+        return 0
+    if callable(complexity):
+        return complexity(member)
+    found = member
+    for name in complexity.split("."):
+        if not hasattr(found, name):
+            raise ValueError(
+                f"complexity={complexity!r} is no attribute of the fitted {member!r}. "
+                "Name one that every candidate has, or give a function."
+            )
+        found = getattr(found, name)
+    return found

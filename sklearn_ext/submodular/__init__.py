@@ -1,18 +1,34 @@
-"""Subsets of rows that represent a table, while its rows come and go."""
+"""Subsets of rows that represent a table, while its rows come and go.
 
-from sklearn_ext.submodular._check import SubmodularityCheck, check_submodular
-from sklearn_ext.submodular._composed import CallableObjective, Mixture
-from sklearn_ext.submodular._coordinates import (
+Rows pass through these rooms:
+
+* ``_selector``, ``_sampler``, ``_feature_selector``: the estimators, each with its
+  whole public behaviour; ``_maximize`` and ``_maximizer`` for those who want none
+* ``_rows``: checked, encoded, named by ids and stored in slots
+* ``_objectives``: made into coordinates by what a set shall be worth
+* ``_gains``: what a row adds to a set, on whatever device
+* ``_engine``: the algorithms, which see slots and gains alone
+* ``_living``: the state of a selector as one object: the table, its sets, its answer
+* ``_parameters``: whether a snapshot belongs to a selector
+* ``_plots``: displays
+"""
+
+from sklearn_ext.submodular._feature_selector import SubmodularFeatureSelector
+from sklearn_ext.submodular._maximize import Selection, maximize
+from sklearn_ext.submodular._maximizer import DynamicMaximizer
+from sklearn_ext.submodular._objectives._check import (
+    SubmodularityCheck,
+    check_submodular,
+)
+from sklearn_ext.submodular._objectives._composed import CallableObjective, Mixture
+from sklearn_ext.submodular._objectives._coordinates import (
     Coverage,
     FeatureBased,
     ProbabilisticCoverage,
     SaturatedCoverage,
 )
-from sklearn_ext.submodular._facility_location import FacilityLocation
-from sklearn_ext.submodular._feature_selector import SubmodularFeatureSelector
-from sklearn_ext.submodular._maximize import Selection, maximize
-from sklearn_ext.submodular._maximizer import DynamicMaximizer
-from sklearn_ext.submodular._pairwise import GraphCut, LogDet
+from sklearn_ext.submodular._objectives._facility_location import FacilityLocation
+from sklearn_ext.submodular._objectives._pairwise import GraphCut, LogDet
 from sklearn_ext.submodular._plots import (
     ExemplarDisplay,
     SelectionCurveDisplay,

@@ -1,264 +1,315 @@
-"""The state behind the selector: a table of slots, its coordinates, the engine."""
+"""All that a selector knows, as one object: its rows, its sets, its last answer."""
 
+import copy
 import warnings
+from dataclasses import dataclass, fields
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from scipy import sparse
 
-from sklearn_ext.submodular._backends import load_rows, make_oracle
-from sklearn_ext.submodular._encoding import raw_store
-from sklearn_ext.submodular._engine import Engine
-from sklearn_ext.submodular._greedy import Picks, in_greedy_order
+from sklearn_ext.submodular._engine._greedy import Picks, in_greedy_order
+from sklearn_ext.submodular._engine._guesses import NOTHING, Engine
+from sklearn_ext.submodular._engine._report import Report, refine
+from sklearn_ext.submodular._engine._sieve import Sieve
+from sklearn_ext.submodular._gains._backends import make_oracle
 from sklearn_ext.submodular._maximize import solve
-from sklearn_ext.submodular._named import OBJECTIVES
-from sklearn_ext.submodular._report import Report, refine
-from sklearn_ext.submodular._rows import grown, row_store
-from sklearn_ext.submodular._sieve import Sieve
-from sklearn_ext.submodular._slots import SlotTable, listed
+from sklearn_ext.submodular._rows._slots import SlotTable, listed
+from sklearn_ext.submodular._rows._stores import grown, raw_store, row_store
 
 FULL_REFINEMENT = 2e6  # coordinates of all rows, up to which all are candidates
-NOTHING = np.empty(0, dtype=np.intp)
+SETTLED = ("n_select", "algorithm", "epsilon", "guesses", "max_guesses")
 
 
-def make_objective(objective, algorithm):
-    """Return a fresh objective by name or as a clone, fit for an algorithm.
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of a selector that a living table works by."""
 
-    Parameters
-    ----------
-    objective : str or SubmodularObjective
-        The user's.
-    algorithm : str
-        Dynamic ones need monotone objectives.
+    n_select: int
+    solver: str
+    algorithm: str
+    epsilon: float
+    guesses: str
+    max_guesses: int
+    refine: str
+    pool_size: int
+    stability: float
+    n_swaps: int
+    initial: object
+    forbidden: object
+    max_cache_mb: float
+    backend: str
+    device: str | None
 
-    Returns
-    -------
-    SubmodularObjective
-        A new one.
-    """
-    if isinstance(objective, str):
-        return OBJECTIVES[objective]()
-    objective = clone(objective)
-    if isinstance(objective, BaseEstimator):
-        objective._validate_params()
-    if not objective.monotone and algorithm != "greedy":
-        raise ValueError(
-            f"algorithm={algorithm!r} needs a monotone objective, which "
-            f"{type(objective).__name__} is not; use algorithm='greedy', which solves "
-            "anew after updates."
-        )
-    return objective
+    @classmethod
+    def of(cls, estimator):
+        """Return the parameters of an estimator as they are now."""
+        return cls(*(getattr(estimator, field.name) for field in fields(cls)))
 
 
 class LivingTable:
-    """What a selector does with slots; it checks nothing."""
+    """A table whose rows come and go, and the selection from it.
 
-    def _start(self, X, Z, ids, weight, rng):
-        """Begin with a table, of rows X that are compared as Z, and solve it."""
-        self.objective_model_ = make_objective(self.objective, self.algorithm)
-        self.objective_model_.fit_reference(Z, weight, rng)
-        self._settled = self._settings()
-        self._seed = int(rng.randint(2**31 - 1))
-        self._n_updates = 0
-        self._table = SlotTable(ids)
-        self._store(X.copy(), Z)
-        self._eligible = np.zeros(len(self._table.alive), dtype=bool)
-        self._mark(self._table.slots, ids, weight)
-        self._represent(Z)
-        if self.algorithm == "sieve":
-            self._solve_again(insert=self._table.slots)
-        else:
-            self._solve_again()
+    It checks nothing that a user passes. A change that raises an error leaves it as it
+    was; an answer is made when it is read. Storing or copying it does the work that is
+    left of updates.
 
-    def _store(self, X, Z):
+    Parameters
+    ----------
+    settings : Settings
+        Parameters; a later change of those in ``SETTLED`` is refused.
+    objective : SubmodularObjective
+        With its reference fitted.
+    X : {ndarray, sparse array} of shape (n_samples, ...)
+        Rows as they came, which nobody else may change.
+    Z : {ndarray, sparse array} of shape (n_samples, n_features)
+        The rows as they are compared; ``X`` itself without an encoder.
+    ids : list of hashable
+        Identifiers of the rows.
+    weight : ndarray of shape (n_samples,) or None
+        Rows of weight zero are never selected.
+    seed : int
+        Seed of all randomness.
+    """
+
+    def __init__(self, settings, objective, X, Z, ids, weight, seed):
+        self.settings, self.objective, self._seed = settings, objective, seed
+        self._settled = {name: getattr(settings, name) for name in SETTLED}
+        self.n_updates, self._previous = 0, ()
+        self.table = SlotTable(ids)
+        self._hold(X, Z)
+        self._eligible = np.zeros(len(self.table.alive), dtype=bool)
+        self._mark(self.table.slots, ids, weight)
+        self.oracle = self._make_oracle()
+        self._solve_again()
+
+    def _hold(self, X, Z):
         """Keep rows, as they came and as they are compared."""
-        if self.encoder_ is None:
-            self._X = self._Z = row_store(X)
+        if Z is X:
+            self.X = self.Z = row_store(X)
         else:
-            self._X, self._Z = raw_store(X), row_store(Z)
-
-    def _represent(self, Z):
-        """Compute the coordinates of all slots, and start the oracle."""
-        oracle = make_oracle(self.objective_model_, self.backend, self.device)
-        self._oracle = load_rows(oracle, Z, self._Z, self.max_cache_mb)
+            self.X, self.Z = raw_store(X), row_store(Z)
 
     def _mark(self, slots, ids, weight):
         """Note which slots can be chosen."""
-        self._eligible = grown(self._eligible, len(self._table.alive))
+        self._eligible = grown(self._eligible, len(self.table.alive))
         self._eligible[slots] = True if weight is None else weight > 0
-        never = set(listed(self.forbidden)) | set(listed(self.initial))
+        never = {*listed(self.settings.forbidden), *listed(self.settings.initial)}
         if never:
             barred = [i in never for i in ids]
             self._eligible[slots[barred]] = False
 
-    def _solve_again(self, insert=NOTHING):
+    def _make_oracle(self):
+        """Return an oracle of the coordinates of all slots."""
+        settings = self.settings
+        oracle = make_oracle(self.objective, settings.backend, settings.device)
+        oracle.follow(self.Z, settings.max_cache_mb)
+        return oracle
+
+    def _solve_again(self):
         """Forget all structures and solve the table as it is."""
-        self._engine, self._sieve = None, None
-        state, first = self._oracle.empty_state(), None
-        if len(slots := self._table.find(listed(self.initial))):
-            state, gains = self._oracle.grow(state, slots)
-            value = self._oracle.value(state)
+        self.engine, self.sieve = None, None
+        state, first = self.oracle.empty_state(), None
+        if len(slots := self.table.find(listed(self.settings.initial))):
+            state, gains = self.oracle.grow(state, slots)
+            value = self.oracle.value(state)
             first = Report(tuple(slots.tolist()), tuple(gains), value, value)
-        self._state, self._initial, self._report = state, first, None
-        if self.algorithm == "sieve":
-            self._sieve = Sieve(self._oracle, self.n_select, state, self.epsilon)
-            self._feed_sieve(insert)
-            return
+        self.state, self._initial, self._report = state, first, None
         self._bound = np.inf
-        self._report = self._solve_all()
+        if self.settings.algorithm == "sieve":
+            settings = self.settings
+            self.sieve = Sieve(self.oracle, settings.n_select, state, settings.epsilon)
+            self._feed_sieve(self.table.slots)
+        else:
+            self._report = self._solve_all()
 
     def _solve_all(self, previous=()):
         """Solve with all candidates, and remember the bound."""
+        settings = self.settings
         picks = solve(
-            self._oracle,
+            self.oracle,
             self._candidates(),
-            self.n_select,
-            self._state,
-            self.solver,
+            settings.n_select,
+            self.state,
+            settings.solver,
             self._generator(),
-            self.epsilon,
+            settings.epsilon,
         )
         self._bound = min(self._bound, picks.bound)
-        if self.solver in ("stochastic", "threshold"):
-            picks = in_greedy_order(self._oracle, self._state, picks.slots)
+        if settings.solver in ("stochastic", "threshold"):
+            picks = in_greedy_order(self.oracle, self.state, picks.slots)
         return self._make_report(picks, self._bound, previous)
 
     def _generator(self):
         """Return randomness that depends on the seed and the updates so far only."""
-        return np.random.default_rng((self._seed, self._n_updates))
+        return np.random.default_rng((self._seed, self.n_updates))
 
     def _candidates(self):
-        alive = self._table.alive
+        alive = self.table.alive
         return np.flatnonzero(alive & self._eligible[: len(alive)])
+
+    def check_settled(self):
+        """Refuse parameters for which nothing that is stored holds."""
+        for name, value in self._settled.items():
+            if (now := getattr(self.settings, name)) != value:
+                raise ValueError(
+                    f"{name} was {value!r} in fit and is {now!r} now, for which "
+                    "nothing that is stored holds; call fit again."
+                )
 
     # updates
 
-    def _apply(self, leave, rows, ids, weight, max_calls):
-        """Remove slots and add rows; a failure undoes both."""
-        self._check_settled()
+    def apply(self, leave=NOTHING, rows=None, ids=(), weight=None, max_calls=None):
+        """Remove slots and add rows; a failure undoes both.
+
+        Parameters
+        ----------
+        leave : ndarray of int
+            Slots of the rows that leave.
+        rows : tuple (X, Z) or None, default=None
+            Rows that come, as they came and as they are compared.
+        ids : sequence of hashable, default=()
+            Their identifiers.
+        weight : ndarray or None, default=None
+            Their weights.
+        max_calls : int or None, default=None
+            Gains to evaluate now, about.
+        """
+        self.check_settled()
         if len(ids):
             X, Z = rows
-            coordinates = self._oracle.represent(Z)
+            coordinates = self.oracle.represent(Z)
         self._ensure_engine(max_calls)
-        table = self._table
-        come, saved = table.vacant(len(ids)), table.saved()
-        table.remove(leave)
-        table.add(come, ids)
+        come, saved = self.table.vacant(len(ids)), self.table.saved()
+        self.table.remove(leave)
+        self.table.add(come, ids)
         try:
             if len(ids):
-                self._X.put(come, X)
-                if self.encoder_ is not None:
-                    self._Z.put(come, Z)
-                self._oracle.rows.put(come, coordinates)
+                self.X.put(come, X)
+                if self.Z is not self.X:
+                    self.Z.put(come, Z)
+                self.oracle.rows.put(come, coordinates)
                 self._mark(come, ids, weight)
-            self._update_engine(leave, come, max_calls)
+            self._follow(leave, come, max_calls)
         except BaseException:
-            table.restore(saved, leave, come)
+            self.table.restore(saved, leave, come)
             raise
         self._outdate()
         self._bound = np.inf if len(come) else self._bound
-        self._n_updates += 1
+        self.n_updates += 1
 
     def _ensure_engine(self, max_calls):
-        self._drop_failed()
-        if self.algorithm in ("leveled", "bucketed") and self._engine is None:
+        """Build the structures for updates, at the first one."""
+        settings = self.settings
+        if settings.algorithm in ("leveled", "bucketed") and self.engine is None:
             engine = Engine(
-                self._oracle,
-                self.n_select,
-                self._state,
-                self.epsilon,
-                self.algorithm,
-                self.guesses,
-                self.max_guesses,
+                self.oracle,
+                settings.n_select,
+                self.state,
+                settings.epsilon,
+                settings.algorithm,
+                settings.guesses,
+                settings.max_guesses,
                 self._generator(),
             )
             engine.update(NOTHING, self._candidates(), max_calls)
-            self._engine = engine
+            self.engine = engine
 
-    def _update_engine(self, leave, come, max_calls):
-        if self.algorithm == "sieve":
+    def _follow(self, leave, come, max_calls):
+        if self.sieve is not None:
             self._feed_sieve(come)
             return
-        if self._engine is not None:
-            leave_, come_ = leave[self._eligible[leave]], come[self._eligible[come]]
-            self._engine.update(leave_, come_, max_calls)
-        if self._engine is None or self._engine.idle:
-            self._table.release()
+        if self.engine is not None:
+            leave, come = leave[self._eligible[leave]], come[self._eligible[come]]
+            self.engine.update(leave, come, max_calls)
+        if not self.stale:
+            self.table.release()
 
     def _feed_sieve(self, come):
         """Show rows to the sieve, and keep only those that it holds."""
-        self._sieve.insert(come[self._eligible[come]])
-        held = self._sieve.held | set(self._initial.slots if self._initial else ())
+        self.sieve.insert(come[self._eligible[come]])
+        held = self.sieve.held | self._first
         held = held or set(self._candidates()[:1].tolist())  # which adds nothing yet
-        slots = self._table.slots
+        slots = self.table.slots
         gone = slots[[s not in held for s in slots.tolist()]]
-        self._table.remove(gone)
-        self._table.release()
+        self.table.remove(gone)
+        self.table.release()
+
+    @property
+    def stale(self):
+        """Whether work of earlier updates is still to be done."""
+        return self.engine is not None and not self.engine.idle
+
+    def finish(self):
+        """Do the work that is left of updates."""
+        if self.stale:
+            self.engine.finish()
+            self._outdate()
+        self.table.release()
+
+    def _outdate(self):
+        """Let the next reading make a new answer."""
+        if self._report is not None:
+            self._previous, self._report = self._report.slots, None
 
     # answers
 
-    def _answer(self):
-        """Return the report, made now if updates came since the last one."""
+    @property
+    def answer(self):
+        """The report, made now if updates came since the last one."""
         if self._report is None:
             self._report = self._digest()
         return self._report
 
-    def _settings(self):
-        """Return the parameters that bounds and structures are made for."""
-        names = ("n_select", "algorithm", "epsilon", "guesses", "max_guesses")
-        return {name: getattr(self, name) for name in names}
+    @property
+    def chosen(self):
+        """Slots of the chosen rows."""
+        return np.array(self.answer.slots, dtype=np.intp)
 
-    def _check_settled(self):
-        now = self._settings()
-        for name, value in self._settled.items():
-            if now[name] != value:
-                raise ValueError(
-                    f"{name} was {value!r} in fit and is {now[name]!r} now, for which "
-                    "nothing that is stored holds; call fit again."
-                )
+    @property
+    def _first(self):
+        """Slots that always belong to the set."""
+        return set(self._initial.slots if self._initial else ())
 
     def _digest(self):
-        self._check_settled()
-        previous = [s for s in self._previous if self._table.alive[s]]
-        if self.algorithm == "sieve":
-            picks = self._sieve.picks
+        self.check_settled()
+        settings, engine = self.settings, self.engine
+        previous = [s for s in self._previous if self.table.alive[s]]
+        if self.sieve is not None:
+            picks = self.sieve.picks
             return self._make_report(picks, picks.bound, previous)
         candidates = self._candidates()
         full = self._refine_fully(len(candidates))
-        if self.algorithm == "greedy" or full:
+        if settings.algorithm == "greedy" or full:
             report = self._solve_all(previous)
-            if self.algorithm == "greedy":
+            if settings.algorithm == "greedy":
                 return report
-        first = set(self._initial.slots if self._initial else ())
-        kept = [s for s in previous if s not in first]
+        kept = [s for s in previous if s not in self._first]
         best, bound = [], self._bound
-        if self._engine is not None:
-            bound = min(bound, self._engine.bound)
-            best = self._engine.best() if self._engine.idle else []
+        if engine is not None:
+            bound = min(bound, engine.bound)
+            best = [] if self.stale else engine.best()
         if full:
-            best = [s for s in report.slots if s not in first]
-        busy = self._engine is not None and not self._engine.idle
-        if self.refine == "none" and not busy:
-            picks = in_greedy_order(self._oracle, self._state, best or kept)
+            best = [s for s in report.slots if s not in self._first]
+        if settings.refine == "none" and not self.stale:
+            picks = in_greedy_order(self.oracle, self.state, best or kept)
         else:
-            alone = full or (self.refine == "guesses" and not busy)
-            pool = self._pool(candidates, [*best, *kept], alone)
+            alone = full or (settings.refine == "guesses" and not self.stale)
             picks = refine(
-                self._oracle,
-                self.n_select,
-                self._state,
-                pool,
+                self.oracle,
+                settings.n_select,
+                self.state,
+                self._pool(candidates, [*best, *kept], alone),
                 best,
                 kept,
-                self.stability,
-                self.n_swaps,
+                settings.stability,
+                settings.n_swaps,
             )
         return self._make_report(picks, bound, previous)
 
     def _refine_fully(self, n):
-        size = n * self.objective_model_.n_coords_
-        return self.refine == "full" or (
-            self.refine == "auto" and size <= FULL_REFINEMENT
-        )
+        size = n * self.objective.n_coords_
+        refine = self.settings.refine
+        return refine == "full" or (refine == "auto" and size <= FULL_REFINEMENT)
 
     def _pool(self, candidates, members, alone):
         """Return what can be chosen: all guesses' rows, and random others.
@@ -267,11 +318,12 @@ class LivingTable:
         random ones are needed whatever ``refine`` says.
         """
         live = set(candidates.tolist())
-        members = {*members, *(self._engine.candidates if self._engine else ())}
+        members = {*members, *(self.engine.candidates if self.engine else ())}
         pool = np.array(sorted(members & live), dtype=np.intp)
         if alone:
             return pool
-        size = min(max(self.pool_size, self.n_select), len(candidates))
+        settings = self.settings
+        size = min(max(settings.pool_size, settings.n_select), len(candidates))
         others = self._generator().choice(candidates, size, replace=False)
         return np.union1d(pool, others)
 
@@ -286,26 +338,103 @@ class LivingTable:
                     UserWarning,
                     stacklevel=2,
                 )
-            picks = Picks(self._state, bound)
-            gain = self._oracle.gains(candidates[:1], self._state)[0]
-            picks.take(self._oracle, candidates[0], max(gain, 0.0))
-        return Report.of(
-            self._oracle, self._state, self._initial, picks, bound, previous
-        )
+            picks = Picks(self.state, bound)
+            gain = self.oracle.gains(candidates[:1], self.state)[0]
+            picks.take(self.oracle, candidates[0], max(gain, 0.0))
+        return Report.of(self.oracle, self.state, self._initial, picks, bound, previous)
 
-    def _finish_work(self):
-        self._drop_failed()
-        if self._engine is not None and not self._engine.idle:
-            self._engine.finish()
-            self._outdate()
-        self._table.release()
+    # changes of everything at once
 
-    def _outdate(self):
-        """Let the next reading make a new answer."""
-        if self._report is not None:
-            self._previous, self._report = self._report.slots, None
+    def reoptimize(self):
+        """Solve all living rows anew; the structures for updates stay."""
+        self.check_settled()
+        self._report = self._solve_all(self.answer.slots)
 
-    def _drop_failed(self):
-        """Let go of an engine that stopped halfway: the next update makes another."""
-        if self._engine is not None and self._engine.failed:
-            self._engine = None
+    def refreshed(self, X):
+        """Return a table with a new reference, drawn from X or from its own rows.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse array} or None
+            Rows as they are compared; None takes the living ones.
+
+        Returns
+        -------
+        LivingTable
+            Another one, solved anew.
+        """
+        self.check_settled()
+        X = self.Z.take(self.table.slots) if X is None else X
+        objective = copy.deepcopy(self.objective)
+        seed = self._generator().integers(2**31 - 1)
+        objective.fit_reference(X, None, int(seed))
+        return self._moved(objective, self.table.slots)
+
+    def purged(self, leave):
+        """Return a table without slots, nor copies of their rows in any reference.
+
+        Parameters
+        ----------
+        leave : ndarray of int
+            The slots; others remain.
+
+        Returns
+        -------
+        LivingTable
+            Another one, solved anew.
+        """
+        self.check_settled()
+        rows = self.Z.take(leave)
+        kept = np.setdiff1d(self.table.slots, leave)
+        objective = copy.deepcopy(self.objective)
+        gone = set(_keys(_dense(rows)))
+        for member in _members(objective):
+            if getattr(member, "reference_", None) is None:
+                continue
+            reference = _dense(member.reference_)
+            keys = _keys(reference.astype(rows.dtype))
+            copies = np.flatnonzero([key in gone for key in keys])
+            drawn = self._generator().choice(kept, len(copies))
+            reference = reference.copy()
+            reference[copies] = _dense(self.Z.take(drawn))
+            member.reference_ = reference
+        return self._moved(objective, kept)
+
+    def _moved(self, objective, slots):
+        """Return a table of slots of living rows under another objective model.
+
+        All parts that change are replaced, so that this one stays as it is.
+        """
+        new = copy.copy(self)
+        X, ids = self.X.take(slots), self.table.ids(slots).tolist()
+        new.objective, new.table = objective, SlotTable(ids)
+        new.table.next_id = self.table.next_id
+        new._hold(X, X if self.Z is self.X else self.Z.take(slots))
+        new._eligible = grown(self._eligible[slots], len(new.table.alive))
+        new._previous = ()
+        new.n_updates += 1
+        new.oracle = new._make_oracle()
+        new.oracle.n_calls = self.oracle.n_calls
+        new.oracle.n_rebuilds = self.oracle.n_rebuilds
+        new._solve_again()
+        return new
+
+    def __getstate__(self):
+        self.finish()  # what is under way cannot be stored
+        return self.__dict__.copy()
+
+
+def _members(objective):
+    """Return an objective, or all that a mixture is made of."""
+    parts = getattr(objective, "objectives_", None)
+    if parts is None:
+        return [objective]
+    return [member for part in parts for member in _members(part)]
+
+
+def _keys(rows):
+    return [row.tobytes() for row in rows + 0.0]  # without negative zeros
+
+
+def _dense(rows):
+    return rows.toarray() if sparse.issparse(rows) else rows

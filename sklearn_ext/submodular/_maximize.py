@@ -9,11 +9,11 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_array, check_random_state
 
 from sklearn_ext._core._compat import HasMethods, Interval, StrOptions, validate_params
-from sklearn_ext.submodular._backends import BACKENDS, make_oracle
-from sklearn_ext.submodular._greedy import greedy, lazy, stochastic, threshold
-from sklearn_ext.submodular._named import OBJECTIVES
-from sklearn_ext.submodular._sieve import sieve
-from sklearn_ext.submodular._swap import swap
+from sklearn_ext.submodular._engine._greedy import greedy, lazy, stochastic, threshold
+from sklearn_ext.submodular._engine._sieve import sieve
+from sklearn_ext.submodular._engine._swap import swap
+from sklearn_ext.submodular._gains._backends import BACKENDS, make_oracle
+from sklearn_ext.submodular._objectives._named import OBJECTIVES
 
 SOLVERS = {
     "greedy": greedy,

@@ -7,10 +7,10 @@ from scipy import sparse
 from sklearn.utils import check_random_state
 
 from sklearn_ext._core._compat import Interval, StrOptions, validate_params
-from sklearn_ext.submodular._backends import BACKENDS, make_oracle
-from sklearn_ext.submodular._engine import KINDS, Engine
-from sklearn_ext.submodular._greedy import in_greedy_order
-from sklearn_ext.submodular._slots import SlotTable, check_ids, listed
+from sklearn_ext.submodular._engine._greedy import in_greedy_order
+from sklearn_ext.submodular._engine._guesses import KINDS, Engine
+from sklearn_ext.submodular._gains._backends import BACKENDS, make_oracle
+from sklearn_ext.submodular._rows._slots import SlotTable, check_ids, listed
 
 
 class DynamicMaximizer:

@@ -103,8 +103,8 @@ class SelectionCurveDisplay:
         user = f"{cls.__name__}.from_estimator"
         wanted = DynamicSubmodularSelector
         estimator = innermost(estimator, wanted=wanted, user=user).model
-        oracle, rng = estimator._oracle, np.random.default_rng(random_state)
-        slots, k = estimator._table.slots, len(estimator.selected_ids_)
+        oracle, rng = estimator._now.oracle, np.random.default_rng(random_state)
+        slots, k = estimator._now.table.slots, len(estimator.selected_ids_)
         random = np.zeros((n_draws, k))
         for draw in range(n_draws):
             drawn = rng.choice(slots, k, replace=False)

@@ -16,11 +16,10 @@ from sklearn_ext._core._compat import (
     StrOptions,
     _safe_indexing,
 )
-from sklearn_ext.submodular._backends import BACKENDS
-from sklearn_ext.submodular._encoding import first_rows
-from sklearn_ext.submodular._living import make_objective
+from sklearn_ext.submodular._gains._backends import BACKENDS
 from sklearn_ext.submodular._maximize import maximize
-from sklearn_ext.submodular._named import OBJECTIVES
+from sklearn_ext.submodular._objectives._named import OBJECTIVES, make_objective
+from sklearn_ext.submodular._rows._encoding import first_rows
 
 
 class SubmodularSampler(ExtEstimator):
@@ -29,6 +28,9 @@ class SubmodularSampler(ExtEstimator):
     Unlike a random subset it has no near copies and leaves no region out [1]_. It
     offers ``fit_resample``, so it is a step of imbalanced-learn's pipelines, where
     training sees the subset and prediction all rows.
+
+    Rows are compared at the scale of their columns; `fit` warns where a few columns
+    drown the others.
 
     Parameters
     ----------
@@ -226,7 +228,7 @@ class SubmodularSampler(ExtEstimator):
                 )
             sizes = [self.sampling_strategy.get(c, 0) for c in classes.tolist()]
         elif self.sampling_strategy == "equal":
-            sizes = _split(total, np.ones(len(classes)))
+            sizes = _split(total, np.ones_like(counts))
         else:
             sizes = _split(total, counts)
         return [(np.flatnonzero(codes == c), k) for c, k in enumerate(sizes)]
@@ -241,9 +243,8 @@ class SubmodularSampler(ExtEstimator):
 
 
 def _split(total, weights):
-    """Split a number in proportion to weights, by largest remainders."""
-    shares = total * weights / weights.sum()
-    sizes = np.floor(shares).astype(int)
-    late = np.argsort(sizes - shares, kind="stable")[: total - sizes.sum()]
+    """Split a number in proportion to whole weights, by largest remainders."""
+    sizes, rest = np.divmod(total * weights, weights.sum())
+    late = np.argsort(-rest, kind="stable")[: total - sizes.sum()]
     sizes[late] += 1
     return sizes.tolist()

@@ -1,34 +1,52 @@
 """A representative subset of a table whose rows come and go."""
 
-from dataclasses import replace
+import copy
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
+import numpy as np
+from sklearn.base import (
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import (
     HasMethods,
     Interval,
     StrOptions,
+    _safe_indexing,
 )
-from sklearn_ext._core._validation import check_weights
-from sklearn_ext.submodular._backends import BACKENDS
-from sklearn_ext.submodular._living import NOTHING, LivingTable
-from sklearn_ext.submodular._named import OBJECTIVES
-from sklearn_ext.submodular._selector_answers import SelectorAnswers
-from sklearn_ext.submodular._selector_attributes import SelectorAttributes
-from sklearn_ext.submodular._selector_moves import SelectorMoves
-from sklearn_ext.submodular._selector_rows import SelectorRows
-from sklearn_ext.submodular._slots import SlotTable, check_ids, listed
+from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext.submodular._gains._backends import BACKENDS
+from sklearn_ext.submodular._living import LivingTable, Settings
+from sklearn_ext.submodular._objectives._named import OBJECTIVES, make_objective
+from sklearn_ext.submodular._objectives._rounding import alike
+from sklearn_ext.submodular._parameters import same
+from sklearn_ext.submodular._rows._encoding import (
+    DATA,
+    any_rows,
+    encode,
+    extent,
+    first_rows,
+)
+from sklearn_ext.submodular._rows._slots import SHOWN, SlotTable, check_ids, listed
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The fitted state of a selector at one time."""
+
+    parameters: dict
+    state: dict
 
 
 class DynamicSubmodularSelector(
-    SelectorAttributes,
-    SelectorAnswers,
-    SelectorMoves,
-    SelectorRows,
-    LivingTable,
-    ExtEstimator,
+    ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, ExtEstimator
 ):
     r"""A representative subset that stays good while rows come and go.
 
@@ -43,6 +61,10 @@ class DynamicSubmodularSelector(
     The guarantee holds against any order of updates; the cost is that of updates that
     do not depend on the answers. When you delete what was reported (active learning),
     do it in batches.
+
+    Rows are compared at the scale of their columns: columns in other units are another
+    table. `fit` warns where a few columns drown the others, or where nearly all
+    similarities are zero or one; then scale them, for instance by ``encoder``.
 
     Parameters
     ----------
@@ -258,14 +280,30 @@ class DynamicSubmodularSelector(
             The fitted selector.
         """
         given = X
-        X, Z = self._first_rows(X, y)
+        X, Z = first_rows(self, X, y)
         weight = None if sample_weight is None else check_weights(sample_weight, Z)
         self._ids_given = ids is not None
         ids = check_ids(ids, given, X.shape[0], SlotTable())
         SlotTable().check_new(ids)
-        self._check_initial(ids)
-        self._previous = ()
-        self._start(X, Z, ids, weight, check_random_state(self.random_state))
+        if unknown := set(listed(self.initial)) - set(ids):
+            raise ValueError(
+                f"initial holds {sorted(unknown, key=repr)[:SHOWN]}, which no row that "
+                "fit was given has as its id; leave them out, or pass their rows."
+            )
+        rng = check_random_state(self.random_state)
+        objective = make_objective(self.objective, self.algorithm)
+        objective.fit_reference(Z, weight, rng)
+        seed = int(rng.randint(2**31 - 1))
+        kept = X.copy()
+        self._living = LivingTable(
+            Settings.of(self),
+            objective,
+            kept,
+            kept if Z is X else Z,
+            ids,
+            weight,
+            seed,
+        )
         self.labels_ = self._nearest(Z)
         return self
 
@@ -291,14 +329,14 @@ class DynamicSubmodularSelector(
         self : DynamicSubmodularSelector
             The updated selector.
         """
-        if not hasattr(self, "_table"):
+        if not hasattr(self, "_living"):
             return self.fit(X, y, sample_weight=sample_weight, ids=ids)
-        given = X
-        X, Z = self._more_rows(X)
-        weight = self._weights_of_more(sample_weight, Z)
-        ids = self._ids_of_more(ids, given, X.shape[0])
-        self._table.check_new(ids)
-        self._apply(NOTHING, (X, Z), ids, weight, None)
+        living = self._now
+        rows = self._more_rows(X)
+        weight = self._weights_of_more(sample_weight, rows[1])
+        ids = self._ids_of_more(ids, X, rows[0].shape[0])
+        living.table.check_new(ids)
+        living.apply(rows=rows, ids=ids, weight=weight)
         return self
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -321,17 +359,17 @@ class DynamicSubmodularSelector(
         self : DynamicSubmodularSelector
             The updated selector.
         """
+        living = self._now
         leave = self._leaving_slots(ids, missing)
         if not len(leave):
             return self
-        if purge and len(leave) < self.n_active_:
-            self._purge(leave)
+        if purge and len(leave) < len(living.table):
+            self._living = living.purged(leave)
         else:
-            self._apply(leave, None, [], None, None)
+            living.apply(leave)
         return self
 
-    # without fit_context, whose checks of parameters take as long as an update;
-    # _apply undoes what it began
+    # without fit_context, whose checks of parameters take as long as an update
     def update(self, insert=None, forget=(), *, max_calls=None):
         """Remove and add rows at once: all or nothing.
 
@@ -353,6 +391,7 @@ class DynamicSubmodularSelector(
         self : DynamicSubmodularSelector
             The updated selector.
         """
+        living = self._now
         leave = self._leaving_slots(forget, "raise")
         if max_calls is not None and not (
             isinstance(max_calls, Integral) and max_calls > 0
@@ -368,10 +407,14 @@ class DynamicSubmodularSelector(
                     "parts."
                 )
             rows, ids = insert
-        rows, new = self._coming_rows(rows, ids, self._table.ids(leave).tolist())
-        if rows is None and not len(leave):
-            return self
-        self._apply(leave, rows, new, None, max_calls)
+        n = 0 if rows is None else extent(rows)
+        if not n and np.ndim(rows) == 2:
+            validate_data(self, rows, reset=False, ensure_min_samples=0, **DATA)
+        checked = self._more_rows(rows) if n else None
+        ids = self._ids_of_more(ids, rows, n)
+        living.table.check_new(ids, living.table.ids(leave).tolist())
+        if n or len(leave):
+            living.apply(leave, checked, ids, max_calls=max_calls)
         return self
 
     def replace(self, ids, X):
@@ -392,15 +435,396 @@ class DynamicSubmodularSelector(
         ids = listed(ids)
         return self.update((X, ids), forget=ids)
 
+    # the answer
+
+    @property
+    def selected_ids_(self):
+        """Chosen rows by their identifiers, ``initial`` first, then by greedy gain."""
+        living = self._now
+        return living.table.ids(living.chosen)
+
+    @property
+    def selected_indices_(self):
+        """Positions of the chosen rows in ``active_ids_``."""
+        living = self._now
+        return np.searchsorted(living.table.slots, living.chosen)
+
+    @property
+    def exemplars_(self):
+        """Chosen rows, as the selector got them."""
+        living = self._now
+        return living.X.take(living.chosen)
+
+    @property
+    def gains_(self):
+        """Gain of each chosen row beyond those before it."""
+        return np.array(self._now.answer.gains)
+
+    @property
+    def objective_(self):
+        """Value of the chosen rows."""
+        return self._now.answer.value
+
+    @property
+    def objective_curve_(self):
+        """Value of the set after each choice."""
+        return np.cumsum(self.gains_)
+
+    @property
+    def upper_bound_(self):
+        """Proven bound on the value of every allowed set."""
+        return self._now.answer.bound
+
+    @property
+    def certificate_(self):
+        """Value over upper bound: the proven share of the best value."""
+        answer = self._now.answer
+        return float(answer.value / answer.bound) if answer.bound > 0 else 1.0
+
+    @property
+    def n_changes_(self):
+        """Count of rows that the answer before did not have."""
+        return self._now.answer.n_changes
+
+    # the state behind it
+
+    @property
+    def active_ids_(self):
+        """All living rows by their identifiers."""
+        table = self._now.table
+        return table.ids(table.slots)
+
+    @property
+    def n_active_(self):
+        """Count of living rows."""
+        return len(self._now.table)
+
+    @property
+    def n_oracle_calls_(self):
+        """Count of gains evaluated since ``fit`` began."""
+        return self._now.oracle.n_calls
+
+    @property
+    def n_rebuilds_(self):
+        """Count of rebuilds of levels so far."""
+        return self._now.oracle.n_rebuilds
+
+    @property
+    def guesses_(self):
+        """Live guesses of the optimum: gamma, full, size and value of each."""
+        engine = self._now.engine
+        return [] if engine is None else engine.describe()
+
+    @property
+    def stale_(self):
+        """Whether work of earlier updates is still to be done."""
+        return self._now.stale
+
+    @property
+    def objective_model_(self):
+        """The objective with its reference."""
+        return self._now.objective
+
+    # rows and the selected ones
+
+    def fit_predict(self, X, y=None, **fit_params):
+        """Begin with a table, and return the most similar selected row of each.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), default=None
+            Passed to `fit`.
+        **fit_params : dict
+            Passed to `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Positions in ``selected_ids_``.
+        """
+        return self.fit(X, y, **fit_params).labels_
+
+    def predict(self, X):
+        """Return the most similar selected row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Positions in ``selected_ids_``.
+        """
+        check_is_fitted(self)
+        _, X = self._more_rows(X)
+        return self._nearest(X)
+
+    def transform(self, X):
+        """Return similarities to the selected rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_selected)
+            Similarities.
+        """
+        check_is_fitted(self)
+        _, X = self._more_rows(X)
+        return self._similarities(X).astype(X.dtype, copy=False)
+
+    def score(self, X, y=None, sample_weight=None):
+        """Return the mean similarity of rows to their most similar selected row.
+
+        Similarities of two encoders, or at two scales, are not comparable: search such
+        parameters by what comes after the selector.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            The mean.
+        """
+        check_is_fitted(self)
+        _, X = self._more_rows(X)
+        weight = check_weights(sample_weight, X)
+        nearest = [S.max(axis=1) for S in self._similarities_by_batch(X)]
+        return float(np.average(np.concatenate(nearest), weights=weight))
+
+    def select(self, X):
+        """Return the selected rows out of the table that was fitted last.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The table that `fit` was given: an array, a data frame, ... After an update
+            look up ``selected_ids_`` in your own table instead.
+
+        Returns
+        -------
+        array-like of shape (n_selected, n_features)
+            Its selected rows.
+        """
+        n, n_updates = extent(X), self._now.n_updates
+        if n_updates or n != self.n_active_:
+            raise ValueError(
+                f"select takes the table of the last fit, unchanged since: got {n} "
+                f"rows where {self.n_active_} are stored, after {n_updates} "
+                "update(s); look the rows up by their ids, for instance "
+                "frame.set_index('id').loc[selector.selected_ids_]."
+            )
+        return _safe_indexing(X, self.selected_indices_)
+
+    def _similarities(self, X):
+        exemplars = self._encoded_exemplars()
+        if not exemplars.shape[0]:
+            reason = (
+                "no active rows to compare with; add some by partial_fit"
+                if not self.n_active_
+                else "no selected rows to compare with, because forbidden or zero "
+                f"weights bar all {self.n_active_} active ones"
+            )
+            raise ValueError(f"There are {reason}.")
+        return self.objective_model_.similarity(X, exemplars)
+
+    def _encoded_exemplars(self):
+        living = self._now
+        return living.Z.take(living.chosen)
+
+    def _similarities_by_batch(self, X, batch_size=16_384):
+        for start in range(0, X.shape[0], batch_size):
+            yield self._similarities(X[start : start + batch_size])
+
+    def _nearest(self, X):
+        nearest = [alike(S).argmax(axis=1) for S in self._similarities_by_batch(X)]
+        return np.concatenate(nearest)
+
+    # changes of everything at once
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def reoptimize(self):
+        """Solve all living rows anew; the structures for updates stay.
+
+        Returns
+        -------
+        self : DynamicSubmodularSelector
+            The selector with a new answer.
+        """
+        living = self._now
+        living.check_settled()
+        if self.algorithm == "sieve":
+            raise NotImplementedError(
+                "algorithm='sieve' does not store the rows that it has passed over; "
+                "use another algorithm, or fit."
+            )
+        living.reoptimize()
+        return self
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def refresh_reference(self, X=None):
+        """Draw a new reference set and solve anew.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            Rows to be represented; None takes the living ones.
+
+        Returns
+        -------
+        self : DynamicSubmodularSelector
+            The selector for the new reference.
+        """
+        living = self._now
+        if not len(living.table):
+            raise ValueError(
+                "There are no active rows to solve for; add some by partial_fit."
+            )
+        X = None if X is None else self._more_rows(X)[1]
+        self._living = living.refreshed(X)
+        return self
+
+    def snapshot(self):
+        """Copy the fitted state.
+
+        Returns
+        -------
+        Snapshot
+            What `restore` takes.
+        """
+        self._now.finish()
+        params = self.get_params(deep=False)
+        own = {k: v for k, v in vars(self).items() if k not in params}
+        # functions and frozen encoders are as they are, however large
+        shared = [v for v in self.get_params().values() if _is_shared(v)]
+        params = copy.deepcopy(params, {id(value): value for value in shared})
+        return Snapshot(params, self._copied(own))
+
+    def restore(self, snapshot):
+        """Go back to a copied state.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+            What `snapshot` of a selector with these parameters returned.
+
+        Returns
+        -------
+        self : DynamicSubmodularSelector
+            The selector as it was.
+        """
+        if not isinstance(snapshot, Snapshot):
+            raise ValueError(
+                f"restore takes what snapshot() returned, got {snapshot!r}."
+            )
+        params, then = self.get_params(deep=False), snapshot.parameters
+        if other := [name for name in params if not same(then[name], params[name])]:
+            raise ValueError(
+                "The snapshot is of a selector with other parameters: "
+                f"{', '.join(other)}. Set them as they were, or restore into that "
+                "selector."
+            )
+        state = {**params, **self._copied(snapshot.state)}
+        self.__dict__.clear()
+        self.__dict__.update(state)
+        return self
+
+    def _copied(self, state):
+        encoder = state["encoder_"]  # shared: after fit it is only read
+        return copy.deepcopy(state, {id(encoder): encoder})
+
+    # what is passed to it
+
+    @property
+    def _now(self):
+        """The state, told the parameters as they are now."""
+        if not hasattr(self, "_living"):
+            check_is_fitted(self)  # which takes long, and raises
+        self._living.settings = Settings.of(self)
+        return self._living
+
+    def _more_rows(self, X):
+        """Return rows as they are stored and as they are compared.
+
+        Both are the same object unless there is an encoder.
+        """
+        if self.encoder_ is None:
+            X = X if self._plain(X) else validate_data(self, X, reset=False, **DATA)
+            return X, X
+        X, given = any_rows(self, X, self._living.X.row_shape)
+        return X, encode(self.encoder_, given)
+
+    def _plain(self, X):
+        """Tell whether plain checks suffice, whose overhead is below an update."""
+        return (
+            type(X) is np.ndarray
+            and X.dtype in FLOATS
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == self.n_features_in_
+            and not hasattr(self, "feature_names_in_")
+            and np.isfinite(X).all()
+        )
+
+    def _ids_of_more(self, ids, X, n):
+        if n and ids is None and self._ids_given:
+            raise ValueError(
+                "ids were given at fit; give them here too, as ids=... to partial_fit "
+                "and (rows, ids) to update."
+            )
+        return check_ids(ids, X, n, self._living.table)
+
+    def _weights_of_more(self, sample_weight, X):
+        if sample_weight is None:
+            return None
+        if not getattr(self.objective_model_, "weighs_reference", True):
+            raise ValueError(
+                f"{type(self.objective_model_).__name__} has no reference rows that "
+                "sample_weight could weigh; leave it out, or use FacilityLocation."
+            )
+        weight = np.asarray(sample_weight)
+        if weight.shape == (X.shape[0],) and not weight.any():
+            return weight  # a batch may hold rows alone that are never selected
+        return check_weights(sample_weight, X)
+
+    def _leaving_slots(self, ids, missing):
+        if missing not in ("raise", "ignore"):
+            raise ValueError(f"missing must be 'raise' or 'ignore', got {missing!r}.")
+        ids = listed(ids)
+        if ids and self.algorithm == "sieve":
+            raise NotImplementedError(
+                "algorithm='sieve' cannot forget, because it stores only the rows that "
+                "it selects; use algorithm='leveled'."
+            )
+        if fixed := set(ids) & set(listed(self.initial)):
+            raise ValueError(
+                f"id {fixed.pop()!r} is in initial and cannot be forgotten; fit with "
+                "another initial."
+            )
+        return self._living.table.find(ids, missing=missing)
+
     # plumbing
 
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "_table")
+        return hasattr(self, "_living")
 
-    def __getstate__(self):
-        if hasattr(self, "_table"):
-            self._finish_work()
-        return super().__getstate__()
+    @property
+    def _n_features_out(self):
+        return len(self._now.answer.slots)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -412,3 +836,7 @@ class DynamicSubmodularSelector(
         kept = ["float64", "float32"] if self.encoder is None else []
         tags.transformer_tags.preserves_dtype = kept
         return tags
+
+
+def _is_shared(value):
+    return callable(value) or isinstance(value, FrozenEstimator)

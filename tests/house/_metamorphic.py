@@ -33,9 +33,8 @@ PENALTY = {
 COUNTS = {
     "AggregateBoostingRegressor",
     "AggregateMetaRegressor",  # if the estimator that it fits takes them so
-    "LightSchrodingerBridge",
     "NaiveBayesProbe",
-    "SchrodingerBridgeTrajectory",
+    "ProbeSearchCV",  # its heads
     "ShrinkageDiscriminantProbe",
 }
 # the answer may move with the units of the columns: these penalise coefficients,
@@ -54,8 +53,11 @@ FEELS_UNITS = {
     "InterpolatingAggregateRegressorCV",
     "LabelProportionClassifier",
     "LightSchrodingerBridge",
+    "LightSchrodingerBridgeCV",
     "LogisticProbe",
     "LogisticProbeCV",
+    "NaiveBayesProbe",  # shrinks variances together where their units compare
+    "ProbeSearchCV",  # the heads that it compares do
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",
@@ -65,11 +67,19 @@ FEELS_UNITS = {
     "RashomonRidge",
     "RashomonSearchCV",  # of what it searches
     "SchrodingerBridgeTrajectory",
+    "ShrinkageDiscriminantProbe",  # likewise
     "SphericalClassifier",
     "SubmodularFeatureSelector",
     "SubmodularSampler",
     "TwoRegimes",
     "WorstGroupClassifier",
+}
+# neurons far from zero are all on or all off: their docstrings say "far from zero"
+FEELS_OFFSETS = {
+    "RandomFeatureRidge",
+    "RandomFeatureRidgeCV",
+    "RandomFeatureRidgeClassifier",
+    "RandomFeatureRidgeClassifierCV",
 }
 # the order of rows is part of the question (a stream), or seeds are spent row by row
 FEELS_ORDER = {
@@ -81,6 +91,7 @@ DRAWS = {
     "AggregateNetClassifier",
     "AggregateNetRegressor",
     "LightSchrodingerBridge",
+    "LightSchrodingerBridgeCV",
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",
@@ -237,6 +248,9 @@ def far_from_zero_is_as_good(estimator, X, y):
         return
     if type(estimator).__name__ in ("AggregateNetClassifier", "AggregateNetRegressor"):
         return  # nets want standardised columns, and say so
+    if type(estimator).__name__ in FEELS_OFFSETS:
+        assert "far from zero" in inspect.getdoc(type(estimator))
+        estimator = clone(estimator).set_params(standardize=True)
     here = fitted(estimator, X, y).score(X, y)
     for offset in (2e3, 1e5):
         there = fitted(estimator, X + offset, y).score(X + offset, y)

@@ -122,3 +122,32 @@ def test_tensors_are_moved_as_arrays_are(rng):
     host = minimise(evaluate, start, plain, unknown, Stopping(1e-8))
     found = minimise(on_tensors, torch.tensor(start), plain, unknown, Stopping(1e-8))
     assert_allclose(found.theta.numpy(), host.theta, rtol=1e-6)
+
+
+def stairs(theta):
+    """Fall fast, then slowly along a plateau, then far down."""
+    z = theta[0]
+    falls = 3 - np.tanh(5 * (z - 1)) - np.tanh(5 * (z - 9)) - 1e-5 * z
+    slope = 5 * (np.tanh(5 * (z - 1)) ** 2 + np.tanh(5 * (z - 9)) ** 2 - 2) - 1e-5
+    return Point(float(falls), np.array([slope]))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"stopping": Stopping(1e-3, patience=0.9)},
+        {"stopping": Stopping(1e-3), "excess": lambda theta, now: now.value - 0.999},
+    ],
+)
+def test_a_plateau_is_not_the_minimum(options):
+    def crawl(vector, now):
+        return vector / max(abs(vector[0]), 1e-300)  # unit steps, whatever the slope
+
+    plain = {"stopping": Stopping(1e-3)}
+    found, patient = (
+        minimise(stairs, np.zeros(1), crawl, unknown, memory=1, **given)
+        for given in (plain, options)
+    )
+    assert found.converged
+    assert found.evaluation.value > 2.9
+    assert patient.evaluation.value < 1.1 or not patient.converged

@@ -239,3 +239,21 @@ def test_every_preconditioner_finds_the_optimum(rng, preconditioner):
     other = prepare(X, y, weight, 3, preconditioner=preconditioner)
     best = solve(problem, 1.0, tol=1e-13).objective
     assert_allclose(solve(other, 1.0, tol=1e-12).objective, best, rtol=1e-9)
+
+
+def test_single_precision_ends_where_rounding_begins():
+    rng, d = np.random.default_rng(0), 400  # variances fall as on frozen features
+    variance = (1 + np.arange(d) / 4) ** -1.4
+    variance *= 0.5 * d / variance.sum()
+    turn = np.linalg.qr(rng.standard_normal((d, d)))[0]
+    mix = np.sqrt(variance)[:, None] * turn
+    spread = np.sqrt(0.15 * (1 + np.arange(d) / 10) ** -0.7)
+    means = rng.standard_normal((5, d)) * spread @ mix
+    means += np.sqrt(0.5) * rng.standard_normal(d)
+    y = rng.integers(0, 5, 300)
+    X = means[y] + rng.standard_normal((300, d)) @ mix
+    problem = prepare(X.astype(np.float32), y, np.ones(300), 5)
+    for C in (31.6, 100.0):  # the gradient's rounding foretells more than tol
+        found = solve(problem, C, tol=1e-9, max_iter=600, memory=20).minimum
+        assert found.converged
+        assert found.n_iter < 200

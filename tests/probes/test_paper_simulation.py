@@ -12,7 +12,7 @@ from sklearn_ext.probes import (
     NaiveBayesProbe,
     make_gaussian_probe_data,
 )
-from sklearn_ext.probes._learning_curves import nested_order
+from sklearn_ext.probes._regimes._subsets import nested_order
 
 DIMENSIONS = 50, 100, 200
 PAPER = {"var_smoothing": 1e-9, "smoothing": "absolute", "var_shrinkage": 0.0}

@@ -14,6 +14,7 @@ from sklearn.model_selection import (
     RepeatedKFold,
     ShuffleSplit,
 )
+from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_ext.random_features import (
     RandomFeatureRidge,
@@ -33,13 +34,13 @@ def make(n=40, d=5, t=None, seed=0):
 
 
 def refit_residuals(X, y, alpha, k, w=None, fit_intercept=True):
-    """Leave out one row, or one unit of its weight, by fitting again."""
+    """Leave out one row, with its whole weight, by fitting again."""
     n, w = len(X), np.ones(len(X)) if w is None else w
     Phi = RandomFeatures(n_components=k, random_state=0).fit_transform(X)
     found = []
     for i in range(n):
         left = w.copy()
-        left[i] -= min(1.0, w[i])
+        left[i] = 0.0
         # a pseudo-inverse of the augmented rows: accurate for tiny ridges too
         S = left.sum()
         mean = left @ Phi / S if fit_intercept else np.zeros(k)
@@ -245,16 +246,29 @@ def test_refinement_lowers_the_error_between_neighbours():
     assert (np.diff(fine.alphas_) > 0).all()
 
 
-def test_default_grid_is_a_lattice_that_spans_the_eigenvalues():
+@pytest.mark.parametrize("k", [20, 400])
+def test_default_grid_is_a_lattice_of_the_mean_diagonal(k):
     X, y = make(300)
-    model = RandomFeatureRidgeCV(20, random_state=0).fit(X, y)
-    exponents = 3 * np.log10(model.alphas_)
+    model = RandomFeatureRidgeCV(k, random_state=0).fit(X, y)
+    Phi = RandomFeatures(n_components=k, random_state=0).fit_transform(X)
+    centred = Phi - Phi.mean(axis=0)
+    exponents = 3 * np.log10(model.alphas_ / np.mean(np.sum(centred**2, axis=1)))
     assert_allclose(exponents, np.round(exponents), atol=1e-9)
-    Phi = RandomFeatures(n_components=20, random_state=0).fit_transform(X)
-    largest = np.linalg.norm(Phi - Phi.mean(axis=0), 2) ** 2
+    largest = np.linalg.norm(centred, 2) ** 2
     assert 10 ** (-1 / 3) * largest <= model.alphas_[-1] <= largest
     assert model.alphas_[0] <= 10 ** (1 / 3) * 1e-10 * largest
     assert model.overfitting_cost_ >= 1
+
+
+def test_a_grid_ends_at_an_eigenvalue_that_lies_on_its_lattice():
+    # features of one direction: the largest eigenvalue is n times the mean diagonal
+    X = np.linspace(0, 1, 10)[:, None] + np.zeros((10, 3))
+    for factor in (1.0, 0.1, 3.0, 7e5):
+        model = RandomFeatureRidgeCV(feature_map=FunctionTransformer())
+        model.fit(factor * X, np.arange(10.0) % 3)
+        assert_allclose(model.alphas_[-1], 10 * model.alphas_[-4], rtol=1e-9)
+        spread = factor**2 * 3 * np.sum((X[:, 0] - 0.5) ** 2)
+        assert_allclose(model.alphas_[-1], spread, rtol=1e-9)
 
 
 def test_a_subset_gives_leave_one_out_of_the_whole_model():
@@ -287,7 +301,7 @@ def test_blocks_equal_one_fit(cv):
     halves[1].partial_fit(*blocks[1]).partial_fit(*blocks[2])
     halves[0].merge(halves[1])
     for model in (parts, joined, halves[0]):
-        assert model.alpha_ == whole.alpha_
+        assert_allclose(model.alpha_, whole.alpha_, rtol=1e-9)
         assert_allclose(model.coef_, whole.coef_, rtol=1e-6, atol=1e-9)
         if cv == "loo":
             assert_allclose(model.loo_error_path_, whole.loo_error_path_, rtol=1e-5)

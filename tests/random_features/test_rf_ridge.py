@@ -205,7 +205,8 @@ def test_single_precision_is_refined(alpha):
 
 
 def test_conjugate_gradients_warn_when_they_stop_early(monkeypatch):
-    monkeypatch.setattr("sklearn_ext.random_features._solvers.MAX_ITER", 1)
+    monkeypatch.setattr("sklearn_ext._numerics._ridge.MAX_ITER", 1)
+    monkeypatch.setattr("sklearn_ext._numerics._ridge.TOL", 0.0)
     X, y = make(n=600, d=10)
     model = RandomFeatureRidge(200, 1e-7, random_state=0)
     with pytest.warns(ConvergenceWarning, match="after 1 conjugate gradient"):

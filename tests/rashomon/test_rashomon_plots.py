@@ -6,13 +6,14 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, scale
 
 from sklearn_ext.rashomon import (
     CoefficientRangeDisplay,
     MultiplicityCurveDisplay,
     MultiplicityDisplay,
     RashomonCurveDisplay,
+    RashomonLinearClassifier,
     RashomonLogisticRegression,
     RashomonRatioDisplay,
     RashomonRidge,
@@ -51,6 +52,16 @@ def test_ratio_display_shows_intervals():
     display = RashomonRatioDisplay.from_estimator(model.fit(X, y), theta=[0.05, 0.1])
     assert display.interval.shape == (2, 2)
     assert len(display.ax_.collections) == 1
+
+
+def test_ratio_display_of_rays_shows_intervals():
+    model = RashomonLogisticRegression(n_rays=100, n_members=2, random_state=0)
+    model.fit(scale(X), y)
+    display = RashomonRatioDisplay.from_estimator(model)
+    assert len(display.theta) == 9
+    low, high = display.interval[-1] * np.log(10)
+    assert_allclose([low, high], model.log_ratio_interval_)
+    assert low < model.log_ratio_ < high
 
 
 def test_curve_display():
@@ -106,6 +117,21 @@ def test_multiplicity(clf):
     logistic = RashomonLogisticRegression(random_state=0).fit(X, y)
     shown = MultiplicityDisplay.from_estimator(logistic, X).share
     assert ((shown >= 0) & (shown <= 1)).all()
+
+
+def test_multiplicity_says_what_is_exact():
+    X, y = load_breast_cancer(return_X_y=True)
+    X = scale(X[:, :4])
+    logistic = RashomonLogisticRegression(n_members=5, random_state=0).fit(X, y)
+    title = MultiplicityDisplay.from_estimator(logistic, X).ax_.get_title()
+    assert title == f"{logistic.ambiguity(X):.0%} of the rows depend on the model"
+    linear = RashomonLinearClassifier(n_draws=2000, n_members=50, random_state=0)
+    votes = linear.fit(X, y).member_predictions(X)
+    share = (votes != votes[0]).any(axis=0).mean()
+    title = MultiplicityDisplay.from_estimator(linear, X).ax_.get_title()
+    assert (
+        title == f"at least (of 50 models) {share:.0%} of the rows depend on the model"
+    )
 
 
 def test_multiplicity_of_three_classes():

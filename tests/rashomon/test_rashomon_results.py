@@ -13,9 +13,13 @@ from sklearn_ext.rashomon import (
     RashomonSearchCV,
     RashomonTreeClassifier,
 )
-from sklearn_ext.rashomon._ellipsoids import Ellipsoid, ellipsoid_share, unit_ball
-from sklearn_ext.rashomon._logistic_ratio import profiled_values
-from sklearn_ext.rashomon._logistic_sets import LogisticProblem
+from sklearn_ext.rashomon._linear._ellipsoids import (
+    Ellipsoid,
+    ellipsoid_share,
+    unit_ball,
+)
+from sklearn_ext.rashomon._linear._logistic_ratio import profiled_values
+from sklearn_ext.rashomon._linear._logistic_sets import LogisticProblem
 
 
 def data(n=50, p=3):
@@ -112,7 +116,7 @@ def test_logistic_interval_covers():
     ]
     long = RashomonLogisticRegression(n_rays=20_000, random_state=0, **params).fit(X, y)
     truth = long.log_ratio_
-    points = 1.5 * np.random.default_rng(1).standard_normal((10_000, 3))
+    points = 1.5 * np.random.default_rng(1).standard_normal((10_000, 3)) / long._unit
     inside = profiled_values(long._problem, points) <= long.threshold_loss_
     assert abs(np.log(inside.mean()) - truth) < 4 / np.sqrt(inside.sum())
     ends = np.array([m.log_ratio_interval_ for m in models])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
+from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.datasets import load_diabetes, load_iris, make_classification
 from sklearn.exceptions import DataConversionWarning, FitFailedWarning
@@ -23,6 +24,7 @@ from sklearn_ext.rashomon import (
     RashomonTreeClassifier,
     similar_performance,
 )
+from sklearn_ext.rashomon._search import results_table, select_scores
 
 TREES = [
     (f"depth {d}", DecisionTreeClassifier(max_depth=d, random_state=0))
@@ -129,6 +131,43 @@ def test_from_a_fitted_search():
     )
     assert_array_equal(found.predict(X), direct.predict(X))
     assert found.method_ == "given search"
+
+
+def test_candidates_that_take_no_sparse_rows_are_named():
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(TypeError, match=r"Sparse X was passed, but .* 'linear' takes"):
+        RashomonSearchCV().fit(csr_array(X), y)
+
+
+def test_equal_means_are_equal_whatever_the_order_of_folds():
+    scores = np.array(
+        [[0.1, 0.2, 0.3, 0.7], [0.7, 0.3, 0.2, 0.1], [0.3, 0.1, 0.7, 0.2]]
+    )
+    for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0]):
+        inside, best, _ = select_scores(scores[order], 0.0)
+        assert best == 0
+        assert inside.all()
+        table = results_table([("", None, {})] * 3, scores[order], scores, inside)
+        assert_array_equal(table["rank_test_score"], [1, 2, 3])
+
+
+def test_from_a_search_with_several_metrics():
+    X, y = load_iris(return_X_y=True)
+    grid, scoring = {"max_depth": [1, 2, 3]}, ["accuracy", "neg_log_loss"]
+    tree = DecisionTreeClassifier(random_state=0)
+    several = GridSearchCV(tree, grid, scoring=scoring, refit="neg_log_loss", cv=3)
+    single = GridSearchCV(tree, grid, scoring="neg_log_loss", cv=3)
+    one, other = (
+        RashomonSearchCV.from_search(search.fit(X, y), X, y, theta=0.5)
+        for search in (several, single)
+    )
+    assert_allclose(
+        one.cv_results_["mean_test_score"], single.cv_results_["mean_test_score"]
+    )
+    assert one.ratio_ == other.ratio_
+    search = GridSearchCV(tree, grid, scoring=scoring, refit=False, cv=3).fit(X, y)
+    with pytest.raises(ValueError, match=r"one of \['accuracy', 'neg_log_loss'\], got"):
+        RashomonSearchCV.from_search(search, X, y)
 
 
 def test_metadata_with_and_without_routing():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sklearn_ext.submodular import CallableObjective, FacilityLocation, Mixture
+from sklearn_ext.submodular._gains._oracle import Oracle
 from tests.submodular._problems import best_value, selector, total_of_roots
 
 
@@ -100,26 +101,65 @@ def test_work_under_way_that_fails_is_begun_anew(algorithm):
             ]
             change = kinds[rng.integers(len(kinds))]
             n_failed += tried(model, change, int(rng.integers(0, 60)))
-            table, engine = model._table, model._engine
+            table, engine = model._living.table, model._living.engine
             spare = table._free + table._gone
             assert len(set(spare)) == len(spare)
             if engine is not None and engine.idle:
                 assert engine._inside.nonzero()[0].tolist() == table.slots.tolist()
             fitted = model.objective_model_
-            rows = fitted.represent(model._X.take(table.slots))
+            rows = fitted.represent(model._living.X.take(table.slots))
             assert model.upper_bound_ >= best_value(fitted, rows, 3) - 1e-9
         model.partial_fit(X[:1])
         assert not model.stale_
     assert n_failed > 15
 
 
-def test_nothing_is_kept_to_undo_what_is_done(rng):
-    X = rng.uniform(size=(200, 3))
-    model = selector(5).fit(X[:100])
-    for i in range(50):
-        model.update(X[100 + i : 101 + i], forget=[i], max_calls=10)
-    model.snapshot()  # finishes the work
-    assert not model._engine._journal._entries
+@pytest.mark.parametrize("max_calls", [None, 40])
+@pytest.mark.parametrize("algorithm", ["leveled", "bucketed"])
+def test_an_interrupt_leaves_the_table_and_a_bound_that_holds(
+    algorithm, max_calls, monkeypatch
+):
+    """Nothing is taken down to undo it: the sets are built anew by the next update."""
+    evaluate, n_interrupted = Oracle.gains, 0
+    fuse = {"left": np.inf}
+
+    def gains(self, slots, state):
+        fuse["left"] -= 1
+        if fuse["left"] < 0:
+            raise KeyboardInterrupt
+        return evaluate(self, slots, state)
+
+    monkeypatch.setattr(Oracle, "gains", gains)
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X = rng.uniform(size=(60, 3))
+        model = selector(3, algorithm=algorithm, backend="numpy", refine="guesses")
+        model.fit(X[:20]).partial_fit(X[20:22])
+        for i in range(15):
+            before = model.active_ids_.tolist()
+            gone = rng.choice(before, 2, replace=False).tolist()
+            fuse["left"] = rng.integers(0, 25)
+            try:
+                model.update(X[22 + 2 * i : 24 + 2 * i], gone, max_calls=max_calls)
+            except KeyboardInterrupt:
+                n_interrupted += 1
+                assert model.active_ids_.tolist() == before
+            fuse["left"] = np.inf
+            living = model._living
+            rows = living.oracle.rows.take(living.table.slots)
+            best = best_value(model.objective_model_, rows, 3)
+            assert model.upper_bound_ >= best - 1e-9
+            if not model.stale_:
+                inside = living.engine._inside.nonzero()[0]
+                assert inside.tolist() == living.table.slots.tolist()
+        model.partial_fit(X[:1])
+        best = best_value(
+            model.objective_model_,
+            model._living.oracle.rows.take(model._living.table.slots),
+            3,
+        )
+        assert model.objective_ >= best / 2.1
+    assert n_interrupted > 5
 
 
 def test_storing_makes_a_stale_answer_anew(rng):
@@ -130,5 +170,5 @@ def test_storing_makes_a_stale_answer_anew(rng):
     assert len(model.selected_ids_) == 5
     model.snapshot()
     assert not model.stale_
-    chosen = model._table.find(model.selected_ids_.tolist())
-    assert set(chosen.tolist()) == set(model._engine.best())
+    chosen = model._living.table.find(model.selected_ids_.tolist())
+    assert set(chosen.tolist()) == set(model._living.engine.best())

@@ -154,16 +154,17 @@ def test_a_function_that_fails_leaves_the_snapshot_of_a_selector(algorithm, rng)
     model = DynamicSubmodularSelector(3, objective, random_state=0, **settings)
     model.fit(X[:20]).partial_fit(X[20:25])
     answer = model.selected_ids_.tolist()
-    before = model.snapshot().state
+    before = model.snapshot().state["_living"]
     for calls in (0, 10, 40):
         model.objective_model_.func.left = calls
         with pytest.raises(RuntimeError, match="no answer"):
             model.partial_fit(X[25:])
         model.objective_model_.func.left = np.inf
         assert model.selected_ids_.tolist() == answer
-        after = model.snapshot().state
-        for part in ("_engine", "_sieve"):
-            assert joblib.hash(inner(after[part])) == joblib.hash(inner(before[part]))
+        after = model.snapshot().state["_living"]
+        for part in ("engine", "sieve"):
+            now, then = getattr(after, part), getattr(before, part)
+            assert joblib.hash(inner(now)) == joblib.hash(inner(then))
     assert model.partial_fit(X[25:]).n_active_ >= 3
 
 

@@ -83,7 +83,7 @@ def test_value_stays_near_greedy_and_the_answer_stable():
         model.update((X[order[1000 + i]][None], [1000 + i]), forget=[i])
         changes.append(model.n_changes_)
         if i % 20 == 0:
-            now = model._X.take(model._table.slots)
+            now = model._living.X.take(model._living.table.slots)
             rows = model.objective_model_.represent(now)
             full = maximize(FacilityLocation("precomputed"), rows, 20)
             ratios.append(model.objective_ / full.value)

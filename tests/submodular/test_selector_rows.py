@@ -64,8 +64,8 @@ def test_numbering_goes_on_and_slots_are_reused(rng):
     X = rng.normal(size=(6, 2))
     model = selector(2).fit(X).forget([0, 1]).partial_fit(X[:3])
     assert sorted(model.active_ids_.tolist()) == [2, 3, 4, 5, 6, 7, 8]
-    assert len(model._table._free) == 0
-    assert model._table._size == 7
+    assert len(model._living.table._free) == 0
+    assert model._living.table._size == 7
     model.partial_fit(X[:1], ids=[100]).partial_fit(X[:1])
     assert 101 in model.active_ids_
 

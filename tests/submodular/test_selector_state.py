@@ -5,18 +5,23 @@ import pickle
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_ext.submodular import (
+    CallableObjective,
     FacilityLocation,
     LogDet,
     Mixture,
 )
-from tests.submodular._problems import (
-    selector,
-)
+from sklearn_ext.submodular._parameters import same
+from tests.submodular._problems import selector, total_of_roots
 
 
 @pytest.mark.parametrize("algorithm", ["leveled", "bucketed", "greedy"])
@@ -100,7 +105,7 @@ def test_purge_reaches_members_of_mixtures_and_references_of_the_user(rng):
         reference = member.reference_.astype(np.float32)
         assert reference.shape == (12, 2)
         assert not (reference == X[3].astype(np.float32)).all(axis=1).any()
-    stored = model._X.take(np.arange(11))
+    stored = model._living.X.take(np.arange(11))
     assert not (stored == X[3].astype(np.float32)).all(axis=1).any()
 
 
@@ -167,8 +172,8 @@ def test_missing_ids_can_be_ignored_and_empty_updates_do_nothing(rng):
     model.update([])
     assert joblib.hash(model.snapshot()) == before
     model.replace([1], X[2:3] + 1)
-    assert_allclose(model._X.take(model._table.find([1])), X[2:3] + 1)
-    with pytest.raises(AttributeError, match="before fit"):
+    assert_allclose(model._living.X.take(model._living.table.find([1])), X[2:3] + 1)
+    with pytest.raises(AttributeError, match="not fitted yet"):
         selector().certificate_  # noqa: B018
 
 
@@ -185,4 +190,106 @@ def test_updates_of_a_model_in_mapped_files(algorithm, kind, tmp_path, rng):
             m.forget(m.active_ids_[:7]).forget(m.active_ids_[5:9])
         m.partial_fit(kind(X[44:]))
     assert_array_equal(mapped.selected_ids_, model.selected_ids_)
-    assert mapped.upper_bound_ == model.upper_bound_
+    assert_allclose(mapped.upper_bound_, model.upper_bound_)
+
+
+def test_a_snapshot_is_restored_where_the_parameters_are_the_same(rng):
+    X = rng.normal(size=(2100, 3))
+    params = {"random_state": np.random.RandomState(3), "refine": "pool"}
+    params |= {"forbidden": np.arange(2000), "initial": (2001,)}
+    params |= {"objective": FacilityLocation(reference=X[:50])}
+    model = selector(4, **params).fit(X)
+    kept, expected = model.snapshot(), model.selected_ids_
+    again, stored = pickle.loads(pickle.dumps((model, kept)))
+    assert_array_equal(again.restore(stored).selected_ids_, expected)
+    params["random_state"].uniform(size=7)  # the stream was read on by others
+    assert_array_equal(model.partial_fit(X[:9]).restore(kept).selected_ids_, expected)
+    assert_array_equal(clone(model).fit(X[::-1]).restore(kept).n_active_, 2100)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"forbidden": np.r_[np.arange(1000), 2050, np.arange(1001, 2000)]},
+        {"objective": FacilityLocation(gamma=1 + 1e-15)},
+        {"objective": Mixture([("a", FacilityLocation(n_reference=9))])},
+        {"initial": (2002,)},
+        {"random_state": 1},
+    ],
+    ids=range(5),
+)
+def test_a_snapshot_is_refused_where_one_parameter_differs(changed, rng):
+    X = rng.normal(size=(2100, 3))
+    params = {"forbidden": np.arange(2000), "initial": (2001,)}
+    params |= {"objective": FacilityLocation(gamma=1.0)}
+    if isinstance(changed.get("objective"), Mixture):
+        params["objective"] = Mixture([("a", FacilityLocation(n_reference=8))])
+    model = selector(4, **params).fit(X)
+    kept = model.snapshot()
+    model.set_params(**changed)
+    name = next(iter(changed))
+    with pytest.raises(ValueError, match=f"other parameters: {name}. Set them as"):
+        model.restore(kept)
+    assert model.n_active_ == 2100
+
+
+def test_what_are_the_same_parameters():
+    frame, table = pd.DataFrame({"a": [1]}), sparse.csr_array(np.eye(3))
+    for thing in (None, 1, "x", frame, table, np.nan, [np.nan, {"a": np.ones(3)}], len):
+        assert same(thing, copy.deepcopy(thing))
+    scaler = StandardScaler(with_mean=False)
+    assert same(scaler, clone(scaler))
+    assert same(np.random.default_rng(0), np.random.default_rng(1))
+    for one, other in (
+        (1, 1.0),
+        (1, True),
+        ((1,), [1]),
+        ((1, 2), (1,)),
+        (frame, frame + 1),
+        (table, 2 * table),
+        (scaler, StandardScaler()),
+        ({"a": 1}, {"b": 1}),
+        (np.zeros(2), np.zeros(2, dtype=np.float32)),
+        (lambda: 1, lambda: 1),
+    ):
+        assert not same(one, other)
+
+
+@pytest.mark.parametrize("max_cache_mb", [1024, 0])
+@pytest.mark.parametrize("algorithm", ["leveled", "greedy"])
+def test_a_stored_selector_is_about_its_table(algorithm, max_cache_mb, rng):
+    X = rng.normal(size=(3000, 20))
+    params = {"algorithm": algorithm, "max_cache_mb": max_cache_mb}
+    model = selector(5, **params).fit(X).partial_fit(X[:5] + 1)
+    assert len(model.selected_ids_) == 5  # the answer is stored, too
+    stored = pickle.dumps(model)
+    assert len(stored) < 2 * X.nbytes  # reference rows and states included
+    again = pickle.loads(stored)
+    assert_array_equal(again.predict(X), model.predict(X))
+    assert again._living.oracle._rows is None or max_cache_mb == 0  # reading needs none
+    for m in (model, again):
+        m.forget(range(100)).update(X[:7] - 1)
+    assert_array_equal(again.selected_ids_, model.selected_ids_)
+    assert_allclose(again.upper_bound_, model.upper_bound_)
+
+
+class Counted:
+    """A function that changes with every call."""
+
+    def __init__(self):
+        self.n_calls = 0
+
+    def __call__(self, rows):
+        self.n_calls += 1
+        return total_of_roots(rows)
+
+
+def test_snapshots_share_functions_and_frozen_encoders(rng):
+    X = rng.uniform(size=(20, 4))
+    frozen = FrozenEstimator(PCA(2).fit(X))
+    near = Mixture([("own", CallableObjective(Counted()))])
+    model = selector(3, encoder=frozen, objective=near).fit(X)
+    kept, expected = model.snapshot(), model.selected_ids_
+    assert kept.parameters["encoder"] is frozen
+    model.partial_fit(X[:5])
+    assert_array_equal(model.restore(kept).selected_ids_, expected)

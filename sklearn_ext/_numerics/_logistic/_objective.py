@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn_ext._numerics._arrays import (
     blocks,
     exp,
+    finite_products,
     flat,
     float64,
     is_numpy,
@@ -89,10 +90,12 @@ class LogisticObjective:
         loss = curvature = 0.0
         for rows in blocks(self.X.shape[0], self.batch_size):
             X = self.X[rows] - self._mean_of_rows if self.shift else self.X[rows]
-            Z = times_columns(W_rows, X)  # (n_scores, rows)
+            with finite_products():
+                Z = times_columns(W_rows, X)  # (n_scores, rows)
             Z += offset
             part, bend = self._terms(Z, self.y[rows], self.w[rows])
-            G += times_rows(Z, X)  # Z now holds the weighted residuals
+            with finite_products():
+                G += times_rows(Z, X)  # Z now holds the weighted residuals
             g += Z.sum(1)
             loss, curvature = loss + part, curvature + bend
         if not self.shift:
@@ -116,7 +119,8 @@ class LogisticObjective:
         """Scores of all rows at once, (n_scores, n_samples)."""
         W, offset = self._line(theta)
         X = self.X - self._mean_of_rows if self.shift else self.X
-        return times_columns(W, X) + offset
+        with finite_products():
+            return times_columns(W, X) + offset
 
     def value_of(self, scores: Array, theta: Array) -> float:
         """Objective from the scores at ``theta``; weights need not sum to one."""
@@ -194,8 +198,11 @@ def column_means(X, w) -> Array:
     if sparse.issparse(X):
         return X.T @ w.astype(np.float64)
     pivot = X[0]  # against cancellation
-    parts = (float64(w[rows] @ (X[rows] - pivot)) for rows in blocks(X.shape[0], 4096))
-    return sum(parts, start=float64(pivot))
+    mean = float64(pivot)
+    for rows in blocks(X.shape[0], 4096):
+        with finite_products():
+            mean = mean + float64(w[rows] @ (X[rows] - pivot))
+    return mean
 
 
 def moments(X, y, w, mean, n_classes, *, full=True) -> Moments:
@@ -214,7 +221,8 @@ def moments(X, y, w, mean, n_classes, *, full=True) -> Moments:
             B *= (w[rows] ** 0.5)[:, None]
             second = second + float64(B.T @ B)
         else:
-            second = second + float64(w[rows] @ B**2)
+            with finite_products():
+                second = second + float64(w[rows] @ B**2)
     return Moments(classes, second)
 
 

@@ -35,6 +35,7 @@ SPECTRAL_LIMIT = 4096  # an eigendecomposition beyond costs more than it saves
 TURNED_ROWS = 4  # a feature: with fewer it is cheaper to turn rows than coefficients
 TRIAL_ROWS = 4096
 TRIAL_SCALES = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 1.0, 1.5, 2.5)
+PATIENCE = 1 / 6  # of stopping, where columns of unlike scales may bring plateaus
 TRIAL_LENGTHS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 1.0)
 
 
@@ -65,6 +66,7 @@ class Problem:
     objective: LogisticObjective
     moments: Moments
     preconditioner: Preconditioner
+    scales: Preconditioner  # the same, or the best that needs no correlations
     weight: float  # sum of the weights
     axes: Axes | None  # None where the features are their own
     mean: Array  # (n_features,), of the rows as given
@@ -74,12 +76,17 @@ class Problem:
         return replace(self.objective, penalty=1 / (C * self.weight), q=q)
 
     def coefficients(self, theta: Array) -> tuple[np.ndarray, np.ndarray]:
-        """Coefficients and intercepts in the coordinates of the rows as given."""
+        """Coefficients, in the dtype of the rows, and intercepts for rows as given.
+
+        Intercepts are in float64, and of the coefficients after rounding: far from
+        zero they have digits that a score must not miss.
+        """
         W, b = self.objective.split(theta)
         W = W if self.axes is None else self.axes.expand(W)
-        b = b - W @ self.mean
-        W, b = to_numpy(W), to_numpy(b)
-        return (W, b) if len(W) == 1 else (W - W.mean(0), b - b.mean())
+        if len(W) > 1:
+            W, b = W - W.mean(0), b - b.mean()
+        W = like(W, self.objective.X)
+        return to_numpy(W), to_numpy(b - float64(W) @ self.mean)
 
     def point(self, coef: np.ndarray, intercept: np.ndarray) -> Array:
         """Invert `coefficients`."""
@@ -94,8 +101,8 @@ class Problem:
 class Solution:
     """Coefficients for one penalty, and how good they are."""
 
-    coef: np.ndarray  # (n_scores, n_features)
-    intercept: np.ndarray  # (n_scores,)
+    coef: np.ndarray  # (n_scores, n_features), in the dtype of the rows
+    intercept: np.ndarray  # (n_scores,), float64
     objective: float
     gap_bound: float  # the objective exceeds its minimum by no more
     unbounded: bool  # no penalty, and the classes are separated
@@ -149,6 +156,7 @@ def prepare(
         centre = 0 * values
         found = Moments(float64(class_sums(rows, y, w, n_classes)), values, True)
     else:
+        mean = float64(like(mean, X))  # what is subtracted below, to the last digit
         full = spectral and X.shape[1] <= SPECTRAL_LIMIT
         found = moments(X, y, w, mean, n_classes, full=full)
         shift = _offset_cancels(X, mean, found.second)
@@ -158,7 +166,7 @@ def prepare(
             if X.shape[0] <= TURNED_ROWS * X.shape[1] and not sparse.issparse(X):
                 rows, centre = (X - like(mean, X)) @ turn.T, 0 * mean
                 turn, shift = None, False
-    values = found.second
+    scales = values = found.second
     if preconditioner is None:
         values = 0 * values + values.mean()
     objective = LogisticObjective(
@@ -174,8 +182,17 @@ def prepare(
         shift=shift,
     )
     # a floor for directions in which the rows do not vary
-    values = values.clip(1e-10 * (float(values.max()) or 1.0))
-    return Problem(objective, found, Preconditioner(values), total, axes, mean)
+    least = 1e-10 * (float(values.max()) or 1.0)
+    scales, values = scales.clip(least), values.clip(least)
+    return Problem(
+        objective,
+        found,
+        Preconditioner(values),
+        Preconditioner(scales),
+        total,
+        axes,
+        mean,
+    )
 
 
 def solve(
@@ -225,7 +242,13 @@ def solve(
             vector, now.curvature, objective.penalty, objective
         ),
         lambda theta, now: duality_gap(objective, theta, now, problem.moments.classes),
-        Stopping(tol, max_iter, floor=1e-4 * separated if unbounded else 0.0),
+        Stopping(
+            tol,
+            max_iter,
+            floor=1e-4 * separated if unbounded else 0.0,
+            patience=PATIENCE if problem.axes is None else 0.0,
+        ),
+        excess=lambda theta, now: _decrement(problem, objective, now),
         memory=memory,
         noise=rounding(objective.X),
         first_length=_first_length(objective),
@@ -271,6 +294,12 @@ def _predict(problem, solution, old, new):
     return problem.preconditioner.shrink(
         solution.minimum.theta, now.curvature, *penalties, problem.objective
     )
+
+
+def _decrement(problem, objective, now):
+    """Estimate the excess over the minimum from the curvature of each column."""
+    step = problem.scales(now.gradient, now.curvature, objective.penalty, objective)
+    return 0.5 * float(now.gradient @ step)
 
 
 def first_point(problem: Problem, objective: LogisticObjective) -> Array:

@@ -7,13 +7,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_array
 
+from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._numerics._logistic import solve_path
 from sklearn_ext.probes._logistic._probe import (
     LogisticProbe,
+    labelled,
     prepare_probe,
     solver_params,
 )
-from sklearn_ext.probes._logistic._rows import labelled
 
 
 def check_Cs(Cs, name="Cs"):
@@ -29,6 +30,7 @@ def check_Cs(Cs, name="Cs"):
     return Cs
 
 
+@shared_docs(LogisticProbe)
 def logistic_probe_path(
     X,
     y,
@@ -60,22 +62,12 @@ def logistic_probe_path(
         Inverse penalties, in any order.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights.
-    fit_intercept : bool, default=True
-        Whether the scores have intercepts.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes.
-    preconditioner : {"auto", "gram", "diag"} or None, default="auto"
-        As in :class:`LogisticProbe`.
-    tol : float, default=1e-4
-        As in :class:`LogisticProbe`.
+    fit_intercept, class_weight, preconditioner, tol : see LogisticProbe
     max_iter : int, default=500
         Iterations at most, for each C.
-    memory : int, default=10
-        Steps that L-BFGS remembers.
-    device : str or None, default=None
-        A torch device on which to compute.
+    memory, device : see LogisticProbe
     batch_size : int or None, default=None
-        Rows worked on at a time.
+        Rows worked on at a time; None fits a cache.
 
     Returns
     -------
@@ -112,7 +104,7 @@ def logistic_probe_path(
     )
     probe._validate_params()
     Cs = check_Cs(Cs)
-    data = labelled(probe, X, y, sample_weight, class_weight)
+    data = labelled(probe, X, y, sample_weight)
     path = solve_path(prepare_probe(probe, data), Cs, **solver_params(probe))
     converged = [one.minimum.converged and not one.unbounded for one in path]
     if not all(converged):

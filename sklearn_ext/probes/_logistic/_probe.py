@@ -1,19 +1,35 @@
 """Logistic regression as a probe on frozen features."""
 
 import warnings
+from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import compute_class_weight, get_tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from sklearn_ext._core._available import ConditionalMethod
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
-from sklearn_ext._numerics._arrays import is_tensor, like, single, to_numpy
+from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext._numerics._arrays import (
+    blocks,
+    finite_products,
+    float64,
+    is_tensor,
+    like,
+    rounding,
+    single,
+    to_device,
+    to_numpy,
+)
 from sklearn_ext._numerics._logistic import prepare, solve
-from sklearn_ext.probes._logistic._rows import check_rows, labelled
+from sklearn_ext.probes._logistic._sgd import train
 from sklearn_ext.probes._scores import ScoresMixin
 
 # fitted by one solver and not by the other
@@ -26,10 +42,7 @@ class LinearScoresMixin(ScoresMixin):
     def _scores(self, X):
         check_is_fitted(self)
         X = check_rows(self, X)
-        if is_tensor(X):
-            scores = to_numpy(X @ like(self.coef_, X).T) + self.intercept_
-        else:
-            scores = X @ self.coef_.T + self.intercept_
+        scores = linear_scores(X, self.coef_, self.intercept_)
         if scores.shape[1] == 1:
             return np.column_stack([np.zeros_like(scores), scores])
         return scores
@@ -66,6 +79,9 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
     first reduced to the space of the rows, which is exact. Besides X it needs memory
     for n_features^2 + 25 n_classes n_features numbers and one batch.
 
+    The penalty feels the units of the columns: scale them first where they differ.
+    Weights are amounts of evidence, so all of them times two is ``C`` times two.
+
     Parameters
     ----------
     C : float, default=1.0
@@ -82,7 +98,9 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         "auto" is "gram" up to 4096 features or rows. None is plain L-BFGS.
     tol : float, default=1e-4
         Stop when the objective lies above its minimum by this part of itself, as its
-        last decreases foretell or as the dual problem bounds it. The gradient bound
+        last decreases and its gradient foretell or as the dual problem bounds it; with
+        the preconditioners None and "diag", which may rest on plateaus, the last sixth
+        of all iterations must not have gained more, either. The gradient bound
         of scikit-learn's default stops at 1e-3 to 1e-1 on the data of
         ``benchmarks/bench_probes_logistic.py``.
     max_iter : int, default=500
@@ -109,7 +127,8 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
     coef_ : ndarray of shape (1 or n_classes, n_features)
         Coefficients, in the dtype of X; one row for two classes.
     intercept_ : ndarray of shape (1 or n_classes,)
-        Intercepts; they sum to zero for more than two classes.
+        Intercepts, in float64, because far from zero they have more digits than X;
+        they sum to zero for more than two classes.
     n_iter_ : int
         Iterations, or epochs.
     n_evaluations_ : int
@@ -214,15 +233,13 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         self : LogisticProbe
             The fitted probe.
         """
-        data = labelled(self, X, y, sample_weight, self.class_weight)
+        data = labelled(self, X, y, sample_weight)
         previous = self._previous(data)
         for name in OF_ONE_SOLVER:
             vars(self).pop(name, None)
         self.classes_ = data.classes
         if self.solver == "sgd":
-            from sklearn_ext.probes._logistic._sgd import fit_sgd
-
-            fit_sgd(self, data, X, y, previous)
+            train(self, data.X, data.y, data.weight, y, previous)
             return self
         problem = prepare_probe(self, data)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
@@ -234,7 +251,7 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
             report=lambda now: tasks.end(lambda: self._fitted(data, *now())),
             **solver_params(self),
         )
-        store_solution(self, solution, data)
+        store_solution(self, solution)
         warn_unless_converged(self, solution, self.C)
         tasks.close(**self._fitted(data, self.coef_, self.intercept_))
         return self
@@ -260,10 +277,46 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         self : LogisticProbe
             The updated probe.
         """
-        from sklearn_ext.probes._logistic._sgd import update_sgd
-
-        update_sgd(self, X, y, classes, sample_weight)
+        stream = getattr(self, "_stream", None)
+        rows, labels, weight = checked(self, X, y, sample_weight, reset=stream is None)
+        codes = self._codes(labels, classes, first=stream is None)
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                "class_weight='balanced' needs all rows at once, which partial_fit "
+                "does not see. Pass a dict of weights."
+            )
+        weight = weight * weights_of_classes(self, codes, self.classes_, weight)
+        start = stream and (self.coef_, self.intercept_)
+        train(self, rows, codes, weight, y, start, stream, once=True)
         return self
+
+    def _codes(self, y, classes, first):
+        """Encode labels of a stream, whose classes the first call has named."""
+        if first:
+            if classes is None:
+                raise ValueError(
+                    "classes must be given in the first call of partial_fit: all "
+                    "labels that will come."
+                )
+            self.classes_ = np.unique(column_or_1d(classes))
+            if len(self.classes_) < 2:
+                raise ValueError(
+                    f"{type(self).__name__} needs at least 2 classes, got one class: "
+                    f"{classes!r}."
+                )
+        elif classes is not None and not np.array_equal(
+            np.unique(classes), self.classes_
+        ):
+            raise ValueError(
+                f"classes={classes!r} differs from those of the first call, "
+                f"{self.classes_!r}. Leave it out."
+            )
+        if len(unknown := np.setdiff1d(y, self.classes_)):
+            raise ValueError(
+                f"y has labels {unknown.tolist()} that are not among classes "
+                f"{self.classes_.tolist()}. Name all labels in the first call."
+            )
+        return np.searchsorted(self.classes_, y)
 
     def _previous(self, data):
         """Return coefficients to start from, if they belong to the same problem."""
@@ -280,6 +333,114 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = self.solver == "lbfgs"
         return tags
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Rows of positive weight with the codes of their classes."""
+
+    X: Any  # array, CSR matrix or tensor
+    y: np.ndarray  # (n_samples,), codes
+    weight: np.ndarray  # (n_samples,), float64
+    classes: np.ndarray
+
+    def on(self, device):
+        """Return the rows on a torch device, or where they are."""
+        if device is not None and sparse.issparse(self.X):
+            raise TypeError(
+                f"Sparse rows are computed on the host only, got device={device!r}. "
+                "Choose device=None or pass dense rows."
+            )
+        return to_device(self.X, device)
+
+
+def labelled(estimator, X, y, sample_weight) -> Labelled:
+    """Check and encode what ``fit`` takes."""
+    return encoded(estimator, *checked(estimator, X, y, sample_weight))
+
+
+def checked(estimator, X, y, sample_weight, *, reset=True):
+    """Check rows, labels and weights."""
+    X, y = check_rows(estimator, X, y, reset=reset)
+    check_squares(X)
+    check_classification_targets(y)
+    weight = check_weights(sample_weight, np.empty((len(y), 0)), dtype=np.float64)
+    return X, y, weight
+
+
+def encoded(estimator, X, y, weight) -> Labelled:
+    """Encode checked labels; rows without weight are as good as absent."""
+    keep = weight > 0
+    if not keep.all():
+        X, y, weight = X[np.flatnonzero(keep)], y[keep], weight[keep]
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"{type(estimator).__name__} needs at least 2 classes with weight, got "
+            f"one class: {classes.tolist()[0]!r}."
+        )
+    weight = weight * weights_of_classes(estimator, codes, classes, weight)
+    return Labelled(X, codes, weight, classes)
+
+
+def weights_of_classes(estimator, codes, classes, weight):
+    """Return the factor of each row's weight that ``class_weight`` asks for."""
+    class_weight = estimator.class_weight
+    if isinstance(class_weight, str):  # balanced, by the rows' own weights
+        count = np.bincount(codes, weight)
+        return (weight.sum() / (len(classes) * count))[codes]
+    each = compute_class_weight(class_weight, classes=classes, y=classes[codes])[codes]
+    if (each <= 0).any():
+        raise ValueError(
+            "class_weight must be positive for every class in y, got "
+            f"{class_weight!r}. Leave out rows of classes that are not wanted."
+        )
+    return each
+
+
+def check_squares(X):
+    """Check that second moments will not overflow in the dtype of the rows."""
+    dtype = np.float32 if single(X) else np.float64
+    largest = max(float(X.max()), -float(X.min()))
+    if largest > np.sqrt(np.finfo(dtype).max) / 4:
+        raise ValueError(
+            f"X holds values as large as {largest:.1e}, whose squares overflow; "
+            "scale X."
+        )
+
+
+def check_rows(estimator, X, y="no_validation", *, reset=False):
+    """Check rows, and labels if given; tensors off the host stay where they are."""
+    y = y.cpu().numpy() if is_tensor(y) else y
+    if is_tensor(X):
+        X = X.detach()
+        if X.dtype.is_floating_point and X.dtype.itemsize < 4:
+            X = X.float()  # half precision is for storage
+        if X.device.type != "cpu":
+            X = _check_tensor(estimator, X, reset=reset)
+            return X if isinstance(y, str) else (X, column_or_1d(y, warn=True))
+        X = X.numpy()
+    form = "csr" if get_tags(estimator).input_tags.sparse else False
+    return validate_data(estimator, X, y, reset=reset, accept_sparse=form, dtype=FLOATS)
+
+
+def _check_tensor(estimator, X, *, reset):
+    if X.ndim != 2 or not all(X.shape):
+        raise ValueError(
+            f"Expected 2D array with rows and columns, got shape {tuple(X.shape)}. "
+            "Reshape the tensor to (n_samples, n_features)."
+        )
+    X = X if X.dtype.is_floating_point else X.double()
+    if not bool(X.isfinite().all()):
+        raise ValueError("Input X contains NaN or infinity.")
+    if reset:
+        estimator.n_features_in_ = X.shape[1]
+    elif X.shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input."
+        )
+    return X
 
 
 def prepare_probe(probe, data):
@@ -300,11 +461,9 @@ def solver_params(probe):
     return {"tol": probe.tol, "max_iter": probe.max_iter, "memory": probe.memory}
 
 
-def store_solution(probe, solution, data):
+def store_solution(probe, solution):
     """Set the fitted attributes."""
-    dtype = np.float32 if single(data.X) else np.float64
-    probe.coef_ = solution.coef.astype(dtype)
-    probe.intercept_ = solution.intercept.astype(dtype)
+    probe.coef_, probe.intercept_ = solution.coef, solution.intercept
     probe.n_iter_ = solution.minimum.n_iter
     probe.n_evaluations_ = solution.minimum.n_evaluations
     probe.objective_ = solution.objective
@@ -342,3 +501,31 @@ def _how_far(expected, bound):
     if np.isfinite(bound):
         known.append(f"{bound:.1e} at most")
     return " by " + " and by ".join(known) if known else ""
+
+
+def linear_scores(X, coef, intercept):
+    """Score rows in their dtype; far from zero about a row, which saves the digits.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix, tensor} of shape (n_samples, n_features)
+        Rows.
+    coef : ndarray of shape (n_scores, n_features)
+        Coefficients.
+    intercept : ndarray of shape (n_scores,)
+        Intercepts in float64.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_scores)
+        The scores.
+    """
+    W = like(coef, X).T
+    with finite_products():
+        if sparse.issparse(X) or rounding(X) * float((abs(X[0]) @ abs(W)).max()) < 1e-5:
+            scores = to_numpy(X @ W)
+            return scores + intercept.astype(scores.dtype)
+        pivot = X[0]
+        parts = [to_numpy((X[rows] - pivot) @ W) for rows in blocks(X.shape[0], 4096)]
+    offset = to_numpy(float64(pivot)) @ coef.T.astype(np.float64) + intercept
+    return np.concatenate([(part + offset).astype(part.dtype) for part in parts])

@@ -1,5 +1,6 @@
 """Logistic probe that chooses its penalty on held-out rows."""
 
+import warnings
 from inspect import signature
 from numbers import Integral, Real
 
@@ -7,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, _safe_indexing, check_random_state
+from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -21,18 +22,24 @@ from sklearn_ext._core._compat import (
     _check_method_params,
     _raise_for_params,
     _routing_enabled,
+    _safe_indexing,
 )
+from sklearn_ext._core._docs import shared_docs
+from sklearn_ext._numerics._arrays import to_numpy
+from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
 from sklearn_ext._numerics._logistic import solve, solve_path
 from sklearn_ext.probes._logistic._path import check_Cs
 from sklearn_ext.probes._logistic._probe import (
     LinearScoresMixin,
     LogisticProbe,
+    checked,
+    encoded,
+    labelled,
     prepare_probe,
     solver_params,
     store_solution,
     warn_unless_converged,
 )
-from sklearn_ext.probes._logistic._rows import check_rows, labelled
 
 PROBE = LogisticProbe._parameter_constraints
 SHARED = (
@@ -47,64 +54,10 @@ SHARED = (
 )
 
 
-NONE_TO_HOLD_OUT = (
-    "No row can be held out, because no class has two rows. Pass a splitter as cv, or "
-    "use LogisticProbe with a fixed C."
-)
 FEW_HELD_OUT = 1000  # fewer say too little of C to be looked at only once
 
 
-class Dealt:
-    """Five folds; a class of two rows or more is in the training rows of each."""
-
-    def __init__(self, random_state):
-        self.random_state = random_state
-
-    def get_n_splits(self, X=None, y=None, groups=None):
-        """Five."""
-        return 5
-
-    def split(self, X, y, groups=None):
-        """Yield training and held-out rows; a class of one row stays in training."""
-        rng = check_random_state(self.random_state)
-        _, codes, count = np.unique(y, return_inverse=True, return_counts=True)
-        order = rng.permutation(len(codes))
-        order = order[np.argsort(codes[order], kind="stable")]
-        order = order[count[codes[order]] > 1]
-        if not len(order):
-            raise ValueError(NONE_TO_HOLD_OUT)
-        # dealt in turn, so that rows of a class go to different folds
-        fold = np.full(len(codes), -1)
-        fold[order] = np.arange(len(order)) % self.get_n_splits()
-        for k in range(min(self.get_n_splits(), len(order))):
-            yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-
-
-class HeldOut:
-    """Split once: from each class the same fraction, one row at least, is held out."""
-
-    def __init__(self, fraction, random_state):
-        self.fraction, self.random_state = fraction, random_state
-
-    def get_n_splits(self, X=None, y=None, groups=None):
-        """One."""
-        return 1
-
-    def split(self, X, y, groups=None):
-        """Yield training and held-out rows; a class of one row stays in training."""
-        rng = check_random_state(self.random_state)
-        _, codes, count = np.unique(y, return_inverse=True, return_counts=True)
-        wanted = np.maximum(1, np.round(self.fraction * count)).astype(int)
-        wanted = np.minimum(wanted, count - 1)
-        order = rng.permutation(len(codes))
-        order = order[np.argsort(codes[order], kind="stable")]
-        rank = np.arange(len(codes)) - np.repeat(np.cumsum(count) - count, count)
-        held = rank < wanted[codes[order]]
-        if not held.any():
-            raise ValueError(NONE_TO_HOLD_OUT)
-        yield np.sort(order[~held]), np.sort(order[held])
-
-
+@shared_docs(LogisticProbe)
 class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
     """Logistic probe whose C is the best on held-out rows.
 
@@ -112,41 +65,41 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
     penalty on. The mean score decides, ties go to the stronger penalty, and the probe
     is fitted again to all rows. The cost is that of :func:`logistic_probe_path` a fold.
 
+    Rows are held out whole: equal rows (in X and y) go to the same fold, and are one
+    row of their summed weight. So a weight of two is a row given twice, also for the
+    choice of C, and neither the order of rows nor the scale of weights changes the
+    model. The units of the columns do: scale them first where they differ.
+
     Parameters
     ----------
     Cs : int or array-like of shape (n_Cs,), default=13
         Inverse penalties, or how many on a logarithmic grid.
     C_range : tuple of two floats, default=(1e-4, 1e2)
-        Ends of that grid.
+        Ends of that grid for distinct rows of mean weight one. It is divided by their
+        mean weight, because C multiplies weights; values listed in ``Cs`` are absolute.
     cv : float, int, splitter or None, default=None
-        A float in (0, 1) holds out this fraction of each class once. None takes 0.1,
-        as is usual for linear evaluation, from 10,000 rows on; of fewer, a tenth says
-        too little of C, and None takes five shuffled folds. Else as in scikit-learn.
+        A float in (0, 1) holds out this fraction of each class once, an integer deals
+        each class to so many folds. None takes 0.1, as is usual for linear evaluation,
+        from 10,000 distinct rows on; of fewer, a tenth says too little of C, and None
+        takes five folds. A splitter or an iterable of splits is used as it is, without
+        regard to equal rows or those of weight zero.
     scoring : str, callable or None, default=None
-        What is maximised; None is accuracy.
+        What is maximised; None is accuracy. A fold in which it is NaN, such as one
+        class alone for "roc_auc", is left out of the mean, with a warning.
     refine : int, default=0
         How often the bracket around the best C is halved on the logarithmic scale, two
         more values each time.
     n_jobs : int or None, default=None
         Folds at a time, in threads.
-    fit_intercept : bool, default=True
-        Whether the scores have intercepts.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes.
-    preconditioner : {"auto", "gram", "diag"} or None, default="auto"
-        As in :class:`LogisticProbe`.
-    tol : float, default=1e-4
-        As in :class:`LogisticProbe`.
+    fit_intercept, class_weight, preconditioner, tol : see LogisticProbe
     max_iter : int, default=500
         Iterations at most, for each C.
-    memory : int, default=10
-        Steps that L-BFGS remembers.
-    device : str or None, default=None
-        A torch device on which to compute.
+    memory, device : see LogisticProbe
     batch_size : int or None, default=None
-        Rows worked on at a time.
+        Rows worked on at a time; None fits a cache.
     random_state : int, RandomState instance or None, default=None
-        Which rows are held out, where ``cv`` is a fraction or None.
+        Another seed holds out other rows, where ``cv`` is no splitter. None is no
+        chance but a fixed seed: the rows' values alone decide, alike in every fit.
 
     Attributes
     ----------
@@ -157,27 +110,14 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
     scores_ : ndarray of shape (n_folds, n_Cs)
         Held-out scores.
     best_score_ : float
-        Mean score of ``C_``.
-    classes_ : ndarray of shape (n_classes,)
-        Labels.
-    coef_ : ndarray of shape (1 or n_classes, n_features)
-        Coefficients, fitted to all rows.
-    intercept_ : ndarray of shape (1 or n_classes,)
-        Intercepts.
+        Mean score of ``C_`` over the folds that have one.
+    classes_, coef_, intercept_ : see LogisticProbe
     n_iter_ : int
-        Iterations of the last fit.
+        Iterations of the last fit, to all rows.
     n_evaluations_ : int
-        Passes over the rows of the last fit.
-    objective_ : float
-        Objective of the last fit.
-    gap_bound_ : float
-        Bound on its excess over the minimum.
-    converged_ : bool
-        Whether the last fit reached ``tol``.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, when X has string names for them.
+        Passes over the rows in it.
+    objective_, gap_bound_, converged_ : see LogisticProbe
+    n_features_in_, feature_names_in_ : see LogisticProbe
 
     See Also
     --------
@@ -270,32 +210,35 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         self : LogisticProbeCV
             The fitted probe.
         """
-        Cs = self._grid()
-        data = labelled(self, X, y, sample_weight, self.class_weight)
-        X, y = check_rows(self, X, y, reset=True)
+        X, y, weight = checked(self, X, y, sample_weight)
+        data = encoded(self, X, y, weight)
+        codes = np.unique(y, return_inverse=True)[1]
+        rows = EqualRows.of(to_numpy(X), codes, w=weight)
+        Cs = self._grid(data.weight.sum() / len(rows))
         template = LogisticProbe(**{name: getattr(self, name) for name in SHARED})
         scorer = self._scorer()
         routed = self._route(scorer, sample_weight, groups, params)
-        folds = list(self._splitter(y).split(X, y, **routed.splitter.split))
+        folds = self._folds(X, y, codes, rows, routed.splitter.split)
         score = Bunch(scorer=scorer, params=routed.scorer.score)
-        rows = X, y, sample_weight, folds
-        scores = self._held_scores(template, rows, Cs, score)
+        held = X, y, sample_weight, folds
+        scores = self._held_scores(template, held, Cs, score)
         for _ in range(self.refine):
-            new = _halve(Cs, int(np.argmax(scores.mean(axis=0))))
+            new = _halve(Cs, _best(_means(scores)))
+            more = self._held_scores(template, held, new, score)
             Cs = np.concatenate([Cs, new])
-            more = self._held_scores(template, rows, new, score)
             order = np.argsort(Cs)
             Cs, scores = Cs[order], np.hstack([scores, more])[:, order]
-        best = int(np.argmax(scores.mean(axis=0)))  # the first of equals
+        means = _means(scores, warn=type(self).__name__)
+        best = _best(means)
         self.Cs_, self.scores_, self.C_ = Cs, scores, float(Cs[best])
-        self.best_score_ = float(scores.mean(axis=0)[best])
+        self.best_score_ = float(means[best])
         self.classes_ = data.classes
         solution = solve(prepare_probe(self, data), self.C_, **solver_params(self))
-        store_solution(self, solution, data)
+        store_solution(self, solution)
         warn_unless_converged(self, solution, self.C_)
         return self
 
-    def _grid(self):
+    def _grid(self, mean_weight):
         if not isinstance(self.Cs, Integral):
             return np.unique(check_Cs(self.Cs))
         ends = check_Cs(self.C_range, name="C_range")
@@ -303,14 +246,21 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
             raise ValueError(
                 f"C_range must be two positive finite numbers, got {self.C_range!r}."
             )
-        return np.geomspace(*np.sort(ends), self.Cs)
+        return np.geomspace(*np.sort(ends), self.Cs) / mean_weight
 
-    def _splitter(self, y=None):
-        if self.cv is None and (y is None or 0.1 * len(y) < FEW_HELD_OUT):
-            return Dealt(self.random_state)
-        if self.cv is None or _is_fraction(self.cv):
-            return HeldOut(self.cv or 0.1, self.random_state)
-        return check_cv(self.cv, y, classifier=True)
+    def _folds(self, X, y, codes, rows, params):
+        """Training and held-out rows of each fold."""
+        cv, seed = self.cv, 0
+        if cv is None:
+            cv = 5 if 0.1 * len(rows) < FEW_HELD_OUT else 0.1
+        if not isinstance(cv, Real):
+            return list(check_cv(cv, y, classifier=True).split(X, y, **params))
+        if self.random_state is not None:
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+        with np.errstate(over="ignore"):  # single precision, for folds alike in both
+            values = to_numpy(X)[rows.first].astype(np.float32)
+        chance = hash_rows(values, codes[rows.first], seed=seed)
+        return whole_row_folds(rows, codes, cv, chance)
 
     def _held_scores(self, template, rows, Cs, score):
         X, y, sample_weight, folds = rows
@@ -350,7 +300,7 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
             MetadataRouter(owner=self)
             .add_self_request(self)
             .add(
-                splitter=self._splitter(),
+                splitter=self.cv if hasattr(self.cv, "split") else None,
                 method_mapping=MethodMapping().add(caller="fit", callee="split"),
             )
             .add(
@@ -372,19 +322,84 @@ def _fold_scores(template, X, y, sample_weight, fold, Cs, score):
     weight = None
     if sample_weight is not None:
         weight = _safe_indexing(np.asarray(sample_weight), train)
-    data = labelled(probe, X[train], y[train], weight, probe.class_weight)
+    data = labelled(probe, X[train], y[train], weight)
     path = solve_path(prepare_probe(probe, data), Cs, **solver_params(probe))
     probe.classes_ = data.classes
     params = _check_method_params(X, score.params, indices=test)
     scores = []
     for solution in path:
-        store_solution(probe, solution, data)
+        store_solution(probe, solution)
         scores.append(score.scorer(probe, X[test], y[test], **params))
     return scores
 
 
-def _is_fraction(cv):
-    return isinstance(cv, Real) and not isinstance(cv, Integral)
+def whole_row_folds(rows, codes, cv, chance):
+    """Hold out distinct rows of each class; the only one of a class stays in training.
+
+    Parameters
+    ----------
+    rows : EqualRows
+        The distinct rows; those of weight zero are in no fold.
+    codes : ndarray of shape (n_samples,)
+        Class of each row.
+    cv : int or float
+        Number of folds to which rows are dealt in turn, or the fraction of each class
+        that is held out once, one row at least.
+    chance : ndarray of shape (n_groups,)
+        Numbers by which the distinct rows of a class are ordered.
+
+    Returns
+    -------
+    list of (ndarray, ndarray)
+        Positions of training and of held-out rows.
+    """
+    owner = codes[rows.first]
+    count = np.bincount(owner)
+    order = np.lexsort((chance, owner))
+    order = order[count[owner[order]] > 1]
+    if not len(order):
+        raise ValueError(
+            "No row can be held out, because no class has two distinct rows. Pass a "
+            "splitter as cv, or use LogisticProbe with a fixed C."
+        )
+    fold = np.full(len(rows), -1)
+    if isinstance(cv, Integral):
+        n_folds = min(cv, len(order))
+        fold[order] = np.arange(len(order)) % n_folds
+    else:
+        n_folds, of_class = 1, owner[order]
+        rank = np.arange(len(order)) - np.searchsorted(of_class, of_class)
+        wanted = np.clip(np.round(cv * count), 1, count - 1)
+        fold[order[rank < wanted[of_class]]] = 0
+    present, fold = rows.group >= 0, fold[rows.group]
+    return [
+        (np.flatnonzero(present & (fold != k)), np.flatnonzero(present & (fold == k)))
+        for k in range(n_folds)
+    ]
+
+
+def _means(scores, warn=None):
+    """Mean score of each C over the folds that have one for all of them."""
+    usable = ~np.isnan(scores).any(axis=1)
+    if not usable.any():
+        raise ValueError(
+            "No fold has a score for every C: all have a NaN. Use another scoring, or "
+            "a cv whose held-out rows have all classes."
+        )
+    if warn and not usable.all():
+        warnings.warn(
+            f"{warn}: the held-out score is NaN in {(~usable).sum()} of {len(usable)} "
+            "folds, which are left out of the mean. Use another scoring, or a cv "
+            "whose held-out rows have all classes.",
+            UserWarning,
+            stacklevel=5,  # the caller of fit
+        )
+    return scores[usable].mean(axis=0)
+
+
+def _best(means):
+    """Return the first of the best; what rounding tells apart is equal."""
+    return int(np.argmax(means >= means.max() - 1e-12 * max(abs(means.max()), 1.0)))
 
 
 def _halve(Cs, best):

@@ -5,12 +5,8 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
 
 from sklearn_ext._core._optional import require, torch_device
-from sklearn_ext._core._validation import check_weights
-from sklearn_ext.probes._logistic._rows import check_rows, check_squares
 
 DEFAULTS = {"max_epochs": 20, "lr": None, "momentum": 0.9}
 
@@ -23,37 +19,6 @@ class Stream:
     scale: np.ndarray  # (n_features,)
     lr: float
     weight: float  # sum of the weights so far
-
-
-def fit_sgd(probe, data, X, y, start):
-    """Fit to all rows in several epochs and set the fitted attributes."""
-    settings = sgd_settings(probe)
-    shape = _n_scores(data.classes), data.X.shape[1]
-    coef, intercept = start or (np.zeros(shape), np.zeros(shape[0]))
-    stream = _stream(data.X, data.weight, settings, len(data.classes))
-    _train(probe, data.X, data.y, data.weight, X, y, stream, settings, coef, intercept)
-    probe._stream = stream
-
-
-def update_sgd(probe, X, y, classes, sample_weight):
-    """Take one epoch over more rows."""
-    first = not hasattr(probe, "_stream")
-    rows, y = check_rows(probe, X, y, reset=first)
-    check_squares(rows)
-    check_classification_targets(y)
-    codes = _codes(probe, y, classes, first)
-    weight = check_weights(sample_weight, rows, dtype=np.float64)
-    settings = {**sgd_settings(probe), "max_epochs": 1}
-    if first:
-        shape = _n_scores(probe.classes_), rows.shape[1]
-        start = np.zeros(shape), np.zeros(shape[0])
-        stream = _stream(rows, weight, settings, len(probe.classes_))
-    else:
-        start = probe.coef_, probe.intercept_
-        total = probe._stream.weight + float(weight.sum())
-        stream = replace(probe._stream, weight=total)
-    _train(probe, rows, codes, weight, X, y, stream, settings, *start, decay=False)
-    probe._stream = stream
 
 
 def sgd_settings(probe):
@@ -74,40 +39,10 @@ def sgd_settings(probe):
     return settings
 
 
-def _n_scores(classes):
-    return 1 if len(classes) == 2 else len(classes)
-
-
-def _codes(probe, y, classes, first):
-    name = type(probe).__name__
-    if first:
-        if classes is None:
-            raise ValueError(
-                "classes must be given in the first call of partial_fit: all labels "
-                "that will come."
-            )
-        probe.classes_ = np.unique(column_or_1d(classes))
-        if len(probe.classes_) < 2:
-            raise ValueError(
-                f"{name} needs at least 2 classes, got one class: {classes!r}."
-            )
-    elif classes is not None and not np.array_equal(np.unique(classes), probe.classes_):
-        raise ValueError(
-            f"classes={classes!r} differs from those of the first call, "
-            f"{probe.classes_!r}. Leave it out."
-        )
-    if len(unknown := np.setdiff1d(y, probe.classes_)):
-        raise ValueError(
-            f"y has labels {unknown.tolist()} that are not among classes "
-            f"{probe.classes_.tolist()}. Name all labels in the first call."
-        )
-    return np.searchsorted(probe.classes_, y)
-
-
 def _stream(X, weight, settings, n_classes):
     """Scale of the features, and a step that their largest moment allows."""
     share = weight / weight.sum()
-    mean = share @ X
+    mean = (share @ X).astype(X.dtype).astype(np.float64)  # as it is subtracted
     scale = np.sqrt(share @ (X - mean) ** 2)
     scale = np.where(scale > 1e-7 * np.maximum(abs(mean), 1e-30), scale, 1.0)
     lr = settings["lr"]
@@ -122,33 +57,56 @@ def _stream(X, weight, settings, n_classes):
     return Stream(mean, scale, float(lr), float(weight.sum()))
 
 
-def _train(
-    probe, X, y, weight, X_given, y_given, stream, settings, coef, intercept, decay=True
-):
+def train(probe, X, y, weight, labels, start=None, stream=None, *, once=False):
+    """Take minibatch steps and set the fitted attributes.
+
+    Parameters
+    ----------
+    probe : LogisticProbe
+        Whose parameters and ``classes_`` are set.
+    X : ndarray of shape (n_samples, n_features)
+        Checked rows.
+    y : ndarray of shape (n_samples,)
+        Codes of the classes.
+    weight : ndarray of shape (n_samples,)
+        Weights.
+    labels : array-like of shape (n_samples,)
+        Labels as they came, for callbacks.
+    start : tuple of ndarray or None, default=None
+        Coefficients and intercepts to start from; zeros by default.
+    stream : Stream or None, default=None
+        What earlier batches have left.
+    once : bool, default=False
+        Whether this is one epoch of a stream, in which steps do not shrink.
+    """
     require("skorch", extra="torch", user='solver="sgd"')
     from sklearn_ext._core._torch import WeightedLoss, fit_net
     from sklearn_ext.probes._logistic import _sgd_torch as nets
 
+    settings = sgd_settings(probe) | ({"max_epochs": 1} if once else {})
+    n_classes = len(probe.classes_)
+    if stream is None:
+        stream = _stream(X, weight, settings, n_classes)
+    else:
+        stream = replace(stream, weight=stream.weight + float(weight.sum()))
+    n_scores = 1 if n_classes == 2 else n_classes
+    coef, intercept = start or (np.zeros((n_scores, X.shape[1])), np.zeros(n_scores))
     device = torch_device(probe.device or "cpu")[1]
     batch = min(probe.batch_size or 256, len(X))
-    steps = settings["max_epochs"] * -(-len(X) // batch) if decay else 0
+    steps = 0 if once else settings["max_epochs"] * -(-len(X) // batch)
     dtype, (mean, scale) = X.dtype, (stream.mean, stream.scale)
 
     def folded(net):
-        W = net.module_.weight.detach().cpu().numpy() / scale
-        b = net.module_.bias.detach().cpu().numpy()
-        b = b - W @ mean if probe.fit_intercept else 0 * b
-        return {
-            "coef_": W.astype(dtype),
-            "intercept_": b.astype(dtype),
-            "classes_": probe.classes_,
-        }
+        W = (net.module_.weight.detach().cpu().numpy() / scale).astype(dtype)
+        b = net.module_.bias.detach().cpu().numpy().astype(np.float64)
+        b = b - W.astype(np.float64) @ mean if probe.fit_intercept else 0 * b
+        return {"coef_": W, "intercept_": b, "classes_": probe.classes_}
 
     centre = mean if probe.fit_intercept else 0 * mean
     net = fit_net(
         probe,
         X,
-        y_given,
+        labels,
         y,
         weight.astype(dtype),
         seed=check_random_state(probe.random_state).randint(2**31 - 1),
@@ -173,3 +131,4 @@ def _train(
     for name, value in folded(net).items():
         setattr(probe, name, value)
     probe.n_iter_ = len(net.history)
+    probe._stream = stream

@@ -1,0 +1,446 @@
+"""Balanced fixed-point iteration for light Schrödinger bridges.
+
+A mixture is stationary exactly when every component solves the Gaussian entropic
+transport problem between its share of the source and its share of the target, and both
+shares have the same mass. A pass takes the shares, solves these problems in closed form
+and balances the masses. It works on centred rows of any array API library.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from sklearn_ext._numerics._arrays import (
+    ArrayHolder,
+    device_of,
+    float64,
+    namespace,
+    to_numpy,
+)
+from sklearn_ext.bridge._mixture import (
+    PotentialMixture,
+    features,
+    log_sum_exp,
+    split,
+)
+
+BLOCK = 65_536  # rows whose responsibilities are worked on at a time
+CYCLE = 10  # passes without a new low after which the iteration has settled
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One side of the problem: centred rows with weights that sum to one."""
+
+    blocks: tuple  # of (features, weights)
+    size: float  # how many rows these are worth, beside the prior's pseudo-rows
+    second: Any  # weighted second moment where all components share one scale matrix
+
+    @classmethod
+    def of(cls, X, w, covariance_type, *, size=1.0, block=BLOCK):
+        """Store rows X, with weights w, for components of a type."""
+        xp = namespace(X)
+        w = w / float(xp.sum(w, dtype=xp.float64))
+        n = X.shape[0]
+        cuts = [slice(i, min(n, i + block)) for i in range(0, n, block)]
+        blocks = tuple((features(X[c, :], covariance_type), w[c]) for c in cuts)
+        second = None
+        if covariance_type == "tied":
+            second = sum(float64((F * u[:, None]).T @ F) for F, u in blocks)
+        return cls(blocks, size, second)
+
+    @property
+    def dtype(self):
+        """Dtype of the rows."""
+        return self.blocks[0][0].dtype
+
+
+@dataclass(frozen=True)
+class Moments(ArrayHolder):
+    """Mass, mean and covariance of each component's share of the rows, in float64."""
+
+    mass: Any  # (K,)
+    mean: Any  # (K, D)
+    spread: Any  # (K, 1), (K, D), (D, D) pooled, or (K, D, D)
+
+    @classmethod
+    def from_raw(cls, raw, second, covariance_type):
+        """Centre raw moments: masses, sums of stored features, full squares."""
+        xp = namespace(raw[0])
+        mass = raw[0]
+        tiny = float(xp.finfo(mass.dtype).smallest_normal)
+        safe = xp.clip(mass, tiny, None)[:, None]
+        if covariance_type in ("tied", "full"):
+            mean = raw[1] / safe
+            if covariance_type == "tied":
+                return cls(mass, mean, second - (mean * mass[:, None]).T @ mean)
+            outer = mean[:, :, None] * mean[:, None, :]
+            return cls(mass, mean, raw[2] / safe[:, :, None] - outer)
+        n_squares = 1 if covariance_type == "spherical" else raw[1].shape[1] // 2
+        mean = raw[1][:, n_squares:] / safe
+        squares = 2 * raw[1][:, :n_squares] / safe
+        if covariance_type == "spherical":
+            spread = squares - xp.sum(mean**2, axis=1, keepdims=True)
+            return cls(mass, mean, xp.clip(spread / mean.shape[1], 0.0, None))
+        return cls(mass, mean, xp.clip(squares - mean**2, 0.0, None))
+
+    def keep(self, components, covariance_type):
+        """Keep some components; a pooled covariance stays as it is."""
+        xp = namespace(self.mass)
+        spread = self.spread
+        if covariance_type != "tied":
+            spread = xp.take(spread, components, axis=0)
+        mass, mean = (
+            xp.take(self.mass, components),
+            xp.take(self.mean, components, axis=0),
+        )
+        return Moments(mass, mean, spread)
+
+
+def expect(scores, rows, covariance_type):
+    """Return the weighted mean of log-sum-exp and the moments under the softmax.
+
+    Parameters
+    ----------
+    scores : iterable of arrays of shape (n_components, n_block)
+        Log-scores of each block; they are overwritten.
+    rows : Rows
+        The blocks.
+    covariance_type : str
+        Type of the components.
+
+    Returns
+    -------
+    value : float
+        Mean of log sum_k exp(score_k).
+    moments : Moments
+        Moments of each component's share.
+    """
+    value, raw = 0.0, None
+    for A, (F, w) in zip(scores, rows.blocks, strict=True):
+        xp = namespace(F)
+        lse, share = log_sum_exp(A)
+        value += float(xp.sum(w * lse, dtype=xp.float64))
+        share *= w
+        part = raw_moments(F, share, covariance_type)
+        raw = part if raw is None else [a + b for a, b in zip(raw, part, strict=True)]
+    return value, Moments.from_raw(raw, rows.second, covariance_type)
+
+
+def raw_moments(F, share, covariance_type):
+    xp = namespace(F)
+    mass = xp.sum(share, axis=1, dtype=xp.float64)
+    if covariance_type != "full":
+        return [mass, float64(share @ F)]
+    # a full covariance may be nearly singular: single precision would not see it
+    F, share = float64(F), float64(share)
+    outer = [(F * share[k, :, None]).T @ F for k in range(share.shape[0])]
+    return [mass, share @ F, xp.stack(outer)]
+
+
+def variance_map(v0, v1, epsilon):
+    """Solve s^2 v0 + eps s = v1 for s >= 0, without cancellation."""
+    xp = namespace(v0)
+    return 2 * v1 / (epsilon + xp.sqrt(epsilon**2 + 4 * v0 * v1))
+
+
+def covariance_map(C0, C1, epsilon):
+    """Solve S C0 S + eps S = C1 for symmetric S >= 0; stacks of matrices are allowed.
+
+    With G = C1^(1/2) and T = (G C0 G + eps^2/4 I)^(1/2) + eps/2 I the solution is
+    S = G T^-1 G: neither C0 nor C1 is inverted, so both may be singular.
+    """
+    xp = namespace(C0)
+    G = spectral(C1, xp.sqrt)
+    inner = spectral(
+        G @ C0 @ G, lambda mu: 1 / (epsilon / 2 + xp.sqrt(mu + epsilon**2 / 4))
+    )
+    S = G @ inner @ G
+    return (S + xp.matrix_transpose(S)) / 2
+
+
+def spectral(C, function):
+    """Apply a function to the eigenvalues of symmetric matrices, negatives cut off."""
+    xp = namespace(C)
+    mu, V = xp.linalg.eigh((C + xp.matrix_transpose(C)) / 2)
+    mu = function(xp.clip(mu, 0.0, None))
+    return (V * mu[..., None, :]) @ xp.matrix_transpose(V)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is fitted to what, and how."""
+
+    source: Rows
+    target: Rows
+    covariance_type: str
+    prior_strength: float = 20.0
+    floor: float = 0.0  # added to every variance
+    balance_iter: int = 8
+    balance_tol: float = 1e-3  # sum of |source mass - target mass| that is enough
+
+    @property
+    def prior(self):
+        """Weight of the pooled covariance beside masses that sum to one (delta)."""
+        n, m = self.source.size, self.target.size
+        return self.prior_strength * (n + m) / (2 * n * m)
+
+
+@dataclass(frozen=True)
+class State:
+    """A mixture with balanced masses, its shares of both sides and its loss."""
+
+    mixture: PotentialMixture
+    source: Moments
+    target: Moments
+    loss: float
+
+
+def balance(G, weights, log_weights, mass, n_steps, tol=1e-3):
+    """Choose log-weights so that the gates have given masses.
+
+    Minimises the convex function mean LSE_k(G_k + ell_k) - sum_k mass_k ell_k by
+    rescaling: a softmax, then cheap multiplicative steps on it.
+
+    Parameters
+    ----------
+    G : list of arrays of shape (n_components, n_block)
+        Gate scores without log-weights.
+    weights : list of arrays of shape (n_block,)
+        Weights of the rows.
+    log_weights : array of shape (n_components,)
+        Where to start.
+    mass : array of shape (n_components,)
+        Wanted masses.
+    n_steps : int
+        Multiplicative steps in total.
+    tol : float, default=1e-3
+        Stop when the masses differ by less than this in total.
+
+    Returns
+    -------
+    array of shape (n_components,)
+        Log-weights, float64.
+    """
+    xp = namespace(mass)
+    tiny, done = float(xp.finfo(G[0].dtype).smallest_normal), 0
+    while done < n_steps:
+        gates = [log_sum_exp(_plus(g, log_weights))[1] for g in G]
+        log_a = mass * 0
+        for _ in range(min(10, n_steps - done)):
+            a = xp.astype(xp.exp(log_a), G[0].dtype)
+            now = sum(p @ (u / (a @ p)) for p, u in zip(gates, weights, strict=True))
+            now = xp.astype(now * a, xp.float64)
+            done += 1
+            if float(xp.sum(xp.abs(now - mass))) < tol:
+                return log_weights + log_a
+            step = xp.log(mass) - xp.log(xp.clip(now, tiny, None))
+            log_a = log_a + xp.clip(step, -50.0, 50.0)
+            if float(xp.max(xp.abs(log_a))) > 30:  # scores must be exponentiated anew
+                break
+        log_weights = log_weights + log_a
+    return log_weights
+
+
+def _plus(scores, log_weights):
+    xp = namespace(scores)
+    return scores + xp.astype(log_weights, scores.dtype)[:, None]
+
+
+def evaluate(problem, mixture, mass):
+    """Balance a mixture to the masses and take its shares of both sides."""
+    xp = namespace(mixture.means)
+    dtype = problem.source.dtype
+    cast = mixture.convert(lambda a: xp.astype(a, dtype))
+    bare = replace(cast, log_weights=cast.log_weights * 0)
+    G = [bare.source_scores(F) for F, _ in problem.source.blocks]
+    ell = mixture.log_weights
+    if mixture.means.shape[0] > 1:
+        weights = [u for _, u in problem.source.blocks]
+        steps, tol = problem.balance_iter, problem.balance_tol
+        ell = balance(G, weights, ell, mass, steps, tol)
+    mixture = replace(mixture, log_weights=ell)
+    cast = replace(cast, log_weights=xp.astype(ell, dtype))
+    kind = problem.covariance_type
+    c, source = expect((_plus(g, ell) for g in G), problem.source, kind)
+    scores = (cast.target_scores(F) for F, _ in problem.target.blocks)
+    v, target = expect(scores, problem.target, kind)
+    return State(mixture, source, target, c - v)
+
+
+def loss(mixture, source, target):
+    """Return L = mean log c(x) - mean log v(y) of two Rows."""
+    xp = namespace(mixture.means)
+    cast = mixture.convert(lambda a: xp.astype(a, source.dtype))
+    kind = mixture.covariance_type
+    c, _ = expect((cast.source_scores(F) for F, _ in source.blocks), source, kind)
+    v, _ = expect((cast.target_scores(F) for F, _ in target.blocks), target, kind)
+    return c - v
+
+
+def pooled(moments):
+    """Return the covariance within components, averaged by mass."""
+    xp = namespace(moments.mass)
+    mass = xp.reshape(moments.mass, (-1,) + (1,) * (moments.spread.ndim - 1))
+    return xp.sum(mass * moments.spread, axis=0) / xp.sum(moments.mass)
+
+
+def gaussian_step(problem, state):
+    """Solve the Gaussian problem of every component between its two shares."""
+    xp = namespace(state.source.mass)
+    kind, eps = problem.covariance_type, state.mixture.epsilon
+    sides = []
+    for moments in (state.source, state.target):
+        C = moments.spread
+        if kind != "tied":
+            mass = xp.reshape(moments.mass, (-1,) + (1,) * (C.ndim - 1))
+            bar = pooled(moments)
+            C = (mass * C + problem.prior * bar) / (mass + problem.prior)
+        sides.append(_raise_diagonal(C, problem.floor, kind))
+    solve = covariance_map if kind in ("tied", "full") else variance_map
+    S = solve(*sides, eps)
+    if kind == "spherical":
+        S = S[:, 0]
+    mixture = PotentialMixture.of(
+        state.mixture.log_weights, state.mixture.means, S, eps, kind
+    )
+    return replace(mixture, means=affine_means(mixture, state))
+
+
+def affine_means(mixture, state):
+    """Return r_k = m1_k - S_k m0_k."""
+    S, m0 = mixture.scales, state.source.mean
+    if mixture.covariance_type == "full":
+        moved = (S @ m0[:, :, None])[:, :, 0]
+    elif mixture.covariance_type == "tied":
+        moved = m0 @ S
+    else:
+        moved = mixture.lam * m0
+    return state.target.mean - moved
+
+
+def _raise_diagonal(C, floor, kind):
+    if kind in ("spherical", "diag"):
+        return C + floor
+    xp = namespace(C)
+    eye = xp.eye(C.shape[-1], dtype=C.dtype, device=device_of(C))
+    return C + floor * eye
+
+
+def penalty(problem, mixture, state):
+    """Return the prior's part of J, masses and pooled covariances of ``state`` fixed.
+
+    J is what :func:`gaussian_step` minimises for fixed shares: the loss, the shrinkage
+    and what the floor under the variances adds.
+    """
+    xp = namespace(mixture.means)
+    lam, V, eps, delta = mixture.lam, mixture.axes, mixture.epsilon, problem.prior
+    repeat = mixture.means.shape[1] if problem.covariance_type == "spherical" else 1
+    if problem.covariance_type == "tied":
+        return float(xp.sum(lam + 1 / lam)) * problem.floor / (2 * eps)
+    sides = state.source, state.target
+    bars = [pooled(moments) for moments in sides]
+    if V is not None:  # diagonals of V_k' C V_k
+        bars = [xp.sum(V * (bar @ V), axis=1) for bar in bars]
+    low = [
+        delta * bar + (moments.mass + delta)[:, None] * problem.floor
+        for bar, moments in zip(bars, sides, strict=True)
+    ]
+    cost = (lam * low[0] + low[1] / lam) / (2 * eps) + delta * xp.log(lam) / 2
+    return repeat * float(xp.sum(cost))
+
+
+def blend(old, new, step):
+    """Go part of the way between two mixtures: r linearly, variances geometrically."""
+    means = old.means + step * (new.means - old.means)
+    kind = old.covariance_type
+    if kind in ("spherical", "diag"):
+        return replace(old, means=means, lam=old.lam * (new.lam / old.lam) ** step)
+    lam, axes = split(old.scales + step * (new.scales - old.scales), kind)
+    return replace(old, means=means, lam=lam, axes=axes)
+
+
+def prune(problem, state):
+    """Drop components that stand for less than a thousandth of a target row."""
+    mass = to_numpy(state.target.mass)
+    kept = mass * problem.target.size >= 1e-3
+    kept[mass.argmax()] = True
+    if kept.all():
+        return state
+    xp = namespace(state.target.mass)
+    rows = xp.asarray(np.flatnonzero(kept), device=device_of(state.target.mass))
+    m, kind = state.mixture, problem.covariance_type
+    lam = m.lam if kind == "tied" else xp.take(m.lam, rows, axis=0)
+    axes = xp.take(m.axes, rows, axis=0) if kind == "full" else m.axes
+    mixture = replace(
+        m,
+        log_weights=xp.take(m.log_weights, rows),
+        means=xp.take(m.means, rows, axis=0),
+        lam=lam,
+        axes=axes,
+    )
+    shares = (side.keep(rows, kind) for side in (state.source, state.target))
+    return State(mixture, *shares, np.inf)  # any loss is accepted after this
+
+
+def advance(problem, state):
+    """Make one pass: Gaussian solutions, balanced masses, shorter steps if J rises.
+
+    Returns
+    -------
+    state : State or None
+        None when no step lowers the penalised loss J.
+    drop : float
+        By how much J fell, or would have fallen with the full step.
+    """
+    state = prune(problem, state)
+    before = state.loss + penalty(problem, state.mixture, state)
+    goal = gaussian_step(problem, state)
+    xp = namespace(goal.means)
+    slack = (1e-10 if problem.source.dtype == xp.float64 else 1e-6) * abs(before)
+    mass, drops = state.target.mass / xp.sum(state.target.mass), []
+    for halvings in range(6):
+        step = 0.5**halvings
+        proposal = goal if step == 1 else blend(state.mixture, goal, step)
+        found = evaluate(problem, proposal, mass)
+        drops.append(before - found.loss - penalty(problem, found.mixture, state))
+        if drops[-1] >= -slack or before == np.inf:
+            return found, drops[-1]
+    return None, drops[0]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Result of an iteration."""
+
+    state: State
+    curve: list  # loss after each pass
+    converged: bool
+    drop: float  # of the penalised loss, in the last pass
+    stopped: bool = False  # by the report
+
+
+def iterate(problem, state, *, max_iter, tol, report=lambda state: False):
+    """Make passes until J falls by less than ``tol`` a feature.
+
+    ``report`` is called after each pass and may ask to stop by returning True.
+    """
+    D = state.mixture.means.shape[1]
+    curve, drop, lows, waited = [], np.inf, (np.inf, np.inf), 0
+    for _ in range(max_iter):
+        found, drop = advance(problem, state)
+        if found is None:
+            return Fit(state, curve, drop > -tol * D, drop)
+        state = found
+        curve.append(state.loss)
+        value = state.loss + penalty(problem, state.mixture, state)
+        lower = state.loss < lows[0] - tol * D or value < lows[1] - tol * D
+        lows, waited = tuple(map(min, lows, (state.loss, value))), waited + 1
+        if lower:
+            waited = 0
+        # the prior moves with the state, so that small cycles are possible
+        done = drop < tol * D or waited == CYCLE
+        if report(state) or done:
+            return Fit(state, curve, done, drop, stopped=not done)
+    return Fit(state, curve, False, drop)

@@ -1,0 +1,193 @@
+"""The linear and the quadratic form that score rows for normal class densities."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+BUFFER_BYTES = 8 << 20  # rows scored at a time
+BATCH = 1024  # rows that are dense at a time
+
+
+@dataclass(frozen=True, eq=False)
+class LinearForm:
+    """Joint log scores of the shared model, up to a term common to all classes."""
+
+    pivot: np.ndarray  # (n_features,)
+    weights: np.ndarray  # (n_classes, n_features)
+    intercept: np.ndarray  # (n_classes,), at the pivot
+
+    def in_dtype(self, dtype):
+        """Return the form in the dtype of the rows that it will score."""
+        return LinearForm(
+            self.pivot.astype(dtype, copy=False),
+            self.weights.astype(dtype, copy=False),
+            self.intercept.astype(dtype, copy=False),
+        )
+
+    def scores(self, X):
+        """Score dense rows."""
+        return (X - self.pivot) @ self.weights.T + self.intercept
+
+    def scores_sparse(self, X):
+        """Score the rows of a sparse table without making it dense."""
+        coef, intercept = self.at_zero()
+        return X @ coef.T + intercept
+
+    def at_zero(self):
+        """Return weights and intercepts for rows measured from zero."""
+        return self.weights, self.intercept - self.weights @ self.pivot
+
+    def centred(self):
+        """Subtract the mean over the classes: then the pivot does not matter."""
+        possible = self.intercept > -np.inf
+        return LinearForm(
+            self.pivot,
+            self.weights - self.weights[possible].mean(axis=0),
+            self.intercept - self.intercept[possible].mean(),
+        )
+
+    def decision(self):
+        """Return coefficients and intercepts as scikit-learn shapes them."""
+        coef, intercept = self.at_zero()
+        if len(coef) == 2:
+            return coef[1:] - coef[:1], intercept[1:] - intercept[:1]
+        return coef, intercept
+
+
+@dataclass(frozen=True, eq=False)
+class QuadraticForm:
+    """Joint log scores of the model with variances by class."""
+
+    pivot: np.ndarray  # (n_features,)
+    scale: np.ndarray  # (n_features,), so that the two products are well scaled
+    curvature: np.ndarray  # (n_classes, n_features)
+    weights: np.ndarray  # (n_classes, n_features)
+    intercept: np.ndarray  # (n_classes,)
+
+    def in_dtype(self, dtype):
+        """Return the form itself: differences of squares need float64."""
+        return self
+
+    def scores(self, X):
+        """Score dense rows."""
+        Z = (X - self.pivot) / self.scale
+        return (Z * Z) @ self.curvature.T + Z @ self.weights.T + self.intercept
+
+    def scores_sparse(self, X):
+        """Score the rows of a sparse table; dense are only features with a pivot."""
+        near, far = (np.flatnonzero(there) for there in (self.pivot == 0, self.pivot))
+        part = self.of(near)
+        Z = X[:, near] @ sparse.diags_array(1 / part.scale)
+        scores = Z.power(2) @ part.curvature.T + Z @ part.weights.T + part.intercept
+        if len(far):
+            part, X = self.of(far), X[:, far]
+            for start in range(0, X.shape[0], BATCH):
+                rows = X[start : start + BATCH].toarray()
+                scores[start : start + BATCH] += part.scores(rows) - part.intercept
+        return scores
+
+    def of(self, features):
+        """Return the form of some of the features, with the whole intercept."""
+        return QuadraticForm(
+            self.pivot[features],
+            self.scale[features],
+            self.curvature[:, features],
+            self.weights[:, features],
+            self.intercept,
+        )
+
+
+def linear_form(densities) -> LinearForm:
+    """Weights ``mean / variance`` and the intercepts that go with them.
+
+    Parameters
+    ----------
+    densities : Densities
+        With shared variances.
+
+    Returns
+    -------
+    LinearForm
+        Measured from the pivot, which keeps float32 accurate.
+    """
+    weights = densities.offsets / densities.variances
+    intercept = densities.log_prior - 0.5 * (weights * densities.offsets).sum(axis=1)
+    return LinearForm(densities.pivot, weights, intercept)
+
+
+def quadratic_form(densities) -> QuadraticForm:
+    """Curvatures, weights and intercepts of the log densities.
+
+    Parameters
+    ----------
+    densities : Densities
+        With variances by class.
+
+    Returns
+    -------
+    QuadraticForm
+        Measured from the pivot in units of the mean variance.
+    """
+    offsets, variances = densities.offsets, densities.variances
+    scale = np.sqrt(variances[densities.log_prior > -np.inf].mean(axis=0))
+    constant = (offsets**2 / variances + np.log(2 * np.pi * variances)).sum(axis=1)
+    return QuadraticForm(
+        densities.pivot,
+        scale,
+        -0.5 * scale**2 / variances,
+        offsets * scale / variances,
+        densities.log_prior - 0.5 * constant,
+    )
+
+
+def row_form(densities) -> QuadraticForm:
+    """Return the part of the shared log densities that is common to all classes.
+
+    Parameters
+    ----------
+    densities : Densities
+        With shared variances.
+
+    Returns
+    -------
+    QuadraticForm
+        A form of one column: the log density around the pivot.
+    """
+    around = replace(
+        densities,
+        offsets=np.zeros((1, len(densities.pivot))),
+        variances=densities.variances[None],
+        log_prior=np.zeros(1),
+    )
+    return quadratic_form(around)
+
+
+def score_rows(form, X, batch_size=None):
+    """Score rows in batches, in the floating dtype of the rows.
+
+    Parameters
+    ----------
+    form : LinearForm or QuadraticForm
+        What scores rows.
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Rows.
+    batch_size : int, default=None
+        Rows scored at a time; None takes as many as fit in the cache.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        Joint log scores; float32 for rows in float32 or float16.
+    """
+    dtype = np.float64 if X.dtype == np.float64 else np.float32
+    if sparse.issparse(X):
+        return form.scores_sparse(X).astype(dtype, copy=False)
+    n, d = X.shape
+    batch_size = batch_size or max(256, BUFFER_BYTES // (8 * d))
+    form = form.in_dtype(dtype)
+    scores = np.empty((n, len(form.intercept)), dtype)
+    for start in range(0, n, batch_size):
+        part = slice(start, start + batch_size)
+        scores[part] = form.scores(X[part])
+    return scores

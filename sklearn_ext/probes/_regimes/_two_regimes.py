@@ -1,0 +1,543 @@
+"""Which head, and how many labels: learning curves of rival classifiers."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, indexable
+
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._callbacks import FitTasks
+from sklearn_ext._core._compat import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    StrOptions,
+    _raise_for_params,
+    _routing_enabled,
+    _safe_indexing,
+)
+from sklearn_ext._core._optional import require
+from sklearn_ext.probes._regimes._curves import (
+    ROUNDING,
+    TIE,
+    bootstrap_means,
+    compare,
+    fit_power_law,
+    interval,
+    power_law,
+)
+from sklearn_ext.probes._regimes._input import (
+    check_refit,
+    check_test,
+    check_weights,
+)
+from sklearn_ext.probes._regimes._runs import (
+    Plan,
+    long_table,
+    make_preprocessor,
+    run_repeat,
+)
+from sklearn_ext.probes._regimes._subsets import (
+    is_per_class,
+    nested_order,
+    resolve_sizes,
+    split,
+)
+from sklearn_ext.probes._regimes._summary import (
+    TwoRegimesSummary,
+    best_score,
+    error_name,
+    is_clear,
+)
+from sklearn_ext.probes._rivals import (
+    MAJORITY,
+    PredictsByWinner,
+    check_labels,
+    check_rivals,
+    check_takes_weights,
+    majority,
+)
+
+FROM_FITTED = ("n_features_in_", "feature_names_in_")
+
+
+class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEstimator):
+    r"""Measure which of several classifiers wins at how many labels, and use it.
+
+    Every repeat holds out other rows and orders the rest, so that the subsets of all
+    sizes are nested, stratified and hold every class. Within a repeat all estimators
+    are fitted to the same subsets and scored on the same held-out rows. The first two
+    are compared: with the error :math:`e(m)` at :math:`m` rows,
+
+    .. math:: D(m) = e_\text{second}(m) - e_\text{first}(m)
+
+    and the crossover is the size where :math:`D` changes its sign for the last time,
+    in either direction: the order of the two does not matter. There may be more than
+    two regimes, and `regimes_` lists them all. The winner at the largest size is fitted
+    to all rows and predicts.
+
+    Beside them runs the majority class, which never looks at the rows. Where no
+    estimator does better at the largest size, it is what is recommended and refitted
+    (:class:`sklearn.dummy.DummyClassifier`), and `summary` says so. Copies of a row
+    fall on both sides of a split; give them a group of their own.
+
+    The heads feel the scale of the features as much as they do alone;
+    ``preprocessor="standard"`` puts all on one. Estimators that are fitted from sums,
+    such as `NaiveBayesProbe`, cost one pass over the rows a repeat; others are refitted
+    for each size.
+
+    Parameters
+    ----------
+    estimators : dict of str to classifier or None, default=None
+        At least two rivals by name; the first two are the pair that is compared, in
+        the order of the dict, which the representation sorts: `summary` names it. None
+        takes ``{"naive_bayes": NaiveBayesProbe(), "logistic": LogisticProbe()}``.
+    train_sizes : "auto", list or tuple, default="auto"
+        "auto" takes eight geometric sizes from two rows a class to all training rows;
+        a list holds numbers of rows, or shares in (0, 1]; ``("per_class", [1, 2, 4])``
+        takes equally many rows of every class.
+    n_repeats : int, default=10
+        Number of draws of test rows and of orders of the training rows.
+    test_size : float, default=0.2
+        Share of the rows held out for scoring, unless ``X_test`` is given to `fit`.
+    scoring : str, callable or None, default="accuracy"
+        What is measured; None takes the ``score`` of the estimators.
+    preprocessor : {"minmax", "standard"}, transformer or None, default=None
+        Fitted to every subset before the estimators; the paper takes "minmax".
+    confidence_level : float, default=0.9
+        Of the intervals, which resample repeats. Repeats share rows, so the intervals
+        are approximate and cover somewhat less than they say.
+    n_bootstrap : int, default=1000
+        Resamples behind an interval.
+    refit : str or False, default="recommended"
+        Which estimator is fitted to all rows: the recommended one, which may be the
+        majority class, one by name, or none.
+    n_jobs : int or None, default=None
+        Repeats that run at a time, as threads. The result does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Draws test rows, orders and resamples.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    train_sizes_ : ndarray of shape (n_sizes,)
+        Numbers of training rows.
+    test_scores_ : dict of str to ndarray of shape (n_sizes, n_repeats)
+        Scores on the held-out rows.
+    baseline_scores_ : ndarray of shape (n_sizes, n_repeats)
+        Scores of the majority class on the same rows; NaN where the scorer asks for
+        what it has not.
+    fit_times_ : dict of str to ndarray of shape (n_sizes, n_repeats)
+        Seconds to fit; for estimators fitted from sums, of all rows up to that size.
+    difference_ : ndarray of shape (n_sizes,)
+        Mean error of the second estimator minus that of the first.
+    difference_ci_ : ndarray of shape (n_sizes, 2)
+        Its paired bootstrap interval; NaN for a single repeat.
+    crossover_ : float
+        Size at which the lead changes for the last time. Without a change, ``inf`` if
+        the first estimator leads or all scores are equal, the smallest size if the
+        second leads.
+    crossover_censored_ : {"above", "below"} or None
+        Which of the two cases without a change of lead it is, "above" for ``inf``.
+    crossover_ci_ : ndarray of shape (2,)
+        Its bootstrap interval.
+    regimes_ : list of tuple
+        ``(low, high, winner, significant)`` in order of size; the winner is "tie" where
+        the mean scores are equal.
+    curve_params_ : dict of str to tuple
+        ``(a, b, q)`` of the power law ``a + b * m ** -q`` of each error.
+    recommended_ : str
+        The estimator with the best mean score at the largest size; of equals, the
+        best at the sizes before it, and at last the first. "majority class" where none
+        has a better score than that.
+    gain_ : float
+        Mean score at the largest size of the best estimator less that of the majority
+        class; NaN where the scorer has none for it.
+    gain_ci_ : ndarray of shape (2,)
+        Its paired bootstrap interval; NaN for a single repeat.
+    estimator_ : estimator
+        The refitted one; only when ``refit`` is not False. With a preprocessor it is a
+        pipeline.
+    n_features_in_ : int
+        Number of features; only when ``estimator_`` knows it.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features; only when all are strings.
+
+    See Also
+    --------
+    TwoRegimesDisplay : Draw the curves.
+    sklearn.model_selection.learning_curve : One estimator, cross-validated.
+    sklearn.model_selection.GridSearchCV : The best settings at one size.
+
+    References
+    ----------
+    .. [1] Zheng, C., Wu, G., Bao, F., Cao, Y., Li, C., Zhu, J. (2023). "Revisiting
+       Discriminative vs. Generative Classifiers: Theory and Implications". ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_ext.probes import TwoRegimes
+    >>> X, y = load_digits(return_X_y=True)
+    >>> sizes = ("per_class", [2, 8, 32, 64])
+    >>> model = TwoRegimes(train_sizes=sizes, n_repeats=3, random_state=0).fit(X, y)
+    >>> model.recommended_
+    'logistic'
+    """
+
+    _parameter_constraints: dict = {
+        "estimators": [dict, None],
+        "train_sizes": [StrOptions({"auto"}), "array-like", tuple],
+        "n_repeats": [Interval(Integral, 1, None, closed="left")],
+        "test_size": [Interval(Real, 0, 1, closed="neither")],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "preprocessor": [
+            StrOptions({"minmax", "standard"}),
+            HasMethods(["fit", "transform"]),
+            None,
+        ],
+        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
+        "n_bootstrap": [Interval(Integral, 1, None, closed="left")],
+        "refit": [str, "boolean", None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimators=None,
+        *,
+        train_sizes="auto",
+        n_repeats=10,
+        test_size=0.2,
+        scoring="accuracy",
+        preprocessor=None,
+        confidence_level=0.9,
+        n_bootstrap=1000,
+        refit="recommended",
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.estimators = estimators
+        self.train_sizes = train_sizes
+        self.n_repeats = n_repeats
+        self.test_size = test_size
+        self.scoring = scoring
+        self.preprocessor = preprocessor
+        self.confidence_level = confidence_level
+        self.n_bootstrap = n_bootstrap
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    # fitting
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, *, groups=None, X_test=None, y_test=None, **params):
+        """Measure the curves and refit the recommended estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, in whatever form the estimators take.
+        y : array-like of shape (n_samples,)
+            Labels.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are never split; about ``test_size`` of them are held out.
+        X_test : array-like of shape (n_test_samples, n_features), default=None
+            Rows to score on; without them some rows of ``X`` are held out.
+        y_test : array-like of shape (n_test_samples,), default=None
+            Their labels.
+        **params : dict
+            ``sample_weight`` for estimators and scorer; with metadata routing enabled,
+            whatever they request.
+
+        Returns
+        -------
+        TwoRegimes
+            The fitted model.
+        """
+        rivals = self._rivals()
+        check_rivals(rivals, type(self).__name__)
+        check_refit(self.refit, rivals)
+        X, y, groups = indexable(X, y, groups)
+        if not _routing_enabled():
+            X, y, groups, params = self._drop_weightless(X, y, groups, params)
+        y, self.classes_, codes = check_labels(y, type(self).__name__)
+        fit_params, score_params = self._route(rivals, params)
+        if X_test is not None or y_test is not None:
+            y_test, score_params = check_test(X_test, y_test, self.classes_), {}
+        rng = check_random_state(self.random_state)
+        draws = self._draw(codes, groups, X_test is None, rng)
+        counts = np.stack([np.bincount(codes[train]) for train, _ in draws])
+        sizes = resolve_sizes(
+            self.train_sizes, counts.sum(axis=1).min(), counts.shape[1], counts.min()
+        )
+        plan = Plan(
+            rivals,
+            self.preprocessor,
+            check_scoring(next(iter(rivals.values())), self.scoring),
+            sizes,
+            X,
+            y,
+            X_test,
+            y_test,
+            fit_params,
+            score_params,
+            params.get("sample_weight"),
+        )
+        self._measure(plan, draws)
+        self._compare(rng)
+        self._refit(plan)
+        return self
+
+    def _draw(self, codes, groups, holds_out, rng):
+        """Training rows, in order, and test rows of each repeat."""
+        balanced, draws = is_per_class(self.train_sizes), []
+        for _ in range(self.n_repeats):
+            train, test = np.arange(len(codes)), None
+            if holds_out:
+                train, test = split(codes, self.classes_, groups, self.test_size, rng)
+            order = nested_order(codes[train], rng, balanced=balanced)
+            draws.append((train[order], test))
+        return draws
+
+    def _rivals(self):
+        if self.estimators is None:
+            from sklearn_ext.probes import LogisticProbe, NaiveBayesProbe
+
+            return {"naive_bayes": NaiveBayesProbe(), "logistic": LogisticProbe()}
+        return self.estimators
+
+    def _drop_weightless(self, X, y, groups, params):
+        """Leave rows of weight zero out, which otherwise might be drawn."""
+        _raise_for_params(params, self, "fit", allow=["sample_weight"])
+        if params.get("sample_weight") is None:
+            return X, y, groups, {}
+        check_takes_weights(self._rivals())
+        weight, rows = check_weights(params["sample_weight"], X)
+        if len(rows) < len(weight):
+            X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
+            groups = None if groups is None else _safe_indexing(groups, rows)
+        return X, y, groups, {"sample_weight": weight[rows]}
+
+    def _route(self, rivals, params):
+        """Say which inputs per row go to which estimator, and to the scorer."""
+        if _routing_enabled():
+            routed = process_routing(self, "fit", **params)
+            return {n: routed[n].fit for n in rivals}, routed.scorer.score
+        by_scorer = self.scoring is None or isinstance(self.scoring, str)
+        return {n: params for n in rivals}, params if by_scorer else {}
+
+    def _measure(self, plan, draws):
+        tasks = FitTasks(
+            self, plan.X, plan.y, max_subtasks=self.n_repeats, task_name="repeat"
+        )
+        runs = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
+            delayed(run_repeat)(plan, *rows) for rows in draws
+        )
+        scores = {name: [] for name in plan.estimators}
+        times = {name: [] for name in plan.estimators}
+        baseline = []
+        for found, seconds, models, majority_scores in runs:
+            baseline.append(majority_scores)
+            for name in plan.estimators:
+                scores[name].append(found[name])
+                times[name].append(seconds[name])
+            leader = _leader({name: rows[-1] for name, rows in scores.items()})
+            state = {"classes_": self.classes_, "estimator_": models[leader]}
+            if tasks.end(**state):
+                break
+        runs.close()
+        tasks.close(**state)
+        self.train_sizes_ = plan.sizes
+        self.test_scores_ = {n: np.stack(rows, axis=1) for n, rows in scores.items()}
+        self.fit_times_ = {n: np.stack(rows, axis=1) for n, rows in times.items()}
+        self.baseline_scores_ = np.stack(baseline, axis=1)
+
+    def _compare(self, rng):
+        errors = self._errors()
+        first, second = list(errors)[:2]
+        found = compare(
+            self.train_sizes_,
+            errors[second] - errors[first],
+            (first, second),
+            confidence_level=self.confidence_level,
+            n_bootstrap=self.n_bootstrap,
+            rng=rng,
+        )
+        self.difference_ = found.difference
+        self.difference_ci_ = found.difference_ci
+        self.crossover_ = found.crossover
+        self.crossover_censored_ = found.censored
+        self.crossover_ci_ = found.crossover_ci
+        self.regimes_ = found.regimes
+        self.curve_params_ = {
+            name: fit_power_law(self.train_sizes_, error.mean(axis=1))
+            for name, error in errors.items()
+        }
+        best = _leader({n: s.mean(1) for n, s in self.test_scores_.items()})
+        gains = (self.test_scores_[best] - self.baseline_scores_)[-1:]
+        self.gain_, self.gain_ci_ = float(gains.mean()), np.full(2, np.nan)
+        if gains.size > 1 and np.isfinite(gains).all():
+            means = bootstrap_means(gains, self.n_bootstrap, rng)
+            self.gain_ci_ = interval(means[:, 0], self.confidence_level)
+        self.recommended_ = MAJORITY if self.gain_ < ROUNDING else best
+
+    def _errors(self):
+        best = best_score(self.scoring)
+        return {name: best - score for name, score in self.test_scores_.items()}
+
+    def _refit(self, plan):
+        for name in ("estimator_", *FROM_FITTED):
+            self.__dict__.pop(name, None)
+        if not self.refit:
+            return
+        name = self.refit if self.refit in plan.estimators else self.recommended_
+        if name == MAJORITY:
+            model = majority().fit(plan.X, plan.y, plan.weight)
+        else:
+            model = self._refitted(name, plan)
+        self.estimator_ = model
+        for name in FROM_FITTED:
+            if hasattr(model, name):
+                setattr(self, name, getattr(model, name))
+
+    def _refitted(self, name, plan):
+        model, Z = clone(plan.estimators[name]), plan.X
+        if plan.preprocessor is not None:
+            step = make_preprocessor(plan.preprocessor, Z)
+            Z = step.fit_transform(Z, plan.y)
+            model.fit(Z, plan.y, **plan.fit_params[name])
+            return Pipeline([("preprocessor", step), (name, model)])
+        return model.fit(Z, plan.y, **plan.fit_params[name])
+
+    # what was found
+
+    def summary(self):
+        """Return sizes, errors, winners and the crossover for printing.
+
+        Returns
+        -------
+        TwoRegimesSummary
+            ``print`` shows a table, the crossover and the recommendation.
+        """
+        check_is_fitted(self, "test_scores_")
+        errors = {name: error.mean(axis=1) for name, error in self._errors().items()}
+        first, second = pair = tuple(errors)[:2]
+        low, high = self.difference_ci_.T
+        better = np.where(low > 0, first, np.where(high < 0, second, "unclear"))
+        better = np.where(self.difference_ == 0, TIE, better)
+        return TwoRegimesSummary(
+            pair,
+            error_name(self.scoring),
+            self.confidence_level,
+            next(iter(self.test_scores_.values())).shape[1],
+            self.train_sizes_,
+            errors,
+            self.difference_,
+            self.difference_ci_,
+            better.tolist(),
+            self.regimes_,
+            self.crossover_,
+            self.crossover_ci_,
+            self.crossover_censored_,
+            is_clear(self.train_sizes_, self.difference_ci_, self.crossover_),
+            self.recommended_,
+            best_score(self.scoring) - self.baseline_scores_.mean(axis=1),
+            self.gain_,
+            self.gain_ci_,
+        )
+
+    def extrapolate(self, train_sizes):
+        """Read the fitted power laws off at other sizes.
+
+        Parameters
+        ----------
+        train_sizes : array-like of float
+            Numbers of training rows.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Expected error of each estimator.
+        """
+        check_is_fitted(self, "curve_params_")
+        return {
+            name: power_law(train_sizes, *curve)
+            for name, curve in self.curve_params_.items()
+        }
+
+    def results_frame(self, container="pandas"):
+        """Return all scores as a table.
+
+        Parameters
+        ----------
+        container : {"pandas", "polars"}, default="pandas"
+            Library of the table.
+
+        Returns
+        -------
+        DataFrame
+            Columns estimator, train_size, repeat, score and fit_time.
+        """
+        check_is_fitted(self, "test_scores_")
+        if container not in ("pandas", "polars"):
+            raise ValueError(
+                f"container must be 'pandas' or 'polars', got {container!r}."
+            )
+        library = require(container, extra="all", user="results_frame")
+        return library.DataFrame(
+            long_table(self.train_sizes_, self.test_scores_, self.fit_times_)
+        )
+
+    # what scikit-learn asks
+
+    def get_metadata_routing(self):
+        """Say which inputs per row the parts request.
+
+        Returns
+        -------
+        MetadataRouter
+            Routes of `fit`.
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        rivals = self._rivals()
+        for name, estimator in rivals.items():
+            router.add(
+                **{name: estimator},
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+        return router.add(
+            scorer=check_scoring(next(iter(rivals.values())), self.scoring),
+            method_mapping=MethodMapping().add(caller="fit", callee="score"),
+        )
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "classes_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        parts = [get_tags(e) for e in self._rivals().values()]
+        if isinstance(self.preprocessor, BaseEstimator):
+            parts.append(get_tags(self.preprocessor))
+        tags.input_tags.sparse = all(part.input_tags.sparse for part in parts)
+        tags.input_tags.sparse &= self.preprocessor != "minmax"
+        tags.input_tags.allow_nan = all(part.input_tags.allow_nan for part in parts)
+        return tags
+
+
+def _leader(curves):
+    """Name of the best score at the largest size; smaller sizes break a tie."""
+    return max(curves, key=lambda name: curves[name][::-1].round(12).tolist())

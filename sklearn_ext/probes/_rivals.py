@@ -1,0 +1,157 @@
+"""Rivals of a comparison, the majority class among them; the winner predicts."""
+
+import numpy as np
+from sklearn.base import is_regressor
+from sklearn.dummy import DummyClassifier
+from sklearn.utils import assert_all_finite, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    check_is_fitted,
+    column_or_1d,
+    has_fit_parameter,
+    validate_data,
+)
+
+MAJORITY = "majority class"
+
+
+def majority():
+    """Return the classifier that every head has to beat: it never looks at X."""
+    return DummyClassifier(strategy="prior")
+
+
+def check_rivals(estimators, owner):
+    """Check that there are two classifiers at least."""
+    if len(estimators) < 2:
+        raise ValueError(
+            f"{owner} compares at least 2 estimators, got {list(estimators)}: add "
+            "one to the dict."
+        )
+    for name, estimator in estimators.items():
+        can = hasattr(estimator, "fit") and hasattr(estimator, "predict")
+        if can and is_regressor(estimator):
+            raise ValueError(
+                f"estimators[{name!r}] must be a classifier, got the regressor "
+                f"{estimator!r}."
+            )
+        if not can:
+            raise ValueError(
+                f"estimators[{name!r}] must be a classifier, got {estimator!r}."
+            )
+
+
+def check_labels(y, owner):
+    """Return labels as an array, the classes, and the class of each row."""
+    if y is None:
+        raise ValueError(f"{owner} requires y to be passed, but the target y is None.")
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        what = "one class" if len(classes) else "0 sample(s)"
+        raise ValueError(
+            f"{owner} needs at least two classes, got {what}; rows whose "
+            "sample_weight is 0 do not count."
+        )
+    return y, classes, codes
+
+
+def check_takes_weights(estimators):
+    """Check that every estimator will see weights."""
+    for name, estimator in estimators.items():
+        if not has_fit_parameter(estimator, "sample_weight"):
+            raise ValueError(
+                f"estimators[{name!r}], a {type(estimator).__name__}, takes no "
+                "sample_weight in fit; leave the weights out, or enable metadata "
+                "routing and say who requests them."
+            )
+
+
+def _delegates(method):
+    """Say whether ``method`` of the recommended estimator can be called."""
+
+    def check(self):
+        if hasattr(self, "estimator_"):
+            getattr(self.estimator_, method)
+        elif not getattr(self, "refit", True):
+            raise AttributeError(
+                f"{method} needs a refitted estimator, but refit={self.refit!r}."
+            )
+        else:
+            for estimator in self._rivals().values():
+                getattr(estimator, method)
+        return True
+
+    return available_if(check)
+
+
+class PredictsByWinner:
+    """The methods that ``estimator_`` has, once it is there; else its candidates.
+
+    Candidates are what ``_rivals()`` returns, a dict of name to classifier.
+    """
+
+    @_delegates("predict")
+    def predict(self, X):
+        """Predict with the refitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels.
+        """
+        return self._answer("predict", X)
+
+    @_delegates("predict_proba")
+    def predict_proba(self, X):
+        """Return the probabilities of the refitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of ``classes_``.
+        """
+        return self._answer("predict_proba", X)
+
+    @_delegates("decision_function")
+    def decision_function(self, X):
+        """Return the scores of the refitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Scores, one column for two classes.
+        """
+        return self._answer("decision_function", X)
+
+    def _answer(self, method, X):
+        check_is_fitted(self)
+        is_majority = isinstance(self.estimator_, DummyClassifier)
+        if is_majority and hasattr(self, "n_features_in_"):  # it never looks at X
+            finite = not get_tags(self).input_tags.allow_nan
+            validate_data(
+                self,
+                X,
+                reset=False,
+                dtype=None,
+                accept_sparse="csr",
+                ensure_all_finite=finite,
+            )
+        return getattr(self.estimator_, method)(X)

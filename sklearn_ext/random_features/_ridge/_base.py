@@ -1,0 +1,547 @@
+"""What the ridge estimators share: reading rows, features, sums, prediction."""
+
+import warnings
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._blocks import fit_blocks
+from sklearn_ext._core._compat import (
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+    check_same_namespace,
+    get_namespace_and_device,
+    move_to,
+)
+from sklearn_ext._core._optional import torch_device
+from sklearn_ext._core._validation import check_weights
+from sklearn_ext._numerics._arrays import (
+    ArrayHolder,
+    float64,
+    is_numpy,
+    namespace,
+    to_numpy,
+)
+from sklearn_ext._numerics._factors import factorize
+from sklearn_ext._numerics._ridge import CentredKernel, RidgeMoments
+from sklearn_ext.random_features._maps import (
+    MAP_CONSTRAINTS,
+    Features,
+    InfiniteMap,
+    Scaler,
+    UserMap,
+    build_map,
+    is_blurred_by_means,
+    resolve_kernel,
+    same,
+    warn_of_memory,
+)
+from sklearn_ext.random_features._ridge._rows import Rows, Sample, Summary, rows_a_batch
+
+RIDGE_CONSTRAINTS = {
+    **MAP_CONSTRAINTS,
+    "n_components": [
+        Interval(Integral, 1, None, closed="left"),
+        StrOptions({"infinite"}),
+        Options(Real, {np.inf}),
+    ],
+    "feature_map": [HasMethods(["fit", "transform"]), None],
+    "fit_intercept": ["boolean"],
+    "standardize": ["boolean"],
+    "precision": [StrOptions({"auto", "float64"})],
+    "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+    "device": [str, None],
+}
+DRAWN_FROM = (  # what the first block has fixed
+    "n_components",
+    "kernel",
+    "map",
+    "fourier",
+    "sampling",
+    "gamma",
+    "nu",
+    "length_scale",
+    "bias_scale",
+    "standardize",
+    "fit_intercept",
+    "random_state",
+)
+
+
+@dataclass(frozen=True)
+class Solution(ArrayHolder):
+    """A fitted ridge: ``predict`` is ``features @ coef + intercept``."""
+
+    coef: np.ndarray  # (k, t)
+    intercept: np.ndarray  # (t,)
+    alpha: np.ndarray  # (t,)
+    weight: float  # of all rows
+    n: int  # distinct rows
+    solver: str
+    dof: np.ndarray | None = None  # (t,), intercept included; None: not computed
+    n_iter: int = 0
+
+
+@dataclass
+class Fit:
+    """Sums, and the solution: it waits until somebody asks for it."""
+
+    summary: Summary | None
+    solution: Solution | None = None
+    dof: np.ndarray | None = None
+
+    def __sklearn_array_api_convert__(self, converter):
+        """Convert for scikit-learn's array API utilities."""
+        parts = (self.summary, self.solution)
+        return Fit(*(part and part.convert(converter) for part in parts))
+
+
+class BaseRandomFeatureRidge(ExtEstimator):
+    """Reads rows, draws features and keeps sums; subclasses say how to solve.
+
+    They define ``_encodes``, the class of their targets, and ``_solved(posed, rows,
+    held, plan)``, which returns the `Solution` of `RidgeMoments` or a `CentredKernel`.
+    """
+
+    _sample_rows = 0  # rows that partial_fit keeps for leave-one-out
+    _draws_rows = False  # for that, or to deal them to folds
+
+    def _fit(self, X, y, sample_weight, plan=None):
+        rows = self._read(X, y, sample_weight, reset=True)
+        self._draw(rows)
+        if self._side(rows) == "dual":
+            kernel = self._kernel_of(rows)
+            solution = self._solved(kernel, rows, rows, plan)
+            late = replace(kernel, K=kernel.K[:0, :0])
+            summary = None if self._infinite else Summary(len(rows.copies), late)
+        else:
+            summary = self._sum(rows)
+            solution = self._solved(summary.moments, rows, summary.held, plan)
+            summary = summary.without_rows()
+        self._fitted = Fit(summary, self._stored(solution))
+        self.n_samples_seen_ = len(rows.copies)
+        return self._to_host()
+
+    def _partial_fit(self, X, y, sample_weight, **params):
+        first = not hasattr(self, "_fitted")
+        self._check_finite_width("partial_fit")
+        if not first:
+            self._check_resumable()
+        block = self._summarize(X, y, sample_weight, reset=first, **params)
+        return self._solve(block if first else self._fitted.summary + block)
+
+    def _summarize(self, X, y, sample_weight=None, *, reset=True, **params):
+        self._check_finite_width("fit_blocks")
+        rows = self._read(X, y, sample_weight, reset=reset, **params)
+        if reset:
+            self._warn_of_first_block()
+            self._draw(rows)
+        self._check_blocks()
+        summary = self._sum(rows).without_copies()
+        return summary if self.device is None else summary.convert(to_numpy)
+
+    def _check_blocks(self):
+        """Refuse blocks that could be added but not solved."""
+
+    def _solve(self, summary):
+        self._fitted = Fit(summary)
+        self.n_samples_seen_ = summary.n_rows
+        return self._to_host()
+
+    def _solution(self):
+        """Return the solution; solve first if sums have been added since."""
+        check_is_fitted(self)
+        fit = self._fitted
+        if fit.solution is None:
+            moments, held = fit.summary.moments, fit.summary.held
+            fit.solution = self._stored(self._solved(moments, None, held, None))
+        return fit.solution
+
+    @fit_context()
+    def merge(self, other):
+        """Add the sums of another model with the same feature map.
+
+        Parameters
+        ----------
+        other : estimator
+            A fitted model of the same class, parameters and ``random_state``.
+
+        Returns
+        -------
+        estimator
+            The estimator itself, as if it had seen the rows of both.
+
+        Raises
+        ------
+        ValueError
+            When the feature maps differ, or the width is infinite.
+        """
+        check_is_fitted(self)
+        check_is_fitted(other)
+        self._check_finite_width("merge")
+        self._check_resumable()
+        if type(self) is not type(other):
+            raise ValueError(
+                f"merge needs two models of one class, got {type(self).__name__} and "
+                f"{type(other).__name__}."
+            )
+        if self.fit_intercept != other.fit_intercept:
+            raise ValueError("merge needs models with the same fit_intercept.")
+        self._encoder.check_same(other._encoder)
+        self._check_blocks()
+        if not same(self._features.in_single(), other._features.in_single()):
+            raise ValueError(
+                "merge needs models with the same feature map, got different weights, "
+                "scaling or landmarks. Give both the same parameters and an integer "
+                "random_state; let what is measured on the data (gamma='scale', "
+                "standardize, landmarks) come from the same first block."
+            )
+        return self._solve(self._fitted.summary + other._fitted.summary)
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit_blocks(self, blocks, *, n_jobs=None):
+        """Fit to blocks of rows as if they were one table, and solve once.
+
+        Parameters
+        ----------
+        blocks : iterable
+            Tuples ``(X, y)`` or ``(X, y, sample_weight)``, or callables that load one.
+        n_jobs : int or None, default=None
+            Threads, or workers of the active joblib backend.
+
+        Returns
+        -------
+        estimator
+            The estimator itself.
+        """
+        return fit_blocks(self, blocks, n_jobs=n_jobs)
+
+    def _check_finite_width(self, method):
+        if self._infinite:
+            raise ValueError(
+                f"{method} needs finite n_components, got {self.n_components!r}: a "
+                "kernel model keeps its rows instead of sums."
+            )
+
+    def _check_resumable(self):
+        changed = [n for n, v in self._drawn_from.items() if v != getattr(self, n)]
+        if changed:
+            raise ValueError(
+                f"{changed} changed since the first block, which fixed the features. "
+                "Restore it, or call fit to start anew."
+            )
+
+    def _warn_of_first_block(self):
+        names = []
+        if self.feature_map is None:
+            rate = self.gamma == "scale" and self.kernel in ("rbf", "laplacian")
+            length = self.length_scale == "scale" and self.kernel == "matern"
+            names += ["gamma='scale'"] * rate + ["length_scale='scale'"] * length
+        names += ["standardize=True"] if self.standardize else []
+        if names:
+            warnings.warn(
+                f"{' and '.join(names)} is measured on the first block and kept. "
+                "Give a number, or scale beforehand, if that block is not typical.",
+                UserWarning,
+                stacklevel=6,
+            )
+
+    def _read(self, X, y, sample_weight, *, reset, classes=None):
+        xp, _, device = get_namespace_and_device(X)
+        X, y = validate_data(
+            self,
+            X,
+            self._encodes.moved(y, xp, device),
+            accept_sparse="csr",
+            dtype=(xp.float64, xp.float32),
+            reset=reset,
+            **self._encodes.checks,
+        )
+        s = check_weights(move_to(sample_weight, xp=xp, device=device), X)
+        s, index = float64(s), np.arange(X.shape[0])
+        if not bool(xp.all(s > 0)):  # rows of no weight are as if they were absent
+            index = np.flatnonzero(to_numpy(s) > 0)
+            X, y, s = (_take(array, s > 0) for array in (X, y, s))
+        if reset:
+            self._encoder = self._encodes.of(y, classes)
+        elif classes is not None:
+            self._encoder.check_stay(classes)
+        Y, w = self._encoder.encode(
+            y,
+            s,
+            class_weight=getattr(self, "class_weight", None),
+            streaming=classes is not None or not reset,
+        )
+        X = float64(X) if self.precision == "float64" else X
+        if not reset and hasattr(self, "_fitted"):
+            index += self.n_samples_seen_
+        rows = Rows.of(X, Y, w, s, index, keyed=self._draws_rows)
+        parts = {name: getattr(rows, name) for name in ("X", "Y", "w", "s")}
+        return replace(rows, **self._on_device(**parts))
+
+    def _on_device(self, **arrays):
+        if self.device is None:
+            return arrays
+        torch, device = torch_device(self.device)
+        if any(issparse(array) for array in arrays.values()):
+            raise TypeError(
+                f"device={self.device!r} needs dense rows, got a sparse container. Use "
+                "device=None."
+            )
+        return {n: torch.asarray(array).to(device) for n, array in arrays.items()}
+
+    def _to_host(self):
+        """Bring what was fitted on ``device`` back, so that it is stored anywhere."""
+        if self.device is not None:
+            self._fitted = self._fitted.__sklearn_array_api_convert__(to_numpy)
+            self._features = self._features.convert(to_numpy)
+        return self
+
+    def _draw(self, rows):
+        """Fix scaling and feature map on the first rows."""
+        if self.feature_map is not None:
+            self._check_finite_width("feature_map")
+        X = rows.X
+        scaler = Scaler.of(X, rows.s) if self.standardize else None
+        X = X if scaler is None else scaler(X)
+        double = self._infinite or is_blurred_by_means(X, rows.s)
+        X = float64(X) if double else X
+        if self.feature_map is not None:
+            fmap = UserMap(_fit_without_target(self.feature_map, X))
+        elif self._infinite:
+            warn_of_memory(len(rows))
+            own = X if X is not rows.X else X * 1  # the caller may fill it anew
+            fmap = InfiniteMap(resolve_kernel(self, X, rows.s), own)
+        else:
+            fmap = build_map(self, X, rows.s, self.n_components)
+        self._features = Features(scaler, fmap, double)
+        xp = namespace(rows.X)
+        self._dtype = "float32" if rows.X.dtype == xp.float32 else "float64"
+        self._drawn_from = {name: getattr(self, name) for name in DRAWN_FROM}
+
+    @property
+    def _infinite(self):
+        return self.n_components in ("infinite", np.inf)
+
+    def _side(self, rows):
+        if self._infinite:
+            return "dual"
+        if self.solver in ("primal", "dual"):
+            return self.solver
+        if self.solver == "cg":
+            return "primal"
+        # as many rows as features, less the intercept, span fewer directions
+        return "primal" if self._features.width(rows.X) < len(rows) else "dual"
+
+    def _batch(self, width):
+        return rows_a_batch(self.batch_size, width, get_config()["working_memory"])
+
+    def _sum(self, rows):
+        features = self._features.like(rows.X)
+        batches = rows.batches(features, self._batch(features.width(rows.X)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            moments = RidgeMoments.of_batches(batches, fit_intercept=self.fit_intercept)
+        _check_finite(moments.gram, moments.y_square)
+        sample = Sample.of(rows, self._sample_rows) if self._sample_rows else None
+        return Summary(len(rows.copies), moments, sample)
+
+    def _kernel_of(self, rows):
+        form = CentredKernel.of if self._infinite else CentredKernel.of_features
+        with np.errstate(over="ignore", invalid="ignore"):
+            Phi = self._features.like(rows.X)(rows.X)
+            kernel = form(Phi, rows.Y, rows.w, fit_intercept=self.fit_intercept)
+        _check_finite(kernel.K, kernel.B * kernel.B)
+        return kernel
+
+    def _stored(self, solution):
+        """Return coefficients in the precision of the features."""
+        if self._features.double:
+            return solution
+        coef, intercept = map(self._like_rows, (solution.coef, solution.intercept))
+        return replace(solution, coef=coef, intercept=intercept)
+
+    def _like_rows(self, array):
+        xp = namespace(array)
+        return xp.astype(array, getattr(xp, self._dtype), copy=False)
+
+    def predict(self, X):
+        """Predict the target or the class of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            The predictions.
+        """
+        scores = self._decision(X, "predict")
+        return self._encoder.decode(scores)
+
+    def _decision(self, X, method):
+        """Return ``features @ coef + intercept``, of shape (n_samples, t)."""
+        solution = self._solution()
+        if self.device is None:
+            check_same_namespace(X, self, attribute="_coefficients", method=method)
+        coef, intercept = solution.coef, solution.intercept
+        features, xp = self._features, namespace(coef)
+        dtype = (xp.float64, xp.float32) if features.double else coef.dtype
+        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=False)
+        if self.device is not None:
+            on = self._on_device(X=X, coef=coef, intercept=intercept)
+            X, coef, intercept = on.values()
+            features = features.like(X)
+        size, n = self._batch(coef.shape[0]), X.shape[0]
+        if n <= size:
+            out = features(X) @ coef
+        else:
+            parts = [features(X[i : i + size, ...]) @ coef for i in range(0, n, size)]
+            out = namespace(coef).concat(parts, axis=0)
+        out = self._like_rows(out + intercept)
+        return out if self.device is None else to_numpy(out)
+
+    @property
+    def _coefficients(self):
+        return self._solution().coef
+
+    @property
+    def coef_(self):
+        """Coefficients of the features."""
+        if self._infinite:
+            raise AttributeError("coef_ needs finite n_components; see dual_coef_.")
+        return self._encoder.shaped(self._solution().coef)
+
+    @property
+    def dual_coef_(self):
+        """Coefficients of the training rows."""
+        if not self._infinite:
+            raise AttributeError("dual_coef_ needs n_components='infinite'; see coef_.")
+        return self._encoder.shaped(self._solution().coef)
+
+    @property
+    def X_fit_(self):
+        """Training rows of the kernel model."""
+        if not self._infinite:
+            raise AttributeError("X_fit_ needs n_components='infinite'.")
+        return self._features.map.rows
+
+    @property
+    def intercept_(self):
+        """Intercept."""
+        intercept = self._solution().intercept
+        return float(intercept[0]) if self._encoder.one else intercept
+
+    @property
+    def solver_(self):
+        """Side and method of the solution."""
+        return self._solution().solver
+
+    @property
+    def n_iter_(self):
+        """Conjugate gradient steps."""
+        return self._solution().n_iter
+
+    @property
+    def effective_dof_(self):
+        """Effective degrees of freedom."""
+        return self._scalar(self._degrees_of_freedom())
+
+    @property
+    def kappa_(self):
+        """Effective ridge."""
+        solution = self._solution()
+        left = solution.weight * (1 - self._degrees_of_freedom() / solution.n)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._scalar(to_numpy(solution.alpha) / left)
+
+    @property
+    def fitting_ratio_(self):
+        """Predicted ratio of training to test error."""
+        n = self._solution().n
+        return self._scalar(np.maximum(1 - self._degrees_of_freedom() / n, 0.0) ** 2)
+
+    def _degrees_of_freedom(self):
+        """Return them for each target; computed when first asked for."""
+        solution, fit = self._solution(), self._fitted
+        if solution.dof is not None:
+            return to_numpy(solution.dof)
+        if fit.dof is None:
+            gram, alphas = fit.summary.moments.gram, solution.alpha.tolist()
+            rounding = fit.summary.moments.rounding
+            dof = {a: factorize(gram, a, rounding=rounding).dof() for a in set(alphas)}
+            fit.dof = np.array([dof[a] for a in alphas])
+        return fit.dof + self.fit_intercept
+
+    def _scalar(self, values):
+        alpha = self._solution().alpha  # equal ridges have equal degrees of freedom
+        values = np.atleast_1d(values)
+        return float(values[0]) if np.all(alpha == alpha[0]) else values
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_fitted")
+
+    def get_kernel(self):
+        """Return the kernel that the features approximate.
+
+        Returns
+        -------
+        callable
+            ``kernel(X, Y)`` is the exact kernel matrix, in the scale of the columns
+            that ``standardize`` leaves.
+
+        Raises
+        ------
+        ValueError
+            With ``feature_map``, whose kernel is not known.
+        """
+        check_is_fitted(self)
+        if self.feature_map is not None:
+            raise ValueError(
+                "get_kernel knows the kernels of the built-in maps, got a feature_map."
+            )
+        return self._features.map.kernel
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.array_api_support = True
+        return tags
+
+
+def _fit_without_target(transformer, X):
+    """Fit a copy of the user's transformer; leave-one-out forbids it the targets."""
+    try:
+        return clone(transformer).fit(X)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"feature_map={transformer!r} cannot be fitted to rows alone: {error} "
+            "Leave-one-out and blocks need features that do not depend on the targets; "
+            "put a transformer that does in a Pipeline in front of this estimator."
+        ) from error
+
+
+def _check_finite(products, y_square):
+    xp = namespace(products)
+    for what, sums in (("features", products), ("targets", y_square)):
+        if not bool(xp.isfinite(xp.sum(xp.abs(sums)))):
+            raise ValueError(
+                f"The squares of the {what} have no finite sum: they overflow, or "
+                "feature_map returned NaN. Scale the columns, for instance by "
+                "standardize=True, and the targets."
+            )
+
+
+def _take(array, kept):
+    if is_numpy(array) and not is_numpy(kept):
+        return array[to_numpy(kept)]
+    return array[kept] if issparse(array) or array.ndim == 1 else array[kept, :]

@@ -1,0 +1,618 @@
+"""The choice of a ridge by errors of rows that were held out."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.model_selection import check_cv
+from sklearn.utils import check_consistent_length
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+
+from sklearn_ext._core._compat import Interval, StrOptions, _routing_enabled
+from sklearn_ext._numerics._arrays import (
+    ArrayHolder,
+    float64,
+    like,
+    namespace,
+    to_numpy,
+)
+from sklearn_ext._numerics._ridge import (
+    CentredKernel,
+    DualSpectrum,
+    PrimalSpectrum,
+    RidgeMoments,
+    conjugate_gradients,
+    generalized_errors,
+    warn_of_rounding,
+)
+from sklearn_ext.random_features._ridge._base import RIDGE_CONSTRAINTS, Solution
+from sklearn_ext.random_features._ridge._rows import Rows
+
+TIE = 1e-10  # scores closer than this share of them are equal
+
+CV_CONSTRAINTS = {
+    **RIDGE_CONSTRAINTS,
+    "alphas": ["array-like", Interval(Real, 0, None, closed="left"), None],
+    "cv": [StrOptions({"loo", "gcv"}), "cv_object"],
+    "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+    "refine": ["boolean"],
+    "loo_subset": [Interval(Integral, 1, None, closed="left")],
+    "store_cv_results": ["boolean"],
+    "solver": [StrOptions({"auto", "primal", "dual"})],
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How held-out errors are measured, and what is kept of them."""
+
+    cv: object = "loo"  # "loo", "gcv", a splitter, or "given" where nothing is chosen
+    n_folds: int | None = None  # where distinct rows are dealt to folds, in place of cv
+    groups: np.ndarray | None = None  # of all rows, those of no weight included
+    listed: bool = False  # whether the folds are given as rows, not by a rule
+    scorer: object = None  # None: the squared error
+    weigh_scores: bool = False
+    per_target: bool = False  # whether each target has its own ridge
+    refine: bool = False  # whether to look between the neighbours of the best
+    store: bool = False  # whether to keep all errors
+    leave_out: bool = True  # whether leave-one-out is wanted whatever chooses
+
+    @property
+    def has_folds(self):
+        """Whether errors come from folds."""
+        return not isinstance(self.cv, str)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Distinct rows to train on and to test on, with the weights they have there."""
+
+    train: Rows
+    test: Rows
+    at_train: np.ndarray  # their positions among all distinct rows
+    at_test: np.ndarray
+    complete: bool  # whether the two parts are all copies of all rows
+
+    @classmethod
+    def of(cls, rows, train, test):
+        """Take positions among the copies of the rows, or masks."""
+        train, test = (
+            np.flatnonzero(part) if part.dtype == bool else part
+            for part in map(np.asarray, (train, test))
+        )
+        n = len(rows.copies)
+        complete = len(np.union1d(train, test)) == n == len(train) + len(test)
+        at_train, train = rows.part(train)
+        at_test, test = rows.part(test)
+        return cls(train, test, at_train, at_test, complete)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A spectrum, the rows it comes from, and the features that join the two."""
+
+    spectrum: PrimalSpectrum | DualSpectrum
+    encoder: Any
+    features: Any
+    rows: Rows | None  # all of them; None where only their sums are left
+    held: Rows | None  # those that leave-one-out looks at
+    batch_size: int
+
+    @property
+    def is_dual(self):
+        """Whether the spectrum is that of the kernel matrix."""
+        return isinstance(self.spectrum, DualSpectrum)
+
+    def batches(self, rows):
+        """Yield features, targets and weights."""
+        return rows.batches(self.features, self.batch_size)
+
+    def leave_one_out(self, alphas):
+        """Return residuals of shape (a, n_held, t)."""
+        if self.is_dual:
+            return self.spectrum.leave_one_out(alphas)
+        return self.spectrum.leave_one_out(alphas, self.batches(self.held))
+
+    def leave_folds_out(self, alphas, folds):
+        """Return residuals of shape (a, n_test, t), one array a fold."""
+        if not self.is_dual:
+            return [self._leave_out_primal(alphas, fold) for fold in folds]
+        Phi = float64(self.features(self.rows.X))
+        K = Phi if self.spectrum.kernel.A is None else Phi @ Phi.T
+        return [self._leave_out_dual(alphas, fold, K) for fold in folds]
+
+    def _leave_out_primal(self, alphas, fold):
+        intercept = {"fit_intercept": self.spectrum.fit_intercept}
+        if fold.complete:
+            held = RidgeMoments.of_batches(self.batches(fold.test), **intercept)
+            moments = self.spectrum.moments - held
+        else:  # the training rows are not what the fold leaves
+            moments = RidgeMoments.of_batches(self.batches(fold.train), **intercept)
+        return PrimalSpectrum.of(moments).residuals(alphas, self.batches(fold.test))
+
+    def _leave_out_dual(self, alphas, fold, K):
+        xp, train, test = namespace(K), fold.train, fold.test
+        at = (fold.at_train, fold.at_test)
+        at_train, at_test = (like(i, K, dtype=xp.int64) for i in at)
+        columns = xp.take(K, at_train, axis=1)
+        own, new = (xp.take(columns, i, axis=0) for i in (at_train, at_test))
+        intercept = {"fit_intercept": self.spectrum.fit_intercept}
+        spectrum = DualSpectrum.of(CentredKernel.of(own, train.Y, train.w, **intercept))
+        return spectrum.residuals(alphas, new, test.Y)
+
+    def solve(self, alphas):
+        """Return coefficients, intercepts and refinement steps for a ridge a target."""
+        coef, intercept = self.spectrum.solve(alphas)
+        if self.is_dual or self.rows is None:
+            warn_of_rounding(alphas, self.spectrum.cut)
+            return coef, intercept, 0
+        moments = self.spectrum.moments
+        if not moments.is_blurred(alphas):
+            warn_of_rounding(alphas, self.spectrum.cut)
+            return coef, intercept, 0
+        batches = partial(self.batches, self.rows)
+        coef, n_iter = conjugate_gradients(batches, moments, coef, alphas)
+        return coef, moments.intercept(coef), n_iter
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What was measured for each ridge of an ascending grid."""
+
+    alphas: np.ndarray  # (a,)
+    train: np.ndarray  # (a, t), weighted mean squared errors of all rows
+    dof: np.ndarray  # (a,)
+    gcv: np.ndarray  # (a, t)
+    error: np.ndarray  # (a, t), weighted mean squared held-out errors
+    held: tuple  # their residuals, (a, n_held, t) a fold; empty for "gcv"
+    scores: np.ndarray  # (a, t) or (a, 1): higher is better
+
+    def __add__(self, other):
+        order = np.argsort(np.concatenate([self.alphas, other.alphas]), kind="stable")
+
+        def both(one, two):
+            return np.concatenate([one, two])[order]
+
+        names = ("alphas", "train", "dof", "gcv", "error")
+        parts = [both(getattr(self, n), getattr(other, n)) for n in names]
+        held = tuple(map(both, self.held, other.held))
+        return Grid(*parts, held, both(self.scores, other.scores))
+
+    def best(self):
+        """Return the position of the best ridge for each column of scores.
+
+        Ties, scores that differ by no more than rounding, go to the largest ridge.
+        """
+        scores = np.where(np.isnan(self.scores), -np.inf, self.scores)
+        top = scores.max(axis=0)
+        if not np.isfinite(top).all():
+            raise ValueError(
+                "No alpha of the grid has a finite held-out error: each row fixes its "
+                f"own prediction. Add an alpha above {self.alphas.max():g}."
+            )
+        tied = scores >= top - TIE * np.abs(top)
+        return len(scores) - 1 - np.argmax(tied[::-1], axis=0)
+
+    def between(self, best, n_points=20):
+        """Return ridges between the neighbours of the best one."""
+        alphas = self.alphas
+        low, high = alphas[max(best - 1, 0)], alphas[min(best + 1, len(alphas) - 1)]
+        if not 0 < low < high:
+            return np.empty(0)
+        inside = np.geomspace(low, high, n_points + 2)[1:-1]
+        return inside[~np.isin(inside, alphas)]
+
+
+@dataclass(frozen=True)
+class Held:
+    """Distinct rows that leave-one-out looked at, without their features."""
+
+    Y: np.ndarray  # (m, t)
+    w: np.ndarray  # (m,)
+    row: np.ndarray  # (n,), the distinct row of each copy
+    index: np.ndarray  # (n,), positions of the copies in the data
+
+    @classmethod
+    def of(cls, rows):
+        """Take rows; of blocks only the first copies are known."""
+        if rows.copies is None:
+            row, index = np.arange(len(rows)), rows.index
+        else:
+            copies = rows.copies.of(rows)
+            row, index = copies.rows_among(rows), copies.index
+        return cls(to_numpy(rows.Y), to_numpy(rows.w), row, index)
+
+
+@dataclass(frozen=True)
+class Choice(Solution, ArrayHolder):
+    """A fitted ridge with the grid it was chosen from."""
+
+    grid: Grid | None = None
+    best_score: float = 0.0
+    loo: np.ndarray | None = None  # (m, t), leave-one-out residuals
+    held: Held | None = None  # their rows
+    cv_results: np.ndarray | None = None  # (n_held, t, a)
+    temperature: float | None = None  # of classes
+
+
+def choose(problem, plan, alphas=None):
+    """Choose a ridge for each target, or take the one that is given.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is to be solved.
+    plan : Plan
+        How ridges are compared.
+    alphas : ndarray or None, default=None
+        The grid, ascending; None is the spectrum's own.
+
+    Returns
+    -------
+    Choice
+        The solution, and what was found on the way.
+    """
+    spectrum = problem.spectrum
+    if plan.cv in ("loo", "gcv") and spectrum.n < 2:
+        raise ValueError(
+            "Choosing a ridge needs at least 2 samples that differ, got n_samples=1: "
+            "equal rows count as one."
+        )
+    folds = _folds(problem, plan) if plan.has_folds else None
+    grid = _measure(problem, plan, folds, alphas)
+    if plan.refine:
+        for best in set(grid.best().tolist()):
+            if (more := grid.between(best)).size:
+                grid = grid + _measure(problem, plan, folds, more)
+    t = grid.train.shape[1]
+    best = np.broadcast_to([0] if plan.cv == "given" else grid.best(), (t,))
+    coef, intercept, n_iter = problem.solve(grid.alphas[best])
+    loo, held = _left_out(problem, plan, grid, best)
+    scores = None if loo is None else held.Y - loo
+    return Choice(
+        coef,
+        intercept,
+        grid.alphas[best],
+        spectrum.weight,
+        spectrum.n,
+        "dual-eigen" if problem.is_dual else "primal-eigen",
+        grid.dof[best],
+        n_iter,
+        grid=replace(grid, held=()),
+        best_score=float(np.mean(grid.scores.max(axis=0))),
+        loo=loo,
+        held=held,
+        cv_results=_all_errors(problem, grid, folds) if plan.store else None,
+        temperature=(
+            1.0 if loo is None else problem.encoder.temperature(scores, held.Y, held.w)
+        ),
+    )
+
+
+def _measure(problem, plan, folds, alphas):
+    spectrum = problem.spectrum
+    alphas = spectrum.default_alphas() if alphas is None else alphas
+    grid = alphas.tolist()
+    train, dof = spectrum.train_error(grid), spectrum.dof(grid)
+    gcv = generalized_errors(train, dof, spectrum.n)
+    if plan.cv in ("gcv", "given"):
+        return Grid(alphas, train, dof, gcv, gcv, (), _over_targets(-gcv, plan))
+    if folds is None:
+        held, tests = [problem.leave_one_out(grid)], [problem.held]
+    else:
+        held = problem.leave_folds_out(grid, folds)
+        tests = [fold.test for fold in folds]
+    pairs = list(zip(held, tests, strict=True))
+    error = np.mean([_mean_squares(R, to_numpy(rows.w)) for R, rows in pairs], axis=0)
+    if plan.scorer is None:
+        scores = _over_targets(-error, plan)
+    else:
+        found = [_score(R, rows, plan, problem.encoder) for R, rows in pairs]
+        scores = np.mean(found, axis=0)
+    return Grid(alphas, train, dof, gcv, error, tuple(held), scores)
+
+
+def _mean_squares(R, w):
+    with np.errstate(invalid="ignore"):
+        return np.einsum("art,r->at", R * R, w / w.sum())
+
+
+def _over_targets(scores, plan):
+    return scores if plan.per_target else scores.mean(axis=1, keepdims=True)
+
+
+def _score(R, rows, plan, encoder):
+    """Return the scorer's value for each ridge, of shape (a, 1).
+
+    The scorer sees rows as they were given; of blocks only their weights are left.
+    """
+    Y, w, s = (to_numpy(array) for array in (rows.Y, rows.w, rows.s))
+    if rows.copies is not None:
+        copies = rows.copies.of(rows)
+        row = copies.rows_among(rows)
+        Y, R, w, s = Y[row], R[:, row], (w / s)[row] * copies.s, copies.s
+    model = encoder.held_model(Y, w)
+    params = {"sample_weight": s} if plan.weigh_scores else {}
+    y, scores = encoder.labels(Y), np.full((len(R), 1), -np.inf)
+    for j, r in enumerate(R):
+        if np.isfinite(r).all():
+            scores[j] = plan.scorer(model, encoder.squeezed(Y - r), y, **params)
+    return scores
+
+
+def _folds(problem, plan):
+    rows, encoder = problem.rows, problem.encoder
+    row, index = rows.copies.rows_among(rows), rows.copies.index
+    y = encoder.labels(to_numpy(rows.Y))
+    if plan.n_folds is not None:
+        if plan.n_folds > len(rows):
+            raise ValueError(
+                f"cv={plan.n_folds} folds need as many rows that differ, got "
+                f"{len(rows)}: equal rows count as one."
+            )
+        fold = rows.deal(plan.n_folds, y if encoder.stratified else None)[row]
+        parts = [(fold != j, fold == j) for j in range(plan.n_folds)]
+    else:
+        params = {} if plan.groups is None else {"groups": plan.groups[index]}
+        parts = plan.cv.split(np.empty((len(row), 1)), y[row], **params)
+    if plan.listed:  # they count all rows, those of no weight included
+        parts = [[np.isin(index, part) for part in pair] for pair in parts]
+    return [Fold.of(rows, train, test) for train, test in parts]
+
+
+def _left_out(problem, plan, grid, best):
+    """Return leave-one-out residuals at the solution, and their rows."""
+    if problem.held is None or not (plan.cv == "loo" or plan.leave_out):
+        return None, None
+    if plan.cv == "loo":
+        R = grid.held[0][best, :, np.arange(len(best))].T
+    else:
+        used, at = np.unique(grid.alphas[best], return_inverse=True)
+        R = problem.leave_one_out(used.tolist())[at, :, np.arange(len(best))].T
+    return R, Held.of(problem.held)
+
+
+def _all_errors(problem, grid, folds):
+    """Return squared held-out errors of each row and ridge, of shape (n, t, a)."""
+    if not grid.held:
+        return None
+    tests = [problem.held] if folds is None else [fold.test for fold in folds]
+    pairs = zip(grid.held, tests, strict=True)
+    held = [R[:, Held.of(rows).row] for R, rows in pairs]
+    return np.moveaxis(np.concatenate(held, axis=1) ** 2, 0, -1)
+
+
+def pose(model, posed, rows, held):
+    """Return the problem of a model whose features are drawn.
+
+    Parameters
+    ----------
+    model : BaseRandomFeatureRidge
+        The model.
+    posed : RidgeMoments or CentredKernel
+        What it has summed.
+    rows, held : Rows or None
+        Its rows, and those that leave-one-out looks at.
+
+    Returns
+    -------
+    Problem
+        The problem, its spectrum found.
+    """
+    side = PrimalSpectrum if isinstance(posed, RidgeMoments) else DualSpectrum
+    spectrum = side.of(posed)
+    features = model._features if rows is None else model._features.like(rows.X)
+    size = model._batch(max(1, spectrum.e.shape[0]))
+    return Problem(spectrum, model._encoder, features, rows, held, size)
+
+
+class ChoosesItsRidge:
+    """Chooses a ridge from a grid by held-out errors; left of the base class."""
+
+    _per_target = False
+    _draws_rows = True
+
+    @property
+    def _sample_rows(self):
+        return self.loo_subset if self.cv == "loo" or self._leaves_out else 0
+
+    @property
+    def _leaves_out(self):
+        return self._encodes.stratified  # for the temperature
+
+    def _grid(self):
+        if self.alphas is None:
+            return None
+        alphas = np.unique(np.asarray(self.alphas, dtype=np.float64))
+        if alphas.size == 0 or not np.isfinite(alphas).all() or alphas[0] < 0:
+            raise ValueError(
+                f"alphas must be one or more non-negative numbers, got {self.alphas!r}."
+            )
+        return alphas
+
+    def _solved(self, posed, rows, held, plan):
+        problem = pose(self, posed, rows, held)
+        return choose(problem, plan or self._plan_of_blocks(), self._grid())
+
+    def _fit_cv(self, X, y, sample_weight, groups):
+        dealt = self.cv is None or isinstance(self.cv, Integral)
+        if groups is not None and (dealt or isinstance(self.cv, str)):
+            raise ValueError(
+                f"groups need folds, such as cv=GroupKFold(), got cv={self.cv!r}, "
+                "which would ignore them."
+            )
+        check_consistent_length(X, groups)
+        if self.scoring is not None and (self.cv == "gcv" or self._per_target):
+            raise ValueError(
+                "scoring scores the held-out predictions of all targets at once, which "
+                "cv='gcv' does not have and alpha_per_target=True does not use; got "
+                f"scoring={self.scoring!r}. Use scoring=None."
+            )
+        groups, weigh_scores = self._routed(sample_weight, groups)
+        splitter = self._splitter(y)
+        plan = self._plan(
+            splitter,
+            n_folds=splitter.get_n_splits() if dealt else None,
+            groups=groups if groups is None else np.asarray(groups),
+            listed=not (dealt or isinstance(self.cv, str) or hasattr(self.cv, "split")),
+            weigh_scores=weigh_scores,
+        )
+        return self._fit(X, y, sample_weight, plan)
+
+    def _plan(self, cv, **how):
+        return Plan(
+            cv,
+            scorer=self._scorer(),
+            per_target=self._per_target,
+            refine=self.refine,
+            store=self.store_cv_results,
+            leave_out=self._leaves_out,
+            **how,
+        )
+
+    def _routed(self, sample_weight, groups):
+        """Return groups for the splitter, and whether the scorer gets weights."""
+        if not _routing_enabled():
+            return groups, sample_weight is not None
+        given = {"sample_weight": sample_weight, "groups": groups}
+        given = {name: value for name, value in given.items() if value is not None}
+        routed = process_routing(self, "fit", **given)
+        split = routed.splitter.split if "splitter" in routed else {}
+        score = routed.scorer.score if "scorer" in routed else {}
+        return split.get("groups"), "sample_weight" in score
+
+    def _splitter(self, y=None):
+        if isinstance(self.cv, str):
+            return self.cv
+        return check_cv(self.cv, y, classifier=self._encodes.stratified)
+
+    def _scorer(self):
+        if self.scoring is None:
+            return None
+        return check_scoring(self, scoring=self.scoring)
+
+    def _check_blocks(self):
+        self._plan_of_blocks()
+
+    def _plan_of_blocks(self):
+        if not isinstance(self.cv, str):
+            raise ValueError(
+                f"Folds need all rows at once, got cv={self.cv!r}. Use cv='loo' or "
+                "'gcv' with partial_fit, merge and fit_blocks."
+            )
+        if self.cv == "gcv" and self.scoring is not None:
+            raise ValueError("cv='gcv' has no predictions to score; use scoring=None.")
+        return self._plan(self.cv, weigh_scores=True)
+
+    def get_metadata_routing(self):
+        """Say who gets which metadata: the splitter groups, the scorer weights.
+
+        Returns
+        -------
+        MetadataRouter
+            The routing.
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        if (scorer := self._scorer()) is not None:
+            mapping = MethodMapping().add(caller="fit", callee="score")
+            router.add(scorer=scorer, method_mapping=mapping)
+        if not isinstance(splitter := self._splitter(), str):
+            mapping = MethodMapping().add(caller="fit", callee="split")
+            router.add(splitter=splitter, method_mapping=mapping)
+        return router
+
+    @property
+    def alpha_(self):
+        """The chosen ridge."""
+        alpha = self._solution().alpha
+        return alpha if self._per_target else float(alpha[0])
+
+    @property
+    def alphas_(self):
+        """The grid."""
+        return self._solution().grid.alphas
+
+    @property
+    def best_score_(self):
+        """Score of the chosen ridge."""
+        return self._solution().best_score
+
+    @property
+    def loo_error_path_(self):
+        """Leave-one-out error for each ridge."""
+        if self.cv != "loo":
+            raise AttributeError("loo_error_path_ needs cv='loo'.")
+        return self._path(self._solution().grid.error)
+
+    @property
+    def fold_error_path_(self):
+        """Mean error of the folds for each ridge."""
+        if isinstance(self.cv, str):
+            raise AttributeError("fold_error_path_ needs folds, such as cv=5.")
+        return self._path(self._solution().grid.error)
+
+    @property
+    def train_error_path_(self):
+        """Training error for each ridge."""
+        return self._path(self._solution().grid.train)
+
+    @property
+    def gcv_path_(self):
+        """Generalised cross-validation error for each ridge."""
+        return self._path(self._solution().grid.gcv)
+
+    @property
+    def dof_path_(self):
+        """Degrees of freedom for each ridge."""
+        return self._solution().grid.dof
+
+    @property
+    def overfitting_cost_(self):
+        """Error at the smallest ridge over that at the best."""
+        error = self._solution().grid.error.mean(axis=1)
+        best = error.min()
+        return float(error[0] / best) if best > 0 else 1.0
+
+    @property
+    def cv_results_(self):
+        """Squared held-out errors of each row for each ridge."""
+        results = self._solution().cv_results
+        if results is None:
+            raise AttributeError(
+                "cv_results_ needs store_cv_results=True and no 'gcv'."
+            )
+        return results[:, 0] if results.shape[1] == 1 else results
+
+    @property
+    def loo_residuals_(self):
+        """Leave-one-out residuals."""
+        solution = self._left_out()
+        return self._encoder.squeezed(solution.loo[solution.held.row])
+
+    @property
+    def loo_predictions_(self):
+        """Leave-one-out predictions."""
+        solution = self._left_out()
+        held = solution.held
+        return self._encoder.squeezed((held.Y - solution.loo)[held.row])
+
+    @property
+    def loo_indices_(self):
+        """Rows of the leave-one-out results."""
+        return self._left_out().held.index
+
+    def _left_out(self):
+        solution = self._solution()
+        if solution.loo is None:
+            raise AttributeError("Leave-one-out results need cv='loo'.")
+        return solution
+
+    def _path(self, errors):
+        return errors[:, 0] if errors.shape[1] == 1 else errors

@@ -1,0 +1,278 @@
+"""Ridge regression on random features with a given ridge."""
+
+from functools import partial
+from numbers import Real
+
+import numpy as np
+from sklearn.base import MultiOutputMixin, RegressorMixin
+
+from sklearn_ext._core._base import fit_context
+from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._numerics._factors import solve_each
+from sklearn_ext._numerics._ridge import (
+    CentredKernel,
+    conjugate_gradients,
+    warn_of_rounding,
+)
+from sklearn_ext.random_features._ridge._base import (
+    RIDGE_CONSTRAINTS,
+    BaseRandomFeatureRidge,
+    Solution,
+)
+from sklearn_ext.random_features._ridge._encoders import Numbers
+
+
+class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidge):
+    r"""Ridge regression on random features: a kernel machine with a width.
+
+    With features :math:`\phi(x)` of width :math:`k` it minimises
+
+    .. math:: \sum_i s_i (y_i - b - \phi(x_i)^\top \theta)^2 + \alpha \|\theta\|^2,
+
+    where :math:`s_i` are the sample weights. The features are scaled so that the same
+    ``alpha`` means the same at every width; ``n_components="infinite"`` is kernel ridge
+    regression with an intercept. The width is a budget, not a regulariser: with a tuned
+    ``alpha`` more is better.
+
+    It costs ``n_samples * n_components ** 2`` operations and ``8 * n_components ** 2``
+    bytes, however many rows there are (fewer rows than components: the other way
+    round).
+
+    Columns should have comparable scales and not lie far from zero, where neurons are
+    linear: scale them beforehand, or set ``standardize=True``.
+
+    Parameters
+    ----------
+    n_components : int or "infinite", default=1024
+        Number of features; ``"infinite"`` (or ``numpy.inf``) uses the exact kernel.
+    alpha : float or array-like of shape (n_targets,), default=0.1
+        The ridge, for all targets or each; zero gives the least-norm solution. One
+        that is below the rounding of the features' products does so too, and warns.
+    kernel : str, default="relu"
+        The kernel, see :class:`RandomFeatures`.
+    map : {"random", "landmarks"}, default="random"
+        Random features, or whitened landmarks of the data, at most as many as rows.
+    fourier : {"phase", "pair"}, default="phase"
+        Waves of ``"rbf"``, ``"laplacian"`` and ``"matern"``.
+    feature_map : transformer or None, default=None
+        A transformer such as :class:`~sklearn.kernel_approximation.Nystroem`, fitted
+        to the rows, that replaces kernel, map, sampling and width.
+    sampling : {"auto", "iid", "orthogonal", "structured"}, default="auto"
+        How random weights depend on each other.
+    gamma : "scale" or float, default="scale"
+        Rate of ``"rbf"`` and ``"laplacian"``.
+    nu : float, default=1.5
+        Smoothness of ``"matern"``.
+    length_scale : "scale" or float, default="scale"
+        Length scale of ``"matern"``.
+    bias_scale : float, default=0.5
+        Standard deviation of the neurons' biases.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+    standardize : bool, default=False
+        Whether to scale columns to unit variance, and to centre them if dense.
+    solver : {"auto", "primal", "dual", "cholesky", "eigen", "cg"}, default="auto"
+        ``"primal"`` and ``"dual"`` name the side, which ``"auto"`` chooses by the
+        smaller matrix; ``"cholesky"`` and ``"eigen"`` the factorisation, on that side;
+        ``"cg"`` refines the primal solution by conjugate gradients.
+    precision : {"auto", "float64"}, default="auto"
+        ``"auto"`` multiplies float32 rows in single precision (unless the columns lie
+        far from zero), adds in double, and refines by conjugate gradients where the
+        ridge is small; ``"float64"`` does everything in double.
+    batch_size : int or None, default=None
+        Rows whose features are formed at a time; None chooses by
+        ``sklearn.get_config()["working_memory"]``.
+    device : str or None, default=None
+        Torch device that computes, for instance ``"cuda"``; None computes where the
+        rows are.
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights or landmarks.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_components,) or (n_targets, n_components)
+        Coefficients of the features, only when ``n_components`` is finite.
+    dual_coef_ : ndarray of shape (n_samples,) or (n_targets, n_samples)
+        Coefficients of the distinct rows, only when ``n_components="infinite"``.
+    X_fit_ : ndarray of shape (n_samples, n_features)
+        The distinct rows, only when ``n_components="infinite"``.
+    intercept_ : float or ndarray of shape (n_targets,)
+        Intercept.
+    solver_ : str
+        Side and method that were used, such as ``"primal-cholesky"``.
+    n_samples_seen_ : int
+        Number of rows of positive weight.
+    effective_dof_ : float or ndarray of shape (n_targets,)
+        Effective degrees of freedom, intercept included.
+    kappa_ : float or ndarray of shape (n_targets,)
+        Effective ridge ``alpha / (W * (1 - effective_dof_ / n))``, of ``n`` distinct
+        rows and their summed weight ``W``.
+    fitting_ratio_ : float or ndarray of shape (n_targets,)
+        ``(1 - effective_dof_ / n) ** 2``, which theory predicts to be training error
+        over test error.
+    n_iter_ : int
+        Conjugate gradient steps; zero without.
+    n_features_in_ : int
+        Number of columns seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns, only when they had names.
+
+    See Also
+    --------
+    RandomFeatureRidgeCV : Chooses ``alpha`` by exact leave-one-out.
+    RandomFeatureRidgeClassifier : The classifier.
+    sklearn.kernel_ridge.KernelRidge : Any kernel, without an intercept.
+
+    References
+    ----------
+    .. [1] Simon, Karkada, Ghosh and Belkin, "More is better in modern machine
+       learning: when infinite overparameterization is optimal and overfitting is
+       obligatory", ICLR 2024.
+    .. [2] Rahimi and Recht, "Random features for large-scale kernel machines", 2007.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_ext.random_features import RandomFeatureRidge
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = RandomFeatureRidge(standardize=True, alpha=10, random_state=0)
+    >>> model.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.4
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **RIDGE_CONSTRAINTS,
+        "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "solver": [
+            StrOptions({"auto", "primal", "dual", "cholesky", "eigen", "cg"}),
+        ],
+    }
+    _encodes = Numbers
+
+    def __init__(
+        self,
+        n_components=1024,
+        alpha=0.1,
+        *,
+        kernel="relu",
+        map="random",
+        fourier="phase",
+        feature_map=None,
+        sampling="auto",
+        gamma="scale",
+        nu=1.5,
+        length_scale="scale",
+        bias_scale=0.5,
+        fit_intercept=True,
+        standardize=False,
+        solver="auto",
+        precision="auto",
+        batch_size=None,
+        device=None,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.alpha = alpha
+        self.kernel = kernel
+        self.map = map
+        self.fourier = fourier
+        self.feature_map = feature_map
+        self.sampling = sampling
+        self.gamma = gamma
+        self.nu = nu
+        self.length_scale = length_scale
+        self.bias_scale = bias_scale
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.solver = solver
+        self.precision = precision
+        self.batch_size = batch_size
+        self.device = device
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Fit to all rows at once.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; an integer counts as that many equal rows.
+
+        Returns
+        -------
+        RandomFeatureRidge
+            The fitted model.
+        """
+        return self._fit(X, y, sample_weight)
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Add the rows of one more block; the ridge is solved when it is next needed.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows. The first block fixes what is measured on data: scaling,
+            ``gamma="scale"``, landmarks.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        RandomFeatureRidge
+            The model, as if it had been fitted to all rows so far.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def _alphas(self, t):
+        alphas = np.asarray(self.alpha, dtype=np.float64)
+        if alphas.ndim > 1 or alphas.size not in (1, t):
+            raise ValueError(
+                f"alpha must be a number or one for each of the {t} target(s), got "
+                f"shape {alphas.shape}."
+            )
+        if not np.all(np.isfinite(alphas)) or alphas.min() < 0:
+            raise ValueError(f"alpha must be non-negative, got {self.alpha!r}.")
+        return np.broadcast_to(alphas.ravel(), (t,))
+
+    def _check_blocks(self):
+        self._alphas(self._encoder.n_targets)
+
+    def _solved(self, posed, rows, held, plan):
+        alphas = self._alphas(posed.y_mean.shape[0])
+        if isinstance(posed, CentredKernel):
+            dual, factors = solve_each(
+                posed.K, posed.B, alphas, self.solver, posed.rounding
+            )
+            coef, intercept = posed.coefficients(dual)
+            dof = {a: f.dof() for a, f in zip(alphas.tolist(), factors, strict=True)}
+            dof = np.array([dof[a] for a in alphas.tolist()]) + self.fit_intercept
+            side, name, n, n_iter = "dual", factors[0].name, posed.K.shape[0], 0
+        else:
+            coef, factors = solve_each(
+                posed.gram, posed.cross, alphas, self.solver, posed.rounding
+            )
+            side, name, n, n_iter, dof = "primal", factors[0].name, posed.n, 0, None
+            if rows is not None and self._wants_refinement(posed, alphas):
+                features, size = self._features.like(rows.X), self._batch(coef.shape[0])
+                batches = partial(rows.batches, features, size)
+                coef, n_iter = conjugate_gradients(batches, posed, coef, alphas)
+                name = "cg"
+            intercept = posed.intercept(coef)
+        if name == "eigen":
+            warn_of_rounding(alphas, factors[0].cut)
+        return Solution(
+            coef, intercept, alphas, posed.weight, n, f"{side}-{name}", dof, n_iter
+        )
+
+    def _wants_refinement(self, moments, alphas):
+        if self.solver == "cg":
+            return alphas.min() > 0
+        return moments.is_blurred(alphas)

@@ -1,0 +1,260 @@
+"""Ridge regression on random features that chooses its ridge."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import MultiOutputMixin, RegressorMixin
+
+from sklearn_ext._core._base import fit_context
+from sklearn_ext._core._docs import shared_docs
+from sklearn_ext._numerics._arrays import like, namespace
+from sklearn_ext._numerics._quantiles import covering_quantile
+from sklearn_ext.random_features._ridge._base import BaseRandomFeatureRidge
+from sklearn_ext.random_features._ridge._choice import CV_CONSTRAINTS, ChoosesItsRidge
+from sklearn_ext.random_features._ridge._encoders import Numbers
+from sklearn_ext.random_features._ridge._ridge import RandomFeatureRidge
+
+
+@shared_docs(RandomFeatureRidge)
+class RandomFeatureRidgeCV(
+    MultiOutputMixin, RegressorMixin, ChoosesItsRidge, BaseRandomFeatureRidge
+):
+    r"""Ridge regression on random features, tuned by exact leave-one-out.
+
+    One factorisation serves the whole grid: with :math:`A^\top A = V \mathrm{diag}(e)
+    V^\top` of the centred features, the leverages of all rows for all ridges are one
+    matrix product, and the leave-one-out residual of row :math:`i` is its residual over
+    :math:`1 - h_i`, exactly. The cost is that of a single fit plus ``n_samples *
+    n_components * (n_components + n_alphas)``.
+
+    Equal rows (of the same X and y) count as one row of their summed weight, which is
+    left out as a whole. So integer weights equal repetition, no copy of a row testifies
+    for it, and weights times a constant choose the same model.
+
+    Columns should have comparable scales and not lie far from zero, where neurons are
+    linear: scale them beforehand, or set ``standardize=True``.
+
+    Parameters
+    ----------
+    n_components : see RandomFeatureRidge
+    alphas : array-like of shape (n_alphas,) or None, default=None
+        The grid; None spans the eigenvalues of the kernel matrix by its mean diagonal
+        times powers of ``10 ** (1 / 3)``, so that weights times a constant give alphas
+        times that constant.
+    cv : {"loo", "gcv"}, int, splitter or iterable, default="loo"
+        Exact leave-one-out, generalised cross-validation (which is optimistic close to
+        interpolation), or folds. An integer deals distinct rows to that many folds,
+        evenly by class and the same whatever their order; a splitter sees rows as they
+        are.
+    scoring : str, callable or None, default=None
+        Scorer of the held-out predictions; None is the negative mean squared error.
+    alpha_per_target : bool, default=False
+        Whether each target has its own ridge; only with ``scoring=None``.
+    refine : bool, default=False
+        Whether to add twenty ridges between the neighbours of the best.
+    loo_subset : int, default=20_000
+        Distinct rows, drawn from more by their hash, that leave-one-out looks at; the
+        model itself is fitted to all.
+    store_cv_results : bool, default=False
+        Whether to keep ``cv_results_``.
+    kernel, map, fourier, feature_map, sampling, gamma, nu : see RandomFeatureRidge
+    length_scale, bias_scale, fit_intercept, standardize : see RandomFeatureRidge
+    solver : {"auto", "primal", "dual"}, default="auto"
+        The side on which eigenvectors are found; ``"auto"`` takes the smaller matrix.
+    precision, batch_size, device, random_state : see RandomFeatureRidge
+
+    Attributes
+    ----------
+    alpha_ : float or ndarray of shape (n_targets,)
+        The chosen ridge, of each target with ``alpha_per_target``.
+    alphas_ : ndarray of shape (n_alphas,)
+        The grid, ascending.
+    best_score_ : float
+        Score of the chosen ridge.
+    loo_error_path_ : ndarray of shape (n_alphas,) or (n_alphas, n_targets)
+        Weighted mean squared leave-one-out errors, only when ``cv="loo"``.
+    fold_error_path_ : ndarray of shape (n_alphas,) or (n_alphas, n_targets)
+        Mean over the folds of their mean squared errors, only when ``cv`` is folds.
+    train_error_path_ : ndarray of shape (n_alphas,) or (n_alphas, n_targets)
+        Weighted mean squared training errors.
+    gcv_path_ : ndarray of shape (n_alphas,) or (n_alphas, n_targets)
+        Generalised cross-validation errors.
+    dof_path_ : ndarray of shape (n_alphas,)
+        Effective degrees of freedom, intercept included.
+    overfitting_cost_ : float
+        Held-out error at the smallest ridge over that at the best.
+    cv_results_ : ndarray of shape (n_rows, n_alphas) or (n_rows, n_targets, n_alphas)
+        Squared held-out errors, only when ``store_cv_results=True``.
+    loo_residuals_ : ndarray of shape (n_rows,) or (n_rows, n_targets)
+        Leave-one-out residuals at the chosen ridge, only when ``cv="loo"``.
+    loo_predictions_ : ndarray of shape (n_rows,) or (n_rows, n_targets)
+        Leave-one-out predictions, only when ``cv="loo"``.
+    loo_indices_ : ndarray of shape (n_rows,)
+        The rows of these results, only when ``cv="loo"``: all copies in the data, of
+        blocks the first ones. Of ``fit_blocks`` their positions in their blocks.
+    coef_, dual_coef_, X_fit_, intercept_, solver_ : see RandomFeatureRidge
+    n_samples_seen_, effective_dof_, kappa_, fitting_ratio_ : see RandomFeatureRidge
+    n_iter_, n_features_in_, feature_names_in_ : see RandomFeatureRidge
+
+    See Also
+    --------
+    RandomFeatureRidge : A given ridge, by Cholesky.
+    RandomFeatureRidgeClassifierCV : The classifier.
+    sklearn.linear_model.RidgeCV : The linear model.
+
+    References
+    ----------
+    .. [1] Simon, Karkada, Ghosh and Belkin, "More is better in modern machine
+       learning: when infinite overparameterization is optimal and overfitting is
+       obligatory", ICLR 2024.
+    .. [2] Rahimi and Recht, "Random features for large-scale kernel machines", 2007.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_ext.random_features import RandomFeatureRidgeCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = RandomFeatureRidgeCV(standardize=True, random_state=0).fit(X, y)
+    >>> float(model.loo_error_path_.min() / y.var()) < 0.55
+    True
+    """
+
+    _parameter_constraints: dict = {**CV_CONSTRAINTS, "alpha_per_target": ["boolean"]}
+    _encodes = Numbers
+
+    @property
+    def _per_target(self):
+        return self.alpha_per_target
+
+    def __init__(
+        self,
+        n_components=1024,
+        alphas=None,
+        *,
+        cv="loo",
+        scoring=None,
+        alpha_per_target=False,
+        refine=False,
+        loo_subset=20_000,
+        store_cv_results=False,
+        kernel="relu",
+        map="random",
+        fourier="phase",
+        feature_map=None,
+        sampling="auto",
+        gamma="scale",
+        nu=1.5,
+        length_scale="scale",
+        bias_scale=0.5,
+        fit_intercept=True,
+        standardize=False,
+        solver="auto",
+        precision="auto",
+        batch_size=None,
+        device=None,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.alphas = alphas
+        self.cv = cv
+        self.scoring = scoring
+        self.alpha_per_target = alpha_per_target
+        self.refine = refine
+        self.loo_subset = loo_subset
+        self.store_cv_results = store_cv_results
+        self.kernel = kernel
+        self.map = map
+        self.fourier = fourier
+        self.feature_map = feature_map
+        self.sampling = sampling
+        self.gamma = gamma
+        self.nu = nu
+        self.length_scale = length_scale
+        self.bias_scale = bias_scale
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.solver = solver
+        self.precision = precision
+        self.batch_size = batch_size
+        self.device = device
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Fit to all rows at once.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; an integer counts as that many equal rows, which
+            leave-one-out leaves out together.
+        groups : array-like of shape (n_samples,), default=None
+            Groups of the rows, for the splitter.
+
+        Returns
+        -------
+        RandomFeatureRidgeCV
+            The fitted model.
+        """
+        return self._fit_cv(X, y, sample_weight, groups)
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Add the rows of one more block; the ridge is chosen when it is next needed.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows. The first block fixes what is measured on data: scaling,
+            ``gamma="scale"``, landmarks.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        RandomFeatureRidgeCV
+            The model, as if it had been fitted to all rows so far; leave-one-out looks
+            at ``loo_subset`` of them.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def predict_interval(self, X, confidence_level=0.9):
+        """Predict an interval for each row, from leave-one-out residuals.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows.
+        confidence_level : float, default=0.9
+            Share of new targets that the intervals shall hold.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2) or (n_samples, 2, n_targets)
+            Lower and upper ends. The width is the same for all rows; it is infinite
+            where there are too few rows for the level.
+
+        Raises
+        ------
+        AttributeError
+            When there are no leave-one-out residuals, that is unless ``cv="loo"``.
+        """
+        if not (isinstance(confidence_level, Real) and 0 < confidence_level < 1):
+            raise ValueError(
+                f"confidence_level must lie between 0 and 1, got {confidence_level!r}."
+            )
+        centre = self._decision(X, "predict_interval")
+        solution = self._left_out()
+        w = solution.held.w
+        width = [
+            covering_quantile(np.abs(r), w, confidence_level) for r in solution.loo.T
+        ]
+        width, xp = like(np.array(width), centre), namespace(centre)
+        ends = xp.stack([centre - width, centre + width], axis=1)
+        return ends[:, :, 0] if self._encoder.one else ends

@@ -1,0 +1,7 @@
+"""What theory predicts of random features, as functions.
+
+- ``_framework``: test and training errors from eigenvalues and coefficients
+- ``_optimal``: the ridge and the width that minimise them
+- ``_powerlaw``: the same in closed form for powers of the index
+- ``_eigenstructure``: eigenvalues and coefficients of data, and reports on them
+"""

@@ -1,0 +1,442 @@
+"""The Rashomon set of linear classifiers under the 0-1 loss."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.sparsefuncs import mean_variance_axis
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._core._docs import shared_docs
+from sklearn_ext.rashomon._checks import check_count
+from sklearn_ext.rashomon._linear._halfspaces import (
+    ErrorLaw,
+    best_on_circle,
+    crude_law,
+    direction_errors,
+    draw_on_circle,
+    exact_circle,
+    splitting_law,
+)
+from sklearn_ext.rashomon._linear._logistic_sets import LogisticProblem, minimize
+from sklearn_ext.rashomon._linear._members import (
+    LinearMembers,
+    TwoClassMixin,
+    check_rows,
+    check_two_classes,
+)
+from sklearn_ext.rashomon._linear._sparse_rows import make_rows
+from sklearn_ext.rashomon._results import (
+    ENOUGH,
+    RatioMixin,
+    loss_threshold,
+    refuse_empty,
+    warn_empty,
+    warn_weak,
+)
+
+
+@shared_docs(RatioMixin)
+class RashomonLinearClassifier(
+    TwoClassMixin, RatioMixin, ClassifierMixin, ExtEstimator
+):
+    """All linear classifiers whose training error is nearly the smallest one.
+
+    Hypotheses are directions, uniform on the sphere of standardised features and a
+    constant. With two coordinates the law of the error is exact; otherwise directions
+    are drawn in blocks, and when too few are inside, levels of the error are split:
+    particles move along great circles, on which the error is known everywhere from a
+    sort. Cost of M draws ``O(M n p)``, of one splitting step ``O(N n (p + log n))``.
+    Only products of directions and rows are needed, so sparse rows stay sparse, even
+    when they are standardised; ``n p`` is then the number of stored entries.
+
+    Parameters
+    ----------
+    theta : float, default=0.05
+        Slack of the error.
+    theta_mode : {"absolute", "relative"}, default="absolute"
+        Whether the threshold is the smallest error plus theta or times one plus theta.
+    reference_loss : float or None, default=None
+        Error that replaces the smallest one found.
+    fit_intercept : bool, default=True
+        Whether to append a constant column.
+    standardize : bool, default=True
+        Whether to scale the features first; the prior depends on it.
+    method : {"auto", "exact", "crude", "splitting"}, default="auto"
+        The circle (two coordinates only), plain draws, or splitting. "auto" takes the
+        first that is possible and finds at least 30 directions.
+    n_draws : int, default=100_000
+        Directions of ``method="crude"``.
+    n_particles : int, default=50
+        Directions in each run of ``method="splitting"``.
+    n_steps : int or "auto", default="auto"
+        Moves at each level; "auto" is twice the number of coordinates, at least 20.
+    n_replicates : int, default=4
+        Independent runs of ``method="splitting"``.
+    n_members : int, default=200
+        Classifiers kept from the set.
+    predict_with : {"members", "best"}, default="members"
+        Votes of the members, or the best direction found.
+    confidence_level : float, default=0.95
+        Coverage of the interval of the ratio.
+    device : str or None, default=None
+        Torch device that evaluates plain draws; None uses numpy.
+    n_jobs : int or None, default=None
+        Threads for the runs of ``method="splitting"``.
+    random_state : int, RandomState instance or None, default=None
+        Source of directions.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features)
+        Best coefficients found.
+    intercept_ : ndarray of shape (1,)
+        Their intercept.
+    log_ratio_, log10_ratio_, ratio_, information_bits_ : see RatioMixin
+    log_ratio_interval_ : see RatioMixin
+    interval_kind_ : {"exact", "confidence"}
+        What the interval means.
+    exact_ : see RatioMixin
+    ess_ : float
+        Directions inside; nan where the ratio is exact.
+    method_ : {"exact", "crude", "splitting"}
+        How the ratio was found.
+    min_loss_ : float
+        Smallest error found.
+    threshold_loss_ : float
+        Largest error in the set.
+    loss_grid_ : ndarray of shape (n_levels,)
+        Errors at which the distribution is known.
+    log_cdf_ : ndarray of shape (n_levels,)
+        Logarithm of the share of directions with at most these errors.
+    hypothesis_space_ : dict
+        Name, dimension and prior of the space.
+    members_ : LinearMembers
+        Classifiers of the set, for features as given.
+    classes_ : ndarray of shape (2,)
+        Class labels.
+    n_features_in_, feature_names_in_ : see RatioMixin
+
+    See Also
+    --------
+    RashomonLogisticRegression : The same for the log loss.
+    cover_count : Number of labelings that hyperplanes produce.
+
+    References
+    ----------
+    .. [1] L. Semenova, C. Rudin, R. Parr, "On the Existence of Simpler Machine
+       Learning Models", FAccT 2022.
+    .. [2] S. K. Au, J. L. Beck, "Estimation of small failure probabilities in high
+       dimensions by subset simulation", Probabilistic Engineering Mechanics 16, 2001.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ext.rashomon import RashomonLinearClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = RashomonLinearClassifier(random_state=0).fit(X[50:, 2:], y[50:])
+    >>> print(clf.method_, f"{clf.min_loss_:.2f}", f"{clf.log10_ratio_:.1f}")
+    crude 0.03 -1.0
+    """
+
+    _parameter_constraints: dict = {
+        "theta": [Interval(Real, 0, None, closed="left")],
+        "theta_mode": [StrOptions({"absolute", "relative"})],
+        "reference_loss": [Real, None],
+        "fit_intercept": ["boolean"],
+        "standardize": ["boolean"],
+        "method": [StrOptions({"auto", "exact", "crude", "splitting"})],
+        "n_draws": [Interval(Integral, 1, None, closed="left")],
+        "n_particles": [Interval(Integral, 2, None, closed="left")],
+        "n_steps": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
+        "n_replicates": [Interval(Integral, 2, None, closed="left")],
+        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "predict_with": [StrOptions({"members", "best"})],
+        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
+        "device": [str, None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        theta=0.05,
+        theta_mode="absolute",
+        reference_loss=None,
+        fit_intercept=True,
+        standardize=True,
+        method="auto",
+        n_draws=100_000,
+        n_particles=50,
+        n_steps="auto",
+        n_replicates=4,
+        n_members=200,
+        predict_with="members",
+        confidence_level=0.95,
+        device=None,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.theta = theta
+        self.theta_mode = theta_mode
+        self.reference_loss = reference_loss
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.method = method
+        self.n_draws = n_draws
+        self.n_particles = n_particles
+        self.n_steps = n_steps
+        self.n_replicates = n_replicates
+        self.n_members = n_members
+        self.predict_with = predict_with
+        self.confidence_level = confidence_level
+        self.device = device
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @fit_context()
+    def fit(self, X, y, sample_weight=None):
+        """Find the Rashomon set.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Two classes.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights.
+
+        Returns
+        -------
+        self : RashomonLinearClassifier
+            Fitted estimator.
+        """
+        X, label, weight = check_two_classes(self, X, y, sample_weight)
+        self._centre, self._scale = _scaling(X, weight, self.standardize)
+        rows = make_rows(
+            X,
+            self._centre,
+            self._scale,
+            sign=2.0 * label - 1.0,
+            constant=self.fit_intercept,
+        )
+        seed = np.random.SeedSequence(
+            int(check_random_state(self.random_state).randint(2**31 - 1))
+        )
+        weight = np.ldexp(weight, -int(np.floor(np.log2(weight.mean()))))  # near one
+        plane = rows.shape[1] == 2 and self.method in ("auto", "exact")
+        find_best = best_on_circle if plane else _good_direction
+        best = find_best(rows, weight)
+        self._total = total = float(weight.sum())
+        self._slip = 1e-9 * total
+        best_loss = float(direction_errors(best[None], rows, weight)[0])
+        find = self._on_circle if plane else self._find
+        law, self.method_ = find(rows, weight, best_loss, seed)
+        found = law.directions
+        errors = direction_errors(found, rows, weight)
+        if len(found) and errors.min() < best_loss - self._slip:
+            best, best_loss = found[errors.argmin()], float(errors.min())
+        self.min_loss_ = best_loss / total
+        self.threshold_loss_ = self._threshold(best_loss) / total
+        inside = errors <= self._threshold(best_loss) + self._slip
+        self._law = ErrorLaw(law.errors, law.log_cdf, law.n_draws, found[inside])
+        self._inside_errors = errors[inside]
+        self._store_ratio(self._at(self._threshold(best_loss)))
+        self.loss_grid_, self.log_cdf_ = law.errors / total, law.mean_log_cdf
+        self.coef_, self.intercept_ = self._unscaled(best[None])
+        self._keep_members(np.random.default_rng(seed.spawn(1)[0]))
+        self.hypothesis_space_ = {
+            "name": "linear classifiers",
+            "dimension": rows.shape[1],
+            "prior": "uniform directions",
+            "standardized": self.standardize,
+            "intercept": self.fit_intercept,
+        }
+        if self.method_ == "splitting" and self.ess_ > 0:  # else the set seems empty
+            advice = "Use more n_particles or a larger theta."
+            warn_weak(self.ess_, "directions", advice)
+        return self
+
+    def decision_function(self, X):
+        """Share of members that vote for the second class, minus one half.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Positive for the second class; margins when the best direction predicts.
+        """
+        X = check_rows(self, X)
+        if self.predict_with == "best":
+            return X @ self.coef_[0] + self.intercept_[0]
+        return (self.members_.decision(X) > 0).mean(axis=0) - 0.5
+
+    def predict_proba(self, X):
+        """Share of members that vote for each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Shares; zero or one when the best direction predicts.
+        """
+        score = self.decision_function(X)
+        second = score + 0.5 if self.predict_with == "members" else score > 0
+        return np.stack([1.0 - second, second], axis=1).astype(np.float64)
+
+    def sample(self, n_samples=1, *, theta=None, random_state=None):
+        """Draw classifiers from the set, uniformly among the directions found in it.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of draws, with replacement.
+        theta : float or None, default=None
+            Slack of the set, at most the fitted one; None takes that.
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness.
+
+        Returns
+        -------
+        LinearMembers
+            Coefficients and intercepts.
+        """
+        check_is_fitted(self)
+        check_count("n_samples", n_samples)
+        rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
+        threshold = self._threshold(self.min_loss_ * self._total, theta)
+        if threshold > self.threshold_loss_ * self._total + self._slip:
+            raise ValueError(
+                f"theta={theta} is beyond the fitted {self.theta}, up to which "
+                "directions were kept. Fit with the larger theta."
+            )
+        refuse_empty(threshold + self._slip - self.min_loss_ * self._total)
+        inside = np.flatnonzero(self._inside_errors <= threshold + self._slip)
+        if not len(inside):
+            raise ValueError(
+                "No direction was found inside the set. Use method='splitting', more "
+                "n_draws, or a larger theta."
+            )
+        return self._members_at(rng.choice(inside, size=n_samples))
+
+    def _members_at(self, places):
+        return LinearMembers(*self._unscaled(self._law.directions[places]))
+
+    def _ratio_at(self, theta):
+        best_loss = self.min_loss_ * self._total
+        return self._at(self._threshold(best_loss, theta))
+
+    def _threshold(self, best_loss, theta=None):
+        theta = self.theta if theta is None else theta
+        best = best_loss / self._total
+        return self._total * loss_threshold(
+            best, theta, self.theta_mode, self.reference_loss
+        )
+
+    def _at(self, threshold):
+        return self._law.at(threshold, self.confidence_level, self._slip)
+
+    def _on_circle(self, rows, weight, best_loss, seed):
+        errors, log_cdf = exact_circle(rows, weight)
+        limit = self._threshold(best_loss) + self._slip
+        rng = np.random.default_rng(seed.spawn(1)[0])
+        kept = draw_on_circle(rows, weight, limit, self.n_members, rng)
+        return ErrorLaw(errors, log_cdf, 0, kept), "exact"
+
+    def _find(self, rows, weight, best_loss, seed):
+        threshold = self._threshold(best_loss) + self._slip
+        crude_seed, split_seed = seed.spawn(2)
+        method = self.method
+        if method == "exact":
+            raise ValueError(
+                "method='exact' needs two coordinates, the intercept included; got "
+                f"{rows.shape[1]}. Use method='auto'."
+            )
+        if method != "splitting":
+            law = crude_law(
+                rows,
+                weight,
+                threshold,
+                n_draws=self.n_draws,
+                seed=crude_seed,
+                evaluate=self._evaluate,
+            )
+            enough = len(law.directions) >= ENOUGH
+            if method == "crude" or enough or rows.shape[1] == 1:
+                return law, "crude"
+        p = rows.shape[1]
+        law = splitting_law(
+            rows,
+            weight,
+            threshold,
+            n_particles=self.n_particles,
+            n_steps=max(20, 2 * p) if self.n_steps == "auto" else self.n_steps,
+            seeds=split_seed.spawn(self.n_replicates),
+            n_jobs=self.n_jobs,
+        )
+        return law, "splitting"
+
+    def _evaluate(self, w, rows, weight):
+        if self.device is None:
+            return direction_errors(w, rows, weight)
+        from sklearn_ext.rashomon._linear._halfspaces_torch import (
+            direction_errors_torch,
+        )
+
+        return direction_errors_torch(w, rows, weight, device=self.device)
+
+    def _keep_members(self, rng):
+        found = self._law.directions
+        if self.log_ratio_ == -np.inf or len(found) == 0:
+            if self.log_ratio_ == -np.inf:
+                warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
+            self.members_ = LinearMembers(self.coef_, self.intercept_)
+            return
+        replace = len(found) < self.n_members
+        chosen = rng.choice(len(found), size=self.n_members, replace=replace)
+        self.members_ = self._members_at(chosen)
+
+    def _unscaled(self, directions):
+        """Coefficients and intercepts for features as they were given."""
+        p = len(self._scale)
+        coef = directions[:, :p] / self._scale
+        intercept = directions[:, p] if self.fit_intercept else np.zeros(len(coef))
+        return coef, intercept - coef @ self._centre
+
+
+def _scaling(X, weight, standardize):
+    p = X.shape[1]
+    if not standardize:
+        return np.zeros(p), np.ones(p)
+    if sparse.issparse(X):
+        centre, square = mean_variance_axis(X, axis=0, weights=weight)
+        scale = np.sqrt(square)
+        return centre, np.where(scale > 1e-12 * (1 + abs(centre)), scale, 1.0)
+    centre = weight @ X / weight.sum()
+    scale = np.sqrt(weight @ (X - centre) ** 2 / weight.sum())
+    return centre, np.where(scale > 1e-12 * (1 + abs(centre)), scale, 1.0)
+
+
+def _good_direction(rows, weight):
+    """Direction of a penalised logistic regression: a reference for the error."""
+    p = rows.shape[1]
+    problem = LogisticProblem(
+        rows, np.ones(len(rows)), weight / weight.sum(), np.full(p, 1e-4)
+    )
+    w = minimize(problem)
+    norm = np.linalg.norm(w)
+    return w / norm if norm > 0 else np.eye(p)[-1]

@@ -1,0 +1,496 @@
+"""The Rashomon set of penalised logistic regression."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import sparse
+from scipy.special import entr, expit, log_expit, logsumexp
+from sklearn.base import ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.sparsefuncs import mean_variance_axis
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._core._docs import shared_docs
+from sklearn_ext.rashomon._checks import check_count
+from sklearn_ext.rashomon._class_weights import class_weighted
+from sklearn_ext.rashomon._linear._logistic_draws import draw_set
+from sklearn_ext.rashomon._linear._logistic_ratio import (
+    CoefficientSpace,
+    estimate_ratio,
+)
+from sklearn_ext.rashomon._linear._logistic_sets import (
+    LogisticProblem,
+    functional_maxima,
+    minimize,
+)
+from sklearn_ext.rashomon._linear._members import (
+    LinearMembers,
+    TwoClassMixin,
+    check_rows,
+    check_two_classes,
+)
+from sklearn_ext.rashomon._linear._ridge import RashomonRidge
+from sklearn_ext.rashomon._linear._sparse_rows import make_rows
+from sklearn_ext.rashomon._results import (
+    ENOUGH,
+    RatioMixin,
+    describe_space,
+    loss_threshold,
+    refuse_empty,
+    warn_empty,
+    warn_weak,
+)
+
+TINY = 1e-290  # a smaller sum of weights loses digits
+MORE = "Use more n_rays or a smaller theta."
+
+
+@shared_docs(RatioMixin, RashomonRidge)
+class RashomonLogisticRegression(
+    TwoClassMixin, RatioMixin, ClassifierMixin, ExtEstimator
+):
+    r"""All logistic regressions that are nearly as good as the best one.
+
+    The objective is ``J(w, b) = mean log loss + ||w||**2 / (2 C n)``, scikit-learn's
+    divided by ``C n``, where n is the sum of the weights: as there, the scale of the
+    columns and that of the weights matter. Its sublevel set is convex; the distance to
+    the surface along random rays, found by Newton's method for all rays at once, gives
+    the volume and independent uniform draws. Where too few rays are effective, as with
+    a hundred one-hot columns, particles are tempered and moved instead. For the ratio
+    the intercept is profiled out, since it is not penalised. Ranges of coefficients and
+    of predictions are exact. Time for R rays and s Newton steps: ``O(R n p s)``, for
+    sparse rows their stored entries in place of ``n p``; the Hessian of ``p**2``
+    entries is dense.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse penalty, as in scikit-learn's ``LogisticRegression``.
+    theta, theta_mode, reference_loss : see RashomonRidge
+    fit_intercept : see RashomonRidge
+    space : {"ball", "gaussian"}, default="ball"
+        Prior of the coefficients: uniform in a ball around zero, or normal.
+    radius : float or None, default=None
+        Radius of the ball. None takes the smallest one that surely holds every model
+        as good as the constant one, ``sqrt(2 C n J(0))``.
+    prior_scale : see RashomonRidge
+    n_rays : int, default=1000
+        Rays for the volume and for the draws; where fewer than a quarter of them are
+        effective, a quarter as many particles, and at least as many as draws.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes; they multiply ``sample_weight``.
+    n_members : int, default=200
+        Models drawn from the set.
+    predict_with : {"best", "members"}, default="best"
+        The optimum, or the mean probability of the members.
+    confidence_level : float, default=0.95
+        Coverage of the interval of the ratio.
+    random_state : int, RandomState instance or None, default=None
+        Source of rays and members.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features)
+        Optimal coefficients.
+    intercept_ : ndarray of shape (1,)
+        Optimal intercept.
+    coef_range_ : ndarray of shape (n_features, 2)
+        Smallest and largest value of each coefficient in the set; found when it is
+        first asked for.
+    log_volume_ : float
+        Logarithm of the volume of the set of coefficients.
+    log_ratio_, log10_ratio_, ratio_, information_bits_ : see RatioMixin
+    log_ratio_interval_ : see RatioMixin
+    interval_kind_ : {"exact", "confidence", "none"}
+        What the interval means; "none" where fewer than 30 draws are effective, and
+        the interval holds everything.
+    exact_ : see RatioMixin
+    ess_ : float
+        Effective number of rays or particles.
+    method_ : {"rays", "tempering"}
+        How the ratio was found.
+    min_loss_ : float
+        Smallest objective.
+    threshold_loss_ : float
+        Largest objective in the set.
+    hypothesis_space_ : dict
+        Name, dimension, size and prior of the space.
+    members_ : LinearMembers
+        Drawn models.
+    classes_ : ndarray of shape (2,)
+        Class labels.
+    n_features_in_, feature_names_in_ : see RatioMixin
+
+    See Also
+    --------
+    RashomonRidge : The same for regression, in closed form.
+    sklearn.linear_model.LogisticRegression : The optimum alone.
+
+    References
+    ----------
+    .. [1] L. Semenova, C. Rudin, R. Parr, "On the Existence of Simpler Machine
+       Learning Models", FAccT 2022.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.preprocessing import scale
+    >>> from sklearn_ext.rashomon import RashomonLogisticRegression
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> clf = RashomonLogisticRegression(random_state=0).fit(scale(X), y)
+    >>> print(f"{clf.log10_ratio_:.0f}", f"{clf.flips(scale(X)).mean():.2f}")
+    -42 0.07
+    """
+
+    _parameter_constraints: dict = {
+        "C": [Interval(Real, 0, None, closed="right")],
+        "theta": [Interval(Real, 0, None, closed="left")],
+        "theta_mode": [StrOptions({"absolute", "relative"})],
+        "reference_loss": [Real, None],
+        "fit_intercept": ["boolean"],
+        "space": [StrOptions({"ball", "gaussian"})],
+        "radius": [Interval(Real, 0, None, closed="neither"), None],
+        "prior_scale": [Interval(Real, 0, None, closed="neither")],
+        "n_rays": [Interval(Integral, 2, None, closed="left")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "predict_with": [StrOptions({"best", "members"})],
+        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        C=1.0,
+        *,
+        theta=0.05,
+        theta_mode="relative",
+        reference_loss=None,
+        fit_intercept=True,
+        space="ball",
+        radius=None,
+        prior_scale=1.0,
+        n_rays=1000,
+        class_weight=None,
+        n_members=200,
+        predict_with="best",
+        confidence_level=0.95,
+        random_state=None,
+    ):
+        self.C = C
+        self.theta = theta
+        self.theta_mode = theta_mode
+        self.reference_loss = reference_loss
+        self.fit_intercept = fit_intercept
+        self.space = space
+        self.radius = radius
+        self.prior_scale = prior_scale
+        self.n_rays = n_rays
+        self.class_weight = class_weight
+        self.n_members = n_members
+        self.predict_with = predict_with
+        self.confidence_level = confidence_level
+        self.random_state = random_state
+
+    @fit_context()
+    def fit(self, X, y, sample_weight=None):
+        """Find the Rashomon set.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Two classes.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights.
+
+        Returns
+        -------
+        self : RashomonLogisticRegression
+            Fitted estimator.
+        """
+        X, label, weight = check_two_classes(self, X, y, sample_weight)
+        weight = class_weighted(weight, label, self.classes_, self.class_weight)
+        problem = self._problem_of(X, label, weight)
+        self._problem, self._centre = problem, minimize(problem)
+        self._dimension = X.shape[1]
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=2)
+        self._seeds = [int(seed) for seed in seeds]
+        self.min_loss_ = problem.value(self._centre)
+        self.threshold_loss_ = self._threshold_at(self.theta)
+        self._store_optimum()
+        slack = self.threshold_loss_ - self.min_loss_
+        models, coefs, self.method_ = self._draw(slack, self.n_members, self._seeds[0])
+        estimate, self.log_volume_ = self._measure(slack, coefs)
+        self._store_ratio(estimate)
+        warn_weak(estimate.ess, "effective draws", MORE, "no interval is given")
+        radius, p = self._ball(), self._dimension
+        self.hypothesis_space_ = describe_space(
+            "logistic models", p, self.space, radius=radius, scale=self.prior_scale
+        )
+        self._coef_range = None
+        if slack < 0:
+            warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
+        n = self.n_members if slack >= 0 else 1
+        self.members_ = self._members(models, n, np.random.default_rng(self._seeds[1]))
+        return self
+
+    @property
+    def coef_range_(self):
+        """Smallest and largest value of each coefficient in the set."""
+        check_is_fitted(self)
+        if self._coef_range is None:
+            unit = np.diag(self._unit[: self._dimension])
+            extra = np.zeros((self._dimension, len(self._centre) - self._dimension))
+            self._coef_range = self._ranges(np.hstack([unit, extra]))
+        return self._coef_range
+
+    def __dir__(self):
+        """Leave out ranges until they were asked for: notebooks show all others."""
+        waits = getattr(self, "_coef_range", None) is None
+        names = set(object.__dir__(self)) - ({"coef_range_"} if waits else set())
+        return [name for name in names if hasattr(self, name)]  # as scikit-learn's
+
+    def decision_function(self, X):
+        """Log odds of the second class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Log odds; of the mean probability when members predict.
+        """
+        X = check_rows(self, X)
+        if self.predict_with == "best":
+            return X @ self.coef_[0] + self.intercept_[0]
+        odds = self.members_.decision(X)
+        second, first = (logsumexp(log_expit(s * odds), axis=0) for s in (1, -1))
+        return second - first
+
+    def predict_proba(self, X):
+        """Predict the probabilities of both classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Probabilities in the order of ``classes_``.
+        """
+        odds = self.decision_function(X)
+        return np.stack([expit(-odds), expit(odds)], axis=1)
+
+    def predict_range(self, X):
+        """Smallest and largest probability of the second class in the set.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            The ranges, exact.
+        """
+        X = check_rows(self, X)
+        rows = self._rows(X.toarray() if sparse.issparse(X) else X)
+        distinct, place = np.unique(rows, axis=0, return_inverse=True)
+        return expit(self._ranges(distinct))[place]
+
+    def flips(self, X):
+        """Say for which rows models of the set disagree about the class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_samples,)
+            Whether the range of the probability crosses one half.
+        """
+        low, high = self.predict_range(X).T
+        return (low <= 0.5) & (high > 0.5)
+
+    def ambiguity(self, X):
+        """Share of rows for which models of the set disagree, exactly.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        float
+            Mean of ``flips``.
+        """
+        return float(self.flips(X).mean())
+
+    def sample(self, n_samples=1, *, theta=None, random_state=None):
+        """Draw models uniformly from the set, intercepts included.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of draws.
+        theta : float or None, default=None
+            Slack of the set; None takes the fitted one.
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness.
+
+        Returns
+        -------
+        LinearMembers
+            Coefficients and intercepts.
+        """
+        check_is_fitted(self)
+        check_count("n_samples", n_samples)
+        seed = check_random_state(random_state).randint(2**31)
+        slack = self._threshold_at(self.theta if theta is None else theta)
+        slack -= self.min_loss_
+        refuse_empty(slack)
+        models, *_ = self._draw(slack, n_samples, seed)
+        return self._members(models, n_samples, np.random.default_rng([seed, 1]))
+
+    def _problem_of(self, X, label, weight):
+        total = weight.sum()
+        if not total >= TINY:
+            raise ValueError(
+                f"Weights must have a sum of at least {TINY:g}, got {total:g}. Scale "
+                "sample_weight or class_weight up."
+            )
+        if np.isinf(self.C) and self.space == "ball" and self.radius is None:
+            raise ValueError(
+                "C=inf has no natural ball: give radius, or use a finite C."
+            )
+        weight = weight / total
+        self._penalty = 1 / (self.C * total)
+        # centred columns change only the intercept, and a shear keeps volumes
+        self._mean = np.zeros(X.shape[1])
+        if self.fit_intercept:
+            self._mean = X.T @ weight
+        self._unit = _units(X, self._mean, weight, self._penalty)
+        penalty = self._penalty * self._unit**2
+        if self.fit_intercept:
+            penalty = np.append(penalty, 0.0)
+        sign = 2.0 * label - 1.0
+        return LogisticProblem(self._rows(X), sign, weight, penalty)
+
+    def _rows(self, X):
+        return make_rows(X, self._mean, 1 / self._unit, constant=self.fit_intercept)
+
+    def _unshifted(self, points):
+        """Coefficients and intercepts for features as they were given."""
+        coef = points[:, : self._dimension] * self._unit
+        if not self.fit_intercept:
+            return coef, np.zeros(len(points))
+        return coef, points[:, -1] - coef @ self._mean
+
+    def _store_optimum(self):
+        coef, self.intercept_ = self._unshifted(self._centre[None])
+        self.coef_ = coef.copy()
+        share = self._problem.weight @ (self._problem.sign > 0)
+        entropy = entr(share) + entr(1 - share)
+        self._zero_loss = float(entropy if self.fit_intercept else np.log(2))
+
+    def _threshold_at(self, theta):
+        return loss_threshold(
+            self.min_loss_, theta, self.theta_mode, self.reference_loss
+        )
+
+    def _ratio_at(self, theta):
+        slack = self._threshold_at(theta) - self.min_loss_
+        _, coefs, _ = self._draw(slack, 0, self._seeds[0])
+        return self._measure(slack, coefs)[0]
+
+    def _ball(self):
+        if self.space == "gaussian":
+            return None
+        if self.radius is not None:
+            return float(self.radius)
+        return float(np.sqrt(2 * self._zero_loss / self._penalty))
+
+    def _measure(self, slack, drawn):
+        """Ratio and log volume of the set of a slack."""
+        space = CoefficientSpace(
+            self._dimension,
+            self._ball(),
+            float(self.prior_scale),
+            self._zero_loss if self.radius is None else -np.inf,
+            self._unit,
+        )
+        return estimate_ratio(
+            self._problem,
+            self._centre,
+            slack,
+            drawn,
+            space,
+            n_draws=self.n_rays,
+            confidence_level=self.confidence_level,
+            rng=np.random.default_rng([self._seeds[0], 1]),
+        )
+
+    def _draw(self, slack, n, seed):
+        """Models and coefficients of a slack, None without one; how they were found."""
+        if slack <= 0:
+            return None, None, "rays"
+        return draw_set(
+            self._problem,
+            self._centre,
+            slack,
+            self.n_rays,
+            n,
+            np.random.default_rng(seed),
+            intercept=self.fit_intercept,
+        )
+
+    def _members(self, drawn, n, rng):
+        if drawn is None:
+            points = np.repeat(self._centre[None], n, axis=0)
+            return LinearMembers(*self._unshifted(points))
+        if drawn.ess < ENOUGH:
+            warnings.warn(
+                f"The draws rest on {drawn.ess:.3g} effective ones, fewer than "
+                f"{ENOUGH}: the set's far ends may be missing. {MORE}",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        return LinearMembers(*self._unshifted(drawn.draw(n, rng)))
+
+    def _ranges(self, functionals):
+        slack = max(self.threshold_loss_ - self.min_loss_, 0.0)
+        both = np.concatenate([functionals, -functionals])
+        found = functional_maxima(self._problem, self._centre, slack, both)
+        high, low = np.split(found, 2)
+        return np.stack([-low, high], axis=1)
+
+
+def _units(X, mean, weight, penalty):
+    """Choose units of the coefficients for columns of any size.
+
+    In these units the curvature of the objective at zero is about one along each
+    coordinate, so columns and penalties of 1e100 are as good as those of one.
+    """
+    if sparse.issparse(X):
+        size = np.sqrt(mean_variance_axis(X, axis=0, weights=weight)[1])
+    else:
+        top = abs(X - mean).max(axis=0)
+        away = (X - mean) / np.where(top > 0, top, 1.0)
+        size = top * np.sqrt(weight @ away**2)
+    curvature = np.hypot(size / 2, np.sqrt(penalty))
+    return 1 / np.where(curvature > 0, curvature, 1.0)

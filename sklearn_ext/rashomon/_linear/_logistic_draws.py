@@ -1,0 +1,497 @@
+"""Uniform draws from logistic sets, and their volumes: rays, and tempered particles.
+
+In coordinates where the Hessian at the optimum is the identity the set is nearly a
+ball, so the distance to its surface along random directions varies little: its volume
+is the mean of ``r**p``, and points drawn along rays with weight ``r**p`` are uniform.
+
+In a hundred dimensions ``r**p`` varies so much that a handful of rays carry all weight:
+rare levels of one-hot columns have long tails on one side. But the directions of the
+density ``exp(-b (J - J*))`` with ``b = p / (2 slack)``, whose draws lie about the
+surface, have nearly the law of the directions of the set: where the objective grows
+quadratically along each ray, exactly. So particles are moved from the normal density
+of the Hessian to this one, by steps of temperature and Hamiltonian moves, and what is
+left is a weight of each direction that is close to one. Independent groups of particles
+tell how much of that can be believed.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg, stats
+from scipy.special import gammaln, logsumexp
+
+from sklearn_ext.rashomon._linear._logistic_sets import (
+    MAX_STEPS,
+    ray_blocks,
+    too_far,
+)
+
+SHARE = 4  # one in so many rays must be effective; else as many particles are moved
+GROUPS = 8  # independent groups of particles
+FEWEST = 16  # particles of a group
+KEPT = 0.5  # effective share of the particles that a step of temperature leaves
+MOVES = 2  # Hamiltonian moves after each step
+LENGTH = 1.6  # mean length of a move: a quarter of a turn in a normal density
+LEAPS = 40  # steps of a move at most
+ACCEPTED = 0.8  # share of moves at which the length of their steps is aimed
+MAX_STAGES = 60
+FAR = 5.0  # how many times too far a single coordinate of group means may scatter
+
+
+@dataclass(frozen=True)
+class WeightedPoints:
+    """Points of a set; with their weights they are uniform in it.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_groups, n_each, n_dims)
+        Independent groups of points.
+    log_weight : ndarray of shape (n_groups, n_each)
+        Logarithms of weights, whose mean in each group estimates the volume.
+    inflation : float, default=1.0
+        How many times the means of groups scatter more than those of independent
+        points would.
+    """
+
+    points: np.ndarray
+    log_weight: np.ndarray
+    inflation: float = 1.0
+
+    @property
+    def log_volume(self):
+        """Logarithm of the volume."""
+        return float(logsumexp(self.log_weight) - np.log(self.log_weight.size))
+
+    @property
+    def ess(self):
+        """Effective number of draws, by weights and by the scatter of groups."""
+        logs = self.log_weight
+        size = np.exp(2 * logsumexp(logs) - logsumexp(2 * logs))
+        return float(size / self.inflation)
+
+    def half_width(self, confidence_level):
+        """Half the width of Student's interval of ``log_volume``, from the groups."""
+        n_groups, n_each = self.log_weight.shape
+        logs = logsumexp(self.log_weight, axis=1) - np.log(n_each)
+        quantile = stats.t.ppf(0.5 + confidence_level / 2, n_groups - 1)
+        return float(quantile * logs.std(ddof=1) / np.sqrt(n_groups))
+
+    def draw(self, n, rng):
+        """Draw points by their weights, systematically: few are drawn twice."""
+        share = np.exp(self.log_weight.ravel() - self.log_weight.max())
+        at = (np.arange(n) + rng.random()) / n
+        place = np.searchsorted(np.cumsum(share), at * share.sum())
+        place = np.minimum(place, len(share) - 1)
+        return self.points.reshape(len(share), -1)[rng.permutation(place)]
+
+
+def draw_set(problem, centre, slack, n_rays, n_draws, rng, *, intercept):
+    """Draw points of the set along rays or, where few are effective, with particles.
+
+    Parameters
+    ----------
+    problem : LogisticProblem
+        The objective.
+    centre : ndarray of shape (n_dims,)
+        Its minimum.
+    slack : float
+        Allowed excess, positive.
+    n_rays : int
+        Number of rays; of particles there are a quarter as many.
+    n_draws : int
+        Number of points at least.
+    rng : numpy.random.Generator
+        Source of randomness.
+    intercept : bool
+        Whether the last coordinate is an intercept.
+
+    Returns
+    -------
+    models : WeightedPoints
+        The intercept is a coordinate like the others.
+    coefs : WeightedPoints
+        Points of the set of coefficients that have some intercept inside.
+    method : {"rays", "tempering"}
+        How they were found.
+    """
+    models = cast_rays(problem, centre, slack, max(n_rays, n_draws), rng)
+    if models.ess >= models.log_weight.size / SHARE:
+        coefs = models
+        if intercept:
+            coefs = cast_profiled_rays(problem, centre, slack, n_rays, rng)
+        return models, coefs, "rays"
+    models = temper(problem, centre, slack, max(n_rays // SHARE, n_draws), rng)
+    coefs = without_intercept(problem, centre, slack, models) if intercept else models
+    return models, coefs, "tempering"
+
+
+def cast_rays(problem, centre, slack, n_rays, rng):
+    """Draw a point along each of at least ``n_rays`` rays, in independent groups."""
+    whiten, log_det = whitener(problem.hessian(centre))
+    directions = _sphere(n_rays, len(centre), rng) @ whiten.T
+    radius = surface_along(problem, centre, directions, slack)
+    return _along_rays(centre, directions, radius, log_det, rng)
+
+
+def cast_profiled_rays(problem, centre, slack, n_rays, rng):
+    """Draw coefficients likewise, the intercept (the last one) being profiled out."""
+    H = problem.hessian(centre)
+    schur = H[:-1, :-1] - np.outer(H[:-1, -1], H[:-1, -1]) / H[-1, -1]
+    whiten, log_det = whitener(schur)
+    directions = _sphere(n_rays, len(centre) - 1, rng) @ whiten.T
+    drift = -directions @ H[:-1, -1] / H[-1, -1]
+    radius = np.empty(len(directions))
+    for part in ray_blocks(len(directions), len(problem.X)):
+        radius[part] = _profiled_surface(
+            problem, centre, directions[part], drift[part], slack
+        )
+    return _along_rays(centre[:-1], directions, radius, log_det, rng)
+
+
+def _sphere(n, p, rng):
+    """At least n directions, as many in each group."""
+    u = rng.standard_normal((GROUPS * -(-n // GROUPS), p))
+    return u / np.linalg.norm(u, axis=1, keepdims=True)
+
+
+def _along_rays(centre, directions, radius, log_det, rng):
+    p = len(centre)
+    logs = p * np.log(radius) + log_ball(p) - log_det / 2
+    points = _points_along(centre, directions, radius, rng)
+    return WeightedPoints(points, logs.reshape(GROUPS, -1))
+
+
+def _points_along(centre, directions, radius, rng):
+    at = radius * rng.random(len(radius)) ** (1 / len(centre))
+    return (centre + at[:, None] * directions).reshape(GROUPS, -1, len(centre))
+
+
+def surface_along(problem, centre, directions, slack):
+    """Distances to the surface along given directions of whitened length one."""
+    radius = np.empty(len(directions))
+    for part in ray_blocks(len(directions), len(problem.X)):
+        radius[part] = _surface(problem, centre, directions[part], slack)
+    return radius
+
+
+def excess_along(problem, centre, directions, radius, factors):
+    """Excess of the objective at multiples of given distances along directions.
+
+    Returns
+    -------
+    ndarray of shape (n_directions, n_factors)
+        ``J(centre + factor * radius * direction) - J(centre)``.
+    """
+    excess = np.empty((len(directions), len(factors)))
+    for part in ray_blocks(len(directions), len(problem.X)):
+        start, slope, linear, square = _along(problem, centre, directions[part])
+        base = problem.weight @ np.logaddexp(0, -start)
+        for k, factor in enumerate(factors):
+            r = factor * radius[part]
+            loss = np.logaddexp(0, -start - r[:, None] * slope) @ problem.weight
+            excess[part, k] = loss - base + r * linear + 0.5 * r**2 * square
+    return excess
+
+
+def chord_lengths(problem, centre, slack, points):
+    """Lengths of the range of intercepts inside the set, for points inside."""
+    limit = problem.value(centre) + slack
+    lengths = np.empty(len(points))
+    for part in ray_blocks(len(points), len(problem.X)):
+        inside = points[part]
+        penalty = 0.5 * (inside**2) @ problem.penalty
+        fixed = inside @ problem.X.T * problem.sign
+        shift, margin, _ = _best_shift(problem, fixed, np.zeros(len(inside)))
+        best = np.logaddexp(0, -margin) @ problem.weight + penalty
+        curvature = np.maximum(problem.slope(margin)[1].sum(axis=1), 1e-12)
+        away = np.sqrt(2 * np.maximum(limit - best, 0) / curvature)
+        ends = []
+        for side in (1.0, -1.0):
+            b = shift + side * away
+            for _ in range(MAX_STEPS):  # convex: monotone from beyond the end
+                margin = fixed + b[:, None] * problem.sign
+                excess = np.logaddexp(0, -margin) @ problem.weight + penalty - limit
+                if (abs(excess) <= 1e-9 * slack).all():
+                    break
+                slope = problem.slope(margin)[0] @ problem.sign
+                flat = side * slope < 1e-100  # a plateau of no loss: walk out of it
+                newton = -excess / np.where(flat, 1.0, slope)
+                b = b + np.where(flat, side * (1 + abs(b - shift)), newton)
+            ends.append(_checked(problem, centre, slack, side * (b - shift), excess))
+        lengths[part] = ends[0] + ends[1]
+    return lengths
+
+
+def whitener(H):
+    """Coordinates in which a Hessian is the identity, and its log determinant."""
+    factor = linalg.cholesky(H, lower=True)
+    whiten = linalg.solve_triangular(factor.T, np.eye(len(H)))
+    return whiten, float(2 * np.log(np.diag(factor)).sum())
+
+
+def log_ball(p, radius=1.0):
+    """Logarithm of the volume of a ball."""
+    return p * np.log(radius) + p / 2 * np.log(np.pi) - gammaln(p / 2 + 1)
+
+
+def _along(problem, centre, directions):
+    """Margins at the optimum and their slopes; the quadratic of the penalty."""
+    start = problem.X @ centre * problem.sign
+    slope = directions @ problem.X.T * problem.sign
+    linear = directions @ (problem.penalty * centre)
+    square = (directions**2) @ problem.penalty
+    return start, slope, linear, square
+
+
+def _surface(problem, centre, directions, slack, tol=1e-10):
+    """Newton's method along rays; convexity makes it converge from any start."""
+    start, slope, linear, square = _along(problem, centre, directions)
+    base = problem.weight @ np.logaddexp(0, -start)
+    r = np.full(len(directions), np.sqrt(2 * slack))
+    for _ in range(MAX_STEPS):
+        margin = start + r[:, None] * slope
+        excess = np.logaddexp(0, -margin) @ problem.weight - base - slack
+        excess += r * linear + 0.5 * r**2 * square
+        if (abs(excess) <= tol * slack).all():
+            break
+        first, _ = problem.slope(margin)
+        r = r - excess / ((first * slope).sum(axis=1) + linear + r * square)
+    return _checked(problem, centre, slack, r, excess)
+
+
+def _profiled_surface(problem, centre, directions, drift, slack, tol=1e-10):
+    """Newton's method for the distance, the best intercept being found each time.
+
+    The profiled objective is convex along a ray, and at the best intercept its
+    derivative is the partial one.
+    """
+    full = np.concatenate([directions, np.zeros((len(directions), 1))], axis=1)
+    start, slope, linear, square = _along(problem, centre, full)
+    base = problem.weight @ np.logaddexp(0, -start)
+    r = np.full(len(directions), np.sqrt(2 * slack))
+    shift = r * drift  # intercept minus its optimum
+    for _ in range(MAX_STEPS):
+        fixed = start + r[:, None] * slope
+        shift, margin, first = _best_shift(problem, fixed, shift)
+        excess = np.logaddexp(0, -margin) @ problem.weight - base - slack
+        excess += r * linear + 0.5 * r**2 * square
+        if (abs(excess) <= tol * slack).all():
+            break
+        step = -excess / ((first * slope).sum(axis=1) + linear + r * square)
+        r, shift = r + step, shift + step * drift
+    return _checked(problem, centre, slack, r, excess)
+
+
+def _checked(problem, centre, slack, radius, excess):
+    if not ((radius > 0) & (abs(excess) <= 1e-6 * slack)).all():
+        raise too_far(problem, centre, slack)
+    return radius
+
+
+def _best_shift(problem, fixed, shift):
+    """Minimise the loss over the intercept, for margins without it."""
+    for _ in range(MAX_STEPS):
+        margin = fixed + shift[:, None] * problem.sign
+        first, second = problem.slope(margin)
+        gradient = (first * problem.sign).sum(axis=1)
+        if (abs(gradient) <= 1e-8).all():
+            break
+        step = gradient / np.maximum(second.sum(axis=1), 1e-12)
+        shift = shift - np.clip(step, -1.0, 1.0)
+    return shift, margin, first
+
+
+def temper(problem, centre, slack, n_draws, rng):
+    """Draw points of the set from particles in independent groups.
+
+    Parameters
+    ----------
+    problem : LogisticProblem
+        The objective.
+    centre : ndarray of shape (n_dims,)
+        Its minimum.
+    slack : float
+        Allowed excess.
+    n_draws : int
+        Number of points at least.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    WeightedPoints
+        Points and weights.
+    """
+    n_each = max(-(-n_draws // GROUPS), FEWEST)
+    density = _Density(problem, centre, slack)
+    p = len(centre)
+    z, log_z, arrived = _particles(density, n_each, rng)
+    u = z / np.linalg.norm(z, axis=1, keepdims=True)
+    directions = u @ density.whiten.T
+    radius = surface_along(problem, centre, directions, slack)
+    logs = p * np.log(radius) - np.log(p)
+    logs -= _log_radial(problem, centre, directions, radius, density.beta)
+    log_unit = p / 2 * np.log(2 * np.pi / density.beta) - density.log_det / 2
+    inflation = _inflation(z.reshape(GROUPS, n_each, p)) if arrived else np.inf
+    return WeightedPoints(
+        _points_along(centre, directions, radius, rng),
+        logs.reshape(GROUPS, n_each) + log_z[:, None] + log_unit,
+        inflation,
+    )
+
+
+def without_intercept(problem, centre, slack, drawn):
+    """Points of the set of coefficients that have some intercept inside.
+
+    Uniform points project to coefficients with a density in proportion to the range of
+    intercepts, so they are weighed by its inverse.
+    """
+    n_groups, n_each, p = drawn.points.shape
+    lengths = chord_lengths(problem, centre, slack, drawn.points.reshape(-1, p))
+    return WeightedPoints(
+        drawn.points[..., :-1],
+        drawn.log_weight - np.log(lengths).reshape(n_groups, n_each),
+        drawn.inflation,
+    )
+
+
+class _Density:
+    """The density ``exp(-b (J - J*))`` in coordinates where it is nearly normal."""
+
+    def __init__(self, problem, centre, slack):
+        self.problem = problem
+        self.beta = len(centre) / (2 * slack)
+        self.whiten, self.log_det = whitener(problem.hessian(centre))
+        self.factor = self.whiten / np.sqrt(self.beta)
+        self.start = problem.X @ centre * problem.sign
+        self.linear = problem.penalty * centre
+        self.base = problem.value(centre) - 0.5 * self.linear @ centre
+
+    def at(self, z):
+        """Minus the logarithm of the density and its gradient, at points in rows."""
+        value, gradient = np.empty(len(z)), np.empty_like(z)
+        for part in ray_blocks(len(z), len(self.problem.X)):
+            value[part], gradient[part] = self._block(z[part])
+        return self.beta * value, self.beta * gradient
+
+    def _block(self, z):
+        problem = self.problem
+        away = z @ self.factor.T
+        margin = self.start + (away @ problem.X.T) * problem.sign
+        small = np.exp(-abs(margin))  # one exponential for the loss and its slope
+        loss = np.maximum(-margin, 0) + np.log1p(small)
+        wrong = np.where(margin > 0, small, 1.0) / (1 + small)
+        value = loss @ problem.weight - self.base
+        value += away @ self.linear + 0.5 * (away**2) @ problem.penalty
+        gradient = (wrong * (-problem.weight * problem.sign)) @ problem.X
+        gradient += self.linear + away * problem.penalty
+        return value, gradient @ self.factor
+
+
+def _particles(density, n_each, rng):
+    """Particles of the density, and the logarithm of its integral by group.
+
+    The integral grows by one factor for each step of temperature, estimated from the
+    particles on both sides of it: with those of one side alone the long tails that the
+    normal density lacks would be missed, and the volume be too small.
+    """
+    n, p = GROUPS * n_each, density.factor.shape[1]
+    z = rng.standard_normal((n, p))
+    value = density.at(z)
+    heat, step, log_z = 0.0, 0.3, np.zeros(GROUPS)
+    for _ in range(MAX_STAGES):
+        gain = 0.5 * (z**2).sum(axis=1) - value[0]
+        rise = _largest_rise(gain, 1 - heat)
+        log_z += _log_means(0.5 * rise * gain, n_each)
+        heat = min(heat + rise, 1.0)
+        kept = _resampled(rise * gain, n_each, rng)
+        z, value = z[kept], (value[0][kept], value[1][kept])
+        for _ in range(MOVES):
+            z, value, share = _move(density, z, value, heat, step, rng)
+            step = min(step * np.exp(0.7 * (share - ACCEPTED)), 1.0)
+        gain = 0.5 * (z**2).sum(axis=1) - value[0]
+        log_z -= _log_means(-0.5 * rise * gain, n_each)
+        if heat == 1:
+            return z, log_z, True
+    return z, log_z, False
+
+
+def _largest_rise(gain, most):
+    """Raise the temperature as far as weights leave enough particles."""
+
+    def enough(rise):
+        logs = rise * gain
+        size = np.exp(2 * logsumexp(logs) - logsumexp(2 * logs))
+        return size >= KEPT * len(gain)
+
+    low, high = 0.0, most
+    if enough(most):
+        return most
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if enough(middle) else (low, middle)
+    return high
+
+
+def _log_means(logs, n_each):
+    return logsumexp(logs.reshape(GROUPS, n_each), axis=1) - np.log(n_each)
+
+
+def _resampled(logs, n_each, rng):
+    """Places of particles drawn by their weights, systematically in each group."""
+    logs = logs.reshape(GROUPS, n_each)
+    ends = np.cumsum(np.exp(logs - logs.max(axis=1, keepdims=True)), axis=1)
+    at = (np.arange(n_each) + rng.random((GROUPS, 1))) / n_each
+    place = [np.searchsorted(e, a * e[-1]) for e, a in zip(ends, at, strict=True)]
+    first = n_each * np.arange(GROUPS)[:, None]
+    return (np.minimum(place, n_each - 1) + first).ravel()
+
+
+def _move(density, z, value, heat, step, rng):
+    """Move all particles along Hamiltonian paths; say what share arrived."""
+
+    def slope(z, gradient):
+        return (1 - heat) * z + heat * gradient
+
+    def energy(z, level, speed):
+        level = heat * level + 0.5 * (1 - heat) * (z**2).sum(axis=1)
+        return level + 0.5 * (speed**2).sum(axis=1)
+
+    level, gradient = value
+    n_leaps = int(np.clip(round(LENGTH * rng.uniform(0.5, 1.5) / step), 1, LEAPS))
+    speed = rng.standard_normal(z.shape)
+    before = energy(z, level, speed)
+    moved, to_level, to_gradient = z, level, gradient
+    for _ in range(n_leaps):
+        speed = speed - 0.5 * step * slope(moved, to_gradient)
+        moved = moved + step * speed
+        to_level, to_gradient = density.at(moved)
+        speed = speed - 0.5 * step * slope(moved, to_gradient)
+    chance = np.exp(np.minimum(before - energy(moved, to_level, speed), 0.0))
+    taken = rng.random(len(z)) < chance
+    z = np.where(taken[:, None], moved, z)
+    gradient = np.where(taken[:, None], to_gradient, gradient)
+    return z, (np.where(taken, to_level, level), gradient), float(chance.mean())
+
+
+def _log_radial(problem, centre, directions, radius, beta):
+    """Logarithm of the integral of ``t**(p-1) exp(-b (J - J*))`` along rays.
+
+    By the trapezoidal rule in the logarithm of t, where the integrand is nearly normal
+    with a standard deviation from ``1 / sqrt(2 p)``, for quadratic growth, to
+    ``1 / sqrt(p)`` for linear growth, which also doubles the excess at the mode.
+    """
+    p = len(centre)
+    width = 1 / np.sqrt(2 * p)
+    steps = width * np.arange(-7, int(10 + np.log(2) / width) + 1)
+    excess = excess_along(problem, centre, directions, radius, np.exp(steps))
+    logs = p * (np.log(radius)[:, None] + steps) - beta * excess
+    return logsumexp(logs, axis=1) + np.log(width)
+
+
+def _inflation(z):
+    """Compare the scatter of group means with that of independent particles."""
+    n_each = z.shape[1]
+    ratio = n_each * z.mean(axis=1).var(axis=0, ddof=1)
+    ratio /= z.var(axis=1).mean(axis=0)
+    return max(float(ratio.mean()), float(ratio.max()) / FAR, 1.0)

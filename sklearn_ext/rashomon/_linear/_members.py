@@ -1,0 +1,186 @@
+"""Linear models drawn from a Rashomon set."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ext._core._validation import check_weights
+
+ROWS = {"accept_sparse": ("csr", "csc"), "dtype": np.float64}
+
+
+@dataclass(frozen=True)
+class LinearMember:
+    """One linear model.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_features,)
+        Coefficients.
+    intercept : float
+        Intercept.
+    """
+
+    coef: np.ndarray
+    intercept: float
+
+    def decision(self, X):
+        """Value of the model at every row: (n_samples,)."""
+        return np.asarray(X @ self.coef) + self.intercept
+
+
+@dataclass(frozen=True)
+class LinearMembers:
+    """A sequence of linear models, packed into two arrays.
+
+    A whole number as index gives one :class:`LinearMember`, which is no sequence
+    itself; a slice gives fewer members.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_members, n_features)
+        Coefficients.
+    intercept : ndarray of shape (n_members,)
+        Intercepts.
+    """
+
+    coef: np.ndarray
+    intercept: np.ndarray
+
+    def __len__(self):
+        return len(self.coef)
+
+    def __getitem__(self, key):
+        if isinstance(key, slice):
+            return LinearMembers(self.coef[key], self.intercept[key])
+        return LinearMember(self.coef[key], float(self.intercept[key]))
+
+    def decision(self, X):
+        """Value of every model at every row: (n_members, n_samples)."""
+        return np.asarray(X @ self.coef.T).T + self.intercept[:, None]
+
+
+class ThetaPathMixin:
+    """The ratio at other thresholds, from ``_ratio_at`` for one of them."""
+
+    def log_ratio_at(self, theta):
+        """Logarithm of the ratio at other thresholds, without refitting.
+
+        Parameters
+        ----------
+        theta : float or array-like
+            Slack, measured as in ``theta_mode``.
+
+        Returns
+        -------
+        float or ndarray
+            Natural logarithm of the ratio.
+        """
+        check_is_fitted(self)
+        logs = [float(self._ratio_at(t).log_ratio) for t in np.ravel(theta)]
+        return logs[0] if np.ndim(theta) == 0 else np.reshape(logs, np.shape(theta))
+
+    def log_ratio_interval_at(self, theta):
+        """Interval of the logarithm of the ratio at one other threshold.
+
+        Parameters
+        ----------
+        theta : float
+            Slack, measured as in ``theta_mode``.
+
+        Returns
+        -------
+        low, high : float
+            The interval.
+        """
+        check_is_fitted(self)
+        estimate = self._ratio_at(theta)
+        return float(estimate.low), float(estimate.high)
+
+
+class TwoClassMixin(ThetaPathMixin):
+    """Predictions of two classes from ``decision_function`` and ``members_``."""
+
+    def predict(self, X):
+        """Predict the class with the positive decision.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Class labels.
+        """
+        second = self.decision_function(X) > 0
+        return self.classes_[second.astype(int)]
+
+    def member_predictions(self, X):
+        """Predict with every stored member.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_members, n_samples)
+            Class labels.
+        """
+        X = check_rows(self, X)
+        return self.classes_[(self.members_.decision(X) > 0).astype(int)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.sparse = True
+        return tags
+
+
+def check_rows(estimator, X):
+    """Validate rows that a fitted model is asked about."""
+    check_is_fitted(estimator)
+    return validate_data(estimator, X, reset=False, **ROWS)
+
+
+def check_two_classes(estimator, X, y, sample_weight):
+    """Validate data of a binary classifier; rows without weight are dropped.
+
+    Parameters
+    ----------
+    estimator : estimator
+        It gets ``classes_`` and the feature attributes.
+    X, y, sample_weight : array-like
+        As passed to ``fit``; ``X`` may be sparse.
+
+    Returns
+    -------
+    X : ndarray or sparse array of shape (n_kept, n_features)
+        Rows in float64.
+    label : ndarray of int, shape (n_kept,)
+        Zero or one.
+    weight : ndarray of shape (n_kept,)
+        Positive weights.
+    """
+    X, y = validate_data(estimator, X, y, **ROWS)
+    check_classification_targets(y)
+    weight = check_weights(sample_weight, X, dtype=np.float64)
+    kept = weight > 0
+    classes, label = np.unique(y[kept], return_inverse=True)
+    if len(classes) == 1:
+        raise ValueError(
+            f"{type(estimator).__name__} needs two classes with positive weight, got "
+            "one class."
+        )
+    if len(classes) > 2:
+        raise ValueError(
+            "Only binary classification is supported. The type of the target is "
+            f"{type_of_target(y)}."
+        )
+    estimator.classes_ = classes
+    return X[kept], label, weight[kept]

@@ -1,0 +1,332 @@
+"""A few guesses of the optimum, of which two neighbours enclose the truth."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+
+from sklearn_ext.submodular._engine._bucketed import BucketedGuess
+from sklearn_ext.submodular._engine._leveled import LeveledGuess
+from sklearn_ext.submodular._engine._walk import walk
+from sklearn_ext.submodular._objectives._rounding import SLACK, alike, below
+from sklearn_ext.submodular._rows._stores import grown, writable
+
+KINDS = {"leveled": LeveledGuess, "bucketed": BucketedGuess}
+NOTHING = np.empty(0, dtype=np.intp)
+FIRST_SAMPLE = 1000  # rows on which the search for the truth starts
+
+
+class Engine:
+    r"""Keeps, under updates, sets that are nearly half as good as the best.
+
+    Guesses are powers :math:`\gamma_j = (1 + \epsilon)^j`. When :math:`\gamma_j` is
+    full (k rows gain the threshold) and :math:`\gamma_{j+1}` is not,
+
+    .. math:: f(A_j) \ge \gamma_j / 2, \qquad
+              \mathrm{OPT} \le f(A_{j+1}) + \gamma_{j+1} / 2
+              \le f(A_{j+1}) + (1 + \epsilon) f(A_j),
+
+    so that the better of the two has 1 / (2 + epsilon) of the optimum. After every
+    update the pair is looked for and, if it broke, its missing neighbour built.
+
+    Parameters
+    ----------
+    oracle : Oracle
+        Gains.
+    k : int
+        Rows to choose.
+    state : object
+        State to start from.
+    epsilon : float
+        Spacing of the guesses.
+    kind : {"leveled", "bucketed"}
+        How a guess is kept.
+    guesses : {"boundary", "all"}
+        The pair, or all guesses that a textbook keeps.
+    max_guesses : int
+        How many are kept at most, with "boundary".
+    rng : Generator
+        Randomness.
+    """
+
+    def __init__(self, oracle, k, state, epsilon, kind, guesses, max_guesses, rng):
+        self.oracle, self.k, self.state, self.epsilon = oracle, k, state, epsilon
+        self._kind, self._all, self._max = KINDS[kind], guesses == "all", max_guesses
+        self._rng, self._step = rng, math.log1p(epsilon)
+        self.guesses = {}  # power: guess
+        self._singles = np.zeros(16)  # gain at the first state, by slot
+        self._inside = np.zeros(16, dtype=bool)  # rows that the guesses know of
+        self._top = 0.0  # the largest gain inside
+        self._work = []  # updates under way, each with its generator last
+        self._standing = None  # chosen slots, bound, state, threshold before them
+
+    # updates
+
+    def update(self, delete, insert, max_calls=None):
+        """Remove and add rows, all or nothing.
+
+        Parameters
+        ----------
+        delete : ndarray of shape (n_deleted,)
+            Slots that leave; not to be reused before the engine is idle again.
+        insert : ndarray of shape (n_inserted,)
+            Slots that come.
+        max_calls : int, default=None
+            Gains to evaluate now, about; what is left is carried on by later updates
+            while the old answer stands. None does all work now.
+        """
+        stop = math.inf if max_calls is None else self.oracle.n_calls + max_calls
+        singles = self.oracle.gains(insert, self.state) if len(insert) else np.empty(0)
+        at_once = max_calls is None and self.idle
+        saved = self._saved() if at_once and self.oracle.may_fail else None
+        if self.idle and not at_once:
+            self._standing = (self._chosen_now(), *self._bound_now())
+        try:
+            if len(insert) and not at_once:
+                self._widen(insert)
+            work = self._update(delete, insert, singles)
+            self._work.append((delete, insert, singles, work))
+            self._advance(stop)
+        except BaseException:
+            if saved is None:
+                self._begin_anew(delete, insert)
+            else:
+                self._restore(saved)
+            raise
+
+    def finish(self):
+        """Do all work that is left."""
+        try:
+            self._advance(math.inf)
+        except BaseException:
+            self._begin_anew()
+            raise
+
+    @property
+    def idle(self):
+        """Whether all updates are done."""
+        return not self._work
+
+    def _advance(self, stop):
+        while self._work and self.oracle.n_calls < stop:
+            try:
+                next(self._work[0][-1])
+            except StopIteration:
+                self._work.pop(0)
+
+    def _saved(self):
+        guesses = [(j, guess, guess.saved()) for j, guess in self.guesses.items()]
+        arrays = self._singles.copy(), self._inside.copy(), self._top
+        return guesses, arrays, self._rng.bit_generator.state
+
+    def _restore(self, saved):
+        guesses, arrays, self._rng.bit_generator.state = saved
+        self._singles, self._inside, self._top = arrays
+        self.guesses = {power: guess for power, guess, _ in guesses}
+        for _, guess, parts in guesses:
+            guess.restore(parts)
+        self._work = []
+
+    def _begin_anew(self, delete=NOTHING, insert=NOTHING):
+        """Know of the rows as before an update that failed halfway; drop all guesses.
+
+        The next update builds them. Until then, any k rows add at most k times the
+        largest gain.
+        """
+        for leave, come, singles, _ in self._work:
+            self._know(leave, come, singles)
+        self._know(insert, delete, self._singles[delete])
+        self._top = self._singles[self._inside].max(initial=0.0)
+        self.guesses, self._work = {}, []
+
+    def _widen(self, insert):
+        """Let the standing bound hold for new rows too.
+
+        At its state an old row gains at most its threshold: what a new row gains
+        beyond that is all that it can add.
+        """
+        slots, bound, state, tau = self._standing
+        beyond = np.sort(self.oracle.gains(insert, state) - tau)[-self.k :]
+        bound += float(np.maximum(beyond, 0).sum())
+        self._standing = (slots, bound, state, tau)
+
+    def _know(self, delete, insert, singles):
+        """Note which rows there are, and what they gain at the first state."""
+        size = int(max(delete.max(initial=-1), insert.max(initial=-1))) + 1
+        self._singles = grown(self._singles, size)
+        self._inside = grown(self._inside, size)
+        self._inside[delete] = False
+        self._singles[insert] = singles
+        self._inside[insert] = True
+
+    def _update(self, delete, insert, singles):
+        self._know(delete, insert, singles)
+        if len(delete):
+            if self._singles[delete].max() >= self._top:
+                self._top = self._singles[self._inside].max(initial=0.0)
+            for guess in self.guesses.values():
+                yield from guess.delete(delete)
+        if len(insert):
+            self._top = max(self._top, singles.max())
+            for guess in self.guesses.values():
+                yield from guess.insert(insert, singles)
+        yield from self._repair()
+
+    # which guesses are kept
+
+    def _gamma(self, power):
+        return math.exp(power * self._step)
+
+    def _power(self, value):
+        """Largest power whose guess is at most a value, but for rounding."""
+        return math.floor((math.log(value) + SLACK) / self._step)
+
+    def _repair(self):
+        if self._top <= 0:
+            self.guesses = {}
+        elif self._all:
+            yield from self._keep_all()
+        else:
+            if not self.guesses:
+                yield from self._build((yield from self._locate()))
+            stride = 1
+            while (power := self._missing(stride)) is not None:
+                yield from self._build(power)
+                stride = min(2 * stride, 16)
+            self._evict()
+
+    def _keep_all(self):
+        low, high = self._power(self._top) + 1, self._power(2 * self.k * self._top) + 1
+        for power in range(low, high + 1):
+            if power not in self.guesses:
+                yield from self._build(power)
+        self.guesses = {j: self.guesses[j] for j in range(low, high + 1)}
+
+    def _build(self, power):
+        gamma = self._gamma(power)
+        guess = self._kind(self.oracle, gamma, self.k, self.state, self._rng)
+        slots = np.flatnonzero(self._inside)
+        yield from guess.build(slots, self._singles[slots])
+        self.guesses[power] = guess
+
+    def _pair(self):
+        """Return live powers (a, b), a full and b the next one and not, or None."""
+        powers = sorted(self.guesses)
+        pairs = [
+            (a, b)
+            for a, b in pairwise(powers)
+            if self.guesses[a].full and not self.guesses[b].full
+        ]
+        return min(pairs, key=lambda pair: (pair[1] - pair[0], -pair[0]), default=None)
+
+    def _missing(self, stride):
+        """Return the power to build next, or None when the answer is enclosed."""
+        if (pair := self._pair()) is not None:
+            a, b = pair
+            return None if b == a + 1 else (a + b) // 2
+        highest, lowest = max(self.guesses), min(self.guesses)
+        if self.guesses[highest].full:
+            return highest + stride
+        # no guess is full: fewer than k useful rows, once the guess is small enough
+        best = max(max(guess.gain for guess in self.guesses.values()), self._top)
+        floor = self._power(2 * self.epsilon * best)
+        return None if lowest <= floor else max(lowest - stride, floor)
+
+    def _evict(self):
+        """Keep the pair and what is nearest to it; without a pair, the lowest."""
+        pair = self._pair()
+        centre = min(self.guesses) if pair is None else pair[0] + 0.6
+        kept = sorted(self.guesses, key=lambda power: abs(power - centre))[: self._max]
+        self.guesses = {power: self.guesses[power] for power in kept}
+
+    def _locate(self):
+        """Search the power to start at, on growing samples and without levels."""
+        slots = np.flatnonzero(self._inside)
+        lowest = self._power(2 * self.epsilon * self._top)
+        power, size = self._power(self._top), FIRST_SAMPLE
+        while True:
+            whole = size >= len(slots)
+            sample = slots if whole else self._rng.choice(slots, size, replace=False)
+            power = yield from self._climb(sample, power, lowest)
+            if whole:
+                return power
+            size *= 8
+
+    def _climb(self, sample, start, lowest):
+        """Return the highest power that a sample fills: stride out, then halve."""
+        full, stride = start, 1
+        if (yield from self._fills(start, sample)):
+            while (yield from self._fills(full + stride, sample)):
+                full, stride = full + stride, min(2 * stride, 16)
+            empty = full + stride
+        else:
+            empty = start
+            full = max(start - 1, lowest)
+            while full > lowest and not (yield from self._fills(full, sample)):
+                empty, stride = full, min(2 * stride, 16)
+                full = max(full - stride, lowest)
+        while empty - full > 1:
+            middle = (full + empty) // 2
+            if (yield from self._fills(middle, sample)):
+                full = middle
+            else:
+                empty = middle
+        return full
+
+    def _fills(self, power, sample):
+        tau = below(self._gamma(power) / (2 * self.k))
+        order = self._rng.permutation(sample[self._singles[sample] >= tau])
+        if len(order) < self.k:
+            return False
+        states = self.oracle.states(self.state)
+        yield from walk(self.oracle, order, states, tau, self.k)
+        return len(states) > self.k
+
+    # answers
+
+    @property
+    def candidates(self):
+        """Slots chosen by any guess; some may have left while work is under way."""
+        return self._chosen_now() if self.idle else self._standing[0]
+
+    @property
+    def bound(self):
+        """Bound on what k rows can add to the first state."""
+        return self._bound_now()[0] if self.idle else self._standing[1]
+
+    def best(self):
+        """Return the slots of the best guess, while the engine is idle."""
+        if not self.guesses:
+            return []
+        by_power = [guess for _, guess in sorted(self.guesses.items())]
+        return list(by_power[alike([guess.gain for guess in by_power]).argmax()].chosen)
+
+    def _chosen_now(self):
+        return sorted({s for guess in self.guesses.values() for s in guess.chosen})
+
+    def _bound_now(self):
+        """Return a bound, and the state at which no row gains more than a threshold."""
+        bounds = [(float(self.k * self._top), self.state, self._top)]
+        for guess in self.guesses.values():
+            if not guess.full:
+                bounds.append((float(guess.bound), guess.states[-1], guess.tau))
+        return min(bounds, key=lambda found: found[0])
+
+    def describe(self):
+        """Return power, gamma, whether full, size and gain of every guess."""
+        return [
+            {
+                "gamma": guess.gamma,
+                "full": guess.full,
+                "size": len(guess.chosen),
+                "value": guess.gain,
+            }
+            for _, guess in sorted(self.guesses.items())
+        ]
+
+    def __getstate__(self):
+        self.finish()  # generators cannot be stored
+        return self.__dict__.copy()
+
+    def __setstate__(self, state):
+        self.__dict__.update({k: writable(v) for k, v in state.items()})

@@ -1,0 +1,276 @@
+"""What every objective offers: rows, states, gains."""
+
+from itertools import pairwise
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_ext._core._base import ExtEstimator
+from sklearn_ext.submodular._objectives._rounding import SLACK
+from sklearn_ext.submodular._objectives._similarities import cosine
+
+BLOCK = 1 << 15  # numbers worked on at a time, so that temporaries stay in the cache
+
+
+class SubmodularObjective(ExtEstimator):
+    """Base of the objectives: a set function of rows, seen through its gains.
+
+    A row of data becomes a row of *coordinates* (`represent`), a set becomes a *state*.
+    All methods below treat rows in batches. A subclass supplies ``_fit_reference``,
+    ``_represent``, ``_gains``, ``_add`` and ``_value`` and the empty state.
+
+    Objectives that are sums over coordinates add them in one order, whatever the batch
+    a row comes in: the same row at the same state has the same gain, to the last bit.
+    `LogDet`, `GraphCut` and mixtures with them compare rows by BLAS, which rounds
+    differently in another batch.
+    """
+
+    monotone = True
+    submodular = True
+    weighs_reference = False  # whether sample_weight means something
+    of_vectors = False  # whether states are vectors, that can lie in an array
+    may_fail = True  # whether a function of the user may stop halfway
+
+    def fit_reference(self, X, sample_weight=None, random_state=None):
+        """Learn what stays fixed while rows come and go.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows that are to be represented.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each of them counts, for objectives that have a reference set.
+        random_state : int, RandomState instance or None, default=None
+            Draws the reference rows when there are many.
+
+        Returns
+        -------
+        self : SubmodularObjective
+            The objective, ready for `represent`.
+        """
+        X = _as_rows(X)
+        if sample_weight is not None and not self.weighs_reference:
+            raise ValueError(
+                f"{type(self).__name__} has no reference rows that sample_weight could "
+                "weigh; leave it out, or use FacilityLocation."
+            )
+        self._fit_reference(X, sample_weight, random_state)
+        return self
+
+    def represent(self, X):
+        """Turn rows of data into rows of coordinates.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        {ndarray, sparse array} of shape (n_samples, n_coords)
+            Their coordinates.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below
+            rows = self._represent(_as_rows(X))
+            values = rows.data if sparse.issparse(rows) else rows
+            finite = np.isfinite(values.sum())  # a sum is one pass without a copy
+        if not (finite or np.isfinite(values).all()):
+            raise ValueError(
+                f"{type(self).__name__} gives coordinates that are not finite; scale "
+                "the rows, or look at its metric."
+            )
+        return rows
+
+    def empty_state(self):
+        """Return the state of the empty set.
+
+        Returns
+        -------
+        object
+            The state.
+        """
+        return self._empty()
+
+    def gains(self, rows, state):
+        """Return what each row would add to a set.
+
+        Parameters
+        ----------
+        rows : {ndarray, sparse array} of shape (n_rows, n_coords)
+            Coordinates.
+        state : object
+            State of the set.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Gains.
+        """
+        if not rows.shape[0]:
+            return np.empty(0)
+        step = max(1, BLOCK // max(1, rows.shape[1]))
+        if rows.shape[0] <= step or sparse.issparse(rows):
+            return self._gains(rows, state)
+        return np.concatenate(
+            [
+                self._gains(rows[start : start + step], state)
+                for start in range(0, rows.shape[0], step)
+            ]
+        )
+
+    def gains_at(self, rows, states, which):
+        """Return the gain of each row at a state of its own.
+
+        Parameters
+        ----------
+        rows : {ndarray, sparse array} of shape (n_rows, n_coords)
+            Coordinates.
+        states : sequence
+            States; an array of vectors is fastest.
+        which : ndarray of shape (n_rows,)
+            Position of the state for each row. In an array one row can be looked at in
+            several states.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Gains.
+        """
+        dense = not sparse.issparse(rows)
+        if dense and self.of_vectors and isinstance(states, np.ndarray):
+            return self._gains(rows, states[which])
+        gains = np.empty(rows.shape[0])
+        order = np.argsort(which, kind="stable")
+        which, rows = which[order], rows if _rises(which) else rows[order]
+        bounds = [*np.flatnonzero(np.diff(which, prepend=-1)), len(which)]
+        for start, stop in pairwise(bounds):
+            part = self.gains(rows[start:stop], states[which[start]])
+            gains[order[start:stop]] = part
+        return gains
+
+    def add(self, state, row):
+        """Return the state of a set with one row more.
+
+        Parameters
+        ----------
+        state : object
+            State of the set, which is left as it is.
+        row : {ndarray, sparse array} of shape (1, n_coords)
+            Coordinates of the row.
+
+        Returns
+        -------
+        object
+            The new state.
+        """
+        return self._add(state, row)
+
+    def value(self, state):
+        """Return the value of a set.
+
+        Parameters
+        ----------
+        state : object
+            State of the set.
+
+        Returns
+        -------
+        float
+            Value.
+        """
+        return float(self._value(state))
+
+    def similarity(self, X, Y):
+        """Tell how near rows are, for assigning rows to exemplars.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        Y : {array-like, sparse matrix} of shape (n_exemplars, n_features)
+            Exemplars.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_exemplars)
+            Similarities.
+        """
+        return self._similarity(X, Y)
+
+    def _similarity(self, X, Y):
+        return cosine(X, Y)
+
+    def _in_range(self, X, what, high=None):
+        """Refuse coordinates below zero or too high, naming the objective.
+
+        Those that are outside by rounding alone are moved to the bound.
+        """
+        values = X.data if sparse.issparse(X) else X
+        least = values.min(initial=0)
+        if least == 0 and high is None:
+            return X
+        most = values.max(initial=high or 0)
+        slack = most * (1e-5 if values.dtype == np.float32 else SLACK)
+        if least < -slack:
+            raise ValueError(
+                f"{type(self).__name__} needs {what} of at least 0, got a "
+                f"minimum of {least:g}; shift or clip them, or choose another "
+                "objective."
+            )
+        if high is not None and most > high + slack:
+            raise ValueError(
+                f"{type(self).__name__} needs {what} of at most {high:g}, got a "
+                f"maximum of {most:g}; rescale them."
+            )
+        if least < 0 or (high is not None and most > high):
+            X = X.copy()  # it may be the user's
+            values = X.data if sparse.issparse(X) else X
+            np.clip(values, 0, high, out=values)
+        return X
+
+
+def _rises(numbers):
+    return bool(np.all(numbers[1:] >= numbers[:-1]))
+
+
+def _as_rows(X):
+    if sparse.issparse(X):
+        X = X.tocsr()
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()  # an entry can be stored in parts
+        return X
+    X = np.asarray(X)
+    X = X if X.dtype.kind == "f" else X.astype(np.float64)
+    if X.ndim != 2:
+        raise ValueError(f"Expected rows as a 2D array, got {X.ndim} dimension(s).")
+    return X
+
+
+def dense_row(row):
+    """Return one row of coordinates as a plain float64 vector."""
+    row = row.toarray() if sparse.issparse(row) else np.asarray(row)
+    return row.reshape(-1).astype(np.float64, copy=False)
+
+
+def row_sums(data, rows, weights):
+    """Sum weighted entries by row, each row in the same order in every batch.
+
+    Parameters
+    ----------
+    data : ndarray
+        Entries: of shape (n_rows, n_coords), or (n_stored,) for a sparse array.
+    rows : {ndarray, sparse array} of shape (n_rows, n_coords)
+        The rows that they belong to.
+    weights : ndarray of shape (n_coords,)
+        Weights of the coordinates.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        Sums. BLAS would sum a row in another order in another batch.
+    """
+    if not sparse.issparse(rows):
+        return np.einsum("ij,j->i", data, weights)
+    owner = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    return np.bincount(owner, data * weights[rows.indices], minlength=rows.shape[0])

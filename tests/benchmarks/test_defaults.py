@@ -1,0 +1,16 @@
+"""The table of defaults knows every predictor."""
+
+from sklearn_ext import all_estimators
+
+ELSEWHERE = {"TaskRidge"}  # needs groups: benchmarks/bench_tasks.py
+
+
+def test_every_predictor_has_a_baseline():
+    from benchmarks.bench_defaults import BENCHMARKS
+
+    compared = {name for study in BENCHMARKS for name in study.pairs}
+    predictors = {
+        name for kind in ("classifier", "regressor") for name, _ in all_estimators(kind)
+    }
+    assert predictors - compared - ELSEWHERE == set()
+    assert compared <= {name for name, _ in all_estimators()}
