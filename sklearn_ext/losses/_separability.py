@@ -14,6 +14,7 @@ from sklearn_ext._numerics._lbfgs import Stopping, minimise
 STEP, STAGES = 4.0, 30  # of the smoothing, and how often it is divided
 NEGLIGIBLE = 1e-2  # part of tol below which a margin counts as none
 INNER = 200  # iterations a stage
+ROUNDING = 1e-10  # of margins, where rows have mean length one
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def separability(X, y, *, fit_intercept=True, tol=1e-2, max_iter=5000):
     b = b - W @ pairs.mean
     if len(classes) == 2:
         W, b = W[1:] - W[:1], b[1:] - b[:1]
-    separable = True if found.lower > 0 else None
+    separable = True if found.lower > ROUNDING else None
     if separable is None and found.upper <= NEGLIGIBLE * tol * pairs.length:
         separable = False
     ends = found.lower * factor, found.upper * factor
