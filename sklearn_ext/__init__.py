@@ -12,6 +12,7 @@ FAMILIES = (
     "aggregate",
     "bridge",
     "calibration",
+    "losses",
     "probes",
     "random_features",
     "rashomon",

@@ -18,6 +18,7 @@ from sklearn_ext.probes import NaiveBayesProbe, ShrinkageDiscriminantProbe
 FAST = {
     "AggregateNetClassifier": {"max_epochs": 15},
     "AggregateNetRegressor": {"max_epochs": 15},
+    "CompSumClassifierCV": {"Cs": 3, "taus": (1.0, 1.7)},
     "LightSchrodingerBridge": {"n_components": 3},  # some checks have 4 distinct rows
     "ProbeSearchCV": {
         "estimators": {

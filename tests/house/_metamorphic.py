@@ -18,6 +18,7 @@ from tests._instances import fitted, outputs
 # all weights times c is the penalty times c**power; nothing else may feel the scale
 PENALTY = {
     "BagRegressor": ("alpha", 1),
+    "CompSumClassifier": ("C", -1),
     "InstanceRegressor": ("alpha", 1),
     "InterpolatingAggregateRegressor": ("alpha", 1),
     "LabelProportionClassifier": ("alpha", 1),
@@ -26,6 +27,7 @@ PENALTY = {
     "RandomFeatureRidgeClassifier": ("alpha", 1),
     "RashomonLogisticRegression": ("C", -1),
     "RashomonRidge": ("alpha", 1),
+    "WorstGroupClassifier": ("C", -1),
 }
 # weights are counts of evidence here: their docstrings say that their scale matters
 COUNTS = {
@@ -44,6 +46,8 @@ FEELS_UNITS = {
     "AggregateNetClassifier",  # batches are drawn by the rows' values
     "AggregateNetRegressor",
     "BagRegressor",
+    "CompSumClassifier",
+    "CompSumClassifierCV",
     "CorrectnessCalibratedClassifier",  # folds are dealt by the rows' values
     "DynamicSubmodularSelector",
     "FrozenFeatures",
@@ -69,9 +73,11 @@ FEELS_UNITS = {
     "SchrodingerBridgeTrajectory",
     "SelectiveClassifierCV",  # folds are dealt by the rows' values
     "ShrinkageDiscriminantProbe",  # as NaiveBayesProbe
+    "SphericalClassifier",
     "SubmodularFeatureSelector",
     "SubmodularSampler",
     "TwoRegimes",
+    "WorstGroupClassifier",
 }
 # neurons far from zero are all on or all off: their docstrings say "far from zero"
 FEELS_OFFSETS = {

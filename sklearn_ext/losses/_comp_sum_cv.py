@@ -1,0 +1,458 @@
+"""Chooses tau, C and whether to prune on held-out rows, with the labels as they are."""
+
+from inspect import signature
+from numbers import Integral
+from types import SimpleNamespace
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._core._docs import shared_docs
+from sklearn_ext._core._validation import check_weights
+from sklearn_ext._numerics._equal_rows import EqualRows
+from sklearn_ext._numerics._logistic import solve_path
+from sklearn_ext.losses._comp_sum import (
+    CompSumClassifier,
+    LabelQualityMixin,
+    finish,
+    prepare_rows,
+    solve_stages,
+    warn_of_large_tau,
+)
+from sklearn_ext.losses._linear import (
+    Labelled,
+    check_rows,
+    labelled,
+    linear_scores,
+    store_solution,
+)
+from sklearn_ext.losses._robust import radii
+from sklearn_ext.losses._row_terms import suspects
+
+ALONE = CompSumClassifier._parameter_constraints
+SHARED = (
+    "epsilon",
+    "norm",
+    "fit_intercept",
+    "class_weight",
+    "tol",
+    "max_iter",
+    "memory",
+    "device",
+    "batch_size",
+)
+TIE = 1e-9  # means of scores that differ by less are equal
+
+
+@shared_docs(CompSumClassifier)
+class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
+    """Comp-sum classifier that chooses its loss, its penalty and its rows.
+
+    Every pair of ``C`` and ``tau`` is scored by held-out accuracy *on the labels as
+    they are*. Where labels are flipped at random to any other class, accuracy on noisy
+    labels increases with accuracy on true ones, so the ranking is right in expectation;
+    where the flips depend on the class it is a heuristic. The search costs one logistic
+    path a fold and as many warm solves as there are other values of ``tau``, and twice
+    that with ``prune="auto"``. The penalty feels the scale of the columns: standardise
+    them.
+
+    Folds are dealt to distinct rows: copies of a row stand on one side, and integer
+    weights equal repetition. A class of one distinct row is always trained on.
+
+    Parameters
+    ----------
+    taus : array-like of shape (n_taus,), default=(1.0, 1.35, 1.7, 2.0)
+        How much a badly fitted row may pull: candidates.
+    Cs : int or array-like of shape (n_Cs,), default=9
+        Inverse penalties, or how many on a logarithmic grid.
+    C_range : tuple of two floats, default=(1e-4, 1e2)
+        Ends of that grid, divided by the mean weight of the distinct rows.
+    epsilon : see CompSumClassifier
+    norm : see CompSumClassifier
+    cv : int, splitter, iterable or None, default=None
+        None deals five folds, an int as many; a splitter sees the rows as they are.
+    scoring : str, callable or None, default=None
+        What is maximised; None is accuracy, certified at ``epsilon`` if that is set.
+    prune : bool or "auto", default="auto"
+        Whether rows that held-out models contradict with confidence are left out of the
+        last fit. "auto" fits the folds again without such rows and prunes if their
+        held-out score, of all rows, is better by more than its noise.
+    n_jobs : int or None, default=None
+        Folds at a time, in threads.
+    fit_intercept, class_weight, tol, max_iter, memory, device : see CompSumClassifier
+    batch_size : see CompSumClassifier
+    random_state : int, RandomState instance or None, default=None
+        Which rows go to which fold; None is always the same.
+
+    Attributes
+    ----------
+    C_ : float
+        The best inverse penalty.
+    tau_ : float
+        The best exponent.
+    Cs_ : ndarray of shape (n_Cs,)
+        Inverse penalties that were tried, ascending.
+    taus_ : ndarray of shape (n_taus,)
+        Exponents that were tried, ascending.
+    scores_ : ndarray of shape (n_folds, n_Cs, n_taus)
+        Held-out scores, of the folds without suspect rows if ``pruned_``.
+    best_score_ : float
+        Mean score of the chosen pair.
+    pruned_ : bool
+        Whether the last fit was to the rows without the suspect ones.
+    n_pruned_ : int
+        How many rows it left out.
+    classes_, coef_, intercept_, n_iter_, n_evaluations_ : see CompSumClassifier
+    objective_, gap_bound_, converged_ : see CompSumClassifier
+    n_features_in_, feature_names_in_ : see CompSumClassifier
+
+    See Also
+    --------
+    CompSumClassifier : With given tau and C.
+    sklearn.linear_model.LogisticRegressionCV : For labels that can be trusted.
+
+    References
+    ----------
+    .. [1] A. Mao, M. Mohri, Y. Zhong, "Cross-Entropy Loss Functions: Theoretical
+       Analysis and Applications", ICML 2023.
+    .. [2] C. Northcutt, L. Jiang, I. Chuang, "Confident Learning: Estimating
+       Uncertainty in Dataset Labels", JAIR 70, 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ext.losses import CompSumClassifierCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = CompSumClassifierCV(Cs=3).fit(X, y)
+    >>> model.scores_.shape
+    (5, 3, 4)
+    """
+
+    _parameter_constraints: dict = {
+        "taus": ["array-like"],
+        "Cs": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        "C_range": [tuple, list],
+        "cv": ["cv_object"],
+        "scoring": [str, callable, None],
+        "prune": ["boolean", StrOptions({"auto"})],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        **{name: ALONE[name] for name in SHARED},
+    }
+
+    def __init__(
+        self,
+        taus=(1.0, 1.35, 1.7, 2.0),
+        *,
+        Cs=9,
+        C_range=(1e-4, 1e2),
+        epsilon=0.0,
+        norm=2,
+        cv=None,
+        scoring=None,
+        prune="auto",
+        n_jobs=None,
+        fit_intercept=True,
+        class_weight=None,
+        tol=1e-4,
+        max_iter=500,
+        memory=10,
+        device=None,
+        batch_size=None,
+        random_state=None,
+    ):
+        self.taus = taus
+        self.Cs = Cs
+        self.C_range = C_range
+        self.epsilon = epsilon
+        self.norm = norm
+        self.cv = cv
+        self.scoring = scoring
+        self.prune = prune
+        self.n_jobs = n_jobs
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.tol = tol
+        self.max_iter = max_iter
+        self.memory = memory
+        self.device = device
+        self.batch_size = batch_size
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Choose tau, C and rows, and fit.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Labels, of which some may be wrong.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, of fitting and of scoring.
+        groups : array-like of shape (n_samples,), default=None
+            Groups for the splitter.
+
+        Returns
+        -------
+        self : CompSumClassifierCV
+            The fitted classifier.
+        """
+        taus = _positive("taus", self.taus, zero=True)
+        warn_of_large_tau(taus[-1])
+        data = labelled(self, X, y, sample_weight, self.class_weight)
+        rows = self._rows(X, y, sample_weight, data.classes)
+        folds = self._folds(rows, groups)
+        Cs = self._grid(rows)
+        scores = self._search(rows, folds, Cs, taus)
+        at, pruned, suspect = _best(scores), False, np.zeros(len(rows.y), bool)
+        if self.prune is not False:
+            held = self._held_out(rows, folds, Cs[at[0]], taus[at[1]])
+            suspect = self._suspects(rows, held)
+            again = self._search(rows, folds, Cs, taus, suspect)
+            pruned = self.prune is True or _clearly_better(again, scores)
+            if pruned:
+                scores, at = again, _best(again)
+        self.Cs_, self.taus_, self.scores_ = Cs, taus, scores
+        self.C_, self.tau_ = float(Cs[at[0]]), float(taus[at[1]])
+        self.best_score_ = float(scores.mean(axis=0)[at])
+        self.pruned_ = bool(pruned)
+        kept = (rows.weight > 0) & ~(suspect & pruned)
+        self.n_pruned_ = int((rows.weight > 0).sum() - kept.sum())
+        data = rows.take(np.flatnonzero(kept))
+        problem = prepare_rows(self, data)
+        finish(self, solve_stages(self, problem, self.C_, self.tau_), data)
+        return self
+
+    def held_out(self, X, y, sample_weight=None):
+        """Return probabilities by models of the chosen tau and C that left the row out.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Labels, of classes that were fitted.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Zeros where a row was never held out.
+        weight : ndarray of shape (n_samples,)
+            Weights of the rows.
+        """
+        check_is_fitted(self)
+        rows = self._rows(X, y, sample_weight, self.classes_, reset=False)
+        folds = self._folds(rows, None)
+        proba = self._held_out(rows, folds, self.C_, self.tau_)
+        if self.pruned_:
+            suspect = self._suspects(rows, proba)
+            proba = self._held_out(rows, folds, self.C_, self.tau_, suspect)
+        return proba, rows.seen
+
+    def _rows(self, X, y, sample_weight, classes, *, reset=True):
+        """Return all rows, those without weight too: splitters see them as they are."""
+        X, y = check_rows(self, X, y, reset=reset)
+        seen = check_weights(sample_weight, np.empty((len(y), 0)), dtype=np.float64)
+        codes = np.searchsorted(classes, y)
+        codes = np.minimum(codes, len(classes) - 1)  # of rows without weight
+        weight = seen
+        if isinstance(self.class_weight, str):
+            count = np.bincount(codes, seen)
+            weight = seen * (seen.sum() / (len(classes) * count))[codes]
+        elif self.class_weight is not None:
+            given = [self.class_weight.get(c, 1.0) for c in classes.tolist()]
+            weight = seen * np.array(given)[codes]
+        return _Rows(X, codes, weight, classes, seen=seen, labels=y)
+
+    def _grid(self, rows):
+        if not isinstance(self.Cs, Integral):
+            return _positive("Cs", self.Cs)
+        ends = _positive("C_range", self.C_range)
+        if len(ends) != 2 or not np.isfinite(ends).all():
+            raise ValueError(
+                f"C_range must be two positive finite numbers, got {self.C_range!r}."
+            )
+        return np.geomspace(*ends, self.Cs) / rows.distinct().weight.mean()
+
+    def _folds(self, rows, groups):
+        if self.cv is not None and not isinstance(self.cv, Integral):
+            splitter = check_cv(self.cv, rows.labels, classifier=True)
+            return list(splitter.split(rows.X, rows.labels, groups))
+        n_folds, seed = self.cv or 5, 0
+        if self.random_state is not None:
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+        equal = rows.distinct(seed)
+        fold = equal.deal(n_folds, strata=rows.y)
+        distinct = np.bincount(rows.y[equal.first], minlength=len(rows.classes))
+        fold[distinct[rows.y] < 2] = -1  # else a fold would not know the class
+        tests = [np.flatnonzero(fold == k) for k in range(n_folds)]
+        if not any(map(len, tests)):
+            raise ValueError(
+                "No row can be held out, because no class has two distinct rows. Pass "
+                "a splitter as cv, or use CompSumClassifier with a fixed C."
+            )
+        return [
+            (np.flatnonzero(fold != k), test)
+            for k, test in enumerate(tests)
+            if len(test)
+        ]
+
+    def _search(self, rows, folds, Cs, taus, suspect=None):
+        score = self._score()
+        found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(_fold_scores)(self, rows, fold, Cs, taus, score, suspect)
+            for fold in folds
+        )
+        return np.array(found)
+
+    def _score(self):
+        """Return ``(solution, data, rows, test)`` to the held-out score."""
+        if self.scoring is None:
+            return _Accuracy(self.epsilon, self.norm)
+        model = CompSumClassifier(**{name: getattr(self, name) for name in SHARED})
+        scorer = check_scoring(model, scoring=self.scoring)
+        function = getattr(scorer, "_score_func", None)
+        weighs = function is None or "sample_weight" in signature(function).parameters
+        return _Scorer(scorer, model, weighs, self.n_features_in_)
+
+    def _suspects(self, rows, proba):
+        known = proba.sum(axis=1) > 0  # held out by some fold
+        suspect = np.zeros(len(rows.y), dtype=bool)
+        suspect[known] = suspects(proba[known], rows.y[known], rows.seen[known])
+        left = np.bincount(rows.y, (rows.weight > 0) & ~suspect, len(rows.classes))
+        return suspect & (left[rows.y] > 0)
+
+    def _held_out(self, rows, folds, C, tau, suspect=None):
+        """Probabilities by models of other folds; zeros of rows never held out."""
+        proba = np.zeros((len(rows.y), len(rows.classes)))
+        for train, test in folds:
+            data = rows.take(_trained(rows, train, suspect))
+            problem = prepare_rows(self, data)
+            solution = solve_stages(self, problem, C, tau)[-1]
+            columns = np.searchsorted(rows.classes, data.classes)
+            scores = linear_scores(rows.X[test], solution.coef, solution.intercept)
+            proba[test[:, None], columns] = softmax(scores, axis=1)
+        return proba
+
+
+class _Rows(Labelled):
+    """All rows, also those without weight, and their labels as the user wrote them."""
+
+    def __init__(self, X, y, weight, classes, *, seen, labels):
+        super().__init__(X, y, weight, classes)
+        object.__setattr__(self, "seen", seen)  # weights without those of classes
+        object.__setattr__(self, "labels", labels)
+
+    def distinct(self, seed=0):
+        """Group equal rows, in single precision: either storage, the same folds."""
+        with np.errstate(over="ignore"):
+            X = self.X.astype(np.float32)
+        return EqualRows.of(X, self.y, w=self.seen, seed=seed)
+
+
+class _Accuracy:
+    """Weighted accuracy of held-out rows, certified where epsilon is positive."""
+
+    def __init__(self, epsilon, norm):
+        self.epsilon, self.norm = epsilon, norm
+
+    def __call__(self, solution, data, rows, test):
+        X, weight = rows.X[test], rows.seen[test]
+        known = np.searchsorted(rows.classes, data.classes)
+        if self.epsilon > 0:
+            own = np.full(len(rows.classes), -1)
+            own[known] = np.arange(len(known))
+            codes = own[rows.y[test]]
+            right = np.zeros(len(test), dtype=bool)
+            rho = radii(X, codes, solution.coef, solution.intercept, self.norm)
+            right = (codes >= 0) & (rho > self.epsilon)
+        else:
+            scores = linear_scores(X, solution.coef, solution.intercept)
+            right = known[scores.argmax(axis=1)] == rows.y[test]
+        return float(weight @ right / weight.sum())
+
+
+class _Scorer:
+    """A scorer of scikit-learn, fed with models from their solutions."""
+
+    def __init__(self, scorer, model, weighs, n_features):
+        self.scorer, self.model, self.weighs = scorer, model, weighs
+        self.n_features = n_features
+
+    def __call__(self, solution, data, rows, test):
+        model = CompSumClassifier(**self.model.get_params())
+        model.n_features_in_ = self.n_features
+        store_solution(model, solution, data)
+        params = {"sample_weight": rows.seen[test]} if self.weighs else {}
+        return float(self.scorer(model, rows.X[test], rows.labels[test], **params))
+
+
+def _trained(rows, train, suspect):
+    """Rows of a fold with weight and not suspect, unless a whole class is."""
+    used = rows.weight[train] > 0
+    if suspect is not None:
+        trusted = used & ~suspect[train]
+        left = np.bincount(rows.y[train], trusted, minlength=len(rows.classes))
+        used = trusted | (used & (left[rows.y[train]] == 0))
+    return train[used]
+
+
+def _fold_scores(model, rows, fold, Cs, taus, score, suspect):
+    """Held-out score of every pair, (n_Cs, n_taus)."""
+    train, test = fold
+    data = rows.take(_trained(rows, train, suspect))
+    test = test[rows.seen[test] > 0]
+    problem = prepare_rows(model, data)
+    options = {"tol": model.tol, "max_iter": model.max_iter, "memory": model.memory}
+    plain = SimpleNamespace(**vars(model) | {"epsilon": 0.0})
+    scores = np.empty((len(Cs), len(taus)))
+    for i, first in enumerate(solve_path(problem, Cs, **options)):
+        start = {True: first.minimum.theta, False: first.minimum.theta}
+        # away from one on both sides, each solution from its neighbour
+        for j in np.argsort(abs(taus - 1), kind="stable"):
+            beyond = bool(taus[j] > 1)
+            solution = first
+            if taus[j] != 1:
+                solution = solve_stages(plain, problem, Cs[i], taus[j], start[beyond])[
+                    -1
+                ]
+                start[beyond] = solution.minimum.theta
+            if model.epsilon > 0:
+                solution = solve_stages(
+                    model, problem, Cs[i], taus[j], solution.minimum.theta
+                )[-1]
+            scores[i, j] = score(solution, data, rows, test)
+    return scores
+
+
+def _best(scores):
+    """Position of the best mean; of equals the strongest penalty, then least tau."""
+    mean = scores.mean(axis=0)
+    return np.unravel_index(int(np.argmax(mean >= mean.max() - TIE)), mean.shape)
+
+
+def _clearly_better(scores, before):
+    """Whether the best of new scores exceeds the old best by its standard error."""
+    gain = scores[:, *_best(scores)] - before[:, *_best(before)]
+    noise = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0
+    return bool(gain.mean() > noise + TIE)
+
+
+def _positive(name, values, *, zero=False):
+    found = np.unique(np.asarray(values, dtype=float).ravel())
+    low = found[0] >= 0 if zero and len(found) else len(found) and found[0] > 0
+    if not low or np.isnan(found).any():
+        sign = "non-negative" if zero else "positive"
+        raise ValueError(f"{name} must be {sign} numbers, got {values!r}.")
+    return found

@@ -1,0 +1,273 @@
+"""Are classes linearly separable, and by what margin? A bracket that proves itself."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_X_y
+from sklearn.utils.multiclass import check_classification_targets
+
+from sklearn_ext._core._validation import FLOATS
+from sklearn_ext._numerics._lbfgs import Stopping, minimise
+
+STEP, STAGES = 4.0, 30  # of the smoothing, and how often it is divided
+NEGLIGIBLE = 1e-2  # part of tol below which a margin counts as none
+INNER = 200  # iterations a stage
+ROUNDING = 1e-10  # of margins, where rows have mean length one
+
+
+@dataclass(frozen=True)
+class Separability:
+    """What is proved of the largest margin between classes.
+
+    For two classes the margin is the distance of the closest row to the separating
+    hyperplane; for more, the least ``(z_y - z_k) / |W|`` over rows and rivals, with the
+    Frobenius norm.
+
+    Parameters
+    ----------
+    separable : bool or None
+        True where the coefficients separate all rows, False where no margin above
+        ``margin_upper`` exists and that is negligible, None where neither is proved.
+    margin_lower : float
+        Margin of the coefficients; negative if some row is on the wrong side.
+    margin_upper : float
+        No linear model has a larger margin.
+    coef : ndarray of shape (1 or n_classes, n_features)
+        The best coefficients found.
+    intercept : ndarray of shape (1 or n_classes,)
+        Their intercepts.
+    n_passes : int
+        Passes over the rows.
+
+    See Also
+    --------
+    separability : Computes it.
+
+    Examples
+    --------
+    >>> from sklearn_ext.losses import separability
+    >>> separability([[0.0], [1.0], [3.0]], [0, 0, 1]).separable
+    True
+    """
+
+    separable: bool | None
+    margin_lower: float
+    margin_upper: float
+    coef: np.ndarray
+    intercept: np.ndarray
+    n_passes: int
+
+
+def separability(X, y, *, fit_intercept=True, tol=1e-2, max_iter=5000):
+    """Bracket the largest margin by which a linear model separates the classes.
+
+    Any coefficients give a lower bound, their own margin; any weights q of the pairs of
+    a row and a rival class give an upper one, the length of the weighted sum of the
+    differences. Both come from minimising the log-sum-exp of negative margins with a
+    penalty that is divided by four again and again. So an answer is a proof, either
+    way: if logistic regression does not converge, ask here whether it can.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Rows; margins are in their units.
+    y : array-like of shape (n_samples,)
+        Labels.
+    fit_intercept : bool, default=True
+        Whether separating planes may miss the origin.
+    tol : float, default=1e-2
+        Stop when the bracket is this narrow, relative to its upper end, or when the
+        upper end is a hundredth of this part of the mean length of differences: then
+        the classes count as inseparable.
+    max_iter : int, default=5000
+        Passes over the rows at most.
+
+    Returns
+    -------
+    Separability
+        The bracket and the best coefficients.
+
+    See Also
+    --------
+    CompSumClassifier : Warns when its optimum is at infinity.
+
+    References
+    ----------
+    .. [1] A. Tyurin, "From Logistic Regression to the Perceptron Algorithm: Exploring
+       Gradient Descent with Large Step Sizes", 2024.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ext.losses import separability
+    >>> X, y = load_iris(return_X_y=True)
+    >>> separability(X, y == 0).separable, separability(X, y == 1).separable
+    (True, False)
+    """
+    X, y = check_X_y(X, y, accept_sparse="csr", dtype=FLOATS)
+    check_classification_targets(y)
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"separability needs two classes, got one: {classes}.")
+    if not tol > 0 or max_iter < 1:
+        raise ValueError(f"tol and max_iter must be positive, got {tol}, {max_iter}.")
+    pairs = _Pairs.of(X.astype(np.float64), codes, len(classes), fit_intercept)
+    found = _bracket(pairs, tol, max_iter)
+    factor = pairs.scale / (np.sqrt(2) if len(classes) == 2 else 1.0)
+    W, b = found.W / pairs.scale, found.b
+    b = b - W @ pairs.mean
+    if len(classes) == 2:
+        W, b = W[1:] - W[:1], b[1:] - b[:1]
+    separable = True if found.lower > ROUNDING else None
+    if separable is None and found.upper <= NEGLIGIBLE * tol * pairs.length:
+        separable = False
+    ends = found.lower * factor, found.upper * factor
+    return Separability(separable, *map(float, ends), W, b, found.n_passes)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Rows with their classes: the differences of scores of all rivals."""
+
+    X: np.ndarray  # (n, d), centred if dense, of mean length one
+    y: np.ndarray
+    n_classes: int
+    fit_intercept: bool
+    mean: np.ndarray
+    scale: float
+    length: float  # mean length of the differences
+
+    @classmethod
+    def of(cls, X, y, n_classes, fit_intercept):
+        mean = np.zeros(X.shape[1])
+        if fit_intercept and not sparse.issparse(X):
+            mean = X.mean(axis=0)
+            X = X - mean
+        square = X.multiply(X).sum(axis=1) if sparse.issparse(X) else (X * X).sum(1)
+        scale = float(np.sqrt(np.mean(square))) or 1.0
+        options = n_classes, fit_intercept, mean, scale, float(np.sqrt(2.0))
+        return cls(X / scale, y, *options)
+
+    def split(self, theta):
+        K = self.n_classes
+        return theta[:-K].reshape(K, -1), theta[-K:]
+
+    def rivals(self, W, b):
+        """Scores of rivals less that of the label, (n, K); minus infinity for it."""
+        Z = np.asarray(self.X @ W.T) + b
+        at = np.arange(len(self.y)), self.y
+        Z -= Z[at][:, None]
+        Z[at] = -np.inf
+        return Z
+
+    def slope(self, Q):
+        """Gradient by W of the rivals' scores, weighted by Q."""
+        R = Q.copy()
+        R[np.arange(len(self.y)), self.y] = -Q.sum(axis=1)
+        return np.asarray((self.X.T @ R).T), R.sum(axis=0)
+
+
+class _Soft(NamedTuple):
+    value: float
+    gradient: np.ndarray
+
+
+class _Found(NamedTuple):
+    lower: float
+    upper: float
+    W: np.ndarray
+    b: np.ndarray
+    n_passes: int
+
+
+def _bracket(pairs, tol, max_iter):
+    """Sharpen the smoothed margin, and keep the best of both bounds."""
+    K, d = pairs.n_classes, pairs.X.shape[1]
+    theta, lam, used = np.zeros(K * d + K), 1.0, 0
+    lower, upper, best = -np.inf, np.inf, theta
+    ceiling = 2 * max(float(abs(pairs.X).max()) * np.sqrt(d), 1.0)
+    for _ in range(STAGES):
+        offset = min(upper, ceiling) ** 2 / (2 * lam) + 1e-3  # values stay positive
+
+        def soft(theta, lam=lam, offset=offset):
+            return _soft(pairs, theta, lam, offset)
+
+        minimum = minimise(
+            soft,
+            theta,
+            lambda vector, now, lam=lam: vector / lam,
+            lambda theta, now: np.inf,
+            Stopping(1e-9, min(INNER, max_iter - used)),
+            memory=20,
+            noise=2.3e-16,
+        )
+        theta, used = minimum.theta, used + minimum.n_evaluations
+        W, b = pairs.split(theta)
+        b, Q = _balance(pairs, W, b)
+        G, mass = pairs.slope(Q)
+        if not pairs.fit_intercept or abs(mass).max() < 1e-10:
+            upper = min(upper, float(np.linalg.norm(G)))
+        size = float(np.linalg.norm(W)) or 1.0
+        b = _centred(pairs, W, b)
+        margin = -float(pairs.rivals(W, b).max()) / size
+        if margin > lower:
+            lower, best = margin, np.concatenate([W.ravel(), b])
+        if upper - lower <= tol * upper or upper <= NEGLIGIBLE * tol * pairs.length:
+            break
+        if used >= max_iter:
+            break
+        theta = np.concatenate([W.ravel(), b])
+        lam /= STEP
+    return _Found(lower, upper, *pairs.split(best), used)
+
+
+def _soft(pairs, theta, lam, offset):
+    """Log-sum-exp of the rivals' scores with its penalty, and the gradient."""
+    W, b = pairs.split(theta)
+    Z = pairs.rivals(W, b)
+    top = Z.max()
+    Q = np.exp(Z - top)
+    total = Q.sum()
+    G, mass = pairs.slope(Q / total)
+    value = top + np.log(total) + 0.5 * lam * float((W * W).sum()) + offset
+    mass = mass if pairs.fit_intercept else 0 * mass
+    return _Soft(float(value), np.concatenate([(G + lam * W).ravel(), mass]))
+
+
+def _balance(pairs, W, b):
+    """Shift intercepts until every class gains as much weight as it gives.
+
+    The weights from label to rival form a matrix that is balanced by a diagonal
+    similarity (Osborne's iteration).
+    """
+    Z = pairs.rivals(W, b)
+    Q = np.exp(Z - Z.max())
+    Q /= Q.sum()
+    if not pairs.fit_intercept:
+        return b, Q
+    M = np.array([np.bincount(pairs.y, q, pairs.n_classes) for q in Q.T]).T
+    shift = np.zeros(len(b))
+    for _ in range(200):
+        for k in range(len(b)):
+            gives, gains = M[k].sum(), M[:, k].sum()
+            if gives <= 0 or gains <= 0:
+                continue
+            step = 0.5 * np.log(gives / gains)
+            shift[k] += step
+            M[k] *= np.exp(-step)
+            M[:, k] *= np.exp(step)
+        if abs(M.sum(axis=0) - M.sum(axis=1)).max() < 1e-13 * M.sum():
+            break
+    Q = Q * np.exp(shift - shift[pairs.y][:, None])
+    return b + shift, Q / Q.sum()
+
+
+def _centred(pairs, W, b):
+    """For two classes put the plane halfway between the closest rows of both."""
+    if pairs.n_classes != 2 or not pairs.fit_intercept:
+        return b
+    Z = pairs.rivals(W, b)
+    worst = [Z[pairs.y == 0, 1].max(), Z[pairs.y == 1, 0].max()]
+    return b - np.array([0, 0.5 * (worst[0] - worst[1])])

@@ -1,0 +1,169 @@
+"""CompSumClassifierCV: folds of whole rows, the grid, pruning."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import accuracy_score, log_loss
+from sklearn.model_selection import GroupKFold, StratifiedKFold
+from sklearn.preprocessing import scale
+
+from sklearn_ext.losses import (
+    CompSumClassifier,
+    CompSumClassifierCV,
+    certified_accuracy,
+    certified_accuracy_scorer,
+)
+from tests.losses.conftest import flipped
+
+SMALL = {"Cs": [0.01, 0.1, 1.0], "taus": (1.0, 1.7)}
+
+
+def test_scores_are_those_of_single_fits(table):
+    X, y = table
+    y = flipped(y, 0.2)
+    folds = list(StratifiedKFold(3).split(X, y))
+    w = np.random.default_rng(0).integers(0, 3, len(y)).astype(float)
+    model = CompSumClassifierCV(**SMALL, tol=1e-9, cv=folds, prune=False)
+    model.fit(X, y, w)
+    for k, (train, test) in enumerate(folds):
+        for i, C in enumerate(model.Cs_):
+            single = CompSumClassifier(1.0, C=C, tol=1e-9).fit(
+                X[train], y[train], w[train]
+            )
+            score = accuracy_score(
+                y[test], single.predict(X[test]), sample_weight=w[test]
+            )
+            assert_allclose(model.scores_[k, i, 0], score)
+    last = CompSumClassifier(model.tau_, C=model.C_, tol=1e-9).fit(X, y, w)
+    assert_allclose(model.coef_, last.coef_, atol=1e-6)
+    assert model.best_score_ == model.scores_.mean(axis=0).max()
+
+
+def test_ties_go_to_the_strongest_penalty_then_the_least_tau(wine):
+    X, y = wine
+    model = CompSumClassifierCV(Cs=[1e2, 1e3], taus=(1.0, 1.35), prune=False).fit(X, y)
+    mean = model.scores_.mean(axis=0)
+    i, j = np.argwhere(np.isclose(mean, mean.max()))[0]
+    assert model.Cs_[i] == model.C_
+    assert model.tau_ == model.taus_[j]
+
+
+def test_copies_stand_on_one_side(table):
+    X, y = table
+    y = flipped(y, 0.2)
+    times = np.random.default_rng(0).integers(0, 3, len(y))
+    one = CompSumClassifierCV(**SMALL).fit(X, y, sample_weight=times)
+    two = CompSumClassifierCV(**SMALL).fit(
+        np.repeat(X, times, axis=0), np.repeat(y, times)
+    )
+    assert_allclose(one.scores_, two.scores_, rtol=1e-7)
+    assert_allclose(one.coef_, two.coef_, rtol=1e-5, atol=1e-7)
+    assert one.pruned_ == two.pruned_
+
+
+def test_weights_times_a_constant_choose_the_same_model(table):
+    X, y = table
+    w = np.random.default_rng(1).random(len(y)) + 0.5
+    one = CompSumClassifierCV(Cs=3).fit(X, y, w)
+    three = CompSumClassifierCV(Cs=3).fit(X, y, 3 * w)
+    assert_allclose(three.C_, one.C_ / 3)
+    assert_allclose(three.coef_, one.coef_, rtol=1e-6, atol=1e-9)
+
+
+def test_taus_without_one_still_start_there(wine):
+    X, y = wine
+    model = CompSumClassifierCV(taus=(0.5, 1.7), Cs=[0.1], prune=False).fit(X, y)
+    assert_array_equal(model.taus_, [0.5, 1.7])
+    assert model.scores_.shape == (5, 1, 2)
+
+
+def test_a_class_of_one_row_is_always_trained_on(wine):
+    X, y = wine
+    y = y.copy()
+    y[0] = 9
+    model = CompSumClassifierCV(**SMALL).fit(X, y)
+    assert 9 in model.classes_
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_pruning_helps_two_classes(seed):
+    X, y = load_breast_cancer(return_X_y=True)
+    X, noisy = scale(X), flipped(y, 0.3, seed)
+    plain = CompSumClassifierCV(taus=(1.0,), prune=False).fit(X, noisy)
+    auto = CompSumClassifierCV().fit(X, noisy)
+    assert auto.pruned_
+    assert auto.n_pruned_ > 50
+    assert auto.score(X, y) > plain.score(X, y)
+
+
+def test_always_and_never(cancer):
+    X, y = cancer
+    y = flipped(y, 0.2)
+    always = CompSumClassifierCV(**SMALL, prune=True).fit(X, y)
+    never = CompSumClassifierCV(**SMALL, prune=False).fit(X, y)
+    assert always.pruned_
+    assert always.n_pruned_ > 0
+    assert not never.pruned_
+    assert never.n_pruned_ == 0
+
+
+def test_scorer_and_groups(wine):
+    X, y = wine
+    groups = np.arange(len(y)) // 3
+    splitter = GroupKFold(3)
+    model = CompSumClassifierCV(
+        **SMALL, cv=splitter, scoring="neg_log_loss", prune=False
+    )
+    model.fit(X, y, groups=groups)
+    train, test = next(splitter.split(X, y, groups))
+    single = CompSumClassifier(1, C=0.1).fit(X[train], y[train])
+    score = -log_loss(y[test], single.predict_proba(X[test]), labels=[0, 1, 2])
+    assert_allclose(model.scores_[0, 1, 0], score, rtol=1e-2)
+
+
+def test_with_epsilon_certified_accuracy_decides(wine):
+    X, y = wine
+    options = {"epsilon": 0.4, "norm": np.inf}
+    model = CompSumClassifierCV(**SMALL, **options, prune=False).fit(X, y)
+    score = certified_accuracy(model, X, y, **options)
+    assert abs(score - model.best_score_) < 0.1
+    scorer = certified_accuracy_scorer(0.4, np.inf)
+    same = CompSumClassifierCV(**SMALL, **options, prune=False, scoring=scorer)
+    assert_allclose(same.fit(X, y).scores_, model.scores_)
+
+
+def test_threads_change_nothing(wine):
+    X, y = wine
+    one = CompSumClassifierCV(**SMALL).fit(X, y)
+    two = CompSumClassifierCV(**SMALL, n_jobs=2).fit(X, y)
+    assert_array_equal(one.scores_, two.scores_)
+
+
+def test_random_state_deals_other_folds(wine):
+    X, y = wine
+    y = flipped(y, 0.3)
+    scores = [
+        CompSumClassifierCV(**SMALL, random_state=s).fit(X, y).scores_ for s in (0, 1)
+    ]
+    assert not np.array_equal(*scores)
+
+
+@pytest.mark.parametrize(
+    ("bad", "match"),
+    [
+        ({"taus": [-1]}, "taus must be non-negative numbers"),
+        ({"taus": []}, "taus must be non-negative numbers"),
+        ({"Cs": [0.0, 1]}, "Cs must be positive numbers"),
+        ({"C_range": (1, np.inf)}, "C_range must be two positive finite"),
+    ],
+)
+def test_refusals(wine, bad, match):
+    with pytest.raises(ValueError, match=match):
+        CompSumClassifierCV(**bad).fit(*wine)
+
+
+def test_nothing_to_hold_out():
+    X = np.random.default_rng(0).normal(size=(3, 2))
+    with pytest.raises(ValueError, match="no class has two distinct rows"):
+        CompSumClassifierCV().fit(X, [0, 1, 2])

@@ -1,0 +1,84 @@
+"""The report of noise against injected noise."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from sklearn_ext.losses import CompSumClassifierCV, noise_report
+from sklearn_ext.losses._noise import transition
+from tests.losses.conftest import flipped
+
+SMALL = {"Cs": [0.01, 0.1, 1.0], "taus": (1.0, 1.7)}
+
+
+@pytest.mark.parametrize(("rate", "pair"), [(0.0, False), (0.3, False), (0.3, True)])
+def test_rate_confusion_and_rows(digits, rate, pair):
+    X, y = digits
+    noisy = flipped(y, rate, pair=pair)
+    model = CompSumClassifierCV(**SMALL).fit(X, noisy)
+    report = noise_report(model, X, noisy, random_state=0)
+    wrong = noisy != y
+    assert abs(report.noise_rate - wrong.mean()) < 0.03
+    low, high = report.noise_rate_interval
+    assert low <= report.noise_rate <= high
+    assert_allclose(report.confusion.sum(axis=1), 1)
+    truth = np.array([np.bincount(noisy[y == k], minlength=10) for k in range(10)])
+    truth = truth / truth.sum(axis=1, keepdims=True)
+    assert abs(report.confusion - truth).max() < 0.12
+    assert np.mean(report.likely == y) > 0.95
+    if rate:
+        assert roc_auc_score(wrong, report.wrong_proba) > 0.98
+        sure = report.wrong_proba > 0.9
+        assert abs(wrong[sure].mean() - report.wrong_proba[sure].mean()) < 0.05
+        unsure = report.wrong_proba < 0.1
+        assert wrong[unsure].mean() < 0.05
+
+
+def test_em_finds_the_transition_of_known_classes():
+    rng = np.random.default_rng(0)
+    T = np.array([[0.8, 0.2, 0.0], [0.1, 0.6, 0.3], [0.05, 0.05, 0.9]])
+    p = rng.dirichlet([0.2] * 3, size=20_000)
+    true = (p.cumsum(axis=1) > rng.random(len(p))[:, None]).argmax(axis=1)
+    codes = (T[true].cumsum(axis=1) > rng.random(len(p))[:, None]).argmax(axis=1)
+    found, value = transition(p, codes, np.ones(len(p)))
+    assert_allclose(found, T, atol=0.03)
+    other, same = transition(p, codes, np.ones(len(p)), np.full((3, 3), 1 / 3))
+    assert value >= transition(p, codes, np.ones(len(p)), T, max_iter=1)[1]
+    assert same <= value + 1e-4
+    assert other.shape == (3, 3)
+
+
+def test_rows_without_weight_say_nothing(wine):
+    X, y = wine
+    w = (np.arange(len(y)) % 2).astype(float)
+    kept = w > 0
+    one = noise_report(
+        CompSumClassifierCV(**SMALL).fit(X, y, w), X, y, w, random_state=0
+    )
+    Z, t = X[kept], y[kept]
+    two = noise_report(CompSumClassifierCV(**SMALL).fit(Z, t), Z, t, random_state=0)
+    assert_allclose(one.noise_rate, two.noise_rate, atol=1e-5)
+    assert_allclose(one.confusion, two.confusion, atol=1e-3)
+
+
+def test_it_repeats(wine):
+    X, y = wine
+    model = CompSumClassifierCV(**SMALL).fit(X, y)
+    one, two = (noise_report(model, X, y, random_state=3) for _ in range(2))
+    assert_array_equal(one.noise_rate_interval, two.noise_rate_interval)
+
+
+def test_refusals(wine):
+    X, y = wine
+    with pytest.raises(TypeError, match="takes a fitted CompSumClassifierCV, got Log"):
+        noise_report(LogisticRegression().fit(X, y), X, y)
+    with pytest.raises(NotFittedError):
+        noise_report(CompSumClassifierCV(), X, y)
+    model = CompSumClassifierCV(**SMALL).fit(X, y)
+    with pytest.raises(ValueError, match="confidence_level must lie in"):
+        noise_report(model, X, y, confidence_level=1)
+    with pytest.raises(ValueError, match="was not fitted with"):
+        noise_report(model, X, y + 5)
