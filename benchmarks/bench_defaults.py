@@ -36,6 +36,17 @@ from sklearn_ext.aggregate import (
     InterpolatingAggregateRegressorCV,
     LabelProportionClassifier,
 )
+from sklearn_ext.calibration import (
+    CorrectnessCalibratedClassifier,
+    LogLossMixtureClassifier,
+    SelectiveClassifierCV,
+)
+from sklearn_ext.losses import (
+    CompSumClassifier,
+    CompSumClassifierCV,
+    SphericalClassifier,
+    WorstGroupClassifier,
+)
 from sklearn_ext.probes import (
     LogisticProbe,
     LogisticProbeCV,
@@ -77,6 +88,29 @@ PROBES = {  # ours: (estimator, baseline)
     "LogisticProbeCV": (LogisticProbeCV(), _cv_logistic()),
     "ProbeSearchCV": (ProbeSearchCV(), _cv_logistic()),
     "TwoRegimes": (TwoRegimes(random_state=0), _cv_logistic()),
+}
+CALIBRATION = {
+    "CorrectnessCalibratedClassifier": (
+        CorrectnessCalibratedClassifier(),
+        LogisticRegression(max_iter=1000),
+    ),
+    "SelectiveClassifierCV": (
+        SelectiveClassifierCV(),
+        LogisticRegression(max_iter=1000),
+    ),
+    "LogLossMixtureClassifier": (
+        LogLossMixtureClassifier(),
+        LogisticRegression(max_iter=1000),
+    ),
+}
+LOSSES = {
+    "CompSumClassifier": (CompSumClassifier(), LogisticRegression(max_iter=1000)),
+    "CompSumClassifierCV": (CompSumClassifierCV(), _cv_logistic()),
+    "SphericalClassifier": (SphericalClassifier(), LinearDiscriminantAnalysis()),
+    "WorstGroupClassifier": (
+        WorstGroupClassifier(),
+        LogisticRegression(max_iter=1000),
+    ),
 }
 RANDOM_FEATURES = {
     "RandomFeatureRidgeClassifier": (
@@ -299,6 +333,20 @@ class Probes(_Classifiers):
     pairs = PROBES
 
 
+class CalibratedClassifiers(_Classifiers):
+    """Classifiers that know how sure they are."""
+
+    title = "Calibration at its defaults, ours / beside"
+    pairs = CALIBRATION
+
+
+class Losses(_Classifiers):
+    """Linear classifiers with other losses, on clean labels."""
+
+    title = "Losses at their defaults on clean labels, ours / beside"
+    pairs = LOSSES
+
+
 class RandomFeatureClassifiers(_Classifiers):
     """Classifiers on random features."""
 
@@ -351,6 +399,8 @@ class DefaultClassifiersOfBags(_Defaults):
 
 BENCHMARKS = [
     Probes,
+    CalibratedClassifiers,
+    Losses,
     RandomFeatureClassifiers,
     RashomonClassifiers,
     DefaultRegressors,
