@@ -504,11 +504,11 @@ class Coverage(Study):
         columns = ["rows", "bags of", "noise", "correlation", "bag_weight"]
         columns += ["coef_interval", "classical", "around penalised slopes"]
         rows = []
-        settings = [(600, 5, "equal", 0, "size"), (600, 2, "grows with |x|", 0, "size")]
-        settings += [(600, 20, "grows with |x|", 0.5, "size")]
+        settings = [(600, 5, "equal", 0, "size"), (600, 2, "grows with x", 0, "size")]
+        settings += [(600, 20, "grows with x", 0.5, "size")]
         settings += [(200, 10, "equal", 0.5, "size"), (600, 5, "t(3)", 0, "size")]
         settings += [(600, 5, "equal", 0, "uniform, unequal sizes")]
-        settings += [(3000, 2, "grows with |x|", 0, "uniform, unequal sizes")]
+        settings += [(3000, 2, "grows with x", 0, "uniform, unequal sizes")]
         for setting in settings:
             inside = np.mean([self._inside(*setting, s) for s in range(400)], axis=0)
             cells = [f"{row.mean():.3f} ({row.min():.3f})" for row in inside]

@@ -284,8 +284,7 @@ class CorrectnessCalibratedClassifier(
         Any classifier with ``predict_proba`` or ``decision_function``; None is logistic
         regression on standardised columns. A ``FrozenEstimator`` is not refitted: all
         rows must then be new to it, which cannot be checked.
-    opinions : {"neighbors", "corruption"}, classifier, list of these or None, \
-            default="neighbors"
+    opinions : str, classifier, list of these or None, default="neighbors"
         Evidence beside the classifier's own score. "neighbors" is the vote of the
         nearest rows in the columns that the classifier is given (the last step of a
         pipeline), numbers of unit standard deviation; "corruption", predictions for
@@ -332,7 +331,7 @@ class CorrectnessCalibratedClassifier(
         probability; ``own``, calibrated without opinions; ``calibrated``, with them.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str
         Names of the features, only where all are strings.
 
     See Also

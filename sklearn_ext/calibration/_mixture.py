@@ -276,7 +276,7 @@ class LogLossMixtureClassifier(ClassifierMixin, MetaEstimatorMixin, ExtEstimator
         Steps that were taken.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str
         Names of the features, only where all are strings.
 
     See Also

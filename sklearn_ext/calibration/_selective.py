@@ -244,7 +244,7 @@ class SelectiveClassifierCV(ClassifierMixin, MetaEstimatorMixin, ExtEstimator):
         What the promise rests on.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str
         Names of the features, only where all are strings.
 
     See Also
