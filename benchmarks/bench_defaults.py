@@ -226,6 +226,8 @@ def name_of(model):
     """Return what the table calls a baseline."""
     if isinstance(model, OnMeans):
         return f"{type(model.model).__name__} on means"
+    if isinstance(model, OnShares):
+        return "LogisticRegression on shares"
     return type(model).__name__
 
 

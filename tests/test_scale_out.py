@@ -14,7 +14,7 @@ from dask_ml.wrappers import Incremental
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 
-from tests._instances import ESTIMATORS, data_for
+from tests._instances import ESTIMATORS, FEW_ERRORS, data_for
 from tests._promises import same
 
 # What lets the first block decide nothing, so that blocks equal one fit to all rows.
@@ -29,6 +29,7 @@ SETTINGS = {
     "RandomFeatureRidgeCV": FIXED_FEATURES,
     "RandomFeatureRidgeClassifier": FIXED_FEATURES,
     "RandomFeatureRidgeClassifierCV": FIXED_FEATURES,
+    "SphericalClassifier": {"loss": "squared_error"},
     "RashomonTreeClassifier": {"thresholds": [[-0.5, 0.5]] * 6, "max_depth": 2},
 }
 OF_WHOLE_FITS = {"bag_sizes_"}  # documented as None after sums
@@ -136,6 +137,7 @@ def test_loaders_run_where_the_workers_are(cluster, estimator):
 IN_PARALLEL = [e for e in ESTIMATORS if "n_jobs" in e.get_params()]
 
 
+@pytest.mark.filterwarnings(FEW_ERRORS)
 @pytest.mark.parametrize("estimator", IN_PARALLEL, ids=lambda e: type(e).__name__)
 def test_draws_and_grids_on_dask_equal_one_worker(cluster, estimator):
     model, rows = ready(estimator)

@@ -27,6 +27,7 @@ from sklearn_ext.losses._spherical_terms import (
 )
 
 SCORED = 1 << 20  # scores from which the temperature is found
+IN_DOUBLE = 1 << 22  # cells of float32 rows up to which the search is in float64
 
 
 class OfSquares(ConditionalMethod):
@@ -208,8 +209,8 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
         statistics = SphericalStatistics.of(data.X, data.y, data.weight, data.classes)
         for name in ("temperature_", "sufficient_statistics_", "objective_"):
             vars(self).pop(name, None)
+        self._dtype = data.X.dtype.name
         if self.loss == "squared_error":
-            self._dtype = data.X.dtype
             return self._solve(statistics)
         self.alpha_ = self._alpha(statistics)
         few = data.X.shape[0] <= data.X.shape[1]
@@ -236,11 +237,12 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
         """Start from least squares, with the second moment of rows in front."""
         objective, theta = self._objective(data, statistics)
         K, D = objective.n_classes, objective.X.shape[1]
-        S = (objective.X * objective.w[:, None].astype(data.X.dtype)).T @ objective.X
+        dtype = objective.X.dtype
+        S = (objective.X * objective.w[:, None].astype(dtype)).T @ objective.X
         S = S + 1e-2 * max(
             float(np.trace(S[:-1, :-1])) / max(D - 1, 1), FLOOR
         ) * np.eye(D)
-        P = np.linalg.inv(S.astype(np.float64)).astype(data.X.dtype)
+        P = np.linalg.inv(S.astype(np.float64)).astype(dtype)
         mean = statistics.mean if self.fit_intercept else 0 * statistics.mean
 
         def report(theta, now):
@@ -253,7 +255,7 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
             lambda theta, now: np.inf,
             Stopping(self.tol, self.max_iter),
             memory=self.memory,
-            noise=rounding(data.X),
+            noise=rounding(objective.X),
             report=report,
         )
         vars(self).update(self._coefficients(minimum.theta, mean, statistics))
@@ -264,7 +266,8 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
             self.temperature_ = self._temperature(data)
 
     def _objective(self, data, statistics):
-        dtype = data.X.dtype
+        small = data.X.shape[0] * data.X.shape[1] <= IN_DOUBLE
+        dtype = np.float64 if small else data.X.dtype
         W = statistics.solve(max(self.alpha_, 1e-12), self.fit_intercept)
         rows = np.empty((data.X.shape[0], data.X.shape[1] + 1), dtype)
         mean = statistics.mean if self.fit_intercept else 0 * statistics.mean
@@ -297,8 +300,8 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
         return {
             "classes_": statistics.classes,
             "class_count_": statistics.count,
-            "coef_": coef,
-            "intercept_": offset.astype(coef.dtype),
+            "coef_": coef.astype(self._dtype, copy=False),
+            "intercept_": offset.astype(self._dtype, copy=False),
             "_noise": float(noise),
         }
 
@@ -386,7 +389,7 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
     def _summarize(self, X, y, sample_weight=None, *, reset, classes=None):
         data = labelled(self, X, y, sample_weight, reset=reset, alone=True)
         if reset:
-            self._dtype = data.X.dtype
+            self._dtype = data.X.dtype.name
         found = SphericalStatistics.of(data.X, data.y, data.weight, data.classes)
         if classes is None:
             return found

@@ -64,7 +64,7 @@ def test_difference_is_drawn(model):
     display = TwoRegimesDisplay.from_estimator(model, kind="difference")
     (line,), (band,) = display.lines_, display.fill_between_
     assert display.baseline_line_ is None
-    assert_allclose(line.get_ydata(), model.difference_)
+    assert_allclose(line.get_ydata(), model.difference_, atol=1e-12)
     assert line.get_label() == "lr minus nb"
     corners = band.get_paths()[0].vertices[:, 1]
     assert_allclose(corners.min(), model.difference_ci_.min())
