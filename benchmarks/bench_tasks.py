@@ -1,6 +1,5 @@
 """Many related regressions beside what people use for groups."""
 
-import time
 import warnings
 
 import numpy as np
@@ -147,6 +146,7 @@ class Million(Study):
 
     def run(self):
         """Fit and measure time and memory."""
+        import time
         import tracemalloc
 
         def block(seed):
@@ -267,125 +267,4 @@ class NewTasks(Study):
         return {"columns": columns, "rows": rows}
 
 
-class OtherLibraries(Study):
-    """Mixed models, with trees and without, and boosting that knows categories."""
-
-    title = "Three known rows of new tasks, other libraries: error over ours"
-    note = """As above, three draws, columns standardised. GPBoost has independent
-    random slopes, with a linear and with a boosted shared part (100 rounds, rate .05,
-    depth 4); LightGBM takes the group as a category, at its defaults; MERF has 50
-    trees and three rounds, on the first draw. Cells: error over ours, CPU seconds of a
-    fit."""
-    versions = ("scikit-learn", "gpboost", "lightgbm", "merf")
-    sets = ("cigar", "milk", "oxboys", "rice", "gapminder", "fatalities", "sleepstudy")
-    sets += ("ames", "produc", "soybean")
-
-    def run(self):
-        """Fit everything on each set."""
-        rows, ratios = [], {}
-        for name in self.sets:
-            X, y, groups = few_tasks(name)
-            X = (X - X.mean(axis=0)) / X.std(axis=0)
-            cells = {}
-            for seed in range(3):
-                train, test = new_tasks(groups, 3, seed)
-                for label, fit in self._ways(seed).items():
-                    start = time.process_time()
-                    said = fit(X, y, groups, train, test)
-                    seconds = time.process_time() - start
-                    error = np.mean((said - y[test]) ** 2)
-                    cells.setdefault(label, []).append((error, seconds))
-            ours = [error for error, _ in cells["ours"]]
-            row = [name]
-            for label, values in cells.items():
-                ratio = np.mean([e for e, _ in values]) / np.mean(ours[: len(values)])
-                ratios.setdefault(label, []).append(ratio)
-                seconds = np.median([s for _, s in values])
-                row.append(f"{ratio:.2f} ({seconds:.2g} s)")
-            rows.append(row)
-        means = [f"{np.exp(np.mean(np.log(v))):.2f}" for v in ratios.values()]
-        rows.append(["geometric mean", *means])
-        return {"columns": ["set", *ratios], "rows": rows}
-
-    def _ways(self, seed):
-        ways = {
-            "ours": self._ours,
-            "GPBoost, linear": self._gpboost_linear,
-            "GPBoost, trees": self._gpboost_trees,
-            "LightGBM": self._lightgbm,
-        }
-        return ways | ({"MERF": self._merf} if seed == 0 else {})
-
-    def _ours(self, X, y, groups, train, test):
-        model = TaskRidge().fit(X[train], y[train], groups=groups[train])
-        return model.predict(X[test], groups[test])
-
-    def _random_slopes(self, X, groups, train):
-        import gpboost
-
-        d = X.shape[1]
-        return gpboost.GPModel(
-            group_data=groups[train],
-            group_rand_coef_data=X[train],
-            ind_effect_group_rand_coef=[1] * d,
-            likelihood="gaussian",
-            num_parallel_threads=1,
-        )
-
-    def _gpboost_linear(self, X, y, groups, train, test):
-        Z = np.column_stack([np.ones(len(X)), X])
-        model = self._random_slopes(X, groups, train)
-        model.fit(y=y[train], X=Z[train])
-        return model.predict(
-            X_pred=Z[test],
-            group_data_pred=groups[test],
-            group_rand_coef_data_pred=X[test],
-        )["mu"]
-
-    def _gpboost_trees(self, X, y, groups, train, test):
-        import gpboost
-
-        params = {"learning_rate": 0.05, "max_depth": 4, "verbose": -1}
-        model = gpboost.train(
-            params=params | {"num_threads": 1},
-            train_set=gpboost.Dataset(X[train], y[train]),
-            gp_model=self._random_slopes(X, groups, train),
-            num_boost_round=100,
-        )
-        return model.predict(
-            data=X[test],
-            group_data_pred=groups[test],
-            group_rand_coef_data_pred=X[test],
-            pred_latent=False,
-        )["response_mean"]
-
-    def _lightgbm(self, X, y, groups, train, test):
-        import lightgbm
-        import pandas as pd
-
-        frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
-        frame["group"] = pd.Categorical(groups)
-        model = lightgbm.LGBMRegressor(verbose=-1, n_jobs=1)
-        return model.fit(frame.iloc[train], y[train]).predict(frame.iloc[test])
-
-    def _merf(self, X, y, groups, train, test):
-        import pandas as pd
-        from merf.merf import MERF
-        from sklearn.ensemble import RandomForestRegressor
-
-        Z = np.column_stack([np.ones(len(X)), X])
-        forest = RandomForestRegressor(50, n_jobs=1, random_state=0)
-        model = MERF(fixed_effects_model=forest, max_iterations=3)
-        frame, labels = pd.DataFrame(X), pd.Series(groups)
-        model.fit(
-            frame.iloc[train],
-            Z[train],
-            labels.iloc[train].reset_index(drop=True),
-            pd.Series(y[train]),
-        )
-        return model.predict(
-            frame.iloc[test], Z[test], labels.iloc[test].reset_index(drop=True)
-        )
-
-
-BENCHMARKS = [NewTasks, OtherLibraries, RemlExam, RemlHsb, RemlWages, ManyRows, Million]
+BENCHMARKS = [NewTasks, RemlExam, RemlHsb, RemlWages, ManyRows, Million]
