@@ -11,7 +11,10 @@ In the order in which rows pass:
 - ``_plots``: reliability, and risk against coverage
 """
 
-from sklearn_ext.calibration._correctness import CorrectnessCalibratedClassifier
+from sklearn_ext.calibration._correctness import (
+    CorrectnessCalibratedClassifier,
+    DriftReport,
+)
 from sklearn_ext.calibration._metrics import (
     area_under_risk_coverage,
     calibration_error,
@@ -34,6 +37,7 @@ from sklearn_ext.calibration._selective import (
 
 __all__ = [
     "CorrectnessCalibratedClassifier",
+    "DriftReport",
     "LogLossMixtureClassifier",
     "ReliabilityDisplay",
     "RiskCoverageDisplay",
