@@ -46,7 +46,7 @@ from sklearn_ext._core._compat import (
     _safe_indexing,
 )
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext._numerics._equal_rows import EqualRows
+from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
 from sklearn_ext._numerics._held_out import best_temperature, clopper_pearson
 from sklearn_ext._numerics._logistic import prepare, solve
 from sklearn_ext.calibration._metrics import check_level, correctness_log_loss
@@ -67,6 +67,8 @@ from sklearn_ext.calibration._opinions import (
 FEW_ERRORS = 20  # fewer teach nothing about when the model errs
 FEW_FOR_REST = 10
 N_FOLDS = 5
+DISPUTED = 0.01  # share of rows with an equal of another class
+COINCIDENCES = 0.05  # equals expected by chance, per row
 MOST_ASKED = 20_000  # held-out rows: a handful of coefficients needs no more
 MOST_VOTERS = 100_000  # rows among which the nearest are sought
 STRINGS = ("neighbors", "corruption")
@@ -109,10 +111,87 @@ def weight_params(estimator, sample_weight):
     return {"sample_weight": sample_weight} if takes else {}
 
 
-def whole_folds(X, code, n_folds=N_FOLDS):
-    """Deal distinct rows to stratified folds, so that copies share one.
+@dataclass(frozen=True)
+class Equals:
+    """Rows with equal columns, and what they are: copies, or draws that coincide.
 
-    Rows are distinct by their columns alone. If the class decided, too, a row would
+    Copies of a row are one row and share a fold. In a table of few values equal rows
+    are drawn again and again, will be so for new rows, too, and are dealt one by one:
+    kept together, every fold would be asked about combinations that nobody knew.
+    They are draws where they disagree about the class, or where as many coincidences
+    are expected by chance if columns were independent.
+    """
+
+    group: np.ndarray  # (n_samples,), numbered in random order
+    code: np.ndarray  # (n_samples,), the classes
+    weight: np.ndarray  # (n_samples,), which of equal rows comes first
+    are_draws: bool
+
+    @classmethod
+    def of(cls, X, code, weight=None):
+        """Group rows, of numbers or of anything."""
+        X, weight = hashable(X), np.zeros(len(code)) if weight is None else weight
+        rows = EqualRows.of(X)
+        least, most = np.full(len(rows), code.max()), np.zeros(len(rows), dtype=int)
+        np.minimum.at(least, rows.group, code)
+        np.maximum.at(most, rows.group, code)
+        disputed = (least < most)[rows.group].mean() > DISPUTED
+        by_chance = not disputed and len(rows) < len(code) and _coincide(X[rows.first])
+        return cls(rows.group, code, weight, bool(disputed or by_chance))
+
+    @property
+    def size(self):
+        """Rows that count: all draws, or distinct rows."""
+        return len(self.code) if self.are_draws else int(self.group.max()) + 1
+
+    def folds(self, n_folds=N_FOLDS):
+        """Deal to stratified folds, in turn; no order of rows decides."""
+        if self.are_draws:
+            # in turn, every fold would have the same share of every combination
+            chance = hash_rows(self.group, self.code, self._turn())
+            order = np.lexsort((chance, self.code))
+            fold = np.empty(len(order), dtype=np.intp)
+            fold[order] = np.arange(len(order)) % n_folds
+        else:
+            first = np.lexsort((self.code, self.group))
+            kept = np.flatnonzero(np.diff(self.group[first], prepend=-1))
+            order = np.argsort(self.code[first[kept]], kind="stable")
+            of_group = np.empty(len(order), dtype=np.intp)
+            of_group[order] = np.arange(len(order)) % n_folds
+            fold = of_group[self.group]
+        return [
+            (np.flatnonzero(fold != k), np.flatnonzero(fold == k))
+            for k in np.unique(fold)
+        ]
+
+    def _turn(self):
+        """Count every row among its equals of the same class."""
+        order = np.lexsort((self.weight, self.code, self.group))
+        is_first = np.diff(self.group[order], prepend=-1) != 0
+        is_first |= np.diff(self.code[order], prepend=-1) != 0
+        places = np.arange(len(order))
+        turn = np.empty(len(order))
+        turn[order] = places - np.maximum.accumulate(np.where(is_first, places, 0))
+        return turn
+
+
+def _coincide(X):
+    """Whether distinct rows would have equals if their columns were independent."""
+    if sparse.issparse(X):
+        return False
+    n, chance = len(X), float(len(X))
+    for column in X.T:
+        count = np.unique(column, return_counts=True)[1]
+        chance *= count @ (count - 1) / max(n * (n - 1), 1)
+        if chance < COINCIDENCES:
+            return False
+    return True
+
+
+def whole_folds(X, code, n_folds=N_FOLDS):
+    """Deal rows to stratified folds, copies to the same one.
+
+    Rows are copies by their columns alone. If the class decided, too, a row would
     find its equals of every other class in the other folds and none of its own.
 
     Parameters
@@ -129,21 +208,7 @@ def whole_folds(X, code, n_folds=N_FOLDS):
     list of tuple
         Train and test positions.
     """
-    return _folds_of(EqualRows.of(hashable(X)), code, n_folds)
-
-
-def _folds_of(rows, code, n_folds=N_FOLDS):
-    fold = rows.deal(n_folds, _first_code(rows, code))
-    return [
-        (np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in np.unique(fold)
-    ]
-
-
-def _first_code(rows, code):
-    """Return of every row the smallest class of its equals: no order decides."""
-    least = np.full(len(rows), code.max())
-    np.minimum.at(least, rows.group, code)
-    return least[rows.group]
+    return Equals.of(X, code).folds(n_folds)
 
 
 def some_of(part, group, most):
@@ -194,6 +259,7 @@ def _numbers(X):
         names = names if hasattr(X, "iloc") else getattr(X, "column_names", names)
         return np.column_stack([_codes(X[name]) for name in names])
     X = np.asarray(X)
+    X = X[:, None] if X.ndim == 1 else X
     if X.dtype.kind in "fiub":
         return X
     return np.column_stack([_codes(column) for column in X.T])
@@ -600,10 +666,10 @@ class CorrectnessCalibratedClassifier(
             classes = np.asarray(base.classes_)
             code = np.searchsorted(classes, y)
         self.classes_ = classes
-        rows = EqualRows.of(hashable(X))
+        equals = Equals.of(X, code, weight)
         if splits is None and groups is not None:
             splits = list(StratifiedGroupKFold(N_FOLDS).split(X, code, groups))
-        splits = _folds_of(rows, code) if splits is None else splits
+        splits = equals.folds() if splits is None else splits
         self._check_splits(splits, code)
         seed = check_random_state(self.random_state)
         seeds = None
@@ -613,8 +679,8 @@ class CorrectnessCalibratedClassifier(
             X=X,
             y=y,
             code=code,
-            group=rows.group,
-            weight=weight * (len(rows) / weight.sum()),
+            group=equals.group,
+            weight=weight * (equals.size / weight.sum()),
             base=base,
             opinions=opinions,
             routed=routed,
@@ -1073,8 +1139,20 @@ def rows_of(estimator, X, *, reset=False):
     if hasattr(X, "columns") or hasattr(X, "column_names"):  # a table stays one
         validate_data(estimator, X, skip_check_array=True, reset=reset)
         return X
+    if _are_texts(X):  # for a pipeline that starts with a vectorizer
+        if reset:
+            for name in ("n_features_in_", "feature_names_in_"):
+                estimator.__dict__.pop(name, None)
+        return X
     options = {"accept_sparse": ("csr", "csc"), "dtype": None}
     return validate_data(estimator, X, ensure_all_finite=False, reset=reset, **options)
+
+
+def _are_texts(X):
+    if isinstance(X, (list, tuple)):
+        return bool(X) and all(isinstance(row, str) for row in X)
+    shape = getattr(X, "shape", ())
+    return len(shape) == 1 and shape[0] > 0 and isinstance(np.asarray(X)[0], str)
 
 
 def columns_seen(base, X):

@@ -18,6 +18,7 @@ from sklearn.datasets import (
     make_classification,
 )
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV, GroupKFold, train_test_split
@@ -25,15 +26,23 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_ext.calibration import (
     CorrectnessCalibratedClassifier,
+    LogLossMixtureClassifier,
+    SelectiveClassifierCV,
     _correctness,
     calibration_error,
     correctness_auc,
     log_loss_split,
 )
-from sklearn_ext.calibration._correctness import CorrectnessModel, some_of
+from sklearn_ext.calibration._correctness import (
+    CorrectnessModel,
+    Equals,
+    some_of,
+    whole_folds,
+)
 from sklearn_ext.calibration._metrics import correctness_log_loss
 
 
@@ -157,20 +166,51 @@ def test_equal_rows_share_a_fold():
         assert len(np.unique(X[test], axis=0)) * 3 == len(test)
 
 
-def test_rows_that_differ_in_their_class_alone_share_a_fold():
-    rng = np.random.default_rng(0)
-    X = rng.integers(0, 4, (3000, 3)).astype(float)
-    y = rng.random(3000) < 0.1 + 0.8 * rng.random((4, 4, 4))[*X.astype(int).T]
-    splits = CorrectnessCalibratedClassifier()._checked(X, y, None, None, {}).splits
-    for train, test in splits:
-        assert not set(map(bytes, X[train])) & set(map(bytes, X[test]))
-    A, B = X[:1500], X[1500:]
-    base = LogisticRegression()  # knows nothing; the cells of the table know all
-    model = CorrectnessCalibratedClassifier(base).fit(A, y[:1500])
-    alone = CorrectnessCalibratedClassifier(base, opinions=None).fit(A, y[:1500])
-    said = model.predict(B)
-    auc = [correctness_auc(y[1500:], said, m.confidence(B)) for m in (model, alone)]
-    assert auc[0] > auc[1] - 0.01  # an equal row of the other class is no witness
+def cells(n, n_columns=3, n_values=4, seed=0):
+    """Rows of few values whose equals are drawn again and again."""
+    rng = np.random.default_rng(seed)
+    chance = np.random.default_rng(9).beta(1, 1, (n_values,) * n_columns)
+    X = rng.integers(0, n_values, (n, n_columns))
+    return X.astype(float), rng.random(n) < chance[*X.T]
+
+
+@pytest.mark.parametrize("base", [LogisticRegression(), DecisionTreeClassifier()])
+def test_draws_that_coincide_are_no_copies(base):
+    X, y = cells(1500)
+    B, u = cells(5000, seed=1)
+    model = CorrectnessCalibratedClassifier(base).fit(X, y)
+    right = model.predict(B) == u
+    assert abs(model.confidence(B).mean() - right.mean()) < 0.03
+    assert correctness_auc(u, model.predict(B), model.confidence(B)) > 0.7
+    assert Equals.of(X, y.astype(int)).size == 1500
+
+
+def test_draws_are_told_by_their_classes_or_by_chance():
+    X, y = cells(1500)
+    code = y.astype(int)
+    assert Equals.of(X, code).are_draws  # equal rows disagree
+    rule = (X.sum(axis=1) > 4).astype(int)
+    assert Equals.of(X, rule).are_draws  # they must coincide
+    digits, label = load_digits(return_X_y=True)
+    assert not Equals.of(np.tile(digits, (3, 1)), np.tile(label, 3)).are_draws
+    Z = np.random.default_rng(0).normal(size=(100, 1))
+    copies = Equals.of(np.repeat(Z, 3, axis=0), np.repeat(code[:100], 3))
+    assert not copies.are_draws
+    assert copies.size == 100
+    order = np.random.default_rng(0).permutation(1500)
+    weight = np.random.default_rng(1).random(1500)
+    fold = Equals.of(X, code, weight).folds()[2][1]
+    again = Equals.of(X[order], code[order], weight[order]).folds()[2][1]
+    assert_array_equal(np.sort(order[again]), fold)
+    assert Equals.of(sparse.csr_array(X), rule).are_draws is False
+
+
+def test_equals_of_another_class_share_a_fold_where_rows_are_copies():
+    X, y = data(900, n_classes=2)
+    X, y = np.vstack([X, X[:4]]), np.r_[y, 1 - y[:4]]
+    assert not Equals.of(X, y).are_draws
+    for train, _ in whole_folds(X, y):
+        assert all((k in train) == (900 + k in train) for k in range(4))
 
 
 def test_some_rows_are_kept_with_their_copies():
@@ -333,6 +373,22 @@ def test_boosting_on_a_frame_in_a_pipeline():
     assert_array_equal(inside.feature_names_in_, frame.columns)
     assert_allclose(inside.predict_proba(frame).sum(axis=1), 1)
     assert_array_equal(inside.predict(frame), outside.predict(frame))
+
+
+@pytest.mark.parametrize("kind", [list, np.array, pd.Series])
+def test_texts_reach_a_pipeline(kind):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 200)
+    words = np.array(["ham", "egg", "spam", "eel", "oat", "fig"])
+    texts = kind([" ".join(words[rng.integers(k, 5 + k, 6)]) for k in y])
+    pipe = make_pipeline(CountVectorizer(), LogisticRegression())
+    model = CorrectnessCalibratedClassifier(pipe).fit(texts, y)
+    assert model.confidence(texts).shape == (200,)
+    assert not hasattr(model, "n_features_in_")
+    picky = SelectiveClassifierCV(pipe, target_error=0.4).fit(texts, y)
+    assert picky.accept(texts).any()
+    mixed = LogLossMixtureClassifier([("words", pipe)]).fit(texts, y)
+    assert_array_equal(mixed.predict(texts), model.predict(texts))
 
 
 def test_a_classifier_as_the_opinion():
