@@ -3,8 +3,10 @@
 In the order in which rows pass:
 
 - ``_nearest``: the nearest rows, exactly or through cells
-- ``_opinions``: features of a prediction: own score, nearest rows, corrupted copies
-- ``_correctness``: the probability that a prediction is right, as an estimator
+- ``_opinions``: features of a prediction: own score, nearest rows and how near they
+  are, corrupted copies
+- ``_correctness``: the probability that a prediction is right, as an estimator, and a
+  warning of rows unlike those of training
 - ``_selective``: a threshold below which nothing is answered, with a promise
 - ``_mixture``: one probability from several classifiers, with a certificate
 - ``_metrics``: is it calibrated, does the confidence find the errors; with intervals

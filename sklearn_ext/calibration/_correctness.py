@@ -425,8 +425,10 @@ class CorrectnessCalibratedClassifier(
     fitted to rows that fold models have not seen: the log-odds of the predicted class,
     which class it is, its log-odds among the nearest rows, and how near these are, all
     taken from *other folds* so that no copy, and no other row of a group, testifies for
-    the row itself. Then classifier and opinions are refitted to all rows. Rows with
-    equal columns share a fold.
+    the row itself. Then classifier and opinions are refitted to all rows. Copies of a
+    row share a fold; in tables of few values, where equal rows are drawn again and
+    again (they disagree about the class, or chance alone gives as many), rows are dealt
+    one by one, and weights are no repetitions.
 
     Rows further away than most training rows are unknown. They have less confidence
     where unknown rows were wrong more often in training, never more; beyond the 5 % of
@@ -467,8 +469,8 @@ class CorrectnessCalibratedClassifier(
     C : float, default=0.1
         Inverse penalty of the model of correctness.
     cv : int, splitter or iterable, default=None
-        None deals distinct rows to five stratified folds; with ``groups`` it keeps each
-        group in one fold.
+        None deals rows to five stratified folds, copies to the same one; with
+        ``groups`` it keeps each group in one fold.
     n_jobs : int, default=None
         Folds fitted at a time.
     random_state : int, RandomState instance or None, default=None
