@@ -353,7 +353,7 @@ class DriftReport:
     n_rows : int
         Rows of the batch.
     unknown : float
-        Share of them with a familiarity below ``expected``.
+        Share of them with a familiarity of at most ``expected``.
     low, high : float
         Exact interval of that share.
     expected : float
@@ -998,8 +998,8 @@ class CorrectnessCalibratedClassifier(
         ndarray of shape (n_samples,)
             Share of the held-out training rows that were at least as far from their
             nearest neighbours: uniform for rows from where the training rows come
-            from, close to zero for rows unlike all of them. Below 0.05 a row counts
-            as unknown.
+            from, close to zero for rows unlike all of them. A row with 0.05 or less
+            counts as unknown.
         """
         check_is_fitted(self)
         X = rows_of(self, X)
@@ -1030,8 +1030,9 @@ class CorrectnessCalibratedClassifier(
             The share of unknown rows with its interval, and what follows.
         """
         check_level(confidence_level)
-        is_unknown = self.familiarity(X) < UNKNOWN
-        count, n = int(is_unknown.sum()), len(is_unknown)
+        _, _, confidence, features = self._said(X)
+        familiarity = features[:, self._familiarity_column(self.opinions_)]
+        count, n = int((familiarity <= np.log(UNKNOWN)).sum()), len(features)
         low, high = map(float, clopper_pearson(count, n, confidence_level))
         is_drift = low > 2 * UNKNOWN
         if is_drift:
@@ -1049,7 +1050,7 @@ class CorrectnessCalibratedClassifier(
             low=low,
             high=high,
             expected=UNKNOWN,
-            confidence=float(self.confidence(X).mean()),
+            confidence=float(confidence.mean()),
             is_drift=is_drift,
         )
 

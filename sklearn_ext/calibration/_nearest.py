@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
 MANY = 5_000  # dense rows from which cells pay
+MOST_SPARSE = 50_000  # sparse rows that are searched; cells need dense ones
 N_PROBES = 8  # cells that are searched for a query
 CELLS_A_ROOT = 2  # cells per square root of the rows
 SEEDED = 16  # rows a cell, from which its centre is computed
@@ -142,11 +143,12 @@ def search_in(X):
     -------
     NearestNeighbors or Cells
         A tree where there are a handful of columns, all distances where there are few
-        rows or they are sparse, else cells.
+        rows, else cells. Of many sparse rows the first ones are searched.
     """
-    if not sparse.issparse(X):
-        if X.shape[1] <= 5:
-            return NearestNeighbors(algorithm="kd_tree").fit(X)
-        if len(X) >= MANY:
-            return Cells.of(X)
-    return NearestNeighbors(algorithm="brute").fit(X)
+    if sparse.issparse(X):
+        return NearestNeighbors(algorithm="brute").fit(X[:MOST_SPARSE])
+    if X.shape[1] <= 5:
+        return NearestNeighbors(algorithm="kd_tree").fit(X)
+    if len(X) < MANY:
+        return NearestNeighbors(algorithm="brute").fit(X)
+    return Cells.of(X)
