@@ -53,6 +53,12 @@ def class_chances(model, X, classes):
             proba = np.column_stack([1 - second, second])
         else:
             proba = softmax(scores, axis=1)
+    if bad := int((~np.isfinite(proba)).any(axis=1).sum()):
+        raise ValueError(
+            f"{type(model).__name__} gives {bad} of {len(proba)} rows probabilities "
+            "that are no finite numbers; look at the scale of the columns and at its "
+            "parameters."
+        )
     if len(model.classes_) == len(classes):
         return proba
     full = np.zeros((len(proba), len(classes)))

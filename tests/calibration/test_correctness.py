@@ -551,6 +551,34 @@ def test_a_classifier_that_is_never_wrong():
     assert_allclose(model.confidence(X), 100.5 / 101)
 
 
+def test_a_classifier_that_is_never_right():
+    class Wrong(LogisticRegression):
+        def predict(self, X):
+            return self.classes_[1 - super().predict_proba(X).argmax(axis=1)]
+
+    X, _ = data(100)
+    with pytest.warns(UserWarning, match="never right out of fold"):
+        model = CorrectnessCalibratedClassifier(Wrong()).fit(9 * X, X[:, 0] > 0)
+    assert_allclose(model.confidence(X), 0.5 / 101)
+
+
+def test_a_frozen_classifier_that_knows_the_rows():
+    X, y = data(100)
+    known = FrozenEstimator(DecisionTreeClassifier().fit(X, y))
+    with pytest.warns(UserWarning, match="frozen estimator must not have seen"):
+        CorrectnessCalibratedClassifier(known).fit(X, y)
+
+
+def test_probabilities_must_be_numbers():
+    class Broken(GaussianNB):
+        def predict_proba(self, X):
+            return np.full((len(X), 3), np.nan)
+
+    X, y = data(100)
+    with pytest.raises(ValueError, match="Broken gives 20 of 20 rows prob"):
+        CorrectnessCalibratedClassifier(Broken()).fit(X, y)
+
+
 def test_few_errors_are_told():
     X, y = load_breast_cancer(return_X_y=True)
     with pytest.warns(UserWarning, match=r"only 1\d errors out of fold"):
