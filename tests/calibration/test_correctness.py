@@ -556,9 +556,10 @@ def test_a_classifier_that_is_never_right():
         def predict(self, X):
             return self.classes_[1 - super().predict_proba(X).argmax(axis=1)]
 
-    X, _ = data(100)
+    y = np.arange(100) % 2
+    X = np.random.default_rng(0).normal(size=(100, 3)) + 50 * y[:, None]
     with pytest.warns(UserWarning, match="never right out of fold"):
-        model = CorrectnessCalibratedClassifier(Wrong()).fit(9 * X, X[:, 0] > 0)
+        model = CorrectnessCalibratedClassifier(Wrong()).fit(X, y)
     assert_allclose(model.confidence(X), 0.5 / 101)
 
 
