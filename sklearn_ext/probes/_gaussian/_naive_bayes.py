@@ -148,6 +148,7 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
     0.88
     """
 
+    _takes_sparse = True
     _parameter_constraints: dict = {
         "covariance": [StrOptions({"auto", "shared", "class"})],
         "priors": ["array-like", StrOptions({"uniform"}), None],
@@ -390,11 +391,6 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_model")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
     # what was fitted, computed when it is asked for: small batches stay cheap
 

@@ -103,6 +103,8 @@ class ThetaPathMixin:
 class TwoClassMixin(ThetaPathMixin):
     """Predictions of two classes from ``decision_function`` and ``members_``."""
 
+    _takes_sparse = True
+
     def predict(self, X):
         """Predict the class with the positive decision.
 
@@ -138,7 +140,6 @@ class TwoClassMixin(ThetaPathMixin):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
-        tags.input_tags.sparse = True
         return tags
 
 

@@ -126,6 +126,7 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
     -12.21 True
     """
 
+    _takes_sparse = True
     _parameter_constraints: dict = {
         "alpha": [Interval(Real, 0, None, closed="left")],
         "theta": [Interval(Real, 0, None, closed="left")],
@@ -358,11 +359,6 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
             g = root.T @ (2 * D @ e.centre + line)
             found[j] = np.add(constant, quadratic_range(root.T @ D @ root, g))
         return found
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
     def _summarize(self, X, y, sample_weight=None, *, reset=True):
         X, y = validate_data(

@@ -206,6 +206,7 @@ class RashomonTreeClassifier(
     -3.57 True 0.053
     """
 
+    _takes_sparse = True
     _parameter_constraints: dict = {
         "max_depth": [Interval(Integral, 0, None, closed="left")],
         "theta": [Interval(Real, 0, None, closed="left")],
@@ -839,11 +840,6 @@ class RashomonTreeClassifier(
     def __getstate__(self):
         state = super().__getstate__()
         return state | {"_read": {}} if "_read" in state else state
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
     def _summarize(self, X, y, sample_weight=None, *, reset=True, classes=None):
         check_members_fit(self.max_depth, self.n_members)
