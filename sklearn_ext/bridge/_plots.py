@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.decomposition import PCA
 
-from sklearn_ext._core._displays import Display
+from sklearn_ext._core._plots import Display
 from sklearn_ext._numerics._arrays import to_numpy
 from sklearn_ext.bridge._checks import check_grid, plain
 from sklearn_ext.bridge._light import LightSchrodingerBridge

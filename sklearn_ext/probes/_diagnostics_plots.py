@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ext._core._displays import Display
+from sklearn_ext._core._plots import Display
 from sklearn_ext.probes._diagnostics import probe_diagnostics
 
 LABELS = {

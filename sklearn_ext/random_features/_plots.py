@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from sklearn_ext._core._displays import Display
+from sklearn_ext._core._plots import Display
 from sklearn_ext.random_features._ridge._classifier_cv import (
     RandomFeatureRidgeClassifierCV,
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ext._core._displays import Display
+from sklearn_ext._core._plots import Display
 from sklearn_ext.rashomon._linear._classifier import RashomonLinearClassifier
 from sklearn_ext.rashomon._linear._logistic import RashomonLogisticRegression
 from sklearn_ext.rashomon._linear._ridge import RashomonRidge

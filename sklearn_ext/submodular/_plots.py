@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.decomposition import PCA
 
-from sklearn_ext._core._displays import Display
+from sklearn_ext._core._plots import Display
 from sklearn_ext.submodular._selector import DynamicSubmodularSelector
 
 FEW_DECADES = 30  # largest over smallest value, below which powers of ten are too few

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.base import is_classifier
 
-from sklearn_ext._core._displays import Display
 from sklearn_ext._core._pipelines import peel
+from sklearn_ext._core._plots import Display
 from sklearn_ext.aggregate._bags._partition import Bags, bag_values
 from sklearn_ext.aggregate._linear._regressor_cv import (
     InterpolatingAggregateRegressorCV,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ext._core._displays import Display
+from sklearn_ext._core._plots import Display
 from sklearn_ext.aggregate._theory._bag_size import optimal_bag_size
 from sklearn_ext.aggregate._theory._risk import aggregate_risk
 

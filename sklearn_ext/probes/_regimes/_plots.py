@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sklearn_ext._core._displays import Display
+from sklearn_ext._core._plots import Display
 from sklearn_ext.probes._regimes._curves import bootstrap_means, interval
 from sklearn_ext.probes._regimes._summary import (
     best_score,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ext._core._displays import Display
+from sklearn_ext._core._plots import Display
 from sklearn_ext.probes._rivals import MAJORITY
 from sklearn_ext.probes._search._measures import LEVEL
 from sklearn_ext.probes._search._probe_search_cv import LOSSES, ProbeSearchCV
