@@ -7,12 +7,12 @@ from scipy import linalg, optimize
 from scipy.sparse import issparse
 from scipy.special import gammaln, logsumexp
 
-from sklearn_ext.rashomon._intervals import (
+from sklearn_ext.rashomon._ratio import (
+    RatioEstimate,
     clopper_pearson,
     effective_size,
     log_mean_interval,
 )
-from sklearn_ext.rashomon._results import RatioEstimate
 
 
 @dataclass(frozen=True)

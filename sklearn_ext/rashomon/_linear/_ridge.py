@@ -12,7 +12,6 @@ from sklearn_ext._core._blocks import fit_blocks
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import FLOATS, check_weights
-from sklearn_ext.rashomon._checks import check_count
 from sklearn_ext.rashomon._linear._ellipsoids import (
     Ellipsoid,
     RidgeStatistics,
@@ -20,9 +19,12 @@ from sklearn_ext.rashomon._linear._ellipsoids import (
     quadratic_range,
     solve_ridge,
 )
-from sklearn_ext.rashomon._linear._members import LinearMembers, ThetaPathMixin
-from sklearn_ext.rashomon._results import (
+from sklearn_ext.rashomon._linear._members import LinearMembers
+from sklearn_ext.rashomon._ratio import (
+    CONSTRAINTS,
+    PathMixin,
     RatioMixin,
+    check_count,
     describe_space,
     exactly,
     loss_threshold,
@@ -37,7 +39,7 @@ DATA = {"accept_sparse": ("csr", "csc"), "dtype": FLOATS}
 
 
 @shared_docs(RatioMixin)
-class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
+class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
     r"""All ridge regressions that are nearly as good as the best one.
 
     The objective ``J(w) = sum_i weight_i (y_i - x_i'w - b)**2 + alpha ||w||**2``, with
@@ -128,19 +130,14 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
 
     _takes_sparse = True
     _parameter_constraints: dict = {
+        **CONSTRAINTS,
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "theta": [Interval(Real, 0, None, closed="left")],
-        "theta_mode": [StrOptions({"absolute", "relative"})],
-        "reference_loss": [Real, None],
         "space": [StrOptions({"ball", "box", "gaussian"})],
         "radius": [Interval(Real, 0, None, closed="neither"), None],
         "prior_scale": [Interval(Real, 0, None, closed="neither")],
         "fit_intercept": ["boolean"],
-        "n_members": [Interval(Integral, 1, None, closed="left")],
         "predict_with": [StrOptions({"best", "members"})],
         "n_draws": [Interval(Integral, 1, None, closed="left")],
-        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
-        "random_state": ["random_state"],
     }
 
     def __init__(
@@ -429,8 +426,8 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
             self.members_ = self._members(ellipsoid.draw(self.n_members, rng))
         return self
 
-    def _ratio_at(self, theta):
-        return self._share(self._at(theta))
+    def _ratios_at(self, thetas):
+        return [self._share(self._at(theta)) for theta in thetas]
 
     def _at(self, theta):
         """Ellipsoid of another slack."""

@@ -16,9 +16,10 @@ from sklearn_ext._core._blocks import fit_blocks
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
-from sklearn_ext.rashomon._checks import check_count
-from sklearn_ext.rashomon._results import (
-    RatioMixin,
+from sklearn_ext.rashomon._ratio import (
+    CONSTRAINTS,
+    PathMixin,
+    check_count,
     log_of,
     loss_threshold,
     warn_empty,
@@ -57,7 +58,7 @@ def _fixed_thresholds(estimator):
 
 
 class RashomonTreeClassifier(
-    RatioMixin, CallbackSupportMixin, ClassifierMixin, ExtEstimator
+    PathMixin, CallbackSupportMixin, ClassifierMixin, ExtEstimator
 ):
     """All decision trees of limited depth that are nearly as good as the best one.
 
@@ -208,10 +209,8 @@ class RashomonTreeClassifier(
 
     _takes_sparse = True
     _parameter_constraints: dict = {
+        **CONSTRAINTS,
         "max_depth": [Interval(Integral, 0, None, closed="left")],
-        "theta": [Interval(Real, 0, None, closed="left")],
-        "theta_mode": [StrOptions({"absolute", "relative"})],
-        "reference_loss": [Real, None],
         "space": [StrOptions({"full", "sparse"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "n_thresholds": [
@@ -233,12 +232,9 @@ class RashomonTreeClassifier(
         "n_replicates": [Interval(Integral, 1, None, closed="left")],
         "exact_counts": ["boolean"],
         "class_weight": [StrOptions({"balanced"}), dict, None],
-        "n_members": [Interval(Integral, 1, None, closed="left")],
         "voting": [StrOptions({"members", "exact", "best", "simplest"})],
-        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
         "device": [str, None],
         "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
     }
 
     def __init__(
@@ -543,54 +539,14 @@ class RashomonTreeClassifier(
         check_count("n_samples", n_samples)
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
         threshold = self._threshold_at(self.theta if theta is None else theta)
-        if self._log_ratio_of(threshold) == -np.inf:
+        found = self._set.widened(threshold)
+        if found.estimate(threshold, self.confidence_level).log_ratio == -np.inf:
             raise ValueError(
                 "The Rashomon set is empty: no tree has a loss within the threshold. "
                 "Raise theta or reference_loss."
             )
-        trees = self._set.widened(threshold).draw(n_samples, rng, threshold)
+        trees = found.draw(n_samples, rng, threshold)
         return self._named(self._equal.with_any(trees, rng))
-
-    def log_ratio_at(self, theta):
-        """Logarithm of the ratio at other thresholds, without refitting.
-
-        Thresholds beyond the fitted one rerun the recursion on the merged rows; a
-        sampled set refuses them.
-
-        Parameters
-        ----------
-        theta : float or array-like
-            Slack, measured as in ``theta_mode``.
-
-        Returns
-        -------
-        float or ndarray
-            Natural logarithm of the ratio.
-        """
-        check_is_fitted(self)
-        thresholds = np.array([self._threshold_at(t) for t in np.ravel(theta)])
-        found = self._set.widened(thresholds.max(initial=0.0))
-        logs = [found.estimate(t, self.confidence_level).log_ratio for t in thresholds]
-        return logs[0] if np.ndim(theta) == 0 else np.reshape(logs, np.shape(theta))
-
-    def log_ratio_interval_at(self, theta):
-        """Interval of the logarithm of the ratio at one other threshold.
-
-        Parameters
-        ----------
-        theta : float
-            Slack, measured as in ``theta_mode``.
-
-        Returns
-        -------
-        low, high : float
-            The interval.
-        """
-        check_is_fitted(self)
-        threshold = self._threshold_at(theta)
-        found = self._set.widened(threshold)
-        estimate = found.estimate(threshold, self.confidence_level)
-        return estimate.low, estimate.high
 
     def feature_usage(self):
         """How often the trees of the set use each feature.
@@ -1015,9 +971,11 @@ class RashomonTreeClassifier(
         best = self._set.best_loss / total
         return total * loss_threshold(best, theta, self.theta_mode, self.reference_loss)
 
-    def _log_ratio_of(self, threshold):
-        found = self._set.widened(threshold)
-        return found.estimate(threshold, self.confidence_level).log_ratio
+    def _ratios_at(self, thetas):
+        """Widen the set once; that reruns the recursion, and a sample refuses it."""
+        thresholds = np.array([self._threshold_at(theta) for theta in thetas])
+        found = self._set.widened(thresholds.max(initial=0.0))
+        return [found.estimate(t, self.confidence_level) for t in thresholds]
 
     def _member_labels(self, bits):
         arrays = self.members_.arrays

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_ext.rashomon._results import RatioEstimate
+from sklearn_ext.rashomon._ratio import RatioEstimate
 from sklearn_ext.rashomon._trees._descent import draw_trees
 from sklearn_ext.rashomon._trees._graph import Grid, build_graph
 from sklearn_ext.rashomon._trees._members import TreeArrays
