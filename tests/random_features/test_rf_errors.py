@@ -229,7 +229,7 @@ def test_merged_models_must_agree(data):
 
 @pytest.mark.parametrize(
     ("weight", "message"),
-    [({7: 2.0}, "not among the classes"), ({0: 0.0}, "must be positive")],
+    [({7: 2.0}, "not one of the classes"), ({0: 0.0}, "must be positive")],
 )
 def test_class_weights(weight, message, data):
     with pytest.raises(ValueError, match=message):

@@ -16,6 +16,7 @@ from sklearn_ext._core._blocks import fit_blocks
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext._numerics._classes import classes_of_stream, places_of
 from sklearn_ext.rashomon._ratio import (
     CONSTRAINTS,
     PathMixin,
@@ -40,7 +41,6 @@ from sklearn_ext.rashomon._trees._problem import (
     TreeStatistics,
     describe_trees,
     distinct_patterns,
-    places_of,
     tree_problem,
 )
 from sklearn_ext.rashomon._trees._recursion import largest_scores
@@ -354,10 +354,7 @@ class RashomonTreeClassifier(
             Fitted estimator.
         """
         first = not hasattr(self, "_statistics")
-        if first and classes is None:
-            raise ValueError(
-                "classes must be given at the first call of partial_fit, got None."
-            )
+        classes = classes_of_stream(classes, None if first else self.classes_)
         block = self._summarize(X, y, sample_weight, reset=first, classes=classes)
         return self._solve(block if first else self._statistics + block)
 
@@ -808,7 +805,7 @@ class RashomonTreeClassifier(
             self.classes_ = np.unique(y if classes is None else classes)
         return TreeStatistics.of(
             X,
-            places_of(y, self.classes_),
+            places_of(y, self.classes_, advice="name all at the first call"),
             weight,
             len(self.classes_),
             n_thresholds=self.n_thresholds,
@@ -1048,20 +1045,13 @@ class RashomonTreeClassifier(
 
     def _places(self, labels, X, name):
         """Places of labels among the classes, one for each row of X."""
-        labels = np.asarray(labels)
-        n_rows = _n_rows(X)
-        known = np.isin(labels, self.classes_)
-        if labels.shape != (n_rows,) or not known.all():
-            wrong = (
-                f"shape {labels.shape}"
-                if known.all()
-                else repr(labels[~known].tolist()[0])
-            )
+        labels, n_rows = np.asarray(labels), _n_rows(X)
+        if labels.shape != (n_rows,):
             raise ValueError(
                 f"{name} must hold one of the classes {self.classes_.tolist()} for "
-                f"each of the {n_rows} rows, got {wrong}."
+                f"each of the {n_rows} rows, got shape {labels.shape}."
             )
-        return np.searchsorted(self.classes_, labels)
+        return places_of(labels, self.classes_, name=name)
 
 
 def _n_rows(X):
