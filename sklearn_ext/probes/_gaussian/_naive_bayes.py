@@ -306,7 +306,8 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
             A new probe with the parameters of this one.
         """
         self._refuse_loo("merge")
-        check_mergeable((self, *others))
+        for other in others:
+            _blocks.check_mergeable(self, other)
         merged = clone(self)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
@@ -513,39 +514,3 @@ def is_plain(X, y, n_features, dtypes):
         and len(X) > 0
         and X.shape[1] == n_features
     )
-
-
-def check_mergeable(probes):
-    """Check that fitted probes saw the same features in the same way.
-
-    Parameters
-    ----------
-    probes : sequence of NaiveBayesProbe
-        Fitted probes.
-    """
-    first = probes[0]
-    for other in probes[1:]:
-        if not isinstance(other, type(first)):
-            raise TypeError(
-                f"merge takes {type(first).__name__}, got {type(other).__name__}."
-            )
-        kinds = [p.sufficient_statistics_.covariance for p in (first, other)]
-        if kinds[0] != kinds[1]:
-            raise ValueError(
-                f"merge needs probes of the same covariance, got {kinds[0]!r} and "
-                f"{kinds[1]!r}."
-            )
-        if first.n_features_in_ != other.n_features_in_:
-            raise ValueError(
-                "merge needs probes of the same number of features, got "
-                f"{first.n_features_in_} and {other.n_features_in_}."
-            )
-        ours, theirs = (
-            getattr(probe, "feature_names_in_", None) for probe in (first, other)
-        )
-        named = ours is not None and theirs is not None
-        if named and not np.array_equal(ours, theirs):
-            raise ValueError(
-                f"merge needs the same feature names in the same order, got {ours} "
-                f"and {theirs}."
-            )

@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
-from sklearn_ext._core._blocks import fit_blocks
+from sklearn_ext._core._blocks import check_mergeable, fit_blocks
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import FLOATS, check_weights
@@ -227,20 +227,11 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         self : RashomonRidge
             The model of all rows.
         """
-        check_is_fitted(self)
-        if not isinstance(other, RashomonRidge):
-            raise TypeError(f"merge takes a RashomonRidge, got {type(other).__name__}.")
-        check_is_fitted(other)
+        check_mergeable(self, other)
         if self.fit_intercept != other.fit_intercept:
             raise ValueError(
                 "merge takes a model with the same fit_intercept: this one has "
                 f"{self.fit_intercept}, the other {other.fit_intercept}."
-            )
-        names = [getattr(m, "feature_names_in_", None) for m in (self, other)]
-        if all(n is not None for n in names) and not np.array_equal(*names):
-            raise ValueError(
-                "merge takes a model of the same features in the same order: this one "
-                f"has {list(names[0])}, the other {list(names[1])}."
             )
         return self._solve(self._statistics + other._statistics)
 

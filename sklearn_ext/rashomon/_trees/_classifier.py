@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import ThreadpoolController
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
-from sklearn_ext._core._blocks import fit_blocks
+from sklearn_ext._core._blocks import check_mergeable, fit_blocks
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
@@ -373,8 +373,7 @@ class RashomonTreeClassifier(
         self : RashomonTreeClassifier
             The model of all rows.
         """
-        check_is_fitted(self)
-        check_is_fitted(other)
+        check_mergeable(self, other)
         mine, theirs = self._statistics.splits, other._statistics.splits
         same_classes = np.array_equal(self.classes_, other.classes_)
         if not (same_classes and mine.cut_like(theirs)):
