@@ -13,7 +13,9 @@ def lowest(requirement):
 
 def main():
     """Read pyproject.toml."""
-    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
     extras = project["optional-dependencies"].values()
     wanted = [*project["dependencies"], *(line for extra in extras for line in extra)]
     print(*filter(None, map(lowest, wanted)), sep="\n")

@@ -64,13 +64,22 @@ html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_ext"
 html_static_path = ["_static"]
 html_css_files = ["wide.css"]
+html_favicon = "_static/logo.svg"
 html_theme_options = {
+    "logo": {"image_light": "_static/logo.svg", "image_dark": "_static/logo.svg"},
     "show_prev_next": False,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
 }
 toc_object_entries_show_parents = "hide"
-alone = ("which_estimator", "glossary", "changelog", "contributing")
+alone = (
+    "installation",
+    "getting_started",
+    "which_estimator",
+    "glossary",
+    "changelog",
+    "contributing",
+)
 html_sidebars = {page: [] for page in alone}  # there is nothing to navigate
 html_show_sourcelink = False
 
