@@ -120,7 +120,7 @@ class LightSchrodingerBridge(
         Start from the last fit when components and features are the same in number.
     torch_params : dict or None, default=None
         For ``solver="adam"``: ``max_epochs``, ``lr``, ``batch_size`` and other
-        parameters of :class:`skorch.NeuralNet`.
+        parameters of :class:`~skorch.net.NeuralNet`.
     device : str or None, default=None
         Torch device to solve on, such as "cuda". None works where the rows are.
     random_state : int, RandomState, Generator or None, default=None
