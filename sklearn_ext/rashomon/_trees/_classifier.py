@@ -25,7 +25,6 @@ from sklearn_ext.rashomon._ratio import (
     loss_threshold,
     warn_empty,
 )
-from sklearn_ext.rashomon._trees._descent import tree_shares
 from sklearn_ext.rashomon._trees._members import TreeMembers
 from sklearn_ext.rashomon._trees._patterns import chao1, pattern_losses, tree_patterns
 from sklearn_ext.rashomon._trees._plan import (
@@ -40,10 +39,9 @@ from sklearn_ext.rashomon._trees._problem import (
     SLIP,
     TreeStatistics,
     describe_trees,
-    distinct_patterns,
     tree_problem,
 )
-from sklearn_ext.rashomon._trees._recursion import largest_scores
+from sklearn_ext.rashomon._trees._readings import ExactReadings, MemberReadings
 from sklearn_ext.rashomon._trees._sampled import random_labelled
 from sklearn_ext.rashomon._trees._sets import ExactTreeSet
 
@@ -461,7 +459,7 @@ class RashomonTreeClassifier(
         if self.voting == "exact":
             return self.vote_share(X)
         if self.voting == "members":
-            return self._member_share(self._bits(X))
+            return self._member_readings.votes(self._bits(X))
         trees = self._best
         if self.voting == "simplest":
             trees = self._once("simplest", self.members_.simplest)
@@ -484,14 +482,7 @@ class RashomonTreeClassifier(
             Shares; rows sum to one.
         """
         check_is_fitted(self)
-        if not self._has_exact_set():
-            return self._member_share(self._bits(X))
-        found, place = self._follow(self._bits(X))
-        if found is self._set:
-            votes = self._once("shares", self._shares).votes
-        else:
-            votes = tree_shares(found.upper, threshold=found.threshold).votes
-        return votes[place] / votes[place].sum(axis=1, keepdims=True)
+        return self._readings.votes(self._bits(X))
 
     def member_predictions(self, X):
         """Predict with every stored member.
@@ -507,7 +498,7 @@ class RashomonTreeClassifier(
             Class labels.
         """
         check_is_fitted(self)
-        return self.classes_[self._member_labels(self._bits(X))]
+        return self.classes_[self._member_readings.labels(self._bits(X))]
 
     def sample(self, n_samples=1, *, theta=None, random_state=None):
         """Draw trees from the Rashomon set, uniformly with respect to the prior.
@@ -555,15 +546,7 @@ class RashomonTreeClassifier(
             over ``members_``. Both have shape (n_features,).
         """
         check_is_fitted(self)
-        n_splits = len(self._splits)
-        if self._has_exact_set():
-            shares = self._once("shares", self._shares)
-            root, nodes = map(self._equal.usage, (shares.root, shares.nodes))
-        else:
-            split = self.members_.arrays.split
-            count = [np.bincount(s[s >= 0], minlength=n_splits) for s in split]
-            root = np.mean([s[:1] == np.arange(n_splits) for s in split], axis=0)
-            nodes = np.mean(count, axis=0)
+        root, nodes = self._readings.usage()
         feature, p = self._splits.feature, self.n_features_in_
         return Bunch(
             root=np.bincount(feature, root, minlength=p),
@@ -629,8 +612,8 @@ class RashomonTreeClassifier(
         check_is_fitted(self)
         theta, bits = np.ravel(theta), self._bits(X)
         thresholds = np.array([self._threshold_at(t) for t in theta])
-        find = self._exact_pair if self._has_exact_set() else self._member_pair
-        pairs = np.reshape(find(bits, thresholds), (len(theta), 2))
+        best = self._best.predict(bits)[0]
+        pairs = self._readings.multiplicity(bits, best, thresholds)
         return Bunch(theta=theta, ambiguity=pairs[:, 0], discrepancy=pairs[:, 1])
 
     def extremes(self, X, values):
@@ -660,7 +643,7 @@ class RashomonTreeClassifier(
             )
         if not np.isfinite(values).all():
             raise ValueError("values must be finite numbers, got nan or inf.")
-        return self._extremes_of_bits(bits, values)
+        return self._readings.extremes(bits, values)
 
     def parity_range(self, X, group, *, positive=None):
         """Range over the set of the difference in positive rates of two groups.
@@ -729,7 +712,7 @@ class RashomonTreeClassifier(
             moved = np.tile(bits, (n_repeats, 1))
             moved[:, columns] = bits[order][:, columns]
             every = np.concatenate([bits, moved])
-            reliance[feature] = self._extremes_of_bits(every, values)
+            reliance[feature] = self._readings.extremes(every, values)
         return reliance
 
     def pattern_ratio(
@@ -932,10 +915,6 @@ class RashomonTreeClassifier(
         found = self._set.draw(n_members, rng, self.threshold_loss_ * total)
         return self._equal.with_any(found, rng)
 
-    def _shares(self):
-        """Votes and usage of splits in the fitted set."""
-        return tree_shares(self._set.upper, threshold=self._set.threshold)
-
     def _named(self, trees):
         names = getattr(self, "feature_names_in_", None)
         return TreeMembers(trees, self._splits, self.classes_, names)
@@ -944,19 +923,17 @@ class RashomonTreeClassifier(
         X = validate_data(self, X, reset=False, **DATA)
         return self._splits.bits(X)
 
-    def _has_exact_set(self):
-        return isinstance(self._set, ExactTreeSet) and not self._set.upper.ranges.empty
+    @property
+    def _readings(self):
+        """What the set says about rows: off all its trees, or off the members."""
+        if isinstance(self._set, ExactTreeSet) and not self._set.upper.ranges.empty:
+            return self._once("exact", lambda: ExactReadings(self._set, self._equal))
+        return self._member_readings
 
-    def _follow(self, bits, found=None):
-        """Return the set with all patterns of ``bits``, and the place of each row."""
-        found = self._set if found is None else found
-        patterns, inverse = distinct_patterns(bits)
-        rows, space = found.graph.rows, found.graph.space
-        columns, rows, space = self._equal.apart_on(patterns, rows, space)
-        place, missing = rows.locate(patterns[:, columns])
-        if len(missing):
-            rows = rows.with_extra(missing)
-        return found.over(rows, space), place[inverse]
+    @property
+    def _member_readings(self):
+        trees, n_classes = self.members_.arrays, len(self.classes_)
+        return MemberReadings(self._set, self._equal, trees, n_classes, self.device)
 
     def _threshold_at(self, theta):
         if not isinstance(theta, (Real, np.bool_)):
@@ -972,62 +949,6 @@ class RashomonTreeClassifier(
         thresholds = np.array([self._threshold_at(theta) for theta in thetas])
         found = self._set.widened(thresholds.max(initial=0.0))
         return [found.estimate(t, self.confidence_level) for t in thresholds]
-
-    def _member_labels(self, bits):
-        arrays = self.members_.arrays
-        if self.device is None:
-            return arrays.predict(bits)
-        from sklearn_ext.rashomon._trees._trees_torch import tree_labels_torch
-
-        return tree_labels_torch(arrays.split, arrays.label, bits, device=self.device)
-
-    def _member_share(self, bits):
-        label = self._member_labels(bits)
-        return np.stack(
-            [(label == c).mean(axis=0) for c in range(len(self.classes_))], axis=1
-        )
-
-    def _extremes_of_bits(self, bits, values):
-        if not self._has_exact_set():
-            label = self._member_labels(bits)
-            score = values[np.arange(len(values)), label].sum(axis=1)
-            return float(score.min()), float(score.max())
-        found, place = self._follow(bits)
-        summed = np.zeros((len(found.graph.rows.bits), values.shape[1]))
-        np.add.at(summed, place, values)
-        ranges = found.upper.ranges
-        low, high = (largest_scores(ranges, s * summed)[-1] for s in (-1.0, 1.0))
-        return float(-low), float(high)
-
-    def _exact_pair(self, bits, thresholds):
-        found = self._set.widened(thresholds.max(initial=0.0))
-        found, place = self._follow(bits, found)
-        label = self._best.predict(bits)[0]
-        values = np.zeros((len(found.graph.rows.bits), len(self.classes_)))
-        np.add.at(values, place, np.arange(len(self.classes_)) != label[:, None])
-        ranges, slip = found.upper.ranges, SLIP * found.graph.rows.total
-        farthest = largest_scores(ranges, values) / len(bits)
-        at = np.searchsorted(ranges.losses, thresholds + slip, side="right") - 1
-        pairs = np.full((len(thresholds), 2), np.nan)
-        for i in np.flatnonzero((at >= 0) & (thresholds >= found.best_loss - slip)):
-            votes = tree_shares(found.upper, threshold=thresholds[i]).votes[place]
-            pairs[i] = ((votes > 0).sum(axis=1) > 1).mean(), farthest[at[i]]
-        return pairs
-
-    def _member_pair(self, bits, thresholds):
-        label, best = self._member_labels(bits), self._best.predict(bits)[0]
-        members = self._equal.as_distinct(self.members_.arrays)
-        losses = self._set.losses_of(members)
-        slip = SLIP * self._problem[0].total
-        pairs = np.full((len(thresholds), 2), np.nan)
-        for i, threshold in enumerate(thresholds):
-            P = np.concatenate([best[None], label[losses <= threshold + slip]])
-            if threshold >= self._set.best_loss - slip:
-                pairs[i] = (
-                    (best != P).any(axis=0).mean(),
-                    (best != P).mean(axis=1).max(),
-                )
-        return pairs
 
     def _members_of(self, group, X):
         """Membership as truth values, one for each row of X."""
