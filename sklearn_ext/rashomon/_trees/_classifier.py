@@ -459,7 +459,7 @@ class RashomonTreeClassifier(
         if self.voting == "exact":
             return self.vote_share(X)
         if self.voting == "members":
-            return self._member_readings.votes(self._bits(X))
+            return self._member_readings().votes(self._bits(X))
         trees = self._best
         if self.voting == "simplest":
             trees = self._once("simplest", self.members_.simplest)
@@ -482,7 +482,7 @@ class RashomonTreeClassifier(
             Shares; rows sum to one.
         """
         check_is_fitted(self)
-        return self._readings.votes(self._bits(X))
+        return self._readings().votes(self._bits(X))
 
     def member_predictions(self, X):
         """Predict with every stored member.
@@ -498,7 +498,7 @@ class RashomonTreeClassifier(
             Class labels.
         """
         check_is_fitted(self)
-        return self.classes_[self._member_readings.labels(self._bits(X))]
+        return self.classes_[self._member_readings().labels(self._bits(X))]
 
     def sample(self, n_samples=1, *, theta=None, random_state=None):
         """Draw trees from the Rashomon set, uniformly with respect to the prior.
@@ -546,7 +546,7 @@ class RashomonTreeClassifier(
             over ``members_``. Both have shape (n_features,).
         """
         check_is_fitted(self)
-        root, nodes = self._readings.usage()
+        root, nodes = self._readings().usage()
         feature, p = self._splits.feature, self.n_features_in_
         return Bunch(
             root=np.bincount(feature, root, minlength=p),
@@ -613,7 +613,7 @@ class RashomonTreeClassifier(
         theta, bits = np.ravel(theta), self._bits(X)
         thresholds = np.array([self._threshold_at(t) for t in theta])
         best = self._best.predict(bits)[0]
-        pairs = self._readings.multiplicity(bits, best, thresholds)
+        pairs = self._readings().multiplicity(bits, best, thresholds)
         return Bunch(theta=theta, ambiguity=pairs[:, 0], discrepancy=pairs[:, 1])
 
     def extremes(self, X, values):
@@ -643,7 +643,7 @@ class RashomonTreeClassifier(
             )
         if not np.isfinite(values).all():
             raise ValueError("values must be finite numbers, got nan or inf.")
-        return self._readings.extremes(bits, values)
+        return self._readings().extremes(bits, values)
 
     def parity_range(self, X, group, *, positive=None):
         """Range over the set of the difference in positive rates of two groups.
@@ -712,7 +712,7 @@ class RashomonTreeClassifier(
             moved = np.tile(bits, (n_repeats, 1))
             moved[:, columns] = bits[order][:, columns]
             every = np.concatenate([bits, moved])
-            reliance[feature] = self._readings.extremes(every, values)
+            reliance[feature] = self._readings().extremes(every, values)
         return reliance
 
     def pattern_ratio(
@@ -923,14 +923,12 @@ class RashomonTreeClassifier(
         X = validate_data(self, X, reset=False, **DATA)
         return self._splits.bits(X)
 
-    @property
     def _readings(self):
-        """What the set says about rows: off all its trees, or off the members."""
+        """Return what all trees of the set, or else the members, say about rows."""
         if isinstance(self._set, ExactTreeSet) and not self._set.upper.ranges.empty:
             return self._once("exact", lambda: ExactReadings(self._set, self._equal))
-        return self._member_readings
+        return self._member_readings()
 
-    @property
     def _member_readings(self):
         trees, n_classes = self.members_.arrays, len(self.classes_)
         return MemberReadings(self._set, self._equal, trees, n_classes, self.device)
