@@ -134,9 +134,10 @@ class Labelled:
             X, y, weight = X[np.flatnonzero(keep)], y[keep], weight[keep]
         classes, places = np.unique(y, return_inverse=True)
         if len(classes) < 2 and not alone:
+            found = "one class" if keep.all() else "one class with weight"
             raise ValueError(
-                f"{user} needs at least two classes, got one class: "
-                f"{classes.tolist()[0]!r}; rows without weight do not count."
+                f"{user} needs at least two classes, got {found}: "
+                f"{classes.tolist()[0]!r}."
             )
         total = np.bincount(places, weight)
         weight = weight * class_factors(class_weight, classes, total)[places]
