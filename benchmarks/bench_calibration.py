@@ -349,8 +349,8 @@ class Unknown(Study):
 
     title = "Unknown rows: confidence less accuracy, in distribution"
     note = """Of the rows of each table that are further from the training rows than
-    nineteen in twenty of those were, mean confidence less accuracy; two splits. Means over tables; the last column is the mean of the
-    absolute gaps of the tables."""
+    nineteen in twenty of those were, mean confidence less accuracy; two splits. Means
+    over tables; the last column is the mean of the absolute gaps of the tables."""
     versions = ("scikit-learn", "numpy", "scipy", "probmetrics")
 
     def run(self):
