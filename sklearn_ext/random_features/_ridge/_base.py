@@ -31,6 +31,7 @@ from sklearn_ext._numerics._arrays import (
     to_numpy,
 )
 from sklearn_ext._numerics._factors import factorize
+from sklearn_ext._numerics._filters import FILTERS
 from sklearn_ext._numerics._ridge import CentredKernel, RidgeMoments
 from sklearn_ext.random_features._maps import (
     MAP_CONSTRAINTS,
@@ -60,6 +61,7 @@ RIDGE_CONSTRAINTS = {
         Options(Real, {np.inf}),
     ],
     "feature_map": [HasMethods(["fit", "transform"]), None],
+    "filter": [StrOptions(set(FILTERS))],
     "fit_intercept": ["boolean"],
     "standardize": ["boolean", StrOptions(set(SCALINGS))],
     "precision": [StrOptions({"auto", "float64"})],
@@ -68,6 +70,7 @@ RIDGE_CONSTRAINTS = {
 }
 DRAWN_FROM = (  # what the first block has fixed
     "n_components",
+    "filter",
     "kernel",
     "map",
     "fourier",
@@ -334,7 +337,8 @@ class BaseRandomFeatureRidge(ExtEstimator):
         infinite = width in ("infinite", np.inf)
         if self.feature_map is not None:
             self._check_finite_width("feature_map")
-        double = infinite or is_blurred_by_means(Z, rows.s)
+        # conjugate gradients, which refine single precision, refine ridges alone
+        double = infinite or not self._is_ridge or is_blurred_by_means(Z, rows.s)
         Z = float64(Z) if double else Z
         if self.feature_map is not None:
             fmap = UserMap(_fit_without_target(self.feature_map, Z))
@@ -350,6 +354,10 @@ class BaseRandomFeatureRidge(ExtEstimator):
         xp = namespace(rows.X)
         self._dtype = "float32" if rows.X.dtype == xp.float32 else "float64"
         self._drawn_from = {name: getattr(self, name) for name in DRAWN_FROM}
+
+    @property
+    def _is_ridge(self):
+        return self.filter == "ridge"
 
     @property
     def _infinite(self):
@@ -485,6 +493,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
     @property
     def kappa_(self):
         """Effective ridge."""
+        self._check_ridge("kappa_")
         solution = self._solution()
         left = solution.weight * (1 - self._degrees_of_freedom() / solution.n)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -493,8 +502,15 @@ class BaseRandomFeatureRidge(ExtEstimator):
     @property
     def fitting_ratio_(self):
         """Predicted ratio of training to test error."""
+        self._check_ridge("fitting_ratio_")
         n = self._solution().n
         return self._scalar(np.maximum(1 - self._degrees_of_freedom() / n, 0.0) ** 2)
+
+    def _check_ridge(self, name):
+        if not self._is_ridge:
+            raise AttributeError(
+                f"{name} is known of ridges alone, got filter={self.filter!r}."
+            )
 
     def _degrees_of_freedom(self):
         """Return them for each target; computed when first asked for."""

@@ -144,6 +144,7 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
     n_components : see RandomFeatureRidge
     alpha : float, default=0.1
         The ridge.
+    filter : see RandomFeatureRidge
     class_weight : dict, "balanced" or None, default=None
         Factors of the sample weights by class.
     kernel, map, fourier, feature_map, sampling, gamma, nu : see RandomFeatureRidge
@@ -173,10 +174,10 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
         Effective degrees of freedom, intercept included.
     kappa_ : float
         Effective ridge ``alpha / (W * (1 - effective_dof_ / n))``, of ``n`` distinct
-        rows and their summed weight ``W``.
+        rows and their summed weight ``W``, only when ``filter="ridge"``.
     fitting_ratio_ : float
         ``(1 - effective_dof_ / n) ** 2``, which theory predicts to be training error
-        over test error.
+        over test error, only when ``filter="ridge"``.
     n_iter_, n_features_in_, feature_names_in_ : see RandomFeatureRidge
 
     See Also
@@ -216,6 +217,7 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
         n_components=1024,
         alpha=0.1,
         *,
+        filter="ridge",
         class_weight=None,
         kernel="relu",
         map="random",
@@ -236,6 +238,7 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
     ):
         self.n_components = n_components
         self.alpha = alpha
+        self.filter = filter
         self.class_weight = class_weight
         self.kernel = kernel
         self.map = map
