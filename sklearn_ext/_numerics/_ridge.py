@@ -310,20 +310,6 @@ class _Spectrum:
         """Return degrees of freedom, intercept included, of shape (n_alphas,)."""
         return to_numpy(self.e @ self.shrinkage(alphas)) + self.fit_intercept
 
-    def _with_ridgeless(self, alphas, found, ridgeless, *rows):
-        """Put residuals without a ridge, where filters agree, among the others."""
-        xp = namespace(self.e)
-        if 0 not in alphas:
-            return xp.concat(found, axis=1)
-        none = ridgeless([0.0], *rows)
-        some = xp.concat(found, axis=1) if found else None
-        turn = np.cumsum([alpha > 0 for alpha in alphas]) - 1
-        parts = [
-            some[:, j : j + 1, :] if alpha > 0 else none
-            for alpha, j in zip(alphas, turn.tolist(), strict=True)
-        ]
-        return xp.concat(parts, axis=1)
-
     def _maps(self, W):
         """Return ``W * c`` for each column and target, of shape (m, n_columns * t)."""
         maps = W[:, :, None] * self.c[:, None, :]
@@ -418,7 +404,10 @@ class PrimalSpectrum(_Spectrum):
             residual = Y[:, None, :] - fitted[:, :q, :], -fitted[:, q:, :]
             remaining = 1 - w * (leverage[:, :q] + own), -w * leverage[:, q:]
             found.append(_divide_complex(residual, remaining, weights, self._floor(Z)))
-        return self._with_ridgeless(alphas, found, self._ridges_left_out, Z, Y, w)
+        if 0 in alphas:
+            ridgeless = self._ridges_left_out([0.0], Z, Y, w)
+            return _inserted(found, ridgeless, alphas)
+        return namespace(Z).concat(found, axis=1)
 
     def _fitted(self, Z, W):
         """Return ``Z (W c)`` (n, n_columns, t) and ``(Z * Z) W`` (n, n_columns)."""
@@ -488,24 +477,31 @@ class DualSpectrum(_Spectrum):
             Infinite where a row determines its own prediction.
         """
         xp = namespace(self.e)
+        least = 0.0
         if float(xp.min(self.e)) <= self.cut:  # no ridge is the limit of small ones
-            alphas = [a if a > self.cut else 1e3 * self.cut for a in alphas]
-        real = self.filter is RIDGE
-        found = (self._ridges_left_out if real else self._filter_left_out)(alphas)
+            least = 1e3 * self.cut
+            alphas = [alpha if alpha > self.cut else 0.0 for alpha in alphas]
+        if self.filter is RIDGE:
+            found = self._ridges_left_out([alpha or least for alpha in alphas])
+        else:
+            found = self._filter_left_out(alphas, least)
         return to_numpy(xp.permute_dims(found, (1, 0, 2)))
 
     def _ridges_left_out(self, alphas):
         # residual and 1 - leverage, both over alpha
         return _divide(*self._duals(self.shrinkage(alphas)), 0.0)
 
-    def _filter_left_out(self, alphas):
+    def _filter_left_out(self, alphas, least):
         found = []
         for inverse, weights in self._complex_ridges([a for a in alphas if a > 0]):
             dual, own = self._duals(inverse)
             q = weights.size
             parts = (dual[:, :q, :], dual[:, q:, :]), (own[:, :q], own[:, q:])
             found.append(_divide_complex(*parts, weights, 0.0))
-        return self._with_ridgeless(alphas, found, self._ridges_left_out)
+        if 0 in alphas:
+            ridgeless = replace(self, filter=RIDGE)._ridges_left_out([least])
+            return _inserted(found, ridgeless, alphas)
+        return namespace(self.e).concat(found, axis=1)
 
     def _duals(self, W):
         """Return ``U (W c)`` at unit weight (n, n_columns, t), and ``(U * U) W``."""
@@ -574,9 +570,11 @@ def _divide_complex(residual, remaining, weights, floor):
         Infinite where nothing remains.
     """
     a, b = remaining
-    xp, square = namespace(a), a * a + b * b
-    held = square <= floor * floor
-    square = xp.where(held, xp.ones_like(square), square)
+    xp, size = namespace(a), abs(a) + abs(b)
+    held = size <= floor
+    size = xp.where(held, xp.ones_like(size), size)
+    a, b = a / size, b / size
+    square = xp.where(held, xp.ones_like(size), (a * a + b * b) * size)
     # weights / remaining, then the real part of its product with the residual
     u, v = (like(part.reshape(-1), a) for part in (weights.real, weights.imag))
     real, imaginary = (u * a + v * b) / square, (v * a - u * b) / square
@@ -585,6 +583,19 @@ def _divide_complex(residual, remaining, weights, floor):
     found = xp.sum(xp.reshape(found, shape), axis=2)
     held = xp.any(xp.reshape(held, shape[:-1]), axis=2)
     return xp.where(held[:, :, None], xp.inf * xp.ones_like(found), found)
+
+
+def _inserted(found, ridgeless, alphas):
+    """Put residuals without a ridge, where filters agree, among those of others."""
+    xp, position = namespace(ridgeless), 0
+    some, parts = xp.concat(found, axis=1) if found else None, []
+    for alpha in alphas:
+        if alpha > 0:
+            parts.append(some[:, position : position + 1, :])
+            position += 1
+        else:
+            parts.append(ridgeless)
+    return xp.concat(parts, axis=1)
 
 
 def _divide(residual, remaining, floor):
