@@ -126,7 +126,7 @@ class KernelChoiceDisplay:
         KernelChoiceDisplay
             The display itself.
         """
-        ax = _axes_of(self, ax)
+        ax = axes_of(self, ax)
         rates = [_rate(candidate) for candidate in self.candidates]
         known = [rate for rate in rates if rate is not None]
         ends = (min(known) / 3, max(known) * 3) if known else (0.1, 10.0)
@@ -179,10 +179,12 @@ class RidgePathDisplay:
     errors : dict
         Arrays of shape (n_alphas,) by name: ``"loo"``, ``"fold"``, ``"gcv"``,
         ``"train"`` or ``"test"``.
-    fitting_ratio : ndarray of shape (n_alphas,)
-        Predicted training over test error.
+    fitting_ratio : ndarray of shape (n_alphas,) or None
+        Predicted training over test error; None where it is not known.
     best : int
         Position of the chosen ridge.
+    filter : {"ridge", "flow", "iterated"}, default="ridge"
+        What the ridges belong to; of ``"flow"`` an axis on top shows their times.
 
     Attributes
     ----------
@@ -192,6 +194,8 @@ class RidgePathDisplay:
         The figure.
     lines_ : dict of str to matplotlib Line2D
         The curves by name.
+    time_ax_ : matplotlib Axes or None
+        The axis on top, if there is one.
 
     See Also
     --------
@@ -207,11 +211,12 @@ class RidgePathDisplay:
     >>> display = RidgePathDisplay.from_estimator(model)  # doctest: +SKIP
     """
 
-    def __init__(self, *, alphas, errors, fitting_ratio, best):
+    def __init__(self, *, alphas, errors, fitting_ratio, best, filter="ridge"):
         self.alphas = alphas
         self.errors = errors
         self.fitting_ratio = fitting_ratio
         self.best = best
+        self.filter = filter
 
     @classmethod
     def from_estimator(cls, estimator, *, x="alpha", ax=None, curve_kwargs=None):
@@ -246,11 +251,16 @@ class RidgePathDisplay:
             for name in names
             if (path := getattr(estimator, name, None)) is not None
         }
-        n = estimator._solution().n
-        ratio = np.maximum(1 - estimator.dof_path_ / n, 0.0) ** 2
+        n, ratio = estimator._solution().n, None
+        if estimator.filter == "ridge":
+            ratio = np.maximum(1 - estimator.dof_path_ / n, 0.0) ** 2
         best = int(np.argmin(np.abs(estimator.alphas_ - np.mean(estimator.alpha_))))
         display = cls(
-            alphas=estimator.alphas_, errors=errors, fitting_ratio=ratio, best=best
+            alphas=estimator.alphas_,
+            errors=errors,
+            fitting_ratio=ratio,
+            best=best,
+            filter=estimator.filter,
         )
         return display.plot(ax, x=x, curve_kwargs=curve_kwargs)
 
@@ -302,7 +312,12 @@ class RidgePathDisplay:
         """
         if x not in ("alpha", "fitting_ratio"):
             raise ValueError(f"x must be 'alpha' or 'fitting_ratio', got {x!r}.")
-        ax = _axes_of(self, ax)
+        if x == "fitting_ratio" and self.fitting_ratio is None:
+            raise ValueError(
+                f"The fitting ratio is known of ridges alone, got filter="
+                f"{self.filter!r}. Use x='alpha'."
+            )
+        ax, self.time_ax_ = axes_of(self, ax), None
         at = self.alphas if x == "alpha" else self.fitting_ratio
         shown = (at > 0) | (x == "fitting_ratio")
         self.lines_ = {}
@@ -314,6 +329,9 @@ class RidgePathDisplay:
         if x == "alpha":
             ax.set_xscale("log")
         ax.set_yscale("log")
+        if x == "alpha" and self.filter == "flow":
+            self.time_ax_ = ax.secondary_xaxis("top", functions=(_inverse, _inverse))
+            self.time_ax_.set_xlabel("training time 1 / alpha")
         label = "ridge alpha" if x == "alpha" else "training error / test error"
         ax.set(xlabel=label, ylabel="mean squared error")
         ax.legend()
@@ -412,7 +430,7 @@ class FittingRatioDisplay:
         FittingRatioDisplay
             The display itself.
         """
-        ax, task = _axes_of(self, ax), (self.a, self.b, self.s_rel)
+        ax, task = axes_of(self, ax), (self.a, self.b, self.s_rel)
         ratio = np.linspace(0, 0.99, 200) ** 2
         best = optimal_fitting_ratio(*task)
         least = powerlaw_test_error(best, *task, n=1000)
@@ -575,7 +593,7 @@ class RFLearningCurveDisplay:
         RFLearningCurveDisplay
             The display itself.
         """
-        ax, self.lines_ = _axes_of(self, ax), {}
+        ax, self.lines_ = axes_of(self, ax), {}
         for name, error in self.predicted.items():
             dashed = "--" if name == "tuned" else "-"
             style = {"linestyle": dashed, "label": f"predicted, {name}"}
@@ -749,7 +767,7 @@ class EigenspectrumDisplay:
         EigenspectrumDisplay
             The display itself.
         """
-        ax, self.lines_ = _axes_of(self, ax), {}
+        ax, self.lines_ = axes_of(self, ax), {}
         lam = self.eigenvalues
         v2 = np.reshape(self.eigencoefs**2, (len(lam), -1)).sum(axis=1)
         i = np.arange(1, len(lam) + 1)
@@ -772,7 +790,12 @@ class EigenspectrumDisplay:
         return self
 
 
-def _axes_of(display, ax):
+def _inverse(values):
+    with np.errstate(divide="ignore"):
+        return 1 / np.asarray(values, dtype=float)
+
+
+def axes_of(display, ax):
     """Return axes to draw on and store them in the display."""
     check_matplotlib_support(f"{type(display).__name__}.plot")
     import matplotlib.pyplot as plt
