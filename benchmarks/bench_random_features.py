@@ -30,6 +30,8 @@ from sklearn.svm import SVC, SVR
 
 from benchmarks.harness import Comparison, Study
 from benchmarks.random_features_data import SETS, splits, table
+from benchmarks.random_features_filters import FiltersOnTables, LeaveOneOutOverTime
+from benchmarks.random_features_peers import TunedBoosting, TunedMachines
 from benchmarks.random_features_tables import TablesOfClasses, TablesOfNumbers
 from sklearn_ext.random_features import (
     RandomFeatureRidge,
@@ -461,4 +463,8 @@ BENCHMARKS = (
     Probabilities,
     TablesOfNumbers,
     TablesOfClasses,
+    TunedBoosting,
+    TunedMachines,
+    LeaveOneOutOverTime,
+    FiltersOnTables,
 )
