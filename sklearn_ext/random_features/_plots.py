@@ -27,6 +27,7 @@ from sklearn_ext.random_features._theory._powerlaw import (
 )
 
 TUNED = (RandomFeatureRidgeCV, RandomFeatureRidgeClassifierCV)
+FAINT, SHOWN = 1e-12, 1e-3  # of the largest error: where one is fainter, what is shown
 STYLES = {"loo": "-", "fold": "-", "gcv": "--", "train": ":", "test": "-"}
 
 
@@ -329,6 +330,10 @@ class RidgePathDisplay:
         if x == "alpha":
             ax.set_xscale("log")
         ax.set_yscale("log")
+        all_errors = np.concatenate([error[shown] for error in self.errors.values()])
+        largest = all_errors[np.isfinite(all_errors)].max()
+        if all_errors.min() < FAINT * largest:  # endless training leaves nothing
+            ax.set_ylim(SHOWN * largest, 2 * largest)
         if x == "alpha" and self.filter == "flow":
             self.time_ax_ = ax.secondary_xaxis("top", functions=(_inverse, _inverse))
             self.time_ax_.set_xlabel("training time 1 / alpha")
