@@ -45,6 +45,7 @@ from sklearn_ext.random_features._maps import (
 )
 from sklearn_ext.random_features._ridge._candidates import Asked
 from sklearn_ext.random_features._ridge._rows import (
+    Remembered,
     Rows,
     Sample,
     Summary,
@@ -119,7 +120,8 @@ class BaseRandomFeatureRidge(ExtEstimator):
     """Reads rows, draws features and keeps sums; subclasses say how to solve.
 
     They define ``_encodes``, the class of their targets, and ``_solved(posed, rows,
-    held, plan)``, which returns the `Solution` of `RidgeMoments` or a `CentredKernel`.
+    held, plan, features)``, which returns the `Solution` of `RidgeMoments` or a
+    `CentredKernel`.
     """
 
     _sample_rows = 0  # rows that partial_fit keeps for leave-one-out
@@ -142,14 +144,18 @@ class BaseRandomFeatureRidge(ExtEstimator):
     def _fit_rows(self, rows, plan):
         if self._side(rows) == "dual":
             kernel = self._kernel_of(rows)
-            solution = self._solved(kernel, rows, rows, plan)
+            features = self._features.like(rows.X)
+            solution = self._solved(kernel, rows, rows, plan, features)
             late = replace(kernel, K=kernel.K[:0, :0])
             infinite = isinstance(self._features.map, InfiniteMap)
             n, span = len(rows.copies), span_of(rows.Y)
             summary = None if infinite else Summary(n, late, span=span)
         else:
-            summary = self._sum(rows)
-            solution = self._solved(summary.moments, rows, summary.held, plan)
+            features = Remembered(self._features.like(rows.X), rows.X)
+            few = 0 < len(rows) <= self._sample_rows
+            summary = self._sum(rows, features, sampled=not few)
+            held = rows if few else summary.held
+            solution = self._solved(summary.moments, rows, held, plan, features)
             summary = summary.without_rows()
         span = to_numpy(span_of(rows.Y))
         return Fit(summary, self._stored(solution), span=span)
@@ -171,7 +177,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
             self._warn_of_first_block(candidate)
             self._draw(rows, candidate, Z, self.n_components, blocks=True)
         self._check_blocks()
-        summary = self._sum(rows).without_copies()
+        summary = self._sum(rows, self._features.like(rows.X)).without_copies()
         return summary if self.device is None else summary.convert(to_numpy)
 
     def _check_blocks(self):
@@ -188,7 +194,8 @@ class BaseRandomFeatureRidge(ExtEstimator):
         fit = self._fitted
         if fit.solution is None:
             moments, held = fit.summary.moments, fit.summary.held
-            fit.solution = self._stored(self._solved(moments, None, held, None))
+            solution = self._solved(moments, None, held, None, self._features)
+            fit.solution = self._stored(solution)
         return fit.solution
 
     @fit_context()
@@ -376,13 +383,13 @@ class BaseRandomFeatureRidge(ExtEstimator):
     def _batch(self, width):
         return rows_a_batch(self.batch_size, width, get_config()["working_memory"])
 
-    def _sum(self, rows):
-        features = self._features.like(rows.X)
-        batches = rows.batches(features, self._batch(features.width(rows.X)))
+    def _sum(self, rows, features, *, sampled=True):
+        batches = rows.batches(features, self._batch(self._features.width(rows.X)))
         with np.errstate(over="ignore", invalid="ignore"):
             moments = RidgeMoments.of_batches(batches, fit_intercept=self.fit_intercept)
         _check_finite(moments.gram, moments.y_square)
-        sample = Sample.of(rows, self._sample_rows) if self._sample_rows else None
+        sampled = sampled and self._sample_rows
+        sample = Sample.of(rows, self._sample_rows) if sampled else None
         return Summary(len(rows.copies), moments, sample, span_of(rows.Y))
 
     def _kernel_of(self, rows):

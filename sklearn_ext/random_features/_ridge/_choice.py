@@ -406,7 +406,7 @@ def _all_errors(problem, grid, folds):
     return np.moveaxis(np.concatenate(held, axis=1) ** 2, 0, -1)
 
 
-def pose(model, posed, rows, held):
+def pose(model, posed, rows, held, features):
     """Return the problem of a model whose features are drawn.
 
     Parameters
@@ -417,6 +417,8 @@ def pose(model, posed, rows, held):
         What it has summed.
     rows, held : Rows or None
         Its rows, and those that leave-one-out looks at.
+    features : callable
+        Forms their features.
 
     Returns
     -------
@@ -425,7 +427,6 @@ def pose(model, posed, rows, held):
     """
     side = PrimalSpectrum if isinstance(posed, RidgeMoments) else DualSpectrum
     spectrum = side.of(posed, FILTERS[model.filter])
-    features = model._features if rows is None else model._features.like(rows.X)
     size = model._batch(max(1, spectrum.e.shape[0]))
     return Problem(spectrum, model._encoder, features, rows, held, size)
 
@@ -552,8 +553,8 @@ class ChoosesItsRidge:
             return k
         return limit if self._infinite else min(k, limit)
 
-    def _solved(self, posed, rows, held, plan):
-        problem = pose(self, posed, rows, held)
+    def _solved(self, posed, rows, held, plan, features):
+        problem = pose(self, posed, rows, held, features)
         return choose(problem, plan or self._plan_of_blocks(), self._grid())
 
     def _fit_cv(self, X, y, sample_weight, groups):

@@ -278,6 +278,6 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
         """
         return self._fit(X, y, sample_weight)
 
-    def _solved(self, posed, rows, held, plan):
-        problem = pose(self, posed, rows, held)
+    def _solved(self, posed, rows, held, plan, features):
+        problem = pose(self, posed, rows, held, features)
         return choose(problem, Plan("given"), np.array([float(self.alpha)]))

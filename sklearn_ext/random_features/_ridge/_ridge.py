@@ -273,7 +273,7 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
                 f"{self.solver!r}. Use solver='auto', 'primal', 'dual' or 'eigen'."
             )
 
-    def _solved(self, posed, rows, held, plan):
+    def _solved(self, posed, rows, held, plan, features):
         alphas = self._alphas(posed.y_mean.shape[0])
         self._check_solver()
         if not self._is_ridge:
@@ -292,8 +292,7 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
             )
             side, name, n, n_iter, dof = "primal", factors[0].name, posed.n, 0, None
             if rows is not None and self._wants_refinement(posed, alphas):
-                features, size = self._features.like(rows.X), self._batch(coef.shape[0])
-                batches = partial(rows.batches, features, size)
+                batches = partial(rows.batches, features, self._batch(coef.shape[0]))
                 coef, n_iter = conjugate_gradients(batches, posed, coef, alphas)
                 name = "cg"
             intercept = posed.intercept(coef)
