@@ -31,6 +31,7 @@ from sklearn.svm import SVC, SVR
 from benchmarks.harness import Comparison, Study
 from benchmarks.random_features_data import SETS, splits, table
 from benchmarks.random_features_filters import FiltersOnTables, LeaveOneOutOverTime
+from benchmarks.random_features_landmarks import LandmarksOfLargeTables
 from benchmarks.random_features_peers import TunedBoosting, TunedMachines
 from benchmarks.random_features_tables import TablesOfClasses, TablesOfNumbers
 from sklearn_ext.random_features import (
@@ -536,6 +537,7 @@ BENCHMARKS = (
     TablesOfClasses,
     TunedBoosting,
     TunedMachines,
+    LandmarksOfLargeTables,
     LeaveOneOutOverTime,
     FiltersOnTables,
 )

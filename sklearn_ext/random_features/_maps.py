@@ -26,7 +26,6 @@ from sklearn_ext._numerics._arrays import (
     single,
     to_numpy,
 )
-from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext._numerics._random_features import (
     MAX_ORTHOGONAL,
     MIN_STRUCTURED,
@@ -38,6 +37,11 @@ from sklearn_ext._numerics._random_features import (
     waves,
 )
 from sklearn_ext.random_features._kernels import KERNELS, STATIONARY, Kernel
+from sklearn_ext.random_features._landmarks import (
+    POOL,
+    draw_landmarks,
+    greedy_landmarks,
+)
 
 FAR = 64  # deviations of all columns that their means may lie from zero
 MANY_ROWS = 20_000  # beyond, the kernel matrix alone takes gigabytes
@@ -48,7 +52,7 @@ RULES = {"auto", "scale"}
 
 MAP_CONSTRAINTS = {
     "kernel": [StrOptions(set(KERNELS))],
-    "map": [StrOptions({"auto", "random", "landmarks"})],
+    "map": [StrOptions({"auto", "random", "landmarks", "greedy"})],
     "fourier": [StrOptions({"phase", "pair"})],
     "sampling": [StrOptions({"auto", "iid", "orthogonal", "structured"})],
     "gamma": [StrOptions(RULES), Interval(Real, 0, None, closed="neither")],
@@ -372,16 +376,6 @@ _ACTIVATIONS = {
 }
 
 
-def choose_landmarks(X, m, rng):
-    """Return positions of ``m`` distinct rows, all of them if there are no more.
-
-    They are those of least seeded hash, in its order: a uniform draw that depends
-    neither on the order of the rows nor on their copies.
-    """
-    seed = rng.randint(2**31 - 1)
-    return EqualRows.of(X if sparse.issparse(X) else to_numpy(X), seed=seed).first[:m]
-
-
 def _rows_at(X, at):
     """Return some rows, dense."""
     if sparse.issparse(X):
@@ -482,9 +476,14 @@ def build_map(params, kernel, X, n_components, *, origin=None, rng=None, blocks=
         The map, in the namespace and dtype of ``X``.
     """
     rng = check_random_state(params.random_state) if rng is None else rng
+    origin = X if origin is None else origin
     if params.map == "landmarks" or (params.map == "auto" and not blocks):
-        at = choose_landmarks(X if origin is None else origin, n_components, rng)
+        at = draw_landmarks(origin, n_components, rng)
         return whiten_landmarks(kernel, _rows_at(X, at))
+    if params.map == "greedy":
+        pool = _rows_at(X, draw_landmarks(origin, POOL * n_components, rng))
+        at = greedy_landmarks(kernel, pool, n_components)
+        return whiten_landmarks(kernel, _rows_at(pool, at))
     fmap = draw_map(
         kernel,
         X.shape[1],

@@ -1,0 +1,144 @@
+"""Landmarks of tables with a hundred thousand rows: drawn, or chosen with care."""
+
+import time
+
+import numpy as np
+import pandas as pd
+from scipy.stats import gmean
+from sklearn.cluster import MiniBatchKMeans
+
+from benchmarks.harness import Study
+from benchmarks.random_features_data import columns_of
+from benchmarks.real_data import load
+from sklearn_ext._numerics._random_features import scale_gamma
+from sklearn_ext._numerics._ridge import PrimalSpectrum, RidgeMoments
+from sklearn_ext.random_features._kernels import Kernel
+from sklearn_ext.random_features._landmarks import POOL, greedy_landmarks
+from sklearn_ext.random_features._maps import whiten_landmarks
+from sklearn_ext.random_features._scaling import scaling
+
+N_TRAIN, N_TEST, N_LOO = 100_000, 15_000, 15_000
+SETS = ("acs_employment", "flights", "census-kdd", "birthdays", "diamonds")
+
+
+def table(name, n_rows):
+    """Return raw columns, categories of half a percent as indicators, and targets."""
+    try:
+        data = load(name, n_rows=n_rows)
+    except ValueError:  # fewer rows than that
+        data = load(name)
+    kept = data.target.notna().to_numpy()
+    frame, y = data.data[kept], data.target[kept].to_numpy()
+    numbers = frame.select_dtypes("number")
+    categories = frame.select_dtypes(exclude="number").astype(str)
+    if categories.shape[1]:
+        indicators = pd.get_dummies(categories, dtype=float)
+        indicators = indicators.loc[:, indicators.mean() >= 0.005]
+        numbers = pd.concat([numbers, indicators], axis=1)
+    X = numbers.astype(float).fillna(numbers.median()).to_numpy(np.float64)
+    task = "regression" if len(np.unique(y)) > 2 else "classification"
+    return X[:, X.std(axis=0) > 0], columns_of(y, task)
+
+
+def drawn(kernel, pool, m, rng):
+    """Return rows drawn evenly."""
+    return pool[:m]
+
+
+def centres(kernel, pool, m, rng):
+    """Return centres of clusters."""
+    clusters = MiniBatchKMeans(
+        m, n_init=1, max_iter=20, batch_size=2048, random_state=rng
+    )
+    return clusters.fit(pool).cluster_centers_
+
+
+def by_leverage(kernel, pool, m, rng):
+    """Return rows drawn by their ridge leverage, at half as many degrees of freedom."""
+    Phi = whiten_landmarks(kernel, pool[:m])(pool)
+    e, V = np.linalg.eigh(Phi.T @ Phi)
+    ridges = np.geomspace(1e-8, 1, 200) * e[-1]
+    dof = (np.maximum(e, 0) / (e + ridges[:, None])).sum(axis=1)
+    ridge = ridges[np.argmin(np.abs(dof - m / 2))]
+    parts = [pool[i : i + 256] for i in range(0, len(pool), 256)]
+    diagonal = np.concatenate([np.diag(kernel(part)) for part in parts])
+    Z = Phi @ V
+    missed = np.maximum(diagonal - np.einsum("ij,ij->i", Phi, Phi), 0) / ridge
+    leverage = np.minimum((Z * Z) @ (1 / (e + ridge)) + missed, 1)
+    at = rng.choice(len(pool), m, replace=False, p=leverage / leverage.sum())
+    return pool[at]
+
+
+def greedy(kernel, pool, m, rng):
+    """Return pivots of Cholesky."""
+    return pool[greedy_landmarks(kernel, pool, m)]
+
+
+class LandmarksOfLargeTables(Study):
+    """Test errors by how landmarks were found, at two widths."""
+
+    title = "Landmarks drawn evenly or chosen, 100,000 training rows"
+    note = f"""Test mean squared error over the variance of the target (classes as plus
+    and minus one) with landmarks of the Laplacian kernel, clipped columns and a ridge
+    chosen by leave-one-out; the others over rows *drawn* evenly (``map="landmarks"``),
+    from pools of {POOL} rows a landmark: *greedy* is ``map="greedy"``, *leverage* draws
+    by ridge leverage, *centres* are those of clusters. One split each; diamonds have
+    45,000 training rows. The seconds are those of the choice, and of all else."""
+    methods = {
+        "drawn": drawn,
+        "greedy": greedy,
+        "leverage": by_leverage,
+        "centres": centres,
+    }
+    widths = (128, 512)
+
+    def run(self):
+        """Fit by all methods."""
+        rows, ratios = [], []
+        for name in SETS:
+            X, Y = table(name, N_TRAIN + N_TEST)
+            order = np.random.default_rng(0).permutation(len(X))
+            m = min(N_TRAIN, int(0.85 * len(X)))
+            train, test = order[:m], order[m : m + N_TEST]
+            scaler = scaling("clip", X[train], np.ones(m))
+            data = scaler(X[train]), Y[train], scaler(X[test]), Y[test]
+            for width in self.widths:
+                errors, seconds, rest = self._compare(width, *data)
+                over = errors[1:] / errors[0]
+                ratios.append(over)
+                cells = [f"{errors[0]:.4f}", *(f"{value:.3f}" for value in over)]
+                times = [f"{seconds[1]:.1f}", f"{rest:.1f}"]
+                rows.append([name, str(width), *cells, *times])
+                print(*rows[-1], sep="\t", flush=True)
+        means = [f"{value:.3f}" for value in gmean(ratios, axis=0)]
+        rows.insert(0, ["geometric mean", "", "", *means, "", ""])
+        names = [*self.methods, "greedy s", "rest s"]
+        return {"columns": ["table", "width", *names], "rows": rows}
+
+    def _compare(self, width, Z, Y, Z_test, Y_test):
+        gamma = 0.3 * scale_gamma(Z, np.ones(len(Z)))
+        kernel, pool = Kernel("laplacian", gamma), Z[: POOL * width]
+        errors, seconds = [], []
+        for choose in self.methods.values():
+            start = time.process_time()
+            rows = choose(kernel, pool, width, np.random.RandomState(0))
+            chosen = time.process_time()
+            errors.append(_error(kernel, rows, Z, Y, Z_test, Y_test))
+            seconds.append(chosen - start)
+            rest = time.process_time() - chosen
+        return np.array(errors) / np.var(Y_test), seconds, rest
+
+
+def _error(kernel, landmarks, Z, Y, Z_test, Y_test):
+    fmap = whiten_landmarks(kernel, landmarks)
+
+    def batches(Z, Y):
+        for i in range(0, len(Z), 8192):
+            part = Z[i : i + 8192]
+            yield fmap(part), Y[i : i + 8192], np.ones(len(part))
+
+    spectrum = PrimalSpectrum.of(RidgeMoments.of_batches(batches(Z, Y)))
+    alphas = spectrum.default_alphas().tolist()
+    left_out = spectrum.leave_one_out(alphas, batches(Z[:N_LOO], Y[:N_LOO]))
+    best = int(np.argmin((left_out**2).mean(axis=(1, 2))))
+    return np.mean(spectrum.residuals([alphas[best]], batches(Z_test, Y_test)) ** 2)
