@@ -411,6 +411,7 @@ class FittingRatioDisplay:
         """
         user = f"{cls.__name__}.from_estimator"
         estimator = innermost(estimator, wanted=TUNED, user=user).model
+        _check_ridge(estimator, user)
         loo, train = (
             np.reshape(path, (len(path), -1)).mean(axis=1)
             for path in (estimator.loo_error_path_, estimator.train_error_path_)
@@ -555,6 +556,7 @@ class RFLearningCurveDisplay:
         """
         user = f"{cls.__name__}.from_estimator"
         model, (X,), _ = innermost(estimator, X, wanted=MODELS, user=user)
+        _check_ridge(model, user)
         rng = check_random_state(random_state)
         X, y = draw_pool(X, y, max_pool, rng)
         pool = kernel_eigenstructure(
@@ -626,6 +628,14 @@ class RFLearningCurveDisplay:
         ax.set(xlabel="number of training rows", ylabel="test mean squared error")
         ax.legend()
         return self
+
+
+def _check_ridge(model, user):
+    if model.filter != "ridge":
+        raise ValueError(
+            f"{user} draws the theory of ridges, got a model with filter="
+            f"{model.filter!r}. TrainingTimeDisplay draws that of filter='flow'."
+        )
 
 
 def _chooses(model):

@@ -71,6 +71,14 @@ def test_ridge_path_of_gradient_flow_has_times_on_top(data):
     assert RidgePathDisplay.from_estimator(ridge).time_ax_ is None
 
 
+def test_theory_of_ridges_is_not_drawn_for_other_filters(data):
+    model = RidgeOnlyCV(50, filter="flow", random_state=0).fit(*data)
+    with pytest.raises(ValueError, match="theory of ridges, got a model with filter="):
+        RFLearningCurveDisplay.from_estimator(model, *data)
+    with pytest.raises(ValueError, match="TrainingTimeDisplay draws"):
+        FittingRatioDisplay.from_estimator(model, a=1.2, b=1.2, s_rel=1)
+
+
 def test_training_time_of_curves():
     lam = np.arange(1.0, 201) ** -1.5
     times = [1.0, 10.0, np.inf]
