@@ -113,7 +113,7 @@ class TunedMachines(Study):
         "sonar",
         "penbased",
         "optdigits",
-        "page-blocks",
+        "movement_libras",
         "heart",
     )
     n_train, n_splits = 600, 3
