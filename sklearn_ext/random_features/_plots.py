@@ -4,8 +4,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from sklearn_ext._core._compat import check_matplotlib_support
-from sklearn_ext._core._pipelines import innermost
+from sklearn_ext._core._plots import Display
 from sklearn_ext.random_features._ridge._classifier_cv import (
     RandomFeatureRidgeClassifierCV,
 )
@@ -31,7 +30,7 @@ FAINT, SHOWN = 1e-12, 1e-3  # of the largest error: where one is fainter, what i
 STYLES = {"loo": "-", "fold": "-", "gcv": "--", "train": ":", "test": "-"}
 
 
-class KernelChoiceDisplay:
+class KernelChoiceDisplay(Display):
     """Held-out errors of the kernels, rates and scalings that a model chose from.
 
     Each candidate counts with its best ridge. Kernels without a rate are level lines.
@@ -76,11 +75,10 @@ class KernelChoiceDisplay:
     >>> display = KernelChoiceDisplay.from_estimator(model)  # doctest: +SKIP
     """
 
-    def __init__(self, *, candidates, errors, best, gap_se=None):
-        self.candidates = candidates
-        self.errors = errors
-        self.best = best
-        self.gap_se = gap_se
+    candidates: list
+    errors: np.ndarray
+    best: int
+    gap_se: np.ndarray | None = None
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None, curve_kwargs=None):
@@ -100,8 +98,7 @@ class KernelChoiceDisplay:
         KernelChoiceDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        estimator = innermost(estimator, wanted=TUNED, user=user).model
+        estimator = cls._innermost(estimator, wanted=TUNED).model
         found = estimator._compared()
         errors = np.array([np.min(error) for error in found.errors])
         display = cls(
@@ -127,7 +124,7 @@ class KernelChoiceDisplay:
         KernelChoiceDisplay
             The display itself.
         """
-        ax = axes_of(self, ax)
+        ax = self._axes(ax)
         rates = [_rate(candidate) for candidate in self.candidates]
         known = [rate for rate in rates if rate is not None]
         ends = (min(known) / 3, max(known) * 3) if known else (0.1, 10.0)
@@ -170,7 +167,7 @@ def _rate(candidate):
     return candidate["gamma"]
 
 
-class RidgePathDisplay:
+class RidgePathDisplay(Display):
     """Training and held-out errors over the ridges of a grid.
 
     Parameters
@@ -212,12 +209,11 @@ class RidgePathDisplay:
     >>> display = RidgePathDisplay.from_estimator(model)  # doctest: +SKIP
     """
 
-    def __init__(self, *, alphas, errors, fitting_ratio, best, filter="ridge"):
-        self.alphas = alphas
-        self.errors = errors
-        self.fitting_ratio = fitting_ratio
-        self.best = best
-        self.filter = filter
+    alphas: np.ndarray
+    errors: dict
+    fitting_ratio: np.ndarray | None
+    best: int
+    filter: str = "ridge"
 
     @classmethod
     def from_estimator(cls, estimator, *, x="alpha", ax=None, curve_kwargs=None):
@@ -239,8 +235,7 @@ class RidgePathDisplay:
         RidgePathDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        estimator = innermost(estimator, wanted=TUNED, user=user).model
+        estimator = cls._innermost(estimator, wanted=TUNED).model
         names = (
             "loo_error_path_",
             "fold_error_path_",
@@ -318,7 +313,7 @@ class RidgePathDisplay:
                 f"The fitting ratio is known of ridges alone, got filter="
                 f"{self.filter!r}. Use x='alpha'."
             )
-        ax, self.time_ax_ = axes_of(self, ax), None
+        ax, self.time_ax_ = self._axes(ax), None
         at = self.alphas if x == "alpha" else self.fitting_ratio
         shown = (at > 0) | (x == "fitting_ratio")
         self.lines_ = {}
@@ -343,7 +338,7 @@ class RidgePathDisplay:
         return self
 
 
-class FittingRatioDisplay:
+class FittingRatioDisplay(Display):
     """Test error over the ratio of training to test error, of a power-law task.
 
     Parameters
@@ -379,11 +374,10 @@ class FittingRatioDisplay:
     >>> FittingRatioDisplay(a=1.2, b=1.2, s_rel=1).plot()  # doctest: +SKIP
     """
 
-    def __init__(self, *, a, b, s_rel, points=None):
-        self.a = a
-        self.b = b
-        self.s_rel = s_rel
-        self.points = points
+    a: float
+    b: float
+    s_rel: float
+    points: tuple | None = None
 
     @classmethod
     def from_estimator(cls, estimator, *, a, b, s_rel, ax=None, curve_kwargs=None):
@@ -409,9 +403,8 @@ class FittingRatioDisplay:
         FittingRatioDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        estimator = innermost(estimator, wanted=TUNED, user=user).model
-        _check_ridge(estimator, user)
+        estimator = cls._innermost(estimator, wanted=TUNED).model
+        _check_ridge(estimator, cls)
         loo, train = (
             np.reshape(path, (len(path), -1)).mean(axis=1)
             for path in (estimator.loo_error_path_, estimator.train_error_path_)
@@ -436,7 +429,7 @@ class FittingRatioDisplay:
         FittingRatioDisplay
             The display itself.
         """
-        ax, task = axes_of(self, ax), (self.a, self.b, self.s_rel)
+        ax, task = self._axes(ax), (self.a, self.b, self.s_rel)
         ratio = np.linspace(0, 0.99, 200) ** 2
         best = optimal_fitting_ratio(*task)
         least = powerlaw_test_error(best, *task, n=1000)
@@ -454,7 +447,7 @@ class FittingRatioDisplay:
         return self
 
 
-class RFLearningCurveDisplay:
+class RFLearningCurveDisplay(Display):
     """Predicted test errors over the number of rows, beside measured ones.
 
     Parameters
@@ -497,11 +490,10 @@ class RFLearningCurveDisplay:
     >>> RFLearningCurveDisplay.from_estimator(model, X, y)  # doctest: +SKIP
     """
 
-    def __init__(self, *, n, predicted, measured=None, measured_of=None):
-        self.n = n
-        self.predicted = predicted
-        self.measured = measured
-        self.measured_of = measured_of
+    n: np.ndarray
+    predicted: dict
+    measured: np.ndarray | None = None
+    measured_of: str | None = None
 
     @classmethod
     def from_estimator(
@@ -554,9 +546,8 @@ class RFLearningCurveDisplay:
         RFLearningCurveDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        model, (X,), _ = innermost(estimator, X, wanted=MODELS, user=user)
-        _check_ridge(model, user)
+        model, (X,), _ = cls._innermost(estimator, X, wanted=MODELS)
+        _check_ridge(model, cls)
         rng = check_random_state(random_state)
         X, y = draw_pool(X, y, max_pool, rng)
         pool = kernel_eigenstructure(
@@ -600,7 +591,7 @@ class RFLearningCurveDisplay:
         RFLearningCurveDisplay
             The display itself.
         """
-        ax, self.lines_ = axes_of(self, ax), {}
+        ax, self.lines_ = self._axes(ax), {}
         for name, error in self.predicted.items():
             dashed = "--" if name == "tuned" else "-"
             style = {"linestyle": dashed, "label": f"predicted, {name}"}
@@ -630,11 +621,11 @@ class RFLearningCurveDisplay:
         return self
 
 
-def _check_ridge(model, user):
+def _check_ridge(model, display):
     if model.filter != "ridge":
         raise ValueError(
-            f"{user} draws the theory of ridges, got a model with filter="
-            f"{model.filter!r}. TrainingTimeDisplay draws that of filter='flow'."
+            f"{display.__name__}.from_estimator draws the theory of ridges, got a model "
+            f"with filter={model.filter!r}. TrainingTimeDisplay draws that of 'flow'."
         )
 
 
@@ -684,7 +675,7 @@ def _measured(estimator, X, y, n_grid, n_repeats, rng):
     return measured
 
 
-class EigenspectrumDisplay:
+class EigenspectrumDisplay(Display):
     """Eigenvalues of a kernel and squared coefficients of a target, with their slopes.
 
     Parameters
@@ -722,9 +713,8 @@ class EigenspectrumDisplay:
     >>> EigenspectrumDisplay.from_estimator(model, X, y)  # doctest: +SKIP
     """
 
-    def __init__(self, *, eigenvalues, eigencoefs):
-        self.eigenvalues = eigenvalues
-        self.eigencoefs = eigencoefs
+    eigenvalues: np.ndarray
+    eigencoefs: np.ndarray
 
     @classmethod
     def from_estimator(
@@ -754,8 +744,7 @@ class EigenspectrumDisplay:
         EigenspectrumDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        model, (X,), _ = innermost(estimator, X, wanted=MODELS, user=user)
+        model, (X,), _ = cls._innermost(estimator, X, wanted=MODELS)
         found = kernel_eigenstructure(
             model,
             X,
@@ -782,7 +771,7 @@ class EigenspectrumDisplay:
         EigenspectrumDisplay
             The display itself.
         """
-        ax, self.lines_ = axes_of(self, ax), {}
+        ax, self.lines_ = self._axes(ax), {}
         lam = self.eigenvalues
         v2 = np.reshape(self.eigencoefs**2, (len(lam), -1)).sum(axis=1)
         i = np.arange(1, len(lam) + 1)
@@ -808,13 +797,3 @@ class EigenspectrumDisplay:
 def _inverse(values):
     with np.errstate(divide="ignore"):
         return 1 / np.asarray(values, dtype=float)
-
-
-def axes_of(display, ax):
-    """Return axes to draw on and store them in the display."""
-    check_matplotlib_support(f"{type(display).__name__}.plot")
-    import matplotlib.pyplot as plt
-
-    display.ax_ = plt.subplots(layout="constrained")[1] if ax is None else ax
-    display.figure_ = display.ax_.figure
-    return display.ax_

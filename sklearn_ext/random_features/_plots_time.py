@@ -4,8 +4,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import Bunch, check_random_state
 
-from sklearn_ext._core._pipelines import innermost
-from sklearn_ext.random_features._plots import axes_of
+from sklearn_ext._core._plots import Display
 from sklearn_ext.random_features._theory._eigenstructure import (
     MODELS,
     draw_pool,
@@ -18,7 +17,7 @@ from sklearn_ext.random_features._theory._time import rf_flow_curve
 N_TIMES = 30  # predicted, and as many as may be measured
 
 
-class TrainingTimeDisplay:
+class TrainingTimeDisplay(Display):
     """Predicted test errors of gradient descent over its time, beside measured ones.
 
     One line a width; a circle marks the least error of each.
@@ -61,9 +60,8 @@ class TrainingTimeDisplay:
     >>> TrainingTimeDisplay.from_estimator(model, X, y)  # doctest: +SKIP
     """
 
-    def __init__(self, *, predicted, measured=None):
-        self.predicted = predicted
-        self.measured = measured
+    predicted: dict
+    measured: dict | None = None
 
     @classmethod
     def from_estimator(
@@ -118,8 +116,7 @@ class TrainingTimeDisplay:
         TrainingTimeDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        model, (X,), _ = innermost(estimator, X, wanted=MODELS, user=user)
+        model, (X,), _ = cls._innermost(estimator, X, wanted=MODELS)
         rng = check_random_state(random_state)
         X, y = draw_pool(X, y, max_pool, rng)
         pool = kernel_eigenstructure(
@@ -177,7 +174,7 @@ class TrainingTimeDisplay:
         TrainingTimeDisplay
             The display itself.
         """
-        ax, self.lines_ = axes_of(self, ax), {}
+        ax, self.lines_ = self._axes(ax), {}
         styles = "-", "--", "-.", ":"
         for j, (name, curve) in enumerate(self.predicted.items()):
             shown = np.isfinite(curve.time) & np.isfinite(curve.test)
