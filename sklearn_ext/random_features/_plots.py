@@ -624,8 +624,9 @@ class RFLearningCurveDisplay(Display):
 def _check_ridge(model, display):
     if model.filter != "ridge":
         raise ValueError(
-            f"{display.__name__}.from_estimator draws the theory of ridges, got a model "
-            f"with filter={model.filter!r}. TrainingTimeDisplay draws that of 'flow'."
+            f"{display.__name__}.from_estimator draws the theory of ridges, got a "
+            f"model with filter={model.filter!r}. TrainingTimeDisplay draws that of "
+            "'flow'."
         )
 
 

@@ -75,7 +75,7 @@ def test_theory_of_ridges_is_not_drawn_for_other_filters(data):
     model = RidgeOnlyCV(50, filter="flow", random_state=0).fit(*data)
     with pytest.raises(ValueError, match="theory of ridges, got a model with filter="):
         RFLearningCurveDisplay.from_estimator(model, *data)
-    with pytest.raises(ValueError, match="TrainingTimeDisplay draws"):
+    with pytest.raises(ValueError, match="TrainingTimeDisplay draws that"):
         FittingRatioDisplay.from_estimator(model, a=1.2, b=1.2, s_rel=1)
 
 
