@@ -13,7 +13,7 @@ from benchmarks.real_data import load
 from sklearn_ext._numerics._random_features import scale_gamma
 from sklearn_ext._numerics._ridge import PrimalSpectrum, RidgeMoments
 from sklearn_ext.random_features._kernels import Kernel
-from sklearn_ext.random_features._landmarks import POOL, greedy_landmarks
+from sklearn_ext.random_features._landmarks import greedy_landmarks, pool_size
 from sklearn_ext.random_features._maps import whiten_landmarks
 from sklearn_ext.random_features._scaling import scaling
 
@@ -78,10 +78,10 @@ class LandmarksOfLargeTables(Study):
     """Test errors by how landmarks were found, at two widths."""
 
     title = "Landmarks drawn evenly or chosen, 100,000 training rows"
-    note = f"""Test mean squared error over the variance of the target (classes as plus
+    note = """Test mean squared error over the variance of the target (classes as plus
     and minus one) with landmarks of the Laplacian kernel, clipped columns and a ridge
     chosen by leave-one-out; the others over rows *drawn* evenly (``map="landmarks"``),
-    from pools of {POOL} rows a landmark: *greedy* is ``map="greedy"``, *leverage* draws
+    from pools of 10,000 rows: *greedy* is ``map="greedy"``, *leverage* draws
     by ridge leverage, *centres* are those of clusters. One split each; diamonds have
     45,000 training rows. The seconds are those of the choice, and of all else."""
     methods = {
@@ -117,7 +117,7 @@ class LandmarksOfLargeTables(Study):
 
     def _compare(self, width, Z, Y, Z_test, Y_test):
         gamma = 0.3 * scale_gamma(Z, np.ones(len(Z)))
-        kernel, pool = Kernel("laplacian", gamma), Z[: POOL * width]
+        kernel, pool = Kernel("laplacian", gamma), Z[: pool_size(width)]
         errors, seconds = [], []
         for choose in self.methods.values():
             start = time.process_time()

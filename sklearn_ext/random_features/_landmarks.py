@@ -6,7 +6,7 @@ from scipy import linalg, sparse
 from sklearn_ext._numerics._arrays import to_numpy
 from sklearn_ext._numerics._equal_rows import EqualRows
 
-POOL = 10  # rows to choose from, for each landmark
+POOL, LEAST = 10, 10_000  # rows to choose from: for each landmark, and in all
 BLOCK, WIDER = 32, 4  # landmarks at a time, chosen from so many times as many rows
 DIGITS = 9  # of what is not explained: rounding decides nothing
 
@@ -19,6 +19,11 @@ def draw_landmarks(X, m, rng):
     """
     seed = rng.randint(2**31 - 1)
     return EqualRows.of(X if sparse.issparse(X) else to_numpy(X), seed=seed).first[:m]
+
+
+def pool_size(m):
+    """Return from how many rows ``m`` landmarks are chosen."""
+    return max(POOL * m, LEAST)
 
 
 def greedy_landmarks(kernel, rows, m):

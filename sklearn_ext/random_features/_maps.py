@@ -38,9 +38,9 @@ from sklearn_ext._numerics._random_features import (
 )
 from sklearn_ext.random_features._kernels import KERNELS, STATIONARY, Kernel
 from sklearn_ext.random_features._landmarks import (
-    POOL,
     draw_landmarks,
     greedy_landmarks,
+    pool_size,
 )
 
 FAR = 64  # deviations of all columns that their means may lie from zero
@@ -481,7 +481,7 @@ def build_map(params, kernel, X, n_components, *, origin=None, rng=None, blocks=
         at = draw_landmarks(origin, n_components, rng)
         return whiten_landmarks(kernel, _rows_at(X, at))
     if params.map == "greedy":
-        pool = _rows_at(X, draw_landmarks(origin, POOL * n_components, rng))
+        pool = _rows_at(X, draw_landmarks(origin, pool_size(n_components), rng))
         at = greedy_landmarks(kernel, pool, n_components)
         return whiten_landmarks(kernel, _rows_at(pool, at))
     fmap = draw_map(
