@@ -52,7 +52,8 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         Random features, which do not look at the rows, or distinct rows of the data,
         drawn by the hash of their values: neither order nor copies matter.
         ``"greedy"`` draws 10,000 (or ten times as many) and chooses among them, one
-        after the other, where those before explain the kernel least. ``"auto"`` is landmarks.
+        after the other, where those before explain the kernel least. ``"auto"`` is
+        landmarks.
     fourier : {"phase", "pair"}, default="phase"
         For ``"rbf"``, ``"laplacian"`` and ``"matern"``: one cosine with a random phase
         a component, or cosine and sine of half as many waves.
