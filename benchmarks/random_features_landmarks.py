@@ -45,7 +45,8 @@ def table(name, n_rows):
         indicators = indicators.loc[:, indicators.mean() >= 0.005]
         numbers = pd.concat([numbers, indicators], axis=1)
     X = numbers.astype(float).fillna(numbers.median()).to_numpy(np.float64)
-    task = "regression" if len(np.unique(y)) > 2 else "classification"
+    numeric = y.dtype.kind in "fiu" and len(np.unique(y)) > 10
+    task = "regression" if numeric else "classification"
     return X[:, X.std(axis=0) > 0], columns_of(y, task)
 
 
@@ -119,7 +120,7 @@ class LandmarksOfLargeTables(Study):
         return {"columns": ["table", "rows", "width", *names], "rows": rows}
 
     def compared(self, name, width, n_splits=2):
-        """Return training rows, errors and seconds of all methods, and other seconds."""
+        """Return training rows, errors and seconds of methods, and other seconds."""
         X, Y = table(name, N_TRAIN + N_TEST)
         m = min(N_TRAIN, int(0.85 * len(X)))
         found = []
