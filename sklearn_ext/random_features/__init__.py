@@ -4,7 +4,6 @@ The rooms, in the order in which data pass through them:
 
 - ``_features``: the transformer
 - ``_scaling``: columns on one scale
-- ``_landmarks``: which rows features are distances to
 - ``_maps``: from rows to features: random maps, landmarks, the exact kernel
 - ``_kernels``: the kernels that the maps approximate, as exact matrices
 - ``_ridge/``: the estimators: distinct rows, sums, the choice of a ridge

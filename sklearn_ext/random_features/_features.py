@@ -48,12 +48,10 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         difference).
     n_components : int, default=1024
         Number of features; landmarks are at most as many as rows.
-    map : {"random", "landmarks", "greedy", "auto"}, default="random"
+    map : {"random", "landmarks", "auto"}, default="random"
         Random features, which do not look at the rows, or distinct rows of the data,
-        drawn by the hash of their values: neither order nor copies matter.
-        ``"greedy"`` draws 10,000 (or ten times as many) and chooses among them, one
-        after the other, where those before explain the kernel least. ``"auto"`` is
-        landmarks.
+        drawn by the hash of their values: neither order nor copies matter. ``"auto"``
+        is landmarks.
     fourier : {"phase", "pair"}, default="phase"
         For ``"rbf"``, ``"laplacian"`` and ``"matern"``: one cosine with a random phase
         a component, or cosine and sine of half as many waves.
@@ -85,7 +83,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
     random_offset_ : ndarray of shape (n_waves,) or None
         Biases or phases; None for landmarks and where the kernel has none.
     landmarks_ : ndarray of shape (n_components, n_features) or None
-        The rows that are landmarks.
+        The rows drawn for ``map="landmarks"``.
     gamma_ : float or None
         The value of ``gamma``, where the kernel has one.
     length_scale_ : float or None

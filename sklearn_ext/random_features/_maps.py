@@ -26,6 +26,7 @@ from sklearn_ext._numerics._arrays import (
     single,
     to_numpy,
 )
+from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext._numerics._random_features import (
     MAX_ORTHOGONAL,
     MIN_STRUCTURED,
@@ -37,11 +38,6 @@ from sklearn_ext._numerics._random_features import (
     waves,
 )
 from sklearn_ext.random_features._kernels import KERNELS, STATIONARY, Kernel
-from sklearn_ext.random_features._landmarks import (
-    draw_landmarks,
-    greedy_landmarks,
-    pool_size,
-)
 
 FAR = 64  # deviations of all columns that their means may lie from zero
 MANY_ROWS = 20_000  # beyond, the kernel matrix alone takes gigabytes
@@ -52,7 +48,7 @@ RULES = {"auto", "scale"}
 
 MAP_CONSTRAINTS = {
     "kernel": [StrOptions(set(KERNELS))],
-    "map": [StrOptions({"auto", "random", "landmarks", "greedy"})],
+    "map": [StrOptions({"auto", "random", "landmarks"})],
     "fourier": [StrOptions({"phase", "pair"})],
     "sampling": [StrOptions({"auto", "iid", "orthogonal", "structured"})],
     "gamma": [StrOptions(RULES), Interval(Real, 0, None, closed="neither")],
@@ -376,6 +372,16 @@ _ACTIVATIONS = {
 }
 
 
+def choose_landmarks(X, m, rng):
+    """Return positions of ``m`` distinct rows, all of them if there are no more.
+
+    They are those of least seeded hash, in its order: a uniform draw that depends
+    neither on the order of the rows nor on their copies.
+    """
+    seed = rng.randint(2**31 - 1)
+    return EqualRows.of(X if sparse.issparse(X) else to_numpy(X), seed=seed).first[:m]
+
+
 def _rows_at(X, at):
     """Return some rows, dense."""
     if sparse.issparse(X):
@@ -476,14 +482,9 @@ def build_map(params, kernel, X, n_components, *, origin=None, rng=None, blocks=
         The map, in the namespace and dtype of ``X``.
     """
     rng = check_random_state(params.random_state) if rng is None else rng
-    origin = X if origin is None else origin
     if params.map == "landmarks" or (params.map == "auto" and not blocks):
-        at = draw_landmarks(origin, n_components, rng)
+        at = choose_landmarks(X if origin is None else origin, n_components, rng)
         return whiten_landmarks(kernel, _rows_at(X, at))
-    if params.map == "greedy":
-        pool = _rows_at(X, draw_landmarks(origin, pool_size(n_components), rng))
-        at = greedy_landmarks(kernel, pool, n_components)
-        return whiten_landmarks(kernel, _rows_at(pool, at))
     fmap = draw_map(
         kernel,
         X.shape[1],

@@ -59,12 +59,10 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
         alpha)``. ``"iterated"`` fits a second ridge to what the first has left.
     kernel : str, default="relu"
         The kernel, see :class:`RandomFeatures`.
-    map : {"random", "landmarks", "greedy", "auto"}, default="random"
+    map : {"random", "landmarks", "auto"}, default="random"
         Random features, or whitened landmarks: distinct rows drawn by the hash of their
-        values, at most as many as there are. ``"greedy"`` draws 10,000 (or ten times
-        as many) and chooses landmarks among them, one after the other, where those
-        before explain the kernel least. ``"auto"`` is landmarks in ``fit``, and random
-        where blocks come, which need their features before the first row.
+        values, at most as many as there are. ``"auto"`` is landmarks in ``fit``, and
+        random where blocks come, which need their features before the first row.
     fourier : {"phase", "pair"}, default="phase"
         Waves of ``"rbf"``, ``"laplacian"`` and ``"matern"``.
     feature_map : transformer or None, default=None

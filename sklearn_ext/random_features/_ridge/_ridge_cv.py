@@ -65,7 +65,7 @@ class RandomFeatureRidgeCV(
     kernel : str, list of str or "auto", default="auto"
         The kernel, see :class:`RandomFeatures`, or kernels to choose from by held-out
         error; ``"auto"`` is ``["relu", "laplacian"]``.
-    map : {"auto", "random", "landmarks", "greedy"}, default="auto"
+    map : {"auto", "random", "landmarks"}, default="auto"
         See :class:`RandomFeatureRidge`.
     fourier, feature_map, sampling : see RandomFeatureRidge
     gamma : "auto", "scale", float or array-like, default="auto"
