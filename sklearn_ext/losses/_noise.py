@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ext._core._pipelines import innermost
 from sklearn_ext.losses._comp_sum_cv import CompSumClassifierCV
 from sklearn_ext.losses._linear import check_rows, codes_of
 
@@ -85,7 +85,7 @@ def noise_report(
     Parameters
     ----------
     estimator : CompSumClassifierCV
-        Fitted, to these rows or to others.
+        Fitted, to these rows or to others; or a Pipeline that ends in one.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Rows.
     y : array-like of shape (n_samples,)
@@ -123,12 +123,9 @@ def noise_report(
     >>> 0.05 < report.noise_rate < 0.15
     True
     """
-    if not isinstance(estimator, CompSumClassifierCV):
-        raise TypeError(
-            "noise_report takes a fitted CompSumClassifierCV, got "
-            f"{type(estimator).__name__}."
-        )
-    check_is_fitted(estimator)
+    estimator, (X,), _ = innermost(
+        estimator, X, wanted=CompSumClassifierCV, user="noise_report"
+    )
     if not 0 < confidence_level < 1 or n_bootstrap < 2:
         raise ValueError(
             "confidence_level must lie in (0, 1) and n_bootstrap be 2 or more, got "
