@@ -73,14 +73,14 @@ def noise_report(
 ):
     r"""Estimate how many labels are wrong, and which.
 
-    Models of the chosen ``tau_`` and ``C_`` are fitted to five folds; their softmax,
-    with a temperature, stands for the probabilities p of the true classes of held-out
-    rows. A row of true class k bears the label j with probability :math:`T_{kj}`. T and
-    the temperature maximise the likelihood :math:`\sum_i \log \sum_k p_{ik} T_{k y_i}`
-    of the labels (by EM), and Bayes' rule gives the probability that a label is wrong.
-    A flat temperature explains errors of the model, T those of the labels; where the
-    linear model is poor and sure, T takes its errors for noise. Where the models learn
-    the noise, with a third of the labels moved to one other class, the rate is too low.
+    Models of the ``tau`` and ``C`` that are best for all rows, suspect or not, are
+    fitted to five folds; their softmax, with a temperature, stands for the
+    probabilities p of the true classes of held-out rows. A row of true class k bears
+    the label j with probability :math:`T_{kj}`. T and the temperature maximise the
+    likelihood :math:`\sum_i \log \sum_k p_{ik} T_{k y_i}` of the labels (by EM), and
+    Bayes' rule gives the probability that a label is wrong. A flat temperature explains
+    errors of the model, T those of the labels; where the linear model is poor and sure,
+    T takes its errors for noise, and where it learns the noise the rate is too low.
 
     Parameters
     ----------
