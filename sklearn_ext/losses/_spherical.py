@@ -268,12 +268,13 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
                 lambda: self._coefficients(to_numpy(theta), mean, statistics)
             )
 
+        varies = bool(statistics.second.any())  # else there is nothing to learn
         minimum = minimise(
             objective,
             theta,
             lambda vector, now: flat(vector.reshape(K, D) @ P),
             lambda theta, now: np.inf,
-            Stopping(self.tol, self.max_iter),
+            Stopping(self.tol, self.max_iter if varies else 0),
             memory=self.memory,
             noise=rounding(objective.X),
             report=report,
@@ -282,7 +283,8 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
         vars(self).update(self._coefficients(theta, mean, statistics))
         self.n_iter_, self.n_evaluations_ = minimum.n_iter, minimum.n_evaluations
         self.objective_ = minimum.evaluation.value
-        self.converged_, self._interrupted = minimum.converged, minimum.interrupted
+        self.converged_ = minimum.converged or not varies
+        self._interrupted = minimum.interrupted
         if self.loss == "z":
             self.temperature_ = self._temperature(data)
 

@@ -189,6 +189,12 @@ class TestRefusals:
         with pytest.raises(ValueError, match="subgroups holds missing values"):
             WorstGroupClassifier().fit(*wine, subgroups=g)
 
+    def test_labels_that_cannot_be_sorted(self, wine):
+        X, y = wine
+        mixed = np.array([1, "a"] * (len(y) // 2), dtype=object)
+        with pytest.raises(TypeError, match="subgroups holds labels that cannot be so"):
+            WorstGroupClassifier().fit(X, y, subgroups=mixed)
+
     def test_few_rows(self, wine):
         g = np.arange(178) < 5
         with pytest.warns(UserWarning, match=r"\[True\] have fewer than 10 rows"):
@@ -259,6 +265,16 @@ def test_bound_holds_far_from_the_optimum(wine, fit_intercept):
         now = objective(theta)
         bound = now.value - convex_gap(objective, theta, now)
         assert bound <= best.objective_ + 1e-10
+
+
+@pytest.mark.parametrize("scale", [1e8, 1.0])
+def test_without_a_penalty_worth_the_name_zero_is_reached(wine, scale):
+    X, y = wine
+    w = np.full(len(y), 1e12 if scale == 1 else 1.0)
+    model = WorstGroupClassifier().fit(X * scale, y, w)
+    assert model.converged_
+    assert model.score(X * scale, y) == 1
+    assert 0 <= model.lower_bound_ <= model.objective_ < 1e-9
 
 
 def test_tau_above_one_is_refused(wine):

@@ -16,6 +16,7 @@ FIRST, LAST, STEP = 3.0, 1e6, 3.2  # of the sharpness beta
 POLISHED = 30.0  # sharpness from which a mix is foretold by slopes
 EXACT = 1e-11  # decrease at which nothing is left to certify
 INNER = 1e-6  # relative decrease at which a sharpness has done its work
+NOTHING = 1e-9  # an objective beneath is zero: classes are separated, for no penalty
 TRACE = 1e-6  # of every subgroup in a mix that is solved, so that no class vanishes
 
 
@@ -326,7 +327,7 @@ def play(
     """
     problem, plain = game.problem, game.plain
     theta, sharpness = plain.start(), min(FIRST, beta)
-    best, bound = (np.inf, theta), (-np.inf, None)
+    best, bound = (np.inf, theta), (0.0, None)  # no loss is negative
     n_iter = n_evaluations = 0
     while True:
         minimum = minimise(
@@ -352,10 +353,11 @@ def play(
             n_evaluations += game.n_subgroups + 1
         for mix in mixes:
             lower, other, passes = game.dual(mix, theta, tol / 10)
-            bound = max(bound, (lower, mix), key=lambda pair: pair[0])
+            if lower > bound[0] or bound[1] is None:
+                bound = max(lower, 0.0), mix
             best = min(best, (game.primal(other), other), key=lambda pair: pair[0])
             n_evaluations += passes + 1
-        closed = best[0] - bound[0] <= tol * best[0]
+        closed = best[0] - bound[0] <= tol * max(best[0], NOTHING)
         ended = sharpness >= min(beta, LAST)
         if np.isfinite(beta):
             converged = ended and minimum.converged

@@ -301,4 +301,11 @@ def codes_of_subgroups(subgroups, y, keep=slice(None)):
             "subgroups holds missing values (NaN or None); give these rows a "
             "subgroup of their own, or leave them out."
         )
-    return np.unique(values[keep], return_inverse=True)
+    try:
+        return np.unique(values[keep], return_inverse=True)
+    except TypeError as error:
+        kinds = sorted({type(value).__name__ for value in values.tolist()})
+        raise TypeError(
+            f"subgroups holds labels that cannot be sorted, of types {kinds}; pass "
+            "strings, or numbers, alone."
+        ) from error
