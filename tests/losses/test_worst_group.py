@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ext.losses import WorstGroupClassifier
 from sklearn_ext.losses._groups._game import (
@@ -275,6 +276,12 @@ def test_without_a_penalty_worth_the_name_zero_is_reached(wine, scale):
     assert model.converged_
     assert model.score(X * scale, y) == 1
     assert 0 <= model.lower_bound_ <= model.objective_ < 1e-9
+
+
+@pytest.mark.slow
+@parametrize_with_checks([WorstGroupClassifier(tau=0.0)])
+def test_scikit_learn_checks_for_the_sum_exponential_loss(estimator, check):
+    check(estimator)
 
 
 def test_tau_above_one_is_refused(wine):

@@ -10,7 +10,7 @@ from scipy.special import log_softmax, logsumexp, softmax, xlogy
 from sklearn_ext._numerics._arrays import like, rounding, to_numpy
 from sklearn_ext._numerics._lbfgs import Stopping, minimise
 from sklearn_ext._numerics._logistic import Problem, duality_gap
-from sklearn_ext._numerics._logistic._objective import moments
+from sklearn_ext._numerics._logistic._objective import EXPONENT, moments
 
 FIRST, LAST, STEP = 3.0, 1e6, 3.2  # of the sharpness beta
 POLISHED = 30.0  # sharpness from which a mix is foretold by slopes
@@ -45,7 +45,8 @@ class Game:
         else:
             lost = logsumexp(Z, axis=0) - Z[y, np.arange(len(y))]
         if self.tau != 1:
-            lost = np.expm1((1 - self.tau) * lost) / (1 - self.tau)
+            growth = np.minimum((1 - self.tau) * lost, EXPONENT)
+            lost = np.expm1(growth) / (1 - self.tau)
         return np.bincount(self.subgroup, self.share * lost, self.n_subgroups)
 
     def mix(self, q):
@@ -189,7 +190,7 @@ def convex_gap(objective, theta, now):
     Z = to_numpy(objective.scores(theta)).astype(np.float64)
     Z = np.vstack([0 * Z, Z]) if len(Z) == 1 else Z
     logs = log_softmax(Z, axis=0)
-    s = np.exp(objective.q * logs[y, np.arange(len(y))])
+    s = np.exp(np.minimum(objective.q * logs[y, np.arange(len(y))], EXPONENT))
     v = w * s
     entropy = float(v @ (np.exp(logs) * logs).sum(axis=0))
     of_weights = float(w @ (s * np.log(s) - s + 1)) / -objective.q
