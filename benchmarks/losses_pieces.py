@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.real_data import load
-from benchmarks.real_data_encoders import minilm_pieces
+from benchmarks.real_data_encoders import minilm_pieces, minilm_spelling
 
 WIDTH = 80  # of the vector of a piece
 BEFORE = 3  # pieces that are seen
@@ -17,6 +17,7 @@ class Pieces(NamedTuple):
 
     X: np.ndarray  # (n_samples, 240), float32
     y: np.ndarray  # (n_samples,), pieces
+    before: np.ndarray | None = None  # (n_samples, 3), the pieces that are seen
 
 
 @lru_cache(maxsize=1)
@@ -74,6 +75,15 @@ def next_pieces(n_train, n_other=4000, seed=0):
     vectors = (centred @ axes.T).astype(np.float32)
     vectors /= vectors[used].std()
     return tuple(
-        Pieces(vectors[rows[:, :BEFORE]].reshape(len(rows), -1), rows[:, -1])
+        Pieces(
+            vectors[rows[:, :BEFORE]].reshape(len(rows), -1),
+            rows[:, -1],
+            rows[:, :BEFORE],
+        )
         for rows in parts
     )
+
+
+def spelled(pieces):
+    """Return the text of pieces, row by row."""
+    return [minilm_spelling(row) for row in np.atleast_2d(pieces)]

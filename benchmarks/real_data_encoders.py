@@ -70,6 +70,21 @@ def minilm_pieces(texts):
     return [encoding.ids for encoding in cut], vectors
 
 
+def minilm_spelling(pieces):
+    """Return the text that word pieces spell.
+
+    Parameters
+    ----------
+    pieces : sequence of int
+
+    Returns
+    -------
+    str
+    """
+    tokenizer, _, _ = _minilm_parts()
+    return tokenizer.decode([int(piece) for piece in pieces])
+
+
 def _minilm_forward(tokens, mask, weights, config):
     """Unit-length embeddings of a padded batch; mask is True on real tokens."""
     from torch.nn import functional as F

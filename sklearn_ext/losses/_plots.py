@@ -579,5 +579,5 @@ class GroupLossDisplay:
         ax.set_xticks(at, map(str, self.subgroups), rotation=90 if long else 0)
         gap = "" if self.gap is None else f"within {self.gap:.0e} of the optimum"
         ax.set(xlabel="subgroup", ylabel=self.ylabel)
-        ax.set_title(": ".join(part for part in (name, gap) if part))
+        ax.set_title("\n".join(part for part in (name, gap) if part))
         return self
