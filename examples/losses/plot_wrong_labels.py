@@ -66,8 +66,8 @@ ax.set(xlabel="share of wrong training labels", ylabel="test error", ylim=(0, No
 ax.legend()
 
 # %%
-# Why it chose what it chose: the held-out score on the wrong labels, over C, a curve for
-# each loss.
+# Why it chose what it chose: the held-out score on the wrong labels, over C, one curve
+# for each loss.
 
 model = CompSumClassifierCV(Cs=5, taus=(1.0, 1.7)).fit(X[train], labels)
 NoiseRobustnessDisplay.from_estimator(model)
