@@ -147,7 +147,9 @@ class WrongRows(Study):
     note = """*out of fold* is the probability of the label by logistic regression
     that left the row out, which is what cleanlab ranks by; *one fit* is
     ``label_quality`` of ``CompSumClassifier(tau=1.5)`` on its training rows;
-    *report* is ``noise_report``. One draw."""
+    *report* is ``noise_report``; *calibration error* is how far its probabilities
+    that a label is wrong lie from frequencies, on average over ten bins of as many
+    rows. One draw."""
 
     def run(self):
         """Rank everything everywhere."""
@@ -174,10 +176,17 @@ class WrongRows(Study):
                 ]
                 interval = f"{low:.3f} to {high:.3f}"
                 shown = [f"{cell:.3f}" for cell in cells]
-                rows.append([name, kind, rate, *shown, interval])
+                off = f"{miscalibration(report.wrong_proba, wrong):.3f}"
+                rows.append([name, kind, rate, *shown, interval, off])
         columns = ["set", "noise", "rate", "out of fold", "one fit", "report"]
-        columns += ["wrong", "estimated", "interval"]
+        columns += ["wrong", "estimated", "interval", "calibration error"]
         return {"columns": columns, "rows": rows}
+
+
+def miscalibration(p, happened, n_bins=10):
+    """Mean distance of probabilities and frequencies over bins of as many rows."""
+    parts = np.array_split(np.argsort(p, kind="stable"), n_bins)
+    return np.mean([abs(p[rows].mean() - happened[rows].mean()) for rows in parts])
 
 
 class NextPiece(Study):
