@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ext._core._compat import check_matplotlib_support
-from sklearn_ext._core._pipelines import innermost, peel
+from sklearn_ext._core._pipelines import peel
+from sklearn_ext._core._plots import Display
 from sklearn_ext.losses._comp_sum import CompSumClassifier
 from sklearn_ext.losses._comp_sum_cv import CompSumClassifierCV
 from sklearn_ext.losses._groups._worst_group import (
@@ -12,22 +12,12 @@ from sklearn_ext.losses._groups._worst_group import (
     codes_of_subgroups,
 )
 from sklearn_ext.losses._linear import codes_of
-from sklearn_ext.losses._noise import noise_report
+from sklearn_ext.losses._noise import NoiseReport, noise_report
 from sklearn_ext.losses._robust import certified_radius
 from sklearn_ext.losses._row_terms import comp_sum_loss, suspects
 
 
-def _axes(owner, ax):
-    check_matplotlib_support(f"{type(owner).__name__}.plot")
-    import matplotlib.pyplot as plt
-
-    if ax is None:
-        _, ax = plt.subplots(layout="constrained")
-    owner.ax_, owner.figure_ = ax, ax.figure
-    return ax
-
-
-class NoiseReportDisplay:
+class NoiseReportDisplay(Display):
     """Which labels stand for which classes, and how many are wrong.
 
     Parameters
@@ -57,8 +47,7 @@ class NoiseReportDisplay:
     >>> display = NoiseReportDisplay.from_estimator(model, X, y)
     """
 
-    def __init__(self, *, report):
-        self.report = report
+    report: NoiseReport
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, random_state=None, ax=None):
@@ -67,7 +56,7 @@ class NoiseReportDisplay:
         Parameters
         ----------
         estimator : CompSumClassifierCV
-            Fitted.
+            Fitted; or a Pipeline that ends in one.
         X : array-like of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,)
@@ -82,7 +71,8 @@ class NoiseReportDisplay:
         NoiseReportDisplay
             The display.
         """
-        report = noise_report(estimator, X, y, random_state=random_state)
+        model, (X,), _ = cls._innermost(estimator, X, wanted=CompSumClassifierCV)
+        report = noise_report(model, X, y, random_state=random_state)
         return cls(report=report).plot(ax)
 
     def plot(self, ax=None, *, name=None, curve_kwargs=None):
@@ -102,7 +92,7 @@ class NoiseReportDisplay:
         NoiseReportDisplay
             The display.
         """
-        ax, report = _axes(self, ax), self.report
+        ax, report = self._axes(ax), self.report
         style = {"cmap": "Greys", "vmin": 0, "vmax": 1, **(curve_kwargs or {})}
         self.image_ = ax.imshow(report.confusion, **style)
         K = len(report.classes)
@@ -124,7 +114,7 @@ class NoiseReportDisplay:
         return self
 
 
-class CertifiedAccuracyDisplay:
+class CertifiedAccuracyDisplay(Display):
     """Share of rows that stay right under every change of a given size.
 
     Parameters
@@ -154,8 +144,7 @@ class CertifiedAccuracyDisplay:
     >>> display = CertifiedAccuracyDisplay.from_estimator(model, X, y)
     """
 
-    def __init__(self, *, radius):
-        self.radius = radius
+    radius: np.ndarray
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, norm=2, name=None, ax=None):
@@ -201,7 +190,7 @@ class CertifiedAccuracyDisplay:
         CertifiedAccuracyDisplay
             The display.
         """
-        ax = _axes(self, ax)
+        ax = self._axes(ax)
         right = np.sort(self.radius[self.radius > 0])
         share = np.arange(len(right), -1, -1) / len(self.radius)
         style = {"where": "post", "label": name, **(curve_kwargs or {})}
@@ -213,7 +202,7 @@ class CertifiedAccuracyDisplay:
         return self
 
 
-class NoiseRobustnessDisplay:
+class NoiseRobustnessDisplay(Display):
     """Held-out score over the penalty, one curve for each loss.
 
     Where labels are wrong the curves of larger ``tau`` lie above that of log-loss
@@ -252,11 +241,10 @@ class NoiseRobustnessDisplay:
     >>> display = NoiseRobustnessDisplay.from_estimator(model)
     """
 
-    def __init__(self, *, Cs, taus, scores, best=None):
-        self.Cs = Cs
-        self.taus = taus
-        self.scores = scores
-        self.best = best
+    Cs: np.ndarray
+    taus: np.ndarray
+    scores: np.ndarray
+    best: tuple | None = None
 
     @classmethod
     def from_estimator(cls, estimator, *, name=None, ax=None):
@@ -276,7 +264,7 @@ class NoiseRobustnessDisplay:
         NoiseRobustnessDisplay
             The display.
         """
-        model = innermost(estimator, wanted=CompSumClassifierCV, user=cls.__name__)[0]
+        model = cls._innermost(estimator, wanted=CompSumClassifierCV).model
         best = model.C_, model.tau_, model.best_score_
         display = cls(Cs=model.Cs_, taus=model.taus_, scores=model.scores_, best=best)
         return display.plot(ax, name=name)
@@ -298,7 +286,7 @@ class NoiseRobustnessDisplay:
         NoiseRobustnessDisplay
             The display.
         """
-        ax, mean, self.lines_ = _axes(self, ax), self.scores.mean(axis=0), []
+        ax, mean, self.lines_ = self._axes(ax), self.scores.mean(axis=0), []
         shades = np.linspace(0.75, 0, len(self.taus))
         for j, tau in enumerate(self.taus):
             label = f"{name or ''} tau {tau:g}".strip()
@@ -315,7 +303,7 @@ class NoiseRobustnessDisplay:
         return self
 
 
-class LabelQualityDisplay:
+class LabelQualityDisplay(Display):
     """Sorted probabilities of the rows' own labels, class by class, with the suspects.
 
     Parameters
@@ -354,11 +342,10 @@ class LabelQualityDisplay:
     >>> display = LabelQualityDisplay.from_estimator(model, X, y)
     """
 
-    def __init__(self, *, quality, codes, suspect, classes):
-        self.quality = quality
-        self.codes = codes
-        self.suspect = suspect
-        self.classes = classes
+    quality: np.ndarray
+    codes: np.ndarray
+    suspect: np.ndarray
+    classes: np.ndarray
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, sample_weight=None, name=None, ax=None):
@@ -385,7 +372,7 @@ class LabelQualityDisplay:
             The display.
         """
         wanted = CompSumClassifier, CompSumClassifierCV
-        model, (X,), _ = innermost(estimator, X, wanted=wanted, user=cls.__name__)
+        model, (X,), _ = cls._innermost(estimator, X, wanted=wanted)
         proba, codes = model.predict_proba(X), codes_of(model, X, y)
         w = np.ones(len(codes)) if sample_weight is None else np.asarray(sample_weight)
         display = cls(
@@ -413,7 +400,7 @@ class LabelQualityDisplay:
         LabelQualityDisplay
             The display.
         """
-        ax, self.lines_, marked = _axes(self, ax), [], []
+        ax, self.lines_, marked = self._axes(ax), [], []
         present = np.unique(self.codes)
         many = len(present) > 12
         for n, k in enumerate(present):
@@ -438,7 +425,7 @@ class LabelQualityDisplay:
         return self
 
 
-class GroupLossDisplay:
+class GroupLossDisplay(Display):
     """Loss of every subgroup, the mix that certifies the optimum, and the gap.
 
     Parameters
@@ -476,12 +463,11 @@ class GroupLossDisplay:
     >>> display = GroupLossDisplay.from_estimator(model, X, y)
     """
 
-    def __init__(self, *, subgroups, losses, weights=None, gap=None, ylabel="log-loss"):
-        self.subgroups = subgroups
-        self.losses = losses
-        self.weights = weights
-        self.gap = gap
-        self.ylabel = ylabel
+    subgroups: np.ndarray
+    losses: np.ndarray
+    weights: np.ndarray | None = None
+    gap: float | None = None
+    ylabel: str = "log-loss"
 
     @classmethod
     def from_estimator(
@@ -568,7 +554,7 @@ class GroupLossDisplay:
         GroupLossDisplay
             The display.
         """
-        ax, at = _axes(self, ax), np.arange(len(self.losses))
+        ax, at = self._axes(ax), np.arange(len(self.losses))
         style = {"color": "0.7", "label": name, **(curve_kwargs or {})}
         self.bars_ = ax.bar(at, self.losses, **style)
         if self.weights is not None:

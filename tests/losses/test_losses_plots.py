@@ -62,7 +62,7 @@ def test_scores_over_the_penalty(wine):
     chosen = display.ax_.lines[-1].get_data()
     assert_allclose(np.ravel(chosen), [search.C_, search.best_score_])
     assert display.plot().ax_ is not None
-    with pytest.raises(TypeError, match="NoiseRobustnessDisplay takes a fitted CompS"):
+    with pytest.raises(TypeError, match="a fitted CompSumClassifierCV"):
         NoiseRobustnessDisplay.from_estimator(LogisticRegression().fit(X, y))
 
 
