@@ -37,6 +37,7 @@ from sklearn_ext.losses._groups._game import Game
 from sklearn_ext.probes import LogisticProbe
 
 N_DRAWS = 2
+N_DRAWS_OF_TWO = 8  # classes: they are fast, and leads are small
 N_TRAIN = 1000
 FROZEN = ("spam", "food")  # texts under a frozen encoder
 SETS = ("digits", "satimage", "spambase", "breast_cancer")
@@ -109,7 +110,9 @@ class LabelNoise(Study):
         for name in self.sets:
             for kind, rate in NOISE:
                 found, seconds = {n: [] for n in names}, []
-                for seed in range(N_DRAWS):
+                two = len(np.unique(draw(name, kind, 0, 0)[1])) == 2
+                n_draws = N_DRAWS_OF_TWO if two else N_DRAWS
+                for seed in range(n_draws):
                     A, t, _, B, clean = draw(name, kind, rate, seed)
                     first = plain(A, t)
                     start = time.process_time()
@@ -125,7 +128,7 @@ class LabelNoise(Study):
                 cells = [f"{np.mean(found[n]):.3f}" for n in names]
                 lead = np.subtract(found["ours"], found["cleanlab"])
                 cells += [f"{lead.mean():+.3f}"]
-                cells += [f"{lead.std(ddof=1) / np.sqrt(N_DRAWS):.3f}"]
+                cells += [f"{lead.std(ddof=1) / np.sqrt(n_draws):.3f}"]
                 rows.append([name, kind, rate, *cells, f"{np.mean(seconds):.1f}"])
         columns = ["set", "noise", "rate", *names, "lead", "error of lead", "seconds"]
         return {"columns": columns, "rows": rows}
@@ -289,10 +292,10 @@ class DrawnClasses(Study):
     """Three thousand drawn classes that can be told apart."""
 
     title = "3,000 drawn classes: 20,000 rows of 100 columns"
-    note = """Rows around random centres, all classes alike; 4,000 test rows. Here
-    every training row can be told apart, and the Z-loss at its default target asks
-    more than a hundred columns can give: it pulls at all rows alike. *sharp* is
-    ``scale=2, target=6``, where rows come to rest. The discriminant is the truth
+    note = """Rows around random centres, all classes alike; 4,000 test rows. At
+    its default target of 10 the Z-loss asks more than a hundred columns can give: it
+    pulls at all rows alike, those that are right included. *sharp* is ``scale=2,
+    target=6``, where rows come to rest. The discriminant is the truth
     here. The softmax is ``LogisticProbe`` with 13 iterations at C = 0.03."""
     versions = ("scikit-learn",)
 

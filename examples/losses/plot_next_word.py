@@ -95,6 +95,6 @@ except ImportError:
 # %%
 # When not
 # --------
-# Below some hundreds of classes a softmax costs little and ranks better. And where
-# classes can be told apart nearly without error, the default target of the Z-loss asks
-# more than the columns can give: there ``scale=2, target=6`` is much better.
+# Below some hundreds of classes a softmax costs little and ranks better. And where each
+# class is a cloud of its own, the default target of the Z-loss asks more than the
+# columns can give: there ``scale=2, target=6`` is much better. Hold rows out and try.
