@@ -10,6 +10,8 @@ In the order in which data pass through the rooms:
     ridge, logistic regression and linear classifiers.
 ``_trees``
     trees of limited depth.
+``_information``
+    what a ratio promises for new rows, and bits where no law is exact.
 ``_class_weights``
     what ``class_weight`` multiplies, for both.
 ``_checks``, ``_intervals``, ``_results``
@@ -27,6 +29,10 @@ In the order in which data pass through the rooms:
 
 from sklearn_ext.rashomon._candidates import similar_performance
 from sklearn_ext.rashomon._curve import rashomon_curve, rashomon_elbow
+from sklearn_ext.rashomon._information._certificates import (
+    CertificateResult,
+    pac_bayes_bound,
+)
 from sklearn_ext.rashomon._intervals import clopper_pearson
 from sklearn_ext.rashomon._linear._classifier import RashomonLinearClassifier
 from sklearn_ext.rashomon._linear._logistic import RashomonLogisticRegression
@@ -55,9 +61,11 @@ from sklearn_ext.rashomon._theory import (
     required_log_ratio,
     simple_model_bound,
 )
+from sklearn_ext.rashomon._trees._certify import thresholds_from
 from sklearn_ext.rashomon._trees._classifier import RashomonTreeClassifier
 
 __all__ = [
+    "CertificateResult",
     "CoefficientRangeDisplay",
     "MultiplicityCurveDisplay",
     "MultiplicityDisplay",
@@ -75,6 +83,7 @@ __all__ = [
     "discrepancy",
     "existence_probability",
     "log_ellipsoid_volume",
+    "pac_bayes_bound",
     "pairwise_disagreement",
     "pattern_diversity",
     "prediction_range",
@@ -84,4 +93,5 @@ __all__ = [
     "required_log_ratio",
     "similar_performance",
     "simple_model_bound",
+    "thresholds_from",
 ]
