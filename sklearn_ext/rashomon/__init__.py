@@ -33,6 +33,10 @@ from sklearn_ext.rashomon._information._certificates import (
     CertificateResult,
     pac_bayes_bound,
 )
+from sklearn_ext.rashomon._information._inductive_bias import (
+    NetworkSpace,
+    inductive_bias,
+)
 from sklearn_ext.rashomon._intervals import clopper_pearson
 from sklearn_ext.rashomon._linear._classifier import RashomonLinearClassifier
 from sklearn_ext.rashomon._linear._logistic import RashomonLogisticRegression
@@ -69,6 +73,7 @@ __all__ = [
     "CoefficientRangeDisplay",
     "MultiplicityCurveDisplay",
     "MultiplicityDisplay",
+    "NetworkSpace",
     "RashomonCurveDisplay",
     "RashomonLinearClassifier",
     "RashomonLogisticRegression",
@@ -82,6 +87,7 @@ __all__ = [
     "cover_count",
     "discrepancy",
     "existence_probability",
+    "inductive_bias",
     "log_ellipsoid_volume",
     "pac_bayes_bound",
     "pairwise_disagreement",
