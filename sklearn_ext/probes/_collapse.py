@@ -98,7 +98,7 @@ def collapse_geometry(class_counts, weight_decay, feature_decay, n_layers=1):
     --------
     >>> from sklearn_ext.probes import collapse_geometry
     >>> found = collapse_geometry([60, 30, 6], weight_decay=0.02, feature_decay=0.02)
-    >>> print(found.outputs.round(2), found.largest_safe_decay.round(4))
+    >>> print(found.outputs.round(2), round(found.largest_safe_decay, 4))
     [0.75 0.65 0.22] 0.0326
     """
     n = np.asarray(class_counts, dtype=float)
