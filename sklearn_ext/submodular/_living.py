@@ -124,8 +124,23 @@ class LivingTable:
         else:
             self._report = self._solve_all()
             if self.settings.algorithm in GUESSING:
-                slots = self._candidates()
-                self._ready = slots, self.oracle.gains(slots, self.state)
+                self._ready = self._stand()
+
+    def _stand(self):
+        """Return what the first update starts from: rows, their gains, the answer.
+
+        With it that update need not do all work, nor know less than the fit did.
+        """
+        slots = self._candidates()
+        chosen = [s for s in self._report.slots if s not in self._first]
+        state, _ = self.oracle.grow(self.state, chosen)
+        top = np.sort(self.oracle.gains(slots, state))[-self.settings.n_select :]
+        top = np.maximum(top, 0.0)
+        # k others add the largest gains at most; a new row replaces the least of them
+        least = float(top[0]) if len(top) == self.settings.n_select else 0.0
+        bound = self.oracle.value(state) - self.oracle.value(self.state) + top.sum()
+        standing = (chosen, float(bound), state, least)
+        return slots, self.oracle.gains(slots, self.state), standing
 
     def _solve_all(self, previous=()):
         """Solve with all candidates, and remember the bound."""
@@ -219,8 +234,8 @@ class LivingTable:
                 settings.max_guesses,
                 self._generator(),
             )
-            slots, singles = self._ready or (self._candidates(), None)
-            engine.update(NOTHING, slots, max_calls, singles)
+            slots, *known = self._ready or (self._candidates(), None, None)
+            engine.update(NOTHING, slots, max_calls, *known)
             self.engine, self._ready = engine, None
 
     def _follow(self, leave, come, max_calls):

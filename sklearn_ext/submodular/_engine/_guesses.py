@@ -62,7 +62,7 @@ class Engine:
 
     # updates
 
-    def update(self, delete, insert, max_calls=None, singles=None):
+    def update(self, delete, insert, max_calls=None, singles=None, standing=None):
         """Remove and add rows, all or nothing.
 
         Parameters
@@ -76,6 +76,9 @@ class Engine:
             while the old answer stands. None does all work now.
         singles : ndarray of shape (n_inserted,), default=None
             Gains of the new rows at the first state, where they are known.
+        standing : tuple, default=None
+            For a first update: chosen slots, a bound, and a state and a threshold: what
+            a new row gains there beyond the threshold is all that it adds to the bound.
         """
         stop = math.inf if max_calls is None else self.oracle.n_calls + max_calls
         if singles is None:
@@ -84,9 +87,10 @@ class Engine:
         at_once = max_calls is None and self.idle
         saved = self._saved() if at_once and self.oracle.may_fail else None
         if self.idle and not at_once:
-            self._standing = (self._chosen_now(), *self._bound_now())
+            now = (self._chosen_now(), *self._bound_now())
+            self._standing = standing or now
         try:
-            if len(insert) and not at_once:
+            if len(insert) and not at_once and standing is None:
                 self._widen(insert, singles)
             work = self._update(delete, insert, singles)
             self._work.append((delete, insert, singles, work))
