@@ -43,11 +43,11 @@ def few_shot(F, y, n_labels=5, n_draws=20):
 
 class CollapseAndTransfer(Study):
     title = "Collapse on one's own classes, and what the features are worth for others"
-    note = """A net of 256 and 256 units is trained on digits 0 to 4 (squared error, Adam
-    in batches of 100) with more and more weight decay and epochs; its features meet
-    digits 5 to 9. CDNV: class-distance normalised variance, on test rows of the source
-    and on the target. Few-shot: logistic regression on five labels of each target
-    class, mean of 20 draws."""
+    note = """A net of 256 and 256 units is trained on digits 0 to 4 (squared error,
+    Adam in batches of 100) with more and more weight decay and epochs; its features
+    meet digits 5 to 9. CDNV: class-distance normalised variance, on test rows of the
+    source and on the target. Few-shot: logistic regression on five labels of each
+    target class, mean of 20 draws."""
     settings = (1e-4, 3), (1e-4, 40), (1e-2, 40), (1e-1, 40), (1.0, 80)
 
     def run(self):
@@ -59,7 +59,11 @@ class CollapseAndTransfer(Study):
         rows = [["raw pixels", "", "", "", "", "", f"{raw:.3f}"]]
         for alpha, epochs in self.settings:
             net = MLPRegressor(
-                SIZES, alpha=alpha, batch_size=100, max_iter=epochs, random_state=0
+                hidden_layer_sizes=SIZES,
+                alpha=alpha,
+                batch_size=100,
+                max_iter=epochs,
+                random_state=0,
             )
             net.set_params(n_iter_no_change=epochs, tol=0)
             _fit_quietly(net, X[train], np.eye(5)[y[train]])
@@ -98,11 +102,11 @@ class ImbalancedGeometry(Study):
         ]
         rows = [["model", *(f"{s:+.2f}" for s in slopes), "0", ""]]
         X, y = X[train], y[train]
-        options = {"alpha": 0.1, "batch_size": 100, "max_iter": 150, "tol": 0}
-        options |= {"n_iter_no_change": 150, "random_state": 0}
+        options = {"hidden_layer_sizes": SIZES, "alpha": 0.1, "batch_size": 100}
+        options |= {"max_iter": 150, "tol": 0, "n_iter_no_change": 150}
         for name, net, target in (
-            ("squared error", MLPRegressor(SIZES, **options), np.eye(10)[y]),
-            ("cross-entropy", MLPClassifier(SIZES, **options), y),
+            ("squared error", MLPRegressor(**options, random_state=0), np.eye(10)[y]),
+            ("cross-entropy", MLPClassifier(**options, random_state=0), y),
         ):
             _fit_quietly(net, X, target)
             W = net.coefs_[-1].T
@@ -122,3 +126,6 @@ def _fit_quietly(net, X, y):
     with warnings.catch_warnings():  # the number of epochs is part of the setting
         warnings.simplefilter("ignore", ConvergenceWarning)
         net.fit(X, y)
+
+
+BENCHMARKS = CollapseAndTransfer, ImbalancedGeometry
