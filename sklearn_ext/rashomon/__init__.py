@@ -14,9 +14,9 @@ In the order in which data pass through the rooms:
     what a ratio promises for new rows, and bits where no law is exact.
 ``_class_weights``
     what ``class_weight`` multiplies, for both.
-``_checks``, ``_intervals``, ``_results``
-    numbers that are refused; intervals of sampled ratios; the ratio, its interval and
-    its space, as every estimator reports them.
+``_ratio``
+    the ratio, its interval and its space, as every estimator reports them; numbers
+    that are refused.
 ``_curve``
     risk and ratio along nested spaces.
 ``_metrics``
@@ -37,7 +37,7 @@ from sklearn_ext.rashomon._information._inductive_bias import (
     NetworkSpace,
     inductive_bias,
 )
-from sklearn_ext.rashomon._intervals import clopper_pearson
+from sklearn_ext.rashomon._information._tree_certificates import thresholds_from
 from sklearn_ext.rashomon._linear._classifier import RashomonLinearClassifier
 from sklearn_ext.rashomon._linear._logistic import RashomonLogisticRegression
 from sklearn_ext.rashomon._linear._ridge import RashomonRidge
@@ -57,6 +57,7 @@ from sklearn_ext.rashomon._plots import (
     RashomonRatioDisplay,
     VariableImportanceCloudDisplay,
 )
+from sklearn_ext.rashomon._ratio import clopper_pearson
 from sklearn_ext.rashomon._search import RashomonSearchCV
 from sklearn_ext.rashomon._theory import (
     cover_count,
@@ -65,7 +66,6 @@ from sklearn_ext.rashomon._theory import (
     required_log_ratio,
     simple_model_bound,
 )
-from sklearn_ext.rashomon._trees._certify import thresholds_from
 from sklearn_ext.rashomon._trees._classifier import RashomonTreeClassifier
 
 __all__ = [

@@ -16,9 +16,8 @@ from sklearn.utils import (
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.rashomon._checks import check_count
 from sklearn_ext.rashomon._information._splitting import split
-from sklearn_ext.rashomon._intervals import replicate_interval
+from sklearn_ext.rashomon._ratio import check_count, replicate_interval
 
 BLOCK = 2**20  # entries of a table of particles by rows by units
 SPREAD = 1.0  # bits between runs from which they are not believed

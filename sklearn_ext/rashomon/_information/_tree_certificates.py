@@ -11,7 +11,6 @@ import numpy as np
 from sklearn.utils import check_array
 
 from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.rashomon._checks import check_count
 from sklearn_ext.rashomon._information._certificates import (
     CertificateResult,
     check_level,
@@ -20,6 +19,7 @@ from sklearn_ext.rashomon._information._certificates import (
     pac_bayes_bound,
     refuse_weights,
 )
+from sklearn_ext.rashomon._ratio import check_count
 from sklearn_ext.rashomon._trees._descent import tree_shares
 from sklearn_ext.rashomon._trees._plan import MEMORY, measure
 from sklearn_ext.rashomon._trees._problem import SLIP, make_splits
