@@ -11,6 +11,7 @@ from sklearn.utils.validation import column_or_1d
 from sklearn_ext.probes._gaussian._input import labels, on_host, row_weights
 
 FLAT = 1e-12  # share of the largest eigenvalue below which means do not differ
+HUGE = 1e300  # stands for infinity where numbers are interpolated
 FEWEST = 1 + 1e-9  # rows of a class, with whose weights there is a variance
 
 
@@ -445,8 +446,10 @@ def _intervals(found, plain, drawn, level, counts):
         if not drawn or np.isnan(value):
             intervals[name] = np.full(2, np.nan)
             continue
-        low, high = np.quantile([draw[name] for draw in drawn], ends, method="weibull")
-        if name == "nc4" or not (low > 0 and plain[name] > 0 and np.isfinite(high)):
+        numbers = np.minimum([draw[name] for draw in drawn], HUGE)  # inf - inf is nan
+        low, high = np.quantile(numbers, ends, method="weibull")
+        if name == "nc4" or not (low > 0 and plain[name] > 0 and high < HUGE / 2):
+            high = np.inf if high >= HUGE / 2 else high
             intervals[name] = np.array([low, high])
             continue
         ratio = plain[name] / np.array([high, low])

@@ -263,6 +263,13 @@ def test_means_no_farther_apart_than_chance():
         for _ in range(20)
     ]
     assert np.isinf(found).any()
+    wide = [
+        collapse_diagnostics(rng.normal(size=(40, 30)), y, n_bootstrap=9).intervals
+        for _ in range(20)
+    ]
+    ends = np.array([interval["cdnv"] for interval in wide])
+    assert not np.isnan(ends).any()
+    assert np.isinf(ends).any()
     assert np.isinf(collapse_diagnostics(np.ones_like(X), y, n_bootstrap=0).nc1)
 
 

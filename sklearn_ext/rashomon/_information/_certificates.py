@@ -92,7 +92,7 @@ def pac_bayes_bound(log_ratio, mean_loss, n_samples, delta=0.05, n_choices=1):
     >>> import numpy as np
     >>> from sklearn_ext.rashomon import pac_bayes_bound
     >>> round(pac_bayes_bound(np.log(1e-4), 0.2, 500), 3)
-    0.312
+    0.313
     """
     _check("log_ratio", log_ratio, np.asarray(log_ratio) <= 0, "at most 0")
     mean = np.asarray(mean_loss, dtype=float)

@@ -211,7 +211,7 @@ def inductive_bias(
     >>> X = X[:100] - X[:100].mean(axis=0)
     >>> found = inductive_bias("linear", X, y[:100], target_loss=0.02, random_state=0)
     >>> print(f"{found.bits:.0f}", found.reliable)
-    2 True
+    3 True
     """
     for name, value in (
         ("n_particles", n_particles),
