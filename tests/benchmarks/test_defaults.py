@@ -2,7 +2,10 @@
 
 from sklearn_ext import all_estimators
 
-ELSEWHERE = {"TaskRidge"}  # needs groups: benchmarks/bench_tasks.py
+ELSEWHERE = {
+    "RidgeBandit",  # needs rewards: benchmarks/bench_bandits.py
+    "TaskRidge",  # needs groups: benchmarks/bench_tasks.py
+}
 
 
 def test_every_predictor_has_a_baseline():

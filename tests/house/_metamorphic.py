@@ -37,6 +37,7 @@ COUNTS = {
     "LogLossMixtureClassifier",  # likewise
     "NaiveBayesProbe",
     "ProbeSearchCV",  # its heads
+    "RidgeBandit",
     "ShrinkageDiscriminantProbe",
 }
 # the answer may move with the units of the columns: these penalise coefficients,
@@ -102,6 +103,7 @@ DRAWS = {
     "RandomFeatures",
     "RashomonLinearClassifier",
     "RashomonTreeClassifier",
+    "RidgeBandit",
     "SchrodingerBridgeTrajectory",
     "TwoRegimes",
 }

@@ -1,0 +1,265 @@
+"""From scores of actions to probabilities with which each is tried, and a draw."""
+
+import numpy as np
+
+CELLS = 2**16  # worked on at a time, so that they stay in the cache of a core
+MAX_STEPS = 100  # of Newton; a thousand actions take fifteen
+
+
+def log_barrier_probabilities(scores, gamma, available=None):
+    r"""Return the policy that trades scores for a log barrier.
+
+    The maximiser over the simplex of
+    :math:`\langle p, u \rangle + \gamma^{-1} \sum_a \log p_a` is
+
+    .. math:: p_a = \frac{1}{\lambda + \gamma (\max u - u_a)}
+
+    with the :math:`\lambda` in [1, K] that makes them sum to one. For scores u of a
+    regression and any true rewards it bounds the regret of a row by
+    :math:`(K - 1) / \gamma + \gamma / 4` times the expected squared error, the same for
+    every action that might be the best one: no policy has a lower worst case. With u
+    the cumulated rewards and gamma a learning rate it is the step of follow the
+    regularised leader. Time is that of a few passes over the scores.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_samples, n_actions) or (n_actions,)
+        Predicted rewards u, or an optimistic estimate of them.
+    gamma : float or array-like of shape (n_samples,)
+        How far differences of scores count; towards 0 all actions are equally likely,
+        towards infinity the best one is certain, ties are shared.
+    available : array-like of bool, of the shape of ``scores``, default=None
+        Which actions may be taken; the others get probability zero, and the policy is
+        the one of the problem without them. None allows all.
+
+    Returns
+    -------
+    ndarray of the shape of ``scores``
+        Probabilities; each row sums to one.
+
+    See Also
+    --------
+    inverse_gap_probabilities : The form of the papers, with lambda = K.
+
+    References
+    ----------
+    .. [1] D. J. Foster and A. Rakhlin, "Beyond UCB: optimal and efficient contextual
+       bandits with regression oracles", ICML 2020.
+    .. [2] Y. Dai, H. Luo, C.-Y. Wei and J. Zimmert, "Refined regret for adversarial
+       MDPs with linear function approximation", ICML 2023.
+
+    Examples
+    --------
+    >>> from sklearn_ext.bandits import log_barrier_probabilities
+    >>> log_barrier_probabilities([0.9, 0.5, 0.1], gamma=10).round(3)
+    array([0.709, 0.185, 0.106])
+    """
+    return _by_blocks(_log_barrier, scores, gamma, available)
+
+
+def inverse_gap_probabilities(scores, gamma, available=None):
+    r"""Return inverse-gap weights, the exploration rule of the papers.
+
+    :math:`p_a = 1 / (K + \gamma (\max u - u_a))` for all but the best action, which has
+    the rest. Its worst case is up to twice that of :func:`log_barrier_probabilities`.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_samples, n_actions) or (n_actions,)
+        Predicted rewards u.
+    gamma : float or array-like of shape (n_samples,)
+        How far differences of scores count.
+    available : array-like of bool, of the shape of ``scores``, default=None
+        Which actions may be taken. None allows all.
+
+    Returns
+    -------
+    ndarray of the shape of ``scores``
+        Probabilities; each row sums to one.
+
+    See Also
+    --------
+    log_barrier_probabilities : The rule with the lowest worst case.
+
+    References
+    ----------
+    .. [1] R. Deb, Y. Ban, S. Zuo, J. He and A. Banerjee, "Contextual bandits with
+       online neural regression", ICLR 2024.
+
+    Examples
+    --------
+    >>> from sklearn_ext.bandits import inverse_gap_probabilities
+    >>> inverse_gap_probabilities([0.9, 0.5, 0.1], gamma=10).round(3)
+    array([0.766, 0.143, 0.091])
+    """
+    return _by_blocks(_inverse_gap, scores, gamma, available)
+
+
+def greedy_probabilities(scores, gamma, available=None):
+    """Return the best action for certain; ties are shared.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_samples, n_actions) or (n_actions,)
+        Predicted rewards.
+    gamma : object
+        Ignored: the limit of the other rules as it grows.
+    available : array-like of bool, of the shape of ``scores``, default=None
+        Which actions may be taken. None allows all.
+
+    Returns
+    -------
+    ndarray of the shape of ``scores``
+        Probabilities; each row sums to one.
+    """
+    return _by_blocks(_greedy, scores, 1.0, available)
+
+
+def small_loss_gamma(scores, gamma, reward_range, available=None):
+    """Divide gamma by the predicted loss of each row's best action.
+
+    Where even the best action is predicted to lose much, exploring costs little in
+    proportion: the small-loss form of the rule (FastCB).
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_actions)
+        Predicted rewards.
+    gamma : float
+        The gamma of a row that loses everything.
+    reward_range : tuple of float
+        Lowest and highest reward.
+    available : ndarray of bool of shape (n_samples, n_actions), default=None
+        Which actions may be taken.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        A gamma a row.
+    """
+    low, high = reward_range
+    best = np.where(available, scores, -np.inf) if available is not None else scores
+    loss = (high - best.max(axis=1)) / max(high - low, np.finfo(float).tiny)
+    return gamma / np.clip(loss, 1e-6, 1.0)
+
+
+def raise_to_minimum(probabilities, minimum, available=None):
+    """Mix probabilities with the uniform ones, so that none is below a minimum.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_samples, n_actions)
+        Probabilities.
+    minimum : float
+        At most one over the number of actions.
+    available : ndarray of bool of shape (n_samples, n_actions), default=None
+        Which actions may be taken; the others stay at zero.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_actions)
+        Probabilities.
+    """
+    if minimum == 0:
+        return probabilities
+    if available is None:
+        return minimum + (1 - probabilities.shape[1] * minimum) * probabilities
+    free = 1 - available.sum(axis=1, keepdims=True) * minimum
+    return available * minimum + free * probabilities
+
+
+def draw(probabilities, rng):
+    """Draw an action a row, by one uniform number each.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_samples, n_actions)
+        Probabilities.
+    rng : RandomState
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of int of shape (n_samples,)
+        Positions of actions; never one of probability zero.
+    """
+    below = np.cumsum(probabilities, axis=1)
+    # below 1 in units of the last bit, hence below the sum, whatever it rounds to
+    at = rng.random_sample(len(below)) * below[:, -1]
+    return (below <= at[:, None]).sum(axis=1)
+
+
+def _by_blocks(rule, scores, gamma, available):
+    scores = np.asarray(scores, dtype=np.float64)
+    one = scores.ndim == 1
+    scores = np.atleast_2d(scores)
+    gamma = np.asarray(gamma, dtype=np.float64)
+    if np.any(gamma < 0) or np.isnan(gamma).any():
+        raise ValueError(f"gamma must not be negative, got {gamma.min():g}.")
+    if available is not None:
+        available = np.atleast_2d(np.asarray(available, dtype=bool))
+        if available.shape != scores.shape:
+            raise ValueError(
+                f"available must have the shape of the scores, {scores.shape}, got "
+                f"{available.shape}."
+            )
+        if len(empty := np.flatnonzero(~available.any(axis=1))):
+            raise ValueError(f"No action is available in row {empty[0]}.")
+    out = np.empty_like(scores)
+    step = max(1, CELLS // scores.shape[1])
+    for start in range(0, len(scores), step):
+        rows = slice(start, start + step)
+        u = (
+            scores[rows]
+            if available is None
+            else _masked(scores[rows], available[rows])
+        )
+        rate = gamma if gamma.ndim == 0 else gamma[rows, None]
+        with np.errstate(over="ignore", invalid="ignore"):
+            gaps = u.max(axis=1, keepdims=True) - u
+            scaled = rate * gaps
+        scaled[gaps == 0] = 0.0  # also for an infinite gamma
+        if available is not None:
+            scaled[~available[rows]] = np.inf  # also for a gamma of zero
+        out[rows] = rule(scaled)
+    return out[0] if one else out
+
+
+def _masked(scores, available):
+    return np.where(available, scores, -np.inf)
+
+
+def _log_barrier(gaps):
+    """Solve for lambda by Newton from below: the sum is convex and decreasing."""
+    lam = np.ones((len(gaps), 1))
+    for _ in range(MAX_STEPS):
+        p = 1 / (lam + gaps)
+        excess = p.sum(axis=1, keepdims=True) - 1
+        if excess.max(initial=0.0) < 4e-16 * gaps.shape[1]:
+            break
+        lam += np.maximum(excess, 0.0) / np.einsum("ij,ij->i", p, p)[:, None]
+    return p / p.sum(axis=1, keepdims=True)
+
+
+def _inverse_gap(gaps):
+    finite = np.isfinite(gaps)
+    with np.errstate(over="ignore"):
+        p = 1 / (finite.sum(axis=1, keepdims=True) + gaps)
+    best = gaps.argmin(axis=1)
+    rows = np.arange(len(gaps))
+    p[rows, best] = 0.0
+    p[rows, best] = 1 - p.sum(axis=1)
+    return p
+
+
+def _greedy(gaps):
+    best = gaps == 0
+    return best / best.sum(axis=1, keepdims=True)
+
+
+RULES = {
+    "log_barrier": log_barrier_probabilities,
+    "small_loss": log_barrier_probabilities,
+    "inverse_gap": inverse_gap_probabilities,
+    "greedy": greedy_probabilities,
+}

@@ -1,0 +1,311 @@
+"""The ridge of each action from the sums: its reward, its width, and the evidence."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+from scipy.linalg.blas import dtrmm
+
+from sklearn_ext._numerics._factors import EigenFactor, eigh
+
+ALPHAS = np.logspace(-2, 3, 21)
+EPS = np.finfo(np.float64).eps
+ROWS = 1024  # whose widths are computed at a time
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Coordinates in which the penalty is ``alpha`` times the identity.
+
+    Attributes
+    ----------
+    origin, spread : ndarray of shape (n_components,)
+        Features become ``(phi - origin) / spread``.
+    reward : float
+        Standard deviation of the rewards, the unit in which sums are solved; one where
+        all rewards are equal.
+    """
+
+    origin: np.ndarray
+    spread: np.ndarray
+    reward: float
+
+    @classmethod
+    def of(cls, statistics, *, scaled):
+        """Return the coordinates of pooled means and variances.
+
+        Parameters
+        ----------
+        statistics : BanditStatistics
+            The sums.
+        scaled : bool
+            Whether the features have a fixed scale, so that it is left as it is. A
+            constant column is left so, too.
+        """
+        x_mean, r_mean, x_var, r_var = statistics.pooled
+        spread = np.ones_like(x_var)
+        if not scaled:
+            varies = x_var > (10 * EPS * x_mean) ** 2
+            spread = np.sqrt(np.where(varies, x_var, 1.0))
+        s_r = np.sqrt(r_var)
+        return cls(x_mean, spread, float(s_r) if s_r > 10 * EPS * abs(r_mean) else 1.0)
+
+    def rows(self, Z):
+        """Return features in these coordinates."""
+        return (Z - self.origin) / self.spread
+
+
+@dataclass(frozen=True)
+class Products:
+    """Centred products of each action, its row of the prior included, without units."""
+
+    mean: np.ndarray  # (n_actions, n_components)
+    level: np.ndarray  # (n_actions,), in units of the rewards
+    weight: np.ndarray  # (n_actions,), the row of the prior included
+    A: np.ndarray  # (n_actions, n_components, n_components)
+    c: np.ndarray  # (n_actions, n_components)
+    yy: np.ndarray  # (n_actions,)
+    n: float  # rows of all actions, without those of the prior
+
+    @classmethod
+    def of(cls, statistics, scale):
+        """Return the products of sums in the coordinates of a scale."""
+        full, s = statistics.with_prior_row(), scale.spread
+        return cls(
+            (full.x_mean - scale.origin) / s,
+            full.r_mean,
+            full.weight,
+            full.xx / np.multiply.outer(s, s),
+            full.xr / s / scale.reward,
+            full.rr / scale.reward / scale.reward,
+            float(statistics.weight.sum()),
+        )
+
+
+def evidence(products, alpha):
+    r"""Return minus twice the log evidence of a penalty, up to a constant.
+
+    The coefficients of each action are normal with variance :math:`s^2 / \alpha`, the
+    noise has variance :math:`s^2`, the levels are free:
+    :math:`n \log s^2 + \sum_k \log\det(I + A_k / \alpha)` at its best
+    :math:`s^2 = \sum_k (yy_k - c_k'(A_k + \alpha)^{-1} c_k) / n`.
+
+    Parameters
+    ----------
+    products : Products
+        Centred products of each action.
+    alpha : float
+        The penalty.
+
+    Returns
+    -------
+    value : float
+        The criterion.
+    noise_var : float
+        The best :math:`s^2`.
+    log_det : float
+        :math:`\sum_k \log\det(I + A_k / \alpha)`.
+    """
+    K, m = products.c.shape
+    slack = products.yy + 1.0  # keeps the last pivot positive where noise is nil
+    bordered = np.empty((K, m + 1, m + 1))
+    bordered[:, :m, :m] = products.A
+    bordered[:, np.arange(m), np.arange(m)] += alpha
+    bordered[:, m, :m] = bordered[:, :m, m] = products.c
+    bordered[:, m, m] = products.yy + slack
+    pivots = np.einsum("kjj->kj", _cholesky(bordered))
+    residual = np.sum(np.maximum(pivots[:, m] ** 2 - slack, 0.0))
+    noise_var = max(residual, EPS * products.yy.sum()) / max(products.n, EPS)
+    log_det = 2 * float(np.log(pivots[:, :m]).sum()) - K * m * np.log(alpha)
+    value = products.n * np.log(noise_var) + log_det if noise_var > 0 else -np.inf
+    return float(value), float(noise_var), log_det
+
+
+def _cholesky(G):
+    try:
+        return np.linalg.cholesky(G)
+    except np.linalg.LinAlgError:  # rounding ate the penalty: give it some back
+        jitter = 10 * EPS * G.shape[1] * np.einsum("kjj->k", G)
+        return np.linalg.cholesky(G + jitter[:, None, None] * np.eye(G.shape[1]))
+
+
+def choose_alpha(products, start=None):
+    """Return the position in ALPHAS of the penalty with the largest evidence.
+
+    Parameters
+    ----------
+    products : Products
+        Centred products of each action.
+    start : int or None, default=None
+        Where to walk downhill from; None looks at the whole grid.
+
+    Returns
+    -------
+    int
+        The position.
+    """
+    if not products.yy.any():
+        return int(np.searchsorted(ALPHAS, 1.0))
+    known = {}
+
+    def value(i):
+        if i not in known:
+            known[i] = evidence(products, ALPHAS[i])[0]
+        return known[i]
+
+    if start is None:
+        return min(range(len(ALPHAS)), key=value)
+    at = start
+    while True:
+        near = [i for i in (at, at - 1, at + 1) if 0 <= i < len(ALPHAS)]
+        best = min(near, key=value)
+        if best == at:
+            return at
+        at = best
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What the ridges say of a row: a reward and its variance for each action.
+
+    Attributes
+    ----------
+    scale : Scale
+        Coordinates.
+    mean : ndarray of shape (n_actions, n_components)
+        Means of the features of each action.
+    level : ndarray of shape (n_actions,)
+        Means of the rewards.
+    coef : ndarray of shape (n_actions, n_components)
+        Slopes, in units of the rewards.
+    weight : ndarray of shape (n_actions,)
+        Rows, that of the prior included.
+    inverse : ndarray of shape (n_actions, n_components, n_components)
+        Inverse products of the width.
+    alpha, noise_var, log_det : float
+        Penalty, variance of the noise, and twice the information gain.
+    """
+
+    scale: Scale
+    mean: np.ndarray
+    level: np.ndarray
+    coef: np.ndarray
+    weight: np.ndarray
+    inverse: np.ndarray
+    alpha: float
+    noise_var: float
+    log_det: float
+
+    @classmethod
+    def of(cls, products, scale, alpha):
+        """Solve the ridge of each action for one penalty."""
+        K, m = products.c.shape
+        _, noise_var, log_det = evidence(products, alpha)
+        coef, inverse = np.empty((K, m)), np.empty((K, m, m))
+        for k in range(K):
+            width = _factor(products.A[k], min(alpha, 1.0))
+            mean = width if alpha <= 1 else _factor(products.A[k], alpha)
+            coef[k] = mean.solve(products.c[k])
+            inverse[k] = width.inverse()
+        return cls(
+            scale,
+            products.mean,
+            products.level,
+            scale.reward * coef,
+            products.weight,
+            inverse,
+            float(alpha),
+            scale.reward**2 * noise_var if products.yy.any() else 0.0,
+            log_det,
+        )
+
+    def rewards(self, Z):
+        """Predict the reward of each action.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples, n_components)
+            Features in the coordinates of the scale.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_actions)
+            Predictions.
+        """
+        base = self.level - np.einsum("kj,kj->k", self.mean, self.coef)
+        return Z @ self.coef.T + base
+
+    def variances(self, Z):
+        """Return the variance of each prediction, in units of the noise's.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples, n_components)
+            Features in the coordinates of the scale.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_actions)
+            :math:`1/(n_k+1) + (z - m_k)' E_k^{-1} (z - m_k)`.
+        """
+        out = np.empty((len(Z), len(self.weight)))
+        if len(Z) < Z.shape[1] / 2:
+            for i, z in enumerate(Z):
+                D = z - self.mean
+                product = np.matmul(self.inverse, D[..., None])[..., 0]
+                out[i] = np.einsum("kj,kj->k", product, D)
+            return out + 1 / self.weight
+        for k, (inverse, mean) in enumerate(zip(self.inverse, self.mean, strict=True)):
+            root = _root(inverse)
+            shift = root @ mean
+            for start in range(0, len(Z), ROWS):
+                # half the operations of a product with the inverse itself
+                T = dtrmm(1.0, root, Z[start : start + ROWS].T)
+                T -= shift[:, None]
+                out[start : start + ROWS, k] = np.einsum("ji,ji->i", T, T)
+        return out + 1 / self.weight
+
+
+def _root(inverse):
+    """Return an upper triangle whose product with its transpose is the inverse."""
+    L, info = linalg.lapack.dpotrf(inverse, lower=1, clean=1)
+    if info == 0:
+        return L.T
+    e, V = eigh(inverse)
+    return linalg.qr((V * np.sqrt(e)).T, mode="r", check_finite=False)[0]
+
+
+@dataclass(frozen=True)
+class _Cholesky:
+    L: np.ndarray
+
+    def solve(self, b):
+        return linalg.lapack.dpotrs(self.L, b, lower=1)[0]
+
+    def inverse(self):
+        inverse = linalg.lapack.dpotri(self.L, lower=1)[0]
+        upper = np.triu_indices(len(inverse), 1)
+        inverse[upper] = inverse.T[upper]
+        return inverse
+
+
+@dataclass(frozen=True)
+class _Eigen:
+    factor: EigenFactor
+
+    def solve(self, b):
+        return self.factor.solve(b[:, None])[:, 0]
+
+    def inverse(self):
+        V = self.factor.V
+        return (V * self.factor.inverse) @ V.T
+
+
+def _factor(A, alpha):
+    A = A.copy()
+    A.flat[:: len(A) + 1] += alpha
+    L, info = linalg.lapack.dpotrf(A, lower=1, clean=1)
+    if info == 0:
+        return _Cholesky(L)
+    e, V = eigh(A)
+    return _Eigen(EigenFactor(np.maximum(e - alpha, 0.0), V, alpha, 0.0))
