@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_ext._core._compat import _num_samples
 from sklearn_ext.bandits._exploration import (
-    RULES,
     draw,
+    explore,
     raise_to_minimum,
     small_loss_gamma,
 )
@@ -121,7 +121,7 @@ class DecisionMixin(ClassifierMixin):
         gamma = self.gamma_
         if self.exploration == "small_loss":
             gamma = small_loss_gamma(scores, gamma, self._reward_range(), mask)
-        p = RULES[self.exploration](scores, gamma, mask)
+        p = explore(self.exploration, scores, gamma, mask)
         self._check_min_probability(len(self.classes_))
         return raise_to_minimum(p, self.min_probability, mask)
 

@@ -54,7 +54,7 @@ def log_barrier_probabilities(scores, gamma, available=None):
     >>> log_barrier_probabilities([0.9, 0.5, 0.1], gamma=10).round(3)
     array([0.709, 0.185, 0.106])
     """
-    return _by_blocks(_log_barrier, scores, gamma, available)
+    return _checked("log_barrier", scores, gamma, available)
 
 
 def inverse_gap_probabilities(scores, gamma, available=None):
@@ -92,27 +92,7 @@ def inverse_gap_probabilities(scores, gamma, available=None):
     >>> inverse_gap_probabilities([0.9, 0.5, 0.1], gamma=10).round(3)
     array([0.766, 0.143, 0.091])
     """
-    return _by_blocks(_inverse_gap, scores, gamma, available)
-
-
-def greedy_probabilities(scores, gamma, available=None):
-    """Return the best action for certain; ties are shared.
-
-    Parameters
-    ----------
-    scores : array-like of shape (n_samples, n_actions) or (n_actions,)
-        Predicted rewards.
-    gamma : object
-        Ignored: the limit of the other rules as it grows.
-    available : array-like of bool, of the shape of ``scores``, default=None
-        Which actions may be taken. None allows all.
-
-    Returns
-    -------
-    ndarray of the shape of ``scores``
-        Probabilities; each row sums to one.
-    """
-    return _by_blocks(_greedy, scores, 1.0, available)
+    return _checked("inverse_gap", scores, gamma, available)
 
 
 def small_loss_gamma(scores, gamma, reward_range, available=None):
@@ -189,7 +169,7 @@ def draw(probabilities, rng):
     return (below <= at[:, None]).sum(axis=1)
 
 
-def _by_blocks(rule, scores, gamma, available):
+def _checked(exploration, scores, gamma, available):
     scores = np.asarray(scores, dtype=np.float64)
     one = scores.ndim == 1
     scores = np.atleast_2d(scores)
@@ -205,32 +185,59 @@ def _by_blocks(rule, scores, gamma, available):
             )
         if len(empty := np.flatnonzero(~available.any(axis=1))):
             raise ValueError(f"No action is available in row {empty[0]}.")
-    out = np.empty_like(scores)
-    step = max(1, CELLS // scores.shape[1])
-    for start in range(0, len(scores), step):
-        rows = slice(start, start + step)
-        u = (
-            scores[rows]
-            if available is None
-            else _masked(scores[rows], available[rows])
-        )
-        rate = gamma if gamma.ndim == 0 else gamma[rows, None]
-        with np.errstate(over="ignore", invalid="ignore"):
-            gaps = u.max(axis=1, keepdims=True) - u
-            scaled = rate * gaps
-        scaled[gaps == 0] = 0.0  # also for an infinite gamma
-        if available is not None:
-            scaled[~available[rows]] = np.inf  # also for a gamma of zero
-        out[rows] = rule(scaled)
+    out = explore(exploration, scores, gamma, available)
     return out[0] if one else out
 
 
-def _masked(scores, available):
-    return np.where(available, scores, -np.inf)
+def explore(exploration, scores, gamma, available=None):
+    """Return probabilities by the rule of this name, without checking anything.
+
+    Parameters
+    ----------
+    exploration : {"log_barrier", "small_loss", "inverse_gap", "greedy"}
+        The rule; ``"small_loss"`` is the log barrier with a gamma a row.
+    scores : ndarray of shape (n_samples, n_actions)
+        Predicted rewards.
+    gamma : float or ndarray of shape (n_samples,)
+        How far differences of scores count; ``"greedy"`` is the limit as it grows.
+    available : ndarray of bool of shape (n_samples, n_actions), default=None
+        Which actions may be taken.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_actions)
+        Probabilities.
+    """
+    rule, gamma = RULES[exploration], np.asarray(gamma)
+    step = max(1, CELLS // scores.shape[1])
+    if len(scores) <= step:
+        return rule(_gaps(scores, gamma[..., None], available))
+    out = np.empty_like(scores)
+    for start in range(0, len(scores), step):
+        rows = slice(start, start + step)
+        rate = gamma if gamma.ndim == 0 else gamma[rows, None]
+        mask = None if available is None else available[rows]
+        out[rows] = rule(_gaps(scores[rows], rate, mask))
+    return out
+
+
+def _gaps(scores, gamma, available):
+    """Return gaps to the best action, times gamma; infinite where not available."""
+    if available is not None:
+        scores = np.where(available, scores, -np.inf)
+    with np.errstate(over="ignore", invalid="ignore"):
+        gaps = scores.max(axis=1, keepdims=True) - scores
+        scaled = gamma * gaps
+    scaled[gaps == 0] = 0.0  # also for an infinite gamma
+    if available is not None:
+        scaled[~available] = np.inf  # also for a gamma of zero
+    return scaled
 
 
 def _log_barrier(gaps):
     """Solve for lambda by Newton from below: the sum is convex and decreasing."""
+    if len(gaps) == 1:
+        return _log_barrier_of_one(gaps[0])[None]
     lam = np.ones((len(gaps), 1))
     for _ in range(MAX_STEPS):
         p = 1 / (lam + gaps)
@@ -239,6 +246,18 @@ def _log_barrier(gaps):
             break
         lam += np.maximum(excess, 0.0) / np.einsum("ij,ij->i", p, p)[:, None]
     return p / p.sum(axis=1, keepdims=True)
+
+
+def _log_barrier_of_one(gaps):
+    """Do the same for a single row, where the overhead of arrays is what costs."""
+    lam, ones = 1.0, np.ones(len(gaps))
+    for _ in range(MAX_STEPS):
+        p = 1 / (lam + gaps)
+        excess = p.dot(ones) - 1
+        if excess < 4e-16 * len(gaps):
+            break
+        lam += excess / p.dot(p)
+    return p / p.sum()
 
 
 def _inverse_gap(gaps):
@@ -258,8 +277,8 @@ def _greedy(gaps):
 
 
 RULES = {
-    "log_barrier": log_barrier_probabilities,
-    "small_loss": log_barrier_probabilities,
-    "inverse_gap": inverse_gap_probabilities,
-    "greedy": greedy_probabilities,
+    "log_barrier": _log_barrier,
+    "small_loss": _log_barrier,
+    "inverse_gap": _inverse_gap,
+    "greedy": _greedy,
 }

@@ -9,7 +9,7 @@ from scipy.stats import chisquare
 from sklearn_ext.bandits import inverse_gap_probabilities, log_barrier_probabilities
 from sklearn_ext.bandits._exploration import (
     draw,
-    greedy_probabilities,
+    explore,
     raise_to_minimum,
     small_loss_gamma,
 )
@@ -55,8 +55,8 @@ def test_lambda_is_one_for_all_actions(rng):
 def test_limits_of_gamma():
     u = [0.3, 0.9, 0.9, 0.1]
     assert_allclose(log_barrier_probabilities(u, 0), 0.25)
-    for rule in (log_barrier_probabilities, greedy_probabilities):
-        assert_allclose(rule(u, np.inf), [0, 0.5, 0.5, 0])
+    assert_allclose(log_barrier_probabilities(u, np.inf), [0, 0.5, 0.5, 0])
+    assert_allclose(explore("greedy", np.array([u]), 1.0)[0], [0, 0.5, 0.5, 0])
     assert_allclose(log_barrier_probabilities(u, 1e12), [0, 0.5, 0.5, 0], atol=1e-11)
 
 
@@ -120,19 +120,35 @@ def test_unavailable_actions_are_another_problem_not_a_rescaling(rng):
     scores = rng.uniform(size=(30, 5))
     available = rng.uniform(size=(30, 5)) < 0.6
     available[:, 2] = True
-    for rule in (
-        log_barrier_probabilities,
-        inverse_gap_probabilities,
-        greedy_probabilities,
-    ):
-        p = rule(scores, 8.0, available)
+    for name in ("log_barrier", "inverse_gap", "greedy"):
+        p = explore(name, scores, 8.0, available)
         assert not p[~available].any()
         for row in range(30):
             allowed = available[row]
-            alone = rule(scores[row, allowed], 8.0)
+            alone = explore(name, scores[row : row + 1, allowed], 8.0)[0]
             assert_allclose(p[row, allowed], alone, rtol=1e-12)
     free = log_barrier_probabilities(scores, 8.0) * available
     assert abs(free / free.sum(axis=1, keepdims=True) - p).max() > 0.01
+
+
+@pytest.mark.parametrize("n_actions", [2, 3, 50])
+def test_one_row_is_a_row_of_many(rng, n_actions):
+    scores = rng.normal(size=(30, n_actions))
+    many = log_barrier_probabilities(scores, 40.0)
+    for row in range(30):
+        assert_allclose(log_barrier_probabilities(scores[row], 40.0), many[row])
+
+
+def test_blocks_of_rows_are_put_together(rng):
+    scores = rng.normal(size=(2**16 // 8 + 3, 8))
+    available = rng.uniform(size=scores.shape) < 0.7
+    available[:, 0] = True
+    for gamma in (5.0, rng.uniform(1, 9, size=len(scores))):
+        whole = log_barrier_probabilities(scores, gamma, available)
+        part = slice(2**16 // 8 - 2, None)
+        rate = gamma if np.ndim(gamma) == 0 else gamma[part]
+        again = log_barrier_probabilities(scores[part], rate, available[part])
+        assert_allclose(whole[part], again, rtol=1e-13)
 
 
 def test_a_gamma_a_row(rng):

@@ -132,6 +132,114 @@ def test_a_row_of_weight_three_is_forgotten_as_three_rows(log):
     same(one.sufficient_statistics_, two.sufficient_statistics_)
 
 
+# --- rows one by one ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alpha", [0.3, 30.0, "evidence"])
+@pytest.mark.parametrize("demonstrate", [False, True])
+def test_rank_one_updates_are_the_solve_of_the_same_sums(rng, alpha, demonstrate):
+    X = rng.normal(size=(5200, 3)) * [1.0, 100.0, 0.01] + [0.0, 1e3, 5.0]
+    action = rng.choice(ABCD, size=5200)
+    reward = None if demonstrate else X[:, 0] + rng.normal(size=5200)
+    n = 5200 if not demonstrate else 1200
+    bandit, start = linear(alpha=alpha), n - 190
+
+    def seen(rows):
+        return {} if demonstrate else {"reward": reward[rows]}
+
+    bandit.partial_fit(X[:1000], action[:1000], **seen(slice(1000)))
+    for i in range(1000, n):
+        rows = slice(i, i + 1)
+        bandit.partial_fit(X[rows], action[rows], **seen(rows))
+        if i == start:  # some rows after a solve
+            assert bandit._recent or bandit._solved_at == i + 1
+    found, exact = bandit._posterior, linear(alpha=alpha)
+    exact.partial_fit(X[:n], action[:n], **seen(slice(n)))
+    same(exact.sufficient_statistics_, bandit.sufficient_statistics_)
+    assert_allclose(bandit.gamma_, exact.gamma_, rtol=1e-10)
+    assert_allclose(bandit.class_count_, exact.class_count_)
+    assert bandit._solved_at < n <= 1.2 * bandit._solved_at + 1
+    # the pooled quantities of the last solve, and the rows of now
+    f, std = exact.predict_reward(X[:50], return_std=True)
+    also, std_too = bandit.predict_reward(X[:50], return_std=True)
+    assert_allclose(also, f, atol=0.02)
+    assert_allclose(std_too, std, rtol=0.1)
+    # exactly: the products of the last solve's prior row, and then the rows since
+    again = linear(alpha=alpha).partial_fit(
+        X[: int(bandit._solved_at)],
+        action[: int(bandit._solved_at)],
+        **seen(slice(int(bandit._solved_at))),
+    )
+    then = again._posterior.ready_for_rows(again.sufficient_statistics_)
+    A = np.array([np.linalg.inv(E) for E in then.inverse])
+    Z = then.scale.rows(X[int(bandit._solved_at) : n])
+    at = np.searchsorted(ABCD, action[int(bandit._solved_at) : n])
+    for k in range(4):
+        taught = np.full(len(Z), True) if demonstrate else at == k
+        rows = np.vstack([then.mean[k], Z[taught]])
+        w = np.append(then.weight[k], np.ones(taught.sum()))
+        mean = np.average(rows, axis=0, weights=w)
+        E = A[k] + (w[:, None] * (rows - mean)).T @ (rows - mean)
+        assert_allclose(found.inverse[k], np.linalg.inv(E), rtol=1e-8, atol=1e-12)
+        assert_allclose(found.mean[k], mean, rtol=1e-8, atol=1e-10)
+
+
+def test_rank_one_slopes_solve_the_normal_equations(log):
+    X, action, reward, w = log
+    for alpha in (0.5, 20.0):
+        bandit = linear(alpha=alpha).fit(X, action, w, reward=reward)
+        before = bandit._posterior.ready_for_rows(bandit.sufficient_statistics_)
+        z = before.scale.rows(X[:1])[0] + 1
+        after = before.after_row(z, 1, 3.0, 2.0)
+        B = np.linalg.inv(before.mean_inverse[1])
+        c = B @ before.coef[1]
+        share = 2 / (before.weight[1] + 2)
+        d = z - before.mean[1]
+        between = before.weight[1] * share
+        B = B + between * np.outer(d, d)
+        c = c + between * d * (3.0 - before.level[1])
+        assert_allclose(after.coef[1], np.linalg.solve(B, c), rtol=1e-9)
+        assert_allclose(np.linalg.inv(after.mean_inverse[1]), B, rtol=1e-8, atol=1e-8)
+        gain = after.log_det - before.log_det
+        assert_allclose(
+            gain,
+            np.linalg.slogdet(B)[1]
+            - np.linalg.slogdet(B - between * np.outer(d, d))[1],
+            rtol=1e-8,
+        )
+        level = before.level[1] + share * (3.0 - before.level[1])
+        assert_allclose(after.rewards(after.mean[1][None])[0, 1], level)
+
+
+def test_a_stream_of_rows_sums_up_what_waits(log, monkeypatch):
+    X, action, reward, _ = log
+    monkeypatch.setattr("sklearn_ext.bandits._ridge._bandit.KEPT", 5)
+    bandit = linear().fit(X[:60], action[:60], reward=reward[:60])
+    for i in range(60, 120):
+        rows = slice(i, i + 1)
+        bandit.partial_fit(X[rows], action[rows], reward=reward[rows])
+        assert len(bandit._recent) < 5
+    whole = linear().fit(X, action, reward=reward)
+    same(whole.sufficient_statistics_, bandit.sufficient_statistics_)
+
+
+def test_single_rows_are_checked_as_any(log):
+    X, action, reward, _ = log
+    bandit = linear().fit(X, action, reward=reward)
+    for cell in (np.nan, np.inf):
+        bad = X[:1].copy()
+        bad[0, 1] = cell
+        with pytest.raises(ValueError, match="Input X contains"):
+            bandit.decide(bad)
+        with pytest.raises(ValueError, match="Input X contains"):
+            bandit.partial_fit(bad, action[:1], reward=reward[:1])
+    for rows in (X[0], X[:1, :2], X[:0]):
+        with pytest.raises(ValueError, match=r"Expected 2D|features|0 sample"):
+            bandit.decide(rows)
+    bandit = RidgeBandit(ABCD).fit(X, action, reward=reward)
+    assert len(bandit.decide(np.full((1, 3), 1e300))) == 1  # finite, far and clipped
+
+
 # --- units, order ---------------------------------------------------------------------
 
 

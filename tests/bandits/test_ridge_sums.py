@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from sklearn_ext.bandits._ridge._feature_map import Waves
+from sklearn_ext.bandits._ridge._feature_map import Waves, half_cosine
 from sklearn_ext.bandits._ridge._posterior import (
     ALPHAS,
     Posterior,
@@ -163,7 +163,7 @@ def test_evidence_is_the_marginal_likelihood(rng):
     scale = Scale(pooled, np.ones(3), 1.0)
     products = Products.of(statistics, scale)
     for alpha in (0.1, 3.0, 100.0):
-        value, noise_var, log_det = evidence(products, alpha)
+        value, noise_var, log_det, _ = evidence(products, alpha)
         brute = -2 * _marginal(Z1, a1, r1, alpha, noise_var)
         assert_allclose(value + 60 * (np.log(2 * np.pi) + 1), brute, rtol=1e-10)
         for factor in (0.9, 1.1):
@@ -220,6 +220,14 @@ def test_waves_are_standardised_clipped_and_tend_to_a_kernel(rng):
     distance = ((z[:, None] - z[None]) ** 2).sum(axis=-1)
     kernel = np.exp(-distance / 2 / 2) / 8  # frequencies of variance 1 / n_features
     assert_allclose(phi @ phi.T / 20_000, kernel, atol=3e-3)
+
+
+def test_half_cosines():
+    turns = np.random.default_rng(0).normal(size=(3, 5000)) * 100
+    expected = np.cos(2 * np.pi * turns) / 2
+    assert_allclose(half_cosine(turns.copy()), expected, rtol=0, atol=1e-12)
+    quarters = np.array([0.0, 0.25, 0.5, 0.75, 1.0, -0.25])
+    assert_allclose(half_cosine(quarters), [0.5, 0, -0.5, 0, 0.5, 0], atol=1e-14)
 
 
 def test_waves_of_a_constant_column():

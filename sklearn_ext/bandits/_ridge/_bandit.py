@@ -1,5 +1,7 @@
 """A bandit of ridge regressions, one an action, from sums."""
 
+import math
+from dataclasses import dataclass
 from numbers import Integral, Real
 
 import joblib
@@ -27,11 +29,15 @@ from sklearn_ext.bandits._ridge._posterior import (
     Products,
     Scale,
     choose_alpha,
+    deviation,
 )
-from sklearn_ext.bandits._ridge._statistics import BanditStatistics
+from sklearn_ext.bandits._ridge._statistics import BanditStatistics, RewardMoments
 
 WARM_UP = 50  # rows that a map has seen when it is frozen
 GROWTH = 1.5  # of the rows, after which the whole grid of penalties is looked at
+FEW = 4  # rows of a batch that are learnt one by one,
+PATIENCE = 1.2  # until the rows have grown by this since all was solved anew,
+KEPT = 256  # or so many of them wait to be summed up
 RATE = 100.0  # of gamma="auto", in units of the rewards' deviation and root rows
 
 
@@ -54,9 +60,13 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
        and imitates whoever made the log.
 
     The fit reads rows once, in time :math:`O(n m^2)` for m features, and solves in
-    :math:`O(K m^3)` for K actions; memory is :math:`O(K m^2)`. No rows are kept, but
-    for the first 50 while a map of features is not frozen yet. Rows may come one by
-    one, in batches, late and in any order.
+    :math:`O(K m^3)` for K actions; memory is :math:`O(K m^2)`. Rows may come in
+    batches, late and in any order: sums add, and the fit is that of all rows at once.
+    Batches of up to four rows are learnt by rank-one updates in :math:`O(K m^2)`. In
+    between, the coordinates, the penalty and the noise are those of the last solve,
+    which comes when rows have grown by a fifth; the sums stay exact. No rows are kept,
+    but for the first 50 while a map of features is not frozen yet, and the last few of
+    a stream.
 
     Weights count rows: weight two is two rows, in the evidence and in gamma as in the
     sums, so that the scale of ``sample_weight`` matters.
@@ -276,7 +286,7 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         RidgeBandit
             The fitted bandit.
         """
-        first = not hasattr(self, "sufficient_statistics_")
+        first = not hasattr(self, "_known")
         if first and classes is None and self.actions is None:
             raise ValueError(
                 "The first call of partial_fit needs all actions: pass classes=, or "
@@ -292,6 +302,10 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
             return self._warm(log)
         if self._warm_up is not None:
             return self._warm(self._warm_up.followed_by(log))
+        if len(log) <= FEW and self.forget == 1:
+            grown = self._seen.n_rows + log.w.sum() > PATIENCE * self._solved_at
+            if not grown:
+                return self._learn_rows(log)
         kept = self.sufficient_statistics_.discounted(self.forget ** log.w.sum())
         return self._solve(kept + self._sums(log), follow=True)
 
@@ -466,16 +480,81 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         return (reward, self._std(rows)) if return_std else reward
 
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "sufficient_statistics_")
+        return hasattr(self, "_known")
+
+    @property
+    def sufficient_statistics_(self):
+        """Sums of all rows."""
+        if not self._recent:
+            return self._known
+        Z, action, reward, w = map(np.concatenate, zip(*self._recent, strict=True))
+        return self._known + self._sums_of(Z, action, reward, w)
+
+    @property
+    def class_count_(self):
+        """Rows that each action has learnt from."""
+        return self._posterior.weight - 1
+
+    @property
+    def alpha_(self):
+        """Penalty."""
+        return self._posterior.alpha
+
+    @property
+    def noise_var_(self):
+        """Variance of the rewards around their predictions."""
+        return self._posterior.noise_var
+
+    @property
+    def information_gain_(self):
+        """Half the log determinant of what was learnt."""
+        return self._posterior.log_det / 2
+
+    @property
+    def reward_mean_(self):
+        """Mean of the rewards."""
+        return self._seen.mean
+
+    @property
+    def reward_scale_(self):
+        """Standard deviation of the rewards."""
+        return deviation(self._seen.mean, self._seen.variance)
+
+    @property
+    def gamma_(self):
+        """How far differences of scores count now."""
+        if isinstance(self.gamma, str):
+            return RATE * math.sqrt(self._seen.n_rows) / self.reward_scale_
+        return self.gamma
+
+    @property
+    def coef_(self):
+        """Slopes, if the features are the columns."""
+        return self._linear("coef_").coef / self._posterior.scale.spread
+
+    @property
+    def intercept_(self):
+        """Intercepts, if the features are the columns."""
+        scale = self._linear("intercept_").scale
+        return self._posterior.rewards(-scale.origin[None] / scale.spread)[0]
+
+    def _linear(self, name):
+        if not isinstance(self._map, PlainColumns):
+            raise AttributeError(f"{name} needs feature_map=None")
+        return self._posterior
 
     # --- rows in ------------------------------------------------------------------
 
     def _check_log(self, X, y, sample_weight, classes, reward, propensity, *, reset):
         """Return rows of positive weight, with positions of their actions."""
-        X, y = validate_data(self, X, y, dtype=np.float64, reset=reset)
-        check_classification_targets(y)
-        y = column_or_1d(y, warn=True)
-        w = check_weights(sample_weight, X, dtype=np.float64)
+        if reset or not (self._is_plain(X) and _are_labels(y, self.classes_, len(X))):
+            X, y = validate_data(self, X, y, dtype=np.float64, reset=reset)
+            check_classification_targets(y)
+            y = column_or_1d(y, warn=True)
+        if sample_weight is None:
+            w = np.ones(len(X))
+        else:
+            w = check_weights(sample_weight, X, dtype=np.float64)
         bounds = None if isinstance(self.reward_range, str) else self._reward_range()
         if reward is not None:
             reward = check_reward(reward, len(X), bounds)
@@ -483,13 +562,15 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
             check_reward(np.array([0.0, 1.0]), 2, bounds)
         if propensity is not None:
             check_propensity(propensity, len(X))
-        if not (kept := w > 0).all():
+        if sample_weight is not None and not (kept := w > 0).all():
             X, y, w = X[kept], y[kept], w[kept]
             reward = None if reward is None else reward[kept]
+        if reward is None:
+            reward = np.full(len(X), np.nan)
         if reset:
             self.classes_ = self._labels(y, classes)
         self._check_min_probability(len(self.classes_))
-        return _Log(X, positions(self.classes_, y), reward, w)
+        return Log(X, positions(self.classes_, y), reward, w)
 
     def _labels(self, y, classes):
         named = self.actions if classes is None else classes
@@ -512,13 +593,28 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
             )
 
     def _rows(self, X):
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        if not self._is_plain(X):
+            X = validate_data(self, X, dtype=np.float64, reset=False)
         return self._posterior.scale.rows(self._map(X))
+
+    def _is_plain(self, X):
+        """Say whether a table is such that checking it would change nothing.
+
+        For rows one by one scikit-learn's checks would take longer than all the rest.
+        """
+        return (
+            type(X) is np.ndarray
+            and X.dtype == np.float64
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == self.n_features_in_
+            and "feature_names_in_" not in self.__dict__
+            and np.isfinite(X).all()
+        )
 
     def _reward_range(self):
         if isinstance(self.reward_range, str):
-            known = self.sufficient_statistics_
-            return known.r_low, known.r_high
+            return self._seen.low, self._seen.high
         bounds = np.asarray(self.reward_range, dtype=np.float64)
         if bounds.shape != (2,) or not bounds[0] < bounds[1]:
             raise ValueError(
@@ -570,23 +666,23 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
 
     def _sums(self, log):
         """Return the sums of rows; older ones count less, if the bandit forgets."""
-        Z, K = self._map(log.X), len(self.classes_)
         w = log.w
         if (f := self.forget) < 1:  # a row of weight w is w rows one after the other
             later = w.sum() - np.cumsum(w)
             w = f**later * (1 - f**w) / (1 - f)
-        if log.reward is None:
-            return BanditStatistics.of_demonstrations(Z, log.action, w, K)
-        right = np.isnan(log.reward)  # of a log in which both kinds wait for the map
-        total = BanditStatistics.empty(K, Z.shape[1])
-        if right.any():
-            part = Z[right], log.action[right], w[right]
-            total = total + BanditStatistics.of_demonstrations(*part, K)
-        if not right.all():
-            seen = ~right
-            part = Z[seen], log.action[seen], log.reward[seen], w[seen]
-            total = total + BanditStatistics.of(*part, K)
-        return total
+        return self._sums_of(self._map(log.X), log.action, log.reward, w)
+
+    def _sums_of(self, Z, action, reward, w):
+        """Return the sums of features; rewards that are NaN are demonstrations."""
+        K, right = len(self.classes_), np.isnan(reward)
+        if right.all():
+            return BanditStatistics.of_demonstrations(Z, action, w, K)
+        if not right.any():
+            return BanditStatistics.of(Z, action, reward, w, K)
+        one, other = (
+            self._sums_of(Z[k], action[k], reward[k], w[k]) for k in (right, ~right)
+        )
+        return one + other
 
     def _solve(self, statistics, *, follow=False):
         """Set what is fitted; follow the penalty from where it stands, if asked."""
@@ -599,24 +695,29 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
                 self._searched_at = statistics.n_rows
             self._at = choose_alpha(products, None if grown else self._at)
             alpha = ALPHAS[self._at]
-        self.sufficient_statistics_ = statistics
-        return self._publish(Posterior.of(products, scale, alpha))
+        self._known, self._recent = statistics, ()
+        self._solved_at = statistics.n_rows
+        self._posterior = Posterior.of(products, scale, alpha)
+        self._seen = RewardMoments.of(statistics)
+        return self
 
-    def _publish(self, posterior):
-        known, scale = self.sufficient_statistics_, posterior.scale
-        self._posterior = posterior
-        self.class_count_ = known.weight
-        self.alpha_ = posterior.alpha
-        self.noise_var_ = posterior.noise_var
-        self.reward_mean_ = known.pooled[1]
-        self.reward_scale_ = scale.reward
-        self.information_gain_ = posterior.log_det / 2
-        auto = isinstance(self.gamma, str)
-        rate = RATE * np.sqrt(known.n_rows) / scale.reward if auto else self.gamma
-        self.gamma_ = float(rate)
-        if self.feature_map is None:
-            self.coef_ = posterior.coef / scale.spread
-            self.intercept_ = posterior.rewards(-scale.origin[None] / scale.spread)[0]
+    def _learn_rows(self, log):
+        """Learn a few rows one by one; their sums are taken later."""
+        Z, posterior, seen = self._map(log.X), self._posterior, self._seen
+        if posterior.mean_inverse is None:
+            posterior = posterior.ready_for_rows(self._known)
+        rows = posterior.scale.rows(Z)
+        for z, k, r, w in zip(rows, log.action, log.reward, log.w, strict=True):
+            taught = [(k, r)]
+            if r != r:  # a demonstration
+                taught = [(j, float(j == k)) for j in range(len(self.classes_))]
+            for action, reward in taught:
+                posterior = posterior.after_row(z, action, reward, w)
+            seen = seen.after_row([reward for _, reward in taught], w)
+        self._posterior, self._seen = posterior, seen
+        self._recent = (*self._recent, (Z, log.action, log.reward, log.w))
+        if len(self._recent) >= KEPT:
+            self._known, self._recent = self.sufficient_statistics_, ()
         return self
 
     def _take(self, labels):
@@ -648,21 +749,24 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
             )
 
 
-class _Log:
-    """Checked rows, with positions of actions; rewards are None in demonstrations."""
+@dataclass(frozen=True)
+class Log:
+    """Checked rows, positions of their actions, rewards (NaN: shown), weights."""
 
-    def __init__(self, X, action, reward, w):
-        self.X, self.action, self.reward, self.w = X, action, reward, w
+    X: np.ndarray
+    action: np.ndarray
+    reward: np.ndarray
+    w: np.ndarray
 
     def __len__(self):
         return len(self.X)
 
     def followed_by(self, other):
-        """Return the rows of both; demonstrations among rewards are NaN."""
-        rewards = [
-            np.full(len(log), np.nan) if log.reward is None else log.reward
-            for log in (self, other)
-        ]
-        both = [(self.X, other.X), (self.action, other.action), rewards]
-        X, action, reward, w = map(np.concatenate, [*both, (self.w, other.w)])
-        return _Log(X, action, None if np.isnan(reward).all() else reward, w)
+        """Return the rows of both."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Log(*map(np.concatenate, pairs))
+
+
+def _are_labels(y, classes, n_rows):
+    """Say whether actions are such that checking them would change nothing."""
+    return type(y) is np.ndarray and y.dtype == classes.dtype and y.shape == (n_rows,)

