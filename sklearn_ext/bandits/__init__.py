@@ -2,13 +2,18 @@
 
 In the order in which rows pass:
 
+- ``_log``: what comes back: rows, actions, rewards and propensities, checked
+- ``_rewards``: moments of all rewards, and the gamma that follows them
 - ``_exploration``: from scores of actions to probabilities, and a draw
 - ``_ridge/``: a ridge regression an action, from sums
+- ``_regressor``: the user's own models, a clone or several an action
+- ``_adversarial``: for rewards that react to what is done
 - ``_decisions``: what all bandits do: decide, be asked, be judged on a log
 - ``_problems``: worlds in which all rewards are known, and bandits run through them
 - ``_plots``: pictures of regret and of what is explored
 """
 
+from sklearn_ext.bandits._adversarial import AdversarialLinearBandit
 from sklearn_ext.bandits._decisions import Decisions
 from sklearn_ext.bandits._exploration import (
     inverse_gap_probabilities,
@@ -23,13 +28,16 @@ from sklearn_ext.bandits._problems import (
     make_linear_bandit,
     simulate,
 )
+from sklearn_ext.bandits._regressor import RegressorBandit
 from sklearn_ext.bandits._ridge._bandit import RidgeBandit
 
 __all__ = [
+    "AdversarialLinearBandit",
     "BanditProblem",
     "BanditRun",
     "Decisions",
     "ExplorationDisplay",
+    "RegressorBandit",
     "RegretDisplay",
     "RidgeBandit",
     "inverse_gap_probabilities",

@@ -7,14 +7,25 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from sklearn_ext._core._compat import _num_samples
+from sklearn_ext._core._validation import check_weights
 from sklearn_ext.bandits._exploration import (
     draw,
     explore,
     raise_to_minimum,
     small_loss_gamma,
+)
+from sklearn_ext.bandits._log import (
+    Log,
+    are_labels,
+    check_actions,
+    check_available,
+    check_propensity,
+    check_reward,
+    positions,
 )
 
 
@@ -220,183 +231,93 @@ class DecisionMixin(ClassifierMixin):
                 f"{n_actions}, one over the number of actions."
             )
 
+    # --- rows in ------------------------------------------------------------------
 
-def check_actions(actions):
-    """Check the labels that there are to choose from.
+    def _check_log(self, X, y, sample_weight, classes, reward, propensity, *, reset):
+        """Return rows of positive weight, with positions of their actions."""
+        if reset or not (self._is_plain(X) and are_labels(y, self.classes_, len(X))):
+            X, y = validate_data(self, X, y, dtype=np.float64, reset=reset)
+            check_classification_targets(y)
+            y = column_or_1d(y, warn=True)
+        if sample_weight is None:
+            w = np.ones(len(X))
+        else:
+            w = check_weights(sample_weight, X, dtype=np.float64)
+        bounds = None if isinstance(self.reward_range, str) else self._reward_range()
+        if reward is not None:
+            reward = check_reward(reward, len(X), bounds)
+        elif bounds is not None:
+            check_reward(np.array([0.0, 1.0]), 2, bounds)
+        if propensity is not None:
+            check_propensity(propensity, len(X))
+        if sample_weight is not None and not (kept := w > 0).all():
+            X, y, w = X[kept], y[kept], w[kept]
+            reward = None if reward is None else reward[kept]
+        if reward is None:
+            reward = np.full(len(X), np.nan)
+        if reset:
+            self.classes_ = self._labels(y, classes)
+        self._check_min_probability(len(self.classes_))
+        return Log(X, positions(self.classes_, y), reward, w)
 
-    Parameters
-    ----------
-    actions : array-like of shape (n_actions,)
-        Labels.
-
-    Returns
-    -------
-    ndarray of shape (n_actions,)
-        The labels, sorted.
-    """
-    labels = column_or_1d(np.asarray(actions))
-    known = np.unique(labels)
-    if len(known) != len(labels):
-        raise ValueError(f"actions must be distinct, got {list(labels)}.")
-    if len(known) < 2:
-        raise ValueError(
-            f"A bandit chooses between at least two actions (more than one class), got "
-            f"actions={list(labels)}."
-        )
-    return known
-
-
-def positions(labels, actions, *, name="y"):
-    """Return where actions stand among sorted labels.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n_actions,)
-        Labels that are known, sorted.
-    actions : ndarray of shape (n_samples,)
-        Labels to look up.
-    name : str, default="y"
-        What the caller calls them, for the message.
-
-    Returns
-    -------
-    ndarray of int of shape (n_samples,)
-        Positions.
-    """
-    text = [a.dtype.kind in "US" for a in (labels, actions)]
-    if "O" not in (labels.dtype.kind, actions.dtype.kind) and text[0] != text[1]:
-        found = at = np.zeros(len(actions), dtype=int)
-    else:
-        try:
-            at = np.searchsorted(labels, actions)
-        except TypeError:  # labels that do not compare
-            known = {label: i for i, label in enumerate(labels.tolist())}
-            at = np.array([known.get(a, len(labels)) for a in actions.tolist()], int)
-        at = np.minimum(at, len(labels) - 1)
-        found = labels[at] == actions
-    if not np.all(found):
-        unknown = list(np.unique(np.asarray(actions)[~np.asarray(found)])[:5])
-        raise ValueError(
-            f"{name} holds {unknown}, which are not among the actions "
-            f"{list(labels)} (classes_). Name all of them in actions=, or add them "
-            "with add_actions."
-        )
-    return at
-
-
-def check_available(available, n_rows, labels):
-    """Return which actions may be taken in each row.
-
-    Parameters
-    ----------
-    available : array-like or None
-        Booleans of shape (n_rows, n_actions), or a list of labels for all rows.
-    n_rows : int
-        Number of rows.
-    labels : ndarray of shape (n_actions,)
-        The actions.
-
-    Returns
-    -------
-    ndarray of bool of shape (n_rows, n_actions) or None
-        None if all are allowed.
-    """
-    if available is None:
-        return None
-    mask = np.asarray(available)
-    if mask.dtype != bool or (mask.ndim == 1 and labels.dtype == bool):
-        if mask.ndim != 1:
+    def _labels(self, y, classes):
+        named = self.actions if classes is None else classes
+        if named is not None:
+            return check_actions(named)
+        labels = np.unique(y)
+        if len(labels) < 2:
             raise ValueError(
-                "available must be booleans of shape (n_samples, n_actions), here "
-                f"{(n_rows, len(labels))}, or a list of labels; got {mask.dtype} of "
-                f"shape {mask.shape}."
+                f"{type(self).__name__} needs at least two actions, but y holds one "
+                f"class, {labels[0]!r}: name all actions in actions=."
             )
-        allowed = np.zeros(len(labels), dtype=bool)
-        if len(mask):
-            allowed[positions(labels, mask, name="available")] = True
-        mask = np.tile(allowed, (n_rows, 1))
-    elif mask.shape != (n_rows, len(labels)):
-        raise ValueError(
-            f"available has the shape {mask.shape}; {n_rows} rows and {len(labels)} "
-            f"actions need {(n_rows, len(labels))}."
-        )
-    if len(empty := np.flatnonzero(~mask.any(axis=1))):
-        raise ValueError(f"available allows no action in row {empty[0]}.")
-    return mask
+        return labels
 
-
-def check_reward(reward, n_rows, reward_range=None):
-    """Return rewards as numbers, one a row and inside their range.
-
-    Parameters
-    ----------
-    reward : array-like of shape (n_rows,)
-        Rewards.
-    n_rows : int
-        Number of rows.
-    reward_range : tuple of float or None, default=None
-        Lowest and highest reward, if they are known.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-        The rewards.
-    """
-    reward = np.asarray(reward)
-    if reward.ndim != 1:
-        raise ValueError(
-            f"reward must have one number a row, of shape ({n_rows},), got the shape "
-            f"{reward.shape}."
-        )
-    reward = reward.astype(np.float64)
-    if len(reward) != n_rows:
-        raise ValueError(f"reward has {len(reward)} values for {n_rows} rows of X.")
-    if len(bad := np.flatnonzero(~np.isfinite(reward))):
-        raise ValueError(
-            f"reward is {reward[bad[0]]} in row {bad[0]}: pass rows when their reward "
-            "has come, in any order; NaN and inf are no rewards."
-        )
-    size = np.abs(reward).max(initial=0.0)
-    if size > 1e150:
-        raise ValueError(
-            f"reward is as large as {size:.0e}, and its square cannot be computed: use "
-            "other units, below 1e150."
-        )
-    if reward_range is not None and n_rows:
-        low, high = reward_range
-        if reward.min() < low or reward.max() > high:
+    def _check_first_call(self, first, classes):
+        """Check what `partial_fit` is told of all actions."""
+        if first:
+            if classes is None and self.actions is None:
+                raise ValueError(
+                    "The first call of partial_fit needs all actions: pass classes=, "
+                    "or name them in actions=."
+                )
+            return
+        if classes is None:
+            return
+        named = np.unique(classes)
+        if len(named) != len(self.classes_) or not np.all(named == self.classes_):
             raise ValueError(
-                f"reward_range is {(low, high)}, but rewards go from "
-                f"{reward.min():g} to {reward.max():g}."
+                f"classes={list(named)} is not what the first call was given, "
+                f"{list(self.classes_)}: use add_actions or drop_actions."
             )
-    return reward
 
+    def _table(self, X):
+        """Return checked rows."""
+        if self._is_plain(X):
+            return X
+        return validate_data(self, X, dtype=np.float64, reset=False)
 
-def check_propensity(propensity, n_rows):
-    """Return propensities, one a row and possible.
+    def _is_plain(self, X):
+        """Say whether a table is such that checking it would change nothing.
 
-    Parameters
-    ----------
-    propensity : array-like of shape (n_rows,)
-        Probabilities with which logged actions were drawn.
-    n_rows : int
-        Number of rows.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-        The propensities.
-    """
-    propensity = np.asarray(propensity, dtype=np.float64)
-    if propensity.shape != (n_rows,):
-        raise ValueError(
-            f"propensity must have one number a row, of shape ({n_rows},), got the "
-            f"shape {propensity.shape}."
+        For rows one by one scikit-learn's checks would take longer than all the rest.
+        """
+        return (
+            type(X) is np.ndarray
+            and X.dtype == np.float64
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == self.n_features_in_
+            and "feature_names_in_" not in self.__dict__
+            and np.isfinite(X).all()
         )
-    bad = np.flatnonzero(~((propensity > 0) & (propensity <= 1)))
-    if len(bad):
-        raise ValueError(
-            "propensity is the probability with which the logged action was drawn, "
-            f"more than 0 and at most 1; row {bad[0]} has {propensity[bad[0]]}."
-        )
-    return propensity
+
+    def _reward_range(self):
+        if isinstance(self.reward_range, str):
+            return self._seen.low, self._seen.high
+        bounds = np.asarray(self.reward_range, dtype=np.float64)
+        if bounds.shape != (2,) or not bounds[0] < bounds[1]:
+            raise ValueError(
+                "reward_range must be 'auto' or the lowest and the highest reward, got "
+                f"{self.reward_range!r}."
+            )
+        return float(bounds[0]), float(bounds[1])

@@ -3,7 +3,9 @@
 from sklearn_ext import all_estimators
 
 ELSEWHERE = {
-    "RidgeBandit",  # needs rewards: benchmarks/bench_bandits.py
+    "AdversarialLinearBandit",  # bandits need rewards: benchmarks/bench_bandits.py
+    "RegressorBandit",
+    "RidgeBandit",
     "TaskRidge",  # needs groups: benchmarks/bench_tasks.py
 }
 

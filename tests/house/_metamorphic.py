@@ -31,12 +31,14 @@ PENALTY = {
 }
 # weights are counts of evidence here: their docstrings say that their scale matters
 COUNTS = {
+    "AdversarialLinearBandit",
     "AggregateBoostingRegressor",
     "AggregateMetaRegressor",  # if the estimator that it fits takes them so
     "CorrectnessCalibratedClassifier",  # if the estimator that it fits takes them so
     "LogLossMixtureClassifier",  # likewise
     "NaiveBayesProbe",
     "ProbeSearchCV",  # its heads
+    "RegressorBandit",
     "RidgeBandit",
     "ShrinkageDiscriminantProbe",
 }
@@ -71,6 +73,7 @@ FEELS_UNITS = {
     "RashomonLogisticRegression",
     "RashomonRidge",
     "RashomonSearchCV",  # of what it searches
+    "RegressorBandit",  # of its estimator
     "SchrodingerBridgeTrajectory",
     "SelectiveClassifierCV",  # folds are dealt by the rows' values
     "ShrinkageDiscriminantProbe",  # as NaiveBayesProbe
@@ -103,6 +106,7 @@ DRAWS = {
     "RandomFeatures",
     "RashomonLinearClassifier",
     "RashomonTreeClassifier",
+    "RegressorBandit",
     "RidgeBandit",
     "SchrodingerBridgeTrajectory",
     "TwoRegimes",

@@ -1,27 +1,19 @@
 """A bandit of ridge regressions, one an action, from sums."""
 
-import math
-from dataclasses import dataclass
 from numbers import Integral, Real
 
 import joblib
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_ext._core import _blocks
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import HasMethods, Interval, StrOptions
-from sklearn_ext._core._validation import check_weights
-from sklearn_ext.bandits._decisions import (
-    DecisionMixin,
-    check_actions,
-    check_propensity,
-    check_reward,
-    positions,
-)
+from sklearn_ext.bandits._decisions import DecisionMixin
 from sklearn_ext.bandits._exploration import RULES
+from sklearn_ext.bandits._log import positions
+from sklearn_ext.bandits._rewards import RewardMoments
 from sklearn_ext.bandits._ridge._feature_map import PlainColumns, Transformed, Waves
 from sklearn_ext.bandits._ridge._posterior import (
     ALPHAS,
@@ -29,16 +21,14 @@ from sklearn_ext.bandits._ridge._posterior import (
     Products,
     Scale,
     choose_alpha,
-    deviation,
 )
-from sklearn_ext.bandits._ridge._statistics import BanditStatistics, RewardMoments
+from sklearn_ext.bandits._ridge._statistics import BanditStatistics
 
 WARM_UP = 50  # rows that a map has seen when it is frozen
 GROWTH = 1.5  # of the rows, after which the whole grid of penalties is looked at
 FEW = 4  # rows of a batch that are learnt one by one,
 PATIENCE = 1.2  # until the rows have grown by this since all was solved anew,
 KEPT = 256  # or so many of them wait to be summed up
-RATE = 100.0  # of gamma="auto", in units of the rewards' deviation and root rows
 
 
 class RidgeBandit(DecisionMixin, ExtEstimator):
@@ -287,13 +277,7 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
             The fitted bandit.
         """
         first = not hasattr(self, "_known")
-        if first and classes is None and self.actions is None:
-            raise ValueError(
-                "The first call of partial_fit needs all actions: pass classes=, or "
-                "name them in actions=."
-            )
-        if not first and classes is not None:
-            self._check_classes(classes)
+        self._check_first_call(first, classes)
         log = self._check_log(
             X, y, sample_weight, classes, reward, propensity, reset=first
         )
@@ -518,14 +502,12 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
     @property
     def reward_scale_(self):
         """Standard deviation of the rewards."""
-        return deviation(self._seen.mean, self._seen.variance)
+        return self._seen.scale
 
     @property
     def gamma_(self):
         """How far differences of scores count now."""
-        if isinstance(self.gamma, str):
-            return RATE * math.sqrt(self._seen.n_rows) / self.reward_scale_
-        return self.gamma
+        return self._seen.gamma if isinstance(self.gamma, str) else self.gamma
 
     @property
     def coef_(self):
@@ -543,85 +525,8 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
             raise AttributeError(f"{name} needs feature_map=None")
         return self._posterior
 
-    # --- rows in ------------------------------------------------------------------
-
-    def _check_log(self, X, y, sample_weight, classes, reward, propensity, *, reset):
-        """Return rows of positive weight, with positions of their actions."""
-        if reset or not (self._is_plain(X) and _are_labels(y, self.classes_, len(X))):
-            X, y = validate_data(self, X, y, dtype=np.float64, reset=reset)
-            check_classification_targets(y)
-            y = column_or_1d(y, warn=True)
-        if sample_weight is None:
-            w = np.ones(len(X))
-        else:
-            w = check_weights(sample_weight, X, dtype=np.float64)
-        bounds = None if isinstance(self.reward_range, str) else self._reward_range()
-        if reward is not None:
-            reward = check_reward(reward, len(X), bounds)
-        elif bounds is not None:
-            check_reward(np.array([0.0, 1.0]), 2, bounds)
-        if propensity is not None:
-            check_propensity(propensity, len(X))
-        if sample_weight is not None and not (kept := w > 0).all():
-            X, y, w = X[kept], y[kept], w[kept]
-            reward = None if reward is None else reward[kept]
-        if reward is None:
-            reward = np.full(len(X), np.nan)
-        if reset:
-            self.classes_ = self._labels(y, classes)
-        self._check_min_probability(len(self.classes_))
-        return Log(X, positions(self.classes_, y), reward, w)
-
-    def _labels(self, y, classes):
-        named = self.actions if classes is None else classes
-        if named is not None:
-            return check_actions(named)
-        labels = np.unique(y)
-        if len(labels) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs at least two actions, but y holds one "
-                f"class, {labels[0]!r}: name all actions in actions=."
-            )
-        return labels
-
-    def _check_classes(self, classes):
-        named = np.unique(classes)
-        if len(named) != len(self.classes_) or not np.all(named == self.classes_):
-            raise ValueError(
-                f"classes={list(named)} is not what the first call was given, "
-                f"{list(self.classes_)}: use add_actions or drop_actions."
-            )
-
     def _rows(self, X):
-        if not self._is_plain(X):
-            X = validate_data(self, X, dtype=np.float64, reset=False)
-        return self._posterior.scale.rows(self._map(X))
-
-    def _is_plain(self, X):
-        """Say whether a table is such that checking it would change nothing.
-
-        For rows one by one scikit-learn's checks would take longer than all the rest.
-        """
-        return (
-            type(X) is np.ndarray
-            and X.dtype == np.float64
-            and X.ndim == 2
-            and len(X) > 0
-            and X.shape[1] == self.n_features_in_
-            and "feature_names_in_" not in self.__dict__
-            and np.isfinite(X).all()
-        )
-
-    def _reward_range(self):
-        if isinstance(self.reward_range, str):
-            return self._seen.low, self._seen.high
-        bounds = np.asarray(self.reward_range, dtype=np.float64)
-        if bounds.shape != (2,) or not bounds[0] < bounds[1]:
-            raise ValueError(
-                "reward_range must be 'auto' or the lowest and the highest reward, got "
-                f"{self.reward_range!r}."
-            )
-        return float(bounds[0]), float(bounds[1])
+        return self._posterior.scale.rows(self._map(self._table(X)))
 
     # --- the map ------------------------------------------------------------------
 
@@ -747,26 +652,3 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
                 f"{what} needs forget=1, got {self.forget:g}: with forgetting, sums "
                 "depend on the order of the rows."
             )
-
-
-@dataclass(frozen=True)
-class Log:
-    """Checked rows, positions of their actions, rewards (NaN: shown), weights."""
-
-    X: np.ndarray
-    action: np.ndarray
-    reward: np.ndarray
-    w: np.ndarray
-
-    def __len__(self):
-        return len(self.X)
-
-    def followed_by(self, other):
-        """Return the rows of both."""
-        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return Log(*map(np.concatenate, pairs))
-
-
-def _are_labels(y, classes, n_rows):
-    """Say whether actions are such that checking them would change nothing."""
-    return type(y) is np.ndarray and y.dtype == classes.dtype and y.shape == (n_rows,)

@@ -7,6 +7,7 @@ from scipy import linalg
 from scipy.linalg.blas import dtrmm
 
 from sklearn_ext._numerics._factors import EigenFactor, eigh
+from sklearn_ext.bandits._rewards import deviation
 
 ALPHAS = np.logspace(-2, 3, 21)
 EPS = np.finfo(np.float64).eps
@@ -53,12 +54,6 @@ class Scale:
     def rows(self, Z):
         """Return features in these coordinates."""
         return (Z - self.origin) / self.spread
-
-
-def deviation(mean, variance):
-    """Return the standard deviation of rewards, one if they are all equal."""
-    s_r = float(np.sqrt(variance))
-    return s_r if s_r > 10 * EPS * abs(mean) else 1.0
 
 
 @dataclass(frozen=True)

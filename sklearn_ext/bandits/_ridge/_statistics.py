@@ -199,53 +199,6 @@ class BanditStatistics:
         )
 
 
-@dataclass(frozen=True)
-class RewardMoments:
-    """Moments of all rewards: what gamma and the range of rewards need of the sums.
-
-    Attributes
-    ----------
-    n_rows : float
-        Summed weight of the rows, each counted once.
-    weight : float
-        Summed weight of the rewards; a demonstration has one for each action.
-    mean, square : float
-        Mean and centred squares.
-    low, high : float
-        Extremes.
-    """
-
-    n_rows: float
-    weight: float
-    mean: float
-    square: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, statistics):
-        """Take them from the sums of all actions."""
-        s = statistics
-        weight, (_, mean, _, variance) = float(s.weight.sum()), s.pooled
-        return cls(s.n_rows, weight, mean, weight * variance, s.r_low, s.r_high)
-
-    @property
-    def variance(self):
-        """Variance of the rewards."""
-        return self.square / self.weight
-
-    def after_row(self, rewards, w):
-        """Return the moments after one more row, with the rewards that it taught."""
-        weight, mean, square = self.weight, self.mean, self.square
-        for reward in rewards:
-            gap, total = reward - mean, weight + w
-            mean += gap * w / total
-            square += gap * gap * w * weight / total
-            weight = total
-        low, high = min(self.low, *rewards), max(self.high, *rewards)
-        return RewardMoments(self.n_rows + w, weight, mean, square, low, high)
-
-
 def _moments(Z, R, w):
     """Return weight, means and centred products of features and several rewards."""
     weight = w.sum()
