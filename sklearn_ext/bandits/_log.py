@@ -151,16 +151,16 @@ def check_reward(reward, n_rows, reward_range=None):
             f"reward must have one number a row, of shape ({n_rows},), got the shape "
             f"{reward.shape}."
         )
-    reward = reward.astype(np.float64)
+    reward = reward.astype(np.float64, copy=False)
     if len(reward) != n_rows:
         raise ValueError(f"reward has {len(reward)} values for {n_rows} rows of X.")
-    if len(bad := np.flatnonzero(~np.isfinite(reward))):
-        raise ValueError(
-            f"reward is {reward[bad[0]]} in row {bad[0]}: pass rows when their reward "
-            "has come, in any order; NaN and inf are no rewards."
-        )
     size = np.abs(reward).max(initial=0.0)
-    if size > 1e150:
+    if not size <= 1e150:
+        if len(bad := np.flatnonzero(~np.isfinite(reward))):
+            raise ValueError(
+                f"reward is {reward[bad[0]]} in row {bad[0]}: pass rows when their "
+                "reward has come, in any order; NaN and inf are no rewards."
+            )
         raise ValueError(
             f"reward is as large as {size:.0e}, and its square cannot be computed: use "
             "other units, below 1e150."
