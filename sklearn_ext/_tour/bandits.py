@@ -18,10 +18,10 @@ from sklearn_ext.bandits import (
 
 TEXT = (
     "{source}. For each of {n} rows one label is claimed, in batches of fifty, and "
-    "only whether it was right comes back. The loss counts every wrong claim, the first "
-    "ones included. A policy is learnt from half of each log and judged on the other "
-    "half by its propensities; the truth is beside it. A linear classifier that sees "
-    "all labels is right in {seeing:.3f}."
+    "only whether it was right comes back. The loss counts every wrong claim, the "
+    "first ones included. A policy is learnt from half of each log and judged on the "
+    "other half by its propensities; the truth is beside it. A linear classifier that "
+    "sees all labels is right in {seeing:.3f}."
 )
 
 
