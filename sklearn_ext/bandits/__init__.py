@@ -7,6 +7,7 @@ In the order in which rows pass:
 - ``_exploration``: from scores of actions to probabilities, and a draw
 - ``_ridge/``: a ridge regression an action, from sums
 - ``_regressor``: the user's own models, a clone or several an action
+- ``_neural/``: one net with an output an action, perturbed or pulled to its start
 - ``_adversarial``: for rewards that react to what is done
 - ``_decisions``: what all bandits do: decide, be asked, be judged on a log
 - ``_problems``: worlds in which all rewards are known, and bandits run through them
@@ -19,6 +20,7 @@ from sklearn_ext.bandits._exploration import (
     inverse_gap_probabilities,
     log_barrier_probabilities,
 )
+from sklearn_ext.bandits._neural._bandit import NeuralBandit
 from sklearn_ext.bandits._plots import ExplorationDisplay, RegretDisplay
 from sklearn_ext.bandits._problems import (
     BanditProblem,
@@ -37,6 +39,7 @@ __all__ = [
     "BanditRun",
     "Decisions",
     "ExplorationDisplay",
+    "NeuralBandit",
     "RegressorBandit",
     "RegretDisplay",
     "RidgeBandit",

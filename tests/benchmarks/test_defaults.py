@@ -4,6 +4,7 @@ from sklearn_ext import all_estimators
 
 ELSEWHERE = {
     "AdversarialLinearBandit",  # bandits need rewards: benchmarks/bench_bandits.py
+    "NeuralBandit",
     "RegressorBandit",
     "RidgeBandit",
     "TaskRidge",  # needs groups: benchmarks/bench_tasks.py

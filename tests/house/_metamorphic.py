@@ -37,6 +37,7 @@ COUNTS = {
     "CorrectnessCalibratedClassifier",  # if the estimator that it fits takes them so
     "LogLossMixtureClassifier",  # likewise
     "NaiveBayesProbe",
+    "NeuralBandit",  # in gamma
     "ProbeSearchCV",  # its heads
     "RegressorBandit",
     "RidgeBandit",
@@ -99,6 +100,7 @@ DRAWS = {
     "AggregateNetRegressor",
     "LightSchrodingerBridge",
     "LightSchrodingerBridgeCV",
+    "NeuralBandit",
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",
