@@ -8,10 +8,11 @@ from scipy import stats
 from sklearn_ext.bandits._ridge._feature_map import Waves, half_cosine
 from sklearn_ext.bandits._ridge._posterior import (
     ALPHAS,
+    WAVE_PENALTIES,
     Posterior,
     Products,
     Scale,
-    choose_alpha,
+    choose_penalties,
     evidence,
 )
 from sklearn_ext.bandits._ridge._statistics import BanditStatistics
@@ -179,9 +180,36 @@ def test_the_chosen_penalty_is_the_best_of_the_grid(rng):
     products = Products.of(statistics, Scale.of(statistics, scaled=False))
     values = [evidence(products, alpha)[0] for alpha in ALPHAS]
     best = int(np.argmin(values))
-    assert choose_alpha(products) == best
-    assert choose_alpha(products, best) == best
-    assert choose_alpha(products, min(best + 3, 20)) == best
+    assert choose_penalties(products, 3) == (best, 0)
+    assert choose_penalties(products, 3, (best, 0)) == (best, 0)
+    start = (min(best + 3, len(ALPHAS) - 1), 0)
+    assert choose_penalties(products, 3, start) == (best, 0)
+
+
+@pytest.mark.parametrize("slope", [0.0, 5.0])
+def test_waves_that_say_nothing_are_penalised(rng, slope):
+    Z = np.column_stack([rng.normal(size=(400, 2)), 0.35 * rng.normal(size=(400, 30))])
+    action = rng.integers(0, 3, size=400)
+    reward = Z[:, 0] + slope * Z[:, 2:] @ rng.normal(size=30) + rng.normal(size=400)
+    statistics = BanditStatistics.of(Z, action, reward, np.ones(400), 3)
+    scale = Scale.of(statistics, scaled=True)
+    products = Products.of(statistics, scale)
+    i, j = choose_penalties(products, 2)
+    assert j == 0 if slope else j > 0
+    grid = [
+        (evidence(products.with_waves(2, tau), alpha)[0], a, t)
+        for t, tau in enumerate(WAVE_PENALTIES)
+        for a, alpha in enumerate(ALPHAS)
+    ]
+    assert min(grid)[1:] == (i, j)
+    # the penalty of a scaled coordinate is a scaled penalty
+    tau, alpha = WAVE_PENALTIES[2], 0.7
+    there = scale.with_waves(2, tau)
+    posterior = Posterior.of(products.with_waves(2, tau), there, alpha)
+    D = np.append([1.0, 1.0], np.full(30, tau))
+    f, v = _dense(Z, action, reward, np.ones(400), 1, alpha, D, Z[:50])
+    assert_allclose(posterior.rewards(there.rows(Z[:50]))[:, 1], f, rtol=1e-8)
+    assert_allclose(posterior.variances(there.rows(Z[:50]))[:, 1], v, rtol=1e-8)
 
 
 def test_rounding_that_eats_the_penalty_is_survived():

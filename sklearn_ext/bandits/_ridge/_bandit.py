@@ -17,10 +17,11 @@ from sklearn_ext.bandits._rewards import RewardMoments
 from sklearn_ext.bandits._ridge._feature_map import PlainColumns, Transformed, Waves
 from sklearn_ext.bandits._ridge._posterior import (
     ALPHAS,
+    WAVE_PENALTIES,
     Posterior,
     Products,
     Scale,
-    choose_alpha,
+    choose_penalties,
 )
 from sklearn_ext.bandits._ridge._statistics import BanditStatistics
 
@@ -76,9 +77,10 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
     n_components : int, default=100
         Number of waves.
     alpha : "evidence" or float, default="evidence"
-        Penalty. ``"evidence"`` takes the most likely one of 21 values from 0.01 to
-        1,000; ``partial_fit`` follows it from where it stands and looks at all of them
-        when the rows have grown by half.
+        Penalty. ``"evidence"`` takes the most likely one of 13 values from 0.01 to 10,
+        and with it a further factor, from 1 to 256, for the waves; ``partial_fit``
+        follows them from where they stand and looks at all when the rows have grown by
+        half.
     width : float, default=0.5
         How many standard errors of a prediction are added to it while exploring. Zero
         leaves the exploration to gamma alone; it pays with few actions, and fails with
@@ -112,6 +114,8 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         Rows that each action has learnt from.
     alpha_ : float
         Penalty.
+    wave_penalty_ : float
+        Further factor of the penalty of waves; only when there are waves.
     gamma_ : float
         How far differences of scores count now.
     noise_var_ : float
@@ -485,6 +489,13 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         return self._posterior.alpha
 
     @property
+    def wave_penalty_(self):
+        """Further factor of the penalty of waves."""
+        if not isinstance(self._map, Waves):
+            raise AttributeError("wave_penalty_ needs feature_map='random_features'")
+        return WAVE_PENALTIES[self._at[1]] if isinstance(self.alpha, str) else 1.0
+
+    @property
     def noise_var_(self):
         """Variance of the rewards around their predictions."""
         return self._posterior.noise_var
@@ -598,8 +609,12 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
             grown = not follow or statistics.n_rows >= GROWTH * self._searched_at
             if grown:
                 self._searched_at = statistics.n_rows
-            self._at = choose_alpha(products, None if grown else self._at)
-            alpha = ALPHAS[self._at]
+            n_columns = self._map.n_columns(products.c.shape[1])
+            start = None if grown else self._at
+            self._at = choose_penalties(products, n_columns, start)
+            alpha, penalty = ALPHAS[self._at[0]], WAVE_PENALTIES[self._at[1]]
+            scale = scale.with_waves(n_columns, penalty)
+            products = products.with_waves(n_columns, penalty)
         self._known, self._recent = statistics, ()
         self._solved_at = statistics.n_rows
         self._posterior = Posterior.of(products, scale, alpha)

@@ -25,6 +25,10 @@ class PlainColumns:
 
     scaled = False
 
+    def n_columns(self, n_components):
+        """Return how many components are columns; the others are waves."""
+        return n_components
+
     def __call__(self, X):
         """Return the columns."""
         return X
@@ -41,6 +45,10 @@ class Transformed:
     def of(cls, transformer, X):
         """Fit a clone to the first rows."""
         return cls(clone(transformer).fit(X, None))
+
+    def n_columns(self, n_components):
+        """Return how many components are columns; the others are waves."""
+        return n_components
 
     def __call__(self, X):
         """Return the transformed columns, dense and in double precision."""
@@ -85,6 +93,10 @@ class Waves:
         weights = gaussian_weights(d, n_components, "iid", rng) / np.sqrt(d)
         phases = draw_phases(n_components, rng)
         return cls(mean, scale, weights / (2 * pi), phases / (2 * pi))
+
+    def n_columns(self, n_components):
+        """Return how many components are columns; the others are waves."""
+        return n_components - len(self.phases)
 
     def __call__(self, X):
         """Return ``n_features + n_components`` columns."""

@@ -9,7 +9,8 @@ from scipy.linalg.blas import dtrmm
 from sklearn_ext._numerics._factors import EigenFactor, eigh
 from sklearn_ext.bandits._rewards import deviation
 
-ALPHAS = np.logspace(-2, 3, 21)
+ALPHAS = np.logspace(-2, 1, 13)  # beyond, the mean learns too late to be acted upon
+WAVE_PENALTIES = (1.0, 4.0, 16.0, 64.0, 256.0)  # of waves, in units of the columns'
 EPS = np.finfo(np.float64).eps
 RESOLVED = 1e-13  # of the trace, below which a penalty is nothing but rounding
 ROWS = 1024  # whose widths are computed at a time
@@ -51,6 +52,12 @@ class Scale:
             spread = np.sqrt(np.where(varies, x_var, 1.0))
         return cls(x_mean, spread, deviation(r_mean, r_var))
 
+    def with_waves(self, n_columns, penalty):
+        """Return the coordinates in which waves are penalised by a further factor."""
+        spread = self.spread.copy()
+        spread[n_columns:] *= np.sqrt(penalty)
+        return replace(self, spread=spread)
+
     def rows(self, Z):
         """Return features in these coordinates."""
         return (Z - self.origin) / self.spread
@@ -81,6 +88,15 @@ class Products:
             full.rr / scale.reward / scale.reward,
             float(statistics.weight.sum()),
         )
+
+    def with_waves(self, n_columns, penalty):
+        """Return the products in coordinates with a further penalty of the waves."""
+        if penalty == 1:
+            return self
+        s = np.ones(self.c.shape[1])
+        s[n_columns:] = np.sqrt(penalty)
+        A = self.A / np.multiply.outer(s, s)
+        return replace(self, mean=self.mean / s, A=A, c=self.c / s)
 
 
 def evidence(products, alpha):
@@ -133,35 +149,43 @@ def _cholesky(G):
         return np.linalg.cholesky(G + jitter[:, None, None] * np.eye(G.shape[1]))
 
 
-def choose_alpha(products, start=None):
-    """Return the position in ALPHAS of the penalty with the largest evidence.
+def choose_penalties(products, n_columns, start=None):
+    """Return the positions of the penalties with the largest evidence.
 
     Parameters
     ----------
     products : Products
         Centred products of each action.
-    start : int or None, default=None
-        Where to walk downhill from; None looks at the whole grid.
+    n_columns : int
+        Components that are columns; those after them are waves.
+    start : tuple of int or None, default=None
+        Where to walk downhill from; None looks at all of ALPHAS, first without a
+        further penalty of the waves.
 
     Returns
     -------
-    int
-        The position.
+    tuple of int
+        Positions in ALPHAS, and in WAVE_PENALTIES.
     """
     if not products.yy.any():
-        return int(np.searchsorted(ALPHAS, 1.0))
-    known = {}
+        return int(np.searchsorted(ALPHAS, 1.0)), 0
+    n_waves = products.c.shape[1] - n_columns
+    sizes = len(ALPHAS), len(WAVE_PENALTIES) if n_waves else 1
+    known, scaled = {}, {}
 
-    def value(i):
-        if i not in known:
-            known[i] = evidence(products, ALPHAS[i])[0]
-        return known[i]
+    def value(at):
+        i, j = at
+        if j not in scaled:
+            scaled[j] = products.with_waves(n_columns, WAVE_PENALTIES[j])
+        if at not in known:
+            known[at] = evidence(scaled[j], ALPHAS[i])[0]
+        return known[at]
 
-    if start is None:
-        return min(range(len(ALPHAS)), key=value)
-    at = start
+    at = start or min(((i, 0) for i in range(sizes[0])), key=value)
     while True:
-        near = [i for i in (at, at - 1, at + 1) if 0 <= i < len(ALPHAS)]
+        i, j = at
+        near = [at, (i - 1, j), (i + 1, j), (i, j - 1), (i, j + 1)]
+        near = [(i, j) for i, j in near if 0 <= i < sizes[0] and 0 <= j < sizes[1]]
         best = min(near, key=value)
         if best == at:
             return at
