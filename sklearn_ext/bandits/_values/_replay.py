@@ -184,7 +184,7 @@ def _folds(X, at, reward, cv):
         yield from check_cv(cv).split(X)
         return
     equal = EqualRows.of(X, at.astype(np.float64), reward)
-    if cv < 2 or cv > len(equal):
+    if cv > len(equal):
         raise ValueError(f"cv={cv} folds need 2 to {len(equal)}, the distinct rows.")
     fold = equal.deal(cv, strata=at)
     for k in range(cv):

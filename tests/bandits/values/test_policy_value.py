@@ -124,7 +124,7 @@ def test_forms_of_a_target_agree(rng):
 
 
 def test_the_logging_policy_earns_what_it_earned(rng):
-    action, reward, p, every = a_log(rng)
+    action, reward, _, every = a_log(rng)
     found = policy_value(action, reward, every, every)
     assert_allclose(found.value, reward.mean())
     assert found.lower < reward.mean() < found.upper
