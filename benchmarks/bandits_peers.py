@@ -25,6 +25,19 @@ class Ours:
         self.bandit.partial_fit(X, at, reward=reward)
 
 
+class OurModels:
+    """`RegressorBandit` or `NeuralBandit`."""
+
+    def __init__(self, d, K, seed, name, **params):
+        import sklearn_ext.bandits as family
+
+        make = getattr(family, name)
+        self.bandit = make(actions=np.arange(K), random_state=seed, **params)
+        self.rng = np.random.RandomState(seed)
+
+    choose, learn = Ours.choose, Ours.learn
+
+
 class ContextualBandits:
     """Its LinUCB, alpha 0.1."""
 

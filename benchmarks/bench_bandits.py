@@ -147,6 +147,50 @@ def expected_regret(contestant, world, batch_size=50):
     return total / len(world)
 
 
+class SharedSlopes(Study):
+    """Slopes in common, while learning and on short logs."""
+
+    title = "Slopes that actions share: own ridges beside action_features='shared'"
+    note = """Drawn worlds of ten columns, columns as features. Expected regret in per
+    cent of that of drawing at random, means of six worlds: while learning from 3,000
+    rows in batches of 100, and of the best action after a log of ten rows an action
+    drawn at random."""
+    versions = ("scikit-learn", "numpy", "scipy")
+
+    def run(self):
+        """Run both everywhere."""
+        rows = []
+        for K, share in ((10, 0.0), (10, 0.8), (50, 0.0), (50, 0.8), (50, 0.95)):
+            cells = {}
+            for seed in range(41, 47):
+                world = make_linear_bandit(3000, 10, K, shared=share, random_state=seed)
+                at_random = (world.best - world.expected.mean(axis=1)).mean()
+                X, action, reward, _ = make_bandit_log(world, random_state=seed)
+                rest = slice(10 * K, None)
+                for features in (None, "shared"):
+                    params = {"feature_map": None, "action_features": features}
+                    online = Ours(10, K, seed, **params)
+                    lost = expected_regret(online, world, 100)
+                    bandit = RidgeBandit(range(K), **params)
+                    n = 10 * K
+                    bandit.fit(X[:n], action[:n], reward=reward[:n])
+                    at = bandit.predict(X[rest])[:, None]
+                    earned = np.take_along_axis(world.expected[rest], at, axis=1)
+                    short = (world.best[rest] - earned[:, 0]).mean()
+                    cells.setdefault(("learning", features), []).append(
+                        lost / at_random
+                    )
+                    cells.setdefault(("log", features), []).append(short / at_random)
+            shown = [f"{100 * np.mean(values):.1f}" for values in cells.values()]
+            order = dict(zip(cells, shown, strict=True))
+            rows.append(
+                [K, f"{share:.0%}"]
+                + [order[w, f] for w in ("learning", "log") for f in (None, "shared")]
+            )
+        columns = ["actions", "shared", "learning, own", "learning, shared"]
+        return {"columns": [*columns, "log, own", "log, shared"], "rows": rows}
+
+
 class Models(Study):
     """Nets, forests and boosting in place of ridges."""
 
@@ -338,6 +382,7 @@ BENCHMARKS = [
     Loss,
     LossElsewhere,
     Worlds,
+    SharedSlopes,
     Models,
     RowByRow,
     Batches,

@@ -15,7 +15,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from sklearn_ext.bandits import RidgeBandit, log_barrier_probabilities
+from sklearn_ext.bandits import (
+    BanditProblem,
+    RidgeBandit,
+    log_barrier_probabilities,
+    make_linear_bandit,
+    simulate,
+)
 from sklearn_ext.bandits._ridge._bandit import WARM_UP
 from tests.bandits.test_ridge_sums import same
 
@@ -475,21 +481,32 @@ def test_pickles_continue_the_stream(log):
 
 
 def test_regret_grows_slower_than_the_root():
-    rng = np.random.default_rng(0)
-    theta = rng.normal(size=(10, 5)) / np.sqrt(5)
-    bandit, regret = RidgeBandit(range(10), feature_map=None), []
-    for day in range(40):
-        X = rng.normal(size=(100, 5))
-        mean = X @ theta.T
-        at = bandit.decide(X, random_state=day).action
-        regret.append(mean.max(axis=1) - mean[np.arange(100), at])
-        bandit.partial_fit(
-            X, at, reward=mean[np.arange(100), at] + rng.normal(size=100)
-        )
-    total = np.cumsum(np.concatenate(regret))
-    assert total[3999] < 0.8 * 2 * total[999]
-    uniform = (mean.max(axis=1) - mean.mean(axis=1)).mean()
-    assert np.mean(regret[-1]) < 0.15 * uniform
+    problem = make_linear_bandit(10_000, 5, 10, random_state=0)
+    bandit = RidgeBandit(feature_map=None)
+    run = simulate(bandit, problem, batch_size=100, random_state=0)
+    total = run.expected_regret[0].cumsum()
+    for n in (1000, 2000, 5000):
+        assert total[9999] / total[n - 1] < 0.8 * np.sqrt(10_000 / n)
+    uniform = (problem.best - problem.expected.mean(axis=1)).mean()
+    assert run.expected_regret[0, 5000:].mean() < 0.02 * uniform
+
+
+def test_exploration_beats_greed_where_rows_do_not_explore_by_themselves():
+    """Ten actions whose means do not depend on the row: five worlds."""
+    lost = []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        mean = np.tile(rng.permutation(np.linspace(0, 1, 10)), (3000, 1))
+        noise = rng.normal(size=mean.shape)
+        X = rng.normal(size=(3000, 2))
+        problem = BanditProblem(X, mean + noise, mean, np.arange(10))
+        for params in ({}, {"exploration": "greedy", "width": 0.0}):
+            bandit = RidgeBandit(feature_map=None, **params)
+            run = simulate(bandit, problem, batch_size=20, random_state=seed)
+            lost.append(run.mean_regret[0])
+    ours, greedy = np.mean(lost[::2]), np.mean(lost[1::2])
+    assert ours < 0.75 * greedy
+    assert ours < 0.3 * 0.5  # of drawing at random
 
 
 # --- errors ---------------------------------------------------------------------------

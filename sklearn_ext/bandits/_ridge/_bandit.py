@@ -4,7 +4,7 @@ from numbers import Integral, Real
 
 import joblib
 import numpy as np
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_ext._core import _blocks
@@ -81,6 +81,11 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         and with it a further factor, from 1 to 256, for the waves; ``partial_fit``
         follows them from where they stand and looks at all when the rows have grown by
         half.
+    action_features : {"shared"}, dict or None, default=None
+        What the slopes of the actions have in common: nothing (None); a part that is
+        the same for all (``"shared"``); or a linear function of the features that the
+        dict gives each label. How much is found by the evidence. It pays where actions
+        have few rows, or new ones with known features come; each solve inverts more.
     width : float, default=0.5
         How many standard errors of a prediction are added to it while exploring. Zero
         leaves the exploration to gamma alone; it pays with few actions, and fails with
@@ -181,6 +186,7 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
             StrOptions({"evidence"}),
             Interval(Real, 0, None, closed="neither"),
         ],
+        "action_features": [StrOptions({"shared"}), dict, None],
         "width": [Interval(Real, 0, None, closed="left")],
         "exploration": [StrOptions(set(RULES))],
         "gamma": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
@@ -197,6 +203,7 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         feature_map="random_features",
         n_components=100,
         alpha="evidence",
+        action_features=None,
         width=0.5,
         exploration="log_barrier",
         gamma="auto",
@@ -209,6 +216,7 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         self.feature_map = feature_map
         self.n_components = n_components
         self.alpha = alpha
+        self.action_features = action_features
         self.width = width
         self.exploration = exploration
         self.gamma = gamma
@@ -604,22 +612,42 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         """Set what is fitted; follow the penalty from where it stands, if asked."""
         scale = Scale.of(statistics, scaled=self._map.scaled)
         products = Products.of(statistics, scale)
-        alpha = self.alpha
+        alpha, features = self.alpha, self._features()
         if isinstance(alpha, str):
             grown = not follow or statistics.n_rows >= GROWTH * self._searched_at
             if grown:
                 self._searched_at = statistics.n_rows
             n_columns = self._map.n_columns(products.c.shape[1])
             start = None if grown else self._at
-            self._at = choose_penalties(products, n_columns, start)
+            self._at = choose_penalties(products, n_columns, start, features)
             alpha, penalty = ALPHAS[self._at[0]], WAVE_PENALTIES[self._at[1]]
             scale = scale.with_waves(n_columns, penalty)
             products = products.with_waves(n_columns, penalty)
         self._known, self._recent = statistics, ()
         self._solved_at = statistics.n_rows
-        self._posterior = Posterior.of(products, scale, alpha)
+        self._posterior = Posterior.of(products, scale, alpha, features)
         self._seen = RewardMoments.of(statistics)
         return self
+
+    def _features(self):
+        """Return features of the actions in the order of ``classes_``."""
+        given = self.action_features
+        if given is None:
+            return None
+        if isinstance(given, str):
+            return np.ones((len(self.classes_), 1))
+        if missing := [k for k in self.classes_.tolist() if k not in given]:
+            raise ValueError(
+                f"action_features has no entry for the actions {missing}: give each "
+                "label its features, or use action_features='shared'."
+            )
+        rows = [np.atleast_1d(given[label]) for label in self.classes_.tolist()]
+        if len({row.shape for row in rows}) > 1 or rows[0].ndim != 1:
+            raise ValueError(
+                "action_features must give every action the same number of features, "
+                f"got the shapes {[row.shape for row in rows]}."
+            )
+        return check_array(np.array(rows), dtype=np.float64)
 
     def _learn_rows(self, log):
         """Learn a few rows one by one; their sums are taken later."""

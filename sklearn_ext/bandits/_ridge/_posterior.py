@@ -8,6 +8,7 @@ from scipy.linalg.blas import dtrmm
 
 from sklearn_ext._numerics._factors import EigenFactor, eigh
 from sklearn_ext.bandits._rewards import deviation
+from sklearn_ext.bandits._ridge._shared import share_slopes
 
 ALPHAS = np.logspace(-2, 1, 13)  # beyond, the mean learns too late to be acted upon
 WAVE_PENALTIES = (1.0, 4.0, 16.0, 64.0, 256.0)  # of waves, in units of the columns'
@@ -149,7 +150,7 @@ def _cholesky(G):
         return np.linalg.cholesky(G + jitter[:, None, None] * np.eye(G.shape[1]))
 
 
-def choose_penalties(products, n_columns, start=None):
+def choose_penalties(products, n_columns, start=None, features=None):
     """Return the positions of the penalties with the largest evidence.
 
     Parameters
@@ -161,6 +162,8 @@ def choose_penalties(products, n_columns, start=None):
     start : tuple of int or None, default=None
         Where to walk downhill from; None looks at all of ALPHAS, first without a
         further penalty of the waves.
+    features : ndarray of shape (n_actions, q) or None, default=None
+        Features of the actions, if their slopes have a part in common.
 
     Returns
     -------
@@ -178,7 +181,7 @@ def choose_penalties(products, n_columns, start=None):
         if j not in scaled:
             scaled[j] = products.with_waves(n_columns, WAVE_PENALTIES[j])
         if at not in known:
-            known[at] = evidence(scaled[j], ALPHAS[i])[0]
+            known[at] = _value(scaled[j], ALPHAS[i], features)
         return known[at]
 
     at = start or min(((i, 0) for i in range(sizes[0])), key=value)
@@ -190,6 +193,16 @@ def choose_penalties(products, n_columns, start=None):
         if best == at:
             return at
         at = best
+
+
+def _value(products, alpha, features):
+    if features is None:
+        return evidence(products, alpha)[0]
+    return share_slopes(products, _inverses(products, alpha), alpha, features).value
+
+
+def _inverses(products, alpha):
+    return np.array([_factor(A, alpha).inverse() for A in products.A])
 
 
 @dataclass(frozen=True)
@@ -232,8 +245,25 @@ class Posterior:
     mean_inverse: np.ndarray | None
 
     @classmethod
-    def of(cls, products, scale, alpha):
-        """Solve the ridge of each action for one penalty."""
+    def of(cls, products, scale, alpha, features=None):
+        """Solve the ridge of each action for one penalty.
+
+        Parameters
+        ----------
+        products : Products
+            Centred products of each action.
+        scale : Scale
+            Their coordinates.
+        alpha : float
+            The penalty.
+        features : ndarray of shape (n_actions, q) or None, default=None
+            Features of the actions, if their slopes have a part in common.
+
+        Returns
+        -------
+        Posterior
+            The solution.
+        """
         K, m = products.c.shape
         _, noise_var, log_det, L = evidence(products, alpha)
         coef, inverse = np.empty((K, m)), np.empty((K, m, m))
@@ -244,6 +274,12 @@ class Posterior:
             coef[k] = mean.solve(products.c[k])
             width = mean if alpha <= 1 else _factor(products.A[k], 1.0)
             inverse[k] = width.inverse()
+        mean_inverse = inverse if alpha <= 1 else None
+        if features is not None and products.yy.any():
+            mean_inverse = inverse if alpha <= 1 else _inverses(products, alpha)
+            prior = share_slopes(products, mean_inverse, alpha, features)
+            coef += alpha * np.einsum("kij,kj->ki", mean_inverse, prior.slopes)
+            noise_var, log_det = prior.noise_var, prior.log_det
         coef *= scale.reward
         return cls(
             scale,
@@ -256,7 +292,7 @@ class Posterior:
             float(alpha),
             scale.reward**2 * noise_var if products.yy.any() else 0.0,
             log_det,
-            inverse if alpha <= 1 else None,
+            mean_inverse,
         )
 
     def ready_for_rows(self, statistics):
@@ -274,9 +310,8 @@ class Posterior:
         """
         if self.mean_inverse is not None:
             return self
-        A = Products.of(statistics, self.scale).A
-        inverse = np.array([_factor(product, self.alpha).inverse() for product in A])
-        return replace(self, mean_inverse=inverse)
+        products = Products.of(statistics, self.scale)
+        return replace(self, mean_inverse=_inverses(products, self.alpha))
 
     def after_row(self, z, k, reward, w):
         """Return the posterior after one more row of one action, by a rank-one update.
