@@ -9,6 +9,7 @@ In the order in which rows pass:
 - ``_regressor``: the user's own models, a clone or several an action
 - ``_neural/``: one net with an output an action, perturbed or pulled to its start
 - ``_adversarial``: for rewards that react to what is done
+- ``_episodes``: a few steps, of which each changes what comes next
 - ``_decisions``: what all bandits do: decide, be asked, be judged on a log
 - ``_problems``: worlds in which all rewards are known, and bandits run through them
 - ``_values/``: what another policy would have earned, from the log of one
@@ -17,6 +18,7 @@ In the order in which rows pass:
 
 from sklearn_ext.bandits._adversarial import AdversarialLinearBandit
 from sklearn_ext.bandits._decisions import Decisions
+from sklearn_ext.bandits._episodes import EpisodicPolicy, episodic_log_barrier
 from sklearn_ext.bandits._exploration import (
     inverse_gap_probabilities,
     log_barrier_probabilities,
@@ -51,6 +53,7 @@ __all__ = [
     "BanditProblem",
     "BanditRun",
     "Decisions",
+    "EpisodicPolicy",
     "ExplorationDisplay",
     "NeuralBandit",
     "PolicyValue",
@@ -60,6 +63,7 @@ __all__ = [
     "RidgeBandit",
     "compare_policies",
     "cross_fit_rewards",
+    "episodic_log_barrier",
     "inverse_gap_probabilities",
     "log_barrier_probabilities",
     "make_bandit_from_classification",
