@@ -13,6 +13,7 @@ In the order in which rows pass:
 - ``_decisions``: what all bandits do: decide, be asked, be judged on a log
 - ``_problems``: worlds in which all rewards are known, and bandits run through them
 - ``_values/``: what another policy would have earned, from the log of one
+- ``_theory``: bounds of the papers, and the estimators that ours replaced
 - ``_plots``: pictures of regret, of what is explored, and of values
 """
 
@@ -39,6 +40,7 @@ from sklearn_ext.bandits._problems import (
 )
 from sklearn_ext.bandits._regressor import RegressorBandit
 from sklearn_ext.bandits._ridge._bandit import RidgeBandit
+from sklearn_ext.bandits._theory import regression_regret_bound, theoretical_gamma
 from sklearn_ext.bandits._values._policy import (
     PolicyValue,
     compare_policies,
@@ -72,6 +74,8 @@ __all__ = [
     "make_policy_value_scorer",
     "policy_value",
     "policy_value_curve",
+    "regression_regret_bound",
     "replay",
     "simulate",
+    "theoretical_gamma",
 ]

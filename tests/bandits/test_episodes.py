@@ -103,7 +103,7 @@ def test_errors():
         episodic_log_barrier(object(), 5, horizon=2)
     lake = Lake()
     lake.observation_space = SimpleNamespace(shape=(3,))
-    with pytest.raises(ValueError, match="Lake must be discrete: env.observation"):
+    with pytest.raises(ValueError, match="Lake must be discrete: env"):
         episodic_log_barrier(lake, 5, horizon=2)
     with pytest.raises(ValueError, match="must return a finite vector"):
         episodic_log_barrier(Lake(), 5, horizon=2, feature_map=lambda x: [np.nan])
