@@ -239,7 +239,7 @@ class Models(Study):
 class _Speed(Comparison):
     versions = PACKAGES
     repeats = 3
-    n_rows, size, d, K = 1000, 1, 20, 10
+    n_rows, size, d, K = 500, 1, 20, 10
 
     def setup(self):
         """Draw a world, and let everybody learn its first rows."""
@@ -300,8 +300,9 @@ class _Speed(Comparison):
 class RowByRow(_Speed):
     """One row at a time."""
 
-    title = "Decide and learn row by row: 1,000 rows, 20 columns, 10 actions"
+    title = "Decide and learn row by row: 500 rows, 20 columns, 10 actions"
     note = """After 300 rows that all learn in one batch; the time contains these."""
+    few = {"river": 1, "bayesianbandits": 1, "mabwiser": 1, "contextualbandits": 1}
     targets = {"obp": 2, "vw": 3, "mabwiser": 20, "contextualbandits": 20}
 
 
