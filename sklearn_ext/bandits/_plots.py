@@ -3,24 +3,13 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ext._core._compat import check_matplotlib_support
+from sklearn_ext._core._plots import Display
 from sklearn_ext.bandits._values._policy import policy_value_curve
-
-
-def _axes(owner, ax):
-    check_matplotlib_support(f"{type(owner).__name__}.plot")
-    import matplotlib.pyplot as plt
-
-    if ax is None:
-        _, ax = plt.subplots(layout="constrained")
-    owner.ax_, owner.figure_ = ax, ax.figure
-    return ax
-
 
 STYLES = ("-", "--", "-.", ":")
 
 
-class RegretDisplay:
+class RegretDisplay(Display):
     """Regret of bandits against the rows that they have decided.
 
     Parameters
@@ -50,8 +39,7 @@ class RegretDisplay:
     >>> display = RegretDisplay.from_runs({"ridge": run})
     """
 
-    def __init__(self, *, runs):
-        self.runs = runs
+    runs: dict
 
     @classmethod
     def from_runs(cls, runs, *, ax=None, kind="cumulative", baseline=None):
@@ -105,7 +93,7 @@ class RegretDisplay:
             raise ValueError(
                 f"baseline={baseline!r} is not among the runs {sorted(self.runs)}."
             )
-        ax, self.lines_ = _axes(self, ax), []
+        ax, self.lines_ = self._axes(ax), []
         curves = {name: _curve(run, kind) for name, run in self.runs.items()}
         for i, (name, curve) in enumerate(curves.items()):
             if name == baseline:
@@ -134,7 +122,7 @@ def _curve(run, kind):
     return total if kind == "cumulative" else total / np.arange(1, total.shape[1] + 1)
 
 
-class ExplorationDisplay:
+class ExplorationDisplay(Display):
     """Share of each action over time.
 
     Parameters
@@ -168,10 +156,9 @@ class ExplorationDisplay:
     >>> display = ExplorationDisplay.from_estimator(bandit, X)
     """
 
-    def __init__(self, *, shares, rows, actions):
-        self.shares = shares
-        self.rows = rows
-        self.actions = actions
+    shares: np.ndarray
+    rows: np.ndarray
+    actions: np.ndarray
 
     @classmethod
     def from_estimator(cls, estimator, X, *, n_points=50, ax=None):
@@ -235,10 +222,8 @@ class ExplorationDisplay:
         ExplorationDisplay
             The display.
         """
-        ax = _axes(self, ax)
-        import matplotlib as mpl
-
-        tones = mpl.colormaps["cividis"](np.linspace(0, 1, len(self.actions)))
+        plt, ax = self._pyplot(), self._axes(ax)
+        tones = plt.get_cmap("cividis")(np.linspace(0, 1, len(self.actions)))
         style = {"colors": tones, "edgecolor": "white", "lw": 0.3}
         self.areas_ = ax.stackplot(
             self.rows,
@@ -260,7 +245,7 @@ def _windows(shares, n_points):
     return means, edges[1:]
 
 
-class PolicyValueDisplay:
+class PolicyValueDisplay(Display):
     """Values of policies with their intervals, beside each other or over time.
 
     Parameters
@@ -290,9 +275,8 @@ class PolicyValueDisplay:
     >>> display = PolicyValueDisplay.from_values(values)
     """
 
-    def __init__(self, *, values=None, curve=None):
-        self.values = values
-        self.curve = curve
+    values: dict | None = None
+    curve: object = None
 
     @classmethod
     def from_values(cls, values, *, ax=None):
@@ -356,7 +340,7 @@ class PolicyValueDisplay:
         PolicyValueDisplay
             The display.
         """
-        ax, style = _axes(self, ax), curve_kwargs or {}
+        ax, style = self._axes(ax), curve_kwargs or {}
         if self.curve is not None:
             at = self.curve.times
             (line,) = ax.plot(at, self.curve.value, label=name, **style)

@@ -71,7 +71,7 @@ def regression_regret_bound(information_gain, *, alpha=1.0, norm=1.0, reward_bou
 
     For any rows in any order, rewards within :math:`\pm B` and weights u, the
     forecaster that counts the row to predict among those of its Gram matrix has summed
-    squared errors of at most those of u plus :math:`\alpha |u|^2 + 2 B^2 g`, with the gain
+    squared errors of at most those of u plus :math:`\alpha |u|^2 + 2 B^2 g`, with
     :math:`g = \frac12 \log\det(I + G / \alpha)`.
 
     Parameters

@@ -491,14 +491,15 @@ def test_regret_grows_slower_than_the_root():
     assert run.expected_regret[0, 5000:].mean() < 0.02 * uniform
 
 
+@pytest.mark.slow
 def test_exploration_beats_greed_where_rows_do_not_explore_by_themselves():
     """Ten actions whose means do not depend on the row: five worlds."""
     lost = []
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        mean = np.tile(rng.permutation(np.linspace(0, 1, 10)), (3000, 1))
+        mean = np.tile(rng.permutation(np.linspace(0, 1, 10)), (4000, 1))
+        X = rng.normal(size=(4000, 2))
         noise = rng.normal(size=mean.shape)
-        X = rng.normal(size=(3000, 2))
         problem = BanditProblem(X, mean + noise, mean, np.arange(10))
         for params in ({}, {"exploration": "greedy", "width": 0.0}):
             bandit = RidgeBandit(feature_map=None, **params)
@@ -506,7 +507,7 @@ def test_exploration_beats_greed_where_rows_do_not_explore_by_themselves():
             lost.append(run.mean_regret[0])
     ours, greedy = np.mean(lost[::2]), np.mean(lost[1::2])
     assert ours < 0.75 * greedy
-    assert ours < 0.3 * 0.5  # of drawing at random
+    assert ours < 0.25 * 0.5  # of drawing at random
 
 
 # --- errors ---------------------------------------------------------------------------
