@@ -171,7 +171,7 @@ def policy_value(
 
     See Also
     --------
-    compare_policies : Is one better than another?
+    compare_policies : How much more one policy earns than another.
     policy_value_curve : The same at many times.
 
     References
