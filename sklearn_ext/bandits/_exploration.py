@@ -164,7 +164,7 @@ def draw(probabilities, rng):
     ndarray of int of shape (n_samples,)
         Positions of actions; never one of probability zero.
     """
-    below = np.cumsum(probabilities, axis=1)
+    below = probabilities.cumsum(axis=1)
     # below 1 in units of the last bit, hence below the sum, whatever it rounds to
     at = rng.random_sample(len(below)) * below[:, -1]
     return (below <= at[:, None]).sum(axis=1)
@@ -209,6 +209,12 @@ def explore(exploration, scores, gamma, available=None):
     ndarray of shape (n_samples, n_actions)
         Probabilities.
     """
+    if len(scores) == 1 and available is None and exploration == "log_barrier":
+        # a single row, where the overhead of arrays is what costs
+        with np.errstate(over="ignore", invalid="ignore"):
+            gaps = (scores[0].max() - scores[0]) * float(gamma)
+        if np.isfinite(gaps).all():
+            return _log_barrier_of_one(gaps)[None]
     rule, gamma = RULES[exploration], np.asarray(gamma)
     step = max(1, CELLS // scores.shape[1])
     if len(scores) <= step:
@@ -241,8 +247,6 @@ def _log_barrier(gaps):
     From below no step overshoots, and the first from above lands below. So the start
     may be a guess: exact where all gaps are equal, close where they are large.
     """
-    if len(gaps) == 1:
-        return _log_barrier_of_one(gaps[0])[None]
     others = (1 / (1 + gaps)).sum(axis=1, keepdims=True) - 1
     with np.errstate(divide="ignore"):
         lam = np.where(others < 0.5, 1 / (1 - others), 1 + others)
@@ -256,7 +260,7 @@ def _log_barrier(gaps):
 
 
 def _log_barrier_of_one(gaps):
-    """Do the same for a single row, where the overhead of arrays is what costs."""
+    """Do the same for a single row of finite gaps."""
     ones = np.ones(len(gaps))
     others = (1 / (1 + gaps)).dot(ones) - 1
     lam = 1 / (1 - others) if others < 0.5 else 1 + others

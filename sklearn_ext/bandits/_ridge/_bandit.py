@@ -1,5 +1,6 @@
 """A bandit of ridge regressions, one an action, from sums."""
 
+import math
 from numbers import Integral, Real
 
 import joblib
@@ -687,7 +688,8 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
     def _optimism(self, rows):
         if self.width == 0 or self.noise_var_ == 0:
             return 0.0
-        return self.width * self._std(rows)
+        unit = self.width * math.sqrt(self.noise_var_)
+        return unit * np.sqrt(self._posterior.variances(rows))
 
     def _refuse_to_forget(self, what):
         if self.forget < 1:

@@ -396,13 +396,13 @@ class Posterior:
         ndarray of shape (n_samples, n_actions)
             :math:`1/(n_k+1) + (z - m_k)' E_k^{-1} (z - m_k)`.
         """
+        if len(Z) == 1:
+            return self._variances_of_one(Z[0])[None]
         out = np.empty((len(Z), len(self.weight)))
         if len(Z) < Z.shape[1] / 2:
             for i, z in enumerate(Z):
-                D = z - self.mean
-                product = np.matmul(self.inverse, D[..., None])[..., 0]
-                out[i] = np.einsum("kj,kj->k", product, D)
-            return out + 1 / self.weight
+                out[i] = self._variances_of_one(z)
+            return out
         for k, (inverse, mean) in enumerate(zip(self.inverse, self.mean, strict=True)):
             root = _root(inverse)
             shift = root @ mean
@@ -412,6 +412,11 @@ class Posterior:
                 T -= shift[:, None]
                 out[start : start + ROWS, k] = np.einsum("ji,ji->i", T, T)
         return out + 1 / self.weight
+
+    def _variances_of_one(self, z):
+        D = z - self.mean
+        product = np.matmul(self.inverse, D[..., None])[..., 0]
+        return np.einsum("kj,kj->k", product, D) + 1 / self.weight
 
 
 def _root(inverse):
