@@ -39,7 +39,7 @@ FAST = {
 }
 
 # Not tested where torch is missing; fitting them there is an ImportError by design.
-NEEDS_TORCH = {"AggregateNetClassifier", "AggregateNetRegressor"}
+NEEDS_TORCH = {"AggregateNetClassifier", "AggregateNetRegressor", "NeuralBandit"}
 LEFT_OUT = set() if find_spec("skorch") else NEEDS_TORCH
 
 # Checks of scikit-learn fit bridges without a target, which warns by design.
