@@ -11,6 +11,8 @@ import numpy as np
 
 Array = Any  # flat float64 array of NumPy or torch
 
+STALLED = 1e-3  # an excess that the gradient's own rounding may foretell
+
 
 @dataclass(frozen=True)
 class Stopping:
@@ -103,8 +105,10 @@ def minimise(
         expected = _remaining(values, stopping.patience)
         moving = values[-7:][0] - now.value > noise * now.value  # beyond rounding
         settled = expected <= stopping.tol * max(now.value, 1e-12)
-        if excess is not None and settled and moving:
-            expected = max(expected, excess(theta, now))
+        if excess is not None and settled:
+            foretold = excess(theta, now)
+            if moving or foretold > STALLED * max(now.value, 1e-12):
+                expected = max(expected, foretold)
         expected /= max(now.value, 1e-12)
         converged = expected <= stopping.tol
         interrupted = report is not None and report(theta, now)
