@@ -36,7 +36,7 @@ TURNED_ROWS = 4  # a feature: with fewer it is cheaper to turn rows than coeffic
 TRIAL_ROWS = 4096
 TRIAL_SCALES = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 1.0, 1.5, 2.5)
 PATIENCE = 1 / 6  # of stopping, where columns of unlike scales may bring plateaus
-UNLIKE = 1e9  # ratio of variances at which rounding of the large ones hides the small
+UNLIKE = 1e11  # ratio of variances at which rounding of the large ones hides the small
 TRIAL_LENGTHS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 1.0)
 
 
