@@ -22,6 +22,7 @@ class Stopping:
     max_iter: int = 500
     floor: float = 0.0  # a value that counts as the infimum
     patience: float = 0.0  # share of the iterations, the last ones, that count as well
+    nothing: float = -np.inf  # a value near its infimum where no step is left
 
 
 class Minimum(NamedTuple):
@@ -93,6 +94,7 @@ def minimise(
         found, tries = _search(evaluate, theta, step, now, noise, length or 1.0)
         used += tries
         if found is None and not pairs:  # nothing below here in this precision
+            converged = now.value <= stopping.nothing
             break
         if found is None:
             pairs.clear()

@@ -45,7 +45,7 @@ from sklearn_ext._core._compat import (
     _safe_indexing,
 )
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext._numerics._equal_rows import EqualRows
+from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers
 from sklearn_ext._numerics._held_out import best_temperature
 from sklearn_ext._numerics._logistic import prepare, solve
 from sklearn_ext.calibration._metrics import correctness_log_loss
@@ -120,7 +120,7 @@ def whole_folds(X, code, n_folds=N_FOLDS):
     list of tuple
         Train and test positions.
     """
-    fold = EqualRows.of(hashable(X), code).deal(n_folds, code)
+    fold = EqualRows.in_either_precision(as_numbers(X), code).deal(n_folds, code)
     return [
         (np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in np.unique(fold)
     ]
@@ -130,38 +130,6 @@ def without(splits, kept):
     """Drop rows from splits, and name the others by their new positions."""
     place = np.cumsum(kept) - 1
     return [tuple(place[part[kept[part]]] for part in split) for split in splits]
-
-
-def hashable(X):
-    """Return rows as numbers, columns of anything else as codes of their values.
-
-    Numbers are single ones, so that both precisions of a table have the same folds.
-    """
-    with np.errstate(over="ignore"):
-        return _numbers(X).astype(np.float32)
-
-
-def _numbers(X):
-    if sparse.issparse(X):
-        return X
-    if hasattr(X, "columns") or hasattr(X, "column_names"):  # a table
-        names = getattr(X, "columns", None)
-        names = names if hasattr(X, "iloc") else getattr(X, "column_names", names)
-        return np.column_stack([_codes(X[name]) for name in names])
-    X = np.asarray(X)
-    if X.dtype.kind in "fiub":
-        return X
-    return np.column_stack([_codes(column) for column in X.T])
-
-
-def _codes(column):
-    column = np.asarray(column)
-    if column.dtype.kind in "fiub":
-        return column.astype(np.float64)
-    try:
-        return column.astype(np.float64)
-    except (ValueError, TypeError):
-        return np.unique(column.astype(str), return_inverse=True)[1].astype(float)
 
 
 # the model of correctness: logistic regression on a few standardised features
@@ -499,7 +467,7 @@ class CorrectnessCalibratedClassifier(
         seeds = None
         if "corruption" in [o for o in opinions if isinstance(o, str)]:
             seeds = seed.randint(2**31 - 1, size=len(splits) + 1)
-        distinct = len(EqualRows.of(hashable(X), code))
+        distinct = len(EqualRows.of(as_numbers(X), code))
         return Bunch(
             X=X,
             y=y,

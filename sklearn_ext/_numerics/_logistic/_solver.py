@@ -14,6 +14,7 @@ from sklearn_ext._numerics._arrays import (
     float64,
     like,
     namespace,
+    near_zero,
     rounding,
     to_numpy,
     widest,
@@ -144,7 +145,9 @@ def prepare(
     Problem
         What `solve` wants.
     """
-    xp, total = namespace(X), float(weight.sum())
+    xp, total, pivot = namespace(X), float(weight.sum()), 0.0
+    if sparse.issparse(X) and fit_intercept:
+        X, pivot = near_zero(X)
     prior = np.bincount(to_numpy(y), weight, minlength=n_classes) / total
     y = like(y, X, xp.int64)
     w64 = like(weight / total, X, widest(X))
@@ -203,7 +206,7 @@ def prepare(
         Preconditioner(scales),
         total,
         axes,
-        mean,
+        mean + pivot,
     )
 
 
@@ -259,6 +262,7 @@ def solve(
             max_iter,
             floor=1e-4 * separated if unbounded else 0.0,
             patience=PATIENCE if problem.axes is None else 0.0,
+            nothing=1e-12 if q == 0 else -np.inf,  # no row loses less than zero
         ),
         excess=lambda theta, now: _decrement(problem, objective, now),
         memory=memory,

@@ -247,9 +247,10 @@ def _warn_of_units(X, weights, squares, counts):
     centred = (X - np.average(X, axis=0, weights=weights)) / np.abs(X).max()
     spread = weights @ centred**2
     order = np.argsort(-spread, kind="stable")
-    few = max(1, len(order) // 4)
-    share = spread[order[:few]].sum() / spread.sum()
-    if DOMINANT < share < 1:
+    shares = np.cumsum(spread[order]) / spread.sum()
+    few = int(np.argmax(shares > DOMINANT)) + 1  # the fewest that drown the others
+    share = shares[few - 1]
+    if few <= max(1, len(order) // 4) and share < 1:
         warnings.warn(
             f"Column(s) {order[:few][:5].tolist()} of {len(order)} make {share:.2%} of "
             "the squared distances between rows, so that the other columns hardly "
