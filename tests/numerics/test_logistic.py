@@ -288,3 +288,14 @@ def test_single_precision_ends_where_rounding_begins():
         found = solve(problem, C, tol=1e-9, max_iter=600, memory=20).minimum
         assert found.converged
         assert found.n_iter < 200
+
+
+@pytest.mark.parametrize("scale", [1e8, 1e150])
+def test_a_loss_that_rounding_hides_has_converged(rng, scale):
+    """Separable in huge units: nothing is left to lower, and nobody need be warned."""
+    y = np.arange(60) % 3
+    X = scale * (rng.standard_normal((60, 8)) + 5 * (np.arange(8) % 3 == y[:, None]))
+    for rows in (slice(60), slice(6), slice(30)):
+        found = solve(prepare(X[rows], y[rows], np.ones(60)[rows], 3), 1.0)
+        assert found.objective < 1e-12
+        assert found.minimum.converged
