@@ -206,3 +206,17 @@ def test_two_fits_without_a_seed_agree_up_to_the_reference_size(solver, rng):
         DynamicSubmodularSelector(5, solver=solver).fit(X) for _ in range(2)
     )
     assert_array_equal(first.selected_ids_, second.selected_ids_)
+
+
+@pytest.mark.parametrize("metric", ["rbf", "neg_distance"])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("offset", [1e6, 1e8])
+def test_selections_far_from_zero(rng, metric, form, offset):
+    X = rng.normal(size=(200, 4)).round(3)
+    model = DynamicSubmodularSelector(
+        6, objective=FacilityLocation(metric=metric), random_state=0
+    )
+    expected = model.fit(X).selected_ids_
+    assert_array_equal(model.fit(form(X + offset)).selected_ids_, expected)
+    model.partial_fit(form(X[:3] + offset + 0.25))
+    assert np.isfinite(model.certificate_)
