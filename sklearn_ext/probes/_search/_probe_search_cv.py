@@ -355,9 +355,10 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
 def _numbers(X):
     """Return what tells rows apart; where nothing does, every row is its own."""
     try:
-        return as_numbers(X)
+        numbers = as_numbers(X)
     except (ValueError, TypeError):
         return np.arange(_num_samples(X))
+    return numbers if numbers.shape[1] else np.arange(_num_samples(X))
 
 
 @dataclass(frozen=True, eq=False)
