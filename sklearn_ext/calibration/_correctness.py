@@ -46,7 +46,7 @@ from sklearn_ext._core._compat import (
     _safe_indexing,
 )
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
+from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers, hash_rows
 from sklearn_ext._numerics._held_out import best_temperature, clopper_pearson
 from sklearn_ext._numerics._logistic import prepare, solve
 from sklearn_ext.calibration._metrics import check_level, correctness_log_loss
@@ -130,8 +130,8 @@ class Equals:
     @classmethod
     def of(cls, X, code, weight=None):
         """Group rows, of numbers or of anything."""
-        X, weight = hashable(X), np.zeros(len(code)) if weight is None else weight
-        rows = EqualRows.of(X)
+        X, weight = as_numbers(X), np.zeros(len(code)) if weight is None else weight
+        rows = EqualRows.in_either_precision(X)
         least, most = np.full(len(rows), code.max()), np.zeros(len(rows), dtype=int)
         np.minimum.at(least, rows.group, code)
         np.maximum.at(most, rows.group, code)
@@ -240,39 +240,6 @@ def without(splits, kept):
     """Drop rows from splits, and name the others by their new positions."""
     place = np.cumsum(kept) - 1
     return [tuple(place[part[kept[part]]] for part in split) for split in splits]
-
-
-def hashable(X):
-    """Return rows as numbers, columns of anything else as codes of their values.
-
-    Numbers are single ones, so that both precisions of a table have the same folds.
-    """
-    with np.errstate(over="ignore"):
-        return _numbers(X).astype(np.float32)
-
-
-def _numbers(X):
-    if sparse.issparse(X):
-        return X
-    if hasattr(X, "columns") or hasattr(X, "column_names"):  # a table
-        names = getattr(X, "columns", None)
-        names = names if hasattr(X, "iloc") else getattr(X, "column_names", names)
-        return np.column_stack([_codes(X[name]) for name in names])
-    X = np.asarray(X)
-    X = X[:, None] if X.ndim == 1 else X
-    if X.dtype.kind in "fiub":
-        return X
-    return np.column_stack([_codes(column) for column in X.T])
-
-
-def _codes(column):
-    column = np.asarray(column)
-    if column.dtype.kind in "fiub":
-        return column.astype(np.float64)
-    try:
-        return column.astype(np.float64)
-    except (ValueError, TypeError):
-        return np.unique(column.astype(str), return_inverse=True)[1].astype(float)
 
 
 # the model of correctness: logistic regression on a few standardised features

@@ -365,10 +365,8 @@ class _Rows(Labelled):
         object.__setattr__(self, "labels", labels)
 
     def distinct(self, seed=0):
-        """Group equal rows, in single precision: either storage, the same folds."""
-        with np.errstate(over="ignore"):
-            X = self.X.astype(np.float32)
-        return EqualRows.of(X, self.y, w=self.seen, seed=seed)
+        """Group equal rows, in an order that both precisions share."""
+        return EqualRows.in_either_precision(self.X, self.y, w=self.seen, seed=seed)
 
 
 class _Accuracy:

@@ -338,9 +338,7 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
 
     def _temperature(self, data):
         """Minimise the log-loss of training rows, of some where there are many."""
-        with np.errstate(over="ignore"):
-            single = data.X.astype(np.float32)
-        equal = EqualRows.of(single, data.y, w=data.weight)
+        equal = EqualRows.in_either_precision(data.X, data.y, w=data.weight)
         few = slice(max(64, SCORED // len(data.classes)))
         rows = equal.first[few]
         scores = self._scores(data.X[rows]).astype(np.float64)

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
+from sklearn_ext._numerics._arrays import near_zero
 from sklearn_ext.aggregate._bags._partition import Bags, bag_values, show
 from sklearn_ext.aggregate._linear._solvers import solve_normal
 
@@ -354,8 +355,12 @@ def _add_if_held(left, right):
 def _scatter(X, weights, center):
     """Return the sum of ``w (x - center)(x - center)'``."""
     if sparse.issparse(X):  # centring would densify X: correct the product instead
+        X, pivot = near_zero(X)
         product = (X.T @ X.multiply(weights[:, None]).tocsr()).toarray()
-        return product - weights.sum() * np.outer(center, center)
+        rest = center - pivot
+        away = weights @ X - weights.sum() * rest  # zero where center is the mean
+        product -= weights.sum() * np.outer(rest, rest)
+        return product - np.outer(away, rest) - np.outer(rest, away)
     n, d = X.shape
     total, step = np.zeros((d, d)), max(1, _BLOCK // d)
     root = None if (weights == 1).all() else np.sqrt(weights)
@@ -370,6 +375,9 @@ def _scatter(X, weights, center):
 
 
 def _centred_product(X, center, Y):
+    if sparse.issparse(X):
+        X, pivot = near_zero(X)
+        center = center - pivot
     return X.T @ Y - np.outer(center, Y.sum(axis=0))
 
 
