@@ -244,13 +244,13 @@ def test_blocks_equal_one_fit(table, n_blocks):
     )
     for other in (stream, blockwise, one.merge(two)):
         assert_array_equal(other.groups_, whole.groups_)
-        for name in ("weight", "x_mean", "y_mean", "xx", "xy", "yy"):
-            assert_allclose(
-                getattr(other.sufficient_statistics_, name),
-                getattr(whole.sufficient_statistics_, name),
-                rtol=1e-8,
-                atol=1e-8,
-            )
+        found, expected = other.sufficient_statistics_, whole.sufficient_statistics_
+        for name in ("weight", "x_mean", "y_mean"):
+            one, two = getattr(found, name), getattr(expected, name)
+            assert_allclose(one, two, rtol=1e-8, atol=1e-8)
+        for name in ("xx", "xy", "yy"):
+            one, two = getattr(found.within, name), getattr(expected.within, name)
+            assert_allclose(one, two, rtol=1e-8, atol=1e-8)
         assert_allclose(
             other.predict(table.X, table.groups),
             whole.predict(table.X, table.groups),
