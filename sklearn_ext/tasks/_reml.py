@@ -30,7 +30,7 @@ FLOOR = 1e-12  # of the variance of y: least variance of the noise
 STARTS = np.arange(-5.0, 9.0, 2.0)  # logarithms of scales that are tried first
 LARGEST = 2e4  # scale: noise that is less beside the tasks drowns in rounding
 ASLEEP = 0.05  # level of a scale that may be zero by accident
-FEW = 64  # scales that are woken one by one; more are woken together
+FEW = 64  # coefficients that are treated one by one, or by eigenvalues
 
 
 @dataclass(frozen=True)
@@ -222,6 +222,12 @@ def concentrate(factor, P, e, r, log_det, weight, shape, floor):
 
 def _inverse_root(P):
     """Return a root (d, rank) of the pseudo-inverse, and the log determinant."""
+    if len(P) > FEW:  # a triangle is found in a tenth of the time, if it is safe
+        lower, failed = linalg.lapack.dpotrf(P, lower=True)
+        pivots = np.diag(lower)
+        if not failed and pivots.min() > 1e-5 * pivots.max():
+            inverse, _ = linalg.lapack.dtrtri(lower, lower=True)
+            return np.tril(inverse).T, 2 * np.log(pivots).sum()
     values, vectors = linalg.eigh((P + P.T) / 2)
     kept = values > max(values[-1], 0) * len(P) * np.finfo(float).eps
     root = vectors[:, kept] / np.sqrt(values[kept])

@@ -110,21 +110,21 @@ class Rows:
             Mean and noise.
         """
         d, k = factor.shape
-        P, e, r, log_det = np.zeros((d, d)), np.zeros(d), 0.0, 0.0
+        P, e, r, log_det, halves = np.zeros((d, d)), np.zeros(d), 0.0, 0.0, []
         for _, Z, t in self.stacks:
             half, log_dets = _half(_times(Z, factor, shape))
-            white, t = half @ Z, np.einsum("gij,gj->gi", half, t)
+            halves.append(half)
+            t = np.einsum("gij,gj->gi", half, t)
             log_det, r = log_det + log_dets.sum(), r + (t**2).sum()
             if not shape.fixed_mean:
-                flat = white.reshape(-1, d)
-                P += flat.T @ flat
-                e += t.ravel() @ flat
+                white = (half @ Z).reshape(-1, d)
+                P += white.T @ white
+                e += t.ravel() @ white
         weight = self.weight.sum()
         value, root, found = concentrate(factor, P, e, r, log_det, weight, shape, floor)
         gradient = np.zeros((d, k))
-        for _, Z, t in self.stacks:
+        for (_, Z, t), half in zip(self.stacks, halves, strict=True):
             U = _times(Z, factor, shape)
-            half, _ = _half(U)
             inner = np.eye(Z.shape[1])
             if found.noise_var > floor:
                 left = np.einsum("gij,gj->gi", half, t - Z @ found.mean)
@@ -260,7 +260,12 @@ def _times(Z, factor, shape):
             *Z.shape[:2], factor.shape[1]
         )
     at = shape.random
-    return Z[:, :, at] * factor[at, np.arange(len(at))]
+    return _columns(Z, at) * factor[at, np.arange(len(at))]
+
+
+def _columns(Z, at):
+    """Return some columns (n, r, k), without a copy where they are all."""
+    return Z if len(at) == Z.shape[2] else Z[:, :, at]
 
 
 def _back(small, factor, shape):
@@ -278,7 +283,7 @@ def _slope(Z, inner, U, shape):
     if shape.correlated:
         return Z.reshape(-1, d).T @ (inner @ U).reshape(Z.shape[0] * Z.shape[1], k)
     slope, at = np.zeros((d, k)), shape.random
-    own = np.einsum("gik,gik->k", Z[:, :, at], inner @ U)
+    own = np.einsum("gik,gik->k", _columns(Z, at), inner @ U)
     slope[at, np.arange(k)] = own
     return slope
 
