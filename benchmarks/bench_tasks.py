@@ -13,7 +13,7 @@ from benchmarks.harness import Comparison, Study
 from benchmarks.tasks_data import CHOICE, SETS, grouped, new_tasks
 from sklearn_ext.tasks import TaskRidge
 from sklearn_ext.tasks._posterior import Scale
-from sklearn_ext.tasks._reml import FLOOR, Shape, deviance
+from sklearn_ext.tasks._reml import FLOOR, Shape
 
 N_SPLITS = 5
 MANY = 8000  # rows beyond which 150 tasks are drawn, so that every peer finishes
@@ -60,7 +60,7 @@ def restricted_likelihood(X, y, groups, cov, noise_var):
     values, vectors = np.linalg.eigh(cov / noise_var)
     factor = vectors * np.sqrt(np.maximum(values, 0))
     d = len(cov)
-    value = deviance(factor, scale.products(statistics), Shape(d, np.arange(d)), FLOOR)
+    value = scale.products(statistics).deviance(factor, Shape(d, np.arange(d)), FLOOR)
     return -value[0] / 2
 
 

@@ -124,11 +124,14 @@ class Tasks:
         Posterior means, in the coordinates of the fit.
     share : ndarray of shape (n_tasks,)
         How many coefficients the rows of each decide.
+    rss : ndarray of shape (n_tasks,)
+        Sums of squares of their residuals.
     """
 
     statistics: TaskStatistics
     means: np.ndarray
     share: np.ndarray
+    rss: np.ndarray
 
     @classmethod
     def of(cls, statistics, population, scale):
@@ -140,11 +143,22 @@ class Tasks:
         """Labels, sorted."""
         return self.statistics.groups
 
+    @property
+    def dof(self):
+        """Degrees of freedom of the residuals."""
+        return np.maximum(self.statistics.weight - self.share, 0)
+
     def replaced(self, other):
         """Return the tasks of both; the other's where both know one."""
         statistics = self.statistics.replaced(other.statistics)
         ours, theirs = (positions(t.groups, statistics.groups) for t in (self, other))
         newer = theirs >= 0
-        means = np.where(newer[:, None], other.means[theirs], self.means[ours])
-        share = np.where(newer, other.share[theirs], self.share[ours])
-        return Tasks(statistics, means, share)
+        merged = (
+            np.where(newer.reshape(-1, *[1] * (b.ndim - 1)), b[theirs], a[ours])
+            for a, b in (
+                (self.means, other.means),
+                (self.share, other.share),
+                (self.rss, other.rss),
+            )
+        )
+        return Tasks(statistics, *merged)

@@ -93,7 +93,7 @@ class Products:
         return value, gradient, found
 
     def posterior(self, population):
-        """Return means of the coefficients of each task and their share of its data.
+        """Return what each task's rows say of it, given the population.
 
         Parameters
         ----------
@@ -103,14 +103,18 @@ class Products:
         Returns
         -------
         means : ndarray of shape (n_tasks, d)
-            Posterior means.
+            Posterior means of the coefficients.
         share : ndarray of shape (n_tasks,)
             How many coefficients the rows of the task decide.
+        rss : ndarray of shape (n_tasks,)
+            Sum of squares of the residuals from the posterior means.
         """
         K = self._relative(population)
         u = self.b - self.A @ population.mean
         means = population.mean + np.einsum("gjk,gk->gj", K, u)
-        return means, np.einsum("gjk,gkj->g", K, self.A)
+        fitted = np.einsum("gjk,gk->gj", self.A, means)
+        rss = self.c - (means * (2 * self.b - fitted)).sum(axis=1)
+        return means, np.einsum("gjk,gkj->g", K, self.A), np.maximum(rss, 0)
 
     def covariance(self, population):
         r"""Return covariances of the coefficients, the estimated mean's included.

@@ -140,7 +140,7 @@ class Rows:
         return value, gradient, found
 
     def posterior(self, population):
-        """Return means of the coefficients of each task and their share of its data.
+        """Return what each task's rows say of it, given the population.
 
         Parameters
         ----------
@@ -150,13 +150,15 @@ class Rows:
         Returns
         -------
         means : ndarray of shape (n_tasks, d)
-            Posterior means.
+            Posterior means of the coefficients.
         share : ndarray of shape (n_tasks,)
             How many coefficients the rows of the task decide.
+        rss : ndarray of shape (n_tasks,)
+            Sum of squares of the residuals from the posterior means.
         """
         factor = population.factor
         means = np.empty((len(self.weight), self.n_features))
-        share = np.empty(len(self.weight))
+        share, rss = np.empty((2, len(self.weight)))
         for tasks, Z, t in self.stacks:
             U = _times(Z, factor, population.shape)
             half, _ = _half(U)
@@ -165,7 +167,8 @@ class Rows:
             own = np.einsum("gi,gik->gk", left, white)
             means[tasks] = population.mean + _back(own, factor, population.shape)
             share[tasks] = np.einsum("gik,gik->g", white, white)
-        return means, share
+            rss[tasks] = (np.einsum("gij,gi->gj", half, left) ** 2).sum(axis=1)
+        return means, share, rss
 
     def covariance(self, population):
         """Return covariances of the coefficients, the estimated mean's included.

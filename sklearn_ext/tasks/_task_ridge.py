@@ -33,6 +33,7 @@ from sklearn_ext._core._compat import (
 )
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext.tasks._groups import check_groups, positions, union
+from sklearn_ext.tasks._noise import NoisePrior
 from sklearn_ext.tasks._posterior import Scale, Tasks
 from sklearn_ext.tasks._reml import FLOOR, Shape, fit_population
 from sklearn_ext.tasks._statistics import TaskStatistics
@@ -111,6 +112,9 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
     task_cov_ : ndarray of shape (n_tasks, n_coefficients, n_coefficients)
         Covariance of intercept and slopes of each task given its rows, the uncertainty
         of the population's mean included; made when it is read.
+    task_noise_var_ : ndarray of shape (n_tasks,)
+        Variance of the noise of each task, shrunk towards what tasks have in common
+        (Smyth [4]_); intervals use it, the likelihood has one noise for all.
     shrinkage_ : ndarray of shape (n_tasks,)
         How much of a task's coefficients the population decides: 1 for a task without
         rows, towards 0 with many; the mean over the coefficients that differ.
@@ -145,6 +149,9 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
     .. [3] Y. Chung, A. Gelman, S. Rabe-Hesketh, J. Liu and V. Dorie, "Weakly
        informative prior for point estimation of covariance matrices in hierarchical
        models", Journal of Educational and Behavioral Statistics 40, 2015.
+    .. [4] G. K. Smyth, "Linear models and empirical Bayes methods for assessing
+       differential expression in microarray experiments", Statistical Applications in
+       Genetics and Molecular Biology 3, 2004.
 
     Examples
     --------
@@ -379,7 +386,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             are all rows when there are no groups.
         return_std : bool, default=False
             Whether to return the standard deviation of the target, too: of the task's
-            coefficients, the population's mean and the noise.
+            coefficients, the population's mean and the task's noise.
 
         Returns
         -------
@@ -392,15 +399,18 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         mean = self._mean(rows, at)
         if not return_std:
             return mean
-        variance = self._variance(rows, at) + self.noise_var_
+        noise, _ = self._noise(at)
+        noise = np.where(at == len(self._tasks.groups), self.noise_var_, noise)
+        variance = self._variance(rows, at) + noise
         return mean, np.sqrt(variance).astype(mean.dtype)
 
     def predict_interval(self, X, groups=None, confidence_level=0.9):
         """Predict an interval for the target of each row.
 
-        The quantiles are Student's with Satterthwaite's degrees of freedom: the
-        variance that is due to the coefficients was learnt from as many tasks as there
-        are, that of the noise from the rows.
+        The noise is that of the task, ``task_noise_var_``. The quantiles are Student's
+        with Satterthwaite's degrees of freedom: the variance that is due to the
+        coefficients was learnt from as many tasks as there are, that of the noise from
+        the task's rows and from how much tasks differ.
 
         Parameters
         ----------
@@ -422,9 +432,10 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             )
         rows, at = self._rows(X, groups)
         mean, between = self._mean(rows, at), self._variance(rows, at)
-        total = between + self.noise_var_
-        dof_noise, dof_tasks = self._dof
-        dof = total**2 / (self.noise_var_**2 / dof_noise + between**2 / dof_tasks)
+        noise, dof_noise = self._noise(at)
+        total, (dof_rows, dof_tasks) = between + noise, self._dof
+        by_noise = noise**2 * (1 / dof_noise + 1 / dof_rows)
+        dof = total**2 / (by_noise + between**2 / dof_tasks)
         half = stats.t.ppf((1 + confidence_level) / 2, dof) * np.sqrt(total)
         return np.stack([mean - half, mean + half], axis=1).astype(mean.dtype)
 
@@ -481,6 +492,13 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
     def shrinkage_(self):
         """How much of a task's coefficients the population decides."""
         return 1 - self._all_tasks().share / max(self._n_random, 1)
+
+    @property
+    def task_noise_var_(self):
+        """Variance of the noise of each task."""
+        tasks = self._all_tasks()
+        noise, _ = self._noise_prior.posterior(tasks.rss, tasks.dof)
+        return noise * self._scale.y_scale**2
 
     @property
     def task_cov_(self):
@@ -695,7 +713,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
                 stacklevel=3,
             )
         spent = np.linalg.matrix_rank(population.mean_cov) if n_tasks > 1 else 0
-        if spent >= total:
+        if spent >= total >= n_tasks:
             warnings.warn(
                 f"The mean of {spent} coefficients takes all that {total:.3g} rows "
                 "say, and leaves nothing to tell noise from tasks. Let a penalised "
@@ -777,6 +795,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             "_n_random": len(shape.random),
             "_tasks": tasks,
             "_news": None,  # tasks of which more is known since the fit
+            "_noise_prior": NoisePrior.of(tasks.rss, tasks.dof, population.noise_var),
             "_dof": (max(dof_noise, 1.0), max(len(tasks.groups) - 1.0, 1.0)),
             "coef_": slopes,
             "intercept_": float(intercept),
@@ -829,6 +848,22 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         linear = np.einsum("ij,ij->i", Z, means)
         mean = self._scale.y_mean + self._scale.y_scale * linear + self._shared(X)
         return mean.astype(X.dtype)
+
+    def _noise(self, at):
+        """Return variance of the noise of each row and its degrees of freedom."""
+        prior, tasks, n_tasks = self._noise_prior, self._tasks, len(self._tasks.groups)
+        news = at > n_tasks
+        rss, dof = (
+            np.where(at < n_tasks, values[np.minimum(at, n_tasks - 1)], 0.0)
+            for values in (tasks.rss, tasks.dof)
+        )
+        if news.any():
+            rss[news], dof[news] = (
+                values[at[news] - n_tasks - 1]
+                for values in (self._news.rss, self._news.dof)
+            )
+        variance, dof = prior.posterior(rss, dof)
+        return variance * self._scale.y_scale**2, dof
 
     def _variance(self, X, at):
         """Return the variance of each row's prediction that its coefficients cause."""
