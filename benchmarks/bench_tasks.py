@@ -1,5 +1,7 @@
 """Many related regressions beside what people use for groups."""
 
+import multiprocessing
+import resource
 import warnings
 
 import numpy as np
@@ -11,11 +13,14 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
 from benchmarks.harness import Comparison, Study
 from benchmarks.tasks_data import CHOICE, SETS, grouped, new_tasks
+from benchmarks.tasks_peers import PEERS, installed
 from sklearn_ext.tasks import TaskRidge
 from sklearn_ext.tasks._posterior import Scale
 from sklearn_ext.tasks._reml import FLOOR, Shape
 
 N_SPLITS = 5
+N_SPLITS_PEERS = 3
+BUDGET = 30  # CPU seconds of a peer on one set, all draws together
 MANY = 8000  # rows beyond which 150 tasks are drawn, so that every peer finishes
 
 
@@ -135,6 +140,83 @@ class ManyRows(Comparison):
 
         both = sparse.hstack([sparse.csr_array(self.X), code]).tocsr()
         return Ridge(solver="sparse_cg").fit(both, self.y)
+
+
+class Wide(Study):
+    """Fewer rows than columns in every task."""
+
+    title = "Tasks of 3 to 20 rows and many columns: both sides of the likelihood"
+    note = """Generated rows; ten slopes differ between tasks. An evaluation is the
+    deviance with its gradient, CPU seconds, medians of three; the side of the columns
+    where its matrices fit in 0.5 GB. *Shared by a ridge*: the mean is the
+    ``estimator``'s, and no matrix of columns by columns is needed. *Statistics* is what
+    a task keeps, in MB."""
+
+    def run(self):
+        """Evaluate both sides."""
+        import time
+
+        from sklearn_ext.tasks import _statistics
+
+        rows = []
+        for d, n_tasks in ((65, 2000), (200, 1000), (1000, 1000)):
+            rng = np.random.default_rng(0)
+            groups = np.repeat(np.arange(n_tasks), rng.integers(3, 21, n_tasks))
+            X = rng.normal(size=(len(groups), d))
+            slopes = rng.normal(size=(n_tasks, d)) * (np.arange(d) < 10)
+            y = (X * slopes[groups]).sum(axis=1) + rng.normal(size=len(groups))
+            sides = {}
+            for side, many in (("rows", 64), ("columns", 10**9)):
+                if side == "columns" and n_tasks * d**2 * 8 > 5e8:
+                    continue
+                before, _statistics.MANY_COLUMNS = _statistics.MANY_COLUMNS, many
+                statistics = _statistics.TaskStatistics.of(
+                    X, y, groups, np.ones(len(y))
+                )
+                _statistics.MANY_COLUMNS = before
+                within = vars(statistics.within).values()
+                size = sum(values.nbytes for values in within) / 1e6
+                scale = Scale.of(statistics, fit_intercept=True)
+                sides[side] = scale.products(statistics), size
+            for form, fixed in (
+                ("full", False),
+                ("diag", False),
+                ("diag", True),
+                ("spherical", True),
+            ):
+                if form == "full" and d > 200:
+                    continue
+                owner = np.minimum(np.arange(d + 1), 1) if form == "spherical" else None
+                shape = Shape(
+                    d + 1,
+                    np.arange(d + 1),
+                    correlated=form == "full",
+                    owner=owner,
+                    fixed_mean=fixed,
+                )
+                factor = shape.factor(shape.start(-1.0))
+                said = {}
+                for side, (products, size) in sides.items():
+                    seconds = []
+                    for _ in range(3):
+                        start = time.process_time()
+                        value = products.deviance(factor, shape, FLOOR)[0]
+                        seconds.append(time.process_time() - start)
+                    said[side] = np.median(seconds), size, value
+                mean = "shared by a ridge" if fixed else "estimated"
+                cells = [d, n_tasks, len(y), form, mean, f"{said['rows'][0]:.3g}"]
+                if "columns" in said:
+                    away = abs(said["rows"][2] / said["columns"][2] - 1)
+                    cells += [f"{said['columns'][0]:.3g}", f"{away:.0e}"]
+                else:
+                    cells += ["", ""]
+                cells.append(f"{said['rows'][1]:.0f}")
+                cells.append(f"{n_tasks * d * d * 8 / 1e6:.0f}")
+                rows.append(cells)
+        columns = ["columns", "tasks", "rows", "covariance", "mean"]
+        columns += ["side of rows", "side of columns", "values differ by"]
+        columns += ["statistics", "as products"]
+        return {"columns": columns, "rows": rows}
 
 
 class Million(Study):
@@ -267,4 +349,96 @@ class NewTasks(Study):
         return {"columns": columns, "rows": rows}
 
 
-BENCHMARKS = [NewTasks, RemlExam, RemlHsb, RemlWages, ManyRows, Million]
+def limited_error(peer, draws, seconds):
+    """Return the mean squared error of a peer in a process of so many CPU seconds.
+
+    Parameters
+    ----------
+    peer : callable
+        One of ``tasks_peers``.
+    draws : list of tuple
+        Its arguments for each draw, and the target of the test rows.
+    seconds : int
+        For all draws together.
+
+    Returns
+    -------
+    float or str
+        The error, or why there is none.
+    """
+    context = multiprocessing.get_context("fork")
+    receive, send = context.Pipe(duplex=False)
+
+    def work():
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        try:
+            errors = [np.mean((peer(*given) - y) ** 2) for *given, y in draws]
+            send.send(float(np.mean(errors)))
+        except Exception as error:
+            send.send(f"{type(error).__name__}: {error}"[:200])
+
+    process = context.Process(target=work)
+    process.start()
+    send.close()
+    try:
+        return receive.recv()
+    except EOFError:  # it was ended
+        return f"over {seconds} s"
+    finally:
+        process.join()
+
+
+class Peers(Study):
+    """The sets of `NewTasks` with other packages for grouped rows."""
+
+    title = "New tasks of which 3 rows are known: error of other packages over ours"
+    note = f"""As in the table above, means of {N_SPLITS_PEERS} draws. statsmodels:
+    MixedLM, all coefficients random, REML. GPBoost, slopes: its linear model with a
+    random intercept and slopes; trees: boosting with a random intercept, learning rate
+    0.1, depth 3, rounds by its cross-validation. LightGBM: the group as a category,
+    learning rate 0.05, rounds by cross-validation. merf: 100 trees, ten rounds (its
+    defaults are 300 and 20). Each may take {BUDGET} CPU seconds a set, all draws
+    together; an empty cell is a fit that took longer or failed, and the last rows count
+    the sets of each column."""
+    versions = ("scikit-learn", "numpy", "scipy", *installed())
+
+    def run(self):
+        """Fit everything everywhere, within the budget."""
+        for name, (package, _) in PEERS.items():
+            if package not in self.versions:
+                print(f"{name} is left out: install {package}.")
+        peers = {n: f for n, (p, f) in PEERS.items() if p in self.versions}
+        rows, ratios = [], {}
+        for name in SETS:
+            X, y, groups = few_tasks(name)
+            draws, ours = [], []
+            for seed in range(N_SPLITS_PEERS):
+                train, test = new_tasks(groups, 3, seed)
+                given = X[train], y[train], groups[train], X[test], groups[test]
+                draws.append((*given, y[test]))
+                model = TaskRidge().fit(X[train], y[train], groups=groups[train])
+                said = model.predict(X[test], groups[test])
+                ours.append(np.mean((said - y[test]) ** 2))
+            cells = []
+            for label, peer in peers.items():
+                found = limited_error(peer, draws, BUDGET)
+                if isinstance(found, str):
+                    print(f"{name}, {label}: {found}", flush=True)
+                    cells.append("")
+                    continue
+                ratio = found / np.mean(ours)
+                ratios.setdefault((label, name in CHOICE), []).append(ratio)
+                cells.append(f"{ratio:.2f}")
+            star = "*" if name in CHOICE else ""
+            rows.append([name + star, f"{np.mean(ours) / y.var():.4f}", *cells])
+        for chosen, label in ((True, "mean*"), (False, "mean, other sets")):
+            cells = []
+            for peer in peers:
+                values = ratios.get((peer, chosen), [np.nan])
+                mean = np.exp(np.mean(np.log(values)))
+                cells.append(f"{mean:.2f} of {np.isfinite(values).sum()}")
+            rows.append([label, "", *cells])
+        return {"columns": ["set", "ours", *peers], "rows": rows}
+
+
+BENCHMARKS = [NewTasks, Peers, RemlExam, RemlHsb, RemlWages, ManyRows, Wide, Million]

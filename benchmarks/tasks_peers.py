@@ -81,9 +81,7 @@ def gpboost_trees(X, y, groups, new, new_groups):
         **options,
     )
     rounds = max(1, len(next(iter(found.values()))))
-    trees = gpb.train(
-        params, gpb.Dataset(X, y), gp_model=model, num_boost_round=rounds
-    )
+    trees = gpb.train(params, gpb.Dataset(X, y), gp_model=model, num_boost_round=rounds)
     said = trees.predict(new, group_data_pred=new_groups, pred_latent=False)
     return said["response_mean"]
 
@@ -118,10 +116,13 @@ def lightgbm(X, y, groups, new, new_groups):
 
 def merf(X, y, groups, new, new_groups):
     """Random forest with a random intercept and random slopes."""
+    import logging
+
     import pandas as pd
     from merf import MERF
     from sklearn.ensemble import RandomForestRegressor
 
+    logging.disable(logging.INFO)
     Z, N = map(_with_constant, _standardised(X, new))
     forest = RandomForestRegressor(n_estimators=100, random_state=0)
     model = MERF(fixed_effects_model=forest, max_iterations=10)

@@ -22,6 +22,7 @@ there is tried once more from elsewhere.
 """
 
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from scipy import linalg, optimize
@@ -125,6 +126,17 @@ class Shape:
         n_lower = k * (k - 1) // 2 if self.correlated else 0
         level = np.arcsinh(np.exp(log_scale) / self.unit)
         return np.concatenate([np.full(self.n_scales, level), np.zeros(n_lower)])
+
+    def starts(self):
+        """Return where a search may begin: all scales alike, or two of every size.
+
+        Where rows are fewer than columns, slopes that differ look like noise, and the
+        likelihood has a mode for each.
+        """
+        if self.owner is None or self.n_scales != 2:
+            return [self.start(log_scale) for log_scale in STARTS]
+        levels = np.arcsinh(np.exp(STARTS[::2]) / self.unit)
+        return [np.array(pair) for pair in product(levels, repeat=2)]
 
     def bounds(self):
         """Return bounds of the parameters: scales that rounding bears."""
@@ -273,7 +285,7 @@ def fit_population(
         extra, by_penalty = shape.penalty(theta)
         return value + extra, shape.pack(slope, theta) + by_penalty
 
-    start = min(map(shape.start, STARTS), key=lambda theta: objective(theta)[0])
+    start = min(shape.starts(), key=lambda theta: objective(theta)[0])
     trace = [objective(start)[0]]
     stopped = False
 

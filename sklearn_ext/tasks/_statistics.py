@@ -143,6 +143,13 @@ class TaskStatistics:
         )
 
     @property
+    def vary(self):
+        """Whether rows differ from their task's mean by more than rounding."""
+        means = np.column_stack([self.x_mean, self.y_mean])
+        largest = self.weight @ means**2 + self.within.squares
+        return bool((self.within.squares > 1e-24 * largest).any())
+
+    @property
     def total(self):
         """Means of all rows, and their centred squares column by column."""
         share = self.weight / self.weight.sum()

@@ -36,7 +36,7 @@ from sklearn_ext.tasks._groups import check_groups, positions, union
 from sklearn_ext.tasks._noise import NoisePrior
 from sklearn_ext.tasks._posterior import Scale, Tasks
 from sklearn_ext.tasks._reml import FLOOR, Shape, fit_population
-from sklearn_ext.tasks._statistics import TaskStatistics
+from sklearn_ext.tasks._statistics import MANY_COLUMNS, TaskStatistics
 
 MANY = 200  # coefficients beyond which a full covariance has more than 20,000 entries
 
@@ -712,16 +712,9 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        spent = np.linalg.matrix_rank(population.mean_cov) if n_tasks > 1 else 0
-        if spent >= total >= n_tasks:
-            warnings.warn(
-                f"The mean of {spent} coefficients takes all that {total:.3g} rows "
-                "say, and leaves nothing to tell noise from tasks. Let a penalised "
-                "model have the shared part: estimator=RidgeCV().",
-                UserWarning,
-                stacklevel=3,
-            )
         state = self._attributes(population, shape, statistics, scale)
+        if total >= n_tasks > 1:
+            _warn_if_exhausted(total, population, state["_tasks"].share.sum())
         self.__dict__.update(state)
         if tasks is not None:
             tasks.close(**state)
@@ -743,7 +736,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             candidates = np.zeros(1, dtype=int)
         else:
             candidates = np.arange(d)
-        if len(candidates) and not statistics.within.squares.any():
+        if len(candidates) and not statistics.vary:
             raise ValueError(
                 "every group has one row (or copies of one): what differs between "
                 "groups and what is noise cannot be told apart. Use coarser groups, or "
@@ -881,6 +874,27 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             products = self._scale.products(tasks.statistics.take(wanted, wanted))
             variance[rows] = products.variance(self._population, Z[rows], codes)
         return self._scale.y_scale**2 * variance
+
+
+def _warn_if_exhausted(n_rows, population, share):
+    """Say that nothing is left from which noise could be learnt."""
+    spent = np.linalg.matrix_rank(population.mean_cov)
+    if spent >= n_rows:
+        warnings.warn(
+            f"The mean of {spent} coefficients takes all that {n_rows:.3g} rows say, "
+            "and leaves nothing to tell noise from tasks. Let a penalised model have "
+            "the shared part: estimator=RidgeCV().",
+            UserWarning,
+            stacklevel=4,
+        )
+    elif population.shape.n_scales > MANY_COLUMNS and share > 0.99 * n_rows:
+        warnings.warn(
+            f"{population.shape.n_scales} variances explain all {n_rows:.3g} rows, and "
+            "no noise is left: intervals will be too short. "
+            "covariance_type='spherical' has one variance for all slopes.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _refuse_magnitude(name, values):

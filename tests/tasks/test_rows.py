@@ -1,9 +1,12 @@
 """The side of the rows against the side of the columns."""
 
+import pickle
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.linear_model import RidgeCV
 
 from sklearn_ext.tasks import TaskRidge, TaskShrinkageDisplay, _statistics
@@ -173,10 +176,10 @@ def test_wide_tasks_with_a_ridge_for_the_shared_part(rng):
 def test_many_scales_wake_together(rng):
     """Seventy slopes that differ, started so high that all are put to sleep."""
     d, n_tasks = 80, 60
-    groups = np.repeat(np.arange(n_tasks), 8)
+    groups = np.repeat(np.arange(n_tasks), 16)
     X = rng.normal(size=(len(groups), d))
     slopes = rng.normal(size=(n_tasks, d)) * (np.arange(d) < 5)
-    y = (X * slopes[groups]).sum(axis=1) + 0.3 * rng.normal(size=len(groups))
+    y = (X * slopes[groups]).sum(axis=1) + rng.normal(size=len(groups))
     model = TaskRidge("diag").fit(X, y, groups=groups)
     differ = np.diag(model.prior_cov_)[1:]
     assert differ[:5].min() > 10 * np.median(differ[5:])
@@ -223,3 +226,139 @@ def test_sizes_are_rounded_up_to_few():
     assert (found >= sizes).all()
     assert (found <= 1.25 * sizes + 1).all()
     assert len(np.unique(found)) < 45
+
+
+# Extremes of the side of the rows
+
+
+def wide(rng, n_tasks=30, d=70, low=2, high=8):
+    groups = np.repeat(np.arange(n_tasks), rng.integers(low, high, n_tasks))
+    X = rng.normal(size=(len(groups), d))
+    slope = 1 + 0.5 * rng.normal(size=n_tasks)
+    y = 2 * rng.normal(size=n_tasks)[groups] + X[:, 0] * slope[groups]
+    return X, y + 0.3 * rng.normal(size=len(groups)), groups
+
+
+def ridge():
+    return RidgeCV(np.logspace(0, 4, 9))
+
+
+@pytest.mark.parametrize("form", ["full", "diag", "spherical", "intercept"])
+def test_one_row_a_task_is_refused(rng, form):
+    X = rng.normal(size=(30, 70))
+    for copies in (1, 5):
+        groups = np.repeat(np.arange(30), copies)
+        table, y = np.repeat(X, copies, axis=0), np.repeat(X[:, 0], copies)
+        for shared in (None, ridge()):
+            model = TaskRidge(form, estimator=shared)
+            with pytest.raises(ValueError, match="every group has one row"):
+                model.fit(table, y, groups=groups)
+
+
+@pytest.mark.parametrize("form", ["spherical", "intercept"])
+def test_weights_count_rows(rng, form):
+    X, y, groups = wide(rng)
+    w = rng.integers(1, 4, len(y))
+    rows = np.repeat(np.arange(len(y)), w)
+    model = TaskRidge(form, tol=1e-10)
+    one = model.fit(X, y, groups=groups, sample_weight=w).predict_interval(X, groups)
+    two = model.fit(X[rows], y[rows], groups=groups[rows]).predict_interval(X, groups)
+    assert_allclose(one, two, rtol=1e-4, atol=1e-4)
+
+
+def test_columns_that_are_constant_or_constant_in_every_task(rng):
+    X, y, groups = wide(rng)
+    X[:, 3], X[:, 4] = 7.0, groups
+    model = TaskRidge("spherical", estimator=ridge()).fit(X, y, groups=groups)
+    assert_array_equal(model.unidentified_, [3, 4])
+    assert_allclose(model.prior_cov_[[4, 5], [4, 5]], 0, atol=1e-12)
+    assert np.isfinite(model.predict_interval(X, groups)).all()
+
+
+def test_float32_far_from_zero_and_units(rng):
+    X, y, groups = wide(rng)
+    said = TaskRidge("spherical").fit(X, y, groups=groups).predict(X, groups)
+    far = (X + 1e4).astype(np.float32)
+    model = TaskRidge("spherical").fit(far, y.astype(np.float32), groups=groups)
+    found = model.predict(far, groups)
+    assert found.dtype == np.float32
+    assert_allclose(found, said, atol=0.05)
+    model = TaskRidge("spherical").fit(1e6 * X + 1e7, 1e-5 * y, groups=groups)
+    assert_allclose(1e5 * model.predict(1e6 * X + 1e7, groups), said, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["full", "diag"])
+def test_tasks_that_explain_every_row_are_said(rng, form):
+    X, y, groups = wide(rng)
+    with pytest.warns(UserWarning, match="71 variances explain all .* rows"):
+        model = TaskRidge(form).fit(X, y, groups=groups)
+    assert np.isfinite(model.predict_interval(X, groups)).all()
+
+
+def test_spherical_intervals_hold_where_variances_of_each_slope_do_not(rng):
+    """Slopes of many columns look like noise; their sum is what an interval needs."""
+    X, y, groups = wide(rng, low=4, high=12)
+    train = rng.random(len(y)) < 0.6
+    model = TaskRidge("spherical").fit(X[train], y[train], groups=groups[train])
+    low, high = model.predict_interval(X[~train], groups[~train]).T
+    assert np.mean((low <= y[~train]) & (y[~train] <= high)) > 0.78
+
+
+def test_one_task_of_many_rows_among_small_ones(rng):
+    X, y, groups = wide(rng)
+    more = rng.normal(size=(400, 70))
+    X, groups = np.vstack([more, X]), np.append(np.full(400, 77), groups)
+    y = np.append(more[:, 1] + 0.3 * rng.normal(size=400), y)
+    model = TaskRidge("spherical").fit(X, y, groups=groups)
+    assert model.sufficient_statistics_.within.sizes.max() == 71
+    own = model.task_coef_[model.groups_ == 77][0]
+    assert_allclose(own, np.eye(70)[1], atol=0.12)
+    assert model.shrinkage_[model.groups_ == 77] < 0.1
+
+
+def test_sparse_rows_are_refused_with_the_way_out(rng):
+    X, y, groups = wide(rng)
+    with pytest.raises(TypeError, match="dense data is required"):
+        TaskRidge().fit(sparse.csr_array(X), y, groups=groups)
+
+
+def test_conditioning_shares_what_it_does_not_touch(rng):
+    X, y, groups = wide(rng)
+    for columns in (slice(None), slice(2)):
+        table = X[:, columns]
+        model = TaskRidge("spherical").fit(table, y, groups=groups)
+        one = model.condition(table[:3], y[:3], groups=[5, 99, 99])
+        two = one.condition(table[3:5], y[3:5], groups=[99, 0])
+        assert two._tasks is model._tasks
+        assert_array_equal(two._news.groups, [0, 5, 99])
+        at_once = model.condition(table[:5], y[:5], groups=[5, 99, 99, 99, 0])
+        for name in ("task_coef_", "task_noise_var_", "shrinkage_", "task_cov_"):
+            assert_allclose(getattr(two, name), getattr(at_once, name), atol=1e-9)
+        assert two.n_tasks_ == len(two.groups_) == 31
+        assert model.n_tasks_ == 30
+        assert_array_equal(two.known_groups([99, 3, 50]), [True, True, False])
+        assert one.known_groups([99]).all()
+        assert not model.known_groups([99]).any()
+        again = pickle.loads(pickle.dumps(two))
+        said = again.predict_interval(table, groups)
+        assert_allclose(said, at_once.predict_interval(table, groups), atol=1e-9)
+        with pytest.raises(ValueError, match="groups are <U1 here"):
+            two.condition(table[:1], y[:1], groups=["a"])
+        refit = two.partial_fit(table[:1], y[:1], groups=[99])
+        assert refit._news is None
+        assert refit.n_tasks_ == 31
+
+
+def test_the_better_of_two_modes_is_found(rng):
+    """Slopes that differ, or noise: no point of a grid is likelier than what is found."""
+    X, y, groups = wide(rng)
+    model = TaskRidge("spherical").fit(X, y, groups=groups)
+    shape, statistics = model._population.shape, model.sufficient_statistics_
+    rows = model._scale.products(statistics)
+    levels = np.linspace(*shape.bounds()[0], 9)[4:]
+    best = min(
+        rows.deviance(shape.factor(np.array([a, b])), shape, 1e-12)[0]
+        for a in levels
+        for b in levels
+    )
+    assert -2 * model._population.log_likelihood < best + 1e-6
