@@ -350,7 +350,7 @@ def test_conditioning_shares_what_it_does_not_touch(rng):
 
 
 def test_the_better_of_two_modes_is_found(rng):
-    """Slopes that differ, or noise: no point of a grid is likelier than what is found."""
+    """Slopes that differ, or noise: no point of a grid is likelier than the fit."""
     X, y, groups = wide(rng)
     model = TaskRidge("spherical").fit(X, y, groups=groups)
     shape, statistics = model._population.shape, model.sufficient_statistics_
