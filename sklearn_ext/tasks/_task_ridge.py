@@ -55,9 +55,13 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
 
     Rows are read once; the fit works on sums, in time :math:`O(n d^2)` once and
     :math:`O(G d^3)` an iteration, for G tasks and d columns, and memory
-    :math:`O(G d^2)`. Columns and target are centred and scaled inside, so their units
-    do not matter. The likelihood counts rows: an integer weight equals repetition, and
-    the scale of ``sample_weight`` matters, unlike in least squares.
+    :math:`O(G d^2)`. Beyond 64 columns each task keeps a factor with no more rows than
+    it has itself, and an iteration works on matrices of rows by rows: memory is that of
+    the data, and an iteration :math:`O(n d^2 + d^3)`, or, where ``estimator`` has the
+    shared part and nothing is correlated, :math:`O(n d)` times the rows of a task.
+    Columns and target are centred and scaled inside, so their units do not matter. The
+    likelihood counts rows: an integer weight equals repetition, and the scale of
+    ``sample_weight`` matters, unlike in least squares.
 
     Parameters
     ----------
@@ -327,8 +331,10 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
     def condition(self, X, y, groups=None, sample_weight=None):
         """Return a model that knows more rows of its tasks, under the same population.
 
-        For serving: a new store's first sales change the predictions for this store in
-        milliseconds, while mean, covariance and noise of the population stay.
+        For serving: a new store's first sales change the predictions for this store,
+        while mean, covariance and noise of the population stay. The time is that of the
+        new rows and their tasks, however many other tasks there are; what is known of
+        these is shared with this model, not copied.
 
         Parameters
         ----------
