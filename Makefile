@@ -1,10 +1,11 @@
 # Every target makes .venv on its first run and reuses it afterwards.
 PYTHON ?= python3
-BIN := .venv/bin/python
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)/python
 # one thread of BLAS a worker: the workers share the cores already
 TEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN) -m pytest -n auto --dist worksteal
 
-.PHONY: tour test test-clients test-kernels test-matrix lint suite bench docs format clean
+.PHONY: tour test test-clients test-kernels test-matrix lint suite bench docs release \
+  format clean
 
 tour: .venv/ready
 	$(BIN) -m sklearn_ext tour
@@ -32,6 +33,11 @@ bench: .venv/ready
 
 docs: .venv/docs
 	$(BIN) -m sphinx -W --keep-going -b html docs docs/_build/html
+	$(BIN) docs/stands_alone.py docs/_build/html
+
+# sdist and wheel of a tag, checked and installed where nothing else is
+release:
+	PYTHON=$(PYTHON) .ci/release $(TAG)
 
 format: .venv/ready
 	$(BIN) -m ruff check --fix .

@@ -1,5 +1,6 @@
 """Sphinx configuration."""
 
+import importlib
 import os
 import re
 import sys
@@ -18,31 +19,67 @@ release = version = sklearn_ext.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "sphinx-mathjax-offline",
+    "sphinx_copybutton",
     "sphinx_design",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
     "numpydoc",
 ]
-exclude_patterns = ["_build", "benchmarks/tables"]
+exclude_patterns = [
+    "_build",
+    "_inventories",
+    "benchmarks/tables",
+    "**/sg_execution_times.rst",
+    "sg_execution_times.rst",
+]
 autosummary_generate = True
+autosummary_context = {"families": sklearn_ext.FAMILIES}
 autosummary_imported_members = True
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 autodoc_default_options = {"members": True, "inherited-members": True}
 templates_path = ["_templates"]
 
+sites = {
+    "sklearn": "https://scikit-learn.org/stable",
+    "numpy": "https://numpy.org/doc/stable",
+    "scipy": "https://docs.scipy.org/doc/scipy",
+    "pandas": "https://pandas.pydata.org/docs",
+    "torch": "https://docs.pytorch.org/docs/stable",
+    "skorch": "https://skorch.readthedocs.io/en/stable",
+}
+# the site's own inventory, or without a network the list of what our pages name
+intersphinx_mapping = {
+    name: (site, (None, f"_inventories/{name}.inv")) for name, site in sites.items()
+}
+intersphinx_timeout = 5
+
+copybutton_exclude = ".linenos, .gp, .go"  # prompts and outputs stay behind
+
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_ext"
 html_static_path = ["_static"]
 html_css_files = ["wide.css"]
+html_favicon = "_static/logo.svg"
 html_theme_options = {
+    "logo": {"image_light": "_static/logo.svg", "image_dark": "_static/logo.svg"},
     "show_prev_next": False,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
 }
 toc_object_entries_show_parents = "hide"
-alone = ("which_estimator", "glossary", "changelog", "contributing")
+alone = (
+    "installation",
+    "getting_started",
+    "which_estimator",
+    "glossary",
+    "changelog",
+    "contributing",
+)
 html_sidebars = {page: [] for page in alone}  # there is nothing to navigate
 html_show_sourcelink = False
 
@@ -62,7 +99,7 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "doc_module": ("sklearn_ext",),
     "reference_url": {"sklearn_ext": None},
-    "backreferences_dir": None,
+    "backreferences_dir": "api/generated/examples",
     "show_signature": False,
     "reset_modules": ("matplotlib",),
 }
@@ -86,7 +123,20 @@ def skip_inherited(app, what, name, obj, skip, options):
     return True if of_torch or of_tuples else None
 
 
+def list_families(app, docname, source):
+    """Fill in the families and their names where a page asks for them."""
+    if docname == "api/index":
+        source[0] = app.builder.templates.render_string(
+            source[0],
+            {
+                "families": sklearn_ext.FAMILIES,
+                "names": lambda f: importlib.import_module(f"sklearn_ext.{f}").__all__,
+            },
+        )
+
+
 def setup(app):
     """Connect what this file defines."""
     app.connect("autodoc-skip-member", skip_inherited)
     app.connect("autodoc-process-docstring", plain_references)
+    app.connect("source-read", list_families)

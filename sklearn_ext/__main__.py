@@ -28,7 +28,10 @@ def main(arguments=None):
     if options.command == "tour":
         from sklearn_ext._tour._run import tour as run
 
-        run(options.families, output=options.output)
+        try:
+            run(options.families, output=options.output)
+        except (ImportError, ValueError) as error:
+            raise SystemExit(str(error)) from error
     else:
         print(_summary())
 

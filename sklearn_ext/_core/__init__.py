@@ -9,6 +9,8 @@
 - ``_torch``: training through skorch, imported inside ``fit`` only
 - ``_optional``: packages that may be missing, and devices that may be
 - ``_pipelines``: the model inside a pipeline or a search
+- ``_scores``: predictions from log scores
+- ``_plots``: what every picture shares
 - ``_docs``: the text of a parameter, written once
 - ``_discovery``: lists of estimators and of the types in their state
 """

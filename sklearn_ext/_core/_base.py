@@ -17,6 +17,12 @@ class ExtEstimator(BaseEstimator):
         "https://sklearn-ext.readthedocs.io/latest/api/generated/"
         "{estimator_module}.{estimator_name}.html"
     )
+    _takes_sparse = False  # rows; what more there is to say, a class adds to its tags
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = self._takes_sparse
+        return tags
 
     def __dir__(self):
         """List what can be read now, without what is still to be computed.

@@ -5,6 +5,7 @@ from operator import add
 
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
 
 
 def fit_blocks(estimator, blocks, *, n_jobs=None, **params):
@@ -62,3 +63,29 @@ def _summarize(estimator, block, params, *, reset):
             f"that return one, got {type(rows).__name__}."
         )
     return estimator._summarize(*rows, reset=reset, **params)
+
+
+def check_mergeable(model, other):
+    """Check that two fitted models are of one class and saw the same features.
+
+    Parameters
+    ----------
+    model, other : estimator
+        Models whose sums shall be added.
+    """
+    name = type(model).__name__
+    if not isinstance(other, type(model)):
+        raise TypeError(f"merge takes a {name}, got {type(other).__name__}.")
+    for one in (model, other):
+        check_is_fitted(one)
+    if model.n_features_in_ != other.n_features_in_:
+        raise ValueError(
+            f"merge takes a {name} of the same number of features, "
+            f"{model.n_features_in_}, got {other.n_features_in_}."
+        )
+    names = [getattr(one, "feature_names_in_", None) for one in (model, other)]
+    if all(n is not None for n in names) and names[0].tolist() != names[1].tolist():
+        raise ValueError(
+            f"merge takes a {name} of the same feature names in the same order, "
+            f"{names[0].tolist()}, got {names[1].tolist()}."
+        )

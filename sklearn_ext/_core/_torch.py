@@ -101,7 +101,7 @@ def fit_net(
     state : callable
         Maps the net to the fitted attributes that ``predict`` needs.
     **params : object
-        Further parameters of :class:`skorch.NeuralNet`.
+        Further parameters of :class:`~skorch.net.NeuralNet`.
 
     Returns
     -------

@@ -3,6 +3,7 @@
 - ``_arrays``: namespace, device and dtype of NumPy, sparse, torch and array API input;
   blocks of rows
 - ``_equal_rows``: a seeded hash of rows; equal rows as one, folds dealt to them
+- ``_classes``: labels as places among classes, their rows, what a class weighs
 - ``_lbfgs``: L-BFGS with a preconditioner that follows the iterate
 - ``_logistic/``: the logistic objective, solved for one penalty or a path of them
 - ``_factors``: Cholesky and eigenvectors of matrices that may be singular

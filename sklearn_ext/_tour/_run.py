@@ -3,9 +3,14 @@
 import base64
 import html
 import io
+import os
+import platform
+import re
 import sys
+import textwrap
 import time
-from importlib import import_module
+from datetime import date
+from importlib import import_module, metadata
 from pathlib import Path
 from pkgutil import iter_modules
 
@@ -14,13 +19,23 @@ from sklearn_ext import _tour
 from sklearn_ext._core._optional import require
 
 STYLE = """
+:root { color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
-       padding: 0 1rem; color: #1b1f24 }
-table { border-collapse: collapse; margin: 1rem 0 }
-th, td { padding: .3rem .8rem; border-bottom: 1px solid #d0d7de; text-align: left }
-th { background: #f6f8fa } img { max-width: 100% }
-figcaption, footer { color: #57606a; font-size: .9rem }
+       padding: 0 1rem; color: light-dark(#1b1f24, #e6edf3);
+       background: light-dark(#ffffff, #0d1117) }
+.wide { overflow-x: auto } table { border-collapse: collapse; margin: 1rem 0 }
+th, td { padding: .3rem .8rem; text-align: left; min-width: 5rem;
+         border-bottom: 1px solid light-dark(#d0d7de, #30363d) }
+th { background: light-dark(#f6f8fa, #161b22) }
+pre { padding: .8rem; overflow-x: auto; font-size: .85rem;
+      background: light-dark(#f6f8fa, #161b22) }
+img { max-width: 100%; background: #ffffff }
+figcaption, header p, footer { color: light-dark(#57606a, #9198a1); font-size: .9rem }
 """
+LEAD = (
+    "Each chapter puts one family of estimators to work on a real table, beside what "
+    "its reader would have used. Seconds are wall time of this run on this machine."
+)
 
 
 def tour(families=(), *, output="tour.html"):
@@ -51,7 +66,7 @@ def tour(families=(), *, output="tour.html"):
     require("matplotlib", extra="plot", user="The tour").use("Agg")
     data = _real_data()
     names = list(families) or known
-    chapters, started = [], time.perf_counter()
+    chapters, started = {}, time.perf_counter()
     for number, name in enumerate(names, 1):
         _progress(f"[{number}/{len(names)}] {name} ...")
         start = time.perf_counter()
@@ -60,16 +75,21 @@ def tour(families=(), *, output="tour.html"):
             f"[{number}/{len(names)}] {name}: {time.perf_counter() - start:.1f} s"
         )
         print(_plain(chapter), flush=True)
-        chapters.append(chapter)
-    Path(output).write_text(_page(chapters), encoding="utf-8")
+        chapters[name] = chapter
+    page = _page(chapters, Path(output).resolve().parent)
+    Path(output).write_text(page, encoding="utf-8")
     seconds = time.perf_counter() - started
     print(f"{seconds:.0f} s. The report with figures: {Path(output).resolve()}")
-    return chapters
+    return list(chapters.values())
+
+
+def _root():
+    return Path(sklearn_ext.__file__).parents[1]
 
 
 def _real_data():
     """Load the checkout's benchmarks/real_data.py: the data are not in the wheel."""
-    root = Path(sklearn_ext.__file__).parents[1]
+    root = _root()
     if not (root / "benchmarks" / "real_data.py").exists():
         raise ImportError(
             "The tour reads real data through benchmarks/real_data.py, which is not in "
@@ -99,17 +119,32 @@ def _plain(chapter):
     return "\n".join(["", chapter.title, *lines[:1], rule, *lines[1:], ""])
 
 
-def _page(chapters):
-    body = "\n".join(_section(chapter) for chapter in chapters)
+def _page(chapters, folder):
+    body = "\n".join(
+        _section(chapter, _root() / "docs" / "user_guide" / f"{name}.rst", folder)
+        for name, chapter in chapters.items()
+    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
         f"<title>sklearn_ext: the tour</title><style>{STYLE}</style></head><body>"
-        f"<h1>sklearn_ext: the tour</h1>{body}"
-        f"<footer>sklearn_ext {sklearn_ext.__version__}</footer></body></html>\n"
+        f"<header><h1>sklearn_ext: the tour</h1><p>{LEAD}</p><p>{_when_and_where()}</p>"
+        f"</header>{body}<footer>sklearn_ext {sklearn_ext.__version__}</footer>"
+        "</body></html>\n"
     )
 
 
-def _section(chapter):
+def _when_and_where():
+    packages = ("scikit-learn", "numpy", "scipy")
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
+    return html.escape(
+        f"{date.today():%d %B %Y}, sklearn_ext {sklearn_ext.__version__} with "
+        f"{versions} and Python {platform.python_version()}, on {platform.system()} "
+        f"{platform.machine()} with {os.cpu_count()} processors."
+    )
+
+
+def _section(chapter, guide, folder):
     head = "".join(f"<th>{html.escape(name)}</th>" for name in chapter.columns)
     rows = "".join(
         "<tr>" + "".join(f"<td>{html.escape(_cell(c))}</td>" for c in row) + "</tr>"
@@ -119,7 +154,24 @@ def _section(chapter):
     return (
         f"<section><h2>{html.escape(chapter.title)}</h2>"
         f"<p>{html.escape(chapter.text)}</p>"
-        f"<table><tr>{head}</tr>{rows}</table>{figures}</section>"
+        f'<div class="wide"><table><tr>{head}</tr>{rows}</table></div>{figures}'
+        f"{_own_code(guide, folder)}</section>"
+    )
+
+
+def _own_code(guide, folder):
+    """Show the guide's first block, for a table of the reader, and link to the page."""
+    if not guide.exists():
+        return ""
+    block = re.search(
+        r"code-block:: python\n\n((?: {3}.*\n|\n)+)", guide.read_text(encoding="utf-8")
+    )
+    code = html.escape(textwrap.dedent(block[1]).strip())
+    address = html.escape(os.path.relpath(guide, folder))
+    return (
+        f"<p>In a few lines:</p><pre>{code}</pre>"
+        f'<p><a href="{address}">The guide</a> has the mathematics, and says when not '
+        "to use it.</p>"
     )
 
 

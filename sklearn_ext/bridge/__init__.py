@@ -12,6 +12,10 @@ In the order in which rows pass:
 - ``_known``: plans that are known, between Gaussians or drawn for tests
 - ``_metrics``, ``_plots``: how far samples and plans are apart, and pictures
 - ``_checks``: times, counts, and how values are shown in messages
+
+A new covariance type is its algebra in ``_mixture``, its sums and its Gaussian problem
+in ``_solvers/_fixed_point``, and free parameters in ``_solvers/_lbfgs`` and
+``_solvers/_adam_torch``; ``"scale"`` of epsilon is in ``_samples``.
 """
 
 from sklearn_ext.bridge._known import gaussian_entropic_plan, make_entropic_ot

@@ -22,7 +22,7 @@ from sklearn_ext._core._compat import (
 from sklearn_ext._numerics._arrays import like, namespace, to_numpy
 from sklearn_ext.bridge._checks import NeedsStoredSource, check_times, plain
 from sklearn_ext.bridge._draws import as_generator
-from sklearn_ext.bridge._mixture import shifted
+from sklearn_ext.bridge._mixture import COVARIANCE_TYPES, shifted
 from sklearn_ext.bridge._plan import ClosedForms, EntropicPlan, repeated
 from sklearn_ext.bridge._samples import (
     check_domain,
@@ -120,7 +120,7 @@ class LightSchrodingerBridge(
         Start from the last fit when components and features are the same in number.
     torch_params : dict or None, default=None
         For ``solver="adam"``: ``max_epochs``, ``lr``, ``batch_size`` and other
-        parameters of :class:`skorch.NeuralNet`.
+        parameters of :class:`~skorch.net.NeuralNet`.
     device : str or None, default=None
         Torch device to solve on, such as "cuda". None works where the rows are.
     random_state : int, RandomState, Generator or None, default=None
@@ -191,7 +191,7 @@ class LightSchrodingerBridge(
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "epsilon": [StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")],
-        "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
+        "covariance_type": [StrOptions(set(COVARIANCE_TYPES))],
         "solver": [StrOptions({"fixed_point", "lbfgs", "adam"})],
         "prior_strength": [Interval(Real, 0, None, closed="left")],
         "reg_covar": [Interval(Real, 0, None, closed="left")],

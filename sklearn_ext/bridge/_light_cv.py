@@ -11,13 +11,14 @@ from sklearn_ext.bridge._light import (
     LightSchrodingerBridge,
     recentred,
 )
+from sklearn_ext.bridge._mixture import COVARIANCE_TYPES
 from sklearn_ext.bridge._solvers._choose import Search, few_rows, first_settings
 from sklearn_ext.bridge._solvers._held_out import Holdout
 from sklearn_ext.bridge._solvers._start import Options
 
 COMPONENTS = Interval(Integral, 1, None, closed="left")
 STRENGTHS = Interval(Real, 0, None, closed="left")
-TYPES, STARTS = {"full", "tied", "diag", "spherical"}, {"kmeans", "k-means++"}
+TYPES, STARTS = set(COVARIANCE_TYPES), {"kmeans", "k-means++"}
 IN_A_LIST = {
     "n_components": COMPONENTS,
     "covariance_type": StrOptions(TYPES),

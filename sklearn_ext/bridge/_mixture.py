@@ -23,6 +23,7 @@ from typing import Any
 
 from sklearn_ext._numerics._arrays import ArrayHolder, namespace
 
+COVARIANCE_TYPES = ("diag", "spherical", "tied", "full")
 LEAST = 1e-14  # eigenvalue of a scale matrix: a constant target leaves none of its own
 
 
@@ -66,6 +67,14 @@ class PotentialMixture(ArrayHolder):
         """Change epsilon and keep eps log a_k, the potential in units of cost."""
         scaled = self.log_weights * (self.epsilon / epsilon)
         return replace(self, log_weights=scaled, epsilon=epsilon)
+
+    def keep(self, components):
+        """Keep some components; what all of them share stays as it is."""
+        xp, own = namespace(self.means), ["log_weights", "means"]
+        own += ["lam"] if self.covariance_type != "tied" else []
+        own += ["axes"] if self.covariance_type == "full" else []
+        kept = {name: xp.take(getattr(self, name), components, axis=0) for name in own}
+        return replace(self, **kept)
 
     def features(self, X):
         """Store rows for the methods below that take them as F."""

@@ -1,12 +1,12 @@
 """Pictures of a bridge."""
 
+from dataclasses import field
 from numbers import Integral
 
 import numpy as np
 from sklearn.decomposition import PCA
 
-from sklearn_ext._core._compat import check_matplotlib_support
-from sklearn_ext._core._pipelines import innermost
+from sklearn_ext._core._plots import Display
 from sklearn_ext._numerics._arrays import to_numpy
 from sklearn_ext.bridge._checks import check_grid, plain
 from sklearn_ext.bridge._light import LightSchrodingerBridge
@@ -14,7 +14,7 @@ from sklearn_ext.bridge._light import LightSchrodingerBridge
 KINDS = ("paths", "marginals", "components", "map")
 
 
-class SchrodingerBridgeDisplay:
+class SchrodingerBridgeDisplay(Display):
     """Show how a bridge moves one population to another.
 
     Build it with :meth:`from_estimator`, or with :meth:`from_predictions` from paths.
@@ -55,22 +55,12 @@ class SchrodingerBridgeDisplay:
     >>> show = SchrodingerBridgeDisplay.from_estimator(bridge, pair.X, pair.Y)
     """
 
-    def __init__(
-        self,
-        paths,
-        times,
-        *,
-        target=None,
-        means=None,
-        ellipses=None,
-        labels=("feature 0", "feature 1"),
-    ):
-        self.paths = paths
-        self.times = times
-        self.target = target
-        self.means = means
-        self.ellipses = ellipses
-        self.labels = labels
+    paths: np.ndarray = field(kw_only=False)
+    times: np.ndarray = field(kw_only=False)
+    target: np.ndarray | None = None
+    means: np.ndarray | None = None
+    ellipses: tuple | None = None
+    labels: tuple = ("feature 0", "feature 1")
 
     @classmethod
     def from_estimator(
@@ -121,11 +111,8 @@ class SchrodingerBridgeDisplay:
         SchrodingerBridgeDisplay
             The display, drawn.
         """
-        user = f"{cls.__name__}.from_estimator"
-        wanted = LightSchrodingerBridge
-        estimator, tables, names = innermost(
-            estimator, X, X_target, wanted=wanted, user=user
-        )
+        user, wanted = f"{cls.__name__}.from_estimator", LightSchrodingerBridge
+        estimator, tables, names = cls._innermost(estimator, X, X_target, wanted=wanted)
         # names of columns are checked once: what follows are bare arrays
         X, X_target = (
             None if table is None else estimator._asked(table, user)[1]
@@ -198,19 +185,14 @@ class SchrodingerBridgeDisplay:
         SchrodingerBridgeDisplay
             The display itself.
         """
-        check_matplotlib_support("SchrodingerBridgeDisplay.plot")
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {list(KINDS)}, got {plain(kind)}.")
         needed = {"map": self.means, "components": self.ellipses}
         if kind in needed and needed[kind] is None:
             raise ValueError(f"kind={plain(kind)} needs a bridge: use from_estimator.")
-        import matplotlib.pyplot as plt
-
         if kind == "marginals":
-            return self._marginals(plt)
-        if ax is None:
-            _, ax = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+            return self._marginals()
+        ax = self._axes(ax, figsize=(5.5, 4.5))
         self._clouds(ax)
         {"paths": self._paths, "map": self._map, "components": self._components}[kind](
             ax
@@ -267,10 +249,10 @@ class SchrodingerBridgeDisplay:
             ax.add_patch(Ellipse(centre, width, height, angle=angle, **style))
         ax.autoscale_view()
 
-    def _marginals(self, plt):
+    def _marginals(self):
         shown = np.linspace(0, len(self.times) - 1, min(5, len(self.times)))
         n_axes = len(shown) + (self.target is not None)
-        figure, axes = plt.subplots(
+        figure, axes = self._pyplot().subplots(
             1,
             n_axes,
             figsize=(2.3 * n_axes, 2.6),

@@ -11,6 +11,7 @@ from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext.bridge._checks import check_count, check_time
 from sklearn_ext.bridge._draws import as_generator
 from sklearn_ext.bridge._light import LightSchrodingerBridge
+from sklearn_ext.bridge._mixture import COVARIANCE_TYPES
 from sklearn_ext.bridge._samples import Sample, checked_weights
 
 
@@ -79,7 +80,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "epsilon": [StrOptions({"scale"}), Interval(Real, 0, None, closed="neither")],
-        "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
+        "covariance_type": [StrOptions(set(COVARIANCE_TYPES))],
         "prior_strength": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state", np.random.Generator],

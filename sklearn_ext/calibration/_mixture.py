@@ -166,15 +166,19 @@ def _newton(likelihoods, w, v, g, mixed):
 
 
 def _descend(likelihoods, w, v, new, value, g):
-    """Halve the way until the loss falls; else take a step of EM, which always does."""
+    """Halve the way until the loss falls; else take a step of EM, which always does.
+
+    Near the minimum the loss falls by less than the rounding of its sum: let that pass.
+    """
     direction, slope = new - v, (1 - g) @ (new - v)
+    rounding = 16 * np.finfo(np.float64).eps * max(abs(value), 1.0)
     for halving in range(30):
         trial = v + 0.5**halving * direction
         total = trial.sum()
         if total > 0:
             trial = trial / total
             found = _loss(likelihoods, w, trial)
-            if found[0] <= value + 1e-4 * 0.5**halving * min(slope, 0.0):
+            if found[0] <= value + 1e-4 * 0.5**halving * min(slope, 0.0) + rounding:
                 return trial, *found
     trial = v * g / (v @ g)
     return trial, *_loss(likelihoods, w, trial)

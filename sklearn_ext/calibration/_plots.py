@@ -2,9 +2,9 @@
 
 import numpy as np
 from sklearn.isotonic import isotonic_regression
-from sklearn.utils import check_random_state
+from sklearn.utils import Bunch, check_random_state
 
-from sklearn_ext._core._compat import check_matplotlib_support
+from sklearn_ext._core._plots import Display
 from sklearn_ext._numerics._held_out import clopper_pearson
 from sklearn_ext.calibration._metrics import (
     Judged,
@@ -17,17 +17,7 @@ from sklearn_ext.calibration._metrics import (
 )
 
 
-def _axes(owner, ax):
-    check_matplotlib_support(f"{type(owner).__name__}.plot")
-    import matplotlib.pyplot as plt
-
-    if ax is None:
-        _, ax = plt.subplots(layout="constrained")
-    owner.ax_, owner.figure_ = ax, ax.figure
-    return ax
-
-
-class ReliabilityDisplay:
+class ReliabilityDisplay(Display):
     """Accuracy against confidence, beside what chance allows a calibrated model.
 
     Parameters
@@ -71,16 +61,13 @@ class ReliabilityDisplay:
     >>> display = ReliabilityDisplay.from_predictions(y, p)
     """
 
-    def __init__(
-        self, *, confidence, accuracy, bands, rows, error, pvalue, is_step=False
-    ):
-        self.confidence = confidence
-        self.accuracy = accuracy
-        self.bands = bands
-        self.rows = rows
-        self.error = error
-        self.pvalue = pvalue
-        self.is_step = is_step
+    confidence: np.ndarray
+    accuracy: np.ndarray
+    bands: np.ndarray
+    rows: np.ndarray
+    error: Bunch
+    pvalue: float
+    is_step: bool = False
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, name=None, ax=None, **options):
@@ -211,7 +198,7 @@ class ReliabilityDisplay:
         ReliabilityDisplay
             The display.
         """
-        ax, error = _axes(self, ax), self.error
+        ax, error = self._axes(ax), self.error
         label = f"{name}: " if name else ""
         label += (
             f"error {error.error:.3f} [{error.low:.3f}, {error.high:.3f}], "
@@ -266,7 +253,7 @@ def _bands(drawn, confidence_level):
     return np.column_stack([low, high, *joint])
 
 
-class RiskCoverageDisplay:
+class RiskCoverageDisplay(Display):
     """Error among the rows that are answered, against their share.
 
     Parameters
@@ -305,13 +292,12 @@ class RiskCoverageDisplay:
     >>> display = RiskCoverageDisplay.from_predictions(np.ones(500), right, c)
     """
 
-    def __init__(self, *, answered, risk, low, high, error_rate, chosen=None):
-        self.answered = answered
-        self.risk = risk
-        self.low = low
-        self.high = high
-        self.error_rate = error_rate
-        self.chosen = chosen
+    answered: np.ndarray
+    risk: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    error_rate: float
+    chosen: tuple | None = None
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, name=None, ax=None, **options):
@@ -414,7 +400,7 @@ class RiskCoverageDisplay:
             The display.
         """
         is_new = ax is None or not ax.lines
-        ax, rate = _axes(self, ax), self.error_rate
+        ax, rate = self._axes(ax), self.error_rate
         style = {"label": name, **(curve_kwargs or {})}
         (self.line_,) = ax.plot(self.answered, self.risk, **style)
         color = self.line_.get_color()

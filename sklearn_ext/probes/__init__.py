@@ -3,7 +3,6 @@
 - ``_features/``: ``FrozenFeatures``, features that a frozen network computes
 - ``_gaussian/``: ``NaiveBayesProbe`` and ``ShrinkageDiscriminantProbe``, from sums
 - ``_logistic/``: ``LogisticProbe``, its path and the choice of C
-- ``_scores``: predictions from log scores, for all heads
 - ``_regimes/``: ``TwoRegimes``, which head wins at how many labels
 - ``_search/``: ``ProbeSearchCV``, which head is best on the same folds
 - ``_rivals``: heads that are compared, the majority class among them; the best predicts

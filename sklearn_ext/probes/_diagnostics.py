@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_ext._core._pipelines import innermost
-from sklearn_ext.probes._gaussian._input import on_host, positions, row_weights
+from sklearn_ext._numerics._classes import places_of
+from sklearn_ext.probes._gaussian._input import on_host, row_weights
 from sklearn_ext.probes._gaussian._naive_bayes import NaiveBayesProbe
 
 
@@ -120,7 +121,7 @@ def probe_diagnostics(probe, X, y, sample_weight=None):
     if len(probe.classes_) < 2:
         raise ValueError("probe must know at least two classes, got one class.")
     scores = probe.predict_joint_log_proba(X).astype(np.float64)
-    codes = positions(column_or_1d(on_host(y), warn=True), probe.classes_)
+    codes = places_of(column_or_1d(on_host(y), warn=True), probe.classes_)
     weights = row_weights(sample_weight, scores)
     if len(codes) != len(scores):
         raise ValueError(f"X has {len(scores)} rows, y has {len(codes)} labels.")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ext._core._compat import check_matplotlib_support
+from sklearn_ext._core._plots import Display
 from sklearn_ext.probes._diagnostics import probe_diagnostics
 
 LABELS = {
@@ -13,7 +13,7 @@ LABELS = {
 }
 
 
-class ProbeDiagnosticsDisplay:
+class ProbeDiagnosticsDisplay(Display):
     """Draw what `probe_diagnostics` measures.
 
     Parameters
@@ -45,9 +45,8 @@ class ProbeDiagnosticsDisplay:
     >>> display = ProbeDiagnosticsDisplay.from_estimator(probe, X, y, kind="beta")
     """
 
-    def __init__(self, *, diagnostics, name=None):
-        self.diagnostics = diagnostics
-        self.name = name
+    diagnostics: object
+    name: str | None = None
 
     @classmethod
     def from_estimator(
@@ -112,13 +111,9 @@ class ProbeDiagnosticsDisplay:
         ProbeDiagnosticsDisplay
             The display itself.
         """
-        check_matplotlib_support("ProbeDiagnosticsDisplay.plot")
-        from matplotlib import pyplot as plt
-
         if kind not in LABELS:
             raise ValueError(f"kind must be one of {sorted(LABELS)}, got {kind!r}.")
-        if ax is None:
-            _, ax = plt.subplots()
+        ax = self._axes(ax, layout=None)
         name = self.name if name is None else name
         options = {"color": "C0", "label": name} | (curve_kwargs or {})
         if kind == "margin":
@@ -141,7 +136,6 @@ class ProbeDiagnosticsDisplay:
         ax.set_ylabel(LABELS[kind][1])
         if name is not None:
             ax.legend()
-        self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def _values(self, kind):

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import is_regressor
 from sklearn.dummy import DummyClassifier
 from sklearn.utils import assert_all_finite, get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -13,7 +14,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sklearn_ext._core._optional import require
+
 MAJORITY = "majority class"
+FROM_FITTED = ("n_features_in_", "feature_names_in_")
 
 
 def majority():
@@ -141,6 +145,24 @@ class PredictsByWinner:
         """
         return self._answer("decision_function", X)
 
+    def _win(self, model=None):
+        """Keep the winner, and what it knows of the columns; without one, nothing."""
+        for name in ("estimator_", *FROM_FITTED):
+            vars(self).pop(name, None)
+        if model is None:
+            return
+        self.estimator_ = model
+        known = {name: getattr(model, name, None) for name in FROM_FITTED}
+        vars(self).update({k: v for k, v in known.items() if v is not None})
+
+    def _router(self):
+        """Return a router that knows what the rivals request."""
+        router = MetadataRouter(owner=self).add_self_request(self)
+        for name, estimator in self._rivals().items():
+            mapping = MethodMapping().add(caller="fit", callee="fit")
+            router.add(**{name: estimator}, method_mapping=mapping)
+        return router
+
     def _answer(self, method, X):
         check_is_fitted(self)
         is_majority = isinstance(self.estimator_, DummyClassifier)
@@ -155,3 +177,21 @@ class PredictsByWinner:
                 ensure_all_finite=finite,
             )
         return getattr(self.estimator_, method)(X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        parts = [get_tags(part) for part in self._parts()]
+        tags.input_tags.sparse = all(part.input_tags.sparse for part in parts)
+        tags.input_tags.allow_nan = all(part.input_tags.allow_nan for part in parts)
+        return tags
+
+    def _parts(self):
+        """List the estimators that see the rows."""
+        return list(self._rivals().values())
+
+
+def frame_of(columns, container):
+    """Return columns as a data frame of pandas or polars."""
+    if container not in ("pandas", "polars"):
+        raise ValueError(f"container must be 'pandas' or 'polars', got {container!r}.")
+    return require(container, extra="all", user="results_frame").DataFrame(columns)

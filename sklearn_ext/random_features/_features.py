@@ -118,6 +118,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
     (150, 32)
     """
 
+    _takes_sparse = True
     _parameter_constraints: dict = {
         **MAP_CONSTRAINTS,
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -246,7 +247,6 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.array_api_support = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

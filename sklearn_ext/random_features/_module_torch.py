@@ -13,8 +13,8 @@ from sklearn_ext.random_features._scaling import Scaler
 class RandomFeatureModule(nn.Module):
     """Frozen random features and a trainable linear head.
 
-    It serves in :class:`skorch.NeuralNetRegressor` and
-    :class:`skorch.NeuralNetClassifier`, whose loss may be any.
+    It serves in :class:`~skorch.regressor.NeuralNetRegressor` and
+    :class:`~skorch.classifier.NeuralNetClassifier`, whose loss may be any.
 
     Parameters
     ----------

@@ -4,8 +4,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from sklearn_ext._core._compat import check_matplotlib_support
-from sklearn_ext._core._pipelines import innermost
+from sklearn_ext._core._plots import Display
 from sklearn_ext.random_features._ridge._classifier_cv import (
     RandomFeatureRidgeClassifierCV,
 )
@@ -30,7 +29,7 @@ TUNED = (RandomFeatureRidgeCV, RandomFeatureRidgeClassifierCV)
 STYLES = {"loo": "-", "fold": "-", "gcv": "--", "train": ":", "test": "-"}
 
 
-class KernelChoiceDisplay:
+class KernelChoiceDisplay(Display):
     """Held-out errors of the kernels, rates and scalings that a model chose from.
 
     Each candidate counts with its best ridge. Kernels without a rate are level lines.
@@ -75,11 +74,10 @@ class KernelChoiceDisplay:
     >>> display = KernelChoiceDisplay.from_estimator(model)  # doctest: +SKIP
     """
 
-    def __init__(self, *, candidates, errors, best, gap_se=None):
-        self.candidates = candidates
-        self.errors = errors
-        self.best = best
-        self.gap_se = gap_se
+    candidates: list
+    errors: np.ndarray
+    best: int
+    gap_se: np.ndarray | None = None
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None, curve_kwargs=None):
@@ -99,8 +97,7 @@ class KernelChoiceDisplay:
         KernelChoiceDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        estimator = innermost(estimator, wanted=TUNED, user=user).model
+        estimator = cls._innermost(estimator, wanted=TUNED).model
         found = estimator._compared()
         errors = np.array([np.min(error) for error in found.errors])
         display = cls(
@@ -126,7 +123,7 @@ class KernelChoiceDisplay:
         KernelChoiceDisplay
             The display itself.
         """
-        ax = _axes_of(self, ax)
+        ax = self._axes(ax)
         rates = [_rate(candidate) for candidate in self.candidates]
         known = [rate for rate in rates if rate is not None]
         ends = (min(known) / 3, max(known) * 3) if known else (0.1, 10.0)
@@ -169,7 +166,7 @@ def _rate(candidate):
     return candidate["gamma"]
 
 
-class RidgePathDisplay:
+class RidgePathDisplay(Display):
     """Training and held-out errors over the ridges of a grid.
 
     Parameters
@@ -207,11 +204,10 @@ class RidgePathDisplay:
     >>> display = RidgePathDisplay.from_estimator(model)  # doctest: +SKIP
     """
 
-    def __init__(self, *, alphas, errors, fitting_ratio, best):
-        self.alphas = alphas
-        self.errors = errors
-        self.fitting_ratio = fitting_ratio
-        self.best = best
+    alphas: np.ndarray
+    errors: dict
+    fitting_ratio: np.ndarray
+    best: int
 
     @classmethod
     def from_estimator(cls, estimator, *, x="alpha", ax=None, curve_kwargs=None):
@@ -233,8 +229,7 @@ class RidgePathDisplay:
         RidgePathDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        estimator = innermost(estimator, wanted=TUNED, user=user).model
+        estimator = cls._innermost(estimator, wanted=TUNED).model
         names = (
             "loo_error_path_",
             "fold_error_path_",
@@ -302,7 +297,7 @@ class RidgePathDisplay:
         """
         if x not in ("alpha", "fitting_ratio"):
             raise ValueError(f"x must be 'alpha' or 'fitting_ratio', got {x!r}.")
-        ax = _axes_of(self, ax)
+        ax = self._axes(ax)
         at = self.alphas if x == "alpha" else self.fitting_ratio
         shown = (at > 0) | (x == "fitting_ratio")
         self.lines_ = {}
@@ -320,7 +315,7 @@ class RidgePathDisplay:
         return self
 
 
-class FittingRatioDisplay:
+class FittingRatioDisplay(Display):
     """Test error over the ratio of training to test error, of a power-law task.
 
     Parameters
@@ -356,11 +351,10 @@ class FittingRatioDisplay:
     >>> FittingRatioDisplay(a=1.2, b=1.2, s_rel=1).plot()  # doctest: +SKIP
     """
 
-    def __init__(self, *, a, b, s_rel, points=None):
-        self.a = a
-        self.b = b
-        self.s_rel = s_rel
-        self.points = points
+    a: float
+    b: float
+    s_rel: float
+    points: tuple | None = None
 
     @classmethod
     def from_estimator(cls, estimator, *, a, b, s_rel, ax=None, curve_kwargs=None):
@@ -386,8 +380,7 @@ class FittingRatioDisplay:
         FittingRatioDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        estimator = innermost(estimator, wanted=TUNED, user=user).model
+        estimator = cls._innermost(estimator, wanted=TUNED).model
         loo, train = (
             np.reshape(path, (len(path), -1)).mean(axis=1)
             for path in (estimator.loo_error_path_, estimator.train_error_path_)
@@ -412,7 +405,7 @@ class FittingRatioDisplay:
         FittingRatioDisplay
             The display itself.
         """
-        ax, task = _axes_of(self, ax), (self.a, self.b, self.s_rel)
+        ax, task = self._axes(ax), (self.a, self.b, self.s_rel)
         ratio = np.linspace(0, 0.99, 200) ** 2
         best = optimal_fitting_ratio(*task)
         least = powerlaw_test_error(best, *task, n=1000)
@@ -430,7 +423,7 @@ class FittingRatioDisplay:
         return self
 
 
-class RFLearningCurveDisplay:
+class RFLearningCurveDisplay(Display):
     """Predicted test errors over the number of rows, beside measured ones.
 
     Parameters
@@ -473,11 +466,10 @@ class RFLearningCurveDisplay:
     >>> RFLearningCurveDisplay.from_estimator(model, X, y)  # doctest: +SKIP
     """
 
-    def __init__(self, *, n, predicted, measured=None, measured_of=None):
-        self.n = n
-        self.predicted = predicted
-        self.measured = measured
-        self.measured_of = measured_of
+    n: np.ndarray
+    predicted: dict
+    measured: np.ndarray | None = None
+    measured_of: str | None = None
 
     @classmethod
     def from_estimator(
@@ -530,8 +522,7 @@ class RFLearningCurveDisplay:
         RFLearningCurveDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        model, (X,), _ = innermost(estimator, X, wanted=MODELS, user=user)
+        model, (X,), _ = cls._innermost(estimator, X, wanted=MODELS)
         rng = check_random_state(random_state)
         X, y = draw_pool(X, y, max_pool, rng)
         pool = kernel_eigenstructure(
@@ -575,7 +566,7 @@ class RFLearningCurveDisplay:
         RFLearningCurveDisplay
             The display itself.
         """
-        ax, self.lines_ = _axes_of(self, ax), {}
+        ax, self.lines_ = self._axes(ax), {}
         for name, error in self.predicted.items():
             dashed = "--" if name == "tuned" else "-"
             style = {"linestyle": dashed, "label": f"predicted, {name}"}
@@ -651,7 +642,7 @@ def _measured(estimator, X, y, n_grid, n_repeats, rng):
     return measured
 
 
-class EigenspectrumDisplay:
+class EigenspectrumDisplay(Display):
     """Eigenvalues of a kernel and squared coefficients of a target, with their slopes.
 
     Parameters
@@ -689,9 +680,8 @@ class EigenspectrumDisplay:
     >>> EigenspectrumDisplay.from_estimator(model, X, y)  # doctest: +SKIP
     """
 
-    def __init__(self, *, eigenvalues, eigencoefs):
-        self.eigenvalues = eigenvalues
-        self.eigencoefs = eigencoefs
+    eigenvalues: np.ndarray
+    eigencoefs: np.ndarray
 
     @classmethod
     def from_estimator(
@@ -721,8 +711,7 @@ class EigenspectrumDisplay:
         EigenspectrumDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        model, (X,), _ = innermost(estimator, X, wanted=MODELS, user=user)
+        model, (X,), _ = cls._innermost(estimator, X, wanted=MODELS)
         found = kernel_eigenstructure(
             model,
             X,
@@ -749,7 +738,7 @@ class EigenspectrumDisplay:
         EigenspectrumDisplay
             The display itself.
         """
-        ax, self.lines_ = _axes_of(self, ax), {}
+        ax, self.lines_ = self._axes(ax), {}
         lam = self.eigenvalues
         v2 = np.reshape(self.eigencoefs**2, (len(lam), -1)).sum(axis=1)
         i = np.arange(1, len(lam) + 1)
@@ -770,13 +759,3 @@ class EigenspectrumDisplay:
         ax.set(xscale="log", yscale="log", xlabel="mode", ylabel="variance")
         ax.legend()
         return self
-
-
-def _axes_of(display, ax):
-    """Return axes to draw on and store them in the display."""
-    check_matplotlib_support(f"{type(display).__name__}.plot")
-    import matplotlib.pyplot as plt
-
-    display.ax_ = plt.subplots(layout="constrained")[1] if ax is None else ax
-    display.figure_ = display.ax_.figure
-    return display.ax_

@@ -12,9 +12,9 @@ In the order in which data pass through the rooms:
     trees of limited depth.
 ``_class_weights``
     what ``class_weight`` multiplies, for both.
-``_checks``, ``_intervals``, ``_results``
-    numbers that are refused; intervals of sampled ratios; the ratio, its interval and
-    its space, as every estimator reports them.
+``_ratio``
+    the ratio, its interval and its space, as every estimator reports them; numbers
+    that are refused.
 ``_curve``
     risk and ratio along nested spaces.
 ``_metrics``
@@ -27,7 +27,6 @@ In the order in which data pass through the rooms:
 
 from sklearn_ext.rashomon._candidates import similar_performance
 from sklearn_ext.rashomon._curve import rashomon_curve, rashomon_elbow
-from sklearn_ext.rashomon._intervals import clopper_pearson
 from sklearn_ext.rashomon._linear._classifier import RashomonLinearClassifier
 from sklearn_ext.rashomon._linear._logistic import RashomonLogisticRegression
 from sklearn_ext.rashomon._linear._ridge import RashomonRidge
@@ -47,6 +46,7 @@ from sklearn_ext.rashomon._plots import (
     RashomonRatioDisplay,
     VariableImportanceCloudDisplay,
 )
+from sklearn_ext.rashomon._ratio import clopper_pearson
 from sklearn_ext.rashomon._search import RashomonSearchCV
 from sklearn_ext.rashomon._theory import (
     cover_count,

@@ -17,7 +17,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import Bunch, check_random_state, get_tags
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_ext.rashomon._checks import check_workers
+from sklearn_ext.rashomon._ratio import check_workers
 
 
 def default_candidates(classification=True):

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from sklearn_ext._core._compat import check_matplotlib_support
-from sklearn_ext._core._pipelines import innermost
+from sklearn_ext._core._plots import Display
 from sklearn_ext.rashomon._linear._classifier import RashomonLinearClassifier
 from sklearn_ext.rashomon._linear._logistic import RashomonLogisticRegression
 from sklearn_ext.rashomon._linear._ridge import RashomonRidge
@@ -24,18 +23,6 @@ VOTING = (
 )
 
 
-def axes_of(display, ax):
-    """Return axes to draw on and store them in the display."""
-    check_matplotlib_support(f"{type(display).__name__}.plot")
-    import matplotlib.pyplot as plt
-
-    if ax is None:
-        _, ax = plt.subplots(layout="constrained")  # room for names of features
-    display.ax_ = ax
-    display.figure_ = display.ax_.figure
-    return display.ax_
-
-
 def say_empty(display, empty):
     """Write on the axes that no model is in the set, where a curve would be blank."""
     if empty:
@@ -50,7 +37,7 @@ def say_empty(display, empty):
     return display
 
 
-class RashomonRatioDisplay:
+class RashomonRatioDisplay(Display):
     """Logarithm of the Rashomon ratio against the slack.
 
     Parameters
@@ -87,14 +74,11 @@ class RashomonRatioDisplay:
     >>> display = RashomonRatioDisplay.from_estimator(clf)
     """
 
-    def __init__(
-        self, *, theta, log10_ratio, interval=None, fitted_theta=None, space=""
-    ):
-        self.theta = theta
-        self.log10_ratio = log10_ratio
-        self.interval = interval
-        self.fitted_theta = fitted_theta
-        self.space = space
+    theta: np.ndarray
+    log10_ratio: np.ndarray
+    interval: np.ndarray | None = None
+    fitted_theta: float | None = None
+    space: str = ""
 
     @classmethod
     def from_estimator(
@@ -121,8 +105,7 @@ class RashomonRatioDisplay:
         RashomonRatioDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        estimator = innermost(estimator, wanted=MEASURED, user=user).model
+        estimator = cls._innermost(estimator, wanted=MEASURED).model
         if theta is None:
             anew = isinstance(estimator, RashomonLogisticRegression)
             theta = np.linspace(0, estimator.theta or 0.05, 9 if anew else 25)
@@ -159,7 +142,7 @@ class RashomonRatioDisplay:
         RashomonRatioDisplay
             The display.
         """
-        ax = axes_of(self, ax)
+        ax = self._axes(ax)
         (self.line_,) = ax.plot(
             self.theta, self.log10_ratio, label=name, **curve_kwargs
         )
@@ -177,7 +160,7 @@ class RashomonRatioDisplay:
         return self
 
 
-class RashomonCurveDisplay:
+class RashomonCurveDisplay(Display):
     """Risk against the logarithm of the ratio along nested spaces.
 
     Parameters
@@ -208,8 +191,7 @@ class RashomonCurveDisplay:
     >>> display = RashomonCurveDisplay(curve=curve).plot()
     """
 
-    def __init__(self, *, curve):
-        self.curve = curve
+    curve: object
 
     def plot(self, ax=None, *, name=None, **curve_kwargs):
         """Draw the curve, label its points and mark the elbow.
@@ -228,7 +210,7 @@ class RashomonCurveDisplay:
         RashomonCurveDisplay
             The display.
         """
-        ax, curve = axes_of(self, ax), self.curve
+        ax, curve = self._axes(ax), self.curve
         x = curve.log_ratio / np.log(10)
         style = {"marker": "o"} | curve_kwargs
         (self.line_,) = ax.plot(x, curve.risk, label=name or "training risk", **style)
@@ -244,7 +226,7 @@ class RashomonCurveDisplay:
         return self
 
 
-class MultiplicityDisplay:
+class MultiplicityDisplay(Display):
     """Vote shares of all rows, sorted: who gets another answer from another model.
 
     Parameters
@@ -283,11 +265,10 @@ class MultiplicityDisplay:
     >>> display = MultiplicityDisplay.from_estimator(clf, X)
     """
 
-    def __init__(self, *, share, label="positive class", depends=None, sampled=None):
-        self.share = share
-        self.label = label
-        self.depends = depends
-        self.sampled = sampled
+    share: np.ndarray
+    label: str | list = "positive class"
+    depends: float | None = None
+    sampled: int | None = None
 
     @classmethod
     def from_estimator(cls, estimator, X, *, ax=None, name=None, **curve_kwargs):
@@ -313,8 +294,7 @@ class MultiplicityDisplay:
         MultiplicityDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        estimator, (X,), _ = innermost(estimator, X, wanted=VOTING, user=user)
+        estimator, (X,), _ = cls._innermost(estimator, X, wanted=VOTING)
         classes = estimator.classes_
         depends = sampled = None
         if hasattr(estimator, "vote_share"):
@@ -378,7 +358,7 @@ class MultiplicityDisplay:
         MultiplicityDisplay
             The display.
         """
-        ax = axes_of(self, ax)
+        ax = self._axes(ax)
         share = np.sort(np.asarray(self.share), axis=0)
         at = np.arange(1, len(share) + 1) / len(share)
         several = share.ndim == 2
@@ -400,7 +380,7 @@ class MultiplicityDisplay:
         return self
 
 
-class MultiplicityCurveDisplay:
+class MultiplicityCurveDisplay(Display):
     """Ambiguity and discrepancy of trees against the slack.
 
     Parameters
@@ -435,10 +415,9 @@ class MultiplicityCurveDisplay:
     >>> display = MultiplicityCurveDisplay.from_estimator(clf, X, theta=[0, 0.05])
     """
 
-    def __init__(self, *, theta, ambiguity, discrepancy):
-        self.theta = theta
-        self.ambiguity = ambiguity
-        self.discrepancy = discrepancy
+    theta: np.ndarray
+    ambiguity: np.ndarray
+    discrepancy: np.ndarray
 
     @classmethod
     def from_estimator(cls, estimator, X, *, theta=None, ax=None, **curve_kwargs):
@@ -462,9 +441,8 @@ class MultiplicityCurveDisplay:
         MultiplicityCurveDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        trees = RashomonTreeClassifier
-        estimator, (X,), _ = innermost(estimator, X, wanted=trees, user=user)
+        wanted = RashomonTreeClassifier
+        estimator, (X,), _ = cls._innermost(estimator, X, wanted=wanted)
         if theta is None:
             theta = np.linspace(0, estimator.theta or 0.05, 8)
         display = cls(**estimator.multiplicity_at(X, theta)).plot(ax, **curve_kwargs)
@@ -485,7 +463,7 @@ class MultiplicityCurveDisplay:
         MultiplicityCurveDisplay
             The display.
         """
-        ax = axes_of(self, ax)
+        ax = self._axes(ax)
         kinds = ("ambiguity", "-o"), ("discrepancy", "--s")
         self.lines_ = [
             ax.plot(self.theta, getattr(self, kind), style, label=kind, **curve_kwargs)[
@@ -499,15 +477,14 @@ class MultiplicityCurveDisplay:
         return self
 
 
-class _RangeDisplay:
+class _RangeDisplay(Display):
     """Horizontal ranges with a point for the best model."""
 
     label = ""
 
-    def __init__(self, *, ranges, point=None, names=None):
-        self.ranges = ranges
-        self.point = point
-        self.names = names
+    ranges: np.ndarray
+    point: np.ndarray | None = None
+    names: list | None = None
 
     def plot(self, ax=None, *, max_features=15, **bar_kwargs):
         """Draw the widest ranges.
@@ -526,7 +503,7 @@ class _RangeDisplay:
         object
             The display.
         """
-        ax = axes_of(self, ax)
+        ax = self._axes(ax)
         ax.use_sticky_edges = False  # else bars begin at the frame
         ranges = np.asarray(self.ranges)
         order = np.argsort(-np.abs(ranges).max(axis=1), kind="stable")[:max_features]
@@ -601,9 +578,8 @@ class CoefficientRangeDisplay(_RangeDisplay):
         CoefficientRangeDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
         linear = (RashomonRidge, RashomonLogisticRegression)
-        model, _, names = innermost(estimator, wanted=linear, user=user)
+        model, _, names = cls._innermost(estimator, wanted=linear)
         display = cls(
             ranges=model.coef_range_, point=np.ravel(model.coef_), names=names
         )
@@ -668,10 +644,9 @@ class VariableImportanceCloudDisplay(_RangeDisplay):
         VariableImportanceCloudDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
         reliant = (RashomonTreeClassifier, RashomonRidge)
-        model, (X,), names = innermost(estimator, X, wanted=reliant, user=user)
-        given = _checked_rows(model, X, y, user)
+        model, (X,), names = cls._innermost(estimator, X, wanted=reliant)
+        given = _checked_rows(model, X, y, f"{cls.__name__}.from_estimator")
         ranges = model.model_class_reliance(*given)
         display = cls(ranges=ranges, names=names).plot(ax, **bar_kwargs)
         return say_empty(display, model.log_ratio_ == -np.inf)

@@ -37,7 +37,7 @@ from sklearn_ext.rashomon._candidates import (
     listed,
 )
 from sklearn_ext.rashomon._metrics import ambiguity, discrepancy
-from sklearn_ext.rashomon._results import RatioMixin, exactly
+from sklearn_ext.rashomon._ratio import RatioMixin, exactly
 
 ROUNDING = 1e-12  # means of the same scores in another order differ by less
 

@@ -20,6 +20,7 @@ from sklearn_ext._core import _blocks
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, RealNotInt, StrOptions
 from sklearn_ext._core._validation import FLOATS
+from sklearn_ext._numerics._classes import places_of
 from sklearn_ext.submodular._engine._greedy import lazy
 from sklearn_ext.submodular._gains._oracle import Oracle
 from sklearn_ext.submodular._maximize import check_positions
@@ -334,10 +335,9 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
         if classes is None and (regress or _is_numeric(y)):
             target = check_array(y, ensure_2d=False, dtype=np.float64)
             return target.reshape(-1, 1), None
-        classes = np.unique(y) if classes is None else np.unique(classes)
-        if unknown := set(np.unique(y).tolist()) - set(classes.tolist()):
-            raise ValueError(f"y holds {sorted(unknown)[:5]}, not among classes.")
-        return np.equal.outer(y, classes), classes
+        classes = np.unique(y if classes is None else classes)
+        codes = places_of(y, classes)
+        return np.arange(len(classes)) == codes[:, None], classes
 
     def _relevance_of(self, X, y):
         """Return relevances that need all rows, or None."""

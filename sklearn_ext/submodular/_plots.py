@@ -4,21 +4,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.decomposition import PCA
 
-from sklearn_ext._core._compat import check_matplotlib_support
-from sklearn_ext._core._pipelines import innermost
+from sklearn_ext._core._plots import Display
 from sklearn_ext.submodular._selector import DynamicSubmodularSelector
 
 FEW_DECADES = 30  # largest over smallest value, below which powers of ten are too few
-
-
-def _axes(owner, ax):
-    check_matplotlib_support(f"{type(owner).__name__}.plot")
-    import matplotlib.pyplot as plt
-
-    if ax is None:
-        _, ax = plt.subplots(layout="constrained")
-    owner.ax_, owner.figure_ = ax, ax.figure
-    return ax
 
 
 def _count_along(axis):
@@ -41,7 +30,7 @@ def _log_scale(ax, values):
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
-class SelectionCurveDisplay:
+class SelectionCurveDisplay(Display):
     """Value of the first k selected rows, beside random sets and the proven bound.
 
     Parameters
@@ -75,10 +64,9 @@ class SelectionCurveDisplay:
     >>> display = SelectionCurveDisplay.from_estimator(selector, n_draws=10)
     """
 
-    def __init__(self, *, curve, upper_bound, random):
-        self.curve = curve
-        self.upper_bound = upper_bound
-        self.random = random
+    curve: np.ndarray
+    upper_bound: float
+    random: np.ndarray
 
     @classmethod
     def from_estimator(cls, estimator, *, n_draws=20, random_state=0, ax=None):
@@ -100,9 +88,7 @@ class SelectionCurveDisplay:
         SelectionCurveDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        wanted = DynamicSubmodularSelector
-        estimator = innermost(estimator, wanted=wanted, user=user).model
+        estimator = cls._innermost(estimator, wanted=DynamicSubmodularSelector).model
         oracle, rng = estimator._now.oracle, np.random.default_rng(random_state)
         slots, k = estimator._now.table.slots, len(estimator.selected_ids_)
         random = np.zeros((n_draws, k))
@@ -133,7 +119,7 @@ class SelectionCurveDisplay:
         SelectionCurveDisplay
             The display.
         """
-        ax = _axes(self, ax)
+        ax = self._axes(ax)
         sizes = np.arange(1, len(self.curve) + 1)
         (self.line_,) = ax.plot(
             sizes, self.curve, "o-", ms=3, label=name, **(curve_kwargs or {})
@@ -148,7 +134,7 @@ class SelectionCurveDisplay:
         return self
 
 
-class UpdateTraceDisplay:
+class UpdateTraceDisplay(Display):
     """Calls, latency and certificate over a stream of updates.
 
     Parameters
@@ -175,8 +161,7 @@ class UpdateTraceDisplay:
     >>> display = UpdateTraceDisplay.from_trace(trace)
     """
 
-    def __init__(self, *, trace):
-        self.trace = trace
+    trace: dict
 
     @classmethod
     def from_trace(cls, trace):
@@ -212,12 +197,9 @@ class UpdateTraceDisplay:
         UpdateTraceDisplay
             The display.
         """
-        check_matplotlib_support("UpdateTraceDisplay.plot")
-        import matplotlib.pyplot as plt
-
         n = len(self.trace)
         if axes is None:
-            _, axes = plt.subplots(
+            _, axes = self._pyplot().subplots(
                 n,
                 sharex=True,
                 figsize=(6, 1.8 * n),
@@ -236,7 +218,7 @@ class UpdateTraceDisplay:
         return self
 
 
-class ExemplarDisplay:
+class ExemplarDisplay(Display):
     """Rows in two dimensions, each with a line to the selected one that stands for it.
 
     Selected rows carry their positions in ``selected_ids_``.
@@ -270,10 +252,9 @@ class ExemplarDisplay:
     >>> display = ExemplarDisplay.from_estimator(selector, X)
     """
 
-    def __init__(self, *, points, exemplars, labels):
-        self.points = points
-        self.exemplars = exemplars
-        self.labels = labels
+    points: np.ndarray
+    exemplars: np.ndarray
+    labels: np.ndarray
 
     @classmethod
     def from_estimator(cls, estimator, X, *, ax=None):
@@ -295,9 +276,9 @@ class ExemplarDisplay:
         ExemplarDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
-        wanted = DynamicSubmodularSelector
-        estimator, (X,), _ = innermost(estimator, X, wanted=wanted, user=user)
+        estimator, (X,), _ = cls._innermost(
+            estimator, X, wanted=DynamicSubmodularSelector
+        )
         labels, exemplars = estimator.predict(X), estimator._encoded_exemplars()
         _, X = estimator._more_rows(X)
         X = X.toarray() if sparse.issparse(X) else X
@@ -323,7 +304,7 @@ class ExemplarDisplay:
         ExemplarDisplay
             The display.
         """
-        ax = _axes(self, ax)
+        ax = self._axes(ax)
         from matplotlib.collections import LineCollection
 
         ends = self.exemplars[self.labels]

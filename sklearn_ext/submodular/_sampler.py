@@ -89,6 +89,7 @@ class SubmodularSampler(ExtEstimator):
     ((12, 4), [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
     """
 
+    _takes_sparse = True
     _parameter_constraints: dict = {
         "n_select": [
             Interval(Integral, 1, None, closed="left"),
@@ -235,7 +236,6 @@ class SubmodularSampler(ExtEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         if self.encoder is not None:  # rows are what it takes
             of_rows = get_tags(self.encoder).input_tags
             tags.input_tags = replace(of_rows, allow_nan=False)

@@ -190,6 +190,7 @@ class DynamicSubmodularSelector(
     (1297, 5)
     """
 
+    _takes_sparse = True
     _parameter_constraints: dict = {
         "n_select": [Interval(Integral, 1, None, closed="left")],
         "objective": [
@@ -828,7 +829,6 @@ class DynamicSubmodularSelector(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         if self.encoder is not None:  # rows are what it takes
             of_rows = get_tags(self.encoder).input_tags
             tags.input_tags = replace(of_rows, allow_nan=False)

@@ -2,23 +2,12 @@
 
 import numpy as np
 
-from sklearn_ext._core._compat import check_matplotlib_support
-from sklearn_ext._core._pipelines import innermost
-from sklearn_ext.tasks._context import context_curve
+from sklearn_ext._core._plots import Display
+from sklearn_ext.tasks._context import ContextCurve, context_curve
 from sklearn_ext.tasks._task_ridge import TaskRidge
 
 
-def _axes(owner, ax):
-    check_matplotlib_support(f"{type(owner).__name__}.plot")
-    import matplotlib.pyplot as plt
-
-    if ax is None:
-        _, ax = plt.subplots(layout="constrained")
-    owner.ax_, owner.figure_ = ax, ax.figure
-    return ax
-
-
-class ContextCurveDisplay:
+class ContextCurveDisplay(Display):
     """Error for a new task against the number of its rows that are known.
 
     Parameters
@@ -49,8 +38,7 @@ class ContextCurveDisplay:
     >>> display = ContextCurveDisplay.from_estimator(TaskRidge(), X, y, store)
     """
 
-    def __init__(self, *, curve):
-        self.curve = curve
+    curve: ContextCurve
 
     @classmethod
     def from_estimator(
@@ -114,7 +102,7 @@ class ContextCurveDisplay:
         """
         from matplotlib.ticker import FixedLocator, NullLocator
 
-        ax, curve = _axes(self, ax), self.curve
+        ax, curve = self._axes(ax), self.curve
         at = np.arange(len(curve.n_context))
         style = {"marker": "o", "color": "C0", **(curve_kwargs or {})}
         (self.line_,) = ax.plot(at, curve.error.mean(axis=1), label=name, **style)
@@ -144,7 +132,7 @@ class ContextCurveDisplay:
         return self
 
 
-class TaskShrinkageDisplay:
+class TaskShrinkageDisplay(Display):
     """From each task's own least squares to its posterior, for one coefficient.
 
     Parameters
@@ -185,12 +173,11 @@ class TaskShrinkageDisplay:
     >>> display = TaskShrinkageDisplay.from_estimator(model)
     """
 
-    def __init__(self, *, own, posterior, population, weight, name):
-        self.own = own
-        self.posterior = posterior
-        self.population = population
-        self.weight = weight
-        self.name = name
+    own: np.ndarray
+    posterior: np.ndarray
+    population: float
+    weight: np.ndarray
+    name: str
 
     @classmethod
     def from_estimator(cls, estimator, *, coefficient="intercept", ax=None):
@@ -216,8 +203,7 @@ class TaskShrinkageDisplay:
         ValueError
             When the model has no such coefficient.
         """
-        user = f"{cls.__name__}.from_estimator"
-        found = innermost(estimator, wanted=TaskRidge, user=user)
+        found = cls._innermost(estimator, wanted=TaskRidge)
         model = found.model
         names = _names(model, found.names)
         at = _position(model, names, coefficient)
@@ -252,7 +238,7 @@ class TaskShrinkageDisplay:
         TaskShrinkageDisplay
             The display.
         """
-        ax = _axes(self, ax)
+        ax = self._axes(ax)
         order = np.argsort(self.posterior, kind="stable")
         own, end = self.own[order], self.posterior[order]
         level = np.arange(len(order))

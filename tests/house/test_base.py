@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -120,3 +121,11 @@ def test_missing_package_names_the_command():
         ImportError, match=r"Doubler needs nopkg: pip install 'skl.*\[x"
     ):
         require("nopkg.sub", extra="x", user="Doubler")
+
+
+def test_a_class_says_in_one_line_that_it_takes_sparse_rows():
+    class Sparse(Doubler):
+        _takes_sparse = True
+
+    assert not get_tags(Doubler()).input_tags.sparse
+    assert get_tags(Sparse()).input_tags.sparse

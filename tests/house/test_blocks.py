@@ -1,12 +1,14 @@
 """fit_blocks: any engine, same numbers, nothing lost on failure."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import validate_data
 
 from sklearn_ext._core._base import ExtEstimator
-from sklearn_ext._core._blocks import fit_blocks
+from sklearn_ext._core._blocks import check_mergeable, fit_blocks
 
 
 class ColumnMeans(ExtEstimator):
@@ -62,3 +64,30 @@ def test_a_bad_block_leaves_the_estimator_as_it_was(rng):
         fit_blocks(model, [(np.ones((5, 4)), None), (np.ones((5, 3)), None)])
     assert model.n_features_in_ == 2
     assert_allclose(model.mean_, before)
+
+
+class Means(ColumnMeans):
+    def fit(self, X, y=None):
+        return fit_blocks(self, [(X, y)])
+
+
+class OtherMeans(Means):
+    """Of the same base, but another class."""
+
+
+def test_only_models_of_the_same_table_can_be_merged(rng):
+    X = rng.normal(size=(6, 2))
+    model = Means().fit(X)
+    check_mergeable(model, Means().fit(-X))
+    with pytest.raises(TypeError, match="takes a OtherMeans, got Means"):
+        check_mergeable(OtherMeans().fit(X), model)
+    with pytest.raises(NotFittedError):
+        check_mergeable(model, Means())
+    with pytest.raises(ValueError, match="number of features, 2, got 1"):
+        check_mergeable(model, Means().fit(X[:, :1]))
+    named = [
+        Means().fit(pd.DataFrame(X, columns=list(names))) for names in ("ab", "ba")
+    ]
+    with pytest.raises(ValueError, match=r"\['a', 'b'\], got \['b', 'a'\]"):
+        check_mergeable(*named)
+    check_mergeable(model, named[0])  # one of them has no names

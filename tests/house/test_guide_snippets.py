@@ -1,5 +1,6 @@
 """The first code block of a guide page runs on a small table of its reader."""
 
+import doctest
 import re
 import textwrap
 from pathlib import Path
@@ -47,3 +48,11 @@ def test_the_first_snippet_runs(page, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out
     assert plt.get_fignums()
     plt.close("all")
+
+
+@pytest.mark.parametrize("page", ["index", "getting_started"])
+def test_the_first_pages_print_what_they_say(page):
+    path = str(GUIDE.parent / f"{page}.rst")
+    failed, tried = doctest.testfile(path, module_relative=False)
+    assert tried
+    assert not failed

@@ -1,6 +1,7 @@
 """The tour's frame and the command line, with a chapter made for the test."""
 
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import matplotlib.pyplot as plt
@@ -43,6 +44,29 @@ def test_report_is_printed_and_self_contained(toy, capsys):
     assert "Text &amp; more." in page
     assert "data:image/png;base64," in page
     assert "http" not in page  # nothing is loaded from elsewhere
+    assert f"sklearn_ext {sklearn_ext.__version__} with scikit-learn" in page
+
+
+def test_a_chapter_shows_the_guides_first_block(tmp_path):
+    guide = tmp_path / "docs" / "toy.rst"
+    guide.parent.mkdir()
+    guide.write_text("Toy\n===\n\n.. code-block:: python\n\n   fit(a < b)\n\nMore.\n")
+    page = _run._section(Chapter("A toy", "Text.", ["model"]), guide, tmp_path)
+    assert "<pre>fit(a &lt; b)</pre>" in page
+    assert '<a href="docs/toy.rst">' in page
+
+
+def test_every_guide_has_such_a_block():
+    pages = Path(__file__).parents[2] / "docs" / "user_guide"
+    for family in sklearn_ext.FAMILIES:
+        shown = _run._own_code(pages / f"{family}.rst", pages)
+        assert f"from sklearn_ext.{family} import" in shown
+
+
+def test_without_matplotlib_the_command_says_what_to_install(toy, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(SystemExit, match=r"pip install 'sklearn-ext\[plot\]'"):
+        command.main(["tour"])
 
 
 def test_unknown_chapter(toy):

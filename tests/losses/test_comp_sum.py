@@ -163,7 +163,7 @@ class TestRefusals:
     def test_unknown_label(self, wine):
         X, y = wine
         model = CompSumClassifier().fit(X, y)
-        with pytest.raises(ValueError, match=r"was not fitted with: \[5\]"):
+        with pytest.raises(ValueError, match=r"labels \[5\] that are not among"):
             model.label_quality(X, np.full(len(y), 5))
         with pytest.raises(NotFittedError):
             CompSumClassifier().label_quality(X, y)

@@ -80,5 +80,5 @@ def test_refusals(wine):
     model = CompSumClassifierCV(**SMALL).fit(X, y)
     with pytest.raises(ValueError, match="confidence_level must lie in"):
         noise_report(model, X, y, confidence_level=1)
-    with pytest.raises(ValueError, match="was not fitted with"):
+    with pytest.raises(ValueError, match="was not fitted with them"):
         noise_report(model, X, y + 5)

@@ -187,7 +187,7 @@ def test_refusals(wine):
     model = LogisticRegression().fit(X, y)
     with pytest.raises(ValueError, match=r"norm must be 2 or numpy\.inf, got 1"):
         certified_radius(model, X, y, norm=1)
-    with pytest.raises(ValueError, match=r"not fitted with: \[7\]"):
+    with pytest.raises(ValueError, match=r"\[7\] that are not among"):
         certified_radius(model, X, np.full(len(y), 7))
     with pytest.raises(ValueError, match="y has 3 labels for the"):
         certified_radius(model, X, y[:3])

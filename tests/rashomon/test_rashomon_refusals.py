@@ -25,7 +25,7 @@ from sklearn_ext.rashomon import (
     rashomon_capacity,
     rashomon_curve,
 )
-from sklearn_ext.rashomon._checks import check_count
+from sklearn_ext.rashomon._ratio import check_count
 
 RIDGE = RashomonRidge
 LOGISTIC = RashomonLogisticRegression

@@ -73,7 +73,7 @@ def test_blocks_equal_one_fit(rng):
         assert_allclose(model.gains_, whole.gains_)
     expected = SubmodularFeatureSelector(3, relevance="f").fit(X, kinds)
     assert_allclose(labels.relevance_, expected.relevance_)
-    with pytest.raises(ValueError, match="not among classes"):
+    with pytest.raises(ValueError, match="not among the classes"):
         labels.partial_fit(X[:2], ["low", "none"])
 
 

@@ -52,6 +52,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
 
     __metadata_request__fit = {"response_noise_var": True}
 
+    _takes_sparse = True
     _parameter_constraints: dict = {
         "aggregate": [StrOptions({"mean", "sum"})],
         "bag_weight": [StrOptions({"size", "uniform", "precision"})],
@@ -242,11 +243,6 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
                 for a in (X, y, bags, sample_weight)
             )
         return self._score(X, y, bags, sample_weight)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
 
 class StreamingBagModel(LinearBagModel):

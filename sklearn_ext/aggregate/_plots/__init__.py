@@ -1,6 +1,5 @@
 """Displays.
 
-- ``_display``: what they share
 - ``_selection``: errors over both penalties; published against predicted aggregates
 - ``_theory``: risk curves; risk under a privacy budget
 """

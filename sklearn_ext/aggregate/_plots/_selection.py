@@ -3,12 +3,12 @@
 import numpy as np
 from sklearn.base import is_classifier
 
-from sklearn_ext._core._pipelines import innermost, peel
+from sklearn_ext._core._pipelines import peel
+from sklearn_ext._core._plots import Display
 from sklearn_ext.aggregate._bags._partition import Bags, bag_values
 from sklearn_ext.aggregate._linear._regressor_cv import (
     InterpolatingAggregateRegressorCV,
 )
-from sklearn_ext.aggregate._plots._display import Display
 from sklearn_ext.aggregate._proportions._targets import class_shares
 
 
@@ -60,12 +60,11 @@ class RhoPathDisplay(Display):
     >>> display = RhoPathDisplay.from_estimator(cv)
     """
 
-    def __init__(self, *, rhos, alphas, errors, rho, alpha):
-        self.rhos = rhos
-        self.alphas = alphas
-        self.errors = errors
-        self.rho = rho
-        self.alpha = alpha
+    rhos: np.ndarray
+    alphas: np.ndarray
+    errors: np.ndarray
+    rho: float
+    alpha: float
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None, **kwargs):
@@ -85,9 +84,8 @@ class RhoPathDisplay(Display):
         RhoPathDisplay
             The display.
         """
-        user = f"{cls.__name__}.from_estimator"
         wanted = InterpolatingAggregateRegressorCV
-        estimator = innermost(estimator, wanted=wanted, user=user).model
+        estimator = cls._innermost(estimator, wanted=wanted).model
         return cls(
             rhos=estimator.rhos_,
             alphas=estimator.alphas_,
@@ -191,11 +189,10 @@ class BagCalibrationDisplay(Display):
     >>> display = BagCalibrationDisplay.from_estimator(model, X, X[:, 0], bags=bags)
     """
 
-    def __init__(self, *, observed, predicted, sizes, classes=None):
-        self.observed = observed
-        self.predicted = predicted
-        self.sizes = sizes
-        self.classes = classes
+    observed: np.ndarray
+    predicted: np.ndarray
+    sizes: np.ndarray
+    classes: np.ndarray | None = None
 
     @classmethod
     def from_estimator(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ext.aggregate._plots._display import Display
+from sklearn_ext._core._plots import Display
 from sklearn_ext.aggregate._theory._bag_size import optimal_bag_size
 from sklearn_ext.aggregate._theory._risk import aggregate_risk
 
@@ -41,12 +41,11 @@ class RiskCurveDisplay(Display):
     ...                                        bag_size=2, n_features=100)
     """
 
-    def __init__(self, *, values, bias_squared, variance, risk, over):
-        self.values = values
-        self.bias_squared = bias_squared
-        self.variance = variance
-        self.risk = risk
-        self.over = over
+    values: np.ndarray
+    bias_squared: np.ndarray
+    variance: np.ndarray
+    risk: np.ndarray
+    over: str
 
     @classmethod
     def from_theory(
@@ -196,10 +195,9 @@ class PrivacyTradeoffDisplay(Display):
     ... )
     """
 
-    def __init__(self, *, bag_sizes, epsilons, risks):
-        self.bag_sizes = bag_sizes
-        self.epsilons = epsilons
-        self.risks = risks
+    bag_sizes: np.ndarray
+    epsilons: list
+    risks: np.ndarray
 
     @classmethod
     def from_theory(

@@ -104,6 +104,7 @@ class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEst
     True
     """
 
+    _takes_sparse = True
     _parameter_constraints: dict = {
         "rho": [Interval(Real, 0, 1, closed="both")],
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -254,11 +255,6 @@ class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEst
         if scores.ndim == 1:
             scores = np.column_stack([np.zeros_like(scores), scores])
         return softmax(scores, axis=1)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
 
 def _counts(proportions, bags):

@@ -6,6 +6,8 @@ import numpy as np
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from sklearn_ext._numerics._classes import places_of
+
 
 def class_targets(estimator, y):
     """Return the classes and (n_samples, n_classes) targets that sum to one.
@@ -26,12 +28,9 @@ def class_targets(estimator, y):
     found, codes = np.unique(y, return_inverse=True)
     if classes is not None:
         classes = _sorted_classes(classes)
-        if (foreign := ~np.isin(found, classes)).any():
-            raise ValueError(
-                f"y holds {found[foreign].tolist()}, which classes= does not name."
-            )
+        codes = places_of(y, classes, advice="classes= must name all")
         _warn_if_absent(classes[~np.isin(classes, found)])
-        codes, found = np.searchsorted(classes, y), classes
+        found = classes
     if len(found) == 1:
         raise ValueError(f"{name} needs at least two classes, got one class.")
     return found, np.eye(len(found))[codes]
@@ -46,12 +45,7 @@ def class_shares(y, found, named):
     if y.ndim == 2 and y.shape[1] > 1:
         return y if named is None else y[:, np.argsort(np.asarray(named))]
     y = column_or_1d(y)
-    if (foreign := ~np.isin(y, found)).any():
-        raise ValueError(
-            f"y holds {np.unique(y[foreign]).tolist()}, which is not among the classes "
-            f"{found.tolist()}."
-        )
-    return (y[:, None] == found).astype(float)
+    return np.eye(len(found))[places_of(y, found)]
 
 
 def _sorted_classes(classes):

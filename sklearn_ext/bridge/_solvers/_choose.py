@@ -7,6 +7,7 @@ numbers of components share one clustering, from which each start is merged.
 from dataclasses import dataclass, fields, replace
 from numbers import Real
 
+from sklearn_ext.bridge._mixture import COVARIANCE_TYPES
 from sklearn_ext.bridge._solvers._fixed_point import State, iterate
 from sklearn_ext.bridge._solvers._held_out import Holdout
 from sklearn_ext.bridge._solvers._start import (
@@ -29,7 +30,6 @@ MARGIN = 1e-6  # relative difference of losses that may be rounding
 SEARCH_ROWS = 20_000  # of either side; more represent no more
 COMPONENTS = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40)
 ROWS_A_COMPONENT = 10  # at least, of the target
-TYPES = ("diag", "spherical", "tied", "full")
 STRENGTHS = (20.0, 2.0, 100.0, 500.0)
 STARTS = ("kmeans", "k-means++")
 FEW_FEATURES = 12  # beyond them full scales cost too much to be tried unasked
@@ -72,7 +72,7 @@ def settings(grid, n_rows, n_features):
     full_pays = n_features <= FEW_FEATURES
     auto = {
         "n_components": [K for K in COMPONENTS if most >= K],
-        "covariance_type": TYPES if full_pays else TYPES[:-1],
+        "covariance_type": COVARIANCE_TYPES if full_pays else COVARIANCE_TYPES[:-1],
         "prior_strength": STRENGTHS,
         "init_params": STARTS,
     }

@@ -22,6 +22,8 @@ from sklearn_ext.bridge._mixture import (
     PotentialMixture,
     features,
     log_sum_exp,
+    rotate,
+    rotate_back,
     split,
 )
 
@@ -65,25 +67,24 @@ class Moments(ArrayHolder):
     spread: Any  # (K, 1), (K, D), (D, D) pooled, or (K, D, D)
 
     @classmethod
-    def from_raw(cls, raw, second, covariance_type):
-        """Centre raw moments: masses, sums of stored features, full squares."""
-        xp = namespace(raw[0])
-        mass = raw[0]
-        tiny = float(xp.finfo(mass.dtype).smallest_normal)
-        safe = xp.clip(mass, tiny, None)[:, None]
-        if covariance_type in ("tied", "full"):
-            mean = raw[1] / safe
-            if covariance_type == "tied":
-                return cls(mass, mean, second - (mean * mass[:, None]).T @ mean)
-            outer = mean[:, :, None] * mean[:, None, :]
-            return cls(mass, mean, raw[2] / safe[:, :, None] - outer)
-        n_squares = 1 if covariance_type == "spherical" else raw[1].shape[1] // 2
-        mean = raw[1][:, n_squares:] / safe
-        squares = 2 * raw[1][:, :n_squares] / safe
-        if covariance_type == "spherical":
-            spread = squares - xp.sum(mean**2, axis=1, keepdims=True)
-            return cls(mass, mean, xp.clip(spread / mean.shape[1], 0.0, None))
-        return cls(mass, mean, xp.clip(squares - mean**2, 0.0, None))
+    def of_sums(cls, mass, first, second, covariance_type):
+        """Centre sums of rows and of their squares, these in the form of spreads."""
+        xp = namespace(mass)
+        safe = xp.clip(mass, float(xp.finfo(mass.dtype).smallest_normal), None)
+        mean = first / safe[:, None]
+        if covariance_type == "tied":
+            return cls(mass, mean, second - (mean * mass[:, None]).T @ mean)
+        spread = second / taller(safe, second) - squares(mean, covariance_type)
+        full = covariance_type == "full"
+        return cls(mass, mean, spread if full else xp.clip(spread, 0.0, None))
+
+    def sums(self, covariance_type):
+        """Undo :meth:`of_sums`: what is blended are sums rather than means."""
+        first = self.mass[:, None] * self.mean
+        if covariance_type == "tied":
+            return first, self.spread + self.mean.T @ first
+        second = self.spread + squares(self.mean, covariance_type)
+        return first, taller(self.mass, second) * second
 
     def keep(self, components, covariance_type):
         """Keep some components; a pooled covariance stays as it is."""
@@ -96,6 +97,20 @@ class Moments(ArrayHolder):
             xp.take(self.mean, components, axis=0),
         )
         return Moments(mass, mean, spread)
+
+
+def squares(mean, covariance_type):
+    """Return squares of means in the form of spreads."""
+    if covariance_type == "spherical":
+        return namespace(mean).mean(mean**2, axis=1, keepdims=True)
+    if covariance_type == "full":
+        return mean[:, :, None] * mean[:, None, :]
+    return mean**2
+
+
+def taller(mass, spread):
+    """Return masses of components with the dimensions of their spreads."""
+    return namespace(mass).reshape(mass, (-1,) + (1,) * (spread.ndim - 1))
 
 
 def expect(scores, rows, covariance_type):
@@ -125,18 +140,27 @@ def expect(scores, rows, covariance_type):
         share *= w
         part = raw_moments(F, share, covariance_type)
         raw = part if raw is None else [a + b for a, b in zip(raw, part, strict=True)]
-    return value, Moments.from_raw(raw, rows.second, covariance_type)
+    mass, first, second = raw
+    second = second if rows.second is None else rows.second
+    return value, Moments.of_sums(mass, first, second, covariance_type)
 
 
 def raw_moments(F, share, covariance_type):
+    """Return masses, sums of rows and of squares; of tied ones the latter are known."""
     xp = namespace(F)
     mass = xp.sum(share, axis=1, dtype=xp.float64)
-    if covariance_type != "full":
-        return [mass, float64(share @ F)]
-    # a full covariance may be nearly singular: single precision would not see it
-    F, share = float64(F), float64(share)
-    outer = [(F * share[k, :, None]).T @ F for k in range(share.shape[0])]
-    return [mass, share @ F, xp.stack(outer)]
+    if covariance_type == "full":
+        # it may be nearly singular: single precision would not see it
+        F, share = float64(F), float64(share)
+        outer = [(F * share[k, :, None]).T @ F for k in range(share.shape[0])]
+        return [mass, share @ F, xp.stack(outer)]
+    sums = float64(share @ F)
+    if covariance_type == "tied":
+        return [mass, sums, 0.0]
+    n_squares, n_each = 1, F.shape[1] - 1  # features are half squares, then rows
+    if covariance_type == "diag":
+        n_squares, n_each = F.shape[1] // 2, 1
+    return [mass, sums[:, n_squares:], 2 * sums[:, :n_squares] / n_each]
 
 
 def variance_map(v0, v1, epsilon):
@@ -282,20 +306,18 @@ def loss(mixture, source, target):
 def pooled(moments):
     """Return the covariance within components, averaged by mass."""
     xp = namespace(moments.mass)
-    mass = xp.reshape(moments.mass, (-1,) + (1,) * (moments.spread.ndim - 1))
-    return xp.sum(mass * moments.spread, axis=0) / xp.sum(moments.mass)
+    heavy = taller(moments.mass, moments.spread) * moments.spread
+    return xp.sum(heavy, axis=0) / xp.sum(moments.mass)
 
 
 def gaussian_step(problem, state):
     """Solve the Gaussian problem of every component between its two shares."""
-    xp = namespace(state.source.mass)
     kind, eps = problem.covariance_type, state.mixture.epsilon
     sides = []
     for moments in (state.source, state.target):
         C = moments.spread
         if kind != "tied":
-            mass = xp.reshape(moments.mass, (-1,) + (1,) * (C.ndim - 1))
-            bar = pooled(moments)
+            mass, bar = taller(moments.mass, C), pooled(moments)
             C = (mass * C + problem.prior * bar) / (mass + problem.prior)
         sides.append(_raise_diagonal(C, problem.floor, kind))
     solve = covariance_map if kind in ("tied", "full") else variance_map
@@ -310,14 +332,8 @@ def gaussian_step(problem, state):
 
 def affine_means(mixture, state):
     """Return r_k = m1_k - S_k m0_k."""
-    S, m0 = mixture.scales, state.source.mean
-    if mixture.covariance_type == "full":
-        moved = (S @ m0[:, :, None])[:, :, 0]
-    elif mixture.covariance_type == "tied":
-        moved = m0 @ S
-    else:
-        moved = mixture.lam * m0
-    return state.target.mean - moved
+    turned = mixture.lam * rotate(state.source.mean, mixture.axes)
+    return state.target.mean - rotate_back(turned, mixture.axes)
 
 
 def _raise_diagonal(C, floor, kind):
@@ -370,16 +386,8 @@ def prune(problem, state):
         return state
     xp = namespace(state.target.mass)
     rows = xp.asarray(np.flatnonzero(kept), device=device_of(state.target.mass))
-    m, kind = state.mixture, problem.covariance_type
-    lam = m.lam if kind == "tied" else xp.take(m.lam, rows, axis=0)
-    axes = xp.take(m.axes, rows, axis=0) if kind == "full" else m.axes
-    mixture = replace(
-        m,
-        log_weights=xp.take(m.log_weights, rows),
-        means=xp.take(m.means, rows, axis=0),
-        lam=lam,
-        axes=axes,
-    )
+    kind = problem.covariance_type
+    mixture = state.mixture.keep(rows)
     shares = (side.keep(rows, kind) for side in (state.source, state.target))
     return State(mixture, *shares, np.inf)  # any loss is accepted after this
 

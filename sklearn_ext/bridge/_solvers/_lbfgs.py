@@ -7,7 +7,14 @@ from scipy.optimize import minimize
 
 from sklearn_ext.bridge._mixture import PotentialMixture
 from sklearn_ext.bridge._samples import Sample
-from sklearn_ext.bridge._solvers._fixed_point import Fit, expect, penalty, pooled
+from sklearn_ext.bridge._solvers._fixed_point import (
+    Fit,
+    expect,
+    penalty,
+    pooled,
+    squares,
+    taller,
+)
 from sklearn_ext.bridge._solvers._start import problem_of, solve, warm_state
 
 WARM_UP = 10  # fixed-point passes before it
@@ -71,16 +78,14 @@ def loss_and_gradient(theta, problem, anchor, weight):
 
 def _diagonal(mixture, p, q, gap, anchor, delta, floor):
     lam, eps = mixture.lam, mixture.epsilon
-    spherical = mixture.covariance_type == "spherical"
+    kind = mixture.covariance_type
     P, Q = p.mass[:, None], q.mass[:, None]
     d_means = P * p.mean - Q * gap / lam
-    squares = [p.mean**2, gap**2]
-    if spherical:
-        squares = [np.mean(s, axis=1, keepdims=True) for s in squares]
-    there = P * (p.spread + squares[0]) + _prior(anchor.source, delta, floor)
-    here = Q * (q.spread + squares[1]) + _prior(anchor.target, delta, floor)
+    there = P * (p.spread + squares(p.mean, kind)) + _prior(anchor.source, delta, floor)
+    here = Q * (q.spread + squares(gap, kind)) + _prior(anchor.target, delta, floor)
     gradient = (there - here / lam**2) / (2 * eps) + (Q + delta) / (2 * lam)
-    return d_means, gradient * lam * (mixture.means.shape[1] if spherical else 1)
+    n_each = mixture.means.shape[1] if kind == "spherical" else 1
+    return d_means, gradient * lam * n_each
 
 
 def _full(mixture, factor, p, q, gap, anchor, delta, floor):
@@ -105,15 +110,14 @@ def _full(mixture, factor, p, q, gap, anchor, delta, floor):
 
 def _prior(moments, delta, floor):
     """Return what prior and floor add to a component's squares."""
-    mass = np.reshape(moments.mass + delta, (-1,) + (1,) * (moments.spread.ndim - 1))
+    mass = taller(moments.mass + delta, moments.spread)
     if moments.spread.ndim == 3:
         floor = floor * np.eye(moments.spread.shape[-1])
     return delta * pooled(moments) + mass * floor
 
 
 def _weighted_squares(moments, means):
-    squares = moments.spread + means[:, :, None] * means[:, None, :]
-    return moments.mass[:, None, None] * squares
+    return moments.mass[:, None, None] * (moments.spread + squares(means, "full"))
 
 
 def fit_lbfgs(sides, options, rng, mixture, report):

@@ -196,9 +196,10 @@ def first_state(problem, Y, shares, centres, epsilon):
     """
     like_rows, kind = problem.target.blocks[0][1], problem.covariance_type
     xp = namespace(like_rows)
-    second = (Y * shares.sum(axis=0)[:, None]).T @ Y if kind == "tied" else None
-    raw = raw_moments(features(Y, kind), shares, kind)
-    there = Moments.from_raw(raw, second, kind)
+    mass, first, second = raw_moments(features(Y, kind), shares, kind)
+    if kind == "tied":
+        second = (Y * shares.sum(axis=0)[:, None]).T @ Y
+    there = Moments.of_sums(mass, first, second, kind)
     if centres is not None:
         there = replace(there, mean=centres)
     there = there.convert(lambda a: like(a, like_rows, xp.float64))

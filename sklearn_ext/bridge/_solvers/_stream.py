@@ -92,31 +92,6 @@ class Stream:
 
 def blend_moments(old, new, rate, kind):
     """Move moments by ``rate`` towards new ones, as sums rather than as means."""
-    xp = namespace(old.mass)
     mass = old.mass + rate * (new.mass - old.mass)
-    parts = []
-    for moments, share in ((old, 1 - rate), (new, rate)):
-        weight = share * moments.mass
-        first = weight[:, None] * moments.mean
-        outer = _outer(moments.mean, kind)
-        if kind == "tied":
-            second = share * moments.spread + moments.mean.T @ first
-        else:
-            tall = xp.reshape(weight, (-1,) + (1,) * (moments.spread.ndim - 1))
-            second = tall * (moments.spread + outer)
-        parts.append((first, second))
-    first, second = (a + b for a, b in zip(*parts, strict=True))
-    mean = first / mass[:, None]
-    if kind == "tied":
-        return Moments(mass, mean, second - mean.T @ (mass[:, None] * mean))
-    tall = xp.reshape(mass, (-1,) + (1,) * (second.ndim - 1))
-    return Moments(mass, mean, second / tall - _outer(mean, kind))
-
-
-def _outer(mean, kind):
-    xp = namespace(mean)
-    if kind == "spherical":
-        return xp.mean(mean**2, axis=1, keepdims=True)
-    if kind == "full":
-        return mean[:, :, None] * mean[:, None, :]
-    return mean**2
+    pairs = zip(old.sums(kind), new.sums(kind), strict=True)
+    return Moments.of_sums(mass, *((1 - rate) * a + rate * b for a, b in pairs), kind)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
+from sklearn_ext._core._scores import ScoresMixin
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext.probes._gaussian._densities import (
     Settings,
@@ -28,7 +29,6 @@ from sklearn_ext.probes._gaussian._input import (
 )
 from sklearn_ext.probes._gaussian._naive_bayes import NaiveBayesProbe
 from sklearn_ext.probes._gaussian._statistics import NaiveBayesStatistics
-from sklearn_ext.probes._scores import ScoresMixin
 
 BATCH = 1024  # rows worked on at a time
 LEAST = 1e-8  # smallest share estimated: the system stays solvable

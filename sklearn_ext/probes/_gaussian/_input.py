@@ -71,42 +71,6 @@ def labels(y):
     return np.unique(y, return_inverse=True)
 
 
-def positions(y, classes, advice="leave their rows out"):
-    """Return the position of each label among sorted classes.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-        Labels.
-    classes : ndarray of shape (n_classes,)
-        Sorted labels.
-    advice : str, default="leave their rows out"
-        What to do about others.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-        Positions.
-
-    Raises
-    ------
-    ValueError
-        When a label is not among the classes; the message names it.
-    """
-    if (y.dtype.kind in "OSU") != (classes.dtype.kind in "OSU"):
-        unknown = np.ones(len(y), dtype=bool)  # text and numbers do not compare
-    else:
-        codes = np.searchsorted(classes, y)
-        codes[codes == len(classes)] = 0
-        unknown = classes[codes] != y
-    if unknown.any():
-        raise ValueError(
-            f"y has labels {np.unique(y[unknown])} that are not among the classes "
-            f"{classes}; {advice}."
-        )
-    return codes
-
-
 def check_priors(priors, n_classes):
     """Check prior probabilities.
 

@@ -5,12 +5,13 @@ from numbers import Integral, Real
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core import _blocks
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._core._scores import ScoresMixin
+from sklearn_ext._numerics._classes import classes_of_stream, places_of
 from sklearn_ext.probes._gaussian._densities import NaiveBayesModel, Settings
 from sklearn_ext.probes._gaussian._forms import linear_form, row_form, score_rows
 from sklearn_ext.probes._gaussian._input import (
@@ -18,13 +19,11 @@ from sklearn_ext.probes._gaussian._input import (
     check_sums,
     labels,
     on_host,
-    positions,
     row_weights,
     warn_if_guessed,
 )
 from sklearn_ext.probes._gaussian._statistics import NaiveBayesStatistics, add_up
 from sklearn_ext.probes._gaussian._temperature import loo_temperature
-from sklearn_ext.probes._scores import ScoresMixin
 
 NAME_ALL = "name all labels in the first call of partial_fit"
 DATA = {"accept_sparse": "csr", "dtype": (np.float64, np.float32, np.float16)}
@@ -148,6 +147,7 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
     0.88
     """
 
+    _takes_sparse = True
     _parameter_constraints: dict = {
         "covariance": [StrOptions({"auto", "shared", "class"})],
         "priors": ["array-like", StrOptions({"uniform"}), None],
@@ -246,14 +246,9 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
     @fit_context()
     def _first_partial_fit(self, X, y, classes, sample_weight):
         self._refuse_loo("partial_fit")
-        if classes is None:
-            raise ValueError(
-                "partial_fit needs classes, all labels that will ever come, at its "
-                "first call."
-            )
-        known = unique_labels(np.asarray(on_host(classes)))
+        known = classes_of_stream(on_host(classes))
         X, y, weight = self._check(X, y, sample_weight, reset=True)
-        codes = positions(y, known, NAME_ALL)
+        codes = places_of(y, known, advice=NAME_ALL)
         parts = (add_up((self._sum(X, known, codes, weight),), known),)
         return self._store(NaiveBayesModel(parts, self._settings(known)))
 
@@ -265,17 +260,13 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
         whatever the number of classes.
         """
         parts = first, *waiting = self._model.parts
-        known = first.classes
-        if classes is not None and not np.array_equal(np.unique(classes), known):
-            raise ValueError(
-                f"classes must stay as at the first call, {known}, got {classes}."
-            )
+        known = classes_of_stream(classes, first.classes)
         if first.covariance != self.covariance:
             raise ValueError(
                 "covariance cannot change between calls of partial_fit, got "
                 f"{self.covariance!r}; call fit to start again."
             )
-        codes = positions(y, known, NAME_ALL)
+        codes = places_of(y, known, advice=NAME_ALL)
         batch = self._sum(X, known, codes, weight, first.pivot)
         parts = (*parts, batch)
         if len(batch.classes) + sum(len(w.classes) for w in waiting) < len(known):
@@ -315,7 +306,8 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
             A new probe with the parameters of this one.
         """
         self._refuse_loo("merge")
-        check_mergeable((self, *others))
+        for other in others:
+            _blocks.check_mergeable(self, other)
         merged = clone(self)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
@@ -390,11 +382,6 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_model")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
     # what was fitted, computed when it is asked for: small batches stay cheap
 
@@ -527,39 +514,3 @@ def is_plain(X, y, n_features, dtypes):
         and len(X) > 0
         and X.shape[1] == n_features
     )
-
-
-def check_mergeable(probes):
-    """Check that fitted probes saw the same features in the same way.
-
-    Parameters
-    ----------
-    probes : sequence of NaiveBayesProbe
-        Fitted probes.
-    """
-    first = probes[0]
-    for other in probes[1:]:
-        if not isinstance(other, type(first)):
-            raise TypeError(
-                f"merge takes {type(first).__name__}, got {type(other).__name__}."
-            )
-        kinds = [p.sufficient_statistics_.covariance for p in (first, other)]
-        if kinds[0] != kinds[1]:
-            raise ValueError(
-                f"merge needs probes of the same covariance, got {kinds[0]!r} and "
-                f"{kinds[1]!r}."
-            )
-        if first.n_features_in_ != other.n_features_in_:
-            raise ValueError(
-                "merge needs probes of the same number of features, got "
-                f"{first.n_features_in_} and {other.n_features_in_}."
-            )
-        ours, theirs = (
-            getattr(probe, "feature_names_in_", None) for probe in (first, other)
-        )
-        named = ours is not None and theirs is not None
-        if named and not np.array_equal(ours, theirs):
-            raise ValueError(
-                f"merge needs the same feature names in the same order, got {ours} "
-                f"and {theirs}."
-            )

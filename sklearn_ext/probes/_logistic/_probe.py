@@ -1,14 +1,12 @@
 """Logistic regression as a probe on frozen features."""
 
 import warnings
-from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import compute_class_weight, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
@@ -16,6 +14,7 @@ from sklearn_ext._core._available import ConditionalMethod
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
+from sklearn_ext._core._scores import ScoresMixin
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext._numerics._arrays import (
     blocks,
@@ -24,13 +23,17 @@ from sklearn_ext._numerics._arrays import (
     is_tensor,
     like,
     rounding,
-    single,
-    to_device,
     to_numpy,
+)
+from sklearn_ext._numerics._classes import (
+    Labelled,
+    check_squares,
+    class_factors,
+    classes_of_stream,
+    places_of,
 )
 from sklearn_ext._numerics._logistic import prepare, solve
 from sklearn_ext.probes._logistic._sgd import train
-from sklearn_ext.probes._scores import ScoresMixin
 
 # fitted by one solver and not by the other
 OF_ONE_SOLVER = ("_stream", "n_evaluations_", "objective_", "gap_bound_", "converged_")
@@ -285,38 +288,21 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
                 "class_weight='balanced' needs all rows at once, which partial_fit "
                 "does not see. Pass a dict of weights."
             )
-        weight = weight * weights_of_classes(self, codes, self.classes_, weight)
+        total = np.bincount(codes, weight, minlength=len(self.classes_))
+        weight = weight * class_factors(self.class_weight, self.classes_, total)[codes]
         start = stream and (self.coef_, self.intercept_)
         train(self, rows, codes, weight, y, start, stream, once=True)
         return self
 
     def _codes(self, y, classes, first):
         """Encode labels of a stream, whose classes the first call has named."""
-        if first:
-            if classes is None:
-                raise ValueError(
-                    "classes must be given in the first call of partial_fit: all "
-                    "labels that will come."
-                )
-            self.classes_ = np.unique(column_or_1d(classes))
-            if len(self.classes_) < 2:
-                raise ValueError(
-                    f"{type(self).__name__} needs at least 2 classes, got one class: "
-                    f"{classes!r}."
-                )
-        elif classes is not None and not np.array_equal(
-            np.unique(classes), self.classes_
-        ):
+        self.classes_ = classes_of_stream(classes, None if first else self.classes_)
+        if len(self.classes_) < 2:
             raise ValueError(
-                f"classes={classes!r} differs from those of the first call, "
-                f"{self.classes_!r}. Leave it out."
+                f"{type(self).__name__} needs at least two classes, got one class: "
+                f"{classes!r}."
             )
-        if len(unknown := np.setdiff1d(y, self.classes_)):
-            raise ValueError(
-                f"y has labels {unknown.tolist()} that are not among classes "
-                f"{self.classes_.tolist()}. Name all labels in the first call."
-            )
-        return np.searchsorted(self.classes_, y)
+        return places_of(y, self.classes_, advice="name all in the first call")
 
     def _previous(self, data):
         """Return coefficients to start from, if they belong to the same problem."""
@@ -335,26 +321,7 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         return tags
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """Rows of positive weight with the codes of their classes."""
-
-    X: Any  # array, CSR matrix or tensor
-    y: np.ndarray  # (n_samples,), codes
-    weight: np.ndarray  # (n_samples,), float64
-    classes: np.ndarray
-
-    def on(self, device):
-        """Return the rows on a torch device, or where they are."""
-        if device is not None and sparse.issparse(self.X):
-            raise TypeError(
-                f"Sparse rows are computed on the host only, got device={device!r}. "
-                "Choose device=None or pass dense rows."
-            )
-        return to_device(self.X, device)
-
-
-def labelled(estimator, X, y, sample_weight) -> Labelled:
+def labelled(estimator, X, y, sample_weight):
     """Check and encode what ``fit`` takes."""
     return encoded(estimator, *checked(estimator, X, y, sample_weight))
 
@@ -368,45 +335,10 @@ def checked(estimator, X, y, sample_weight, *, reset=True):
     return X, y, weight
 
 
-def encoded(estimator, X, y, weight) -> Labelled:
+def encoded(estimator, X, y, weight):
     """Encode checked labels; rows without weight are as good as absent."""
-    keep = weight > 0
-    if not keep.all():
-        X, y, weight = X[np.flatnonzero(keep)], y[keep], weight[keep]
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(
-            f"{type(estimator).__name__} needs at least 2 classes with weight, got "
-            f"one class: {classes.tolist()[0]!r}."
-        )
-    weight = weight * weights_of_classes(estimator, codes, classes, weight)
-    return Labelled(X, codes, weight, classes)
-
-
-def weights_of_classes(estimator, codes, classes, weight):
-    """Return the factor of each row's weight that ``class_weight`` asks for."""
-    class_weight = estimator.class_weight
-    if isinstance(class_weight, str):  # balanced, by the rows' own weights
-        count = np.bincount(codes, weight)
-        return (weight.sum() / (len(classes) * count))[codes]
-    each = compute_class_weight(class_weight, classes=classes, y=classes[codes])[codes]
-    if (each <= 0).any():
-        raise ValueError(
-            "class_weight must be positive for every class in y, got "
-            f"{class_weight!r}. Leave out rows of classes that are not wanted."
-        )
-    return each
-
-
-def check_squares(X):
-    """Check that second moments will not overflow in the dtype of the rows."""
-    dtype = np.float32 if single(X) else np.float64
-    largest = max(float(X.max()), -float(X.min()))
-    if largest > np.sqrt(np.finfo(dtype).max) / 4:
-        raise ValueError(
-            f"X holds values as large as {largest:.1e}, whose squares overflow; "
-            "scale X."
-        )
+    user = type(estimator).__name__
+    return Labelled.of(X, y, weight, estimator.class_weight, user=user)
 
 
 def check_rows(estimator, X, y="no_validation", *, reset=False):

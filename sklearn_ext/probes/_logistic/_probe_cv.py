@@ -139,6 +139,7 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
     (5, 5)
     """
 
+    _takes_sparse = True
     _parameter_constraints: dict = {
         "Cs": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "C_range": [tuple, list],
@@ -308,11 +309,6 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
                 method_mapping=MethodMapping().add(caller="fit", callee="score"),
             )
         )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
 
 def _fold_scores(template, X, y, sample_weight, fold, Cs, score):

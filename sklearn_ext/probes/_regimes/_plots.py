@@ -3,8 +3,7 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sklearn_ext._core._compat import check_matplotlib_support
-from sklearn_ext._core._pipelines import innermost
+from sklearn_ext._core._plots import Display
 from sklearn_ext.probes._regimes._curves import bootstrap_means, interval
 from sklearn_ext.probes._regimes._summary import (
     best_score,
@@ -18,7 +17,7 @@ MARKERS = "osD^vP"  # curves are told apart without colour
 STYLES = ("-", "--", "-.", ":")
 
 
-class TwoRegimesDisplay:
+class TwoRegimesDisplay(Display):
     """Learning curves of rival classifiers, or the difference of the first two.
 
     Parameters
@@ -80,28 +79,15 @@ class TwoRegimesDisplay:
     >>> display = TwoRegimesDisplay.from_estimator(model, kind="difference")
     """
 
-    def __init__(
-        self,
-        *,
-        train_sizes,
-        errors,
-        difference,
-        difference_ci,
-        crossover,
-        crossover_ci,
-        error_name="test error",
-        confidence_level=0.9,
-        baseline=None,
-    ):
-        self.train_sizes = train_sizes
-        self.errors = errors
-        self.difference = difference
-        self.difference_ci = difference_ci
-        self.crossover = crossover
-        self.crossover_ci = crossover_ci
-        self.error_name = error_name
-        self.confidence_level = confidence_level
-        self.baseline = baseline
+    train_sizes: np.ndarray
+    errors: dict
+    difference: np.ndarray
+    difference_ci: np.ndarray
+    crossover: float
+    crossover_ci: np.ndarray
+    error_name: str = "test error"
+    confidence_level: float = 0.9
+    baseline: np.ndarray | None = None
 
     @classmethod
     def from_estimator(cls, estimator, **plot_params):
@@ -119,8 +105,7 @@ class TwoRegimesDisplay:
         TwoRegimesDisplay
             The display, drawn.
         """
-        user = f"{cls.__name__}.from_estimator"
-        estimator = innermost(estimator, wanted=TwoRegimes, user=user).model
+        estimator = cls._innermost(estimator, wanted=TwoRegimes).model
         display = cls(
             train_sizes=estimator.train_sizes_,
             errors=estimator._errors(),
@@ -203,16 +188,11 @@ class TwoRegimesDisplay:
         TwoRegimesDisplay
             The display.
         """
-        check_matplotlib_support(f"{type(self).__name__}.plot")
-        import matplotlib.pyplot as plt
-
         if kind not in ("error", "difference"):
             raise ValueError(f"kind must be 'error' or 'difference', got {kind!r}.")
         if band not in ("ci", "std", None):
             raise ValueError(f"band must be 'ci', 'std' or None, got {band!r}.")
-        if ax is None:
-            _, ax = plt.subplots(figsize=(6, 4), layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        ax = self._axes(ax, figsize=(6, 4))
         self.lines_, self.fill_between_ = [], []
         curves = self.errors
         if kind == "difference":

@@ -6,9 +6,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import (
-    MetadataRouter,
     MethodMapping,
     process_routing,
 )
@@ -26,7 +25,6 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext._core._optional import require
 from sklearn_ext.probes._regimes._curves import (
     ROUNDING,
     TIE,
@@ -65,10 +63,9 @@ from sklearn_ext.probes._rivals import (
     check_labels,
     check_rivals,
     check_takes_weights,
+    frame_of,
     majority,
 )
-
-FROM_FITTED = ("n_features_in_", "feature_names_in_")
 
 
 class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEstimator):
@@ -400,8 +397,7 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         return {name: best - score for name, score in self.test_scores_.items()}
 
     def _refit(self, plan):
-        for name in ("estimator_", *FROM_FITTED):
-            self.__dict__.pop(name, None)
+        self._win()
         if not self.refit:
             return
         name = self.refit if self.refit in plan.estimators else self.recommended_
@@ -409,10 +405,7 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
             model = majority().fit(plan.X, plan.y, plan.weight)
         else:
             model = self._refitted(name, plan)
-        self.estimator_ = model
-        for name in FROM_FITTED:
-            if hasattr(model, name):
-                setattr(self, name, getattr(model, name))
+        self._win(model)
 
     def _refitted(self, name, plan):
         model, Z = clone(plan.estimators[name]), plan.X
@@ -493,14 +486,8 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
             Columns estimator, train_size, repeat, score and fit_time.
         """
         check_is_fitted(self, "test_scores_")
-        if container not in ("pandas", "polars"):
-            raise ValueError(
-                f"container must be 'pandas' or 'polars', got {container!r}."
-            )
-        library = require(container, extra="all", user="results_frame")
-        return library.DataFrame(
-            long_table(self.train_sizes_, self.test_scores_, self.fit_times_)
-        )
+        columns = long_table(self.train_sizes_, self.test_scores_, self.fit_times_)
+        return frame_of(columns, container)
 
     # what scikit-learn asks
 
@@ -512,15 +499,8 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         MetadataRouter
             Routes of `fit`.
         """
-        router = MetadataRouter(owner=self).add_self_request(self)
-        rivals = self._rivals()
-        for name, estimator in rivals.items():
-            router.add(
-                **{name: estimator},
-                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-            )
-        return router.add(
-            scorer=check_scoring(next(iter(rivals.values())), self.scoring),
+        return self._router().add(
+            scorer=check_scoring(next(iter(self._rivals().values())), self.scoring),
             method_mapping=MethodMapping().add(caller="fit", callee="score"),
         )
 
@@ -529,13 +509,12 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        parts = [get_tags(e) for e in self._rivals().values()]
-        if isinstance(self.preprocessor, BaseEstimator):
-            parts.append(get_tags(self.preprocessor))
-        tags.input_tags.sparse = all(part.input_tags.sparse for part in parts)
         tags.input_tags.sparse &= self.preprocessor != "minmax"
-        tags.input_tags.allow_nan = all(part.input_tags.allow_nan for part in parts)
         return tags
+
+    def _parts(self):
+        own = isinstance(self.preprocessor, BaseEstimator)
+        return super()._parts() + ([self.preprocessor] if own else [])
 
 
 def _leader(curves):

@@ -23,6 +23,7 @@ class NearestRows(ClassifierMixin, ExtEstimator):
     probability is zero: the shares of all rows count as one neighbour more.
     """
 
+    _takes_sparse = True
     _parameter_constraints: dict = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left")]
     }
@@ -58,8 +59,3 @@ class NearestRows(ClassifierMixin, ExtEstimator):
     def predict(self, X):
         """Return the class with the largest share."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from sklearn_ext._core._compat import check_matplotlib_support
-from sklearn_ext._core._pipelines import innermost
+from sklearn_ext._core._plots import Display
 from sklearn_ext.probes._rivals import MAJORITY
 from sklearn_ext.probes._search._measures import LEVEL
 from sklearn_ext.probes._search._probe_search_cv import LOSSES, ProbeSearchCV
@@ -11,7 +10,7 @@ from sklearn_ext.probes._search._probe_search_cv import LOSSES, ProbeSearchCV
 LABELS = {"error": "held-out error", "log_loss": "held-out log-loss"}
 
 
-class ProbeSearchDisplay:
+class ProbeSearchDisplay(Display):
     """Loss of every head on the same held-out rows, beside its time.
 
     Parameters
@@ -58,22 +57,12 @@ class ProbeSearchDisplay:
     >>> display = ProbeSearchDisplay.from_estimator(search)
     """
 
-    def __init__(
-        self,
-        *,
-        names,
-        losses,
-        widths,
-        fit_times,
-        baseline=None,
-        loss_name="held-out error",
-    ):
-        self.names = names
-        self.losses = losses
-        self.widths = widths
-        self.fit_times = fit_times
-        self.baseline = baseline
-        self.loss_name = loss_name
+    names: list
+    losses: np.ndarray
+    widths: np.ndarray
+    fit_times: np.ndarray
+    baseline: float | None = None
+    loss_name: str = "held-out error"
 
     @classmethod
     def from_estimator(cls, estimator, **plot_params):
@@ -91,8 +80,7 @@ class ProbeSearchDisplay:
         ProbeSearchDisplay
             The display, drawn.
         """
-        user = f"{cls.__name__}.from_estimator"
-        search = innermost(estimator, wanted=ProbeSearchCV, user=user).model
+        search = cls._innermost(estimator, wanted=ProbeSearchCV).model
         results = search.cv_results_
         loss = LOSSES[search.scoring]
         heads = np.flatnonzero(results["estimator"] != MAJORITY)
@@ -124,12 +112,7 @@ class ProbeSearchDisplay:
         ProbeSearchDisplay
             The display.
         """
-        check_matplotlib_support(f"{type(self).__name__}.plot")
-        import matplotlib.pyplot as plt
-
-        if ax is None:
-            _, ax = plt.subplots(figsize=(6, 3), layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        ax = self._axes(ax, figsize=(6, 3))
         places = np.arange(len(self.names))
         style = {"fmt": "o", "capsize": 3, "color": "C0", **(curve_kwargs or {})}
         self.errorbar_ = ax.errorbar(self.losses, places, xerr=self.widths, **style)

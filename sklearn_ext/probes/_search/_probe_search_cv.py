@@ -10,9 +10,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import ClassifierMixin, clone
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, get_tags
+from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import (
-    MetadataRouter,
     MethodMapping,
     process_routing,
 )
@@ -29,7 +28,6 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext.probes._rivals import (
@@ -38,6 +36,7 @@ from sklearn_ext.probes._rivals import (
     check_labels,
     check_rivals,
     check_takes_weights,
+    frame_of,
     majority,
 )
 from sklearn_ext.probes._search._measures import (
@@ -51,7 +50,6 @@ from sklearn_ext.probes._search._summary import ProbeSearchSummary
 LOSSES = {"accuracy": "error", "neg_log_loss": "log_loss"}
 MEASURES = "error", "log_loss", "calibration_error", "fit_time", "predict_time"
 ROUNDING = 1e-12
-FROM_FITTED = ("n_features_in_", "feature_names_in_")
 
 
 class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
@@ -183,12 +181,9 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
         results, recommended, level = self._compare(list(rivals), runs, task)
         model = clone(rivals[recommended])
         model.fit(task.X, task.y, **task.fit_params[recommended])
-        for name in FROM_FITTED:
-            self.__dict__.pop(name, None)
-            if hasattr(model, name):
-                setattr(self, name, getattr(model, name))
+        self._win(model)
         self.classes_, self.cv_results_ = task.classes, results
-        self.recommended_, self.level_, self.estimator_ = recommended, level, model
+        self.recommended_, self.level_ = recommended, level
         return self
 
     def _rivals(self):
@@ -337,12 +332,7 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
             The columns of ``cv_results_``.
         """
         check_is_fitted(self, "cv_results_")
-        if container not in ("pandas", "polars"):
-            raise ValueError(
-                f"container must be 'pandas' or 'polars', got {container!r}."
-            )
-        library = require(container, extra="all", user="results_frame")
-        return library.DataFrame(self.cv_results_)
+        return frame_of(self.cv_results_, container)
 
     # what scikit-learn asks
 
@@ -354,26 +344,13 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
         MetadataRouter
             Routes of `fit`.
         """
-        router = MetadataRouter(owner=self).add_self_request(self)
-        for name, estimator in self._rivals().items():
-            router.add(
-                **{name: estimator},
-                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-            )
-        return router.add(
+        return self._router().add(
             splitter=self.cv if hasattr(self.cv, "split") else None,
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimator_")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        parts = [get_tags(estimator) for estimator in self._rivals().values()]
-        tags.input_tags.sparse = all(part.input_tags.sparse for part in parts)
-        tags.input_tags.allow_nan = all(part.input_tags.allow_nan for part in parts)
-        return tags
 
 
 def _hashable(X):

@@ -119,6 +119,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
     held, plan)``, which returns the `Solution` of `RidgeMoments` or a `CentredKernel`.
     """
 
+    _takes_sparse = True
     _sample_rows = 0  # rows that partial_fit keeps for leave-one-out
     _draws_rows = False  # for that, or to deal them to folds
 
@@ -548,7 +549,6 @@ class BaseRandomFeatureRidge(ExtEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
 

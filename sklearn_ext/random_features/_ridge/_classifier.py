@@ -10,6 +10,7 @@ from sklearn_ext._core._blocks import fit_blocks
 from sklearn_ext._core._compat import MIXED_NAMESPACES, Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._numerics._arrays import like, to_numpy
+from sklearn_ext._numerics._classes import classes_of_stream
 from sklearn_ext._numerics._held_out import probabilities
 from sklearn_ext.random_features._ridge._base import (
     RIDGE_CONSTRAINTS,
@@ -46,11 +47,8 @@ class ScoresClasses(ClassifierMixin):
         estimator
             The model, as if it had been fitted to all rows so far.
         """
-        if not hasattr(self, "_fitted") and classes is None:
-            raise ValueError(
-                "The first partial_fit needs classes, all labels that any block may "
-                "hold, got None."
-            )
+        if not hasattr(self, "_fitted"):
+            classes = classes_of_stream(classes)
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
     @fit_context(prefer_skip_nested_validation=False)

@@ -16,6 +16,11 @@ from sklearn_ext._numerics._arrays import (
     namespace,
     to_numpy,
 )
+from sklearn_ext._numerics._classes import (
+    class_factors,
+    classes_of_stream,
+    places_of,
+)
 from sklearn_ext._numerics._held_out import best_temperature, probabilities
 
 LIMITS = 1e-3, 1e3  # of temperatures, where held-out scores separate the classes
@@ -128,52 +133,21 @@ class Classes:
         """Return columns of signs, and weights of the rows in the fit."""
         check_classification_targets(y)
         y, n_classes = to_numpy(y), len(self.classes)
-        codes = np.searchsorted(self.classes, y).clip(max=n_classes - 1)
-        if (unknown := self.classes[codes] != y).any():
-            raise ValueError(
-                f"y holds labels {np.unique(y[unknown]).tolist()} that are not among "
-                f"the classes {self.classes.tolist()}. Pass all of them as classes to "
-                "the first partial_fit."
-            )
+        codes = places_of(y, self.classes, advice="the first partial_fit names all")
         Y = np.where(codes[:, None] == np.arange(n_classes), 1.0, -1.0)
         Y = Y[:, 1:] if n_classes == 2 else Y
-        factors = self._factors(class_weight, codes, to_numpy(s), streaming)
+        if streaming and isinstance(class_weight, str):
+            raise ValueError(
+                "class_weight='balanced' needs all rows at once. Pass a dict of "
+                "weights to partial_fit and fit_blocks."
+            )
+        total = np.bincount(codes, to_numpy(s), n_classes)
+        factors = class_factors(class_weight, self.classes, total)
         return like(Y, s), s * like(factors[codes], s)
-
-    def _factors(self, weight, codes, s, streaming):
-        n_classes = len(self.classes)
-        if weight is None:
-            return np.ones(n_classes)
-        if isinstance(weight, str):
-            if streaming:
-                raise ValueError(
-                    "class_weight='balanced' needs all rows at once. Pass a dict of "
-                    "weights to partial_fit and fit_blocks."
-                )
-            return s.sum() / (n_classes * np.bincount(codes, s, n_classes))
-        labels = self.classes.tolist()
-        unknown = [label for label in weight if label not in labels]
-        if unknown and len(weight) - len(unknown) < n_classes:
-            raise ValueError(
-                f"class_weight has keys {unknown} that are not among the classes "
-                f"{labels}."
-            )
-        factors = np.array([weight.get(label, 1.0) for label in labels], dtype=float)
-        if not (np.isfinite(factors) & (factors > 0)).all():
-            raise ValueError(
-                f"class_weight must be positive for each class, got {weight!r}. Leave "
-                "out the rows of a class that shall not count."
-            )
-        return factors
 
     def check_stay(self, classes):
         """Refuse classes that are not those of the first block."""
-        found = np.unique(to_numpy(classes))
-        if not np.array_equal(found, self.classes):
-            raise ValueError(
-                f"classes must stay {self.classes.tolist()} as in the first block, got "
-                f"{found.tolist()}."
-            )
+        classes_of_stream(to_numpy(classes), self.classes)
 
     @staticmethod
     def warn_beyond(scores, span):

@@ -1,6 +1,6 @@
 """The Rashomon set of linear classifiers under the 0-1 loss."""
 
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
-from sklearn_ext.rashomon._checks import check_count
 from sklearn_ext.rashomon._linear._halfspaces import (
     ErrorLaw,
     best_on_circle,
@@ -28,9 +27,11 @@ from sklearn_ext.rashomon._linear._members import (
     check_two_classes,
 )
 from sklearn_ext.rashomon._linear._sparse_rows import deviations, make_rows
-from sklearn_ext.rashomon._results import (
+from sklearn_ext.rashomon._ratio import (
+    CONSTRAINTS,
     ENOUGH,
     RatioMixin,
+    check_count,
     loss_threshold,
     refuse_empty,
     warn_empty,
@@ -39,9 +40,7 @@ from sklearn_ext.rashomon._results import (
 
 
 @shared_docs(RatioMixin)
-class RashomonLinearClassifier(
-    TwoClassMixin, RatioMixin, ClassifierMixin, ExtEstimator
-):
+class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
     """All linear classifiers whose training error is nearly the smallest one.
 
     Hypotheses are directions, uniform on the sphere of standardised features and a
@@ -142,9 +141,7 @@ class RashomonLinearClassifier(
     """
 
     _parameter_constraints: dict = {
-        "theta": [Interval(Real, 0, None, closed="left")],
-        "theta_mode": [StrOptions({"absolute", "relative"})],
-        "reference_loss": [Real, None],
+        **CONSTRAINTS,
         "fit_intercept": ["boolean"],
         "standardize": ["boolean"],
         "method": [StrOptions({"auto", "exact", "crude", "splitting"})],
@@ -152,12 +149,9 @@ class RashomonLinearClassifier(
         "n_particles": [Interval(Integral, 2, None, closed="left")],
         "n_steps": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
         "n_replicates": [Interval(Integral, 2, None, closed="left")],
-        "n_members": [Interval(Integral, 1, None, closed="left")],
         "predict_with": [StrOptions({"members", "best"})],
-        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
         "device": [str, None],
         "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
     }
 
     def __init__(
@@ -334,9 +328,9 @@ class RashomonLinearClassifier(
     def _members_at(self, places):
         return LinearMembers(*self._unscaled(self._law.directions[places]))
 
-    def _ratio_at(self, theta):
+    def _ratios_at(self, thetas):
         best_loss = self.min_loss_ * self._total
-        return self._at(self._threshold(best_loss, theta))
+        return [self._at(self._threshold(best_loss, theta)) for theta in thetas]
 
     def _threshold(self, best_loss, theta=None):
         theta = self.theta if theta is None else theta

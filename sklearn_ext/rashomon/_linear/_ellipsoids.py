@@ -7,12 +7,12 @@ from scipy import linalg, optimize
 from scipy.sparse import issparse
 from scipy.special import gammaln, logsumexp
 
-from sklearn_ext.rashomon._intervals import (
+from sklearn_ext.rashomon._ratio import (
+    RatioEstimate,
     clopper_pearson,
     effective_size,
     log_mean_interval,
 )
-from sklearn_ext.rashomon._results import RatioEstimate
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,6 @@ class RidgeStatistics:
         return cls(weight, x_mean, y_mean, xx, xy, float(w @ (y - y_mean) ** 2))
 
     def __add__(self, other):
-        if len(self.xy) != len(other.xy):
-            raise ValueError(
-                "Sums can be added when they have equal features: got "
-                f"{len(self.xy)} features and {len(other.xy)}."
-            )
         weight = self.weight + other.weight
         share = other.weight / weight
         dx, dy = other.x_mean - self.x_mean, other.y_mean - self.y_mean

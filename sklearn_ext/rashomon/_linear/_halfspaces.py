@@ -10,8 +10,11 @@ import numpy as np
 from scipy.special import logsumexp
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_ext.rashomon._intervals import clopper_pearson, replicate_interval
-from sklearn_ext.rashomon._results import RatioEstimate
+from sklearn_ext.rashomon._ratio import (
+    RatioEstimate,
+    clopper_pearson,
+    replicate_interval,
+)
 
 DRAWS = 20_000  # directions drawn from one stream of random numbers
 BLOCK = 2**17  # entries of a table of directions by rows: what a cache holds

@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
-from sklearn_ext.rashomon._checks import check_count
 from sklearn_ext.rashomon._class_weights import class_weighted
 from sklearn_ext.rashomon._linear._logistic_draws import draw_set
 from sklearn_ext.rashomon._linear._logistic_ratio import (
@@ -34,9 +33,11 @@ from sklearn_ext.rashomon._linear._members import (
 )
 from sklearn_ext.rashomon._linear._ridge import RashomonRidge
 from sklearn_ext.rashomon._linear._sparse_rows import deviations, make_rows
-from sklearn_ext.rashomon._results import (
+from sklearn_ext.rashomon._ratio import (
+    CONSTRAINTS,
     ENOUGH,
     RatioMixin,
+    check_count,
     describe_space,
     loss_threshold,
     refuse_empty,
@@ -49,9 +50,7 @@ MORE = "Use more n_rays or a smaller theta."
 
 
 @shared_docs(RatioMixin, RashomonRidge)
-class RashomonLogisticRegression(
-    TwoClassMixin, RatioMixin, ClassifierMixin, ExtEstimator
-):
+class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
     r"""All logistic regressions that are nearly as good as the best one.
 
     The objective is ``J(w, b) = mean log loss + ||w||**2 / (2 C n)``, scikit-learn's
@@ -146,20 +145,15 @@ class RashomonLogisticRegression(
     """
 
     _parameter_constraints: dict = {
+        **CONSTRAINTS,
         "C": [Interval(Real, 0, None, closed="right")],
-        "theta": [Interval(Real, 0, None, closed="left")],
-        "theta_mode": [StrOptions({"absolute", "relative"})],
-        "reference_loss": [Real, None],
         "fit_intercept": ["boolean"],
         "space": [StrOptions({"ball", "gaussian"})],
         "radius": [Interval(Real, 0, None, closed="neither"), None],
         "prior_scale": [Interval(Real, 0, None, closed="neither")],
         "n_rays": [Interval(Integral, 2, None, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
-        "n_members": [Interval(Integral, 1, None, closed="left")],
         "predict_with": [StrOptions({"best", "members"})],
-        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
-        "random_state": ["random_state"],
     }
 
     def __init__(
@@ -410,10 +404,10 @@ class RashomonLogisticRegression(
             self.min_loss_, theta, self.theta_mode, self.reference_loss
         )
 
-    def _ratio_at(self, theta):
-        slack = self._threshold_at(theta) - self.min_loss_
-        _, coefs, _ = self._draw(slack, 0, self._seeds[0])
-        return self._measure(slack, coefs)[0]
+    def _ratios_at(self, thetas):
+        slacks = [self._threshold_at(theta) - self.min_loss_ for theta in thetas]
+        drawn = [self._draw(slack, 0, self._seeds[0])[1] for slack in slacks]
+        return [self._measure(*pair)[0] for pair in zip(slacks, drawn, strict=True)]
 
     def _ball(self):
         if self.space == "gaussian":

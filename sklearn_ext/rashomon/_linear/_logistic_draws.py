@@ -140,11 +140,8 @@ def cast_profiled_rays(problem, centre, slack, n_rays, rng):
     whiten, log_det = whitener(schur)
     directions = _sphere(n_rays, len(centre) - 1, rng) @ whiten.T
     drift = -directions @ H[:-1, -1] / H[-1, -1]
-    radius = np.empty(len(directions))
-    for part in ray_blocks(len(directions), len(problem.X)):
-        radius[part] = _profiled_surface(
-            problem, centre, directions[part], drift[part], slack
-        )
+    full = np.concatenate([directions, np.zeros((len(directions), 1))], axis=1)
+    radius = surface_along(problem, centre, full, slack, drift)
     return _along_rays(centre[:-1], directions, radius, log_det, rng)
 
 
@@ -166,11 +163,16 @@ def _points_along(centre, directions, radius, rng):
     return (centre + at[:, None] * directions).reshape(GROUPS, -1, len(centre))
 
 
-def surface_along(problem, centre, directions, slack):
-    """Distances to the surface along given directions of whitened length one."""
+def surface_along(problem, centre, directions, slack, drift=None):
+    """Distances to the surface along given directions of whitened length one.
+
+    With a ``drift`` of the intercept, by which it starts to move along each direction,
+    the best intercept is found at each distance.
+    """
     radius = np.empty(len(directions))
     for part in ray_blocks(len(directions), len(problem.X)):
-        radius[part] = _surface(problem, centre, directions[part], slack)
+        move = None if drift is None else drift[part]
+        radius[part] = _surface(problem, centre, directions[part], slack, move)
     return radius
 
 
@@ -243,42 +245,28 @@ def _along(problem, centre, directions):
     return start, slope, linear, square
 
 
-def _surface(problem, centre, directions, slack, tol=1e-10):
-    """Newton's method along rays; convexity makes it converge from any start."""
+def _surface(problem, centre, directions, slack, drift, tol=1e-10):
+    """Newton's method along rays; convexity makes it converge from any start.
+
+    The objective whose intercept is profiled out is convex along a ray too, and at the
+    best intercept its derivative is the partial one.
+    """
     start, slope, linear, square = _along(problem, centre, directions)
     base = problem.weight @ np.logaddexp(0, -start)
     r = np.full(len(directions), np.sqrt(2 * slack))
+    shift = None if drift is None else r * drift  # intercept minus its optimum
     for _ in range(MAX_STEPS):
         margin = start + r[:, None] * slope
+        if drift is not None:
+            shift, margin, first = _best_shift(problem, margin, shift)
         excess = np.logaddexp(0, -margin) @ problem.weight - base - slack
         excess += r * linear + 0.5 * r**2 * square
         if (abs(excess) <= tol * slack).all():
             break
-        first, _ = problem.slope(margin)
-        r = r - excess / ((first * slope).sum(axis=1) + linear + r * square)
-    return _checked(problem, centre, slack, r, excess)
-
-
-def _profiled_surface(problem, centre, directions, drift, slack, tol=1e-10):
-    """Newton's method for the distance, the best intercept being found each time.
-
-    The profiled objective is convex along a ray, and at the best intercept its
-    derivative is the partial one.
-    """
-    full = np.concatenate([directions, np.zeros((len(directions), 1))], axis=1)
-    start, slope, linear, square = _along(problem, centre, full)
-    base = problem.weight @ np.logaddexp(0, -start)
-    r = np.full(len(directions), np.sqrt(2 * slack))
-    shift = r * drift  # intercept minus its optimum
-    for _ in range(MAX_STEPS):
-        fixed = start + r[:, None] * slope
-        shift, margin, first = _best_shift(problem, fixed, shift)
-        excess = np.logaddexp(0, -margin) @ problem.weight - base - slack
-        excess += r * linear + 0.5 * r**2 * square
-        if (abs(excess) <= tol * slack).all():
-            break
+        if drift is None:
+            first, _ = problem.slope(margin)
         step = -excess / ((first * slope).sum(axis=1) + linear + r * square)
-        r, shift = r + step, shift + step * drift
+        r, shift = r + step, None if drift is None else shift + step * drift
     return _checked(problem, centre, slack, r, excess)
 
 

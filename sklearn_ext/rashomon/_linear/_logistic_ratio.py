@@ -5,11 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from sklearn_ext.rashomon._intervals import clopper_pearson, log_mean_interval
 from sklearn_ext.rashomon._linear._ellipsoids import unit_ball
 from sklearn_ext.rashomon._linear._logistic_draws import log_ball
 from sklearn_ext.rashomon._linear._logistic_sets import MAX_STEPS, ray_blocks
-from sklearn_ext.rashomon._results import ENOUGH, RatioEstimate, exactly
+from sklearn_ext.rashomon._ratio import (
+    ENOUGH,
+    RatioEstimate,
+    clopper_pearson,
+    exactly,
+    log_mean_interval,
+)
 
 PILOT = 100  # draws from the space that tell whether the set is a large part of it
 LARGE = 0.1  # share from which they are better than draws from the set

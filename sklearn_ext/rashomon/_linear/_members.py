@@ -7,6 +7,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._validation import check_weights
+from sklearn_ext.rashomon._ratio import PathMixin
 
 ROWS = {"accept_sparse": ("csr", "csc"), "dtype": np.float64}
 
@@ -62,46 +63,10 @@ class LinearMembers:
         return np.asarray(X @ self.coef.T).T + self.intercept[:, None]
 
 
-class ThetaPathMixin:
-    """The ratio at other thresholds, from ``_ratio_at`` for one of them."""
-
-    def log_ratio_at(self, theta):
-        """Logarithm of the ratio at other thresholds, without refitting.
-
-        Parameters
-        ----------
-        theta : float or array-like
-            Slack, measured as in ``theta_mode``.
-
-        Returns
-        -------
-        float or ndarray
-            Natural logarithm of the ratio.
-        """
-        check_is_fitted(self)
-        logs = [float(self._ratio_at(t).log_ratio) for t in np.ravel(theta)]
-        return logs[0] if np.ndim(theta) == 0 else np.reshape(logs, np.shape(theta))
-
-    def log_ratio_interval_at(self, theta):
-        """Interval of the logarithm of the ratio at one other threshold.
-
-        Parameters
-        ----------
-        theta : float
-            Slack, measured as in ``theta_mode``.
-
-        Returns
-        -------
-        low, high : float
-            The interval.
-        """
-        check_is_fitted(self)
-        estimate = self._ratio_at(theta)
-        return float(estimate.low), float(estimate.high)
-
-
-class TwoClassMixin(ThetaPathMixin):
+class TwoClassMixin(PathMixin):
     """Predictions of two classes from ``decision_function`` and ``members_``."""
+
+    _takes_sparse = True
 
     def predict(self, X):
         """Predict the class with the positive decision.
@@ -138,7 +103,6 @@ class TwoClassMixin(ThetaPathMixin):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
-        tags.input_tags.sparse = True
         return tags
 
 

@@ -8,11 +8,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
-from sklearn_ext._core._blocks import fit_blocks
+from sklearn_ext._core._blocks import check_mergeable, fit_blocks
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import FLOATS, check_weights
-from sklearn_ext.rashomon._checks import check_count
 from sklearn_ext.rashomon._linear._ellipsoids import (
     Ellipsoid,
     RidgeStatistics,
@@ -20,9 +19,12 @@ from sklearn_ext.rashomon._linear._ellipsoids import (
     quadratic_range,
     solve_ridge,
 )
-from sklearn_ext.rashomon._linear._members import LinearMembers, ThetaPathMixin
-from sklearn_ext.rashomon._results import (
+from sklearn_ext.rashomon._linear._members import LinearMembers
+from sklearn_ext.rashomon._ratio import (
+    CONSTRAINTS,
+    PathMixin,
     RatioMixin,
+    check_count,
     describe_space,
     exactly,
     loss_threshold,
@@ -37,7 +39,7 @@ DATA = {"accept_sparse": ("csr", "csc"), "dtype": FLOATS}
 
 
 @shared_docs(RatioMixin)
-class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
+class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
     r"""All ridge regressions that are nearly as good as the best one.
 
     The objective ``J(w) = sum_i weight_i (y_i - x_i'w - b)**2 + alpha ||w||**2``, with
@@ -126,20 +128,16 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
     -12.21 True
     """
 
+    _takes_sparse = True
     _parameter_constraints: dict = {
+        **CONSTRAINTS,
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "theta": [Interval(Real, 0, None, closed="left")],
-        "theta_mode": [StrOptions({"absolute", "relative"})],
-        "reference_loss": [Real, None],
         "space": [StrOptions({"ball", "box", "gaussian"})],
         "radius": [Interval(Real, 0, None, closed="neither"), None],
         "prior_scale": [Interval(Real, 0, None, closed="neither")],
         "fit_intercept": ["boolean"],
-        "n_members": [Interval(Integral, 1, None, closed="left")],
         "predict_with": [StrOptions({"best", "members"})],
         "n_draws": [Interval(Integral, 1, None, closed="left")],
-        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
-        "random_state": ["random_state"],
     }
 
     def __init__(
@@ -229,20 +227,11 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
         self : RashomonRidge
             The model of all rows.
         """
-        check_is_fitted(self)
-        if not isinstance(other, RashomonRidge):
-            raise TypeError(f"merge takes a RashomonRidge, got {type(other).__name__}.")
-        check_is_fitted(other)
+        check_mergeable(self, other)
         if self.fit_intercept != other.fit_intercept:
             raise ValueError(
                 "merge takes a model with the same fit_intercept: this one has "
                 f"{self.fit_intercept}, the other {other.fit_intercept}."
-            )
-        names = [getattr(m, "feature_names_in_", None) for m in (self, other)]
-        if all(n is not None for n in names) and not np.array_equal(*names):
-            raise ValueError(
-                "merge takes a model of the same features in the same order: this one "
-                f"has {list(names[0])}, the other {list(names[1])}."
             )
         return self._solve(self._statistics + other._statistics)
 
@@ -359,11 +348,6 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
             found[j] = np.add(constant, quadratic_range(root.T @ D @ root, g))
         return found
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
     def _summarize(self, X, y, sample_weight=None, *, reset=True):
         X, y = validate_data(
             self, X, y, reset=reset, y_numeric=True, ensure_min_samples=2, **DATA
@@ -433,8 +417,8 @@ class RashomonRidge(ThetaPathMixin, RatioMixin, RegressorMixin, ExtEstimator):
             self.members_ = self._members(ellipsoid.draw(self.n_members, rng))
         return self
 
-    def _ratio_at(self, theta):
-        return self._share(self._at(theta))
+    def _ratios_at(self, thetas):
+        return [self._share(self._at(theta)) for theta in thetas]
 
     def _at(self, theta):
         """Ellipsoid of another slack."""

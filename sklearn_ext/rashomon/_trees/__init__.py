@@ -19,6 +19,8 @@ _sets
     The set itself, however it was found: its ratio, best tree, draws.
 _descent
     From the root down again: uniform draws, vote shares, usage of splits.
+_readings
+    What all trees of the set, or drawn members, say about rows: votes, extremes.
 _sampled
     Deep trees: random structures, labels integrated out; tempering; a greedy tree.
 _trees_torch

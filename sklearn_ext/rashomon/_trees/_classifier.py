@@ -12,18 +12,19 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import ThreadpoolController
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
-from sklearn_ext._core._blocks import fit_blocks
+from sklearn_ext._core._blocks import check_mergeable, fit_blocks
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
-from sklearn_ext.rashomon._checks import check_count
-from sklearn_ext.rashomon._results import (
-    RatioMixin,
+from sklearn_ext._numerics._classes import classes_of_stream, places_of
+from sklearn_ext.rashomon._ratio import (
+    CONSTRAINTS,
+    PathMixin,
+    check_count,
     log_of,
     loss_threshold,
     warn_empty,
 )
-from sklearn_ext.rashomon._trees._descent import tree_shares
 from sklearn_ext.rashomon._trees._members import TreeMembers
 from sklearn_ext.rashomon._trees._patterns import chao1, pattern_losses, tree_patterns
 from sklearn_ext.rashomon._trees._plan import (
@@ -38,11 +39,9 @@ from sklearn_ext.rashomon._trees._problem import (
     SLIP,
     TreeStatistics,
     describe_trees,
-    distinct_patterns,
-    places_of,
     tree_problem,
 )
-from sklearn_ext.rashomon._trees._recursion import largest_scores
+from sklearn_ext.rashomon._trees._readings import ExactReadings, MemberReadings
 from sklearn_ext.rashomon._trees._sampled import random_labelled
 from sklearn_ext.rashomon._trees._sets import ExactTreeSet
 
@@ -57,7 +56,7 @@ def _fixed_thresholds(estimator):
 
 
 class RashomonTreeClassifier(
-    RatioMixin, CallbackSupportMixin, ClassifierMixin, ExtEstimator
+    PathMixin, CallbackSupportMixin, ClassifierMixin, ExtEstimator
 ):
     """All decision trees of limited depth that are nearly as good as the best one.
 
@@ -206,11 +205,10 @@ class RashomonTreeClassifier(
     -3.57 True 0.053
     """
 
+    _takes_sparse = True
     _parameter_constraints: dict = {
+        **CONSTRAINTS,
         "max_depth": [Interval(Integral, 0, None, closed="left")],
-        "theta": [Interval(Real, 0, None, closed="left")],
-        "theta_mode": [StrOptions({"absolute", "relative"})],
-        "reference_loss": [Real, None],
         "space": [StrOptions({"full", "sparse"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "n_thresholds": [
@@ -232,12 +230,9 @@ class RashomonTreeClassifier(
         "n_replicates": [Interval(Integral, 1, None, closed="left")],
         "exact_counts": ["boolean"],
         "class_weight": [StrOptions({"balanced"}), dict, None],
-        "n_members": [Interval(Integral, 1, None, closed="left")],
         "voting": [StrOptions({"members", "exact", "best", "simplest"})],
-        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
         "device": [str, None],
         "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
     }
 
     def __init__(
@@ -357,10 +352,7 @@ class RashomonTreeClassifier(
             Fitted estimator.
         """
         first = not hasattr(self, "_statistics")
-        if first and classes is None:
-            raise ValueError(
-                "classes must be given at the first call of partial_fit, got None."
-            )
+        classes = classes_of_stream(classes, None if first else self.classes_)
         block = self._summarize(X, y, sample_weight, reset=first, classes=classes)
         return self._solve(block if first else self._statistics + block)
 
@@ -379,8 +371,7 @@ class RashomonTreeClassifier(
         self : RashomonTreeClassifier
             The model of all rows.
         """
-        check_is_fitted(self)
-        check_is_fitted(other)
+        check_mergeable(self, other)
         mine, theirs = self._statistics.splits, other._statistics.splits
         same_classes = np.array_equal(self.classes_, other.classes_)
         if not (same_classes and mine.cut_like(theirs)):
@@ -468,7 +459,7 @@ class RashomonTreeClassifier(
         if self.voting == "exact":
             return self.vote_share(X)
         if self.voting == "members":
-            return self._member_share(self._bits(X))
+            return self._member_readings().votes(self._bits(X))
         trees = self._best
         if self.voting == "simplest":
             trees = self._once("simplest", self.members_.simplest)
@@ -491,14 +482,7 @@ class RashomonTreeClassifier(
             Shares; rows sum to one.
         """
         check_is_fitted(self)
-        if not self._has_exact_set():
-            return self._member_share(self._bits(X))
-        found, place = self._follow(self._bits(X))
-        if found is self._set:
-            votes = self._once("shares", self._shares).votes
-        else:
-            votes = tree_shares(found.upper, threshold=found.threshold).votes
-        return votes[place] / votes[place].sum(axis=1, keepdims=True)
+        return self._readings().votes(self._bits(X))
 
     def member_predictions(self, X):
         """Predict with every stored member.
@@ -514,7 +498,7 @@ class RashomonTreeClassifier(
             Class labels.
         """
         check_is_fitted(self)
-        return self.classes_[self._member_labels(self._bits(X))]
+        return self.classes_[self._member_readings().labels(self._bits(X))]
 
     def sample(self, n_samples=1, *, theta=None, random_state=None):
         """Draw trees from the Rashomon set, uniformly with respect to the prior.
@@ -542,54 +526,14 @@ class RashomonTreeClassifier(
         check_count("n_samples", n_samples)
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
         threshold = self._threshold_at(self.theta if theta is None else theta)
-        if self._log_ratio_of(threshold) == -np.inf:
+        found = self._set.widened(threshold)
+        if found.estimate(threshold, self.confidence_level).log_ratio == -np.inf:
             raise ValueError(
                 "The Rashomon set is empty: no tree has a loss within the threshold. "
                 "Raise theta or reference_loss."
             )
-        trees = self._set.widened(threshold).draw(n_samples, rng, threshold)
+        trees = found.draw(n_samples, rng, threshold)
         return self._named(self._equal.with_any(trees, rng))
-
-    def log_ratio_at(self, theta):
-        """Logarithm of the ratio at other thresholds, without refitting.
-
-        Thresholds beyond the fitted one rerun the recursion on the merged rows; a
-        sampled set refuses them.
-
-        Parameters
-        ----------
-        theta : float or array-like
-            Slack, measured as in ``theta_mode``.
-
-        Returns
-        -------
-        float or ndarray
-            Natural logarithm of the ratio.
-        """
-        check_is_fitted(self)
-        thresholds = np.array([self._threshold_at(t) for t in np.ravel(theta)])
-        found = self._set.widened(thresholds.max(initial=0.0))
-        logs = [found.estimate(t, self.confidence_level).log_ratio for t in thresholds]
-        return logs[0] if np.ndim(theta) == 0 else np.reshape(logs, np.shape(theta))
-
-    def log_ratio_interval_at(self, theta):
-        """Interval of the logarithm of the ratio at one other threshold.
-
-        Parameters
-        ----------
-        theta : float
-            Slack, measured as in ``theta_mode``.
-
-        Returns
-        -------
-        low, high : float
-            The interval.
-        """
-        check_is_fitted(self)
-        threshold = self._threshold_at(theta)
-        found = self._set.widened(threshold)
-        estimate = found.estimate(threshold, self.confidence_level)
-        return estimate.low, estimate.high
 
     def feature_usage(self):
         """How often the trees of the set use each feature.
@@ -602,15 +546,7 @@ class RashomonTreeClassifier(
             over ``members_``. Both have shape (n_features,).
         """
         check_is_fitted(self)
-        n_splits = len(self._splits)
-        if self._has_exact_set():
-            shares = self._once("shares", self._shares)
-            root, nodes = map(self._equal.usage, (shares.root, shares.nodes))
-        else:
-            split = self.members_.arrays.split
-            count = [np.bincount(s[s >= 0], minlength=n_splits) for s in split]
-            root = np.mean([s[:1] == np.arange(n_splits) for s in split], axis=0)
-            nodes = np.mean(count, axis=0)
+        root, nodes = self._readings().usage()
         feature, p = self._splits.feature, self.n_features_in_
         return Bunch(
             root=np.bincount(feature, root, minlength=p),
@@ -676,8 +612,8 @@ class RashomonTreeClassifier(
         check_is_fitted(self)
         theta, bits = np.ravel(theta), self._bits(X)
         thresholds = np.array([self._threshold_at(t) for t in theta])
-        find = self._exact_pair if self._has_exact_set() else self._member_pair
-        pairs = np.reshape(find(bits, thresholds), (len(theta), 2))
+        best = self._best.predict(bits)[0]
+        pairs = self._readings().multiplicity(bits, best, thresholds)
         return Bunch(theta=theta, ambiguity=pairs[:, 0], discrepancy=pairs[:, 1])
 
     def extremes(self, X, values):
@@ -707,7 +643,7 @@ class RashomonTreeClassifier(
             )
         if not np.isfinite(values).all():
             raise ValueError("values must be finite numbers, got nan or inf.")
-        return self._extremes_of_bits(bits, values)
+        return self._readings().extremes(bits, values)
 
     def parity_range(self, X, group, *, positive=None):
         """Range over the set of the difference in positive rates of two groups.
@@ -776,7 +712,7 @@ class RashomonTreeClassifier(
             moved = np.tile(bits, (n_repeats, 1))
             moved[:, columns] = bits[order][:, columns]
             every = np.concatenate([bits, moved])
-            reliance[feature] = self._extremes_of_bits(every, values)
+            reliance[feature] = self._readings().extremes(every, values)
         return reliance
 
     def pattern_ratio(
@@ -840,11 +776,6 @@ class RashomonTreeClassifier(
         state = super().__getstate__()
         return state | {"_read": {}} if "_read" in state else state
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
     def _summarize(self, X, y, sample_weight=None, *, reset=True, classes=None):
         check_members_fit(self.max_depth, self.n_members)
         X, y = validate_data(self, X, y, reset=reset, **DATA)
@@ -856,7 +787,7 @@ class RashomonTreeClassifier(
             self.classes_ = np.unique(y if classes is None else classes)
         return TreeStatistics.of(
             X,
-            places_of(y, self.classes_),
+            places_of(y, self.classes_, advice="name all at the first call"),
             weight,
             len(self.classes_),
             n_thresholds=self.n_thresholds,
@@ -984,10 +915,6 @@ class RashomonTreeClassifier(
         found = self._set.draw(n_members, rng, self.threshold_loss_ * total)
         return self._equal.with_any(found, rng)
 
-    def _shares(self):
-        """Votes and usage of splits in the fitted set."""
-        return tree_shares(self._set.upper, threshold=self._set.threshold)
-
     def _named(self, trees):
         names = getattr(self, "feature_names_in_", None)
         return TreeMembers(trees, self._splits, self.classes_, names)
@@ -996,19 +923,15 @@ class RashomonTreeClassifier(
         X = validate_data(self, X, reset=False, **DATA)
         return self._splits.bits(X)
 
-    def _has_exact_set(self):
-        return isinstance(self._set, ExactTreeSet) and not self._set.upper.ranges.empty
+    def _readings(self):
+        """Return what all trees of the set, or else the members, say about rows."""
+        if isinstance(self._set, ExactTreeSet) and not self._set.upper.ranges.empty:
+            return self._once("exact", lambda: ExactReadings(self._set, self._equal))
+        return self._member_readings()
 
-    def _follow(self, bits, found=None):
-        """Return the set with all patterns of ``bits``, and the place of each row."""
-        found = self._set if found is None else found
-        patterns, inverse = distinct_patterns(bits)
-        rows, space = found.graph.rows, found.graph.space
-        columns, rows, space = self._equal.apart_on(patterns, rows, space)
-        place, missing = rows.locate(patterns[:, columns])
-        if len(missing):
-            rows = rows.with_extra(missing)
-        return found.over(rows, space), place[inverse]
+    def _member_readings(self):
+        trees, n_classes = self.members_.arrays, len(self.classes_)
+        return MemberReadings(self._set, self._equal, trees, n_classes, self.device)
 
     def _threshold_at(self, theta):
         if not isinstance(theta, (Real, np.bool_)):
@@ -1019,65 +942,11 @@ class RashomonTreeClassifier(
         best = self._set.best_loss / total
         return total * loss_threshold(best, theta, self.theta_mode, self.reference_loss)
 
-    def _log_ratio_of(self, threshold):
-        found = self._set.widened(threshold)
-        return found.estimate(threshold, self.confidence_level).log_ratio
-
-    def _member_labels(self, bits):
-        arrays = self.members_.arrays
-        if self.device is None:
-            return arrays.predict(bits)
-        from sklearn_ext.rashomon._trees._trees_torch import tree_labels_torch
-
-        return tree_labels_torch(arrays.split, arrays.label, bits, device=self.device)
-
-    def _member_share(self, bits):
-        label = self._member_labels(bits)
-        return np.stack(
-            [(label == c).mean(axis=0) for c in range(len(self.classes_))], axis=1
-        )
-
-    def _extremes_of_bits(self, bits, values):
-        if not self._has_exact_set():
-            label = self._member_labels(bits)
-            score = values[np.arange(len(values)), label].sum(axis=1)
-            return float(score.min()), float(score.max())
-        found, place = self._follow(bits)
-        summed = np.zeros((len(found.graph.rows.bits), values.shape[1]))
-        np.add.at(summed, place, values)
-        ranges = found.upper.ranges
-        low, high = (largest_scores(ranges, s * summed)[-1] for s in (-1.0, 1.0))
-        return float(-low), float(high)
-
-    def _exact_pair(self, bits, thresholds):
+    def _ratios_at(self, thetas):
+        """Widen the set once; that reruns the recursion, and a sample refuses it."""
+        thresholds = np.array([self._threshold_at(theta) for theta in thetas])
         found = self._set.widened(thresholds.max(initial=0.0))
-        found, place = self._follow(bits, found)
-        label = self._best.predict(bits)[0]
-        values = np.zeros((len(found.graph.rows.bits), len(self.classes_)))
-        np.add.at(values, place, np.arange(len(self.classes_)) != label[:, None])
-        ranges, slip = found.upper.ranges, SLIP * found.graph.rows.total
-        farthest = largest_scores(ranges, values) / len(bits)
-        at = np.searchsorted(ranges.losses, thresholds + slip, side="right") - 1
-        pairs = np.full((len(thresholds), 2), np.nan)
-        for i in np.flatnonzero((at >= 0) & (thresholds >= found.best_loss - slip)):
-            votes = tree_shares(found.upper, threshold=thresholds[i]).votes[place]
-            pairs[i] = ((votes > 0).sum(axis=1) > 1).mean(), farthest[at[i]]
-        return pairs
-
-    def _member_pair(self, bits, thresholds):
-        label, best = self._member_labels(bits), self._best.predict(bits)[0]
-        members = self._equal.as_distinct(self.members_.arrays)
-        losses = self._set.losses_of(members)
-        slip = SLIP * self._problem[0].total
-        pairs = np.full((len(thresholds), 2), np.nan)
-        for i, threshold in enumerate(thresholds):
-            P = np.concatenate([best[None], label[losses <= threshold + slip]])
-            if threshold >= self._set.best_loss - slip:
-                pairs[i] = (
-                    (best != P).any(axis=0).mean(),
-                    (best != P).mean(axis=1).max(),
-                )
-        return pairs
+        return [found.estimate(t, self.confidence_level) for t in thresholds]
 
     def _members_of(self, group, X):
         """Membership as truth values, one for each row of X."""
@@ -1094,20 +963,13 @@ class RashomonTreeClassifier(
 
     def _places(self, labels, X, name):
         """Places of labels among the classes, one for each row of X."""
-        labels = np.asarray(labels)
-        n_rows = _n_rows(X)
-        known = np.isin(labels, self.classes_)
-        if labels.shape != (n_rows,) or not known.all():
-            wrong = (
-                f"shape {labels.shape}"
-                if known.all()
-                else repr(labels[~known].tolist()[0])
-            )
+        labels, n_rows = np.asarray(labels), _n_rows(X)
+        if labels.shape != (n_rows,):
             raise ValueError(
                 f"{name} must hold one of the classes {self.classes_.tolist()} for "
-                f"each of the {n_rows} rows, got {wrong}."
+                f"each of the {n_rows} rows, got shape {labels.shape}."
             )
-        return np.searchsorted(self.classes_, labels)
+        return places_of(labels, self.classes_, name=name)
 
 
 def _n_rows(X):

@@ -7,7 +7,7 @@ from math import comb
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_ext.rashomon._results import ENOUGH, loss_threshold, warn_weak
+from sklearn_ext.rashomon._ratio import ENOUGH, loss_threshold, warn_weak
 from sklearn_ext.rashomon._trees._graph import Grid, build_graph
 from sklearn_ext.rashomon._trees._problem import SLIP, is_whole
 from sklearn_ext.rashomon._trees._recursion import smallest_losses

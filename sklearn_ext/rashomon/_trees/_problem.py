@@ -12,7 +12,8 @@ from math import log, log10
 import numpy as np
 from scipy import sparse
 
-from sklearn_ext.rashomon._class_weights import class_factors, scaled_weights
+from sklearn_ext._numerics._classes import class_factors
+from sklearn_ext.rashomon._class_weights import scaled_weights
 from sklearn_ext.rashomon._trees._members import TreeArrays
 
 SLIP = 1e-9  # of a total: what sums may differ by and still count as equal
@@ -524,30 +525,6 @@ class TreeStatistics:
         return TreeStatistics(self.rows + other.rows, self.splits)
 
 
-def places_of(y, classes):
-    """Find labels among the sorted classes.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-        Class labels.
-    classes : ndarray of shape (n_classes,)
-        All classes.
-
-    Returns
-    -------
-    ndarray of int, shape (n_samples,)
-        Place of each label.
-    """
-    place = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    if (unknown := classes[place] != y).any():
-        raise ValueError(
-            f"y holds {y[unknown][0]!r}, which is not one of the classes "
-            f"{classes.tolist()}. Pass all classes at the first call."
-        )
-    return place
-
-
 def tree_problem(
     statistics,
     classes,
@@ -584,7 +561,7 @@ def tree_problem(
         The trees over the distinct splits.
     """
     weight = statistics.rows.weight
-    factor = class_factors(weight.sum(axis=0), classes, class_weight)
+    factor = class_factors(class_weight, classes, weight.sum(axis=0), zero=True)
     weight = scaled_weights(weight, factor)
     if np.count_nonzero(weight.sum(axis=0)) < 2:
         raise ValueError(

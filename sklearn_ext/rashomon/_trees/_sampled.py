@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import logsumexp
 
-from sklearn_ext.rashomon._intervals import (
+from sklearn_ext.rashomon._ratio import (
+    RatioEstimate,
     effective_size,
     log_mean_interval,
     replicate_interval,
 )
-from sklearn_ext.rashomon._results import RatioEstimate
 from sklearn_ext.rashomon._trees._graph import Graph, build_graph
 from sklearn_ext.rashomon._trees._members import TreeArrays
 from sklearn_ext.rashomon._trees._problem import SLIP

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_ext.rashomon._results import RatioEstimate
+from sklearn_ext.rashomon._ratio import RatioEstimate
 from sklearn_ext.rashomon._trees._descent import draw_trees
 from sklearn_ext.rashomon._trees._graph import Grid, build_graph
 from sklearn_ext.rashomon._trees._members import TreeArrays
@@ -65,6 +65,11 @@ class ExactTreeSet:
         )
 
     @property
+    def slip(self):
+        """Difference of losses, summed over rows, that is taken for rounding."""
+        return SLIP * self.graph.rows.total
+
+    @property
     def best_loss(self):
         """Smallest loss of any tree, summed over rows."""
         return float(self.smallest[0][0])
@@ -76,7 +81,7 @@ class ExactTreeSet:
 
     def widened(self, threshold):
         """Cover a larger threshold too."""
-        if threshold <= self.threshold + SLIP * self.graph.rows.total:
+        if threshold <= self.threshold + self.slip:
             return self
         return ExactTreeSet.of(self.graph, self.smallest, threshold, self.n_cells)
 
@@ -113,10 +118,10 @@ class ExactTreeSet:
         """Draw trees uniformly; where losses were rounded, by rejection."""
         if self.n_cells is None:
             return draw_trees(self.upper, n_trees, rng, threshold=threshold)
-        found, missing, slip = [], n_trees, SLIP * self.graph.rows.total
+        found, missing = [], n_trees
         while missing:
             trees = draw_trees(self.upper, n_trees, rng, threshold=threshold)
-            inside = self.losses_of(trees) <= threshold + slip
+            inside = self.losses_of(trees) <= threshold + self.slip
             found.append(trees[np.flatnonzero(inside)[:missing]])
             missing -= len(found[-1])
         return TreeArrays(
@@ -186,6 +191,11 @@ class SampledTreeSet:
     sample: object
 
     @property
+    def slip(self):
+        """Difference of losses, summed over rows, that is taken for rounding."""
+        return SLIP * self.rows.total
+
+    @property
     def best_loss(self):
         """Loss of the best tree that was found, summed over rows."""
         return float(tree_losses(self.best, self.rows)[0])
@@ -197,7 +207,7 @@ class SampledTreeSet:
     def widened(self, threshold):
         """Refuse larger thresholds: the sample was drawn for this one."""
         total = self.rows.total
-        if min(threshold, total) <= self.threshold + SLIP * total:
+        if min(threshold, total) <= self.threshold + self.slip:
             return self
         raise ValueError(
             "A sampled ratio covers thresholds up to the fitted one, "

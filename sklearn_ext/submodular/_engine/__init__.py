@@ -9,7 +9,7 @@ Once:
 While rows come and go:
 
 * ``_walk``: threshold selection along an order, and the levels of what it passes over
-* ``_leveled``, ``_bucketed``: one guess of the optimum, kept in two ways
+* ``_guess``, ``_leveled``, ``_bucketed``: one guess of the optimum, kept in two ways
 * ``_guesses``: the few guesses that enclose the optimum
 * ``_report``: from their sets to the answer
 """

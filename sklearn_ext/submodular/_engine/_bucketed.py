@@ -1,12 +1,9 @@
 """One guess of the optimum, kept by batches that tolerate deletions."""
 
-import copy
-
 import numpy as np
 
-from sklearn_ext.submodular._engine._walk import first_levels
+from sklearn_ext.submodular._engine._guess import Guess
 from sklearn_ext.submodular._objectives._rounding import SLACK, below
-from sklearn_ext.submodular._rows._stores import grown, writable
 
 GROWTH = 1.5  # a level is rebuilt when insertions made it larger by this factor
 TOLERANCE = 0.1  # share of a bucket that may go, and of a sample that may fail
@@ -15,7 +12,7 @@ GONE = -1
 SAMPLE = 64  # rows looked at to decide whether a batch goes on
 
 
-class BucketedGuess:
+class BucketedGuess(Guess):
     r"""Batches of rows of nearly the same gain, drawn from the fullest bucket.
 
     Level i holds the rows that gain the threshold at the batches before it. Its batch
@@ -24,17 +21,12 @@ class BucketedGuess:
     has grown by half. These triggers look at levels and buckets, never at the batches:
     so the batches stay uniform given that nothing was rebuilt.
 
-    Its parameters and methods are those of `LeveledGuess`. The value holds in
-    expectation, when deletions do not depend on the answers.
+    The value holds in expectation, when deletions do not depend on the answers.
     """
 
     def __init__(self, oracle, gamma, k, state, rng):
-        self.oracle, self.gamma, self.k = oracle, gamma, k
-        self._rng = rng
-        self.tau = below(gamma / (2 * k))
+        super().__init__(oracle, gamma, k, state, rng)
         self.batches = []  # S_1, ..., S_L; GONE for rows that have left
-        self.states = oracle.states(state)  # after each batch
-        self.level = np.zeros(16, dtype=np.int32)  # of living slots; 0 outside
         self.sizes, self.built = [], []  # |R_i| now, and when level i was built
         self.buckets, self.removed = [], []  # sorted slots, and which have gone
 
@@ -51,47 +43,18 @@ class BucketedGuess:
     @property
     def gain(self):
         """What the living chosen rows add to the first state."""
-        state = self.states[-1]
-        if any(GONE in batch for batch in self.batches):
-            state, _ = self.oracle.grow(self.states[0], self.chosen)
+        if not any(GONE in batch for batch in self.batches):
+            return self._built
+        state, _ = self.oracle.grow(self.states[0], self.chosen)
         return self.oracle.value(state) - self.oracle.value(self.states[0])
-
-    @property
-    def bound(self):
-        """Bound on the optimum when not full; rows that have gone count for it."""
-        whole = self.oracle.value(self.states[-1]) - self.oracle.value(self.states[0])
-        return whole + self.gamma / 2
-
-    def saved(self):
-        """Return what `restore` needs, as `LeveledGuess.saved`."""
-        parts = copy.deepcopy(self._parts)
-        return parts, self.level.copy(), self.states.as_list()
-
-    def restore(self, saved):
-        """Be as when `saved` was called, as `LeveledGuess.restore`."""
-        parts, self.level, states = saved
-        self.batches, self.sizes, self.built, self.buckets, self.removed = parts
-        self.states.reset(states)
 
     @property
     def _parts(self):
         return self.batches, self.sizes, self.built, self.buckets, self.removed
 
-    def build(self, slots, singles):
-        """Start from rows, as `LeveledGuess.build`."""
-        self._reserve(slots)
-        yield from self._construct(0, slots[singles >= self.tau])
-
-    def insert(self, slots, singles):
-        """Add rows; rebuild from the first level that has grown too much."""
-        self._reserve(slots)
-        slots = slots[singles >= self.tau]
-        if not len(slots):
-            return
+    def _take(self, slots, found):
+        """Rebuild from the first level that has grown too much."""
         deep = len(self.batches)
-        high = deep if self.full else deep + 1
-        found = yield from first_levels(self.oracle, slots, self.states, self.tau, high)
-        self.level[slots] = found
         for i in range(deep):
             self.sizes[i] += int((found > i).sum())
         for i in range(deep):
@@ -124,13 +87,6 @@ class BucketedGuess:
                 if self.removed[i].sum() > TOLERANCE * len(self.buckets[i]):
                     yield from self._construct(i, np.flatnonzero(self.level > i))
                     break
-
-    def __setstate__(self, state):
-        self.__dict__.update({k: writable(v) for k, v in state.items()})
-
-    def _reserve(self, slots):
-        if len(slots):
-            self.level = grown(self.level, int(slots.max()) + 1)
 
     def _construct(self, i, candidates):
         """Keep i batches and draw the others from candidates, all of level i + 1."""

@@ -1,5 +1,6 @@
 """A few guesses of the optimum, of which two neighbours enclose the truth."""
 
+import copy
 import math
 from itertools import pairwise
 
@@ -78,7 +79,7 @@ class Engine:
         stop = math.inf if max_calls is None else self.oracle.n_calls + max_calls
         singles = self.oracle.gains(insert, self.state) if len(insert) else np.empty(0)
         at_once = max_calls is None and self.idle
-        saved = self._saved() if at_once and self.oracle.may_fail else None
+        before = self._copied() if at_once and self.oracle.may_fail else None
         if self.idle and not at_once:
             self._standing = (self._chosen_now(), *self._bound_now())
         try:
@@ -88,10 +89,10 @@ class Engine:
             self._work.append((delete, insert, singles, work))
             self._advance(stop)
         except BaseException:
-            if saved is None:
+            if before is None:
                 self._begin_anew(delete, insert)
             else:
-                self._restore(saved)
+                self.__dict__ = before
             raise
 
     def finish(self):
@@ -114,18 +115,10 @@ class Engine:
             except StopIteration:
                 self._work.pop(0)
 
-    def _saved(self):
-        guesses = [(j, guess, guess.saved()) for j, guess in self.guesses.items()]
-        arrays = self._singles.copy(), self._inside.copy(), self._top
-        return guesses, arrays, self._rng.bit_generator.state
-
-    def _restore(self, saved):
-        guesses, arrays, self._rng.bit_generator.state = saved
-        self._singles, self._inside, self._top = arrays
-        self.guesses = {power: guess for power, guess, _ in guesses}
-        for _, guess, parts in guesses:
-            guess.restore(parts)
-        self._work = []
+    def _copied(self):
+        """Copy all that an update changes; what it only reads is shared."""
+        shared = {id(part): part for part in (self.oracle, self.state)}
+        return copy.deepcopy(self.__dict__, shared)
 
     def _begin_anew(self, delete=NOTHING, insert=NOTHING):
         """Know of the rows as before an update that failed halfway; drop all guesses.

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from sklearn_ext.submodular._engine._walk import first_levels, levels, walk
-from sklearn_ext.submodular._objectives._rounding import below
-from sklearn_ext.submodular._rows._stores import grown, writable
+from sklearn_ext.submodular._engine._guess import Guess
+from sklearn_ext.submodular._engine._walk import levels, walk
 
 
-class LeveledGuess:
+class LeveledGuess(Guess):
     r"""Rows that each gain a threshold, and how deep every other row gets.
 
     With chosen rows :math:`e_1, \dots, e_T`, level i holds the rows that gain the
@@ -16,30 +15,11 @@ class LeveledGuess:
     comes before, :math:`e_i` is uniform in :math:`R_i`; hence a deletion that the
     chosen rows do not steer hits it with chance :math:`1 / |R_i|`, and the expected
     cost of an update does not grow with the number of rows.
-
-    Updates are generators that pause between blocks of work.
-
-    Parameters
-    ----------
-    oracle : Oracle
-        Gains.
-    gamma : float
-        The guess; the threshold is gamma / 2k, less rounding.
-    k : int
-        Rows to choose.
-    state : object
-        State to start from.
-    rng : Generator
-        Randomness of the choices.
     """
 
     def __init__(self, oracle, gamma, k, state, rng):
-        self.oracle, self.gamma, self.k = oracle, gamma, k
-        self._rng = rng
-        self.tau = below(gamma / (2 * k))
+        super().__init__(oracle, gamma, k, state, rng)
         self.slots = []  # e_1, ..., e_T
-        self.states = oracle.states(state)  # of A_0, ..., A_T
-        self.level = np.zeros(16, dtype=np.int16 if k < 32_000 else np.int32)
         self.counts = np.zeros(k + 1, dtype=np.int64)  # of R_i, from i = 1
 
     @property
@@ -48,70 +28,12 @@ class LeveledGuess:
         return len(self.slots) == self.k
 
     @property
-    def gain(self):
-        """What the chosen rows add to the first state."""
-        return self.oracle.value(self.states[-1]) - self.oracle.value(self.states[0])
-
-    @property
-    def bound(self):
-        """Bound on the optimum when the guess is not full: the others gain < tau."""
-        return self.gain + self.gamma / 2
-
-    @property
     def chosen(self):
         """Living chosen slots."""
         return self.slots
 
-    def saved(self):
-        """Return a copy of all that updates change, for `restore`."""
-        parts = self.slots, self.counts, self.level
-        return *(part.copy() for part in parts), self.states.as_list()
-
-    def restore(self, saved):
-        """Be as when `saved` was called."""
-        self.slots, self.counts, self.level, states = saved
-        self.states.reset(states)
-
-    def build(self, slots, singles):
-        """Start from rows.
-
-        Parameters
-        ----------
-        slots : ndarray of shape (n,)
-            Rows.
-        singles : ndarray of shape (n,)
-            Their gains at the first state.
-
-        Yields
-        ------
-        None
-            After each block.
-        """
-        self._reserve(slots)
-        yield from self._construct(0, slots[singles >= self.tau])
-
-    def insert(self, slots, singles):
-        """Add rows; at most one level is replaced, and those after it rebuilt.
-
-        Parameters
-        ----------
-        slots : ndarray of shape (n,)
-            Rows.
-        singles : ndarray of shape (n,)
-            Their gains at the first state.
-
-        Yields
-        ------
-        None
-            After each block.
-        """
-        self._reserve(slots)
-        slots = slots[singles >= self.tau]
-        if not len(slots):
-            return
-        high = min(len(self.slots), self.k - 1) + 1
-        found = yield from first_levels(self.oracle, slots, self.states, self.tau, high)
-        self.level[slots] = found
+    def _take(self, slots, found):
+        """Let new rows replace one chosen row at most, and rebuild what comes after."""
         fresh = self._at_least(found)
         self.counts += fresh
         deep = int(found.max())
@@ -144,13 +66,6 @@ class LeveledGuess:
         if gone:
             i = min(gone)
             yield from self._construct(i - 1, np.flatnonzero(self.level >= i))
-
-    def __setstate__(self, state):
-        self.__dict__.update({k: writable(v) for k, v in state.items()})
-
-    def _reserve(self, slots):
-        if len(slots):
-            self.level = grown(self.level, int(slots.max()) + 1)
 
     def _at_least(self, found):
         """Count levels of at least i, for i = 0, ..., k, with zero at 0."""

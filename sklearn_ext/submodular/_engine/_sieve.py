@@ -58,12 +58,9 @@ class Sieve:
         self._largest, self._best = largest, values[first]
 
     def _copied(self, power):
-        states = self.oracle.states(self._state)
-        if power not in self._sets:
-            return [], states
-        chosen, before = self._sets[power]
-        states.reset(before.as_list())
-        return chosen, states
+        first = [], self.oracle.states(self._state)
+        chosen, states = self._sets.get(power, first)
+        return chosen, states.copy()
 
     def _powers(self, best, largest):
         """Powers with thresholds between (best value) / 2k and the largest gain."""

@@ -42,13 +42,14 @@ class States:
         del self._states[n:]
         self._filled = min(self._filled, n)
 
-    def as_list(self):
-        """Return the states as a list of its own."""
-        return self._states.copy()
+    def copy(self):
+        """Return states that grow by themselves; a state never changes."""
+        new = type(self)(self._states[0])
+        new._states = self._states.copy()
+        return new
 
-    def reset(self, states):
-        """Hold the states of a list."""
-        self._states, self._filled = states, 0
+    def __deepcopy__(self, memo):
+        return self.copy()
 
     @property
     def table(self):

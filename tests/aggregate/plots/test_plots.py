@@ -84,7 +84,7 @@ def test_calibration_of_two_classes(rng):
         predicted = model.predict_bag_proportions(X, bags)[:, 1]
         assert_allclose(display.predicted, predicted)
         assert "share of class malignant" in display.ax_.get_xlabel()
-    with pytest.raises(ValueError, match=r"y holds \['x'\], which is not among"):
+    with pytest.raises(ValueError, match=r"y has labels \['x'\] that are not among"):
         BagCalibrationDisplay.from_estimator(model, X, ["x"] * 60, bags=bags)
 
 

@@ -237,8 +237,8 @@ def test_bad_parameters(params, match):
 @pytest.mark.parametrize(
     ("X", "y", "weight", "match"),
     [
-        ([[0.0], [1.0]], [1, 1], None, "at least 2 classes"),
-        ([[0.0], [1.0]], [0, 1], [1, 0], "at least 2 classes"),
+        ([[0.0], [1.0]], [1, 1], None, "at least two classes"),
+        ([[0.0], [1.0]], [0, 1], [1, 0], "at least two classes"),
         ([[np.nan], [1.0]], [0, 1], None, "NaN"),
         (np.array([[1j], [1.0]]), [0, 1], None, "Complex"),
         ([0.0, 1.0], [0, 1], None, "Expected 2D"),

@@ -304,7 +304,7 @@ def test_failed_fit_leaves_the_old_one(rng):
     X, y = data_of(rng)
     probe = LogisticProbeCV(CS).fit(X, y)
     before = dict(vars(probe))
-    with pytest.raises(ValueError, match="at least 2 classes"):
+    with pytest.raises(ValueError, match="at least two classes"):
         probe.fit(X, np.zeros(len(y)))
     assert vars(probe) == before
 

@@ -9,7 +9,6 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ext.rashomon import RashomonLinearClassifier, cover_count
-from sklearn_ext.rashomon._intervals import replicate_interval
 from sklearn_ext.rashomon._linear._halfspaces import (
     _Reservoir,
     _walk,
@@ -20,6 +19,7 @@ from sklearn_ext.rashomon._linear._halfspaces import (
     random_directions,
     split_levels,
 )
+from sklearn_ext.rashomon._ratio import replicate_interval
 
 
 def blobs(rng, n=60, p=2):

@@ -7,7 +7,7 @@ from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ext.rashomon import RashomonTreeClassifier, clopper_pearson
-from sklearn_ext.rashomon._intervals import (
+from sklearn_ext.rashomon._ratio import (
     effective_size,
     log_mean_interval,
     replicate_interval,
