@@ -820,7 +820,10 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         if self._news is None:
             return known
         at = positions(self._news.groups, groups)
-        return known.replaced(self._news.statistics.take(at[at >= 0]))
+        touched = at[at >= 0]
+        if not len(touched):
+            return known
+        return known.replaced(self._news.statistics.take(touched))
 
     def _positions(self, groups):
         """Return where each label stands: at a task of the fit, n_tasks if at none.

@@ -339,6 +339,9 @@ def test_conditioning_shares_what_it_does_not_touch(rng):
         assert_array_equal(two.known_groups([99, 3, 50]), [True, True, False])
         assert one.known_groups([99]).all()
         assert not model.known_groups([99]).any()
+        third = two.condition(table[:2], y[:2], groups=[100, 101])
+        assert third.n_tasks_ == 33
+        assert_allclose(third.task_coef_[:31], two.task_coef_)
         again = pickle.loads(pickle.dumps(two))
         said = again.predict_interval(table, groups)
         assert_allclose(said, at_once.predict_interval(table, groups), atol=1e-9)
