@@ -20,8 +20,8 @@ from sklearn_ext.tasks._posterior import Scale
 from sklearn_ext.tasks._reml import FLOOR, Shape
 
 N_SPLITS = 5
-N_SPLITS_PEERS = 3
-BUDGET = 30  # CPU seconds of a peer on one set, all draws together
+N_SPLITS_PEERS = 2
+BUDGET = 10  # CPU seconds of a peer on one set, all draws together
 MANY = 8000  # rows beyond which 150 tasks are drawn, so that every peer finishes
 
 
