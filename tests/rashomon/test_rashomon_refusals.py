@@ -260,7 +260,7 @@ def test_ridge_adds_only_what_fits():
     model = RIDGE(random_state=0).fit(X, y)
     before = model.log_ratio_
     for other, message in (
-        (RIDGE().fit(X[:, :2], y), "got 3 features and 2"),
+        (RIDGE().fit(X[:, :2], y), "number of features, 3, got 2"),
         (RIDGE(fit_intercept=False).fit(X, y), "this one has True, the other False"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -220,7 +220,7 @@ def test_columns_follow_classes(bagged):
         ({"classes": [1, 1]}, "shares", "at least two different classes"),
         ({}, "float", r"y=np.column_stack\(\[1 - p, p\]\)"),
         ({}, "one", "at least two classes, got one class"),
-        ({"classes": [0, 7]}, "labels", r"y holds \[1\], which classes= does not"),
+        ({"classes": [0, 7]}, "labels", r"labels \[1\] that are not among the classes"),
         ({"loss": "em"}, "three", "Only binary classification is supported"),
         ({"loss": "em", "classes": [0, 1]}, "odd", "counts over the size of the bag"),
     ],
