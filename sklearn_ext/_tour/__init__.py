@@ -2,6 +2,6 @@
 
 - ``_run``: runs the chapters, prints their tables, writes the report
 - ``_chapter``: what a chapter returns, and its clock
-- ``aggregate``, ``bridge``, ``calibration``, ``losses``, ``probes``,
+- ``aggregate``, ``bandits``, ``bridge``, ``calibration``, ``losses``, ``probes``,
   ``random_features``, ``rashomon``, ``submodular``, ``tasks``: the chapters
 """

@@ -31,12 +31,16 @@ PENALTY = {
 }
 # weights are counts of evidence here: their docstrings say that their scale matters
 COUNTS = {
+    "AdversarialLinearBandit",
     "AggregateBoostingRegressor",
     "AggregateMetaRegressor",  # if the estimator that it fits takes them so
     "CorrectnessCalibratedClassifier",  # if the estimator that it fits takes them so
     "LogLossMixtureClassifier",  # likewise
     "NaiveBayesProbe",
+    "NeuralBandit",  # in gamma
     "ProbeSearchCV",  # its heads
+    "RegressorBandit",
+    "RidgeBandit",
     "ShrinkageDiscriminantProbe",
 }
 # the answer may move with the units of the columns: these penalise coefficients,
@@ -70,6 +74,7 @@ FEELS_UNITS = {
     "RashomonLogisticRegression",
     "RashomonRidge",
     "RashomonSearchCV",  # of what it searches
+    "RegressorBandit",  # of its estimator
     "SchrodingerBridgeTrajectory",
     "SelectiveClassifierCV",  # folds are dealt by the rows' values
     "ShrinkageDiscriminantProbe",  # as NaiveBayesProbe
@@ -95,6 +100,7 @@ DRAWS = {
     "AggregateNetRegressor",
     "LightSchrodingerBridge",
     "LightSchrodingerBridgeCV",
+    "NeuralBandit",
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",
@@ -102,6 +108,8 @@ DRAWS = {
     "RandomFeatures",
     "RashomonLinearClassifier",
     "RashomonTreeClassifier",
+    "RegressorBandit",
+    "RidgeBandit",
     "SchrodingerBridgeTrajectory",
     "TwoRegimes",
 }
