@@ -30,6 +30,9 @@ from sklearn.svm import SVC, SVR
 
 from benchmarks.harness import Comparison, Study
 from benchmarks.random_features_data import SETS, splits, table
+from benchmarks.random_features_filters import FiltersOnTables, LeaveOneOutOverTime
+from benchmarks.random_features_landmarks import LandmarksOfLargeTables
+from benchmarks.random_features_peers import TunedBoosting, TunedMachines
 from benchmarks.random_features_tables import TablesOfClasses, TablesOfNumbers
 from sklearn_ext.random_features import (
     RandomFeatureRidge,
@@ -164,6 +167,76 @@ class FoldsOfOneKernel(Comparison):
         )
         shown = {"alpha": float(alpha)}
         return shown | {"test R2": f"{r2_score(Y, result.predict(X)):.4f}"}
+
+
+class TridiagonalRoute(Comparison):
+    """What leave-one-out needs of a kernel matrix, without its eigenvectors."""
+
+    title = (
+        "Leave-one-out of a kernel matrix by its tridiagonal form, n=1000, 20 ridges"
+    )
+    note = """Given the centred kernel matrix and 10 targets. Ours decomposes it; the
+    route reduces it to tridiagonal form ``T``, forms the rotation ``Q``, and reads
+    solutions and leverages of each ridge off factors of ``T``, by recurrences over the
+    columns of ``Q``. *Reduction and rotation* are its first two steps alone, which no
+    way to leverages of single rows can do without."""
+    targets = {"tridiagonal": 1}
+
+    def setup(self):
+        X, self.Y = synthetic(1000)
+        K = rbf_kernel(X, gamma=1 / 30)
+        mean = K.mean(axis=0)
+        self.K = K - mean - mean[:, None] + mean.mean()
+        self.alphas = np.logspace(-4, 2, 20)
+
+    def time_ours(self):
+        e, U = linalg.eigh(self.K, driver="evd", check_finite=False)
+        W, c = 1 / (np.maximum(e, 0)[:, None] + self.alphas), U.T @ self.Y
+        maps = (W[:, :, None] * c[:, None, :]).reshape(len(e), -1)
+        dual = (U @ maps).reshape(len(e), len(self.alphas), -1)
+        return dual / ((U * U) @ W)[:, :, None]
+
+    def _reduced(self):
+        n, lapack = len(self.K), linalg.lapack
+        size = int(lapack.dsytrd_lwork(n, lower=1)[0])
+        C, d, e, tau, _ = lapack.dsytrd(self.K, lower=1, lwork=size)
+        Q = np.eye(n, order="F")
+        Q[1:, 1:] = lapack.dorgqr(np.asfortranarray(C[1:, :-1]), tau, lwork=64 * n)[0]
+        return d, e, Q
+
+    def time_reduction_and_rotation(self):
+        return self._reduced()[2]
+
+    def time_tridiagonal(self):
+        d, e, Q = self._reduced()
+        turned, QT = Q.T @ self.Y, np.ascontiguousarray(Q.T)
+        duals, own = [], []
+        for alpha in self.alphas:
+            pivot, lower = _factor(d + alpha, e)
+            z = QT[0]
+            total = z * z / pivot[0]
+            for i in range(1, len(d)):
+                z = QT[i] - lower[i - 1] * z
+                total += z * z / pivot[i]
+            own.append(total)
+            bands = np.stack([np.append(0, e), d + alpha])
+            duals.append(linalg.solveh_banded(bands, turned, check_finite=False))
+        dual = (Q @ np.concatenate(duals, axis=1)).reshape(len(d), len(own), -1)
+        return dual / np.stack(own, axis=1)[:, :, None]
+
+    def quality(self, result):
+        if result.ndim == 2:
+            return {}
+        return {"mean squared residual": f"{np.mean(result**2, axis=(0, 2)).min():.6f}"}
+
+
+def _factor(d, e):
+    """Return pivots and multipliers of a symmetric tridiagonal matrix."""
+    pivot, lower = d.tolist(), []
+    for i, off in enumerate(e.tolist()):
+        lower.append(off / pivot[i])
+        pivot[i + 1] -= lower[i] * off
+    return pivot, lower
 
 
 class FixedRidge(Comparison):
@@ -450,6 +523,7 @@ BENCHMARKS = (
     LeaveOneOutSingle,
     InfiniteWidth,
     FoldsOfOneKernel,
+    TridiagonalRoute,
     FixedRidge,
     FixedRidgeSingle,
     Landmarks,
@@ -461,4 +535,9 @@ BENCHMARKS = (
     Probabilities,
     TablesOfNumbers,
     TablesOfClasses,
+    TunedBoosting,
+    TunedMachines,
+    LandmarksOfLargeTables,
+    LeaveOneOutOverTime,
+    FiltersOnTables,
 )

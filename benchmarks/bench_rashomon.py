@@ -9,6 +9,7 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.preprocessing import OneHotEncoder, scale
 from threadpoolctl import threadpool_limits
 
+from benchmarks.bench_rashomon_information import BitsOfClasses, Certificates, Tails
 from benchmarks.bench_rashomon_trees import (
     DeeperSparseTrees,
     DeepStructures,
@@ -362,4 +363,7 @@ BENCHMARKS = (
     OneHotDraws,
     LabelVariance,
     SampledLabels,
+    Certificates,
+    Tails,
+    BitsOfClasses,
 )

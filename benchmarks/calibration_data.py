@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.real_data import load
+from benchmarks.real_data_readers import rdata
 
 TABLES = (
     "adult",
@@ -26,26 +27,150 @@ class Shift:
 
     Parameters
     ----------
-    name : str
-        Table.
     column : str
-        What decides.
-    home : callable
-        Takes the column, says which rows are to be learnt from.
+        What decides; it stays among the columns if it is a number there.
+    home, away : callable
+        Take the column, say which rows are to be learnt from and asked about.
+    source : str
+        Name in the catalogue, or path of a set of R packages.
+    target : str or callable, default=None
+        Column of the classes, or what makes them from the table.
+    used : tuple of str, default=()
+        Columns that are used; empty means all of the catalogue's.
+    is_in_view : bool, default=False
+        Whether defaults were chosen with this one in view.
     """
 
-    name: str
     column: str
     home: object
+    away: object
+    source: str
+    target: object = None
+    used: tuple = ()
+    is_in_view: bool = False
 
+
+def _up_to(limit):
+    return lambda c: c <= limit
+
+
+def _beyond(limit):
+    return lambda c: c > limit
+
+
+def _above_median(column):
+    return lambda frame: (frame[column] > frame[column].median()).astype(int)
+
+
+def _in_view(source, column, limit):
+    return Shift(column, _up_to(limit), _beyond(limit), source, is_in_view=True)
+
+
+SOUTH = [
+    "AL",
+    "AR",
+    "DE",
+    "DC",
+    "FL",
+    "GA",
+    "KY",
+    "LA",
+    "MD",
+    "MS",
+    "NC",
+    "OK",
+    "SC",
+    "TN",
+    "TX",
+    "VA",
+    "WV",
+]
+SOUTHERN = [
+    "Alabama",
+    "Arkansas",
+    "Delaware",
+    "Florida",
+    "Georgia",
+    "Kentucky",
+    "Louisiana",
+    "Maryland",
+    "Mississippi",
+    "Oklahoma",
+    "Tennessee",
+    "Texas",
+    "Virginia",
+]
+SOUTHERN += ["North Carolina", "South Carolina", "West Virginia"]
+SOUTHERN += ["District of Columbia", *SOUTH]
+GSS = ("age", "race", "sex", "educ", "pid")
+WAGES = ("age", "occrecode", "prestg10", "childs", "wrkstat", "gender", "educcat")
+CRASH = ("dvcat", "airbag", "seatbelt", "frontal", "sex", "ageOFocc", "yearVeh")
+HEALTH = ("age", "edlevel", "outwork", "female", "married", "kids", "hhninc", "self")
+VOTER = ("age", "female", "collegeed", "racef", "famincr", "religimp", "churchatd")
 
 SHIFTS = {
-    "adult, older than 48": Shift("adult", "age", lambda c: c <= 48),
-    "employment, older than 57": Shift("acs_employment", "AGEP", lambda c: c <= 57),
-    "employment, 2018 after 2015": Shift("acs_employment", "year", lambda c: c <= 2015),
-    "homes, north of 36.5": Shift("california", "Latitude", lambda c: c < 36.5),
-    "hr, older than 45": Shift("hr", "age", lambda c: c <= 45),
-    "voters, older than 60": Shift("tv16", "age", lambda c: c <= 60),
+    "adult, older than 48": _in_view("adult", "age", 48),
+    "employment, older than 57": _in_view("acs_employment", "AGEP", 57),
+    "employment, 2018 after 2015": Shift(
+        "year", _up_to(2015), _beyond(2017), "acs_employment", is_in_view=True
+    ),
+    "homes, north of 36.5": _in_view("california", "Latitude", 36.5),
+    "hr, older than 45": _in_view("hr", "age", 45),
+    "voters, older than 60": _in_view("tv16", "age", 60),
+    "voters, South": Shift(
+        "state",
+        lambda c: ~c.isin(SOUTHERN),
+        lambda c: c.isin(SOUTHERN),
+        "stevedata/TV16",
+        "votetrump",
+        VOTER,
+    ),
+    "incomes, South": Shift(
+        "state",
+        lambda c: ~c.isin(SOUTHERN),
+        lambda c: c.isin(SOUTHERN),
+        "wooldridge/census2000",
+        _above_median("lweekinc"),
+        ("educ", "exper"),
+    ),
+    "earnings, South": Shift(
+        "region",
+        lambda c: c.str.lower() != "south",
+        lambda c: c.str.lower() == "south",
+        "AER/CPSSW8",
+        _above_median("earnings"),
+        ("gender", "age", "education"),
+    ),
+    "benefits, states without work": Shift(
+        "stateur", _up_to(7.5), _beyond(8.5), "Ecdat/Benefits", "ui"
+    ),
+    "abortion, 2010 after 1990": Shift(
+        "year", _up_to(1990), _beyond(2009), "stevedata/gss_abortion", "abany", GSS
+    ),
+    "wages, 2008 after 1990": Shift(
+        "year",
+        _up_to(1990),
+        _beyond(2007),
+        "stevedata/gss_wages",
+        _above_median("realrinc"),
+        WAGES,
+    ),
+    "crashes, 2001 after 1999": Shift(
+        "yearacc",
+        _up_to(1999),
+        _beyond(2000),
+        "DAAG/nassCDS",
+        lambda frame: (frame["injSeverity"] >= 3).astype(int),
+        CRASH,
+    ),
+    "doctors, 1988 after 1986": Shift(
+        "year",
+        _up_to(1986),
+        _beyond(1987),
+        "COUNT/rwm5yr",
+        lambda frame: (frame["docvis"] > 0).astype(int),
+        HEALTH,
+    ),
 }
 
 
@@ -97,12 +222,21 @@ def drifted(X, train, seed):
 def elsewhere(label, seed):
     """Return rows to learn from, rows from home and from elsewhere, with classes."""
     shift = SHIFTS[label]
-    data = _frame(shift.name, 40_000)
-    home = np.asarray(shift.home(data.data[shift.column]))
-    X, y = encoded(data.data.drop(columns="year", errors="ignore")), data.target
-    y = y.to_numpy()
+    if shift.target is None:
+        data = _frame(shift.source, 40_000)
+        columns, y, by = data.data, data.target, data.data[shift.column]
+        columns = columns.drop(columns="year", errors="ignore")
+    else:
+        frame = rdata(shift.source)
+        makes = callable(shift.target)
+        y = shift.target(frame) if makes else frame[shift.target]
+        raw = frame[[c for c in frame if c != shift.target]]
+        columns = raw[list(shift.used)] if shift.used else raw.drop(columns="state")
+        kept = y.notna()
+        columns, y, by = columns[kept], y[kept], frame[shift.column][kept]
+    X, y = encoded(columns), np.unique(y.to_numpy(), return_inverse=True)[1]
     rng = np.random.default_rng(seed)
-    here, there = rng.permutation(np.flatnonzero(home)), np.flatnonzero(~home)
-    there = rng.permutation(there)[:N_TEST]
+    here = rng.permutation(np.flatnonzero(np.asarray(shift.home(by))))
+    there = rng.permutation(np.flatnonzero(np.asarray(shift.away(by))))[:N_TEST]
     train, test = here[:N_TRAIN], here[N_TRAIN : N_TRAIN + N_TEST]
     return X[train], X[test], X[there], y[train], y[test], y[there]

@@ -49,6 +49,42 @@ def minilm(texts, *, max_length=128, batch_size=64):
     return out
 
 
+def minilm_pieces(texts):
+    """Cut texts into word pieces, and return the vectors that MiniLM reads for them.
+
+    Parameters
+    ----------
+    texts : sequence of str
+
+    Returns
+    -------
+    pieces : list of list of int
+        Without the marks at the ends.
+    vectors : ndarray of shape (30522, 384), float32
+        One for each piece.
+    """
+    tokenizer, weights, _ = _minilm_parts()
+    tokenizer.no_truncation()
+    cut = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    vectors = weights["embeddings.word_embeddings.weight"].numpy()
+    return [encoding.ids for encoding in cut], vectors
+
+
+def minilm_spelling(pieces):
+    """Return the text that word pieces spell.
+
+    Parameters
+    ----------
+    pieces : sequence of int
+
+    Returns
+    -------
+    str
+    """
+    tokenizer, _, _ = _minilm_parts()
+    return tokenizer.decode([int(piece) for piece in pieces])
+
+
 def _minilm_forward(tokens, mask, weights, config):
     """Unit-length embeddings of a padded batch; mask is True on real tokens."""
     from torch.nn import functional as F

@@ -78,7 +78,7 @@ def list_datasets(tag=None):
     Parameters
     ----------
     tag : {"probes", "random_features", "aggregate", "bridge", "rashomon", \
-            "submodular", "general"}, default=None
+            "submodular", "tasks", "general"}, default=None
 
     Returns
     -------

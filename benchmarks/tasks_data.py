@@ -1,89 +1,71 @@
-"""Grouped tables for the family of tasks: rows, target and the unit of each row."""
+"""Regressions on the catalogue's grouped sets, for the family of tasks."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.real_data_readers import rdata
+from benchmarks.real_data import load
 
 
 @dataclass(frozen=True)
-class Grouped:
-    """Where a grouped table is and what is regressed on what.
+class Regression:
+    """What is regressed on what in a grouped set of the catalogue.
 
     Parameters
     ----------
-    path : str
-        Package and name of the set.
-    group : str
-        Column of the unit.
+    name : str
+        Of the set in the catalogue, which names the unit of each row as its groups.
     target : str
         Column of the target.
     columns : tuple of str
         Regressors; ``log name`` takes logarithms, a column of strings becomes
         indicators without the first level.
+    unit : str or None, default=None
+        Column of the unit where it is not the catalogue's groups.
     """
 
-    path: str
-    group: str
+    name: str
     target: str
     columns: tuple
+    unit: str | None = None
 
 
 SETS = {
-    "exam": Grouped("mlmRev/Exam", "school", "normexam", ("standLRT", "sex")),
-    "hsb": Grouped("mlmRev/Hsb82", "school", "mAch", ("cses", "minrty", "sx")),
-    "chem97": Grouped("mlmRev/Chem97", "school", "score", ("gcsecnt", "age", "gender")),
-    "egschool": Grouped(
-        "mlmRev/egsingle", "schoolid", "math", ("year", "grade", "retained")
+    "exam": Regression("exam", "normexam", ("standLRT", "sex")),
+    "hsb": Regression("hsb", "mAch", ("cses", "minrty", "sx")),
+    "chem97": Regression("chem97", "score", ("gcsecnt", "age", "gender"), "school"),
+    "egschool": Regression("egsingle", "math", ("year", "grade", "retained")),
+    "egchild": Regression("egsingle", "math", ("year",), "childid"),
+    "star": Regression("star", "math", ("yrs", "ses", "sx", "read")),
+    "cigar": Regression("cigar", "log sales", ("log price", "log ndi", "cpi")),
+    "rice": Regression(
+        "rice", "log goutput", ("log size", "log seed", "log totlabor", "wage")
     ),
-    "egchild": Grouped("mlmRev/egsingle", "childid", "math", ("year",)),
-    "star": Grouped("mlmRev/star", "sch", "math", ("yrs", "ses", "sx", "read")),
-    "cigar": Grouped(
-        "plm/Cigar", "state", "log sales", ("log price", "log ndi", "cpi")
+    "wages": Regression("wages", "lwage", ("exp", "wks")),
+    "males": Regression("males", "wage", ("exper", "union", "married")),
+    "produc": Regression(
+        "produc", "log gsp", ("log pcap", "log pc", "log emp", "unemp")
     ),
-    "rice": Grouped(
-        "plm/RiceFarms",
-        "id",
-        "log goutput",
-        ("log size", "log seed", "log totlabor", "wage"),
-    ),
-    "wages": Grouped("plm/Wages", "person", "lwage", ("exp", "wks")),
-    "males": Grouped("plm/Males", "nr", "wage", ("exper", "union", "married")),
-    "produc": Grouped(
-        "plm/Produc",
-        "state",
-        "log gsp",
-        ("log pcap", "log pc", "log emp", "unemp"),
-    ),
-    "milk": Grouped("nlme/Milk", "Cow", "protein", ("Time", "Diet")),
-    "bodyweight": Grouped("nlme/BodyWeight", "Rat", "weight", ("Time",)),
-    "spruce": Grouped("nlme/Spruce", "Tree", "logSize", ("days",)),
-    "soybean": Grouped("nlme/Soybean", "Plot", "log weight", ("Time",)),
-    "oxboys": Grouped("nlme/Oxboys", "Subject", "height", ("age",)),
-    "ovary": Grouped("nlme/Ovary", "Mare", "follicles", ("sin Time", "cos Time")),
-    "bdf": Grouped("nlme/bdf", "schoolNR", "langPOST", ("IQ.verb", "ses", "sex")),
-    "sleepstudy": Grouped("lme4/sleepstudy", "Subject", "Reaction", ("Days",)),
-    "insteval": Grouped("lme4/InstEval", "d", "y", ("studage", "lectage", "service")),
-    "gapminder": Grouped(
-        "gapminder/gapminder", "country", "lifeExp", ("year", "log gdpPercap")
-    ),
-    "fatalities": Grouped(
-        "AER/Fatalities", "state", "afatal", ("beertax", "unemp", "income")
-    ),
-    "flights": Grouped(
-        "nycflights13/flights", "dest", "arr_delay", ("hour", "month", "origin")
-    ),
-    "ames": Grouped(
-        "modeldata/ames",
-        "Neighborhood",
+    "milk": Regression("milk", "protein", ("Time", "Diet")),
+    "bodyweight": Regression("bodyweight", "weight", ("Time",)),
+    "spruce": Regression("spruce", "logSize", ("days",)),
+    "soybean": Regression("soybean", "log weight", ("Time",)),
+    "oxboys": Regression("oxboys", "height", ("age",)),
+    "ovary": Regression("ovary", "follicles", ("sin Time", "cos Time")),
+    "bdf": Regression("bdf", "langPOST", ("IQ.verb", "ses", "sex")),
+    "sleepstudy": Regression("sleepstudy", "Reaction", ("Days",)),
+    "insteval": Regression("insteval", "y", ("studage", "lectage", "service"), "d"),
+    "gapminder": Regression("gapminder", "lifeExp", ("year", "log gdpPercap")),
+    "fatalities": Regression("fatalities", "afatal", ("beertax", "unemp", "income")),
+    "flights": Regression("flights", "arr_delay", ("hour", "month", "origin"), "dest"),
+    "ames": Regression(
+        "ames",
         "log Sale_Price",
         ("log Gr_Liv_Area", "Year_Built", "Total_Bsmt_SF"),
+        "Neighborhood",
     ),
-    "sacramento": Grouped(
-        "modeldata/Sacramento", "zip", "log price", ("log sqft", "beds", "baths")
-    ),
+    "sacramento": Regression("sacramento", "log price", ("log sqft", "beds", "baths")),
 }
 CHOICE = ("exam", "hsb", "cigar", "wages", "milk", "spruce", "oxboys", "bdf")
 # the sets above were looked at while defaults were chosen; the others were not
@@ -107,15 +89,17 @@ def grouped(name):
         Unit of each row.
     """
     entry = SETS[name]
-    frame = rdata(entry.path)
-    if name == "wages":  # 595 persons, seven years each, in order
-        frame = frame.assign(person=np.arange(len(frame)) // 7)
+    bunch = load(entry.name)
+    frame, groups = bunch.frame, bunch.groups
+    if entry.unit is not None:
+        groups = frame[entry.unit]
     if name == "flights":  # forty a destination
         frame = frame.sample(frac=1, random_state=0).groupby("dest").head(40)
+        groups = frame["dest"]
     columns = [_column(frame, column) for column in entry.columns]
     table = pd.concat([*columns, _column(frame, entry.target)], axis=1)
     kept = table.notna().all(axis=1).to_numpy()
-    table, groups = table[kept].to_numpy(float), frame[entry.group].to_numpy()[kept]
+    table, groups = table[kept].to_numpy(float), groups.to_numpy()[kept]
     moving = table[:, :-1].std(axis=0) > 0
     return table[:, :-1][:, moving], table[:, -1], groups.astype(str)
 

@@ -6,6 +6,8 @@ from sklearn_ext._core._optional import require
 
 __all__ = ["register_converters"]
 
+SINGLE, DOUBLE = 1, 11  # onnx.TensorProto.FLOAT and DOUBLE
+
 
 def register_converters():
     """Teach skl2onnx our estimators; calling it again changes nothing.
@@ -13,7 +15,9 @@ def register_converters():
     Afterwards :func:`skl2onnx.to_onnx` converts them, alone or inside pipelines:
     `NaiveBayesProbe` with either covariance, the linear probes, the linear regressors
     of aggregates, `RashomonRidge`, and ridge regression and classification on random
-    features, whose maps are matrix products and one function a number.
+    features, whose maps are matrix products and one function a number. Products
+    that cancel where columns lie far from zero are taken in double precision, whatever
+    the input; what comes out is single.
 
     Raises
     ------
@@ -75,10 +79,10 @@ def _convert_regressor(scope, operator, container):
     from skl2onnx.algebra import onnx_ops as ox
 
     model, version = operator.raw_operator, {"op_version": container.target_opset}
-    X = ox.OnnxCast(operator.inputs[0], to=1, **version)  # float32
+    X = ox.OnnxCast(operator.inputs[0], to=DOUBLE, **version)
     outputs = {"output_names": operator.outputs[:1]}
     if hasattr(model, "_features"):
-        X = _random_features(ox, model._features, X, version)
+        X = _doubled(ox, _random_features(ox, model._features, X, version), version)
         solution = model._solution()
         coef, intercept = solution.coef, solution.intercept
     else:
@@ -106,7 +110,7 @@ def _convert_classifier(scope, operator, container):
     from skl2onnx.algebra import onnx_ops as ox
 
     model, version = operator.raw_operator, {"op_version": container.target_opset}
-    X = ox.OnnxCast(operator.inputs[0], to=1, **version)  # float32
+    X = ox.OnnxCast(operator.inputs[0], to=DOUBLE, **version)
     scores = _scores(ox, model, X, version)
     classes = model.classes_
     classes = classes.astype(np.int64 if classes.dtype.kind in "biuf" else str)
@@ -129,7 +133,7 @@ def _scores(ox, model, X, version):
     if hasattr(model, "covariance") and not hasattr(model, "coef_"):
         return _quadratic(ox, model._model.form, model.temperature_, X, version)
     if hasattr(model, "_features"):
-        X = _random_features(ox, model._features, X, version)
+        X = _doubled(ox, _random_features(ox, model._features, X, version), version)
         solution, factor = model._solution(), 1 / model.temperature_
         if len(model.classes_) == 2:  # one score s stands for the scores -s and s
             factor *= 2
@@ -143,12 +147,22 @@ def _scores(ox, model, X, version):
 
 
 def _affine(ox, X, coef, intercept, version, **outputs):
-    product = ox.OnnxMatMul(X, _single(coef), **version)
-    return ox.OnnxAdd(product, _single(intercept), **version, **outputs)
+    """Take the product in double precision: far from zero it cancels the intercept."""
+    product = ox.OnnxMatMul(X, _double(coef), **version)
+    total = ox.OnnxAdd(product, _double(intercept), **version)
+    return ox.OnnxCast(total, to=SINGLE, **version, **outputs)
+
+
+def _doubled(ox, X, version):
+    return ox.OnnxCast(X, to=DOUBLE, **version)
 
 
 def _single(values):
     return np.asarray(values, dtype=np.float32)
+
+
+def _double(values):
+    return np.asarray(values, dtype=np.float64)
 
 
 def _random_features(ox, features, X, version):
@@ -166,8 +180,9 @@ def _random_features(ox, features, X, version):
                 f"{type(scaler).__name__}."
             )
         if scaler.mean is not None:
-            X = ox.OnnxSub(X, _single(scaler.mean), **version)
-        X = ox.OnnxDiv(X, _single(scaler.scale), **version)
+            X = ox.OnnxSub(X, _double(scaler.mean), **version)
+        X = ox.OnnxDiv(X, _double(scaler.scale), **version)
+    X = ox.OnnxCast(X, to=SINGLE, **version)  # not every function knows doubles
     weights, offset, size = _dense(fmap.weights), fmap.offset, fmap.n_components
     if fmap.pair:  # sin(p) = cos(p - pi / 2)
         half = size // 2
@@ -214,7 +229,8 @@ def _tangent_features(ox, fmap, X, P, version):
 
 
 def _gates(ox, P, level, version):
-    return ox.OnnxCast(ox.OnnxGreater(P, _single(level), **version), to=1, **version)
+    above = ox.OnnxGreater(P, _single(level), **version)
+    return ox.OnnxCast(above, to=SINGLE, **version)
 
 
 def _dense(weights):
@@ -222,8 +238,9 @@ def _dense(weights):
 
 
 def _quadratic(ox, form, temperature, X, version):
-    Z = ox.OnnxSub(X, _single(form.pivot), **version)
-    Z = ox.OnnxDiv(Z, _single(form.scale), **version)
+    Z = ox.OnnxSub(X, _double(form.pivot), **version)
+    Z = ox.OnnxDiv(Z, _double(form.scale), **version)
+    Z = ox.OnnxCast(Z, to=SINGLE, **version)
     squares = ox.OnnxMul(Z, Z, **version)
     scores = ox.OnnxAdd(
         ox.OnnxMatMul(squares, _single(form.curvature.T / temperature), **version),

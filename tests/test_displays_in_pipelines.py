@@ -53,6 +53,13 @@ CASES = {  # by display: model, target, keywords of fit, tables of the display, 
     "KernelChoiceDisplay": (CHOSEN, Y, {}, (), {}),
     "FittingRatioDisplay": (TUNED, Y, {}, (), {"a": 1.3, "b": 1.2, "s_rel": 1}),
     "RFLearningCurveDisplay": (TUNED, Y, {}, MEASURED, {"random_state": 0}),
+    "TrainingTimeDisplay": (
+        TUNED,
+        Y,
+        {},
+        MEASURED,
+        {"times": [1.0, 10.0], "n_repeats": 2, "random_state": 0},
+    ),
     "EigenspectrumDisplay": (TUNED, Y, {}, MEASURED, {}),
     "RhoPathDisplay": (
         aggregate.InterpolatingAggregateRegressorCV(),

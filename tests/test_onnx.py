@@ -43,15 +43,39 @@ MAPS = [
 ]
 
 
-def run(model, X):
+def run(model, X, dtype=np.float32):
     register_converters()
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     options = {id(last): {"zipmap": False}} if is_classifier(last) else None
-    stored = skl2onnx.to_onnx(model, X[:1].astype(np.float32), options=options)
+    stored = skl2onnx.to_onnx(model, X[:1].astype(dtype), options=options)
     session = onnxruntime.InferenceSession(
         stored.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    return session.run(None, {"X": X.astype(np.float32)})
+    return session.run(None, {"X": X.astype(dtype)})
+
+
+FAR = {
+    "RandomFeatureRidgeClassifier": {"standardize": True, "map": "random"},
+}
+
+
+@pytest.mark.parametrize(("dtype", "far"), [(np.float32, 2.0**17), (np.float64, 1e9)])
+@pytest.mark.parametrize("model", CLASSIFIERS + REGRESSORS, ids=repr)
+def test_columns_far_from_zero_keep_their_digits(model, dtype, far):
+    """Years, pascals, seconds since 1970: an intercept in single precision is lost."""
+    classifies = is_classifier(model)
+    X, y = (load_wine if classifies else load_diabetes)(return_X_y=True)
+    X = (StandardScaler().fit_transform(X).round(1) + far).astype(dtype)
+    model = clone(model).set_params(**FAR.get(type(model).__name__, {}))
+    model.fit(X.astype(float), y)
+    said = run(model, X, dtype)[-1]
+    expected = (
+        model.predict_proba(X.astype(float))
+        if classifies
+        else model.predict(X.astype(float))
+    )
+    scale = np.ptp(expected)
+    assert_allclose(said, expected.reshape(said.shape), atol=1e-4 * scale, rtol=1e-4)
 
 
 @pytest.mark.parametrize("names", [None, np.array(["zebra", "ant", "bee"])])

@@ -19,7 +19,9 @@ from sklearn.preprocessing import scale
 from sklearn_ext.losses import (
     CompSumClassifier,
     CompSumClassifierCV,
+    LabelQualityDisplay,
     NoiseReportDisplay,
+    NoiseRobustnessDisplay,
     noise_report,
 )
 
@@ -64,13 +66,19 @@ ax.set(xlabel="share of wrong training labels", ylabel="test error", ylim=(0, No
 ax.legend()
 
 # %%
+# Why it chose what it chose: the held-out score on the wrong labels, over C, one curve
+# for each loss.
+
+model = CompSumClassifierCV(Cs=5, taus=(1.0, 1.7)).fit(X[train], labels)
+NoiseRobustnessDisplay.from_estimator(model)
+
+# %%
 # How many are wrong?
 # -------------------
 # The report does not know the rate. It compares held-out probabilities with the labels
 # and explains their quarrel by errors of the model and errors of the labels, whichever
 # is likelier.
 
-model = CompSumClassifierCV(Cs=5, taus=(1.0, 1.7)).fit(X[train], labels)
 report = noise_report(model, X[train], labels, random_state=0)
 print(f"truth {wrong.mean():.3f}, estimate {report.noise_rate:.3f}")
 NoiseReportDisplay(report=report).plot()
@@ -90,3 +98,10 @@ for ax, row in zip(axes.ravel(), first[:12], strict=True):
     ax.imshow(images[train][row].reshape(8, 8), cmap="Greys")
     ax.set_title(f"label {labels[row]}: {report.likely[row]}?", size=9)
     ax.axis("off")
+
+# %%
+# One fit knows nearly as much: the probability of each row's own label, digit by digit.
+# Crosses are rows for which another digit is likely enough.
+
+one = CompSumClassifier(C=0.1).fit(X[train], labels)
+LabelQualityDisplay.from_estimator(one, X[train], labels)

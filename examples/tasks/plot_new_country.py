@@ -28,9 +28,9 @@ from sklearn_ext.tasks import (
 )
 
 try:
-    from benchmarks.real_data_readers import rdata
+    from benchmarks.real_data import load
 
-    table = rdata("gapminder/gapminder")
+    table = load("gapminder").frame
     table = pd.DataFrame(
         {
             "unit": table["country"].astype(str),

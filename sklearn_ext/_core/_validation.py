@@ -8,7 +8,7 @@ FLOATS = (np.float64, np.float32)  # dtypes that are kept; others become float64
 
 
 def check_weights(sample_weight, X, *, dtype=None, name="sample_weight"):
-    """Check weights of rows: one each, finite, non-negative, not all zero.
+    """Check weights of rows: one each, finite, also in sum, non-negative, not all zero.
 
     Parameters
     ----------
@@ -34,4 +34,11 @@ def check_weights(sample_weight, X, *, dtype=None, name="sample_weight"):
     if not w.any():
         # scikit-learn's words before 1.9, where it does not check this itself
         raise ValueError("Sample weights must contain at least one non-zero number.")
+    with np.errstate(over="ignore"):
+        total = w.sum(dtype=np.float64)
+    if total > np.finfo(w.dtype).max:
+        raise ValueError(
+            f"{name} must have a finite sum, but overflows {w.dtype} with a largest "
+            f"weight of {w.max():g}; divide all weights by a constant."
+        )
     return w

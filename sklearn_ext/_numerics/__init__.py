@@ -7,6 +7,7 @@
 - ``_lbfgs``: L-BFGS with a preconditioner that follows the iterate
 - ``_logistic/``: the logistic objective, solved for one penalty or a path of them
 - ``_factors``: Cholesky and eigenvectors of matrices that may be singular
+- ``_filters``: ridge, gradient flow and iterated ridge as filters of a spectrum
 - ``_ridge``: ridge regression in closed form, primal or dual: a grid of ridges, exact
   leave-one-out of whole rows
 - ``_random_features``: random Fourier features, weights of random maps, the rule

@@ -117,6 +117,40 @@ def dense(x):
     return x.toarray() if sparse.issparse(x) else x
 
 
+def near_zero(X):
+    """Move the full columns of a sparse matrix near zero, where products keep digits.
+
+    A column in which every row has an entry, far from zero, would cancel when its mean
+    is taken off its products. Relative to a row it has as many entries, and none far
+    away. A column with zeros spreads from them to its values: nothing there cancels.
+
+    Parameters
+    ----------
+    X : sparse matrix of shape (n_samples, n_features)
+        Rows.
+
+    Returns
+    -------
+    moved : sparse matrix of shape (n_samples, n_features)
+        The rows less the pivot, in compressed rows; ``X`` itself without such columns.
+    pivot : ndarray of shape (n_features,)
+        The first row in full columns, zero in the others; in the dtype of ``X``.
+    """
+    pivot = np.zeros(X.shape[1], dtype=X.dtype)
+    rows = X.tocsr()
+    if not rows.has_canonical_format:
+        rows = rows.copy()
+        rows.sum_duplicates()
+    full = np.bincount(rows.indices, minlength=X.shape[1]) == X.shape[0]
+    if not full.any():
+        return X, pivot
+    first = rows.indices[: rows.indptr[1]]
+    pivot[first] = np.where(full[first], rows.data[: rows.indptr[1]], 0)
+    moved = rows.copy()
+    moved.data -= pivot[rows.indices]
+    return moved, pivot
+
+
 def flat(*parts):
     """Lay arrays of one namespace end to end."""
     if is_numpy(parts[0]):

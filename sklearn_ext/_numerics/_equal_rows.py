@@ -32,7 +32,8 @@ class EqualRows:
     weight : ndarray of shape (n_groups,)
         Summed weight of each group, positive.
     hash : ndarray of shape (n_groups,), dtype uint64
-        Ascending, so ``first[:k]`` are k distinct rows drawn at random by the seed.
+        What orders the groups: ascending, so ``first[:k]`` are k distinct rows drawn at
+        random by the seed.
     """
 
     group: np.ndarray
@@ -65,6 +66,34 @@ class EqualRows:
         kept = weight > 0
         renamed = np.where(kept, np.cumsum(kept) - 1, -1)
         return cls(renamed[group], first[kept], weight[kept], found[kept])
+
+    @classmethod
+    def in_either_precision(cls, *tables, w=None, seed=0):
+        """Group equal rows, in an order that single precision leaves as it is.
+
+        Rows that only float64 tells apart are distinct, and still float64 and float32
+        copies of a table have the same folds: the order is that of a hash of the
+        values in single precision, and among equals there that of the values.
+
+        Parameters
+        ----------
+        *tables, w, seed
+            As for `of`.
+
+        Returns
+        -------
+        EqualRows
+            The groups of positive weight.
+        """
+        rows = cls.of(*tables, w=w, seed=seed)
+        with np.errstate(over="ignore", invalid="ignore"):
+            single = [_rows(t, rows.first).astype(np.float32) for t in tables]
+            chance = hash_rows(*single, seed=seed)
+        order = np.lexsort((rows.hash, chance))
+        place = np.empty(len(order) + 1, dtype=np.intp)
+        place[order], place[-1] = np.arange(len(order)), -1
+        first, weight = rows.first[order], rows.weight[order]
+        return cls(place[rows.group], first, weight, chance[order])
 
     def __len__(self):
         return len(self.first)
@@ -125,6 +154,44 @@ def hash_rows(*tables, seed=0):
         total = total + hash_table(table, salts)
         n_columns += width
     return _mix(total)
+
+
+def as_numbers(X):
+    """Return rows as numbers that tell them apart.
+
+    Parameters
+    ----------
+    X : array-like, data frame or sparse matrix of shape (n_samples, ...)
+        Rows of numbers, of anything, or single objects such as texts.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, k) or sparse matrix
+        Numbers as they are, columns of anything else as codes of their values.
+    """
+    if sparse.issparse(X):
+        return X
+    if hasattr(X, "columns") or hasattr(X, "column_names"):  # a table
+        names = getattr(X, "columns", None)
+        names = names if hasattr(X, "iloc") else getattr(X, "column_names", names)
+        return np.column_stack([_codes(X[name]) for name in names])
+    X = np.asarray(X)
+    X = X.reshape(len(X), -1)
+    if X.dtype.kind in "fiub":
+        return X
+    return np.column_stack([_codes(column) for column in X.T])
+
+
+def _codes(column):
+    column = np.asarray(column)
+    try:
+        return column.astype(np.float64)
+    except (ValueError, TypeError):
+        return np.unique(column.astype(str), return_inverse=True)[1].astype(float)
+
+
+def _rows(table, at):
+    return (table.tocsr() if sparse.issparse(table) else np.asarray(table))[at]
 
 
 def _of_dense(table, salts):

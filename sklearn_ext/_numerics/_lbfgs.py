@@ -11,6 +11,8 @@ import numpy as np
 
 Array = Any  # flat float64 array of NumPy or torch
 
+STALLED = 1e-3  # an excess that the gradient's own rounding may foretell
+
 
 @dataclass(frozen=True)
 class Stopping:
@@ -20,6 +22,7 @@ class Stopping:
     max_iter: int = 500
     floor: float = 0.0  # a value that counts as the infimum
     patience: float = 0.0  # share of the iterations, the last ones, that count as well
+    nothing: float = -np.inf  # a value near its infimum where no step is left
 
 
 class Minimum(NamedTuple):
@@ -91,6 +94,7 @@ def minimise(
         found, tries = _search(evaluate, theta, step, now, noise, length or 1.0)
         used += tries
         if found is None and not pairs:  # nothing below here in this precision
+            converged = now.value <= stopping.nothing
             break
         if found is None:
             pairs.clear()
@@ -103,8 +107,10 @@ def minimise(
         expected = _remaining(values, stopping.patience)
         moving = values[-7:][0] - now.value > noise * now.value  # beyond rounding
         settled = expected <= stopping.tol * max(now.value, 1e-12)
-        if excess is not None and settled and moving:
-            expected = max(expected, excess(theta, now))
+        if excess is not None and settled:
+            foretold = excess(theta, now)
+            if moving or foretold > STALLED * max(now.value, 1e-12):
+                expected = max(expected, foretold)
         expected /= max(now.value, 1e-12)
         converged = expected <= stopping.tol
         interrupted = report is not None and report(theta, now)

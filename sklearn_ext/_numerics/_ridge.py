@@ -8,7 +8,8 @@ the dual side from a `CentredKernel`. One eigendecomposition, `PrimalSpectrum` o
 Leaving out a row of weight ``w`` divides its residual by ``1 - w a``, where ``a`` is
 its leverage at unit weight. Where rows are distinct (see ``_equal_rows``) each leaves
 with its whole weight: integer weights equal repetition, and weights times a constant
-give the same errors at ridges times that constant.
+give the same errors at ridges times that constant. Other filters than ridge (see
+``_filters``) are sums over complex ridges, and so are their residuals.
 """
 
 import warnings
@@ -27,12 +28,8 @@ from sklearn_ext._numerics._arrays import (
     rounding,
     to_numpy,
 )
-from sklearn_ext._numerics._factors import (
-    Rounding,
-    eigh,
-    factorize,
-    inverse_shrinkage,
-)
+from sklearn_ext._numerics._factors import Rounding, eigh, factorize
+from sklearn_ext._numerics._filters import GONE, RIDGE, Filter
 
 # single precision blurs directions that a ridge below so many roundings of the trace of
 # the sums would resolve
@@ -41,6 +38,7 @@ MAX_ITER, TOL = 50, 1e-6  # conjugate gradients: relative change of the predicti
 LOST = 1e-3  # share of the targets' squares that a refinement may not cost
 # how far beyond a step of the grid an eigenvalue may lie that is there but for rounding
 EDGE = 1e-6
+WIDTH = 512  # columns of products for complex ridges at a time: they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -252,22 +250,68 @@ class _Spectrum:
     n: int  # rows
     fit_intercept: bool
     rounding: Rounding
+    filter: Filter = field(default=RIDGE, kw_only=True)
     cut: float = field(init=False)  # up to where eigenvalues are rounding
 
     def __post_init__(self):
         object.__setattr__(self, "cut", self.rounding.cut(self.e))
 
     def shrinkage(self, alphas):
-        """Return ``1 / (e + alpha)``, of shape (m, n_alphas)."""
-        columns = [inverse_shrinkage(self.e, alpha, self.cut) for alpha in alphas]
+        """Return ``f(e) / e`` of the filter, of shape (m, n_alphas): what is applied.
+
+        It is ``1 / (e + alpha)`` of ridge, zero for directions that rounding alone has
+        made where the ridge does not exceed it.
+        """
+        columns = [self._resolved(self.filter.shrinkage, a, 0.0) for a in alphas]
         return namespace(self.e).stack(columns, axis=1)
+
+    def left(self, alphas):
+        """Return ``1 - f(e)`` of the filter, of shape (m, n_alphas)."""
+
+        def of(e, alpha):
+            return self.filter.left(e, alpha) if alpha else 0 * e
+
+        columns = [self._resolved(of, alpha, 1.0) for alpha in alphas]
+        return namespace(self.e).stack(columns, axis=1)
+
+    def _resolved(self, function, alpha, otherwise):
+        """Return ``function(e, alpha)``, where rounding alone is left a constant."""
+        if alpha > self.cut:
+            return function(self.e, alpha)
+        alpha = alpha if alpha > GONE * self.cut else 0.0  # no e / alpha overflows
+        xp, kept = namespace(self.e), self.e > self.cut
+        found = function(xp.where(kept, self.e, xp.ones_like(self.e)), alpha)
+        return xp.where(kept, found, otherwise * xp.ones_like(found))
+
+    def _complex_ridges(self, alphas):
+        """Yield the inverses of some alphas' complex ridges at a time.
+
+        Yields
+        ------
+        inverse : array of shape (m, 2 * q)
+            Real and then imaginary parts of ``1 / (e + s)`` for all their ridges s.
+        weights : ndarray of shape (n_alphas, q / n_alphas)
+            The weights of the ridges, complex.
+        """
+        xp, t = namespace(self.e), self.c.shape[1]
+        size = max(1, WIDTH // (2 * t * len(self.filter.ridges(1.0)[0])))
+        for start in range(0, len(alphas), size):
+            at = slice(start, start + size)
+            pairs = [self.filter.ridges(alpha) for alpha in alphas[at]]
+            parts = [
+                self._resolved(_inverse(s, part), alpha, 0.0)
+                for part in (0, 1)
+                for alpha, (ridges, _) in zip(alphas[at], pairs, strict=True)
+                for s in ridges.tolist()
+            ]
+            yield xp.stack(parts, axis=1), np.array([w for _, w in pairs])
 
     def dof(self, alphas):
         """Return degrees of freedom, intercept included, of shape (n_alphas,)."""
         return to_numpy(self.e @ self.shrinkage(alphas)) + self.fit_intercept
 
     def _maps(self, W):
-        """Return ``W * c`` for each ridge and target, of shape (m, n_alphas * t)."""
+        """Return ``W * c`` for each column and target, of shape (m, n_columns * t)."""
         maps = W[:, :, None] * self.c[:, None, :]
         return namespace(self.e).reshape(maps, (W.shape[0], -1))
 
@@ -301,11 +345,11 @@ class PrimalSpectrum(_Spectrum):
     V: np.ndarray  # (k, k)
 
     @classmethod
-    def of(cls, moments):
+    def of(cls, moments, filter=RIDGE):
         """Factorise."""
         (e, V), m = eigh(moments.gram), moments
-        c = V.T @ m.cross
-        return cls(e, c, m.weight, m.n, m.fit_intercept, m.rounding, m, V)
+        about = m.weight, m.n, m.fit_intercept, m.rounding
+        return cls(e, V.T @ m.cross, *about, m, V, filter=filter)
 
     def solve(self, alphas):
         """Return coefficients (k, t) and intercepts (t,) for a ridge a target."""
@@ -318,8 +362,8 @@ class PrimalSpectrum(_Spectrum):
 
         They come from sums alone, hence lose digits where they are tiny.
         """
-        W, ridge = self.shrinkage(alphas), like(np.asarray(alphas), self.e)
-        explained = (W * W * (self.e[:, None] + 2 * ridge)).T @ (self.c * self.c)
+        W = self.shrinkage(alphas)
+        explained = (W * (2 - self.e[:, None] * W)).T @ (self.c * self.c)
         rss = namespace(self.e).clip(self.moments.y_square - explained, min=0.0)
         return to_numpy(rss / self.weight)
 
@@ -338,19 +382,42 @@ class PrimalSpectrum(_Spectrum):
         ndarray of shape (n_alphas, n_rows, t)
             Infinite where a row determines its own prediction.
         """
-        xp, W, found = namespace(self.e), self.shrinkage(alphas), []
-        maps, V = self._maps(W), self.V
+        xp, found = namespace(self.e), []
+        real = self.filter is RIDGE
+        V, left_out = self.V, self._ridges_left_out if real else self._filter_left_out
         for Phi, Y, w in batches:
-            V, W, maps = (xp.astype(M, Phi.dtype, copy=False) for M in (V, W, maps))
+            V = xp.astype(V, Phi.dtype, copy=False)
             Z = centred(Phi, self.moments.mean) @ V
-            fitted = xp.reshape(float64(Z @ maps), (Z.shape[0], len(alphas), -1))
-            leverage = float64((Z * Z) @ W)
-            if self.fit_intercept:
-                leverage += 1 / self.weight
-            residual = (Y - self.moments.y_mean)[:, None, :] - fitted
-            floor = max(1e-10, 16 * rounding(Z))
-            found.append(_divide(residual, 1 - w[:, None] * leverage, floor))
+            found.append(left_out(alphas, Z, Y - self.moments.y_mean, w[:, None]))
         return to_numpy(xp.permute_dims(xp.concat(found, axis=0), (1, 0, 2)))
+
+    def _ridges_left_out(self, alphas, Z, Y, w):
+        fitted, leverage = self._fitted(Z, self.shrinkage(alphas))
+        leverage = leverage + self.fit_intercept / self.weight
+        return _divide(Y[:, None, :] - fitted, 1 - w * leverage, self._floor(Z))
+
+    def _filter_left_out(self, alphas, Z, Y, w):
+        found = []
+        for inverse, weights in self._complex_ridges([a for a in alphas if a > 0]):
+            fitted, leverage = self._fitted(Z, inverse)
+            q, own = weights.size, self.fit_intercept / self.weight
+            residual = Y[:, None, :] - fitted[:, :q, :], -fitted[:, q:, :]
+            remaining = 1 - w * (leverage[:, :q] + own), -w * leverage[:, q:]
+            found.append(_divide_complex(residual, remaining, weights, self._floor(Z)))
+        if 0 in alphas:
+            ridgeless = self._ridges_left_out([0.0], Z, Y, w)
+            return _inserted(found, ridgeless, alphas)
+        return namespace(Z).concat(found, axis=1)
+
+    def _fitted(self, Z, W):
+        """Return ``Z (W c)`` (n, n_columns, t) and ``(Z * Z) W`` (n, n_columns)."""
+        xp = namespace(Z)
+        W, maps = (xp.astype(M, Z.dtype, copy=False) for M in (W, self._maps(W)))
+        fitted = xp.reshape(float64(Z @ maps), (Z.shape[0], W.shape[1], -1))
+        return fitted, float64((Z * Z) @ W)
+
+    def _floor(self, Z):
+        return max(1e-10, 16 * rounding(Z))
 
     def residuals(self, alphas, batches):
         """Return residuals (n_alphas, n_rows, t) of rows outside the moments."""
@@ -370,7 +437,7 @@ class DualSpectrum(_Spectrum):
     U: np.ndarray  # (n, m), m = n - 1 with an intercept
 
     @classmethod
-    def of(cls, kernel):
+    def of(cls, kernel, filter=RIDGE):
         """Factorise."""
         K, n, known = kernel.K, kernel.K.shape[0], kernel.rounding
         xp = namespace(K)
@@ -384,7 +451,7 @@ class DualSpectrum(_Spectrum):
         if kernel.fit_intercept:
             e, U = e[:-1], U[:, :-1]
         about = kernel.weight, n, kernel.fit_intercept, known
-        return cls(e, U.T @ kernel.B, *about, kernel, U)
+        return cls(e, U.T @ kernel.B, *about, kernel, U, filter=filter)
 
     def solve(self, alphas):
         """Return coefficients and intercepts for a ridge a target."""
@@ -393,9 +460,7 @@ class DualSpectrum(_Spectrum):
 
     def train_error(self, alphas):
         """Return weighted mean squared training errors, of shape (n_alphas, t)."""
-        xp, W = namespace(self.e), self.shrinkage(alphas)
-        ridge = like(np.asarray(alphas), self.e)
-        left = xp.where(ridge > 0, ridge * W, 1 - self.e[:, None] * W)
+        left = self.left(alphas)
         return to_numpy((left * left).T @ (self.c * self.c) / self.weight)
 
     def leave_one_out(self, alphas):
@@ -411,15 +476,38 @@ class DualSpectrum(_Spectrum):
         ndarray of shape (n_alphas, n_rows, t)
             Infinite where a row determines its own prediction.
         """
-        xp, w = namespace(self.e), self.kernel.w
+        xp = namespace(self.e)
+        least = 0.0
         if float(xp.min(self.e)) <= self.cut:  # no ridge is the limit of small ones
-            alphas = [alpha or 1e3 * self.cut for alpha in alphas]
-        W = self.shrinkage(alphas)
-        shape = (self.n, len(alphas), self.c.shape[1])
-        dual = xp.reshape(self.U @ self._maps(W), shape)  # residual over alpha
-        own = (self.U * self.U) @ W  # (1 - leverage) / alpha
-        residual = dual / xp.sqrt(w)[:, None, None]
-        return to_numpy(xp.permute_dims(_divide(residual, own, 0.0), (1, 0, 2)))
+            least = 1e3 * self.cut
+            alphas = [alpha if alpha > self.cut else 0.0 for alpha in alphas]
+        if self.filter is RIDGE:
+            found = self._ridges_left_out([alpha or least for alpha in alphas])
+        else:
+            found = self._filter_left_out(alphas, least)
+        return to_numpy(xp.permute_dims(found, (1, 0, 2)))
+
+    def _ridges_left_out(self, alphas):
+        # residual and 1 - leverage, both over alpha
+        return _divide(*self._duals(self.shrinkage(alphas)), 0.0)
+
+    def _filter_left_out(self, alphas, least):
+        found = []
+        for inverse, weights in self._complex_ridges([a for a in alphas if a > 0]):
+            dual, own = self._duals(inverse)
+            q = weights.size
+            parts = (dual[:, :q, :], dual[:, q:, :]), (own[:, :q], own[:, q:])
+            found.append(_divide_complex(*parts, weights, 0.0))
+        if 0 in alphas:
+            ridgeless = replace(self, filter=RIDGE)._ridges_left_out([least])
+            return _inserted(found, ridgeless, alphas)
+        return namespace(self.e).concat(found, axis=1)
+
+    def _duals(self, W):
+        """Return ``U (W c)`` at unit weight (n, n_columns, t), and ``(U * U) W``."""
+        xp, shape = namespace(self.e), (self.n, W.shape[1], self.c.shape[1])
+        dual = xp.reshape(self.U @ self._maps(W), shape)
+        return dual / xp.sqrt(self.kernel.w)[:, None, None], (self.U * self.U) @ W
 
     def residuals(self, alphas, K, Y):
         """Return residuals of rows that are not in the kernel matrix.
@@ -445,6 +533,69 @@ class DualSpectrum(_Spectrum):
         fitted = xp.reshape(fitted, (K.shape[0], len(alphas), -1))
         residual = (Y - kernel.y_mean)[:, None, :] - fitted
         return to_numpy(xp.permute_dims(residual, (1, 0, 2)))
+
+
+def _inverse(s, part):
+    """Return the real (0) or imaginary (1) part of ``1 / (e + s)`` as a function of e.
+
+    Eigenvalues whose squares overflow do no harm.
+    """
+
+    def inverse(e, _):
+        x = e + s.real
+        size = abs(x) + abs(s.imag)
+        x, y = x / size, s.imag / size
+        return (-y if part else x) / (x * x + y * y) / size
+
+    return inverse
+
+
+def _divide_complex(residual, remaining, weights, floor):
+    """Return the real part of weighted sums of complex quotients.
+
+    Parameters
+    ----------
+    residual : tuple of array of shape (n, q, t)
+        Real and imaginary parts, the ridges of one alpha after those of the other.
+    remaining : tuple of array of shape (n, q)
+        The same of ``1 - leverage``.
+    weights : ndarray of shape (n_alphas, q / n_alphas)
+        Complex.
+    floor : float
+        Absolute values of ``remaining`` up to it count as zero.
+
+    Returns
+    -------
+    array of shape (n, n_alphas, t)
+        Infinite where nothing remains.
+    """
+    a, b = remaining
+    xp, size = namespace(a), abs(a) + abs(b)
+    held = size <= floor
+    size = xp.where(held, xp.ones_like(size), size)
+    a, b = a / size, b / size
+    square = xp.where(held, xp.ones_like(size), (a * a + b * b) * size)
+    # weights / remaining, then the real part of its product with the residual
+    u, v = (like(part.reshape(-1), a) for part in (weights.real, weights.imag))
+    real, imaginary = (u * a + v * b) / square, (v * a - u * b) / square
+    found = real[:, :, None] * residual[0] - imaginary[:, :, None] * residual[1]
+    shape = (a.shape[0], *weights.shape, found.shape[2])
+    found = xp.sum(xp.reshape(found, shape), axis=2)
+    held = xp.any(xp.reshape(held, shape[:-1]), axis=2)
+    return xp.where(held[:, :, None], xp.inf * xp.ones_like(found), found)
+
+
+def _inserted(found, ridgeless, alphas):
+    """Put residuals without a ridge, where filters agree, among those of others."""
+    xp, position = namespace(ridgeless), 0
+    some, parts = xp.concat(found, axis=1) if found else None, []
+    for alpha in alphas:
+        if alpha > 0:
+            parts.append(some[:, position : position + 1, :])
+            position += 1
+        else:
+            parts.append(ridgeless)
+    return xp.concat(parts, axis=1)
 
 
 def _divide(residual, remaining, floor):

@@ -1,9 +1,10 @@
-"""Pictures of regret and of what a bandit explores."""
+"""Pictures of regret, of what a bandit explores, and of the values of policies."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._plots import Display
+from sklearn_ext.bandits._values._policy import policy_value_curve
 
 STYLES = ("-", "--", "-.", ":")
 
@@ -242,3 +243,122 @@ def _windows(shares, n_points):
     edges = np.unique(np.linspace(0, len(shares), n_points + 1).astype(int))
     means = np.add.reduceat(shares, edges[:-1]) / np.diff(edges)[:, None]
     return means, edges[1:]
+
+
+class PolicyValueDisplay(Display):
+    """Values of policies with their intervals, beside each other or over time.
+
+    Parameters
+    ----------
+    values : dict of str to PolicyValue, default=None
+        Values by name, drawn as points with their intervals.
+    curve : Bunch, default=None
+        What `policy_value_curve` returns, drawn as a line in its band.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure of the axes.
+
+    See Also
+    --------
+    policy_value : Makes a value.
+    policy_value_curve : Makes a curve.
+
+    Examples
+    --------
+    >>> from sklearn_ext.bandits import PolicyValueDisplay, policy_value
+    >>> log = [0, 1] * 100, [1, 0] * 100, [0.5] * 200
+    >>> values = {f"always {a}": policy_value(*log, [a] * 200) for a in (0, 1)}
+    >>> display = PolicyValueDisplay.from_values(values)
+    """
+
+    values: dict | None = None
+    curve: object = None
+
+    @classmethod
+    def from_values(cls, values, *, ax=None):
+        """Draw values of several policies, or differences, beside each other.
+
+        Parameters
+        ----------
+        values : dict of str to PolicyValue
+            Values by name.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        PolicyValueDisplay
+            The display.
+        """
+        return cls(values=dict(values)).plot(ax)
+
+    @classmethod
+    def from_log(cls, action, reward, propensity, target, *, ax=None, **settings):
+        """Draw the value of a policy against the rows of the log, in its band.
+
+        Parameters
+        ----------
+        action : array-like of shape (n_samples,)
+            Logged actions.
+        reward : array-like of shape (n_samples,)
+            Their rewards.
+        propensity : array-like of shape (n_samples,) or (n_samples, n_actions)
+            Probabilities with which they were drawn.
+        target : array-like or estimator
+            The policy to judge, as in `policy_value`.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **settings : dict
+            Passed to `policy_value_curve`.
+
+        Returns
+        -------
+        PolicyValueDisplay
+            The display.
+        """
+        curve = policy_value_curve(action, reward, propensity, target, **settings)
+        return cls(curve=curve).plot(ax)
+
+    def plot(self, ax=None, *, name=None, curve_kwargs=None):
+        """Draw what the display holds.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        name : str, default=None
+            Label of the curve.
+        curve_kwargs : dict, default=None
+            Passed to ``Axes.plot`` or, for values, to ``Axes.errorbar``.
+
+        Returns
+        -------
+        PolicyValueDisplay
+            The display.
+        """
+        ax, style = self._axes(ax), curve_kwargs or {}
+        if self.curve is not None:
+            at = self.curve.times
+            (line,) = ax.plot(at, self.curve.value, label=name, **style)
+            band = {"alpha": 0.2, "color": line.get_color(), "lw": 0}
+            ax.fill_between(at, self.curve.lower, self.curve.upper, **band)
+            ax.set(xlabel="logged rows", ylabel="mean reward of the policy")
+            if name is not None:
+                ax.legend()
+            return self
+        found = list(self.values.values())
+        value, at = np.array([v.value for v in found]), np.arange(len(found))[::-1]
+        ends = np.array([[v.value - v.lower, v.upper - v.value] for v in found]).T
+        ends = np.maximum(np.nan_to_num(ends), 0)
+        ax.errorbar(value, at, xerr=ends, **{"fmt": "o", "capsize": 3, **style})
+        ax.set_yticks(at, list(self.values))
+        compared = any(v.e_value is not None for v in found)
+        if compared:
+            ax.axvline(0, color="0.6", lw=1, zorder=0)
+        ax.set(xlabel="difference of mean rewards" if compared else "mean reward")
+        ax.margins(y=0.2)
+        return self

@@ -406,7 +406,7 @@ def _run(bandit, problem, batch_size, delay, shuffle, seed):
     world = problem.take(order)
     learns = hasattr(bandit, "partial_fit") and hasattr(bandit, "decide")
     if learns:
-        bandit = _beginner(bandit, problem.actions, rng)
+        bandit = beginner(bandit, problem.actions, rng)
     at, propensity = np.empty(n, dtype=int), np.empty(n)
     waiting, start = [], time.process_time()
     for first in range(0, n, batch_size):
@@ -434,14 +434,15 @@ def _run(bandit, problem, batch_size, delay, shuffle, seed):
     return order, action, reward, propensity, regret, seconds
 
 
-def _beginner(bandit, actions, rng):
-    beginner = clone(bandit)
-    params = beginner.get_params()
+def beginner(bandit, actions, rng):
+    """Return a clone that knows the actions, has a seed, and has learnt nothing."""
+    new = clone(bandit)
+    params = new.get_params()
     if "actions" in params and params["actions"] is None:
-        beginner.set_params(actions=actions)
+        new.set_params(actions=actions)
     if "random_state" in params:
-        beginner.set_params(random_state=rng.randint(2**31 - 1))
-    return beginner
+        new.set_params(random_state=rng.randint(2**31 - 1))
+    return new
 
 
 def _in_order(policy, probabilities, actions):

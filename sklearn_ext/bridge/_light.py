@@ -359,8 +359,9 @@ class LightSchrodingerBridge(
         Running moments of every component move towards those of the batch by twice the
         batch's share of all weight seen so far, and are solved as in a pass of ``fit``;
         so early rows fade slowly, and a small batch moves little. The first call makes
-        a short fit; after ``fit`` it goes on from there. Weights of all batches are on
-        one scale.
+        a short fit, of two rows at least on each side; after ``fit`` it goes on from
+        there. A later batch may hold one row on each side, but a hundred at once tell
+        more than one a hundred times. Weights of all batches are on one scale.
 
         Parameters
         ----------

@@ -121,8 +121,10 @@ def two_samples(
     """Return source and target as validated, weighted samples.
 
     Rows without weight are left out. Without ``X_target`` and ``sample_domain`` both
-    samples are ``X``.
+    samples are ``X``. A first fit (``reset``) needs two rows on each side; what is
+    added to it, or scored, may be one.
     """
+    fewest = 2 if reset else 1
     if X_target is not None and sample_domain is not None:
         raise ValueError(
             "X_target and sample_domain were both given. Pass X_target to map X to "
@@ -135,19 +137,19 @@ def two_samples(
             "sample_weight covers all rows of X."
         )
     X = validate_data(
-        estimator, X, reset=reset, dtype=float_types(X), ensure_min_samples=2
+        estimator, X, reset=reset, dtype=float_types(X), ensure_min_samples=fewest
     )
     w = checked_weights(sample_weight, X, "sample_weight", "X")
     if X_target is not None:
-        Y = _target_rows(estimator, X_target, X)
+        Y = _target_rows(estimator, X_target, X, fewest)
         v = checked_weights(target_weight, Y, "target_weight", "X_target")
-        return _weighted(X, w, "X"), _weighted(Y, v, "X_target")
+        return _weighted(X, w, "X", fewest), _weighted(Y, v, "X_target", fewest)
     if sample_domain is None:
-        both = _weighted(X, w, "X")
+        both = _weighted(X, w, "X", fewest)
         return both, both
     domain = check_domain(sample_domain, X.shape[0])
     return tuple(
-        _weighted(X, w, f"domain {d} ({role}) of sample_domain", domain == d)
+        _weighted(X, w, f"domain {d} ({role}) of sample_domain", fewest, domain == d)
         for d, role in ((0, "source"), (1, "target"))
     )
 
@@ -169,7 +171,7 @@ def check_domain(sample_domain, n_samples):
     return domain.astype(int)
 
 
-def _target_rows(estimator, X_target, X):
+def _target_rows(estimator, X_target, X, fewest):
     expected = getattr(estimator, "feature_names_in_", None)
     check_columns(X_target, expected, name="X_target", of="X")
     if (expected is None) != (names_of(X_target) is None):
@@ -184,7 +186,7 @@ def _target_rows(estimator, X_target, X):
         X_target,
         input_name="X_target",
         dtype=float_types(X_target),
-        ensure_min_samples=2,
+        ensure_min_samples=fewest,
         estimator="X_target",
     )
     if Y.shape[1] != X.shape[1]:
@@ -214,8 +216,8 @@ def checked_weights(weight, X, name, rows):
     return w
 
 
-def _weighted(X, w, where, rows=None):
-    """Keep the rows with weight, out of some; there must be two or more."""
+def _weighted(X, w, where, fewest, rows=None):
+    """Keep the rows with weight, out of some; there must be one or two at least."""
     xp = namespace(X)
     kept = np.arange(X.shape[0]) if rows is None else np.flatnonzero(rows)
     if w is not None and len(kept) and not w[kept].any():
@@ -224,10 +226,10 @@ def _weighted(X, w, where, rows=None):
         )
     if w is not None:
         kept = kept[w[kept] > 0]
-    if len(kept) < 2:
+    if len(kept) < fewest:
         raise ValueError(
-            f"Two rows or more are needed on each side, got n_samples = {len(kept)} "
-            f"in {where}."
+            f"At least {fewest} row(s) are needed on each side, got n_samples = "
+            f"{len(kept)} in {where}."
         )
     whole = Sample(X, xp.ones_like(X[:, 0]) if w is None else like(w, X))
     return whole if len(kept) == X.shape[0] else whole.rows(kept)

@@ -3,15 +3,20 @@
 In the order in which rows pass:
 
 - ``_nearest``: the nearest rows, exactly or through cells
-- ``_opinions``: features of a prediction: own score, nearest rows, corrupted copies
-- ``_correctness``: the probability that a prediction is right, as an estimator
+- ``_opinions``: features of a prediction: own score, nearest rows and how near they
+  are, corrupted copies
+- ``_correctness``: the probability that a prediction is right, as an estimator, and a
+  warning of rows unlike those of training
 - ``_selective``: a threshold below which nothing is answered, with a promise
 - ``_mixture``: one probability from several classifiers, with a certificate
 - ``_metrics``: is it calibrated, does the confidence find the errors; with intervals
 - ``_plots``: reliability, and risk against coverage
 """
 
-from sklearn_ext.calibration._correctness import CorrectnessCalibratedClassifier
+from sklearn_ext.calibration._correctness import (
+    CorrectnessCalibratedClassifier,
+    DriftReport,
+)
 from sklearn_ext.calibration._metrics import (
     area_under_risk_coverage,
     calibration_error,
@@ -34,6 +39,7 @@ from sklearn_ext.calibration._selective import (
 
 __all__ = [
     "CorrectnessCalibratedClassifier",
+    "DriftReport",
     "LogLossMixtureClassifier",
     "ReliabilityDisplay",
     "RiskCoverageDisplay",

@@ -1,7 +1,7 @@
 """The probability that a classifier's prediction is right."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -26,6 +26,7 @@ from sklearn.utils.metadata_routing import (
     get_routing_for_object,
     process_routing,
 )
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import (
@@ -45,15 +46,18 @@ from sklearn_ext._core._compat import (
     _safe_indexing,
 )
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext._numerics._equal_rows import EqualRows
-from sklearn_ext._numerics._held_out import best_temperature
+from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers, hash_rows
+from sklearn_ext._numerics._held_out import best_temperature, clopper_pearson
 from sklearn_ext._numerics._logistic import prepare, solve
-from sklearn_ext.calibration._metrics import correctness_log_loss
+from sklearn_ext.calibration._metrics import check_level, correctness_log_loss
 from sklearn_ext.calibration._opinions import (
+    UNKNOWN,
     Corruption,
+    Familiarity,
     NeighborVote,
     class_chances,
     corruption_features,
+    familiarity_feature,
     numbers_of,
     own_features,
     own_names,
@@ -63,6 +67,10 @@ from sklearn_ext.calibration._opinions import (
 FEW_ERRORS = 20  # fewer teach nothing about when the model errs
 FEW_FOR_REST = 10
 N_FOLDS = 5
+DISPUTED = 0.01  # share of rows with an equal of another class
+COINCIDENCES = 0.05  # equals expected by chance, per row
+MOST_ASKED = 20_000  # held-out rows: a handful of coefficients needs no more
+MOST_VOTERS = 100_000  # rows among which the nearest are sought
 STRINGS = ("neighbors", "corruption")
 
 
@@ -103,8 +111,88 @@ def weight_params(estimator, sample_weight):
     return {"sample_weight": sample_weight} if takes else {}
 
 
+@dataclass(frozen=True)
+class Equals:
+    """Rows with equal columns, and what they are: copies, or draws that coincide.
+
+    Copies of a row are one row and share a fold. In a table of few values equal rows
+    are drawn again and again, will be so for new rows, too, and are dealt one by one:
+    kept together, every fold would be asked about combinations that nobody knew.
+    They are draws where they disagree about the class, or where as many coincidences
+    are expected by chance if columns were independent.
+    """
+
+    group: np.ndarray  # (n_samples,), numbered in random order
+    code: np.ndarray  # (n_samples,), the classes
+    weight: np.ndarray  # (n_samples,), which of equal rows comes first
+    are_draws: bool
+
+    @classmethod
+    def of(cls, X, code, weight=None):
+        """Group rows, of numbers or of anything."""
+        X, weight = as_numbers(X), np.zeros(len(code)) if weight is None else weight
+        rows = EqualRows.in_either_precision(X)
+        least, most = np.full(len(rows), code.max()), np.zeros(len(rows), dtype=int)
+        np.minimum.at(least, rows.group, code)
+        np.maximum.at(most, rows.group, code)
+        disputed = (least < most)[rows.group].mean() > DISPUTED
+        by_chance = not disputed and len(rows) < len(code) and _coincide(X[rows.first])
+        return cls(rows.group, code, weight, bool(disputed or by_chance))
+
+    @property
+    def size(self):
+        """Rows that count: all draws, or distinct rows."""
+        return len(self.code) if self.are_draws else int(self.group.max()) + 1
+
+    def folds(self, n_folds=N_FOLDS):
+        """Deal to stratified folds, in turn; no order of rows decides."""
+        if self.are_draws:
+            # in turn, every fold would have the same share of every combination
+            chance = hash_rows(self.group, self.code, self._turn())
+            order = np.lexsort((chance, self.code))
+            fold = np.empty(len(order), dtype=np.intp)
+            fold[order] = np.arange(len(order)) % n_folds
+        else:
+            first = np.lexsort((self.code, self.group))
+            kept = np.flatnonzero(np.diff(self.group[first], prepend=-1))
+            order = np.argsort(self.code[first[kept]], kind="stable")
+            of_group = np.empty(len(order), dtype=np.intp)
+            of_group[order] = np.arange(len(order)) % n_folds
+            fold = of_group[self.group]
+        return [
+            (np.flatnonzero(fold != k), np.flatnonzero(fold == k))
+            for k in np.unique(fold)
+        ]
+
+    def _turn(self):
+        """Count every row among its equals of the same class."""
+        order = np.lexsort((self.weight, self.code, self.group))
+        is_first = np.diff(self.group[order], prepend=-1) != 0
+        is_first |= np.diff(self.code[order], prepend=-1) != 0
+        places = np.arange(len(order))
+        turn = np.empty(len(order))
+        turn[order] = places - np.maximum.accumulate(np.where(is_first, places, 0))
+        return turn
+
+
+def _coincide(X):
+    """Whether distinct rows would have equals if their columns were independent."""
+    if sparse.issparse(X):
+        return False
+    n, chance = len(X), float(len(X))
+    for column in X.T:
+        count = np.unique(column, return_counts=True)[1]
+        chance *= count @ (count - 1) / max(n * (n - 1), 1)
+        if chance < COINCIDENCES:
+            return False
+    return True
+
+
 def whole_folds(X, code, n_folds=N_FOLDS):
-    """Deal distinct rows to stratified folds, so that copies share one.
+    """Deal rows to stratified folds, copies to the same one.
+
+    Rows are copies by their columns alone. If the class decided, too, a row would
+    find its equals of every other class in the other folds and none of its own.
 
     Parameters
     ----------
@@ -120,48 +208,38 @@ def whole_folds(X, code, n_folds=N_FOLDS):
     list of tuple
         Train and test positions.
     """
-    fold = EqualRows.of(hashable(X), code).deal(n_folds, code)
-    return [
-        (np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in np.unique(fold)
-    ]
+    return Equals.of(X, code).folds(n_folds)
+
+
+def some_of(part, group, most):
+    """Keep the rows of at most so many groups, those that come first in their order.
+
+    Parameters
+    ----------
+    part : ndarray of shape (n_part,)
+        Positions of rows.
+    group : ndarray of shape (n_samples,)
+        Group of every row, numbered in random order.
+    most : int
+        Groups to keep.
+
+    Returns
+    -------
+    ndarray
+        Positions, in the order of ``part``.
+    """
+    if len(part) <= most:
+        return part
+    groups = np.unique(group[part])
+    if len(groups) <= most:
+        return part
+    return part[group[part] <= groups[most - 1]]
 
 
 def without(splits, kept):
     """Drop rows from splits, and name the others by their new positions."""
     place = np.cumsum(kept) - 1
     return [tuple(place[part[kept[part]]] for part in split) for split in splits]
-
-
-def hashable(X):
-    """Return rows as numbers, columns of anything else as codes of their values.
-
-    Numbers are single ones, so that both precisions of a table have the same folds.
-    """
-    with np.errstate(over="ignore"):
-        return _numbers(X).astype(np.float32)
-
-
-def _numbers(X):
-    if sparse.issparse(X):
-        return X
-    if hasattr(X, "columns") or hasattr(X, "column_names"):  # a table
-        names = getattr(X, "columns", None)
-        names = names if hasattr(X, "iloc") else getattr(X, "column_names", names)
-        return np.column_stack([_codes(X[name]) for name in names])
-    X = np.asarray(X)
-    if X.dtype.kind in "fiub":
-        return X
-    return np.column_stack([_codes(column) for column in X.T])
-
-
-def _codes(column):
-    column = np.asarray(column)
-    if column.dtype.kind in "fiub":
-        return column.astype(np.float64)
-    try:
-        return column.astype(np.float64)
-    except (ValueError, TypeError):
-        return np.unique(column.astype(str), return_inverse=True)[1].astype(float)
 
 
 # the model of correctness: logistic regression on a few standardised features
@@ -177,7 +255,7 @@ class CorrectnessModel:
     scale: np.ndarray  # (n_model_features,)
 
     @classmethod
-    def of(cls, features, hit, weight, C):
+    def of(cls, features, hit, weight, C, rising=None):
         """Fit ridge logistic regression with a free intercept.
 
         Parameters
@@ -190,6 +268,8 @@ class CorrectnessModel:
             Weights, of mean one over distinct rows.
         C : float
             Inverse penalty.
+        rising : int or None, default=None
+            A feature that must not lower the confidence when it grows.
 
         Returns
         -------
@@ -205,6 +285,12 @@ class CorrectnessModel:
             return cls(np.zeros(features.shape[1]), odds, mean, scale)
         problem = prepare((features - mean) / scale, hit.astype(np.intp), weight, 2)
         found = solve(problem, C, tol=1e-14)
+        if rising is not None and found.coef[0][rising] < 0:  # then it is best at zero
+            kept = np.arange(features.shape[1]) != rising
+            model = cls.of(features[:, kept], hit, weight, C)
+            coef = np.zeros(len(kept))
+            coef[kept] = model.coef
+            return cls(coef, model.intercept, mean, scale)
         return cls(found.coef[0], float(found.intercept[0]), mean, scale)
 
     def contributions(self, features):
@@ -226,6 +312,39 @@ class CorrectnessLoss:
 
 
 @dataclass(frozen=True)
+class DriftReport:
+    """How many rows of a batch lie further away than nearly all training rows did.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows of the batch.
+    unknown : float
+        Share of them with a familiarity of at most ``expected``.
+    low, high : float
+        Exact interval of that share.
+    expected : float
+        Share of unknown rows among rows that come from where the training rows do.
+    confidence : float
+        Mean confidence of the batch.
+    is_drift : bool
+        Whether the interval lies above twice the expected share.
+
+    See Also
+    --------
+    CorrectnessCalibratedClassifier : Returns it from ``drift``.
+    """
+
+    n_rows: int
+    unknown: float
+    low: float
+    high: float
+    expected: float
+    confidence: float
+    is_drift: bool
+
+
+@dataclass(frozen=True)
 class HeldOut:
     """What fold models say of rows that they have not seen."""
 
@@ -242,15 +361,21 @@ class HeldOut:
         rows, *rest = (np.concatenate(column) for column in zip(*parts, strict=True))
         return cls(rows, np.concatenate(fold), *rest)
 
-    def cross_fitted(self, hit, weight, C, columns=slice(None)):
+    def cross_fitted(self, hit, weight, C, rising=None):
         """Return confidences by models of correctness that left the row's fold out."""
         confidence = np.empty(len(self.rows))
         for k in np.unique(self.fold):
             out = self.fold == k
-            kept = self.features[:, columns]
-            model = CorrectnessModel.of(kept[~out], hit[~out], weight[~out], C)
-            confidence[out] = model(kept[out])
+            kept = self.features[~out], hit[~out], weight[~out]
+            model = CorrectnessModel.of(*kept, C, rising)
+            confidence[out] = model(self.features[out])
         return confidence
+
+
+def _asks_neighbors(model):
+    given = model.opinions
+    given = given if isinstance(given, (list, tuple)) else [given]
+    return any(_is(opinion, "neighbors") for opinion in given)
 
 
 class CorrectnessCalibratedClassifier(
@@ -265,9 +390,17 @@ class CorrectnessCalibratedClassifier(
     .. math:: \operatorname{logit} c(x) = b + w \cdot \varphi(x),
 
     fitted to rows that fold models have not seen: the log-odds of the predicted class,
-    which class it is, and its log-odds among the nearest rows, taken from *other folds*
-    so that no copy, and no other row of a group, testifies for the row itself. Then
-    classifier and opinions are refitted to all rows. Equal rows share a fold.
+    which class it is, its log-odds among the nearest rows, and how near these are, all
+    taken from *other folds* so that no copy, and no other row of a group, testifies for
+    the row itself. Then classifier and opinions are refitted to all rows. Copies of a
+    row share a fold; in tables of few values, where equal rows are drawn again and
+    again (they disagree about the class, or chance alone gives as many), rows are dealt
+    one by one, and weights are no repetitions.
+
+    Rows further away than most training rows are unknown. They have less confidence
+    where unknown rows were wrong more often in training, never more; beyond the 5 % of
+    training rows that were furthest away it falls no further, as nothing is known
+    there. ``drift`` warns where a batch has many of them.
 
     Fewer than about 20 errors out of fold teach nothing; a warning says so. Where the
     relation between columns and classes has changed, nobody who saw no labels from
@@ -275,8 +408,11 @@ class CorrectnessCalibratedClassifier(
     (:class:`LogLossMixtureClassifier`).
 
     Cost: that of ``CalibratedClassifierCV(ensemble=False)``, and the search for
-    neighbours, quadratic in the rows. Weights of rows count as ``estimator`` counts
-    them; opinions and the model of correctness do not feel their scale.
+    neighbours: all distances below 5,000 rows, cells that find about two thirds of the
+    nearest ones above, in time that grows with the power 3/2 of the rows. At most
+    100,000 distinct rows vote, and at most 20,000 held-out rows are asked. Weights of
+    rows count as ``estimator`` counts them; opinions and the model of correctness do
+    not feel their scale.
 
     Parameters
     ----------
@@ -287,7 +423,8 @@ class CorrectnessCalibratedClassifier(
     opinions : str, classifier, list of these or None, default="neighbors"
         Evidence beside the classifier's own score. "neighbors" is the vote of the
         nearest rows in the columns that the classifier is given (the last step of a
-        pipeline), numbers of unit standard deviation; "corruption", predictions for
+        pipeline), numbers of unit standard deviation, and how near they are;
+        "corruption", predictions for
         copies of the row with some columns replaced; a classifier, its probability of
         the predicted class. None or an empty list calibrates the own score alone.
     n_neighbors : int, default=10
@@ -299,8 +436,8 @@ class CorrectnessCalibratedClassifier(
     C : float, default=0.1
         Inverse penalty of the model of correctness.
     cv : int, splitter or iterable, default=None
-        None deals distinct rows to five stratified folds; with ``groups`` it keeps each
-        group in one fold.
+        None deals rows to five stratified folds, copies to the same one; with
+        ``groups`` it keeps each group in one fold.
     n_jobs : int, default=None
         Folds fitted at a time.
     random_state : int, RandomState instance or None, default=None
@@ -322,10 +459,12 @@ class CorrectnessCalibratedClassifier(
         Means of the features out of fold.
     feature_scale_ : ndarray of shape (n_model_features,)
         Standard deviations of the features out of fold.
+    familiarity_ : Familiarity or None
+        Distances of held-out rows to their nearest neighbours; None without them.
     rest_temperature_ : float
         Divides the log-probabilities of the classes that were not predicted.
     n_errors_ : int
-        Rows that were predicted wrongly out of fold.
+        Rows that were predicted wrongly out of fold, among those that were asked.
     oof_log_loss_ : CorrectnessLoss
         Log-loss of correctness out of fold: ``base``, of the classifier's own
         probability; ``own``, calibrated without opinions; ``calibrated``, with them.
@@ -444,6 +583,9 @@ class CorrectnessCalibratedClassifier(
                     "opinions must be 'neighbors', 'corruption' or a classifier, or a "
                     f"list of these; got {opinion!r}."
                 )
+        strings = [opinion for opinion in given if isinstance(opinion, str)]
+        if len(set(strings)) < len(strings):
+            raise ValueError(f"opinions names the same one twice: {strings}.")
         return given
 
     def _checked(self, X, y, sample_weight, groups, params):
@@ -493,18 +635,21 @@ class CorrectnessCalibratedClassifier(
             classes = np.asarray(base.classes_)
             code = np.searchsorted(classes, y)
         self.classes_ = classes
-        splits = self._dealt(X, code, groups) if splits is None else splits
+        equals = Equals.of(X, code, weight)
+        if splits is None and groups is not None:
+            splits = list(StratifiedGroupKFold(N_FOLDS).split(X, code, groups))
+        splits = equals.folds() if splits is None else splits
         self._check_splits(splits, code)
         seed = check_random_state(self.random_state)
         seeds = None
         if "corruption" in [o for o in opinions if isinstance(o, str)]:
             seeds = seed.randint(2**31 - 1, size=len(splits) + 1)
-        distinct = len(EqualRows.of(hashable(X), code))
         return Bunch(
             X=X,
             y=y,
             code=code,
-            weight=weight * (distinct / weight.sum()),
+            group=equals.group,
+            weight=weight * (equals.size / weight.sum()),
             base=base,
             opinions=opinions,
             routed=routed,
@@ -543,11 +688,6 @@ class CorrectnessCalibratedClassifier(
         found["splitter"] = {} if groups is None else {"groups": groups}
         return found
 
-    def _dealt(self, X, code, groups):
-        if groups is not None:
-            return list(StratifiedGroupKFold(N_FOLDS).split(X, code, groups))
-        return whole_folds(X, code)
-
     def _check_splits(self, splits, code):
         for train, _ in splits:
             if len(np.unique(code[train])) < 2:
@@ -565,17 +705,17 @@ class CorrectnessCalibratedClassifier(
         rows, y = _safe_indexing(data.X, train), data.y[train]
         params = _check_method_params(data.X, routed["estimator"], train)
         base = clone(data.base).fit(rows, y, **params)
-        opinions, inner = [], None
+        opinions = []
         for i, opinion in enumerate(data.opinions):
             if not isinstance(opinion, str):
                 params = _check_method_params(data.X, routed[f"opinion{i}"], train)
                 opinions.append(clone(opinion).fit(rows, y, **params))
             elif opinion == "neighbors":
-                inner = columns_seen(base, rows) if inner is None else inner
+                voters = some_of(train, data.group, MOST_VOTERS)
                 vote = NeighborVote.of(
-                    inner,
-                    data.code[train],
-                    data.weight[train],
+                    columns_seen(base, _safe_indexing(data.X, voters)),
+                    data.code[voters],
+                    data.weight[voters],
                     n_neighbors=self.n_neighbors,
                     n_classes=len(self.classes_),
                 )
@@ -594,6 +734,7 @@ class CorrectnessCalibratedClassifier(
 
     def _fold(self, data, k):
         train, test = data.splits[k]
+        test = some_of(test, data.group, MOST_ASKED // len(data.splits))
         seed = None if data.seeds is None else data.seeds[k]
         models = self._fit_models(data, train, seed)
         rows = _safe_indexing(data.X, test)
@@ -608,7 +749,10 @@ class CorrectnessCalibratedClassifier(
         return HeldOut.joined(parts)
 
     def _asked(self, base, opinions, X):
-        """Return probabilities, predicted classes and features of rows."""
+        """Return probabilities, predicted classes and features of rows.
+
+        In the place of familiarity there is a distance; see `_with_familiarity`.
+        """
         proba = class_chances(base, X, self.classes_)
         said = np.asarray(base.predict(X))
         code = np.searchsorted(self.classes_, said)
@@ -616,11 +760,10 @@ class CorrectnessCalibratedClassifier(
         return proba, code, np.hstack(blocks)
 
     def _answers(self, base, opinions, X, code):
-        inner = None
         for opinion in opinions:
             if isinstance(opinion, NeighborVote):
-                inner = columns_seen(base, X) if inner is None else inner
-                yield vote_feature(opinion(inner), code)[:, None]
+                votes, distance = opinion(columns_seen(base, X))
+                yield np.column_stack([vote_feature(votes, code), distance])
             elif isinstance(opinion, Corruption):
                 copies = opinion(_plain(X))
                 proba = class_chances(base, copies, self.classes_)
@@ -634,18 +777,24 @@ class CorrectnessCalibratedClassifier(
     def _fit_confidence(self, data, held):
         weight = data.weight[held.rows]
         hit = held.code == data.code[held.rows]
-        n_own = self._n_own()
         self._warn_of_few(data, hit, weight)
-        model = CorrectnessModel.of(held.features, hit, weight, self.C)
+        at = self._familiarity_column(data.opinions)
+        self.familiarity_ = None
+        if at is not None:
+            self.familiarity_ = Familiarity.of(held.features[:, at], weight)
+            features = self._with_familiarity(held.features, data.opinions)
+            held = replace(held, features=features)
+        model = CorrectnessModel.of(held.features, hit, weight, self.C, at)
         self.coef_, self.intercept_ = model.coef, model.intercept
         self.feature_mean_, self.feature_scale_ = model.mean, model.scale
         self.n_errors_ = int((~hit).sum())
         own = held.proba[np.arange(len(hit)), held.code]
-        confidence = held.cross_fitted(hit, weight, self.C)
+        confidence = held.cross_fitted(hit, weight, self.C, at)
+        alone = replace(held, features=held.features[:, : self._n_own()])
         self.oof_log_loss_ = CorrectnessLoss(
             base=correctness_log_loss(hit, own, weight),
             own=correctness_log_loss(
-                hit, held.cross_fitted(hit, weight, self.C, slice(n_own)), weight
+                hit, alone.cross_fitted(hit, weight, self.C), weight
             ),
             calibrated=correctness_log_loss(hit, confidence, weight),
         )
@@ -689,6 +838,19 @@ class CorrectnessCalibratedClassifier(
 
     def _n_own(self):
         return sum(len(names) for names in own_names(self.classes_))
+
+    def _familiarity_column(self, opinions):
+        names = [name for opinion in opinions for name in _columns_of(opinion)]
+        if "familiarity" not in names:
+            return None
+        return self._n_own() + names.index("familiarity")
+
+    def _with_familiarity(self, features, opinions):
+        """Put familiarity in the place of the distance to the nearest rows."""
+        at = self._familiarity_column(opinions)
+        if at is not None:
+            features[:, at] = familiarity_feature(self.familiarity_(features[:, at]))
+        return features
 
     # what a fitted model says
 
@@ -771,7 +933,9 @@ class CorrectnessCalibratedClassifier(
             log-odds of ``confidence``.
         """
         added = self._model().contributions(self._said(X)[3])
-        starts = np.concatenate([[0], np.cumsum(self._widths())[:-1]])
+        widths = [len(names) for names in own_names(self.classes_)]
+        widths += [len(b) for o in self.opinions_ for b in _blocks_of(o).values()]
+        starts = np.concatenate([[0], np.cumsum(widths)[:-1]])
         return np.add.reduceat(added, starts, axis=1)
 
     def get_explanation_names_out(self):
@@ -780,11 +944,82 @@ class CorrectnessCalibratedClassifier(
         Returns
         -------
         ndarray of str
-            "score", "class" and a name for each opinion.
+            "score", "class" and a name for each opinion; after "neighbors" comes
+            "familiarity", how near they are.
         """
         check_is_fitted(self)
-        names = ["score", "class", *map(_name, self.opinions_)]
-        return np.array(names, dtype=object)
+        blocks = [block for o in self.opinions_ for block in _blocks_of(o)]
+        return np.array(["score", "class", *blocks], dtype=object)
+
+    @available_if(_asks_neighbors)
+    def familiarity(self, X):
+        """Return how near each row is to training rows, beside held-out rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Share of the held-out training rows that were at least as far from their
+            nearest neighbours: uniform for rows from where the training rows come
+            from, close to zero for rows unlike all of them. A row with 0.05 or less
+            counts as unknown.
+        """
+        check_is_fitted(self)
+        X = rows_of(self, X)
+        votes = [o for o in self.opinions_ if isinstance(o, NeighborVote)]
+        _, distance = votes[0](columns_seen(self.estimator_, X))
+        return self.familiarity_(distance)
+
+    @available_if(_asks_neighbors)
+    def drift(self, X, *, confidence_level=0.95):
+        """Warn where many rows of a batch are unlike the training rows.
+
+        The share of unknown rows is compared with the share of them in training, 5 %;
+        where all of its interval is more than twice that, a warning says so. Unknown
+        rows have less confidence where they were wrong more often in training, but
+        nobody knows whether that holds so far away: have some of them labelled. A
+        relation that has changed among familiar rows is not seen.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            A batch of rows.
+        confidence_level : float, default=0.95
+            Level of the interval.
+
+        Returns
+        -------
+        DriftReport
+            The share of unknown rows with its interval, and what follows.
+        """
+        check_level(confidence_level)
+        _, _, confidence, features = self._said(X)
+        familiarity = features[:, self._familiarity_column(self.opinions_)]
+        count, n = int((familiarity <= np.log(UNKNOWN)).sum()), len(features)
+        low, high = map(float, clopper_pearson(count, n, confidence_level))
+        is_drift = low > 2 * UNKNOWN
+        if is_drift:
+            warnings.warn(
+                f"{count / n:.0%} of the {n} rows are further from the training rows "
+                f"than all but {UNKNOWN:.0%} of those were (between {low:.0%} and "
+                f"{high:.0%}): their confidence is an extrapolation. Have some of "
+                "them labelled; familiarity tells which they are.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return DriftReport(
+            n_rows=n,
+            unknown=count / n,
+            low=low,
+            high=high,
+            expected=UNKNOWN,
+            confidence=float(confidence.mean()),
+            is_drift=is_drift,
+        )
 
     def opinion_features(self, X):
         """Return the features that the opinions give rows.
@@ -810,19 +1045,8 @@ class CorrectnessCalibratedClassifier(
             Names.
         """
         check_is_fitted(self)
-        names = []
-        for opinion in self.opinions_:
-            kinds = ("mean", "same", "std")
-            names += (
-                [f"corruption_{kind}" for kind in kinds]
-                if isinstance(opinion, Corruption)
-                else [_name(opinion)]
-            )
+        names = [name for o in self.opinions_ for name in _columns_of(o)]
         return np.array(names, dtype=object)
-
-    def _widths(self):
-        own = [len(names) for names in own_names(self.classes_)]
-        return own + [3 if isinstance(o, Corruption) else 1 for o in self.opinions_]
 
     def _model(self):
         check_is_fitted(self)
@@ -834,6 +1058,7 @@ class CorrectnessCalibratedClassifier(
         model = self._model()
         X = rows_of(self, X)
         proba, code, features = self._asked(self.estimator_, self.opinions_, X)
+        features = self._with_familiarity(features, self.opinions_)
         return proba, code, model(features), features
 
     # the contract with scikit-learn
@@ -884,8 +1109,20 @@ def rows_of(estimator, X, *, reset=False):
     if hasattr(X, "columns") or hasattr(X, "column_names"):  # a table stays one
         validate_data(estimator, X, skip_check_array=True, reset=reset)
         return X
+    if _are_texts(X):  # for a pipeline that starts with a vectorizer
+        if reset:
+            for name in ("n_features_in_", "feature_names_in_"):
+                estimator.__dict__.pop(name, None)
+        return X
     options = {"accept_sparse": ("csr", "csc"), "dtype": None}
     return validate_data(estimator, X, ensure_all_finite=False, reset=reset, **options)
+
+
+def _are_texts(X):
+    if isinstance(X, (list, tuple)):
+        return bool(X) and all(isinstance(row, str) for row in X)
+    shape = getattr(X, "shape", ())
+    return len(shape) == 1 and shape[0] > 0 and isinstance(np.asarray(X)[0], str)
 
 
 def columns_seen(base, X):
@@ -911,12 +1148,24 @@ def _opinion_of(opinion, X, classes, code):
     return own_features(proba, code)[0][:, :1]
 
 
-def _name(opinion):
-    named = {NeighborVote: "neighbors", Corruption: "corruption"}
-    if type(opinion) in named:
-        return named[type(opinion)]
+def _blocks_of(opinion):
+    """Names of an opinion's parts of an explanation, with the columns of each."""
+    if isinstance(opinion, NeighborVote) or _is(opinion, "neighbors"):
+        return {"neighbors": ["neighbors"], "familiarity": ["familiarity"]}
+    if isinstance(opinion, Corruption) or _is(opinion, "corruption"):
+        kinds = ("mean", "same", "std")
+        return {"corruption": [f"corruption_{kind}" for kind in kinds]}
     last = opinion.steps[-1][1] if isinstance(opinion, Pipeline) else opinion
-    return type(last).__name__.lower()
+    name = type(last).__name__.lower()
+    return {name: [name]}
+
+
+def _columns_of(opinion):
+    return [column for columns in _blocks_of(opinion).values() for column in columns]
+
+
+def _is(opinion, string):
+    return isinstance(opinion, str) and opinion == string
 
 
 def _rest(proba, code):

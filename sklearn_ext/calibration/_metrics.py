@@ -274,7 +274,7 @@ def calibration_error(
     >>> found.low < 0.1 < found.high
     True
     """
-    _check_level(confidence_level)
+    check_level(confidence_level)
     _check_option("kind", kind, ("top", "classwise"))
     if kind == "top":
         answer = top_label(y_true, y_proba, y_pred, confidence, labels)
@@ -544,7 +544,7 @@ def area_under_risk_coverage(
         area, influence = area - best, influence - slope * (1 - judged.hit - rate)
     if confidence_level is None:
         return float(area)
-    _check_level(confidence_level)
+    check_level(confidence_level)
     total = judged.weight.sum()
     error = float(np.sqrt(judged.weight @ influence**2) / total)
     half = ndtri((1 + confidence_level) / 2) * error
@@ -612,7 +612,7 @@ def correctness_auc(
         error = np.sqrt(variance + _mean_variance(above[~is_hit], w[~is_hit]))
     if confidence_level is None:
         return float(area)
-    _check_level(confidence_level)
+    check_level(confidence_level)
     half = ndtri((1 + confidence_level) / 2) * error
     low, high = np.clip([area - half, area + half], 0, 1)
     return Bunch(
@@ -799,7 +799,7 @@ def _check_option(name, value, allowed):
         raise ValueError(f"{name} must be one of {list(allowed)}, got {value!r}.")
 
 
-def _check_level(confidence_level):
+def check_level(confidence_level):
     if not 0 < confidence_level < 1:
         raise ValueError(
             f"confidence_level must lie between 0 and 1, got {confidence_level!r}."

@@ -6,10 +6,12 @@ import numpy as np
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
-MANY = 20_000  # rows from which cells pay
+MANY = 5_000  # dense rows from which cells pay
 MOST_SPARSE = 50_000  # sparse rows that are searched; cells need dense ones
 N_PROBES = 8  # cells that are searched for a query
 CELLS_A_ROOT = 2  # cells per square root of the rows
+SEEDED = 16  # rows a cell, from which its centre is computed
+QUERIES = 4_096  # queries at a time
 
 
 @dataclass(frozen=True)
@@ -17,12 +19,15 @@ class Cells:
     """Rows sorted by the centre next to them, searched in the cells near a query.
 
     The answer is approximate: a near row in a cell further away is missed. The cost of
-    a query grows with the square root of the rows.
+    a query grows with the square root of the rows. Candidates are compared in single
+    precision, with the square of a row beside it so that one product gives the order;
+    the distances of those that are kept are exact.
     """
 
     mean: np.ndarray  # (n_features,)
-    centres: NearestNeighbors
-    rows: np.ndarray  # (n_rows, n_features), sorted by cell
+    centres: np.ndarray  # (n_cells, n_features + 1), single precision
+    rows: np.ndarray  # (n_rows, n_features + 1), single precision, sorted by cell
+    exact: np.ndarray  # (n_rows, n_features), the same about their mean
     place: np.ndarray  # (n_rows,), where each was
     start: np.ndarray  # (n_cells + 1,)
 
@@ -32,19 +37,14 @@ class Cells:
         mean = X.mean(axis=0)
         X = X - mean  # far from zero the squared distances would cancel
         n_cells = int(CELLS_A_ROOT * len(X) ** 0.5)
-        cell = _closest(X[:n_cells], X)
-        size = np.bincount(cell, minlength=n_cells)[:, None]
-        order = np.argsort(cell, kind="stable")
-        start = np.concatenate([[0], np.cumsum(size)])
-        # no cell is empty: each holds its seed, or one equal to it
-        kept = np.flatnonzero(size[:, 0])
-        means = np.add.reduceat(X[order], start[:-1][kept]) / size[kept]
-        cell = _closest(means, X)
-        order = np.argsort(cell, kind="stable")
-        size = np.bincount(cell, minlength=len(means))
-        start = np.concatenate([[0], np.cumsum(size)])
-        centres = NearestNeighbors(algorithm="brute").fit(means)
-        return cls(mean, centres, X[order], order, start)
+        some = X[: SEEDED * n_cells]
+        order, start = _sorted_by(_closest(_with_squares(X[:n_cells]), some), n_cells)
+        size = np.diff(start)
+        kept = size > 0
+        sums = np.add.reduceat(some[order], start[:-1][kept])
+        centres = _with_squares(sums / size[kept, None])
+        order, start = _sorted_by(_closest(centres, X), len(centres))
+        return cls(mean, centres, _with_squares(X[order]), X[order], order, start)
 
     def kneighbors(self, X, k):
         """Return distances and places of about the k nearest rows, ascending.
@@ -61,47 +61,74 @@ class Cells:
         distance, place : ndarray of shape (n_queries, k)
             Infinite distances where the cells hold fewer.
         """
-        X = X - self.mean
-        n_probes = min(N_PROBES, len(self.start) - 1)
-        probed = self.centres.kneighbors(X, n_probes, return_distance=False).ravel()
-        order = np.argsort(probed, kind="stable")
-        bounds = np.searchsorted(probed[order], np.arange(len(self.start)))
-        shape = len(X) * n_probes, k
-        distance, place = np.full(shape, np.inf), np.zeros(shape, dtype=np.intp)
-        for cell in np.flatnonzero(np.diff(bounds)):
-            asked = order[bounds[cell] : bounds[cell + 1]]
-            here = slice(self.start[cell], self.start[cell + 1])
-            rows = self.rows[here]
-            found = min(k, len(rows))
-            if found == 0:
+        parts = [
+            self._kneighbors(X[first : first + QUERIES] - self.mean, k)
+            for first in range(0, len(X), QUERIES)
+        ]
+        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+    def _kneighbors(self, X, k):
+        asked = _with_ones(X)
+        found, squared = self._candidates(asked, k)
+        best = np.argpartition(squared, k - 1, axis=1)[:, :k]
+        missing = np.isinf(np.take_along_axis(squared, best, axis=1))
+        found = np.take_along_axis(found, best, axis=1)
+        away = self.exact[found]
+        away -= X[:, None]
+        distance = np.sqrt(np.einsum("ijk,ijk->ij", away, away))
+        distance[missing] = np.inf
+        order = np.argsort(distance, axis=1, kind="stable")
+        place = self.place[np.take_along_axis(found, order, axis=1)]
+        return np.take_along_axis(distance, order, axis=1), place
+
+    def _candidates(self, asked, k):
+        """Return the k best of each cell near a query, side by side."""
+        n_cells = len(self.centres)
+        n_probes = min(N_PROBES, n_cells)
+        to_centres = asked @ self.centres.T
+        probed = np.argpartition(to_centres, n_probes - 1, axis=1)[:, :n_probes]
+        order, start = _sorted_by(probed.ravel(), n_cells)
+        shape = len(order), k
+        squared = np.full(shape, np.inf, dtype=np.float32)
+        found = np.zeros(shape, dtype=np.intp)
+        for cell in np.flatnonzero(np.diff(start)):
+            slots = order[start[cell] : start[cell + 1]]
+            first, last = self.start[cell : cell + 2]
+            here = asked[slots // n_probes] @ self.rows[first:last].T
+            if last - first <= k:
+                squared[slots, : last - first] = here
+                found[slots, : last - first] = np.arange(first, last)
                 continue
-            squared = _squared(X[asked // n_probes], rows)
-            near = np.argpartition(squared, found - 1, axis=1)[:, :found]
-            distance[asked, :found] = np.take_along_axis(squared, near, axis=1)
-            place[asked, :found] = self.place[here][near]
-        distance, place = (part.reshape(len(X), -1) for part in (distance, place))
-        near = np.argpartition(distance, k - 1, axis=1)[:, :k]
-        distance, place = (
-            np.take_along_axis(part, near, axis=1) for part in (distance, place)
-        )
-        by_distance = np.argsort(distance, axis=1, kind="stable")
-        distance, place = (
-            np.take_along_axis(part, by_distance, axis=1) for part in (distance, place)
-        )
-        return np.sqrt(distance), place
+            near = np.argpartition(here, k - 1, axis=1)[:, :k]
+            squared[slots] = np.take_along_axis(here, near, axis=1)
+            found[slots] = first + near
+        shape = len(asked), n_probes * k
+        return found.reshape(shape), squared.reshape(shape)
 
 
-def _squared(queries, rows):
-    cross = queries @ rows.T
-    cross *= -2
-    cross += np.einsum("ij,ij->i", rows, rows)
-    cross += np.einsum("ij,ij->i", queries, queries)[:, None]
-    return np.maximum(cross, 0, out=cross)
+def _with_squares(rows):
+    """Rows with their squares: of a product with `_with_ones`, distance's order."""
+    squares = np.einsum("ij,ij->i", rows, rows)
+    return np.column_stack([rows, squares]).astype(np.float32)
+
+
+def _with_ones(queries):
+    ones = np.ones(len(queries))
+    return np.column_stack([-2 * queries, ones]).astype(np.float32)
 
 
 def _closest(centres, X):
-    search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(centres)
-    return search.kneighbors(X, return_distance=False)[:, 0]
+    closest = np.empty(len(X), dtype=np.intp)
+    for first in range(0, len(X), QUERIES):
+        some = slice(first, first + QUERIES)
+        closest[some] = (_with_ones(X[some]) @ centres.T).argmin(axis=1)
+    return closest
+
+
+def _sorted_by(cell, n_cells):
+    order = np.argsort(cell, kind="stable")
+    size = np.bincount(cell, minlength=n_cells)
+    return order, np.concatenate([[0], np.cumsum(size)])
 
 
 def search_in(X):

@@ -1,8 +1,8 @@
 """What is asked beside a classifier's own score: its features, row by row.
 
 A row's features of correctness are all about the predicted class: the classifier's own
-score, which class it is, how many of the nearest rows carry it, what a second
-classifier thinks of it, and what becomes of it in corrupted copies.
+score, which class it is, how many of the nearest rows carry it and how near they are,
+what a second classifier thinks of it, and what becomes of it in corrupted copies.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ from sklearn_ext.calibration._nearest import search_in
 
 LEAST = 1e-4  # probabilities are clipped here before their log-odds are taken
 SPARE = 8  # neighbours that are looked at beyond those wanted: ties, and small weights
+UNKNOWN = 0.05  # a row that is further away than all but this share is unknown
+FARTHEST = 1e9  # standard deviations
 
 
 def clipped_logit(p):
@@ -51,6 +53,12 @@ def class_chances(model, X, classes):
             proba = np.column_stack([1 - second, second])
         else:
             proba = softmax(scores, axis=1)
+    if bad := int((~np.isfinite(proba)).any(axis=1).sum()):
+        raise ValueError(
+            f"{type(model).__name__} gives {bad} of {len(proba)} rows probabilities "
+            "that are no finite numbers; look at the scale of the columns and at its "
+            "parameters."
+        )
     if len(model.classes_) == len(classes):
         return proba
     full = np.zeros((len(proba), len(classes)))
@@ -107,6 +115,7 @@ class NeighborVote:
     """
 
     search: object  # NearestNeighbors or Cells
+    centre: np.ndarray  # (n_features,), subtracted; zeros for sparse rows
     scale: np.ndarray  # (n_features,), distances are in units of it
     code: np.ndarray  # (n_rows,)
     weight: np.ndarray  # (n_rows,), one on average over all distinct rows
@@ -137,12 +146,12 @@ class NeighborVote:
         """
         rows = EqualRows.of(X, code, w=weight)
         X, code = X[rows.first], code[rows.first]
-        scale = _spread(X, rows.weight)
-        search = search_in(_in_units(X, scale))
-        return cls(search, scale, code, rows.weight, n_neighbors, n_classes)
+        centre, scale = _units(X, rows.weight)
+        search = search_in(_in_units(X, centre, scale))
+        return cls(search, centre, scale, code, rows.weight, n_neighbors, n_classes)
 
     def __call__(self, X):
-        """Return the weight of each class among the nearest rows.
+        """Ask the nearest rows.
 
         Parameters
         ----------
@@ -151,17 +160,21 @@ class NeighborVote:
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes)
-            Votes; they sum to ``n_neighbors``, or to all there are.
+        votes : ndarray of shape (n_samples, n_classes)
+            Weight of each class; they sum to ``n_neighbors``, or to all there are.
+        distance : ndarray of shape (n_samples,)
+            Mean distance to the rows that vote.
         """
         k = min(self.n_neighbors + SPARE, len(self.code))
-        distance, near = self.search.kneighbors(_in_units(X, self.scale), k)
-        weight = np.where(np.isfinite(distance), self.weight[near], 0.0)
-        share = self._shares(distance, weight)
+        rows = _in_units(X, self.centre, self.scale)
+        distance, near = self.search.kneighbors(rows, k)
+        found = np.isfinite(distance)
+        share = self._shares(distance, np.where(found, self.weight[near], 0.0))
         votes = np.zeros((len(near), self.n_classes))
         for label in range(self.n_classes):
             votes[:, label] = np.where(self.code[near] == label, share, 0).sum(axis=1)
-        return votes
+        distance = (share * np.where(found, distance, 0.0)).sum(axis=1)
+        return votes, distance / share.sum(axis=1)
 
     def _shares(self, distance, weight):
         reached = np.cumsum(weight, axis=1)
@@ -172,6 +185,36 @@ class NeighborVote:
         tied = np.where(inside > 0, 0.0, weight) * (distance <= radius * (1 + 1e-6))
         left = wanted - inside.sum(axis=1, keepdims=True)
         return inside + tied * (left / tied.sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """How far held-out rows were from the rows that voted on them.
+
+    A row that comes from where the training rows come from is as far away as they were:
+    its familiarity, the share of them that were no nearer, is uniform.
+    """
+
+    distance: np.ndarray  # (n_levels,), ascending
+    beyond: np.ndarray  # (n_levels + 1,), weight of the rows at least as far
+
+    @classmethod
+    def of(cls, distance, weight):
+        """Sort held-out rows by their distance."""
+        order = np.argsort(distance, kind="stable")
+        beyond = np.cumsum(weight[order][::-1])[::-1]
+        return cls(distance[order], np.append(beyond, 0.0))
+
+    def __call__(self, distance):
+        """Return the share of rows that were at least as far, the row itself added."""
+        # what is equal but for rounding is no nearer
+        place = np.searchsorted(self.distance, distance * (1 - 1e-6) - 1e-6)
+        return (1 + self.beyond[place]) / (1 + self.beyond[0])
+
+
+def familiarity_feature(familiarity):
+    """Return its logarithm, from the share on below which a row is unknown."""
+    return np.log(np.maximum(familiarity, UNKNOWN))
 
 
 def vote_feature(votes, code):
@@ -206,22 +249,26 @@ def numbers_of(X):
         ) from error
 
 
-def _spread(X, weight):
+def _units(X, weight):
     share = weight / weight.sum()
     mean = X.T @ share
     if sparse.issparse(X):
         variance = X.multiply(X).T @ share - mean**2
+        centre = np.zeros(len(mean))  # zeros must stay zeros
     else:
         variance = share @ (X - mean) ** 2
+        centre = mean
     scale = np.sqrt(np.maximum(variance, 0))
     largest = np.maximum(abs(mean), np.finfo(float).tiny)
-    return np.where(scale > 1e-12 * largest, scale, np.inf)  # constant: no distance
+    # a constant column makes no distance
+    return centre, np.where(scale > 1e-12 * largest, scale, np.inf)
 
 
-def _in_units(X, scale):
+def _in_units(X, centre, scale):
     if sparse.issparse(X):
         return X.multiply(1 / scale).tocsr()
-    return X / scale
+    # far away is far away: squares must not overflow
+    return np.clip((X - centre) / scale, -FARTHEST, FARTHEST)
 
 
 # corrupted copies of a row

@@ -199,9 +199,9 @@ class ReliabilityDisplay(Display):
             The display.
         """
         ax, error = self._axes(ax), self.error
-        label = f"{name}: " if name else ""
+        label = f"{name}\n" if name else ""
         label += (
-            f"error {error.error:.3f} [{error.low:.3f}, {error.high:.3f}], "
+            f"error {error.error:.3f} [{error.low:.3f}, {error.high:.3f}]\n"
             f"p = {self.pvalue:.3f}"
         )
         style = {"marker": "" if self.is_step else "o", "label": label}

@@ -21,7 +21,13 @@ from sklearn_ext.losses._comp_sum import CompSumClassifier
 from sklearn_ext.losses._comp_sum_cv import CompSumClassifierCV
 from sklearn_ext.losses._groups._worst_group import WorstGroupClassifier
 from sklearn_ext.losses._noise import NoiseReport, noise_report
-from sklearn_ext.losses._plots import CertifiedAccuracyDisplay, NoiseReportDisplay
+from sklearn_ext.losses._plots import (
+    CertifiedAccuracyDisplay,
+    GroupLossDisplay,
+    LabelQualityDisplay,
+    NoiseReportDisplay,
+    NoiseRobustnessDisplay,
+)
 from sklearn_ext.losses._robust import (
     certified_accuracy,
     certified_accuracy_scorer,
@@ -36,8 +42,11 @@ __all__ = [
     "CertifiedAccuracyDisplay",
     "CompSumClassifier",
     "CompSumClassifierCV",
+    "GroupLossDisplay",
+    "LabelQualityDisplay",
     "NoiseReport",
     "NoiseReportDisplay",
+    "NoiseRobustnessDisplay",
     "Separability",
     "SphericalClassifier",
     "WorstGroupClassifier",

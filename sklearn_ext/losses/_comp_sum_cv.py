@@ -83,7 +83,10 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
     prune : bool or "auto", default="auto"
         Whether rows that held-out models contradict with confidence are left out of the
         last fit. "auto" fits the folds again without such rows and prunes if their
-        held-out score, of all rows, is better by more than its noise.
+        held-out score, of all rows, is better by more than its noise. With two classes
+        it prunes unless the score is worse by more than its noise, and fits the rest by
+        the ``tau`` closest to one alone: there a loss that trusts labels less gains
+        little, and pruning hardly harms.
     n_jobs : int or None, default=None
         Folds at a time, in threads.
     fit_intercept, class_weight, tol, max_iter, memory, device : see CompSumClassifier
@@ -100,7 +103,8 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
     Cs_ : ndarray of shape (n_Cs,)
         Inverse penalties that were tried, ascending.
     taus_ : ndarray of shape (n_taus,)
-        Exponents that were tried, ascending.
+        Exponents that were tried, ascending; of two classes only one, if ``pruned_``
+        by "auto".
     scores_ : ndarray of shape (n_folds, n_Cs, n_taus)
         Held-out scores, of the folds without suspect rows if ``pruned_``.
     best_score_ : float
@@ -214,17 +218,24 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         Cs = self._grid(rows)
         scores = self._search(rows, folds, Cs, taus)
         at, pruned, suspect = _best(scores), False, np.zeros(len(rows.y), bool)
+        whole = float(Cs[at[0]]), float(taus[at[1]])
         if self.prune is not False:
-            held = self._held_out(rows, folds, Cs[at[0]], taus[at[1]])
+            held = self._held_out(rows, folds, *whole)
             suspect = self._suspects(rows, held)
-            again = self._search(rows, folds, Cs, taus, suspect)
-            pruned = self.prune is True or _clearly_better(again, scores)
+            two = self.prune == "auto" and len(data.classes) == 2
+            kept = taus[[abs(taus - 1).argmin()]] if two else taus
+            again = self._search(rows, folds, Cs, kept, suspect)
+            pruned = self.prune is True or (
+                not _clearly_better(scores, again)
+                if two
+                else _clearly_better(again, scores)
+            )
             if pruned:
-                scores, at = again, _best(again)
+                scores, at, taus = again, _best(again), kept
         self.Cs_, self.taus_, self.scores_ = Cs, taus, scores
         self.C_, self.tau_ = float(Cs[at[0]]), float(taus[at[1]])
         self.best_score_ = float(scores.mean(axis=0)[at])
-        self.pruned_ = bool(pruned)
+        self.pruned_, self._whole = bool(pruned), whole  # C and tau for all rows
         kept = (rows.weight > 0) & ~(suspect & pruned)
         self.n_pruned_ = int((rows.weight > 0).sum() - kept.sum())
         data = rows.take(np.flatnonzero(kept))
@@ -233,7 +244,10 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         return self
 
     def held_out(self, X, y, sample_weight=None):
-        """Return probabilities by models of the chosen tau and C that left the row out.
+        """Return probabilities by models that left the row out.
+
+        Their tau and C are the best for all rows: models without suspect rows are too
+        sure to tell how many labels are wrong.
 
         Parameters
         ----------
@@ -254,11 +268,7 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         check_is_fitted(self)
         rows = self._rows(X, y, sample_weight, self.classes_, reset=False)
         folds = self._folds(rows, None)
-        proba = self._held_out(rows, folds, self.C_, self.tau_)
-        if self.pruned_:
-            suspect = self._suspects(rows, proba)
-            proba = self._held_out(rows, folds, self.C_, self.tau_, suspect)
-        return proba, rows.seen
+        return self._held_out(rows, folds, *self._whole), rows.seen
 
     def _rows(self, X, y, sample_weight, classes, *, reset=True):
         """Return all rows, those without weight too: splitters see them as they are."""
@@ -322,8 +332,8 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
             return _Accuracy(self.epsilon, self.norm)
         model = CompSumClassifier(**{name: getattr(self, name) for name in SHARED})
         scorer = check_scoring(model, scoring=self.scoring)
-        function = getattr(scorer, "_score_func", None)
-        weighs = function is None or "sample_weight" in signature(function).parameters
+        function = getattr(scorer, "_score_func", scorer)
+        weighs = "sample_weight" in signature(function).parameters
         return _Scorer(scorer, model, weighs, self.n_features_in_)
 
     def _suspects(self, rows, proba):
@@ -355,10 +365,8 @@ class _Rows(Labelled):
         object.__setattr__(self, "labels", labels)
 
     def distinct(self, seed=0):
-        """Group equal rows, in single precision: either storage, the same folds."""
-        with np.errstate(over="ignore"):
-            X = self.X.astype(np.float32)
-        return EqualRows.of(X, self.y, w=self.seen, seed=seed)
+        """Group equal rows, in an order that both precisions share."""
+        return EqualRows.in_either_precision(self.X, self.y, w=self.seen, seed=seed)
 
 
 class _Accuracy:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ext._core._pipelines import innermost
 from sklearn_ext.losses._comp_sum_cv import CompSumClassifierCV
 from sklearn_ext.losses._linear import check_rows, codes_of
 
@@ -73,19 +73,19 @@ def noise_report(
 ):
     r"""Estimate how many labels are wrong, and which.
 
-    Models of the chosen ``tau_`` and ``C_`` are fitted to five folds; their softmax,
-    with a temperature, stands for the probabilities p of the true classes of held-out
-    rows. A row of true class k bears the label j with probability :math:`T_{kj}`. T and
-    the temperature maximise the likelihood :math:`\sum_i \log \sum_k p_{ik} T_{k y_i}`
-    of the labels (by EM), and Bayes' rule gives the probability that a label is wrong.
-    A flat temperature explains errors of the model, T those of the labels; where the
-    linear model is poor and sure, T takes its errors for noise. Where the models learn
-    the noise, with a third of the labels moved to one other class, the rate is too low.
+    Models of the ``tau`` and ``C`` that are best for all rows, suspect or not, are
+    fitted to five folds; their softmax, with a temperature, stands for the
+    probabilities p of the true classes of held-out rows. A row of true class k bears
+    the label j with probability :math:`T_{kj}`. T and the temperature maximise the
+    likelihood :math:`\sum_i \log \sum_k p_{ik} T_{k y_i}` of the labels (by EM), and
+    Bayes' rule gives the probability that a label is wrong. A flat temperature explains
+    errors of the model, T those of the labels; where the linear model is poor and sure,
+    T takes its errors for noise, and where it learns the noise the rate is too low.
 
     Parameters
     ----------
     estimator : CompSumClassifierCV
-        Fitted, to these rows or to others.
+        Fitted, to these rows or to others; or a Pipeline that ends in one.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Rows.
     y : array-like of shape (n_samples,)
@@ -123,12 +123,9 @@ def noise_report(
     >>> 0.05 < report.noise_rate < 0.15
     True
     """
-    if not isinstance(estimator, CompSumClassifierCV):
-        raise TypeError(
-            "noise_report takes a fitted CompSumClassifierCV, got "
-            f"{type(estimator).__name__}."
-        )
-    check_is_fitted(estimator)
+    estimator, (X,), _ = innermost(
+        estimator, X, wanted=CompSumClassifierCV, user="noise_report"
+    )
     if not 0 < confidence_level < 1 or n_bootstrap < 2:
         raise ValueError(
             "confidence_level must lie in (0, 1) and n_bootstrap be 2 or more, got "

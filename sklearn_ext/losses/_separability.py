@@ -13,7 +13,7 @@ from sklearn_ext._numerics._lbfgs import Stopping, minimise
 
 STEP, STAGES = 4.0, 30  # of the smoothing, and how often it is divided
 NEGLIGIBLE = 1e-2  # part of tol below which a margin counts as none
-INNER = 200  # iterations a stage
+INNER = 500  # iterations a stage
 ROUNDING = 1e-10  # of margins, where rows have mean length one
 
 

@@ -15,7 +15,14 @@ from sklearn_ext._core._available import ConditionalMethod
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
-from sklearn_ext._numerics._arrays import rounding
+from sklearn_ext._numerics._arrays import (
+    flat,
+    like,
+    namespace,
+    rounding,
+    to_device,
+    to_numpy,
+)
 from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext._numerics._held_out import best_temperature
 from sklearn_ext._numerics._lbfgs import Stopping, minimise
@@ -69,7 +76,10 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
     what noise of variance ``alpha`` on each column would add to it. ``alpha="auto"``
     follows the scale of the columns, but the columns should share it.
 
-    Below some hundreds of classes a softmax is the better tool, for two classes by far.
+    The defaults are for classes that overlap, such as words: no row comes to rest.
+    Where each class is a cloud of its own, ``scale=2, target=6`` is better; try both on
+    rows that are held out. Below some hundreds of classes a softmax is the better tool,
+    for two classes by far.
 
     Parameters
     ----------
@@ -95,6 +105,9 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
         Iterations at most.
     memory : int, default=5
         Steps that L-BFGS remembers.
+    device : str or None, default=None
+        A torch device on which the losses but "squared_error" are minimised; None
+        computes on the host. Rows are scored on the host.
     batch_size : int or None, default=None
         Rows worked on at a time; None is chosen from ``working_memory``.
 
@@ -161,6 +174,7 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "memory": [Interval(Integral, 1, None, closed="left")],
+        "device": [str, None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
     }
 
@@ -175,6 +189,7 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
         tol=1e-4,
         max_iter=50,
         memory=5,
+        device=None,
         batch_size=None,
     ):
         self.loss = loss
@@ -185,6 +200,7 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
         self.tol = tol
         self.max_iter = max_iter
         self.memory = memory
+        self.device = device
         self.batch_size = batch_size
 
     @fit_context()
@@ -206,6 +222,13 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
             The fitted classifier.
         """
         data = labelled(self, X, y, sample_weight)
+        if self.loss == "z" and len(data.classes) == 2:
+            warnings.warn(
+                "SphericalClassifier(loss='z') was given two classes, for which "
+                "CompSumClassifier is the better tool.",
+                UserWarning,
+                stacklevel=3,
+            )
         statistics = SphericalStatistics.of(data.X, data.y, data.weight, data.classes)
         for name in ("temperature_", "sufficient_statistics_", "objective_"):
             vars(self).pop(name, None)
@@ -237,31 +260,34 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
         """Start from least squares, with the second moment of rows in front."""
         objective, theta = self._objective(data, statistics)
         K, D = objective.n_classes, objective.X.shape[1]
-        dtype = objective.X.dtype
-        S = (objective.X * objective.w[:, None].astype(dtype)).T @ objective.X
-        S = S + 1e-2 * max(
-            float(np.trace(S[:-1, :-1])) / max(D - 1, 1), FLOOR
-        ) * np.eye(D)
-        P = np.linalg.inv(S.astype(np.float64)).astype(dtype)
+        w = like(objective.w, objective.X)
+        S = to_numpy((objective.X * w[:, None]).T @ objective.X).astype(np.float64)
+        ridge = 1e-2 * max(float(np.trace(S[:-1, :-1])) / max(D - 1, 1), FLOOR)
+        P = like(np.linalg.inv(S + ridge * np.eye(D)), objective.X)
         mean = statistics.mean if self.fit_intercept else 0 * statistics.mean
 
         def report(theta, now):
-            return tasks.end(lambda: self._coefficients(theta, mean, statistics))
+            return tasks.end(
+                lambda: self._coefficients(to_numpy(theta), mean, statistics)
+            )
 
+        varies = bool(statistics.second.any())  # else there is nothing to learn
         minimum = minimise(
             objective,
             theta,
-            lambda vector, now: (vector.reshape(K, D) @ P).ravel(),
+            lambda vector, now: flat(vector.reshape(K, D) @ P),
             lambda theta, now: np.inf,
-            Stopping(self.tol, self.max_iter),
+            Stopping(self.tol, self.max_iter if varies else 0),
             memory=self.memory,
             noise=rounding(objective.X),
             report=report,
         )
-        vars(self).update(self._coefficients(minimum.theta, mean, statistics))
+        theta = to_numpy(minimum.theta)
+        vars(self).update(self._coefficients(theta, mean, statistics))
         self.n_iter_, self.n_evaluations_ = minimum.n_iter, minimum.n_evaluations
         self.objective_ = minimum.evaluation.value
-        self.converged_, self._interrupted = minimum.converged, minimum.interrupted
+        self.converged_ = minimum.converged or not varies
+        self._interrupted = minimum.interrupted
         if self.loss == "z":
             self.temperature_ = self._temperature(data)
 
@@ -273,9 +299,10 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
         mean = statistics.mean if self.fit_intercept else 0 * statistics.mean
         np.subtract(data.X, mean.astype(dtype), out=rows[:, :-1])
         rows[:, -1] = 1.0 if self.fit_intercept else 0.0
+        rows = to_device(rows, self.device)
         objective = SphericalObjective(
             X=rows,
-            y=data.y,
+            y=like(data.y, rows, namespace(rows).int64),
             w=data.weight / data.weight.sum(),
             n_classes=len(data.classes),
             loss=self.loss,
@@ -285,7 +312,7 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
             fit_intercept=self.fit_intercept,
             batch_size=self.batch_size or max(256, (1 << 20) // rows.shape[1]),
         )
-        return objective, W.astype(dtype).ravel()
+        return objective, flat(like(W, rows))
 
     def _coefficients(self, theta, mean, statistics):
         K = len(statistics.classes)
@@ -311,9 +338,7 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
 
     def _temperature(self, data):
         """Minimise the log-loss of training rows, of some where there are many."""
-        with np.errstate(over="ignore"):
-            single = data.X.astype(np.float32)
-        equal = EqualRows.of(single, data.y, w=data.weight)
+        equal = EqualRows.in_either_precision(data.X, data.y, w=data.weight)
         few = slice(max(64, SCORED // len(data.classes)))
         rows = equal.first[few]
         scores = self._scores(data.X[rows]).astype(np.float64)

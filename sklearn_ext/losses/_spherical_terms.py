@@ -1,12 +1,21 @@
 """Losses of one score, the sum of all and the sum of their squares, and their sums."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import linalg, sparse
 from scipy.special import expit
 
-from sklearn_ext._numerics._arrays import blocks
+from sklearn_ext._numerics._arrays import (
+    blocks,
+    flat,
+    float64,
+    is_numpy,
+    like,
+    namespace,
+    to_numpy,
+)
 
 FLOOR = 1e-30  # of a variance of scores
 
@@ -159,15 +168,15 @@ class SphericalEvaluation:
     """The objective at one point."""
 
     value: float
-    gradient: np.ndarray
+    gradient: Any  # flat, where the rows are
 
 
 @dataclass(frozen=True)
 class SphericalObjective:
     """Mean spherical loss of all rows; no array of rows times classes is made."""
 
-    X: np.ndarray  # (n_samples, d + 1), centred, a column of ones last
-    y: np.ndarray  # (n_samples,), codes
+    X: Any  # (n_samples, d + 1), array or tensor: centred, a column of ones last
+    y: Any  # (n_samples,), codes, where the rows are
     w: np.ndarray  # (n_samples,), sum one
     n_classes: int
     loss: str  # "z" or "taylor"
@@ -178,43 +187,57 @@ class SphericalObjective:
     batch_size: int
 
     def __call__(self, theta):
-        """Evaluate value and gradient in O(n d^2 + K d^2)."""
-        K, D = self.n_classes, self.X.shape[1]
+        """Evaluate value and gradient in O(n d^2 + K d^2).
+
+        Products of rows are made where the rows are; what is one number a row comes to
+        the host.
+        """
+        K, D, X = self.n_classes, self.X.shape[1], self.X
+        einsum = namespace(X).einsum
         W = theta.reshape(K, D)
-        total, Q = W.sum(axis=0, dtype=np.float64), (W.T @ W).astype(np.float64)
+        total, Q = float64(W).sum(0), float64(W.T @ W)
         # what noise on the features adds to the variance of scores: ranks and scales
         # agree with it, intercepts feel none
-        spread = np.trace(Q[:-1, :-1]) - total[:-1] @ total[:-1] / K
+        spread = float(Q.diagonal()[:-1].sum()) - float(total[:-1] @ total[:-1]) / K
         noise = self.alpha * spread / K
-        value, by_own = 0.0, np.empty(len(self.X), dtype=self.X.dtype)
-        by_total, inner, pull = np.zeros(D), np.zeros((D, D)), 0.0
-        for rows in blocks(len(self.X), self.batch_size):
-            X, w = self.X[rows], self.w[rows]
-            own = np.einsum("ij,ij->i", W[self.y[rows]], X).astype(np.float64)
-            half = X @ Q.astype(X.dtype)
-            squares = np.einsum("ij,ij->i", half, X).astype(np.float64)
-            sums = own, X @ total.astype(X.dtype), squares
+        value, pull, by_own = 0.0, 0.0, np.empty(len(X))
+        by_total, inner = 0 * total, 0 * Q
+        sums_of, product = like(total, X), like(Q, X)
+        for rows in blocks(len(X), self.batch_size):
+            B, w = X[rows], self.w[rows]
+            sums = (
+                einsum("ij,ij->i", W[self.y[rows]], B),
+                B @ sums_of,
+                einsum("ij,ij->i", B @ product, B),
+            )
+            sums = (to_numpy(float64(part)) for part in sums)
             if self.loss == "z":
                 terms = z_terms(*sums, K, noise, self.scale, self.target)
             else:
                 terms = taylor_terms(*sums, K)
             value += w @ terms[0]
-            g, g_total, g_squares = (w * term for term in terms[1:])
-            by_own[rows] = g
-            by_total += g_total @ X
-            inner += X.T @ (X * g_squares[:, None])
+            by_own[rows], g_total, g_squares = (w * term for term in terms[1:])
+            by_total += float64(like(g_total, B) @ B)
+            inner += float64(B.T @ (B * like(g_squares, B)[:, None]))
             pull += g_squares.sum()
-        G = class_members(self.y, by_own, K) @ self.X
-        G += by_total.astype(G.dtype)
+        G = self._by_class(by_own)
+        G += like(by_total, G)
         if self.loss == "z":
             ridge = 2 * self.alpha * pull  # of W less its mean over classes
-            G[:, :-1] -= (ridge * total[:-1] / K).astype(G.dtype)
+            G[:, :-1] -= like(ridge * total[:-1] / K, G)
         else:
             ridge = self.alpha
-            value += 0.5 * ridge * np.trace(Q[:-1, :-1])
-        inner = 2 * inner
-        inner[np.arange(D - 1), np.arange(D - 1)] += ridge
-        G += W @ inner.astype(W.dtype)
+            value += 0.5 * ridge * float(Q.diagonal()[:-1].sum())
+        inner = 2 * inner + like(np.diag(np.r_[np.full(D - 1, ridge), 0.0]), inner)
+        G += W @ like(inner, W)
         if not self.fit_intercept:
             G[:, -1] = 0
-        return SphericalEvaluation(float(value), G.ravel())
+        return SphericalEvaluation(float(value), flat(G))
+
+    def _by_class(self, g):
+        """Add rows up by class, each times its number."""
+        if is_numpy(self.X):
+            g = g.astype(self.X.dtype, copy=False)
+            return class_members(self.y, g, self.n_classes) @ self.X
+        G = like(np.zeros((self.n_classes, self.X.shape[1])), self.X)
+        return G.index_add_(0, self.y, self.X * like(g, self.X)[:, None])

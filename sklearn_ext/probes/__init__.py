@@ -7,10 +7,13 @@
 - ``_search/``: ``ProbeSearchCV``, which head is best on the same folds
 - ``_rivals``: heads that are compared, the majority class among them; the best predicts
 - ``_diagnostics``, ``_diagnostics_plots``: do the features suit naive Bayes?
+- ``_collapse``, ``_collapse_plots``: have the features collapsed to a point a class?
 - ``_theory``: from log-loss to error
 - ``_data``: classes whose best possible error is known
 """
 
+from sklearn_ext.probes._collapse import collapse_diagnostics, collapse_geometry
+from sklearn_ext.probes._collapse_plots import CollapseDisplay
 from sklearn_ext.probes._data import make_gaussian_probe_data
 from sklearn_ext.probes._diagnostics import probe_diagnostics
 from sklearn_ext.probes._diagnostics_plots import ProbeDiagnosticsDisplay
@@ -28,6 +31,7 @@ from sklearn_ext.probes._search._probe_search_cv import ProbeSearchCV
 from sklearn_ext.probes._theory import h_consistency_bound, h_consistency_transform
 
 __all__ = [
+    "CollapseDisplay",
     "FrozenFeatures",
     "LogisticProbe",
     "LogisticProbeCV",
@@ -39,6 +43,8 @@ __all__ = [
     "ShrinkageDiscriminantProbe",
     "TwoRegimes",
     "TwoRegimesDisplay",
+    "collapse_diagnostics",
+    "collapse_geometry",
     "h_consistency_bound",
     "h_consistency_transform",
     "logistic_probe_path",

@@ -8,11 +8,12 @@ The rooms, in the order in which data pass through them:
 - ``_kernels``: the kernels that the maps approximate, as exact matrices
 - ``_ridge/``: the estimators: distinct rows, sums, the choice of a ridge
 - ``_theory/``: predicted errors, and the eigenvalues of data
-- ``_plots``: the displays
+- ``_plots``, ``_plots_time``: the displays
 - ``_module_torch``: the features in front of a torch head
 
-Solvers, spectra and leave-one-out are in ``sklearn_ext._numerics._ridge``, weights and
-waves in ``_random_features``, the hash of rows in ``_equal_rows``.
+Solvers, spectra and leave-one-out are in ``sklearn_ext._numerics._ridge``, gradient
+flow and iterated ridge in ``_filters``, weights and waves in ``_random_features``, the
+hash of rows in ``_equal_rows``.
 """
 
 from sklearn_ext.random_features._features import RandomFeatures
@@ -23,6 +24,7 @@ from sklearn_ext.random_features._plots import (
     RFLearningCurveDisplay,
     RidgePathDisplay,
 )
+from sklearn_ext.random_features._plots_time import TrainingTimeDisplay
 from sklearn_ext.random_features._ridge._classifier import RandomFeatureRidgeClassifier
 from sklearn_ext.random_features._ridge._classifier_cv import (
     RandomFeatureRidgeClassifierCV,
@@ -48,6 +50,11 @@ from sklearn_ext.random_features._theory._powerlaw import (
     powerlaw_exponents,
     powerlaw_test_error,
 )
+from sklearn_ext.random_features._theory._time import (
+    optimal_stopping,
+    overtraining,
+    rf_flow_curve,
+)
 
 __all__ = [
     "EigenspectrumDisplay",
@@ -60,15 +67,19 @@ __all__ = [
     "RandomFeatureRidgeClassifierCV",
     "RandomFeatures",
     "RidgePathDisplay",
+    "TrainingTimeDisplay",
     "fitting_ratio_score",
     "kernel_eigenstructure",
     "optimal_fitting_ratio",
     "optimal_ridge",
+    "optimal_stopping",
     "overfitting_threshold",
+    "overtraining",
     "powerlaw_exponents",
     "powerlaw_test_error",
     "required_features",
     "rf_eigenframework",
+    "rf_flow_curve",
     "rf_ridge_path",
     "scaling_report",
 ]

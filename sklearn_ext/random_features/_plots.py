@@ -26,6 +26,7 @@ from sklearn_ext.random_features._theory._powerlaw import (
 )
 
 TUNED = (RandomFeatureRidgeCV, RandomFeatureRidgeClassifierCV)
+FAINT, SHOWN = 1e-12, 1e-3  # of the largest error: where one is fainter, what is shown
 STYLES = {"loo": "-", "fold": "-", "gcv": "--", "train": ":", "test": "-"}
 
 
@@ -176,10 +177,12 @@ class RidgePathDisplay(Display):
     errors : dict
         Arrays of shape (n_alphas,) by name: ``"loo"``, ``"fold"``, ``"gcv"``,
         ``"train"`` or ``"test"``.
-    fitting_ratio : ndarray of shape (n_alphas,)
-        Predicted training over test error.
+    fitting_ratio : ndarray of shape (n_alphas,) or None
+        Predicted training over test error; None where it is not known.
     best : int
         Position of the chosen ridge.
+    filter : {"ridge", "flow", "iterated"}, default="ridge"
+        What the ridges belong to; of ``"flow"`` an axis on top shows their times.
 
     Attributes
     ----------
@@ -189,6 +192,8 @@ class RidgePathDisplay(Display):
         The figure.
     lines_ : dict of str to matplotlib Line2D
         The curves by name.
+    time_ax_ : matplotlib Axes or None
+        The axis on top, if there is one.
 
     See Also
     --------
@@ -206,8 +211,9 @@ class RidgePathDisplay(Display):
 
     alphas: np.ndarray
     errors: dict
-    fitting_ratio: np.ndarray
+    fitting_ratio: np.ndarray | None
     best: int
+    filter: str = "ridge"
 
     @classmethod
     def from_estimator(cls, estimator, *, x="alpha", ax=None, curve_kwargs=None):
@@ -241,11 +247,16 @@ class RidgePathDisplay(Display):
             for name in names
             if (path := getattr(estimator, name, None)) is not None
         }
-        n = estimator._solution().n
-        ratio = np.maximum(1 - estimator.dof_path_ / n, 0.0) ** 2
+        n, ratio = estimator._solution().n, None
+        if estimator.filter == "ridge":
+            ratio = np.maximum(1 - estimator.dof_path_ / n, 0.0) ** 2
         best = int(np.argmin(np.abs(estimator.alphas_ - np.mean(estimator.alpha_))))
         display = cls(
-            alphas=estimator.alphas_, errors=errors, fitting_ratio=ratio, best=best
+            alphas=estimator.alphas_,
+            errors=errors,
+            fitting_ratio=ratio,
+            best=best,
+            filter=estimator.filter,
         )
         return display.plot(ax, x=x, curve_kwargs=curve_kwargs)
 
@@ -297,7 +308,12 @@ class RidgePathDisplay(Display):
         """
         if x not in ("alpha", "fitting_ratio"):
             raise ValueError(f"x must be 'alpha' or 'fitting_ratio', got {x!r}.")
-        ax = self._axes(ax)
+        if x == "fitting_ratio" and self.fitting_ratio is None:
+            raise ValueError(
+                f"The fitting ratio is known of ridges alone, got filter="
+                f"{self.filter!r}. Use x='alpha'."
+            )
+        ax, self.time_ax_ = self._axes(ax), None
         at = self.alphas if x == "alpha" else self.fitting_ratio
         shown = (at > 0) | (x == "fitting_ratio")
         self.lines_ = {}
@@ -309,6 +325,13 @@ class RidgePathDisplay(Display):
         if x == "alpha":
             ax.set_xscale("log")
         ax.set_yscale("log")
+        all_errors = np.concatenate([error[shown] for error in self.errors.values()])
+        largest = all_errors[np.isfinite(all_errors)].max()
+        if all_errors.min() < FAINT * largest:  # endless training leaves nothing
+            ax.set_ylim(SHOWN * largest, 2 * largest)
+        if x == "alpha" and self.filter == "flow":
+            self.time_ax_ = ax.secondary_xaxis("top", functions=(_inverse, _inverse))
+            self.time_ax_.set_xlabel("training time 1 / alpha")
         label = "ridge alpha" if x == "alpha" else "training error / test error"
         ax.set(xlabel=label, ylabel="mean squared error")
         ax.legend()
@@ -381,6 +404,7 @@ class FittingRatioDisplay(Display):
             The display.
         """
         estimator = cls._innermost(estimator, wanted=TUNED).model
+        _check_ridge(estimator, cls)
         loo, train = (
             np.reshape(path, (len(path), -1)).mean(axis=1)
             for path in (estimator.loo_error_path_, estimator.train_error_path_)
@@ -523,6 +547,7 @@ class RFLearningCurveDisplay(Display):
             The display.
         """
         model, (X,), _ = cls._innermost(estimator, X, wanted=MODELS)
+        _check_ridge(model, cls)
         rng = check_random_state(random_state)
         X, y = draw_pool(X, y, max_pool, rng)
         pool = kernel_eigenstructure(
@@ -594,6 +619,15 @@ class RFLearningCurveDisplay(Display):
         ax.set(xlabel="number of training rows", ylabel="test mean squared error")
         ax.legend()
         return self
+
+
+def _check_ridge(model, display):
+    if model.filter != "ridge":
+        raise ValueError(
+            f"{display.__name__}.from_estimator draws the theory of ridges, got a "
+            f"model with filter={model.filter!r}. TrainingTimeDisplay draws that of "
+            "'flow'."
+        )
 
 
 def _chooses(model):
@@ -759,3 +793,8 @@ class EigenspectrumDisplay(Display):
         ax.set(xscale="log", yscale="log", xlabel="mode", ylabel="variance")
         ax.legend()
         return self
+
+
+def _inverse(values):
+    with np.errstate(divide="ignore"):
+        return 1 / np.asarray(values, dtype=float)

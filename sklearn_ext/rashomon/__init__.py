@@ -10,6 +10,8 @@ In the order in which data pass through the rooms:
     ridge, logistic regression and linear classifiers.
 ``_trees``
     trees of limited depth.
+``_information``
+    what a ratio promises for new rows, and bits where no law is exact.
 ``_class_weights``
     what ``class_weight`` multiplies, for both.
 ``_ratio``
@@ -27,6 +29,15 @@ In the order in which data pass through the rooms:
 
 from sklearn_ext.rashomon._candidates import similar_performance
 from sklearn_ext.rashomon._curve import rashomon_curve, rashomon_elbow
+from sklearn_ext.rashomon._information._certificates import (
+    CertificateResult,
+    pac_bayes_bound,
+)
+from sklearn_ext.rashomon._information._inductive_bias import (
+    NetworkSpace,
+    inductive_bias,
+)
+from sklearn_ext.rashomon._information._tree_certificates import thresholds_from
 from sklearn_ext.rashomon._linear._classifier import RashomonLinearClassifier
 from sklearn_ext.rashomon._linear._logistic import RashomonLogisticRegression
 from sklearn_ext.rashomon._linear._ridge import RashomonRidge
@@ -58,9 +69,11 @@ from sklearn_ext.rashomon._theory import (
 from sklearn_ext.rashomon._trees._classifier import RashomonTreeClassifier
 
 __all__ = [
+    "CertificateResult",
     "CoefficientRangeDisplay",
     "MultiplicityCurveDisplay",
     "MultiplicityDisplay",
+    "NetworkSpace",
     "RashomonCurveDisplay",
     "RashomonLinearClassifier",
     "RashomonLogisticRegression",
@@ -74,7 +87,9 @@ __all__ = [
     "cover_count",
     "discrepancy",
     "existence_probability",
+    "inductive_bias",
     "log_ellipsoid_volume",
+    "pac_bayes_bound",
     "pairwise_disagreement",
     "pattern_diversity",
     "prediction_range",
@@ -84,4 +99,5 @@ __all__ = [
     "required_log_ratio",
     "similar_performance",
     "simple_model_bound",
+    "thresholds_from",
 ]

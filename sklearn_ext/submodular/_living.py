@@ -16,6 +16,8 @@ from sklearn_ext.submodular._maximize import solve
 from sklearn_ext.submodular._rows._slots import SlotTable, listed
 from sklearn_ext.submodular._rows._stores import grown, raw_store, row_store
 
+GUESSING = "leveled", "bucketed"  # algorithms that keep guesses
+LATENCY = 10_000  # gains of one update by default, about: a few milliseconds
 FULL_REFINEMENT = 2e6  # coordinates of all rows, up to which all are candidates
 SETTLED = ("n_select", "algorithm", "epsilon", "guesses", "max_guesses")
 
@@ -107,7 +109,7 @@ class LivingTable:
 
     def _solve_again(self):
         """Forget all structures and solve the table as it is."""
-        self.engine, self.sieve = None, None
+        self.engine, self.sieve, self._ready = None, None, None
         state, first = self.oracle.empty_state(), None
         if len(slots := self.table.find(listed(self.settings.initial))):
             state, gains = self.oracle.grow(state, slots)
@@ -121,6 +123,24 @@ class LivingTable:
             self._feed_sieve(self.table.slots)
         else:
             self._report = self._solve_all()
+            if self.settings.algorithm in GUESSING:
+                self._ready = self._stand()
+
+    def _stand(self):
+        """Return what the first update starts from: rows, their gains, the answer.
+
+        With it that update need not do all work, nor know less than the fit did.
+        """
+        slots = self._candidates()
+        chosen = [s for s in self._report.slots if s not in self._first]
+        state, _ = self.oracle.grow(self.state, chosen)
+        top = np.sort(self.oracle.gains(slots, state))[-self.settings.n_select :]
+        top = np.maximum(top, 0.0)
+        # k others add the largest gains at most; a new row replaces the least of them
+        least = float(top[0]) if len(top) == self.settings.n_select else 0.0
+        bound = self.oracle.value(state) - self.oracle.value(self.state) + top.sum()
+        standing = (chosen, float(bound), state, least)
+        return slots, self.oracle.gains(slots, self.state), standing
 
     def _solve_all(self, previous=()):
         """Solve with all candidates, and remember the bound."""
@@ -171,10 +191,13 @@ class LivingTable:
             Their identifiers.
         weight : ndarray or None, default=None
             Their weights.
-        max_calls : int or None, default=None
-            Gains to evaluate now, about.
+        max_calls : int, "auto" or None, default=None
+            Gains to evaluate now, about. "auto" bounds them where no function of the
+            user is called, whose errors would leave work half done.
         """
         self.check_settled()
+        if isinstance(max_calls, str):
+            max_calls = None if self.oracle.may_fail else LATENCY
         if len(ids):
             X, Z = rows
             coordinates = self.oracle.represent(Z)
@@ -200,7 +223,7 @@ class LivingTable:
     def _ensure_engine(self, max_calls):
         """Build the structures for updates, at the first one."""
         settings = self.settings
-        if settings.algorithm in ("leveled", "bucketed") and self.engine is None:
+        if settings.algorithm in GUESSING and self.engine is None:
             engine = Engine(
                 self.oracle,
                 settings.n_select,
@@ -211,8 +234,9 @@ class LivingTable:
                 settings.max_guesses,
                 self._generator(),
             )
-            engine.update(NOTHING, self._candidates(), max_calls)
-            self.engine = engine
+            slots, *known = self._ready or (self._candidates(), None, None)
+            engine.update(NOTHING, slots, max_calls, *known)
+            self.engine, self._ready = engine, None
 
     def _follow(self, leave, come, max_calls):
         if self.sieve is not None:
@@ -421,7 +445,7 @@ class LivingTable:
 
     def __getstate__(self):
         self.finish()  # what is under way cannot be stored
-        return self.__dict__.copy()
+        return {**self.__dict__, "_ready": None}
 
 
 def _members(objective):

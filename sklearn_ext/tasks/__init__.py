@@ -3,8 +3,11 @@
 In the order in which rows pass:
 
 - ``_groups``: labels of tasks, checked, found and joined
-- ``_statistics``: what a task's rows say, as sums that add
-- ``_reml``: the population, by restricted likelihood from the sums
+- ``_statistics``: what a task's rows say: products, or where columns are many factors
+- ``_reml``: the population, by restricted likelihood
+- ``_products``: the likelihood and the tasks from products, columns by columns
+- ``_rows``: the same from factors, rows by rows, where a task has more columns
+- ``_noise``: the noise of each task, shrunk
 - ``_posterior``: coordinates of the fit; each task given the population and its rows
 - ``_task_ridge``: the estimator
 - ``_context``: folds and a curve that ask what a few labelled rows are worth

@@ -208,10 +208,10 @@ class TaskShrinkageDisplay(Display):
         names = _names(model, found.names)
         at = _position(model, names, coefficient)
         statistics = model.sufficient_statistics_
-        own = model._scale.own(statistics)
-        means = model._means
-        centre = model._scale.centred(np.vstack([own, means]))[:, at]
-        n = model.n_tasks_
+        own = model._scale.products(statistics).least_squares()
+        tasks, population = model._all_tasks().means, model._population.mean
+        centre = model._scale.centred(np.vstack([own, tasks, population]))[:, at]
+        n = len(own)
         display = cls(
             own=centre[:n],
             posterior=centre[n:-1],

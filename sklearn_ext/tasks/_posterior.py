@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_ext.tasks._reml import Products
+from sklearn_ext.tasks._groups import positions
+from sklearn_ext.tasks._products import Products
+from sklearn_ext.tasks._rows import Rows
+from sklearn_ext.tasks._statistics import Factors, TaskStatistics
 
 
 @dataclass(frozen=True)
@@ -49,18 +52,35 @@ class Scale:
         return np.column_stack([np.ones(len(Z)), Z]) if self.fit_intercept else Z
 
     def products(self, statistics):
-        """Return uncentred products of all tasks in these coordinates."""
+        """Return what the likelihood needs of all tasks in these coordinates.
+
+        Parameters
+        ----------
+        statistics : TaskStatistics
+            Of the tasks.
+
+        Returns
+        -------
+        Products or Rows
+            Products of the columns, or rows where tasks keep factors.
+        """
         n, d = statistics.x_mean.shape
         first = int(self.fit_intercept)
-        weight = statistics.weight
+        weight, within = statistics.weight, statistics.within
         x = np.ones((n, first + d))
         x[:, first:] = (statistics.x_mean - self.x_mean) / self.x_scale
         y = (statistics.y_mean - self.y_mean) / self.y_scale
+        if isinstance(within, Factors):
+            rows = np.zeros((len(within.rows), first + d))
+            rows[:, first:] = within.rows[:, :-1] / self.x_scale
+            root, targets = np.sqrt(weight), within.rows[:, -1] / self.y_scale
+            mean = root[:, None] * x
+            return Rows.of(weight, mean, root * y, rows, targets, within.sizes)
         A = weight[:, None, None] * x[:, :, None] * x[:, None]
-        A[:, first:, first:] += statistics.xx / np.outer(self.x_scale, self.x_scale)
+        A[:, first:, first:] += within.xx / np.outer(self.x_scale, self.x_scale)
         b = (weight * y)[:, None] * x
-        b[:, first:] += statistics.xy / (self.x_scale * self.y_scale)
-        c = statistics.yy / self.y_scale**2 + weight * y**2
+        b[:, first:] += within.xy / (self.x_scale * self.y_scale)
+        c = within.yy / self.y_scale**2 + weight * y**2
         return Products(weight, A, b, c)
 
     def coefficients(self, means):
@@ -77,16 +97,6 @@ class Scale:
         slopes = means[..., first:] * (self.y_scale / self.x_scale)
         return np.concatenate([level, slopes], axis=-1)
 
-    def own(self, statistics):
-        """Return least squares of each task alone, NaN where it is not determined."""
-        products = self.products(statistics)
-        values, vectors = np.linalg.eigh(products.A)
-        known = values[:, :1] > 1e-10 * values[:, -1:]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            half = np.einsum("gjk,gj->gk", vectors, products.b) / values
-        alone = np.einsum("gjk,gk->gj", vectors, half)
-        return np.where(known, alone, np.nan)
-
     def covariance(self, cov):
         """Return covariances of intercept and slopes in the units of the data."""
         first = int(self.fit_intercept)
@@ -102,49 +112,53 @@ class Scale:
         ).sum() * (n_means > 0)
 
 
-def posterior(population, products):
-    """Return means of the coefficients of each task and their share of the data.
+@dataclass(frozen=True)
+class Tasks:
+    """What is known of some tasks, under one population.
 
-    Parameters
+    Attributes
     ----------
-    population : Population
-        The prior.
-    products : Products
-        Of the tasks.
-
-    Returns
-    -------
+    statistics : TaskStatistics
+        Of their rows.
     means : ndarray of shape (n_tasks, d)
-        Posterior means.
-    K : ndarray of shape (n_tasks, d, d)
-        Posterior covariances given the mean of the population, over the noise's.
+        Posterior means, in the coordinates of the fit.
+    share : ndarray of shape (n_tasks,)
+        How many coefficients the rows of each decide.
+    rss : ndarray of shape (n_tasks,)
+        Sums of squares of their residuals.
     """
-    factor = population.factor
-    B = products.A @ factor
-    M = np.eye(factor.shape[1]) + factor.T @ B
-    K = factor @ np.linalg.inv(M) @ factor.T
-    u = products.b - products.A @ population.mean
-    return population.mean + np.einsum("gjk,gk->gj", K, u), K
 
+    statistics: TaskStatistics
+    means: np.ndarray
+    share: np.ndarray
+    rss: np.ndarray
 
-def covariance(population, products, K):
-    r"""Return covariances of the coefficients, that of the estimated mean included.
+    @classmethod
+    def of(cls, statistics, population, scale):
+        """Condition the population on the rows of each task."""
+        return cls(statistics, *scale.products(statistics).posterior(population))
 
-    Parameters
-    ----------
-    population : Population
-        The prior.
-    products : Products
-        Of the tasks.
-    K : ndarray of shape (n_tasks, d, d)
-        As :func:`posterior` returns them.
+    @property
+    def groups(self):
+        """Labels, sorted."""
+        return self.statistics.groups
 
-    Returns
-    -------
-    ndarray of shape (n_tasks, d, d)
-        :math:`V_g + (I - J_g) C (I - J_g)'` with :math:`J_g = V_g A_g / \sigma^2`.
-    """
-    rest = np.eye(len(population.mean)) - K @ products.A
-    return population.noise_var * (
-        K + rest @ population.mean_cov @ rest.transpose(0, 2, 1)
-    )
+    @property
+    def dof(self):
+        """Degrees of freedom of the residuals."""
+        return np.maximum(self.statistics.weight - self.share, 0)
+
+    def replaced(self, other):
+        """Return the tasks of both; the other's where both know one."""
+        statistics = self.statistics.replaced(other.statistics)
+        ours, theirs = (positions(t.groups, statistics.groups) for t in (self, other))
+        newer = theirs >= 0
+        merged = (
+            np.where(newer.reshape(-1, *[1] * (b.ndim - 1)), b[theirs], a[ours])
+            for a, b in (
+                (self.means, other.means),
+                (self.share, other.share),
+                (self.rss, other.rss),
+            )
+        )
+        return Tasks(statistics, *merged)

@@ -1,34 +1,28 @@
 r"""Restricted likelihood of the population that tasks are drawn from.
 
 Task g has :math:`y_g = X_g w_g + e`, noise of variance :math:`\sigma^2`, and
-:math:`w_g \sim N(\mu, \Sigma)` with :math:`\Sigma = \sigma^2 \Lambda \Lambda'`. From
-the products :math:`A_g = X_g'X_g`, :math:`b_g = X_g'y_g`, :math:`c_g = y_g'y_g` alone,
+:math:`w_g \sim N(\mu, \Sigma)` with :math:`\Sigma = \sigma^2 \Lambda \Lambda'`. With
+:math:`V_g = I + X_g \Lambda \Lambda' X_g'`, :math:`P = \sum_g X_g' V_g^{-1} X_g`, and
+with :math:`\mu` and :math:`\sigma^2` at their optimum given :math:`\Lambda`, twice the
+negative restricted log likelihood is
 
 .. math::
 
-   M_g = I + \Lambda' A_g \Lambda, \qquad
-   E_g = A_g - A_g \Lambda M_g^{-1} \Lambda' A_g, \qquad P = \sum_g E_g,
+   \sum_g \log|V_g| + \log|P| + (N - p)(1 + \log(2 \pi R / (N - p))),
 
-and with :math:`\mu` and :math:`\sigma^2` at their optimum given :math:`\Lambda`, twice
-the negative restricted log likelihood is
-
-.. math::
-
-   \sum_g \log|M_g| + \log|P| + (N - p)(1 + \log(2 \pi R / (N - p))),
-
-where :math:`R` is the generalised residual sum of squares. The factor may be singular:
-a variance of zero is an ordinary point. We write :math:`\Lambda =
-\operatorname{diag}(s) D^{-1} L` with a unit lower triangle L whose rows D makes of
-length one, so that scales :math:`s_j` and correlations (rows of L) are told apart, and
-a penalty :math:`-\nu \log|R|` on the correlation matrix is
-:math:`\nu \sum_j \log(1 + \sum_{k<j} L_{jk}^2)`. The search is over
-:math:`\operatorname{arsinh}(s_j / u)`: a logarithm where a variance is large, smooth
-through zero. There the slope is zero whatever the data say, so a scale that ends there
-is tried once more from elsewhere. One evaluation with its gradient is a few products of
-stacked small matrices; rows are not seen.
+where :math:`R` is the generalised residual sum of squares. `_products` and `_rows`
+evaluate it, each from its side. The factor may be singular: a variance of zero is an
+ordinary point. We write :math:`\Lambda = \operatorname{diag}(s) D^{-1} L` with a unit
+lower triangle L whose rows D makes of length one, so that scales :math:`s_j` and
+correlations (rows of L) are told apart, and a penalty :math:`-\nu \log|R|` on the
+correlation matrix is :math:`\nu \sum_j \log(1 + \sum_{k<j} L_{jk}^2)`. The search is
+over :math:`\operatorname{arsinh}(s_j / u)`: a logarithm where a variance is large,
+smooth through zero. There the slope is zero whatever the data say, so a scale that ends
+there is tried once more from elsewhere.
 """
 
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from scipy import linalg, optimize
@@ -37,28 +31,7 @@ FLOOR = 1e-12  # of the variance of y: least variance of the noise
 STARTS = np.arange(-5.0, 9.0, 2.0)  # logarithms of scales that are tried first
 LARGEST = 2e4  # scale: noise that is less beside the tasks drowns in rounding
 ASLEEP = 0.05  # level of a scale that may be zero by accident
-
-
-@dataclass(frozen=True)
-class Products:
-    """Uncentred products of all tasks in the coordinates of the fit.
-
-    Attributes
-    ----------
-    weight : ndarray of shape (n_tasks,)
-        Summed weights.
-    A : ndarray of shape (n_tasks, d, d)
-        Products of the columns, the constant one included.
-    b : ndarray of shape (n_tasks, d)
-        Products of columns and target.
-    c : ndarray of shape (n_tasks,)
-        Squares of the target.
-    """
-
-    weight: np.ndarray
-    A: np.ndarray
-    b: np.ndarray
-    c: np.ndarray
+FEW = 64  # coefficients that are treated one by one, or by eigenvalues
 
 
 @dataclass(frozen=True)
@@ -71,6 +44,8 @@ class Population:
         Mean of the coefficients.
     factor : ndarray of shape (d, k)
         A square root of the covariance of the coefficients, over the noise's.
+    shape : Shape
+        Which coefficients differ.
     noise_var : float
         Variance of the noise.
     mean_cov : ndarray of shape (d, d)
@@ -87,6 +62,7 @@ class Population:
 
     mean: np.ndarray
     factor: np.ndarray
+    shape: "Shape"
     noise_var: float
     mean_cov: np.ndarray
     log_likelihood: float
@@ -112,6 +88,8 @@ class Shape:
         Those that differ.
     correlated : bool
         Whether they may be correlated.
+    owner : ndarray of shape (k,) or None
+        Which scale each has; None is one of its own.
     strength : float
         Of the penalty on their correlations.
     restricted : bool
@@ -130,17 +108,39 @@ class Shape:
     restricted: bool = True
     fixed_mean: bool = False
     unit: float = 1.0
+    owner: np.ndarray | None = None
+
+    @property
+    def n_scales(self):
+        """Number of scales."""
+        return len(self.random) if self.owner is None else int(self.owner.max()) + 1
+
+    def levels(self, theta):
+        """Return the arsinh of the scale of each coefficient that differs."""
+        levels = theta[: self.n_scales]
+        return levels if self.owner is None else levels[self.owner]
 
     def start(self, log_scale=0.0):
         """Return parameters at which all scales are alike and nothing is correlated."""
         k = len(self.random)
         n_lower = k * (k - 1) // 2 if self.correlated else 0
         level = np.arcsinh(np.exp(log_scale) / self.unit)
-        return np.concatenate([np.full(k, level), np.zeros(n_lower)])
+        return np.concatenate([np.full(self.n_scales, level), np.zeros(n_lower)])
+
+    def starts(self):
+        """Return where a search may begin: all scales alike, or two of every size.
+
+        Where rows are fewer than columns, slopes that differ look like noise, and the
+        likelihood has a mode for each.
+        """
+        if self.owner is None or self.n_scales != 2:
+            return [self.start(log_scale) for log_scale in STARTS]
+        levels = np.arcsinh(np.exp(STARTS[::2]) / self.unit)
+        return [np.array(pair) for pair in product(levels, repeat=2)]
 
     def bounds(self):
         """Return bounds of the parameters: scales that rounding bears."""
-        k = len(self.random)
+        k = self.n_scales
         most = np.arcsinh(LARGEST / self.unit)
         return [(-most, most)] * k + [(None, None)] * (len(self.start()) - k)
 
@@ -156,7 +156,7 @@ class Shape:
         """Return the factor (d, k)."""
         triangle, lengths = self.triangle(theta)
         factor = np.zeros((self.d, len(triangle)))
-        scales = self.unit * np.sinh(theta[: len(triangle)])
+        scales = self.unit * np.sinh(self.levels(theta))
         factor[self.random] = (scales / lengths)[:, None] * triangle
         return factor
 
@@ -166,7 +166,9 @@ class Shape:
         k, slope = len(triangle), slope[self.random]
         rows = triangle / lengths[:, None]
         by_scale = (slope * rows).sum(axis=1)
-        by_level = self.unit * np.cosh(theta[:k]) * by_scale
+        by_level = self.unit * np.cosh(self.levels(theta)) * by_scale
+        if self.owner is not None:
+            by_level = np.bincount(self.owner, by_level)
         if not self.correlated:
             return by_level
         ratio = self.unit * np.sinh(theta[:k]) / lengths
@@ -184,15 +186,23 @@ class Shape:
         return 2 * self.strength * np.log(lengths).sum(), gradient
 
 
-def deviance(factor, products, shape, floor):
-    """Return the deviance at a factor, its gradient (d, k), and the population.
+def concentrate(factor, P, e, r, log_det, weight, shape, floor):
+    """Return the deviance at the best mean and noise for a factor.
 
     Parameters
     ----------
     factor : ndarray of shape (d, k)
         Lambda.
-    products : Products
-        Of all tasks.
+    P : ndarray of shape (d, d)
+        Sum of X'V^-1 X over the tasks.
+    e : ndarray of shape (d,)
+        Sum of X'V^-1 y.
+    r : float
+        Sum of y'V^-1 y.
+    log_det : float
+        Sum of log determinants of V.
+    weight : float
+        Number of rows.
     shape : Shape
         Of the model.
     floor : float
@@ -201,53 +211,39 @@ def deviance(factor, products, shape, floor):
     Returns
     -------
     value : float
-        Twice the negative log likelihood, at the best mean and noise.
-    gradient : ndarray of shape (d, k)
-        In the factor.
+        Twice the negative log likelihood.
+    root : ndarray of shape (d, rank)
+        A square root of the (pseudo) inverse of P.
     population : Population
         Mean and noise.
     """
-    A, b, d = products.A, products.b, shape.d
-    n_tasks, k = len(A), factor.shape[1]
-    B = (A.reshape(-1, d) @ factor).reshape(n_tasks, d, k)  # A_g Lambda
-    M = np.eye(k) + np.einsum("jk,gjl->gkl", factor, B, optimize=True)
-    lower = np.linalg.cholesky(M)
-    log_det = 2 * np.log(np.einsum("gkk->gk", lower)).sum()
-    # by its triangle, not by its inverse: what is left of A is small, and would drown
-    half = np.linalg.inv(lower)
-    W = B @ half.transpose(0, 2, 1)
-    Q, T = W @ half, half.transpose(0, 2, 1) @ half
-    E = A - W @ W.transpose(0, 2, 1)
-    P = E.sum(axis=0)
-    small = np.einsum("gkl,gl->gk", half, b @ factor)  # Lambda' b_g
-    e = b - np.einsum("gjk,gk->gj", W, small)
-    r = products.c.sum() - (small**2).sum()
-    values, vectors = linalg.eigh((P + P.T) / 2)
-    kept = values > max(values[-1], 0) * d * np.finfo(float).eps
-    inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
-    if shape.fixed_mean:
-        mean, rank, log_P = np.zeros(d), 0, 0.0
-    else:
-        mean, rank = inverse @ e.sum(axis=0), int(kept.sum())
-        log_P = np.log(values[kept]).sum()
-        r = r - mean @ e.sum(axis=0)
-    weight = products.weight.sum()
+    d = shape.d
+    root, log_P = (np.zeros((d, 0)), 0.0) if shape.fixed_mean else _inverse_root(P)
+    rank = root.shape[1]
+    mean = root @ (root.T @ e)
     dof = max(weight - rank, 1.0) if shape.restricted else weight
-    noise_var = max(r / dof, floor)
+    noise_var = max((r - mean @ e) / dof, floor)
     value = log_det + dof * (1 + np.log(2 * np.pi * noise_var))
-    u = b - A @ mean
-    v = np.einsum("gkl,gl->gk", T, u @ factor)
-    left = u - np.einsum("gjk,gk->gj", B, v)
-    gradient = 2 * np.tensordot(B, T, axes=([0, 2], [0, 1]))
-    if noise_var > floor:
-        gradient -= 2 * left.T @ v / noise_var
-    if shape.restricted and not shape.fixed_mean:
+    if shape.restricted:
         value += log_P
-        inner = (E.reshape(-1, d) @ inverse).reshape(n_tasks, d, d)
-        gradient -= 2 * np.tensordot(inner, Q, axes=([0, 2], [0, 1]))
-    mean_cov = np.zeros((d, d)) if shape.fixed_mean else inverse
-    found = Population(mean, factor, float(noise_var), mean_cov, -float(value) / 2)
-    return value, gradient, found
+    found = Population(
+        mean, factor, shape, float(noise_var), root @ root.T, -float(value) / 2
+    )
+    return value, root, found
+
+
+def _inverse_root(P):
+    """Return a root (d, rank) of the pseudo-inverse, and the log determinant."""
+    if len(P) > FEW:  # a triangle is found in a tenth of the time, if it is safe
+        lower, failed = linalg.lapack.dpotrf(P, lower=True)
+        pivots = np.diag(lower)
+        if not failed and pivots.min() > 1e-5 * pivots.max():
+            inverse, _ = linalg.lapack.dtrtri(lower, lower=True)
+            return np.tril(inverse).T, 2 * np.log(pivots).sum()
+    values, vectors = linalg.eigh((P + P.T) / 2)
+    kept = values > max(values[-1], 0) * len(P) * np.finfo(float).eps
+    root = vectors[:, kept] / np.sqrt(values[kept])
+    return root, np.log(values[kept]).sum()
 
 
 def fit_population(
@@ -257,7 +253,7 @@ def fit_population(
 
     Parameters
     ----------
-    products : Products
+    products : Products or Rows
         Of all tasks, in coordinates in which columns and target have variance one.
     shape : Shape
         Of the model.
@@ -276,7 +272,7 @@ def fit_population(
         At the best factor found; its likelihood is never below that of the start.
     """
     if len(shape.random) == 0:
-        found = deviance(np.zeros((shape.d, 0)), products, shape, floor)[2]
+        found = products.deviance(np.zeros((shape.d, 0)), shape, floor)[2]
         report(found)
         return found
 
@@ -285,11 +281,11 @@ def fit_population(
 
     def objective(theta):
         nonlocal last
-        value, slope, last = deviance(shape.factor(theta), products, shape, floor)
+        value, slope, last = products.deviance(shape.factor(theta), shape, floor)
         extra, by_penalty = shape.penalty(theta)
         return value + extra, shape.pack(slope, theta) + by_penalty
 
-    start = min(map(shape.start, STARTS), key=lambda theta: objective(theta)[0])
+    start = min(shape.starts(), key=lambda theta: objective(theta)[0])
     trace = [objective(start)[0]]
     stopped = False
 
@@ -321,24 +317,40 @@ def fit_population(
         exhausted = result.status == 1 and n_iter >= max_iter
         if stopped or exhausted:
             break
-        theta = _woken(objective, result.x, len(shape.random), result.fun - 2 * tol)
+        theta = _woken(objective, result.x, shape.n_scales, result.fun - 2 * tol)
         if theta is None or n_iter >= max_iter:
             break
-    best = deviance(shape.factor(result.x), products, shape, floor)[2]
+    best = products.deviance(shape.factor(result.x), shape, floor)[2]
     gain = (trace[-2] - trace[-1]) / 2 if len(trace) > 1 else 0.0
     return replace(best, n_iter=n_iter, last_gain=float(gain), converged=not exhausted)
 
 
 def _woken(objective, theta, k, value):
-    """Return parameters below a value with a scale of zero raised, None if none are.
+    """Return parameters below a value with scales of zero raised, None if none are.
 
     At a scale of zero the slope is zero whether or not the variance should be.
     """
+    asleep = np.flatnonzero(abs(theta[:k]) < ASLEEP)
+    if len(asleep) > FEW:
+        return _woken_together(objective, theta, asleep, value)
     found = None
-    for j in np.flatnonzero(abs(theta[:k]) < ASLEEP):
+    for j in asleep:
         for level in (0.3, 1.0):
             raised = theta.copy()
             raised[j] = level
             if (there := objective(raised)[0]) < value:
                 found, value = raised, there
     return found
+
+
+def _woken_together(objective, theta, asleep, value):
+    """Raise all scales at once along which the deviance falls just above zero."""
+    raised = theta.copy()
+    raised[asleep] = 1e-3
+    rising = asleep[objective(raised)[1][asleep] < 0]
+    for level in (1.0, 0.3, 0.1, 0.03) if len(rising) else ():
+        raised = theta.copy()
+        raised[rising] = level
+        if objective(raised)[0] < value:
+            return raised
+    return None

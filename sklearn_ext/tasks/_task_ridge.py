@@ -32,12 +32,13 @@ from sklearn_ext._core._compat import (
     _safe_indexing,
 )
 from sklearn_ext._core._validation import FLOATS, check_weights
-from sklearn_ext.tasks._groups import check_groups, positions
-from sklearn_ext.tasks._posterior import Scale, covariance, posterior
+from sklearn_ext.tasks._groups import check_groups, positions, union
+from sklearn_ext.tasks._noise import NoisePrior
+from sklearn_ext.tasks._posterior import Scale, Tasks
 from sklearn_ext.tasks._reml import FLOOR, Shape, fit_population
-from sklearn_ext.tasks._statistics import TaskStatistics
+from sklearn_ext.tasks._statistics import MANY_COLUMNS, TaskStatistics
 
-MANY_COLUMNS = 200  # beyond them a full covariance a task is a burden
+MANY = 200  # coefficients beyond which a full covariance has more than 20,000 entries
 
 
 class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
@@ -54,15 +55,20 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
 
     Rows are read once; the fit works on sums, in time :math:`O(n d^2)` once and
     :math:`O(G d^3)` an iteration, for G tasks and d columns, and memory
-    :math:`O(G d^2)`. Columns and target are centred and scaled inside, so their units
-    do not matter. The likelihood counts rows: an integer weight equals repetition, and
-    the scale of ``sample_weight`` matters, unlike in least squares.
+    :math:`O(G d^2)`. Beyond 64 columns each task keeps a factor with no more rows than
+    it has itself, and an iteration works on matrices of rows by rows: memory is that of
+    the data, and an iteration :math:`O(n d^2 + d^3)`, or, where ``estimator`` has the
+    shared part and nothing is correlated, :math:`O(n d)` times the rows of a task.
+    Columns and target are centred and scaled inside, so their units do not matter. The
+    likelihood counts rows: an integer weight equals repetition, and the scale of
+    ``sample_weight`` matters, unlike in least squares.
 
     Parameters
     ----------
-    covariance_type : {"full", "diag", "intercept"}, default="full"
+    covariance_type : {"full", "diag", "spherical", "intercept"}, default="full"
         Which coefficients differ between tasks: all, correlated; all, independently;
-        or the intercept alone (a random intercept, slopes shared).
+        all, independently and the slopes of columns of unit variance equally much; or
+        the intercept alone (a random intercept, slopes shared).
     group_feature : int, str or None, default=None
         Column of ``X``, by position or name, that holds the task of each row, instead
         of the argument ``groups``. It is no regressor, and may hold strings. Searches
@@ -110,6 +116,9 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
     task_cov_ : ndarray of shape (n_tasks, n_coefficients, n_coefficients)
         Covariance of intercept and slopes of each task given its rows, the uncertainty
         of the population's mean included; made when it is read.
+    task_noise_var_ : ndarray of shape (n_tasks,)
+        Variance of the noise of each task, shrunk towards what tasks have in common
+        (Smyth [4]_); intervals use it, the likelihood has one noise for all.
     shrinkage_ : ndarray of shape (n_tasks,)
         How much of a task's coefficients the population decides: 1 for a task without
         rows, towards 0 with many; the mean over the coefficients that differ.
@@ -144,6 +153,9 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
     .. [3] Y. Chung, A. Gelman, S. Rabe-Hesketh, J. Liu and V. Dorie, "Weakly
        informative prior for point estimation of covariance matrices in hierarchical
        models", Journal of Educational and Behavioral Statistics 40, 2015.
+    .. [4] G. K. Smyth, "Linear models and empirical Bayes methods for assessing
+       differential expression in microarray experiments", Statistical Applications in
+       Genetics and Molecular Biology 3, 2004.
 
     Examples
     --------
@@ -162,7 +174,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
     __metadata_request__score = {"groups": True}
 
     _parameter_constraints: dict = {
-        "covariance_type": [StrOptions({"full", "diag", "intercept"})],
+        "covariance_type": [StrOptions({"full", "diag", "spherical", "intercept"})],
         "group_feature": [Integral, str, None],
         "estimator": [HasMethods(["fit", "predict"]), None],
         "prior_strength": [
@@ -253,7 +265,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         TaskRidge
             The fitted estimator.
         """
-        first = not hasattr(self, "sufficient_statistics_")
+        first = not hasattr(self, "_tasks")
         added = self._summarize(X, y, sample_weight, groups, reset=first)
         return self._solve(added if first else self.sufficient_statistics_ + added)
 
@@ -319,8 +331,10 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
     def condition(self, X, y, groups=None, sample_weight=None):
         """Return a model that knows more rows of its tasks, under the same population.
 
-        For serving: a new store's first sales change the predictions for this store in
-        milliseconds, while mean, covariance and noise of the population stay.
+        For serving: a new store's first sales change the predictions for this store,
+        while mean, covariance and noise of the population stay. The time is that of the
+        new rows and their tasks, however many other tasks there are; what is known of
+        these is shared with this model, not copied.
 
         Parameters
         ----------
@@ -344,8 +358,10 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         rows, target, w, groups = self._check(X, y, sample_weight, groups, reset=False)
         target = target - self._shared(rows)
         added = TaskStatistics.of(rows, target, groups, w)
+        news = self._known(added.groups) + added
+        news = Tasks.of(news, self._population, self._scale)
         model = copy(self)
-        model._set_tasks(self.sufficient_statistics_ + added, self._scale)
+        model._news = news if self._news is None else self._news.replaced(news)
         return model
 
     def known_groups(self, groups):
@@ -362,7 +378,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             Whether each is in ``groups_``.
         """
         check_is_fitted(self)
-        return positions(self.groups_, check_groups(groups)) >= 0
+        return self._positions(check_groups(groups)) != len(self._tasks.groups)
 
     def predict(self, X, groups=None, return_std=False):
         """Predict the target of each row.
@@ -376,7 +392,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             are all rows when there are no groups.
         return_std : bool, default=False
             Whether to return the standard deviation of the target, too: of the task's
-            coefficients, the population's mean and the noise.
+            coefficients, the population's mean and the task's noise.
 
         Returns
         -------
@@ -389,15 +405,18 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         mean = self._mean(rows, at)
         if not return_std:
             return mean
-        variance = self._variance(rows, at) + self.noise_var_
+        noise, _ = self._noise(at)
+        noise = np.where(at == len(self._tasks.groups), self.noise_var_, noise)
+        variance = self._variance(rows, at) + noise
         return mean, np.sqrt(variance).astype(mean.dtype)
 
     def predict_interval(self, X, groups=None, confidence_level=0.9):
         """Predict an interval for the target of each row.
 
-        The quantiles are Student's with Satterthwaite's degrees of freedom: the
-        variance that is due to the coefficients was learnt from as many tasks as there
-        are, that of the noise from the rows.
+        The noise is that of the task, ``task_noise_var_``. The quantiles are Student's
+        with Satterthwaite's degrees of freedom: the variance that is due to the
+        coefficients was learnt from as many tasks as there are, that of the noise from
+        the task's rows and from how much tasks differ.
 
         Parameters
         ----------
@@ -419,9 +438,10 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             )
         rows, at = self._rows(X, groups)
         mean, between = self._mean(rows, at), self._variance(rows, at)
-        total = between + self.noise_var_
-        dof_noise, dof_tasks = self._dof
-        dof = total**2 / (self.noise_var_**2 / dof_noise + between**2 / dof_tasks)
+        noise, dof_noise = self._noise(at)
+        total, (dof_rows, dof_tasks) = between + noise, self._dof
+        by_noise = noise**2 * (1 / dof_noise + 1 / dof_rows)
+        dof = total**2 / (by_noise + between**2 / dof_tasks)
         half = stats.t.ppf((1 + confidence_level) / 2, dof) * np.sqrt(total)
         return np.stack([mean - half, mean + half], axis=1).astype(mean.dtype)
 
@@ -447,10 +467,50 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         return r2_score(y, self.predict(X, groups), sample_weight=sample_weight)
 
     @property
+    def sufficient_statistics_(self):
+        """What the rows of all tasks say; ``partial_fit`` and ``merge`` add to it."""
+        return self._all_tasks().statistics
+
+    @property
+    def groups_(self):
+        """Labels of the tasks, sorted."""
+        return self._all_tasks().groups
+
+    @property
+    def n_tasks_(self):
+        """Number of tasks."""
+        check_is_fitted(self)
+        known = self._tasks.groups
+        news = known[:0] if self._news is None else self._news.groups
+        return len(known) + int((positions(known, news) < 0).sum())
+
+    @property
+    def task_coef_(self):
+        """Slopes of each task."""
+        return self._scale.coefficients(self._all_tasks().means)[1]
+
+    @property
+    def task_intercept_(self):
+        """Intercept of each task."""
+        return self._scale.coefficients(self._all_tasks().means)[0]
+
+    @property
+    def shrinkage_(self):
+        """How much of a task's coefficients the population decides."""
+        return 1 - self._all_tasks().share / max(self._n_random, 1)
+
+    @property
+    def task_noise_var_(self):
+        """Variance of the noise of each task."""
+        tasks = self._all_tasks()
+        noise, _ = self._noise_prior.posterior(tasks.rss, tasks.dof)
+        return noise * self._scale.y_scale**2
+
+    @property
     def task_cov_(self):
         """Covariance of intercept and slopes of each task given its rows."""
-        check_is_fitted(self)
-        return self._scale.covariance(self._task_covariance(slice(None)))
+        products = self._scale.products(self.sufficient_statistics_)
+        return self._scale.covariance(products.covariance(self._population))
 
     def get_metadata_routing(self):
         """Return what metadata the methods ask for: no groups where a column has them.
@@ -569,7 +629,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         return wanted % n
 
     def _rows(self, X, groups):
-        """Return regressors and each row's task by position, n_tasks_ if unknown."""
+        """Return regressors and each row's task by position (`_positions`)."""
         check_is_fitted(self)
         X, groups = self._regressors(X, groups, reset=False)
         if groups is None:
@@ -580,16 +640,16 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
                     UserWarning,
                     stacklevel=3,
                 )
-            return X, np.full(len(X), self.n_tasks_)
-        at = positions(self.groups_, groups)
-        if (at < 0).all() and groups.dtype.kind != self.groups_.dtype.kind:
+            return X, np.full(len(X), len(self._tasks.groups))
+        at, known = self._positions(groups), self._tasks.groups
+        if (at == len(known)).all() and groups.dtype.kind != known.dtype.kind:
             warnings.warn(
                 f"No group is known: labels are {groups.dtype} here and "
-                f"{self.groups_.dtype} in fit. The population predicts all rows.",
+                f"{known.dtype} in fit. The population predicts all rows.",
                 UserWarning,
                 stacklevel=3,
             )
-        return X, np.where(at < 0, self.n_tasks_, at)
+        return X, at
 
     # --- the shared part ----------------------------------------------------------
 
@@ -659,6 +719,8 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
                 stacklevel=3,
             )
         state = self._attributes(population, shape, statistics, scale)
+        if total >= n_tasks > 1:
+            _warn_if_exhausted(total, population, state["_tasks"].share.sum())
         self.__dict__.update(state)
         if tasks is not None:
             tasks.close(**state)
@@ -680,28 +742,33 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             candidates = np.zeros(1, dtype=int)
         else:
             candidates = np.arange(d)
-        if len(candidates) and not (statistics.xx.any() or statistics.yy.any()):
+        if len(candidates) and not statistics.vary:
             raise ValueError(
                 "every group has one row (or copies of one): what differs between "
                 "groups and what is noise cannot be told apart. Use coarser groups, or "
                 "a model without groups."
             )
-        if len(candidates) > MANY_COLUMNS:
+        constant = first + self._unidentified(statistics)
+        random = candidates[~np.isin(candidates, constant)]
+        strength, k = self.prior_strength, len(random)
+        if self.covariance_type == "full" and k > MANY:
             warnings.warn(
-                f"{len(candidates)} coefficients that differ between tasks cost "
-                f"{len(candidates)}**3 operations a task and iteration: "
-                "covariance_type='intercept' shares the slopes.",
+                f"A full covariance of {k} coefficients has {k * (k + 1) // 2} entries "
+                f"to be learnt from {len(statistics.groups)} tasks, and an iteration "
+                "costs their number times the rows. covariance_type='diag', "
+                "'spherical' or 'intercept' has fewer.",
                 UserWarning,
                 stacklevel=4,
             )
-        constant = first + self._unidentified(statistics)
-        random = candidates[~np.isin(candidates, constant)]
-        strength = self.prior_strength
+        owner = (
+            np.minimum(random, first) if self.covariance_type == "spherical" else None
+        )
         return Shape(
             d,
             random,
             correlated=self.covariance_type == "full",
-            strength=len(random) if strength == "auto" else strength,
+            owner=owner if k else None,
+            strength=k if strength == "auto" else strength,
             restricted=self.method == "reml",
             fixed_mean=self.estimator is not None,
         )
@@ -710,7 +777,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         """Return regressors that are constant in every task."""
         if len(statistics.groups) == 1 or not self.fit_intercept:
             return np.zeros(0, dtype=int)
-        within = np.einsum("gjj->j", statistics.xx)
+        within = statistics.within.squares[:-1]
         return np.flatnonzero(within <= 1e-10 * statistics.total[2])
 
     def _attributes(self, population, shape, statistics, scale):
@@ -719,10 +786,16 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         intercept, slopes = scale.coefficients(population.mean)
         n_rows = statistics.weight.sum()
         rank = np.linalg.matrix_rank(population.mean_cov) if shape.restricted else 0
-        state = {
+        tasks = Tasks.of(statistics, population, scale)
+        dof_noise = n_rows - len(population.mean) - tasks.share.sum()
+        return {
             "_population": population,
             "_scale": scale,
             "_n_random": len(shape.random),
+            "_tasks": tasks,
+            "_news": None,  # tasks of which more is known since the fit
+            "_noise_prior": NoisePrior.of(tasks.rss, tasks.dof, population.noise_var),
+            "_dof": (max(dof_noise, 1.0), max(len(tasks.groups) - 1.0, 1.0)),
             "coef_": slopes,
             "intercept_": float(intercept),
             "prior_mean_": np.append([intercept] * first, slopes),
@@ -733,68 +806,104 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             "n_iter_": max(population.n_iter, 1),
             "unidentified_": self._unidentified(statistics),
         }
-        return state | self._task_attributes(
-            population, len(shape.random), statistics, scale
-        )
 
-    def _task_attributes(self, population, n_random, statistics, scale):
-        products = scale.products(statistics)
-        means, K = posterior(population, products)
-        share = np.einsum("gjk,gkj->g", K, products.A)
-        intercepts, slopes = scale.coefficients(means)
-        dof_noise = statistics.weight.sum() - len(population.mean) - share.sum()
-        n_tasks = len(statistics.groups)
-        return {
-            "sufficient_statistics_": statistics,
-            "groups_": statistics.groups,
-            "n_tasks_": n_tasks,
-            "task_coef_": slopes,
-            "task_intercept_": intercepts,
-            "shrinkage_": 1 - share / n_random if n_random else np.ones(n_tasks),
-            "_means": np.vstack([means, population.mean]),
-            "_dof": (max(dof_noise, 1.0), max(n_tasks - 1.0, 1.0)),
-        }
+    # --- what is known of each task -----------------------------------------------
 
-    def _set_tasks(self, statistics, scale):
-        """Replace what belongs to tasks; the population stays."""
-        dof = self._dof
-        self.__dict__.update(
-            self._task_attributes(self._population, self._n_random, statistics, scale)
-        )
-        self._dof = dof
+    def _all_tasks(self):
+        check_is_fitted(self)
+        return self._tasks if self._news is None else self._tasks.replaced(self._news)
+
+    def _known(self, groups):
+        """Return statistics of tasks with these labels, empty where there are none."""
+        union(self._tasks.groups[:1], groups)  # refuses labels of another kind
+        known = self._tasks.statistics.aligned(groups)
+        if self._news is None:
+            return known
+        at = positions(self._news.groups, groups)
+        touched = at[at >= 0]
+        if not len(touched):
+            return known
+        return known.replaced(self._news.statistics.take(touched))
+
+    def _positions(self, groups):
+        """Return where each label stands: at a task of the fit, n_tasks if at none.
+
+        Tasks that `condition` has touched follow from n_tasks + 1.
+        """
+        n_tasks = len(self._tasks.groups)
+        at = positions(self._tasks.groups, groups)
+        at = np.where(at < 0, n_tasks, at)
+        if self._news is None:
+            return at
+        news = positions(self._news.groups, groups)
+        return np.where(news < 0, at, n_tasks + 1 + news)
 
     # --- rows out -----------------------------------------------------------------
 
     def _mean(self, X, at):
         Z = self._scale.design(X.astype(np.float64, copy=False))
-        linear = np.einsum("ij,ij->i", Z, self._means[at])
+        n_tasks = len(self._tasks.groups)
+        means = self._tasks.means[np.minimum(at, n_tasks - 1)]
+        means[at == n_tasks] = self._population.mean
+        if self._news is not None:
+            means[at > n_tasks] = self._news.means[at[at > n_tasks] - n_tasks - 1]
+        linear = np.einsum("ij,ij->i", Z, means)
         mean = self._scale.y_mean + self._scale.y_scale * linear + self._shared(X)
         return mean.astype(X.dtype)
+
+    def _noise(self, at):
+        """Return variance of the noise of each row and its degrees of freedom."""
+        prior, tasks, n_tasks = self._noise_prior, self._tasks, len(self._tasks.groups)
+        news = at > n_tasks
+        rss, dof = (
+            np.where(at < n_tasks, values[np.minimum(at, n_tasks - 1)], 0.0)
+            for values in (tasks.rss, tasks.dof)
+        )
+        if news.any():
+            rss[news], dof[news] = (
+                values[at[news] - n_tasks - 1]
+                for values in (self._news.rss, self._news.dof)
+            )
+        variance, dof = prior.posterior(rss, dof)
+        return variance * self._scale.y_scale**2, dof
 
     def _variance(self, X, at):
         """Return the variance of each row's prediction that its coefficients cause."""
         Z = self._scale.design(X.astype(np.float64, copy=False))
-        tasks, codes = np.unique(at, return_inverse=True)
-        cov = self._task_covariance(tasks)
-        variance = np.empty(len(Z))
-        step = max(1, 2**22 // cov[0].size)
-        for start in range(0, len(Z), step):
-            rows = slice(start, start + step)
-            variance[rows] = np.einsum(
-                "ij,ijk,ik->i", Z[rows], cov[codes[rows]], Z[rows], optimize=True
-            )
+        n_tasks, variance = len(self._tasks.groups), np.empty(len(Z))
+        at = np.where(at == n_tasks, -1, at)
+        for rows, tasks, first in (
+            (at < n_tasks, self._tasks, 0),
+            (at > n_tasks, self._news, n_tasks + 1),
+        ):
+            if not rows.any():
+                continue
+            wanted, codes = np.unique(at[rows], return_inverse=True)
+            wanted = np.where(wanted < 0, -1, wanted - first)
+            products = self._scale.products(tasks.statistics.take(wanted, wanted))
+            variance[rows] = products.variance(self._population, Z[rows], codes)
         return self._scale.y_scale**2 * variance
 
-    def _task_covariance(self, tasks):
-        """Return covariances of these tasks in the coordinates of the fit."""
-        known = self.sufficient_statistics_
-        if (
-            not isinstance(tasks, slice) and tasks[-1] == self.n_tasks_
-        ):  # the unknown one
-            known = known.with_an_empty_task()
-        products = self._scale.products(known.take(tasks))
-        _, K = posterior(self._population, products)
-        return covariance(self._population, products, K)
+
+def _warn_if_exhausted(n_rows, population, share):
+    """Say that nothing is left from which noise could be learnt."""
+    spent = np.linalg.matrix_rank(population.mean_cov)
+    if spent >= n_rows:
+        warnings.warn(
+            f"The mean of {spent} coefficients takes all that {n_rows:.3g} rows say, "
+            "and leaves nothing to tell noise from tasks. Let a penalised model have "
+            "the shared part: estimator=RidgeCV().",
+            UserWarning,
+            stacklevel=4,
+        )
+    elif population.shape.n_scales > MANY_COLUMNS and share > 0.99 * n_rows:
+        warnings.warn(
+            f"{population.shape.n_scales} variances explain all {n_rows:.3g} rows, and "
+            "no noise is left: intervals will be too short. "
+            "covariance_type='spherical' has one variance for all slopes.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _refuse_magnitude(name, values):

@@ -25,6 +25,7 @@ from benchmarks import (
 from benchmarks.real_data import DatasetUnavailable, available, list_datasets, load
 from benchmarks.real_data_catalogue import CATALOGUE
 from benchmarks.real_data_packages import PACKAGES, locate, require
+from benchmarks.tasks_data import SETS, grouped
 
 pytest.importorskip("pandas", reason="real data sets are data frames")
 
@@ -64,6 +65,28 @@ BAGS = {  # bags, smallest, largest
     "movielens": (9_066, None, None),
     "mplsstops": (5, None, None),
     "tv16": (51, 66, 3_687),
+}
+GROUPS = {  # units of the family of tasks, rows of the smallest and of the largest
+    "exam": (65, 2, 198),
+    "hsb": (160, 14, 67),
+    "egsingle": (60, 18, 387),
+    "star": (80, 54, 769),
+    "cigar": (46, 30, 30),
+    "rice": (171, 6, 6),
+    "wages": (595, 7, 7),
+    "males": (545, 8, 8),
+    "produc": (48, 17, 17),
+    "milk": (79, 12, 19),
+    "bodyweight": (16, 11, 11),
+    "spruce": (79, 13, 13),
+    "soybean": (48, 8, 10),
+    "oxboys": (26, 9, 9),
+    "ovary": (11, 25, 31),
+    "bdf": (131, 4, 35),
+    "sleepstudy": (18, 10, 10),
+    "gapminder": (142, 12, 12),
+    "fatalities": (48, 7, 7),
+    "sacramento": (68, 1, 61),
 }
 ONE_HOT = {  # width of each KEEL set after one-hot encoding
     "australian": 14,
@@ -132,6 +155,32 @@ def test_natural_bags(name):
 
 
 @pytest.mark.real
+@pytest.mark.parametrize("name", GROUPS)
+def test_units_of_tasks(name):
+    sizes = loaded(name).groups.value_counts()
+    sizes = sizes[sizes > 0]
+    assert (len(sizes), sizes.min(), sizes.max()) == GROUPS[name]
+
+
+def test_sets_of_tasks_are_those_of_the_catalogue():
+    shared = {"ames", "chem97", "flights", "insteval"}
+    assert {regression.name for regression in SETS.values()} == {*GROUPS, *shared}
+    assert set(list_datasets("tasks")["name"]) == {*GROUPS, *shared}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", SETS)
+def test_regressions_of_tasks_are_complete(name):
+    if not available(SETS[name].name):
+        pytest.skip("its package is not installed")
+    X, y, groups = grouped(name)
+    assert len(X) == len(y) == len(groups)
+    assert np.isfinite(X).all()
+    assert np.isfinite(y).all()
+    assert X.std(axis=0).min() > 0
+
+
+@pytest.mark.real
 @pytest.mark.parametrize("name", ONE_HOT)
 def test_one_hot_width_of_keel_sets(name):
     data = loaded(name).data
@@ -142,7 +191,7 @@ def test_every_family_has_data():
     families = {tag for entry in CATALOGUE.values() for tag in entry.tags}
     assert families == {
         "aggregate", "bridge", "general", "probes",
-        "random_features", "rashomon", "submodular",
+        "random_features", "rashomon", "submodular", "tasks",
     }  # fmt: skip
 
 

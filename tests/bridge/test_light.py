@@ -360,6 +360,23 @@ def test_partial_fit_goes_on_from_a_fit(pair, kind):
 
 
 @pytest.mark.parametrize("kind", ["spherical", "diag", "tied", "full"])
+def test_batches_of_one_row_are_taken(pair, kind):
+    """A stream may come row by row; early rows weigh what many weigh."""
+    model = make(covariance_type=kind).fit(pair.X[:200], X_target=pair.Y[:200])
+    score = model.score(pair.X, X_target=pair.Y)
+    for i in range(200, 230):
+        model.partial_fit(pair.X[i : i + 1], X_target=pair.Y[i : i + 1])
+    rows = np.vstack([pair.X[:1], pair.Y[:1]])
+    model.partial_fit(rows, sample_domain=[0, 1])
+    assert model.n_batches_seen_ == 32
+    assert abs(model.score(pair.X, X_target=pair.Y) - score) < 0.1
+    with pytest.raises(ValueError, match=r"At least 1 row.*n_samples = 0 in domain 1"):
+        model.partial_fit(rows, sample_domain=[0, 0])
+    with pytest.raises(ValueError, match="minimum of 2 is required"):
+        make().partial_fit(pair.X[:1], X_target=pair.Y[:1])
+
+
+@pytest.mark.parametrize("kind", ["spherical", "diag", "tied", "full"])
 def test_float32_agrees(pair, kind):
     double = make(covariance_type=kind).fit(pair.X, X_target=pair.Y)
     single = make(covariance_type=kind).fit(

@@ -18,6 +18,7 @@ from sklearn.datasets import (
     make_classification,
 )
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV, GroupKFold, train_test_split
@@ -25,14 +26,24 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_ext.calibration import (
     CorrectnessCalibratedClassifier,
+    LogLossMixtureClassifier,
+    SelectiveClassifierCV,
+    _correctness,
     calibration_error,
     correctness_auc,
     log_loss_split,
 )
-from sklearn_ext.calibration._correctness import CorrectnessModel
+from sklearn_ext.calibration._correctness import (
+    CorrectnessModel,
+    Equals,
+    some_of,
+    whole_folds,
+)
+from sklearn_ext.calibration._metrics import correctness_log_loss
 
 
 def data(n=900, n_classes=3, seed=0, **options):
@@ -85,9 +96,10 @@ def test_the_parts_of_an_explanation_add_up(both):
     model, X, _ = both
     c, parts = model.confidence(X), model.explain(X)
     assert_allclose(parts.sum(axis=1) + model.intercept_, np.log(c / (1 - c)))
-    assert list(model.get_explanation_names_out()) == ["score", "class", "neighbors"]
-    assert list(model.get_opinion_names_out()) == ["neighbors"]
-    assert model.opinion_features(X).shape == (len(X), 1)
+    opinions = ["neighbors", "familiarity"]
+    assert list(model.get_explanation_names_out()) == ["score", "class", *opinions]
+    assert list(model.get_opinion_names_out()) == opinions
+    assert model.opinion_features(X).shape == (len(X), 2)
 
 
 def test_other_classes_keep_their_order():
@@ -132,7 +144,7 @@ def _held_auc(model, X, y, params):
     data = model._checked(X, y, None, params.get("groups"), {})
     held = model._held_out(data)
     hit = held.code == data.code[held.rows]
-    confidence = expit(held.features[:, -1])  # of the vote
+    confidence = expit(held.features[:, -2])  # of the vote
     return correctness_auc(hit, np.ones(len(hit), bool), confidence)
 
 
@@ -152,6 +164,142 @@ def test_equal_rows_share_a_fold():
         CorrectnessCalibratedClassifier()._checked(X, y, None, None, {}).splits
     ):
         assert len(np.unique(X[test], axis=0)) * 3 == len(test)
+
+
+def cells(n, n_columns=3, n_values=4, seed=0):
+    """Rows of few values whose equals are drawn again and again."""
+    rng = np.random.default_rng(seed)
+    chance = np.random.default_rng(9).beta(1, 1, (n_values,) * n_columns)
+    X = rng.integers(0, n_values, (n, n_columns))
+    return X.astype(float), rng.random(n) < chance[*X.T]
+
+
+@pytest.mark.parametrize("base", [LogisticRegression(), DecisionTreeClassifier()])
+def test_draws_that_coincide_are_no_copies(base):
+    X, y = cells(1500)
+    B, u = cells(5000, seed=1)
+    model = CorrectnessCalibratedClassifier(base).fit(X, y)
+    right = model.predict(B) == u
+    assert abs(model.confidence(B).mean() - right.mean()) < 0.03
+    assert correctness_auc(u, model.predict(B), model.confidence(B)) > 0.7
+    assert Equals.of(X, y.astype(int)).size == 1500
+
+
+def test_draws_are_told_by_their_classes_or_by_chance():
+    X, y = cells(1500)
+    code = y.astype(int)
+    assert Equals.of(X, code).are_draws  # equal rows disagree
+    rule = (X.sum(axis=1) > 4).astype(int)
+    assert Equals.of(X, rule).are_draws  # they must coincide
+    digits, label = load_digits(return_X_y=True)
+    assert not Equals.of(np.tile(digits, (3, 1)), np.tile(label, 3)).are_draws
+    Z = np.random.default_rng(0).normal(size=(100, 1))
+    copies = Equals.of(np.repeat(Z, 3, axis=0), np.repeat(code[:100], 3))
+    assert not copies.are_draws
+    assert copies.size == 100
+    order = np.random.default_rng(0).permutation(1500)
+    weight = np.random.default_rng(1).random(1500)
+    fold = Equals.of(X, code, weight).folds()[2][1]
+    again = Equals.of(X[order], code[order], weight[order]).folds()[2][1]
+    assert_array_equal(np.sort(order[again]), fold)
+    assert Equals.of(sparse.csr_array(X), rule).are_draws is False
+
+
+def test_equals_of_another_class_share_a_fold_where_rows_are_copies():
+    X, y = data(900, n_classes=2)
+    X, y = np.vstack([X, X[:4]]), np.r_[y, 1 - y[:4]]
+    assert not Equals.of(X, y).are_draws
+    for train, _ in whole_folds(X, y):
+        assert all((k in train) == (900 + k in train) for k in range(4))
+
+
+def test_some_rows_are_kept_with_their_copies():
+    group = np.array([3, 0, 1, 3, 2, 0, 4])
+    assert_array_equal(some_of(np.arange(7), group, 2), [1, 2, 5])
+    assert_array_equal(some_of(np.array([6, 0, 3]), group, 1), [0, 3])
+    assert_array_equal(some_of(np.array([6, 0, 3]), group, 2), [6, 0, 3])
+
+
+def test_of_many_rows_some_are_asked_and_vote(monkeypatch):
+    X, y = data(4000)
+    X, y, B, u = X[:2000], y[:2000], X[2000:], y[2000:]
+    whole = CorrectnessCalibratedClassifier(GaussianNB()).fit(X, y)
+    monkeypatch.setattr(_correctness, "MOST_ASKED", 500)
+    monkeypatch.setattr(_correctness, "MOST_VOTERS", 600)
+    model = CorrectnessCalibratedClassifier(GaussianNB()).fit(X, y)
+    assert model.n_errors_ < 0.4 * whole.n_errors_
+    assert len(model.opinions_[0].code) == 600
+    hit = whole.predict(B) == u
+    alone = CorrectnessCalibratedClassifier(GaussianNB(), opinions=None).fit(X, y)
+    losses = [
+        correctness_log_loss(hit, m.confidence(B), np.ones(2000))
+        for m in (whole, model, alone)
+    ]
+    assert losses == sorted(losses)
+    order = np.random.default_rng(0).permutation(2000)
+    again = clone(model).fit(X[order], y[order])
+    assert_allclose(again.coef_, model.coef_, rtol=1e-6, atol=1e-8)
+
+
+# rows that the opinion does not know
+
+
+def unknown(n=2000, seed=0):
+    """Rows in a plane, wrong at random where they are sparse."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_t(3, size=(n, 2))
+    y = X[:, 0] > 0
+    away = abs(X[:, 1]) > 3
+    y[away] = rng.random(away.sum()) < 0.5
+    return X, y
+
+
+def test_unknown_rows_have_less_confidence_and_it_is_calibrated():
+    X, y = unknown()
+    B, u = unknown(6000, 1)
+    model = CorrectnessCalibratedClassifier().fit(X, y)
+    rare = model.familiarity(B) < 0.05
+    assert 0.03 < rare.mean() < 0.07
+    parts = model.explain(B)[:, 3]
+    assert model.coef_[-1] > 0
+    assert parts[rare].max() < parts[~rare].min()
+    right, c = model.predict(B) == u, model.confidence(B)
+    odds = np.log(c / (1 - c)) - parts  # what votes alone would say
+    gaps = [abs((p - right)[rare].mean()) for p in (c, expit(odds))]
+    assert gaps[0] < 0.5 * gaps[1]
+    far = model.confidence(np.array([[50.0, 50.0], [5e5, 5e5]]))
+    assert far[1] < 0.9
+
+
+def test_familiarity_never_lowers_the_confidence_of_familiar_rows():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(400, 3))
+    hit = rng.random(400) < expit(features @ [1, 0, -1])
+    w = np.ones(400)
+    free = CorrectnessModel.of(features, hit, w, 0.1)
+    bound = CorrectnessModel.of(features, hit, w, 0.1, rising=2)
+    assert free.coef[2] < 0 == bound.coef[2]
+    without = CorrectnessModel.of(features[:, :2], hit, w, 0.1)
+    assert_allclose(bound(features), without(features[:, :2]))
+    same = CorrectnessModel.of(features, hit, w, 0.1, rising=0)
+    assert_allclose(same.coef, free.coef)
+
+
+def test_a_batch_from_elsewhere_is_told():
+    X, y = data(1500, n_classes=2)
+    model = CorrectnessCalibratedClassifier(GaussianNB()).fit(X[:700], y[:700])
+    home = model.drift(X[700:])
+    assert home.n_rows == 800
+    assert home.low < home.expected < home.high
+    assert not home.is_drift
+    with pytest.warns(UserWarning, match=r"% of the 800 rows are further from the"):
+        away = model.drift(X[700:] + 3 * X.std(axis=0))
+    assert away.is_drift
+    assert away.unknown > 0.5
+    assert_allclose(away.confidence, model.confidence(X[700:] + 3 * X.std(0)).mean())
+    assert not model.drift(X[700:701] + 9).is_drift  # one row is no batch
+    with pytest.raises(ValueError, match="confidence_level"):
+        model.drift(X, confidence_level=95)
 
 
 def test_labels_without_signal_give_their_share():
@@ -227,6 +375,22 @@ def test_boosting_on_a_frame_in_a_pipeline():
     assert_array_equal(inside.predict(frame), outside.predict(frame))
 
 
+@pytest.mark.parametrize("kind", [list, np.array, pd.Series])
+def test_texts_reach_a_pipeline(kind):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 200)
+    words = np.array(["ham", "egg", "spam", "eel", "oat", "fig"])
+    texts = kind([" ".join(words[rng.integers(k, 5 + k, 6)]) for k in y])
+    pipe = make_pipeline(CountVectorizer(), LogisticRegression())
+    model = CorrectnessCalibratedClassifier(pipe).fit(texts, y)
+    assert model.confidence(texts).shape == (200,)
+    assert not hasattr(model, "n_features_in_")
+    picky = SelectiveClassifierCV(pipe, target_error=0.4).fit(texts, y)
+    assert picky.accept(texts).any()
+    mixed = LogLossMixtureClassifier([("words", pipe)]).fit(texts, y)
+    assert_array_equal(mixed.predict(texts), model.predict(texts))
+
+
 def test_a_classifier_as_the_opinion():
     X, y = data()
     forest = RandomForestClassifier(20, random_state=0)
@@ -234,7 +398,7 @@ def test_a_classifier_as_the_opinion():
     model = CorrectnessCalibratedClassifier(
         RidgeClassifier(), opinions=opinions, random_state=0
     ).fit(X, y)
-    names = ["neighbors", "randomforestclassifier", "gaussiannb"]
+    names = ["neighbors", "familiarity", "randomforestclassifier", "gaussiannb"]
     assert list(model.get_opinion_names_out()) == names
     assert model.oof_log_loss_.calibrated < model.oof_log_loss_.own
 
@@ -244,6 +408,8 @@ def test_without_opinions_the_own_score_is_calibrated(opinions):
     X, y = data()
     model = CorrectnessCalibratedClassifier(GaussianNB(), opinions=opinions).fit(X, y)
     assert model.opinion_features(X).shape == (len(X), 0)
+    assert not hasattr(model, "drift")
+    assert model.familiarity_ is None
     assert model.oof_log_loss_.calibrated == model.oof_log_loss_.own
 
 
@@ -337,6 +503,7 @@ def test_a_search_tunes_it():
             "'neighbors', 'corruption' or a classifier",
         ),
         ({"opinions": [LinearRegression()]}, ValueError, "or a list of these"),
+        ({"opinions": ["neighbors"] * 2}, ValueError, "same one twice"),
         ({"estimator": LinearRegression()}, TypeError, "neither predict_proba nor"),
         ({"C": 0}, ValueError, "'C'"),
     ],
@@ -382,6 +549,35 @@ def test_a_classifier_that_is_never_wrong():
     with pytest.warns(UserWarning, match="never wrong out of fold"):
         model = CorrectnessCalibratedClassifier().fit(X, y)
     assert_allclose(model.confidence(X), 100.5 / 101)
+
+
+def test_a_classifier_that_is_never_right():
+    class Wrong(LogisticRegression):
+        def predict(self, X):
+            return self.classes_[1 - super().predict_proba(X).argmax(axis=1)]
+
+    y = np.arange(100) % 2
+    X = np.random.default_rng(0).normal(size=(100, 3)) + 50 * y[:, None]
+    with pytest.warns(UserWarning, match="never right out of fold"):
+        model = CorrectnessCalibratedClassifier(Wrong()).fit(X, y)
+    assert_allclose(model.confidence(X), 0.5 / 101)
+
+
+def test_a_frozen_classifier_that_knows_the_rows():
+    X, y = data(100)
+    known = FrozenEstimator(DecisionTreeClassifier().fit(X, y))
+    with pytest.warns(UserWarning, match="frozen estimator must not have seen"):
+        CorrectnessCalibratedClassifier(known).fit(X, y)
+
+
+def test_probabilities_must_be_numbers():
+    class Broken(GaussianNB):
+        def predict_proba(self, X):
+            return np.full((len(X), 3), np.nan)
+
+    X, y = data(100)
+    with pytest.raises(ValueError, match="Broken gives 20 of 20 rows prob"):
+        CorrectnessCalibratedClassifier(Broken()).fit(X, y)
 
 
 def test_few_errors_are_told():

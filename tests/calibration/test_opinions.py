@@ -9,8 +9,10 @@ from sklearn_ext.calibration import _nearest
 from sklearn_ext.calibration._nearest import Cells, search_in
 from sklearn_ext.calibration._opinions import (
     Corruption,
+    Familiarity,
     NeighborVote,
     corruption_features,
+    familiarity_feature,
     numbers_of,
     own_features,
     vote_feature,
@@ -23,7 +25,8 @@ def table(n=150, p=7, seed=0):
 
 
 def vote_of(X, code, weight, k=10):
-    return NeighborVote.of(X, code, weight, n_neighbors=k, n_classes=3)
+    vote = NeighborVote.of(X, code, weight, n_neighbors=k, n_classes=3)
+    return lambda queries: vote(queries)[0]
 
 
 def slow_votes(X, code, queries, k):
@@ -116,7 +119,7 @@ def test_what_cannot_be_near_is_said():
 
 def test_cells_find_most_of_the_nearest_rows():
     rng = np.random.default_rng(0)
-    X = 2000 + rng.normal(size=(21_000, 6)) @ rng.normal(size=(6, 8))
+    X = 2000 + rng.normal(size=(8_300, 6)) @ rng.normal(size=(6, 8))
     queries, rows = X[:300], X[300:]
     cells = search_in(rows)
     assert isinstance(cells, Cells)
@@ -140,6 +143,48 @@ def test_all_cells_are_an_exact_search(monkeypatch):
     distance, _ = Cells.of(X).kneighbors(X[:20], 5)
     slow = np.sort(np.linalg.norm(X[:20, None] - X, axis=2), axis=1)[:, :5]
     assert_allclose(distance, slow, rtol=1e-3, atol=1e-2)
+
+
+def test_far_queries_are_answered():
+    X, code = table(6000)
+    vote = NeighborVote.of(X, code, np.ones(6000), n_neighbors=10, n_classes=3)
+    assert isinstance(vote.search, Cells)
+    for far in (1e3, 1e12, 1e300):
+        votes, distance = vote(X[:3] * far)
+        assert_allclose(votes.sum(axis=1), 10)
+        assert (distance > 1).all()
+
+
+@pytest.mark.parametrize("n", [300, 6000])
+def test_an_offset_does_not_blur_distances(n):
+    X, code = table(n)
+    options = {"n_neighbors": 10, "n_classes": 3}
+    here = NeighborVote.of(X, code, np.ones(n), **options)
+    there = NeighborVote.of(X + 1e6, code, np.ones(n), **options)
+    found = here(X[:500])[1], there(X[:500] + 1e6)[1]
+    if n == 300:
+        assert_allclose(*found, rtol=1e-6, atol=1e-6)
+    else:  # the order of rows is another, and so are the cells
+        assert_allclose(found[0].mean(), found[1].mean(), rtol=0.01)
+
+
+def test_familiarity_is_a_share_of_rows():
+    rng = np.random.default_rng(0)
+    distance, times = rng.random(50), rng.integers(1, 4, 50)
+    known = Familiarity.of(distance, times.astype(float))
+    asked = np.r_[rng.random(20), distance[:3], 0.0, 9.0]
+    copied = np.repeat(distance, times)
+    slow = [(1 + (copied >= d - 1e-12).sum()) / (1 + len(copied)) for d in asked]
+    assert_allclose(known(asked), slow)
+    assert_allclose(familiarity_feature(known(asked))[-2:], [0, np.log(0.05)])
+
+
+def test_the_distance_is_the_mean_of_those_that_vote():
+    X = np.array([[0.0], [1], [3]])
+    options = {"n_neighbors": 2, "n_classes": 2}
+    vote = NeighborVote.of(X, np.array([0, 1, 1]), np.array([1, 2.0, 1]), **options)
+    scale = np.sqrt(((X[:, 0] - 1.25) ** 2) @ [1, 2, 1] / 4)
+    assert_allclose(vote(np.array([[0.0]]))[1], (0 + 1) / 2 / scale)
 
 
 def test_many_equal_rows_share_a_cell():

@@ -114,6 +114,9 @@ def test_weights():
         check_weights([0, 0, 0], X)
     with pytest.raises(ValueError, match="bag_weight must be non-negative"):
         check_weights([1, -2, 0], X, name="bag_weight")
+    with pytest.raises(ValueError, match=r"finite sum.*1e\+308; divide all weights by"):
+        check_weights([1e308] * 3, X)
+    assert check_weights([1e307] * 3, X).max() == 1e307
 
 
 def test_missing_package_names_the_command():

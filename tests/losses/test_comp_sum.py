@@ -9,7 +9,9 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from sklearn_ext._numerics._logistic import prepare
 from sklearn_ext.losses import CompSumClassifier, comp_sum_loss
 from tests.losses.conftest import flipped
 
@@ -56,6 +58,61 @@ def test_stationary_where_it_stops(table, tau):
     slope = slope[1:] if len(slope) == 2 else slope
     slope += model.coef_ / (0.3 * len(X))
     assert_allclose(slope, 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("tau", [0, 0.5, 1, 1.7, 2])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_gradient(tau, n_classes):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), np.arange(40) % n_classes
+    f = prepare(X, y, rng.random(40) + 0.1, n_classes).at(0.7, tau - 1)
+    theta = rng.normal(size=f.start().shape)
+    slope = f(theta).gradient
+    for _ in range(3):
+        v = rng.normal(size=theta.shape)
+        ends = [f(theta + h * v).value for h in (1e-6, -1e-6)]
+        assert_allclose(slope @ v, (ends[0] - ends[1]) / 2e-6, rtol=1e-6, atol=1e-10)
+
+
+@pytest.mark.parametrize("tau", [0, 0.5, 1, 1.7])
+def test_convex_up_to_one_and_not_beyond(tau):
+    X, y = np.array([[1.0], [2.0]]), np.array([0, 1])
+    f = prepare(X, y, np.ones(2), 2, fit_intercept=False).at(np.inf, tau - 1)
+    a, b = np.array([0.0, 0.0]), np.array([-8.0, 0.0])  # a counterexample above one
+    bend = (f(a).value + f(b).value) / 2 - f((a + b) / 2).value
+    assert bend > 0 if tau <= 1 else bend < -0.03
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_sum_exponential_loss_survives_a_start_that_is_far_off(dtype):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)).astype(dtype), np.arange(60) % 2
+    w = np.where(y == 1, 1e7, 1.0)  # nearly one class alone
+    model = CompSumClassifier(0.0).fit(X * 1e3, y, w)
+    assert np.isfinite(model.objective_)
+    assert model.converged_
+
+
+@pytest.mark.parametrize("tau", [1.3, 1.7, 2.0])
+def test_a_reweighted_logistic_step_never_raises_the_objective(table, tau):
+    X, y = table
+    model = CompSumClassifier(tau, C=0.5, max_iter=3, tol=0)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, y)
+    for _ in range(4):
+        own = model.label_quality(X, y)
+        step = CompSumClassifier(1, C=0.5, tol=1e-10).fit(X, y, own ** (tau - 1))
+        lost = comp_sum_loss(step.label_quality(X, y), tau=tau).mean()
+        value = lost + (step.coef_**2).sum() / (2 * 0.5 * len(y))
+        assert value <= model.objective_ + 1e-9
+        model.coef_, model.intercept_ = step.coef_, step.intercept_
+        model.objective_ = value
+
+
+@pytest.mark.slow
+@parametrize_with_checks([CompSumClassifier(tau) for tau in (0.0, 1.0, 2.0)])
+def test_scikit_learn_checks_for_other_losses(estimator, check):
+    check(estimator)
 
 
 def test_wrong_labels_cost_less(digits):

@@ -97,6 +97,31 @@ def test_pruning_helps_two_classes(seed):
     assert auto.score(X, y) > plain.score(X, y)
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.35])
+def test_two_classes_are_pruned_unless_that_harms(cancer, rate):
+    X, y = cancer
+    t = flipped(y, rate, pair=True)
+    options = {"Cs": 3, "taus": (0.5, 1.35)}
+    model = CompSumClassifierCV(**options).fit(X, t)
+    whole = CompSumClassifierCV(**options, prune=False).fit(X, t)
+    assert model.pruned_
+    assert_array_equal(model.taus_, [1.35])  # the closest to one
+    assert model.scores_.shape == (5, 3, 1)
+    best = whole.scores_.mean(axis=0).max()
+    assert model.best_score_ > best - 0.02
+    # a score that all suspect rows carry is lost by pruning: it is left
+    loyal = CompSumClassifierCV(**options, scoring=_believes_labels).fit(X, t)
+    if rate:
+        assert not loyal.pruned_
+        assert_array_equal(loyal.taus_, [0.5, 1.35])
+
+
+def _believes_labels(model, X, y):
+    """Penalise sure scores against a label."""
+    own = np.searchsorted(model.classes_, y)
+    return model.predict_log_proba(X)[np.arange(len(y)), own].mean()
+
+
 def test_always_and_never(cancer):
     X, y = cancer
     y = flipped(y, 0.2)

@@ -37,6 +37,21 @@ def test_rate_confusion_and_rows(digits, rate, pair):
         assert wrong[unsure].mean() < 0.05
 
 
+@pytest.mark.parametrize("name", ["digits", "cancer"])
+def test_pruning_does_not_hide_the_noise(request, name):
+    X, y = request.getfixturevalue(name)
+    X, y = X[:800], y[:800]
+    t = flipped(y, 0.3, pair=True)
+    report = noise_report(
+        CompSumClassifierCV(Cs=5, taus=(1, 1.7), prune=True).fit(X, t),
+        X,
+        t,
+        random_state=0,
+        n_bootstrap=5,
+    )
+    assert abs(report.noise_rate - np.mean(t != y)) < 0.05
+
+
 def test_em_finds_the_transition_of_known_classes():
     rng = np.random.default_rng(0)
     T = np.array([[0.8, 0.2, 0.0], [0.1, 0.6, 0.3], [0.05, 0.05, 0.9]])
@@ -73,7 +88,7 @@ def test_it_repeats(wine):
 
 def test_refusals(wine):
     X, y = wine
-    with pytest.raises(TypeError, match="takes a fitted CompSumClassifierCV, got Log"):
+    with pytest.raises(TypeError, match="noise_report takes a fitted CompSum"):
         noise_report(LogisticRegression().fit(X, y), X, y)
     with pytest.raises(NotFittedError):
         noise_report(CompSumClassifierCV(), X, y)

@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
 from scipy.optimize import linprog
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.preprocessing import scale
 from sklearn.svm import SVC
 
 from sklearn_ext.losses import separability
@@ -74,6 +75,22 @@ def test_many_classes():
     scores[np.arange(100), labels] = -np.inf
     least = (own - scores.max(axis=1)).min() / np.linalg.norm(found.coef)
     assert_allclose(least, found.margin_lower, rtol=1e-6)
+
+
+def test_passes_stay_below_the_guarantee_of_normalised_steps(digits):
+    X, y = digits
+    found = separability(X, y == 0)
+    assert found.margin_upper - found.margin_lower <= 1e-2 * found.margin_upper
+    radius = np.linalg.norm(X - X.mean(axis=0), axis=1).max()
+    assert found.n_passes < 2.2 * (radius / found.margin_lower) ** 2
+
+
+def test_a_margin_of_three_ten_thousandths_of_the_rows_is_found():
+    X, y = load_breast_cancer(return_X_y=True)
+    found = separability(scale(X), y)
+    assert found.separable
+    assert found.margin_lower > 1e-3
+    assert found.margin_upper < 3e-3
 
 
 def test_units_and_offsets_change_nothing():

@@ -166,6 +166,22 @@ def test_top_k():
         model.predict_top_k(X, 41)
 
 
+@pytest.mark.parametrize("loss", ["z", "taylor"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_torch_device_gives_the_same(loss, fit_intercept):
+    pytest.importorskip("torch")
+    X, y = many()
+    options = {"loss": loss, "fit_intercept": fit_intercept, "tol": 1e-9}
+    options["max_iter"] = 500
+    here = SphericalClassifier(**options).fit(X, y)
+    there = SphericalClassifier(**options, device="cpu").fit(X, y)
+    scale = abs(here.coef_).max()
+    assert_allclose(there.coef_, here.coef_, atol=1e-4 * scale)
+    assert isinstance(there.coef_, np.ndarray)
+    single = SphericalClassifier(loss, device="cpu").fit(X.astype(np.float32), y)
+    assert single.coef_.dtype == np.float32
+
+
 @pytest.mark.slow
 def test_no_array_of_rows_times_classes():
     X, y = many(n=20_000, K=3000, d=240)
@@ -182,12 +198,14 @@ def test_no_array_of_rows_times_classes():
     assert peak < 4 * X.nbytes + (steps + 4) * 2 * model.coef_.nbytes
 
 
-def test_all_rows_equal_predict_the_prior():
-    X, y = np.ones((60, 3)), np.repeat([0, 1, 2], [10, 20, 30])
+@pytest.mark.parametrize("counts", [[10, 20, 30], [20, 20, 20]])
+def test_all_rows_equal_predict_the_prior(counts):
+    X, y = np.full((60, 3), 0.1), np.repeat([0, 1, 2], counts)
     for loss in ("z", "taylor", "squared_error"):
         model = SphericalClassifier(loss).fit(X, y)
         assert_allclose(model.coef_, 0, atol=1e-12)
-        assert (model.predict(X) == 2).all()
+        assert counts[model.predict(X)[0]] == max(counts)
+        assert model.converged_
 
 
 class TestRefusals:
@@ -201,6 +219,12 @@ class TestRefusals:
         X, y = many(n=6, K=3)
         with pytest.raises(ValueError, match="the variance of scores may vanish"):
             SphericalClassifier(alpha=0).fit(X, y)
+
+    def test_two_classes(self):
+        X, y = many(K=2)
+        with pytest.warns(UserWarning, match="CompSumClassifier is the better tool"):
+            model = SphericalClassifier().fit(X, y)
+        assert model.score(X, y) > 0.9
 
     def test_one_class(self):
         X, _ = many()

@@ -10,9 +10,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ext.losses import WorstGroupClassifier
-from sklearn_ext.losses._groups._game import Game, SmoothedObjective, simplex_quadratic
+from sklearn_ext.losses._groups._game import (
+    Game,
+    SmoothedObjective,
+    convex_gap,
+    simplex_quadratic,
+)
 from sklearn_ext.losses._groups._worst_group import prepare
 from sklearn_ext.losses._linear import labelled
 
@@ -184,6 +190,12 @@ class TestRefusals:
         with pytest.raises(ValueError, match="subgroups holds missing values"):
             WorstGroupClassifier().fit(*wine, subgroups=g)
 
+    def test_labels_that_cannot_be_sorted(self, wine):
+        X, y = wine
+        mixed = np.array([1, "a"] * (len(y) // 2), dtype=object)
+        with pytest.raises(TypeError, match="subgroups holds labels that cannot be so"):
+            WorstGroupClassifier().fit(X, y, subgroups=mixed)
+
     def test_few_rows(self, wine):
         g = np.arange(178) < 5
         with pytest.warns(UserWarning, match=r"\[True\] have fewer than 10 rows"):
@@ -196,5 +208,82 @@ class TestRefusals:
     def test_score_of_another_length(self, wine):
         X, y = wine
         model = WorstGroupClassifier(0.1).fit(X, y)
-        with pytest.raises(ValueError, match="subgroups has 2 entries, y has 178"):
+        with pytest.raises(ValueError, match="y has 178 labels"):
             model.worst_group_score(X, y, [0, 1])
+
+
+def comp_sum_worst(v, X, y, g, w, C, tau):
+    """Worst mean of ``(p ** (tau - 1) - 1) / (1 - tau)``, and the penalty."""
+    d = X.shape[1]
+    lost = np.logaddexp(0, -np.where(y == 1, 1, -1) * (X @ v[:d] + v[d]))
+    lost = (np.exp((1 - tau) * lost) - 1) / (1 - tau)
+    means = np.bincount(g, w * lost) / np.bincount(g, w)
+    return means, v[:d] @ v[:d] / (2 * C * w.sum())
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.5])
+@pytest.mark.parametrize("n_subgroups", [1, 3])
+def test_other_convex_losses_are_certified_too(tau, n_subgroups):
+    X, y, g = three()
+    g = g % n_subgroups
+    w = np.random.default_rng(0).integers(1, 4, len(y)).astype(float)
+    start = np.r_[np.zeros(X.shape[1] + 1), 1.0]
+    found = minimize(
+        lambda v: v[-1] + comp_sum_worst(v[:-1], X, y, g, w, 1.0, tau)[1],
+        start,
+        constraints={
+            "type": "ineq",
+            "fun": lambda v: v[-1] - comp_sum_worst(v[:-1], X, y, g, w, 1.0, tau)[0],
+        },
+        method="SLSQP",
+        options={"maxiter": 1000, "ftol": 1e-13},
+    )
+    model = WorstGroupClassifier(1.0, tau=tau, tol=1e-5).fit(X, y, w, subgroups=g)
+    assert model.converged_
+    assert model.lower_bound_ <= found.fun + 1e-8
+    assert_allclose(model.objective_, found.fun, rtol=2e-5)
+    v = np.r_[model.coef_[0], model.intercept_]
+    means, penalty = comp_sum_worst(v, X, y, g, w, 1.0, tau)
+    assert_allclose(model.subgroup_losses_, means)
+    assert_allclose(model.objective_, means.max() + penalty)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_bound_holds_far_from_the_optimum(wine, fit_intercept):
+    X, y = wine
+    model = WorstGroupClassifier(0.1, tau=0.5, tol=1e-8, fit_intercept=fit_intercept)
+    with np.errstate(all="raise"):
+        best = model.fit(X, y, subgroups=np.zeros(len(y)))
+    data = labelled(best, X, y, None)
+    problem = prepare(data.X, data.y, data.weight, 3, fit_intercept=fit_intercept)
+    share = data.weight / data.weight.sum()
+    game = Game(problem, 0.1, np.zeros(len(y), int), share, 1, 0.5)
+    objective, rng = game.mix(np.ones(1)), np.random.default_rng(0)
+    for size in (0.0, 0.01, 0.1, 1.0):
+        theta = game.plain.start() + size * rng.normal(size=game.plain.start().shape)
+        if not fit_intercept:
+            theta[-3:] = 0
+        now = objective(theta)
+        bound = now.value - convex_gap(objective, theta, now)
+        assert bound <= best.objective_ + 1e-10
+
+
+@pytest.mark.parametrize("scale", [1e8, 1.0])
+def test_without_a_penalty_worth_the_name_zero_is_reached(wine, scale):
+    X, y = wine
+    w = np.full(len(y), 1e12 if scale == 1 else 1.0)
+    model = WorstGroupClassifier().fit(X * scale, y, w)
+    assert model.converged_
+    assert model.score(X * scale, y) == 1
+    assert 0 <= model.lower_bound_ <= model.objective_ < 1e-9
+
+
+@pytest.mark.slow
+@parametrize_with_checks([WorstGroupClassifier(tau=0.0)])
+def test_scikit_learn_checks_for_the_sum_exponential_loss(estimator, check):
+    check(estimator)
+
+
+def test_tau_above_one_is_refused(wine):
+    with pytest.raises(ValueError, match="tau"):
+        WorstGroupClassifier(tau=1.7).fit(*wine)

@@ -127,3 +127,29 @@ def test_a_holder_converts_all_its_arrays(make):
     assert found.name == "kept"
     assert found.values.dtype == found.inner.values.dtype == x.dtype
     assert type(found.inner.values) is type(x)
+
+
+@pytest.mark.parametrize("convert", [sparse.csr_array, sparse.csc_matrix])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_full_columns_move_near_zero(convert, dtype):
+    rng = np.random.default_rng(0)
+    X = np.add(rng.normal(size=(30, 3)), [0, 2048, 2048]).astype(dtype)
+    X[4, 2] = 0  # no more than a zero: the column spreads from there
+    given = convert(X)
+    moved, pivot = arrays.near_zero(given)
+    assert moved.dtype == pivot.dtype == dtype
+    assert_array_equal(pivot, [X[0, 0], X[0, 1], 0])
+    assert_array_equal(moved.toarray(), X - pivot)
+    assert_array_equal(given.toarray(), X)  # the caller's rows are as they were
+    empty = convert(np.where(rng.random((30, 3)) < 0.5, X, 0))
+    same, pivot = arrays.near_zero(empty)
+    assert same is empty
+    assert not pivot.any()
+
+
+def test_entries_that_add_up_are_one_entry_of_a_full_column():
+    rows, columns = [0, 0, 1, 1], [0, 0, 0, 1]
+    X = sparse.coo_array(([5.0, 2.0, 9.0, 1.0], (rows, columns)), shape=(2, 2)).tocsr()
+    moved, pivot = arrays.near_zero(X)
+    assert_array_equal(pivot, [7, 0])
+    assert_array_equal(moved.toarray(), [[0, 0], [2, 1]])

@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
-from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
+from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers, hash_rows
 
 
 @pytest.fixture
@@ -116,3 +116,41 @@ def test_rows_of_weight_zero_are_in_no_fold():
     folds = EqualRows.of(np.array([1.0, 2.0, 3.0, 1.0]), w=w).deal(2)
     assert folds[1] == -1
     assert folds[0] == folds[3] != folds[2]
+
+
+def test_either_precision_has_the_same_order_and_no_other_groups():
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.normal(size=(60, 2)), 2, axis=0)
+    single = X.astype(np.float32)
+    one = EqualRows.in_either_precision(X, seed=3)
+    other = EqualRows.in_either_precision(single, seed=3)
+    assert_array_equal(one.group, other.group)
+    assert_array_equal(one.deal(4), other.deal(4))
+    far = X + 1e9  # a time in seconds: single precision would take all for one row
+    found = EqualRows.in_either_precision(far, w=np.arange(120.0))
+    assert len(found) == 60
+    assert_array_equal(found.group[::2], found.group[1::2])
+    assert_array_equal(found.weight[found.group[::2]], np.arange(1.0, 240, 4))
+    order = rng.permutation(120)
+    shuffled = EqualRows.in_either_precision(far[order], w=np.arange(120.0)[order])
+    assert_array_equal(shuffled.group, found.group[order])
+
+
+def test_rows_without_weight_have_no_group_in_either_precision():
+    X, w = np.array([[1.0], [2.0], [2.0], [3.0]]), np.array([0.0, 1.0, 0.0, 2.0])
+    found = EqualRows.in_either_precision(X, w=w)
+    assert found.group[0] == -1
+    assert found.group[1] == found.group[2] >= 0
+    assert sorted(found.weight) == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "object"])
+def test_columns_of_anything_become_numbers(library):
+    columns = {"size": [1.5, 2.0, 1.5, 2.0], "name": ["b", "a", "b", "c"]}
+    if library == "object":
+        table = np.array(list(zip(*columns.values(), strict=True)), dtype=object)
+    else:
+        table = pytest.importorskip(library).DataFrame(columns)
+    numbers = as_numbers(table)
+    assert_array_equal(numbers, [[1.5, 1], [2, 0], [1.5, 1], [2, 2]])
+    assert_array_equal(as_numbers(columns["name"]), [[1], [0], [1], [2]])

@@ -214,6 +214,37 @@ def test_ill_scaled_columns_need_few_passes(rng):
     assert found.minimum.n_evaluations < 200
 
 
+@pytest.mark.parametrize("large", [1e6, 1e8, 1e10])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(120, 6), (30, 40)])  # rows as they are, few rows
+def test_a_column_in_tiny_units_hides_no_other(shape, dtype, large):
+    """A time in nanoseconds beside lengths is penalised not at all, that is all."""
+    rng = np.random.default_rng(0)
+    n, y, ones = shape[0], np.arange(shape[0]) % 3, np.ones(shape[0])
+    X = rng.standard_normal(shape) + 0.7 * (np.arange(shape[1]) % 3 == y[:, None])
+    column = rng.standard_normal(n)
+    best = solve(prepare(np.c_[X, 1e3 * column], y, ones, 3), 1.0, tol=1e-10)
+    X = np.c_[X, large * column].astype(dtype)
+    for preconditioner in ("auto", "diag"):
+        problem = prepare(X, y, ones, 3, preconditioner=preconditioner)
+        found = solve(problem, 1.0)
+        assert found.minimum.converged
+        assert_allclose(found.objective, best.objective, rtol=2e-3)
+    found = solve(prepare(X, y, ones, 3, preconditioner=None), 1.0)
+    assert not found.minimum.converged or found.objective < 1.01 * best.objective
+
+
+def test_constant_columns_in_large_units_are_no_scale(rng):
+    y, ones = np.arange(90) % 3, np.ones(90)
+    X = rng.standard_normal((90, 4)) + y[:, None]
+    best = solve(prepare(X, y, ones, 3), 1.0, tol=1e-9)
+    for constant in (0.0, 7.0, 1e9, 0.1 * 3):
+        problem = prepare(np.c_[X, np.full(90, constant)], y, ones, 3)
+        assert problem.axes is not None  # the others still share their axes
+        found = solve(problem, 1.0, tol=1e-9)
+        assert_allclose(found.objective, best.objective, rtol=1e-6)
+
+
 def test_trial_rows_spare_the_first_search(rng, monkeypatch):
     y, shared = np.arange(9000) % 10, 3 * rng.standard_normal((2, 20))
     X = rng.standard_normal((9000, 20)) + rng.standard_normal((9000, 2)) @ shared
@@ -257,3 +288,14 @@ def test_single_precision_ends_where_rounding_begins():
         found = solve(problem, C, tol=1e-9, max_iter=600, memory=20).minimum
         assert found.converged
         assert found.n_iter < 200
+
+
+@pytest.mark.parametrize("scale", [1e8, 1e150])
+def test_a_loss_that_rounding_hides_has_converged(rng, scale):
+    """Separable in huge units: nothing is left to lower, and nobody need be warned."""
+    y = np.arange(60) % 3
+    X = scale * (rng.standard_normal((60, 8)) + 5 * (np.arange(8) % 3 == y[:, None]))
+    for rows in (slice(60), slice(6), slice(30)):
+        found = solve(prepare(X[rows], y[rows], np.ones(60)[rows], 3), 1.0)
+        assert found.objective < 1e-12
+        assert found.minimum.converged

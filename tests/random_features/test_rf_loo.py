@@ -20,6 +20,7 @@ from sklearn_ext.random_features import (
     RandomFeatureRidge,
     RandomFeatures,
 )
+from sklearn_ext.random_features._maps import RandomMap
 from tests.random_features._given import RidgeOnlyCV
 
 ALPHAS = [1e-6, 1e-2, 1.0]
@@ -365,3 +366,23 @@ def test_ridge_on_features_is_a_special_case_of_two_rows():
     X, y = make(2)
     model = RidgeOnlyCV(5, [1.0], random_state=0).fit(X, y)
     assert_allclose(model.loo_residuals_, y - y[::-1])
+
+
+def test_features_of_one_batch_are_formed_once(monkeypatch):
+    X, y = make(60)
+    formed = []
+    call = RandomMap.__call__
+    monkeypatch.setattr(
+        RandomMap, "__call__", lambda fmap, X: formed.append(len(X)) or call(fmap, X)
+    )
+    whole = RidgeOnlyCV(20, [1.0], random_state=0).fit(X, y)
+    assert formed == [60]
+    formed.clear()
+    parts = RidgeOnlyCV(20, [1.0], batch_size=25, random_state=0).fit(X, y)
+    assert formed == [25, 25, 10] * 2  # for sums, then for leave-one-out
+    assert_allclose(parts.loo_residuals_, whole.loo_residuals_, rtol=1e-9)
+    sample = RidgeOnlyCV(20, [1.0], loo_subset=30, random_state=0).fit(X, y)
+    assert len(sample.loo_indices_) == 30
+    assert_allclose(
+        sample.loo_residuals_, whole.loo_residuals_[sample.loo_indices_], rtol=1e-9
+    )

@@ -15,6 +15,8 @@ from sklearn_ext.random_features import (
     RandomFeatureRidgeCV,
     RFLearningCurveDisplay,
     RidgePathDisplay,
+    TrainingTimeDisplay,
+    rf_flow_curve,
     rf_ridge_path,
 )
 from tests.random_features._given import RidgeOnlyClassifierCV, RidgeOnlyCV
@@ -53,6 +55,57 @@ def test_ridge_path(tuned, data):
     assert "fold" in RidgePathDisplay.from_estimator(folds).lines_
     with pytest.raises(ValueError, match="x must be 'alpha' or"):
         over.plot(x="time")
+
+
+def test_ridge_path_of_gradient_flow_has_times_on_top(data):
+    model = RidgeOnlyCV(50, standardize=True, filter="flow", random_state=0).fit(*data)
+    display = RidgePathDisplay.from_estimator(model)
+    assert set(display.lines_) == {"loo", "train"}
+    display.figure_.draw_without_rendering()
+    ends = np.sort(display.time_ax_.get_xlim())
+    assert_allclose(ends, np.sort(1 / np.array(display.ax_.get_xlim())))
+    assert "time" in display.time_ax_.get_xlabel()
+    with pytest.raises(ValueError, match="ridges alone, got filter='flow'"):
+        display.plot(x="fitting_ratio")
+    ridge = RidgeOnlyCV(50, standardize=True, random_state=0).fit(*data)
+    assert RidgePathDisplay.from_estimator(ridge).time_ax_ is None
+
+
+def test_theory_of_ridges_is_not_drawn_for_other_filters(data):
+    model = RidgeOnlyCV(50, filter="flow", random_state=0).fit(*data)
+    with pytest.raises(ValueError, match="theory of ridges, got a model with filter="):
+        RFLearningCurveDisplay.from_estimator(model, *data)
+    with pytest.raises(ValueError, match="TrainingTimeDisplay draws that"):
+        FittingRatioDisplay.from_estimator(model, a=1.2, b=1.2, s_rel=1)
+
+
+def test_training_time_of_curves():
+    lam = np.arange(1.0, 201) ** -1.5
+    times = [1.0, 10.0, np.inf]
+    narrow, wide = (rf_flow_curve(lam, lam**0.5, 50, k, times, 0.2) for k in (50, 1000))
+    display = TrainingTimeDisplay.from_predictions({"50": narrow, "1000": wide})
+    x, y = display.lines_["50"].get_data()
+    assert_allclose(x, times[:2])  # the end of time has no place on the axis
+    assert_allclose(y, narrow.test[:2])
+    assert set(TrainingTimeDisplay.from_predictions(wide).lines_) == {"test"}
+
+
+@pytest.mark.parametrize("cls", [RandomFeatureRidge, RidgeOnlyCV])
+def test_training_time_is_measured(cls, data):
+    X, y = data
+    y = (y - y.mean()) / y.std()
+    model = cls(100, standardize=True, random_state=0).fit(X, y)
+    display = TrainingTimeDisplay.from_estimator(
+        model, X, y, widths=[50, np.inf], times=[0.1, 1.0], n_repeats=4, random_state=0
+    )
+    assert set(display.lines_) == {"50 features", "infinite width"}
+    for name, found in display.measured.items():
+        assert found.test.shape == (4, 2)
+        predicted = display.predicted[name].test
+        assert_allclose(found.test.mean(axis=0), predicted, rtol=0.15)
+    silent = TrainingTimeDisplay.from_estimator(model, X, y, measure=False)
+    assert silent.measured is None
+    assert len(silent.lines_["100 features"].get_xdata()) == 30
 
 
 def test_kernel_choice(data):

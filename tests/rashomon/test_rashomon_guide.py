@@ -9,12 +9,12 @@ from sklearn.datasets import load_breast_cancer
 
 from sklearn_ext import rashomon
 
+PYTHON = r"code-block:: python\n\n((?: {3}.*\n|\n)+)"
 GUIDE = Path(__file__).parents[2] / "docs" / "user_guide" / "rashomon.rst"
 
 
 def test_the_order_of_steps_runs(capsys):
-    python = r"code-block:: python\n\n((?: {3}.*\n|\n)+)"
-    _, block = re.findall(python, GUIDE.read_text())
+    _, block, *_ = re.findall(PYTHON, GUIDE.read_text())
     X, y = load_breast_cancer(return_X_y=True)
     names = {"X": X[::3, :5], "y": y[::3]} | vars(rashomon)
     exec(textwrap.dedent(block), names)
@@ -25,3 +25,17 @@ def test_the_order_of_steps_runs(capsys):
     assert names["share"].shape == (190, 2)
     assert len(plt.get_fignums()) == 2
     plt.close("all")
+
+
+def test_certificates_and_bits_run(capsys):
+    *_, certificate, bits = re.findall(PYTHON, GUIDE.read_text())
+    X, y = load_breast_cancer(return_X_y=True)
+    names = {"X": X[::2, :5], "y": y[::2], "X_other": X[1::2, :5]} | vars(rashomon)
+    exec(textwrap.dedent(certificate), names)
+    assert 0.05 < names["found"].bound < 0.5
+    middle = X[:, :2].mean(axis=0)
+    names |= {"X_test": (X[::5, :2] - middle) / X[:, :2].std(axis=0), "y_test": y[::5]}
+    exec(textwrap.dedent(bits).replace("0.1)", "0.2)"), names)
+    assert 1 < names["found"].bits < 20
+    assert names["found"].reliable
+    assert len(capsys.readouterr().out.splitlines()) == 2

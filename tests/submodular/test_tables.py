@@ -161,6 +161,20 @@ def test_no_warning_where_columns_have_one_unit(load):
         maximize("facility_location", load().data[:, 2:3], 5)
 
 
+def test_warning_names_the_fewest_columns_that_drown_the_others(rng):
+    X = rng.normal(size=(200, 12))
+    X[:, 7] *= 1e3
+    with pytest.warns(UserWarning, match=r"Column\(s\) \[7\] of 12 make 100\.00% of"):
+        DynamicSubmodularSelector(5).fit(X)
+    X[:, 2] *= 1e3
+    with pytest.warns(UserWarning, match=r"Column\(s\) \[(2, 7|7, 2)\] of 12"):
+        DynamicSubmodularSelector(5).fit(X)
+    X[:, :4] = rng.normal(size=(200, 4)) * 1e3  # a third is not few
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        DynamicSubmodularSelector(5).fit(X)
+
+
 def test_similarities_that_are_nearly_all_zero_or_one(rng):
     far = rng.normal(size=(300, 4)) * 10.0 ** rng.uniform(-4, 4, size=(300, 1))
     with pytest.warns(UserWarning, match=r"\d\d% of the similarities .* 0\.01 or"):
@@ -192,3 +206,17 @@ def test_two_fits_without_a_seed_agree_up_to_the_reference_size(solver, rng):
         DynamicSubmodularSelector(5, solver=solver).fit(X) for _ in range(2)
     )
     assert_array_equal(first.selected_ids_, second.selected_ids_)
+
+
+@pytest.mark.parametrize("metric", ["rbf", "neg_distance"])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("offset", [1e6, 1e8])
+def test_selections_far_from_zero(rng, metric, form, offset):
+    X = rng.normal(size=(200, 4)).round(3)
+    model = DynamicSubmodularSelector(
+        6, objective=FacilityLocation(metric=metric), random_state=0
+    )
+    expected = model.fit(X).selected_ids_
+    assert_array_equal(model.fit(form(X + offset)).selected_ids_, expected)
+    model.partial_fit(form(X[:3] + offset + 0.25))
+    assert np.isfinite(model.certificate_)

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from sklearn_ext.tasks import TaskRidge
 from sklearn_ext.tasks._posterior import Scale
-from sklearn_ext.tasks._reml import Shape, deviance, fit_population
+from sklearn_ext.tasks._reml import Shape, fit_population
 from sklearn_ext.tasks._statistics import TaskStatistics
 from tests.tasks.conftest import make
 
@@ -27,10 +27,10 @@ def test_gradient_is_that_of_differences(rng, restricted, fixed_mean, correlated
     theta = rng.normal(size=2 + correlated)
 
     def value(theta):
-        value = deviance(shape.factor(theta), products, shape, 1e-12)[0]
+        value = products.deviance(shape.factor(theta), shape, 1e-12)[0]
         return value + shape.penalty(theta)[0]
 
-    slope = deviance(shape.factor(theta), products, shape, 1e-12)[1]
+    slope = products.deviance(shape.factor(theta), shape, 1e-12)[1]
     found = shape.pack(slope, theta) + shape.penalty(theta)[1]
     steps = 1e-6 * np.eye(len(theta))
     expected = [(value(theta + s) - value(theta - s)) / 2e-6 for s in steps]
@@ -40,7 +40,7 @@ def test_gradient_is_that_of_differences(rng, restricted, fixed_mean, correlated
 def test_a_variance_of_zero_is_an_ordinary_point():
     _, products, _ = problem(1)
     shape = Shape(3, np.arange(3))
-    value, slope, found = deviance(np.zeros((3, 3)), products, shape, 1e-12)
+    value, slope, found = products.deviance(np.zeros((3, 3)), shape, 1e-12)
     assert np.isfinite(value)
     assert_allclose(slope, 0, atol=1e-12)
     total = products.A.sum(axis=0)
@@ -94,7 +94,7 @@ def test_one_variance_is_the_best_of_a_scan(rng, spread):
     found = fit_population(products, shape, 1e-12, max_iter=100, tol=1e-8)
 
     def value(scale):
-        return deviance(scale * np.eye(2, 1), products, shape, 1e-12)[0]
+        return products.deviance(scale * np.eye(2, 1), shape, 1e-12)[0]
 
     best = min(map(value, np.geomspace(1e-3, 1e4, 300)))
     assert -2 * found.log_likelihood < best + 1e-6
@@ -117,7 +117,7 @@ def test_no_single_scale_is_passed_by(seed, correlated):
         for times in (0.0, 0.5, 2.0, 8.0):
             factor = found.factor.copy()
             factor[j] *= times
-            there = deviance(factor, products, shape, 1e-12)[0]
+            there = products.deviance(factor, shape, 1e-12)[0]
             assert there > -2 * found.log_likelihood - 1e-5
 
 

@@ -21,9 +21,9 @@ def test_moments_are_those_of_each_task(rng, rows_a_task):
         products = (table - mean).T @ ((table - mean) * v[:, None])
         assert_allclose(found.weight[at], v.sum())
         assert_allclose(found.x_mean[at], mean[:-1], rtol=1e-12)
-        assert_allclose(found.xx[at], products[:-1, :-1], rtol=1e-6, atol=1e-8)
-        assert_allclose(found.xy[at], products[:-1, -1], rtol=1e-6, atol=1e-8)
-        assert_allclose(found.yy[at], products[-1, -1], rtol=1e-6)
+        assert_allclose(found.within.xx[at], products[:-1, :-1], rtol=1e-6, atol=1e-8)
+        assert_allclose(found.within.xy[at], products[:-1, -1], rtol=1e-6, atol=1e-8)
+        assert_allclose(found.within.yy[at], products[-1, -1], rtol=1e-6)
 
 
 def test_addition_is_associative_and_takes_other_tasks(rng):
@@ -33,10 +33,13 @@ def test_addition_is_associative_and_takes_other_tasks(rng):
     a, b, c = (TaskStatistics.of(X[s], y[s], groups[s], w[s]) for s in cuts)
     whole = TaskStatistics.of(X, y, groups, w)
     for total in ((a + b) + c, a + (b + c), c + a + b):
-        for name in ("groups", "weight", "x_mean", "y_mean", "xx", "xy", "yy"):
+        for name in ("groups", "weight", "x_mean", "y_mean"):
             assert_allclose(
                 getattr(total, name), getattr(whole, name), rtol=1e-7, atol=1e-7
             )
+        for name in ("xx", "xy", "yy"):
+            found, expected = (getattr(s.within, name) for s in (total, whole))
+            assert_allclose(found, expected, rtol=1e-7, atol=1e-7)
 
 
 def test_blocks_cover_all_tasks_in_order(rng):

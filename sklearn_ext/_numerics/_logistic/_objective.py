@@ -22,6 +22,7 @@ from sklearn_ext._numerics._arrays import (
 )
 
 Array = Any  # of NumPy or torch
+EXPONENT = 80.0  # its exponential is finite in single precision
 
 
 class Evaluation(NamedTuple):
@@ -167,6 +168,8 @@ def _row_terms(lost, w, q):
     if q == 0:
         return float((w * lost).sum()), w
     xp = namespace(lost)
+    if q < 0:  # such a loss is no minimum: steps that lead there are too long
+        lost = lost.clip(None, EXPONENT / -q)
     return float((w * -xp.expm1(-q * lost)).sum()) / q, w * like(exp(-q * lost), w)
 
 

@@ -14,6 +14,7 @@ from sklearn_ext._numerics._arrays import (
     float64,
     like,
     namespace,
+    near_zero,
     rounding,
     to_numpy,
     widest,
@@ -36,6 +37,7 @@ TURNED_ROWS = 4  # a feature: with fewer it is cheaper to turn rows than coeffic
 TRIAL_ROWS = 4096
 TRIAL_SCALES = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 1.0, 1.5, 2.5)
 PATIENCE = 1 / 6  # of stopping, where columns of unlike scales may bring plateaus
+UNLIKE = 1e11  # ratio of variances at which rounding of the large ones hides the small
 TRIAL_LENGTHS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 1.0)
 
 
@@ -143,7 +145,9 @@ def prepare(
     Problem
         What `solve` wants.
     """
-    xp, total = namespace(X), float(weight.sum())
+    xp, total, pivot = namespace(X), float(weight.sum()), 0.0
+    if sparse.issparse(X) and fit_intercept:
+        X, pivot = near_zero(X)
     prior = np.bincount(to_numpy(y), weight, minlength=n_classes) / total
     y = like(y, X, xp.int64)
     w64 = like(weight / total, X, widest(X))
@@ -151,8 +155,12 @@ def prepare(
     mean = column_means(X, w) if fit_intercept else _zeros(X)
     spectral = preconditioner in ("auto", "gram") and min(X.shape) <= SPECTRAL_LIMIT
     rows, centre, turn, axes, shift = X, mean, None, None, False
+    reduced = None
     if spectral and X.shape[0] < X.shape[1] and not sparse.issparse(X):
-        rows, axes, values = _reduce(X, w64, mean)
+        reduced = _reduce(X, w64, mean)
+        spectral = reduced is not None
+    if reduced is not None:
+        rows, axes, values = reduced
         centre = 0 * values
         found = Moments(float64(class_sums(rows, y, w, n_classes)), values, True)
     else:
@@ -160,6 +168,8 @@ def prepare(
         full = spectral and X.shape[1] <= SPECTRAL_LIMIT
         found = moments(X, y, w, mean, n_classes, full=full)
         shift = _offset_cancels(X, mean, found.second)
+        if full and _unlike(found.second.diagonal(), X, mean):
+            found, full = Moments(found.classes, found.second.diagonal()), False
         if full:
             found, basis = found.turn()
             axes, turn = Axes(basis), like(basis, X)
@@ -167,8 +177,13 @@ def prepare(
                 rows, centre = (X - like(mean, X)) @ turn.T, 0 * mean
                 turn, shift = None, False
     scales = values = found.second
+    if axes is None:  # whose units may be anything: each column has a floor of its own
+        most = float(scales.max()) or 1.0
+        scales = values = namespace(scales).where(
+            _varies(scales, X, mean), scales, most
+        )
     if preconditioner is None:
-        values = 0 * values + values.mean()
+        values = 0 * values + found.second.mean()
     objective = LogisticObjective(
         X=rows,
         y=y,
@@ -181,9 +196,9 @@ def prepare(
         batch_size=batch_size or _batch_rows(rows, n_classes),
         shift=shift,
     )
-    # a floor for directions in which the rows do not vary
-    least = 1e-10 * (float(values.max()) or 1.0)
-    scales, values = scales.clip(least), values.clip(least)
+    if axes is not None:  # a floor for directions in which the rows do not vary
+        least = 1e-10 * (float(values.max()) or 1.0)
+        scales, values = scales.clip(least), values.clip(least)
     return Problem(
         objective,
         found,
@@ -191,7 +206,7 @@ def prepare(
         Preconditioner(scales),
         total,
         axes,
-        mean,
+        mean + pivot,
     )
 
 
@@ -247,6 +262,7 @@ def solve(
             max_iter,
             floor=1e-4 * separated if unbounded else 0.0,
             patience=PATIENCE if problem.axes is None else 0.0,
+            nothing=1e-12 if q == 0 else -np.inf,  # no row loses less than zero
         ),
         excess=lambda theta, now: _decrement(problem, objective, now),
         memory=memory,
@@ -377,17 +393,36 @@ def _zeros(X):
 
 
 def _reduce(X, w, mean):
-    """Coordinates of few rows in the space that they span: exact for an L2 penalty."""
+    """Coordinates of few rows in the space that they span: exact for an L2 penalty.
+
+    None where columns in large units would hide the others in rounding.
+    """
     root = (w**0.5)[:, None]
     B = namespace(X).astype(X, mean.dtype, copy=True)
     B -= mean  # in place: fresh memory costs most here
     B *= root
+    if _unlike((B * B).sum(0), X, mean):
+        return None
     values, U = namespace(B).linalg.eigh(B @ B.T)
     keep = values > 1e-12 * float(values.max())
     keep[-1] = True  # equal rows leave one direction of length zero
     values, U = values[keep].clip(1e-300), U[:, keep]
     lengths = values**0.5
     return like(U * lengths / root, X), Axes(B, U / lengths), values
+
+
+def _varies(variances, X, mean):
+    """Whether a column varies by more than the rounding of its offset."""
+    step = rounding(X) * abs(like(mean, variances))
+    if sparse.issparse(X):  # from sums about zero, which cancel
+        return variances > 8 * step * abs(mean)
+    return variances > (8 * step) ** 2
+
+
+def _unlike(variances, X, mean):
+    """Whether columns are in units so unlike that their axes cannot be told."""
+    varying = variances[_varies(variances, X, mean)]
+    return len(varying) > 0 and float(varying.max()) > UNLIKE * float(varying.min())
 
 
 def _offset_cancels(X, mean, second):

@@ -8,4 +8,5 @@
 - ``_lobo``: errors of left-out bags over a grid
 - ``_solvers``: slopes from sums, in the space of rows, or by LSQR
 - ``_intervals``: slopes without penalty and their covariance
+- ``_trust``: when slopes must not be trusted, in one line
 """

@@ -15,6 +15,7 @@ from sklearn_ext.aggregate._linear._regressors import (
 )
 from sklearn_ext.aggregate._linear._solvers import in_row_space, solve_normal
 from sklearn_ext.aggregate._linear._statistics import summarize
+from sklearn_ext.aggregate._linear._trust import ColumnScatter
 
 _TIE = 1e-6  # of an error: what rounding, or another processor, may change
 
@@ -153,6 +154,7 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
                 "Leave-one-bag-out needs at least two bags, got one bag with "
                 f"n_samples = {data.X.shape[0]}."
             )
+        self._columns = ColumnScatter.of(data)
         data, basis = in_row_space(data, self.fit_intercept)
         stats = summarize(data).centred(self.fit_intercept)
         self._make_grids(stats)

@@ -34,6 +34,7 @@ from sklearn_ext.aggregate._linear._solvers import (
     solve_normal,
 )
 from sklearn_ext.aggregate._linear._statistics import BaggedData, summarize
+from sklearn_ext.aggregate._linear._trust import ColumnScatter
 
 _MANY_SPARSE_FEATURES = 500  # beyond it the operator is cheaper than d x d products
 
@@ -196,6 +197,34 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
             )
         half = half_widths(self.coef_covariance_, self._freedom, confidence_level)
         return np.stack([self.unbiased_coef_ - half, self.unbiased_coef_ + half])
+
+    def summary(self):
+        """Say in one line whether the slopes can be trusted.
+
+        They must not be with few bags, where a column does not vary between bags, where
+        rows of a bag are alike, so that slopes between bags need not be those of rows,
+        or where ``rho`` shrinks them. What bags and columns cannot show stays unsaid:
+        that bags were formed by the response, above all.
+
+        Returns
+        -------
+        str
+            Bags, rows, features, and the doubts.
+        """
+        check_is_fitted(self)
+        columns = self._columns
+        d = self.n_features_in_
+        names = getattr(self, "feature_names_in_", [f"column {j}" for j in range(d)])
+        shrunk = 0.0 if getattr(self, "debias", False) else self.rho_
+        doubts = columns.doubts(shrunk, names)
+        size = columns.n_rows / columns.n_bags
+        verdict = "no doubt about slopes from bags and columns alone"
+        if doubts:
+            verdict = f"do not trust the slopes: {'; '.join(doubts)}"
+        return (
+            f"{type(self).__name__}: {columns.n_bags} bags of {size:.3g} rows, {d} "
+            f"features; {verdict}"
+        )
 
     def predict(self, X):
         """Predict the response of each row.
@@ -390,6 +419,7 @@ class StreamingBagModel(LinearBagModel):
         solver = "eigh" if self.solver == "eigh" else "cholesky"
         solution = solve_normal(centred, self.rho_, self.alpha, solver=solver)
         self.stats_, self.bag_sizes_, self.n_iter_ = stats, None, 1
+        self._columns = ColumnScatter.from_sums(stats)
         self._set(solution, stats.n_samples, stats.n_bags)
         return self._set_intervals(stats, data)
 
@@ -415,6 +445,7 @@ class StreamingBagModel(LinearBagModel):
             self.rho_ = self._used_rho(None)
             solution = solve_lsqr(data, self.rho_, self.alpha, **options)
         self.stats_, self.n_iter_ = None, solution.n_iter
+        self._columns = ColumnScatter.of(data)
         self._set(solution, data.X.shape[0], data.n_bags)
         if self.compute_covariance:
             return self._set_intervals(summarize(data, need_within=False), data)

@@ -8,9 +8,11 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
+from sklearn_ext._numerics._arrays import near_zero
 from sklearn_ext.aggregate._bags._partition import Bags, bag_values, show
 from sklearn_ext.aggregate._linear._solvers import solve_normal
 
+_ENOUGH_ROWS = 20_000  # to tell the spread of a column inside bags to a per cent
 _BLOCK = 1 << 17  # numbers of a block of centred rows: they stay in the cache
 
 
@@ -114,6 +116,8 @@ class AggregateStatistics:
         Sum of squares of the centred aggregates.
     bag_weight : {"size", "uniform", "precision"}, default="size"
         How the bags were weighted; only sums that agree in it can be merged.
+    spread : ndarray of shape (n_features,) or None, default=None
+        Diagonal of ``within``, which is held without it too.
 
     See Also
     --------
@@ -140,6 +144,7 @@ class AggregateStatistics:
     cross: np.ndarray
     y_scatter: np.ndarray
     bag_weight: str = "size"
+    spread: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -207,6 +212,7 @@ class AggregateStatistics:
             cross=self.cross + other.cross + gap * np.outer(dx, dy),
             y_scatter=self.y_scatter + other.y_scatter + gap * dy**2,
             bag_weight=self.bag_weight,
+            spread=_add_if_held(self.spread, other.spread),
         )
 
     def merge(self, other: AggregateStatistics) -> AggregateStatistics:
@@ -283,6 +289,7 @@ def summarize(data: BaggedData, *, need_within=True) -> AggregateStatistics:
     y_centred = data.y_means - y_mean
     weighted = omega[:, None] * y_centred
     between = _scatter(x_means, omega, x_mean)
+    within = _within(data, between, x_mean) if need_within else None
     return AggregateStatistics(
         n_samples=len(data.bags.codes),
         n_bags=data.n_bags,
@@ -290,11 +297,55 @@ def summarize(data: BaggedData, *, need_within=True) -> AggregateStatistics:
         x_mean=x_mean,
         y_mean=y_mean,
         between=between,
-        within=_within(data, between, x_mean) if need_within else None,
+        within=within,
         cross=_centred_product(x_means, x_mean, weighted),
         y_scatter=(weighted * y_centred).sum(axis=0),
         bag_weight=data.bag_weight,
+        spread=spread_inside(data, x_mean) if within is None else np.diag(within),
     )
+
+
+def squares(X, weights, center):
+    """Weighted squares of the columns around a centre.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n, n_features)
+        Rows.
+    weights : ndarray of shape (n,)
+        Their weights.
+    center : ndarray of shape (n_features,)
+        The centre.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        The sums.
+    """
+    if sparse.issparse(X):  # centring would densify X
+        crossed = 2 * center * (weights @ X)
+        return X.multiply(X).T @ weights - crossed + weights.sum() * center**2
+    found, step = np.zeros(X.shape[1]), max(1, 2**17 // X.shape[1])
+    for start in range(0, len(X), step):
+        block = X[start : start + step] - center
+        found += weights[start : start + step] @ np.square(block, out=block)
+    return found
+
+
+def spread_inside(data: BaggedData, center) -> np.ndarray:
+    """Weighted squares of each column around its bag means: the within diagonal.
+
+    Of large tables every so-and-so-many-th bag stands for all.
+    """
+    n, weights = data.X.shape[0], data.row_weights
+    if data.bags.are_rows:
+        return np.zeros(data.X.shape[1])
+    X, means, inner, step = data.X, data.x_means, data.inner, n // _ENOUGH_ROWS
+    if step > 1:
+        rows = np.flatnonzero(data.bags.codes % step == 0)
+        X, weights, means, inner = X[rows], weights[rows], means[::step], inner[::step]
+    found = squares(X, weights, center) - squares(means, inner, center)
+    return np.maximum(found, 0.0) * (data.inner.sum() / inner.sum())
 
 
 def _add_if_held(left, right):
@@ -304,8 +355,12 @@ def _add_if_held(left, right):
 def _scatter(X, weights, center):
     """Return the sum of ``w (x - center)(x - center)'``."""
     if sparse.issparse(X):  # centring would densify X: correct the product instead
+        X, pivot = near_zero(X)
         product = (X.T @ X.multiply(weights[:, None]).tocsr()).toarray()
-        return product - weights.sum() * np.outer(center, center)
+        rest = center - pivot
+        away = weights @ X - weights.sum() * rest  # zero where center is the mean
+        product -= weights.sum() * np.outer(rest, rest)
+        return product - np.outer(away, rest) - np.outer(rest, away)
     n, d = X.shape
     total, step = np.zeros((d, d)), max(1, _BLOCK // d)
     root = None if (weights == 1).all() else np.sqrt(weights)
@@ -320,6 +375,9 @@ def _scatter(X, weights, center):
 
 
 def _centred_product(X, center, Y):
+    if sparse.issparse(X):
+        X, pivot = near_zero(X)
+        center = center - pivot
     return X.T @ Y - np.outer(center, Y.sum(axis=0))
 
 

@@ -91,11 +91,11 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         How many standard errors of a prediction are added to it while exploring. Zero
         leaves the exploration to gamma alone; it pays with few actions, and fails with
         many.
-    exploration : {"log_barrier", "small_loss", "inverse_gap", "greedy"}, \
-            default="log_barrier"
-        From scores to probabilities. ``"small_loss"`` divides gamma by the predicted
-        loss of the row's best action, ``"inverse_gap"`` is the rule of the papers,
-        ``"greedy"`` takes the best score and shares ties.
+    exploration : {"log_barrier", "small_loss", "inverse_gap", "greedy"}
+        From scores to probabilities; the default is ``"log_barrier"``.
+        ``"small_loss"`` divides gamma by the predicted loss of the row's best action,
+        ``"inverse_gap"`` is the rule of the papers, ``"greedy"`` takes the best score
+        and shares ties.
     gamma : "auto" or float, default="auto"
         How far differences of scores count. ``"auto"`` is
         :math:`100 \sqrt{t} / s_r` for t rows whose rewards have the standard deviation

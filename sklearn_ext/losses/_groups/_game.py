@@ -5,17 +5,18 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp, softmax
+from scipy.special import log_softmax, logsumexp, softmax, xlogy
 
 from sklearn_ext._numerics._arrays import like, rounding, to_numpy
 from sklearn_ext._numerics._lbfgs import Stopping, minimise
 from sklearn_ext._numerics._logistic import Problem, duality_gap
-from sklearn_ext._numerics._logistic._objective import moments
+from sklearn_ext._numerics._logistic._objective import EXPONENT, moments
 
 FIRST, LAST, STEP = 3.0, 1e6, 3.2  # of the sharpness beta
 POLISHED = 30.0  # sharpness from which a mix is foretold by slopes
 EXACT = 1e-11  # decrease at which nothing is left to certify
 INNER = 1e-6  # relative decrease at which a sharpness has done its work
+NOTHING = 1e-9  # an objective beneath is zero: classes are separated, for no penalty
 TRACE = 1e-6  # of every subgroup in a mix that is solved, so that no class vanishes
 
 
@@ -28,20 +29,24 @@ class Game:
     subgroup: np.ndarray  # (n_samples,), codes
     share: np.ndarray  # (n_samples,), weights that sum to one in each subgroup
     n_subgroups: int
+    tau: float = 1.0  # of the comp-sum loss, at most one
 
     @property
     def plain(self):
         """The objective of all rows, which holds coordinates and penalty."""
-        return self.problem.at(self.C)
+        return self.problem.at(self.C, self.tau - 1)
 
     def losses(self, theta):
-        """Mean log-loss of every subgroup."""
+        """Mean loss of every subgroup."""
         Z = to_numpy(self.plain.scores(theta)).astype(np.float64)
         y = to_numpy(self.plain.y)
         if len(Z) == 1:
             lost = np.logaddexp(0, np.where(y == 1, -Z[0], Z[0]))
         else:
             lost = logsumexp(Z, axis=0) - Z[y, np.arange(len(y))]
+        if self.tau != 1:
+            growth = np.minimum((1 - self.tau) * lost, EXPONENT)
+            lost = np.expm1(growth) / (1 - self.tau)
         return np.bincount(self.subgroup, self.share * lost, self.n_subgroups)
 
     def mix(self, q):
@@ -83,20 +88,12 @@ class Game:
         """
         q = (1 - TRACE) * q + TRACE / len(q)
         objective = self.mix(q)
-        found = moments(
-            objective.X,
-            objective.y,
-            objective.w,
-            objective.mean,
-            len(objective.prior),
-            full=False,
-        )
-        classes = found.classes
-        if objective.basis is not None:
-            classes = classes @ like(objective.basis, classes, classes.dtype).T
+        classes = class_sums_of(objective, objective.w) if self.tau == 1 else None
 
         def gap(theta, now):
-            return duality_gap(objective, theta, now, classes)
+            if self.tau == 1:
+                return duality_gap(objective, theta, now, classes)
+            return convex_gap(objective, theta, now)
 
         minimum = minimise(
             objective,
@@ -149,6 +146,72 @@ class Game:
         ]
         A, c = slopes @ np.array(steps).T, np.array(steps) @ pull - self.losses(theta)
         return simplex_quadratic((A + A.T) / 2, c, q)
+
+
+def class_sums_of(objective, w):
+    """Weighted sums of the rows of each class in the coordinates of the objective."""
+    found = moments(
+        objective.X,
+        objective.y,
+        w,
+        objective.mean,
+        len(objective.prior),
+        full=False,
+    )
+    if objective.basis is None:
+        return found.classes
+    return found.classes @ like(objective.basis, found.classes, found.classes.dtype).T
+
+
+def convex_gap(objective, theta, now):
+    """Bound the excess of a comp-sum objective with ``tau`` below one.
+
+    The loss is ``h(c)``, increasing and convex, of the log-loss c with the softmax p.
+    Its conjugate at ``s (p - e_y)`` is at most ``h*(s)`` plus s times the negative
+    entropy of p, so that rows keep their weights ``s = p_y ** (tau - 1)`` while p is
+    mixed with one constant vector, as `duality_gap` does, until intercepts feel no
+    pull. Costs two passes over the rows.
+
+    Parameters
+    ----------
+    objective : LogisticObjective
+        With an exponent below zero.
+    theta : array
+        A point.
+    now : Evaluation
+        Of the objective there.
+
+    Returns
+    -------
+    float
+        The bound.
+    """
+    y, w = to_numpy(objective.y), to_numpy(objective.w).astype(np.float64)
+    Z = to_numpy(objective.scores(theta)).astype(np.float64)
+    Z = np.vstack([0 * Z, Z]) if len(Z) == 1 else Z
+    logs = log_softmax(Z, axis=0)
+    s = np.exp(np.minimum(objective.q * logs[y, np.arange(len(y))], EXPONENT))
+    v = w * s
+    entropy = float(v @ (np.exp(logs) * logs).sum(axis=0))
+    of_weights = float(w @ (s * np.log(s) - s + 1)) / -objective.q
+    total, K = v.sum(), len(Z)
+    own = np.bincount(y, v, minlength=K)
+    G, r = (to_numpy(part) for part in objective.split(now.gradient))
+    W = to_numpy(objective.split(theta)[0])
+    data = G - objective.penalty * W
+    if len(r) == 1:
+        r, data = np.vstack([-r, r])[:, 0], np.vstack([-data, data])
+    excess = float((r / own).max())
+    t = excess / (1 + excess) if objective.fit_intercept and excess > 0 else 0.0
+    if t > 0:
+        constant = np.maximum((own - r / excess) / total, 0)
+        sums = to_numpy(class_sums_of(objective, like(v, objective.X)))
+        away = np.outer(constant, sums.sum(axis=0)) - sums
+        data = (1 - t) * data + t * away
+        entropy = (1 - t) * entropy + t * total * float(xlogy(constant, constant).sum())
+    data = data[1:] if len(W) == 1 else data
+    dual = -of_weights - entropy - float((data * data).sum()) / (2 * objective.penalty)
+    return max(now.value - dual, 0.0)
 
 
 def simplex_quadratic(A, c, q, max_iter=2000):
@@ -265,7 +328,7 @@ def play(
     """
     problem, plain = game.problem, game.plain
     theta, sharpness = plain.start(), min(FIRST, beta)
-    best, bound = (np.inf, theta), (-np.inf, None)
+    best, bound = (np.inf, theta), (0.0, None)  # no loss is negative
     n_iter = n_evaluations = 0
     while True:
         minimum = minimise(
@@ -291,10 +354,11 @@ def play(
             n_evaluations += game.n_subgroups + 1
         for mix in mixes:
             lower, other, passes = game.dual(mix, theta, tol / 10)
-            bound = max(bound, (lower, mix), key=lambda pair: pair[0])
+            if lower > bound[0] or bound[1] is None:
+                bound = max(lower, 0.0), mix
             best = min(best, (game.primal(other), other), key=lambda pair: pair[0])
             n_evaluations += passes + 1
-        closed = best[0] - bound[0] <= tol * best[0]
+        closed = best[0] - bound[0] <= tol * max(best[0], NOTHING)
         ended = sharpness >= min(beta, LAST)
         if np.isfinite(beta):
             converged = ended and minimum.converged

@@ -26,13 +26,14 @@ class WorstGroupClassifier(CallbackSupportMixin, LinearClassifierMixin, ExtEstim
 
     .. math:: \max_g L_g(W, b) + \frac{1}{2 C N} \|W\|^2,
 
-    where :math:`L_g` is the weighted mean log-loss of subgroup g and N the sum of the
-    weights: with one subgroup that is logistic regression. The maximum is replaced by
-    ``log mean exp(beta L) / beta`` and beta grows. For any mix q of the subgroups the
-    minimum of the q-weighted logistic objective is a lower bound on what any linear
-    model can reach; the bound is computed from its dual problem, and the fit stops when
-    the best point lies within ``tol`` of the best bound. The cost is that of ten to
-    thirty logistic fits. The penalty feels the scale of the columns: standardise them.
+    where :math:`L_g` is the weighted mean loss of subgroup g, log-loss by default, and
+    N the sum of the weights: with one subgroup that is logistic regression. The maximum
+    is replaced by ``log mean exp(beta L) / beta`` and beta grows. For any mix q of the
+    subgroups the minimum of the q-weighted objective is a lower bound on what any
+    linear model can reach; the bound is computed from its dual problem, and the fit
+    stops when the best point lies within ``tol`` of the best bound. The cost is that of
+    ten to thirty logistic fits. The penalty feels the scale of the columns: standardise
+    them.
 
     It helps where subgroups contain the label or differ in it. Where they are tiny, or
     do not tell the labels apart, weights or plain logistic regression are as good.
@@ -41,6 +42,9 @@ class WorstGroupClassifier(CallbackSupportMixin, LinearClassifierMixin, ExtEstim
     ----------
     C : float, default=1.0
         Inverse strength of the penalty.
+    tau : float, default=1.0
+        How much a badly fitted row may pull, at most one, where the loss is convex: 1
+        is log-loss, 0 is the sum-exponential loss, which asks for the worst rows, too.
     beta : float, default=inf
         How far from the mean over the subgroups (0) to the maximum (infinity).
     fit_intercept : bool, default=True
@@ -65,7 +69,7 @@ class WorstGroupClassifier(CallbackSupportMixin, LinearClassifierMixin, ExtEstim
     subgroups_ : ndarray of shape (n_subgroups,)
         Sorted labels of the subgroups.
     subgroup_losses_ : ndarray of shape (n_subgroups,)
-        Mean log-loss of each.
+        Mean loss of each.
     subgroup_weights_ : ndarray of shape (n_subgroups,)
         The mix q that certifies the optimum: its large entries bind, and a subgroup
         without weight has slack.
@@ -113,6 +117,7 @@ class WorstGroupClassifier(CallbackSupportMixin, LinearClassifierMixin, ExtEstim
 
     _parameter_constraints: dict = {
         "C": [Interval(Real, 0, None, closed="neither")],
+        "tau": [Interval(Real, 0, 1, closed="both")],
         "beta": [Interval(Real, 0, None, closed="both")],
         "fit_intercept": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither")],
@@ -125,6 +130,7 @@ class WorstGroupClassifier(CallbackSupportMixin, LinearClassifierMixin, ExtEstim
         self,
         C=1.0,
         *,
+        tau=1.0,
         beta=np.inf,
         fit_intercept=True,
         tol=1e-3,
@@ -133,6 +139,7 @@ class WorstGroupClassifier(CallbackSupportMixin, LinearClassifierMixin, ExtEstim
         batch_size=None,
     ):
         self.C = C
+        self.tau = tau
         self.beta = beta
         self.fit_intercept = fit_intercept
         self.tol = tol
@@ -173,7 +180,7 @@ class WorstGroupClassifier(CallbackSupportMixin, LinearClassifierMixin, ExtEstim
             batch_size=self.batch_size,
         )
         share = data.weight / size[codes]
-        game = Game(problem, self.C, codes, share, len(names))
+        game = Game(problem, self.C, codes, share, len(names), float(self.tau))
         given = {"sample_weight": sample_weight, "subgroups": subgroups}
         given = {name: value for name, value in given.items() if value is not None}
         tasks = FitTasks(self, X, y, max_subtasks=None, metadata=given or None)
@@ -184,7 +191,7 @@ class WorstGroupClassifier(CallbackSupportMixin, LinearClassifierMixin, ExtEstim
                 lambda: dict(zip(state, (data.classes, *now()), strict=True))
             )
 
-        if len(names) == 1:
+        if len(names) == 1 and self.tau == 1:
             found = self._alone(problem, report)
         else:
             options = {"beta": self.beta, "tol": self.tol, "max_iter": self.max_iter}
@@ -206,24 +213,10 @@ class WorstGroupClassifier(CallbackSupportMixin, LinearClassifierMixin, ExtEstim
         """Return sorted labels and the codes of the rows that have weight."""
         if subgroups is None:
             return data.classes, data.y
-        values = np.asarray(subgroups)
-        if values.ndim != 1 or len(values) != len(y):
-            raise ValueError(
-                f"subgroups has shape {values.shape}, y has {len(y)} labels: pass one "
-                "subgroup for each row."
-            )
-        missing = values != values if values.dtype.kind in "fO" else None
-        if values.dtype.kind == "O":
-            missing = missing | (values == None)  # noqa: E711
-        if missing is not None and np.any(missing):
-            raise ValueError(
-                "subgroups holds missing values (NaN or None); give these rows a "
-                "subgroup of their own, or leave them out."
-            )
+        keep = slice(None)
         if sample_weight is not None:
-            w = check_weights(sample_weight, np.empty((len(y), 0)))
-            values = values[w > 0]
-        return np.unique(values, return_inverse=True)
+            keep = check_weights(sample_weight, np.empty((len(y), 0))) > 0
+        return codes_of_subgroups(subgroups, y, keep)
 
     def _warn_of_few(self, names, size, subgroups):
         few = size < FEW
@@ -285,13 +278,34 @@ class WorstGroupClassifier(CallbackSupportMixin, LinearClassifierMixin, ExtEstim
         """
         check_is_fitted(self)
         y = np.asarray(y)
-        values = y if subgroups is None else np.asarray(subgroups)
-        if len(values) != len(y):
-            raise ValueError(
-                f"subgroups has {len(values)} entries, y has {len(y)} labels."
-            )
+        _, codes = codes_of_subgroups(subgroups, y)
         w = check_weights(sample_weight, np.empty((len(y), 0)), dtype=np.float64)
-        _, codes = np.unique(values, return_inverse=True)
         count = np.bincount(codes, w)
         right = np.bincount(codes, w * (self.predict(X) == y))
         return float((right[count > 0] / count[count > 0]).min())
+
+
+def codes_of_subgroups(subgroups, y, keep=slice(None)):
+    """Return sorted labels of subgroups, and the code of each row that is kept."""
+    values = np.asarray(y if subgroups is None else subgroups)
+    if values.ndim != 1 or len(values) != len(y):
+        raise ValueError(
+            f"subgroups has shape {values.shape}, y has {len(y)} labels: pass one "
+            "subgroup for each row."
+        )
+    missing = values != values if values.dtype.kind in "fO" else None
+    if values.dtype.kind == "O":
+        missing = missing | (values == None)  # noqa: E711
+    if missing is not None and np.any(missing):
+        raise ValueError(
+            "subgroups holds missing values (NaN or None); give these rows a "
+            "subgroup of their own, or leave them out."
+        )
+    try:
+        return np.unique(values[keep], return_inverse=True)
+    except TypeError as error:
+        kinds = sorted({type(value).__name__ for value in values.tolist()})
+        raise TypeError(
+            f"subgroups holds labels that cannot be sorted, of types {kinds}; pass "
+            "strings, or numbers, alone."
+        ) from error

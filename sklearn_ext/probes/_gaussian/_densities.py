@@ -123,8 +123,8 @@ def count_rows(statistics):
     """Return how many rows of each class there are to estimate from.
 
     That is the weight, so that a weight of two is a row given twice; but weights that
-    sum to less than the number of distinct rows (shares, say) only say how rows
-    compare, and are scaled up to that number.
+    sum to less than the effective number of distinct rows (shares, say) only say how
+    rows compare, and are scaled up to that number.
 
     Parameters
     ----------
@@ -137,7 +137,8 @@ def count_rows(statistics):
         Numbers of rows.
     """
     count = statistics.count
-    return count * max(1.0, statistics.n_rows / count.sum())
+    scale = statistics.n_rows / count.sum()
+    return count * scale if scale > 1 + 1e-9 else count  # ones stay whole numbers
 
 
 def moments(statistics):
@@ -215,7 +216,7 @@ def shrink_to_mean(variances, total, rows, amount):
     free = max(rows.sum() - np.count_nonzero(rows), 1)
     noise = 2 / (free + 2) * (ratios**2).sum()
     share = alike * min(1.0, noise / max(((ratios - 1) ** 2).sum(), 1e-300))
-    return variances + share * (mean - variances), float(share)
+    return np.where(varies, variances + share * (mean - variances), 0), float(share)
 
 
 def comparable(total):

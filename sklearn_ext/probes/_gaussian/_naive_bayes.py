@@ -194,7 +194,8 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
             Labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; a weight of two equals a row given twice. Weights
-            that sum to less than the number of distinct rows only say how rows compare.
+            that sum to less than the effective number of distinct rows, ``(sum w) ** 2
+            / sum w ** 2``, only say how rows compare.
 
         Returns
         -------

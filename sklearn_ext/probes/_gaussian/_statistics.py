@@ -4,6 +4,7 @@ Each class has its weight, the sum of its rows and the sum of their squares, all
 from a fixed pivot (a row near the data) so that large offsets do not cancel.
 """
 
+import math
 from dataclasses import dataclass
 from functools import reduce
 
@@ -62,9 +63,9 @@ class NaiveBayesStatistics:
         Weighted sum of ``x - pivot`` of each class.
     sumsq : ndarray of shape (n_features,) or (n_classes, n_features)
         Weighted sum of ``(x - pivot) ** 2``, over all rows or by class.
-    n_rows : int
-        Number of rows with positive weight, copies counted once where the weights sum
-        to less.
+    weight_norm : float
+        Root of the sum of the squared weights; of distinct rows where the weights sum
+        to less than the number of rows.
     tails : Tails or None, default=None
         Third and fourth powers; None where nobody asks how heavy tails are.
 
@@ -83,13 +84,18 @@ class NaiveBayesStatistics:
     count: np.ndarray
     sum: np.ndarray
     sumsq: np.ndarray
-    n_rows: int
+    weight_norm: float
     tails: Tails | None = None
 
     @property
     def per_class(self) -> bool:
         """Whether the squares are kept by class."""
         return self.sumsq.ndim == 2
+
+    @property
+    def n_rows(self) -> float:
+        """Effective number of rows: those of next to no weight are next to none."""
+        return float((self.count.sum() / self.weight_norm) ** 2)
 
     @property
     def covariance(self) -> str:
@@ -143,15 +149,18 @@ class NaiveBayesStatistics:
         """
         n, d = X.shape
         weight = np.ones(n) if weight is None else weight
-        n_rows = int(np.count_nonzero(weight))
-        if weight.sum() < n_rows:
-            n_rows = len(EqualRows.of(X, codes, w=weight))
+        unit = 2.0 ** (math.frexp(weight.max())[1] - 1)  # powers must not overflow
+        distinct = weight
+        if weight.sum() < np.count_nonzero(weight):
+            distinct = EqualRows.of(X, codes, w=weight).weight
+        norm = float(unit * np.linalg.norm(distinct / unit))
         if len(classes) > MANY * n:  # name only the classes that are there
             present = np.flatnonzero(np.bincount(codes, minlength=len(classes)))
             place = np.empty(len(classes), dtype=np.intp)
             place[present] = np.arange(len(present))
             codes, classes = place[codes], classes[present]
         count = np.bincount(codes, weight, minlength=len(classes))
+        weight = weight / unit
         dtype = np.dtype(np.float64 if precise else np.float32)
         batch_size = batch_size or max(64, BUFFER_BYTES // (dtype.itemsize * d))
         if pivot is None:
@@ -161,7 +170,9 @@ class NaiveBayesStatistics:
         total, squares, tails = add(
             X, codes, count, weight, pivot, (per_class, tails), dtype, batch_size
         )
-        return cls(classes, pivot, count, total, squares, n_rows, tails)
+        if tails is not None:
+            tails = Tails(tails.cubes / np.sqrt(unit), tails.fourths / unit)
+        return cls(classes, pivot, count, total * unit, squares * unit, norm, tails)
 
     def at(self, pivot):
         """Move the sums to another pivot.
@@ -189,7 +200,7 @@ class NaiveBayesStatistics:
             self.count,
             self.sum + self.count[:, None] * step,
             self.sumsq + 2 * step * total + count * step**2,
-            self.n_rows,
+            self.weight_norm,
             None if self.tails is None else moved_tails(self, step),
         )
 
@@ -216,7 +227,7 @@ def add_up(parts, classes=None) -> NaiveBayesStatistics:
     _check_alike(parts)
     classes = _union([part.classes for part in parts]) if classes is None else classes
     moved = [part.at(first.pivot) for part in parts]
-    n_rows = sum(part.n_rows for part in parts)
+    norm = math.hypot(*(part.weight_norm for part in parts))
     if all(len(part.classes) == len(classes) for part in parts):
         count, total, squares = (
             reduce(np.add, [getattr(part, name) for part in moved])
@@ -233,7 +244,7 @@ def add_up(parts, classes=None) -> NaiveBayesStatistics:
         ]
         _, tails = reduce(_join_tails, tails)
     return NaiveBayesStatistics(
-        classes, first.pivot, count, total, squares, n_rows, tails
+        classes, first.pivot, count, total, squares, norm, tails
     )
 
 

@@ -212,6 +212,8 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
             The fitted probe.
         """
         X, y, weight = checked(self, X, y, sample_weight)
+        if sample_weight is not None:
+            sample_weight = weight  # one for each row, also where one was given
         data = encoded(self, X, y, weight)
         codes = np.unique(y, return_inverse=True)[1]
         rows = EqualRows.of(to_numpy(X), codes, w=weight)

@@ -6,6 +6,8 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
+from sklearn_ext._core._validation import check_weights as check_any_weights
+
 
 def check_test(X_test, y_test, classes):
     """Return the labels of test rows that the user gave."""
@@ -30,10 +32,5 @@ def check_refit(refit, estimators):
 
 def check_weights(weight, X):
     """Return weights, and which rows have any."""
-    weight = np.asarray(weight, dtype=float)
-    check_consistent_length(X, weight)
-    if weight.min(initial=0) < 0:
-        raise ValueError(
-            f"sample_weight must be non-negative, got a minimum of {weight.min():g}."
-        )
+    weight = check_any_weights(weight, X, dtype=np.float64)
     return weight, np.flatnonzero(weight)

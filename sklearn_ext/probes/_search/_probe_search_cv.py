@@ -1,13 +1,11 @@
 """Which head for these features: several of them on the same folds."""
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import ClassifierMixin, clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
@@ -24,12 +22,13 @@ from sklearn_ext._core._compat import (
     Interval,
     StrOptions,
     _check_method_params,
+    _num_samples,
     _raise_for_params,
     _routing_enabled,
     _safe_indexing,
 )
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext._numerics._equal_rows import EqualRows
+from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers
 from sklearn_ext.probes._rivals import (
     MAJORITY,
     PredictsByWinner,
@@ -242,7 +241,7 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
                 ]
             X, weight = _safe_indexing(X, there), weight[there]
             y, classes, codes = check_labels(y[there], type(self).__name__)
-        rows = EqualRows.of(*_hashable(X), codes, w=weight)
+        rows = EqualRows.in_either_precision(_numbers(X), codes, w=weight)
         folds = splits or self._deal(codes, classes, rows)
         return Task(X, y, classes, codes, weight, rows.group, fit_params, folds)
 
@@ -353,20 +352,13 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
         return hasattr(self, "estimator_")
 
 
-def _hashable(X):
-    """Return what tells rows apart: numbers as they are, texts by their place."""
-    if sparse.issparse(X):
-        return (X,)
-    table = np.asarray(X)
-    if table.dtype.kind == "O":
-        with suppress(TypeError, ValueError):
-            table = table.astype(np.float64)
-    if table.dtype.kind in "biuf" and table[:1].size:
-        with np.errstate(over="ignore"):  # single precision: the same folds in both
-            return (table.reshape(len(table), -1).astype(np.float32),)
-    if table.ndim == 1 and table.dtype.kind in "US":
-        return (np.unique(table, return_inverse=True)[1],)
-    return (np.arange(len(table)),)  # every row for itself
+def _numbers(X):
+    """Return what tells rows apart; where nothing does, every row is its own."""
+    try:
+        numbers = as_numbers(X)
+    except (ValueError, TypeError):
+        return np.arange(_num_samples(X))
+    return numbers if numbers.shape[1] else np.arange(_num_samples(X))
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,7 @@ from sklearn_ext._numerics._arrays import (
     to_numpy,
 )
 from sklearn_ext._numerics._factors import factorize
+from sklearn_ext._numerics._filters import FILTERS
 from sklearn_ext._numerics._ridge import CentredKernel, RidgeMoments
 from sklearn_ext.random_features._maps import (
     MAP_CONSTRAINTS,
@@ -44,6 +45,7 @@ from sklearn_ext.random_features._maps import (
 )
 from sklearn_ext.random_features._ridge._candidates import Asked
 from sklearn_ext.random_features._ridge._rows import (
+    Remembered,
     Rows,
     Sample,
     Summary,
@@ -60,6 +62,7 @@ RIDGE_CONSTRAINTS = {
         Options(Real, {np.inf}),
     ],
     "feature_map": [HasMethods(["fit", "transform"]), None],
+    "filter": [StrOptions(set(FILTERS))],
     "fit_intercept": ["boolean"],
     "standardize": ["boolean", StrOptions(set(SCALINGS))],
     "precision": [StrOptions({"auto", "float64"})],
@@ -68,6 +71,7 @@ RIDGE_CONSTRAINTS = {
 }
 DRAWN_FROM = (  # what the first block has fixed
     "n_components",
+    "filter",
     "kernel",
     "map",
     "fourier",
@@ -116,7 +120,8 @@ class BaseRandomFeatureRidge(ExtEstimator):
     """Reads rows, draws features and keeps sums; subclasses say how to solve.
 
     They define ``_encodes``, the class of their targets, and ``_solved(posed, rows,
-    held, plan)``, which returns the `Solution` of `RidgeMoments` or a `CentredKernel`.
+    held, plan, features)``, which returns the `Solution` of `RidgeMoments` or a
+    `CentredKernel`.
     """
 
     _takes_sparse = True
@@ -140,14 +145,18 @@ class BaseRandomFeatureRidge(ExtEstimator):
     def _fit_rows(self, rows, plan):
         if self._side(rows) == "dual":
             kernel = self._kernel_of(rows)
-            solution = self._solved(kernel, rows, rows, plan)
+            features = self._features.like(rows.X)
+            solution = self._solved(kernel, rows, rows, plan, features)
             late = replace(kernel, K=kernel.K[:0, :0])
             infinite = isinstance(self._features.map, InfiniteMap)
             n, span = len(rows.copies), span_of(rows.Y)
             summary = None if infinite else Summary(n, late, span=span)
         else:
-            summary = self._sum(rows)
-            solution = self._solved(summary.moments, rows, summary.held, plan)
+            features = Remembered(self._features.like(rows.X), rows.X)
+            few = 0 < len(rows) <= self._sample_rows
+            summary = self._sum(rows, features, sampled=not few)
+            held = rows if few else summary.held
+            solution = self._solved(summary.moments, rows, held, plan, features)
             summary = summary.without_rows()
         span = to_numpy(span_of(rows.Y))
         return Fit(summary, self._stored(solution), span=span)
@@ -169,7 +178,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
             self._warn_of_first_block(candidate)
             self._draw(rows, candidate, Z, self.n_components, blocks=True)
         self._check_blocks()
-        summary = self._sum(rows).without_copies()
+        summary = self._sum(rows, self._features.like(rows.X)).without_copies()
         return summary if self.device is None else summary.convert(to_numpy)
 
     def _check_blocks(self):
@@ -186,7 +195,8 @@ class BaseRandomFeatureRidge(ExtEstimator):
         fit = self._fitted
         if fit.solution is None:
             moments, held = fit.summary.moments, fit.summary.held
-            fit.solution = self._stored(self._solved(moments, None, held, None))
+            solution = self._solved(moments, None, held, None, self._features)
+            fit.solution = self._stored(solution)
         return fit.solution
 
     @fit_context()
@@ -335,7 +345,8 @@ class BaseRandomFeatureRidge(ExtEstimator):
         infinite = width in ("infinite", np.inf)
         if self.feature_map is not None:
             self._check_finite_width("feature_map")
-        double = infinite or is_blurred_by_means(Z, rows.s)
+        # conjugate gradients, which refine single precision, refine ridges alone
+        double = infinite or not self._is_ridge or is_blurred_by_means(Z, rows.s)
         Z = float64(Z) if double else Z
         if self.feature_map is not None:
             fmap = UserMap(_fit_without_target(self.feature_map, Z))
@@ -351,6 +362,10 @@ class BaseRandomFeatureRidge(ExtEstimator):
         xp = namespace(rows.X)
         self._dtype = "float32" if rows.X.dtype == xp.float32 else "float64"
         self._drawn_from = {name: getattr(self, name) for name in DRAWN_FROM}
+
+    @property
+    def _is_ridge(self):
+        return self.filter == "ridge"
 
     @property
     def _infinite(self):
@@ -369,13 +384,13 @@ class BaseRandomFeatureRidge(ExtEstimator):
     def _batch(self, width):
         return rows_a_batch(self.batch_size, width, get_config()["working_memory"])
 
-    def _sum(self, rows):
-        features = self._features.like(rows.X)
-        batches = rows.batches(features, self._batch(features.width(rows.X)))
+    def _sum(self, rows, features, *, sampled=True):
+        batches = rows.batches(features, self._batch(self._features.width(rows.X)))
         with np.errstate(over="ignore", invalid="ignore"):
             moments = RidgeMoments.of_batches(batches, fit_intercept=self.fit_intercept)
         _check_finite(moments.gram, moments.y_square)
-        sample = Sample.of(rows, self._sample_rows) if self._sample_rows else None
+        sampled = sampled and self._sample_rows
+        sample = Sample.of(rows, self._sample_rows) if sampled else None
         return Summary(len(rows.copies), moments, sample, span_of(rows.Y))
 
     def _kernel_of(self, rows):
@@ -486,6 +501,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
     @property
     def kappa_(self):
         """Effective ridge."""
+        self._check_ridge("kappa_")
         solution = self._solution()
         left = solution.weight * (1 - self._degrees_of_freedom() / solution.n)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -494,8 +510,15 @@ class BaseRandomFeatureRidge(ExtEstimator):
     @property
     def fitting_ratio_(self):
         """Predicted ratio of training to test error."""
+        self._check_ridge("fitting_ratio_")
         n = self._solution().n
         return self._scalar(np.maximum(1 - self._degrees_of_freedom() / n, 0.0) ** 2)
+
+    def _check_ridge(self, name):
+        if not self._is_ridge:
+            raise AttributeError(
+                f"{name} is known of ridges alone, got filter={self.filter!r}."
+            )
 
     def _degrees_of_freedom(self):
         """Return them for each target; computed when first asked for."""

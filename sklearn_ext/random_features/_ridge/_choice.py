@@ -25,6 +25,7 @@ from sklearn_ext._numerics._arrays import (
     namespace,
     to_numpy,
 )
+from sklearn_ext._numerics._filters import FILTERS
 from sklearn_ext._numerics._ridge import (
     CentredKernel,
     DualSpectrum,
@@ -141,7 +142,8 @@ class Problem:
             moments = self.spectrum.moments - held
         else:  # the training rows are not what the fold leaves
             moments = RidgeMoments.of_batches(self.batches(fold.train), **intercept)
-        return PrimalSpectrum.of(moments).residuals(alphas, self.batches(fold.test))
+        spectrum = PrimalSpectrum.of(moments, self.spectrum.filter)
+        return spectrum.residuals(alphas, self.batches(fold.test))
 
     def _leave_out_dual(self, alphas, fold, K):
         xp, train, test = namespace(K), fold.train, fold.test
@@ -150,7 +152,8 @@ class Problem:
         columns = xp.take(K, at_train, axis=1)
         own, new = (xp.take(columns, i, axis=0) for i in (at_train, at_test))
         intercept = {"fit_intercept": self.spectrum.fit_intercept}
-        spectrum = DualSpectrum.of(CentredKernel.of(own, train.Y, train.w, **intercept))
+        kernel = CentredKernel.of(own, train.Y, train.w, **intercept)
+        spectrum = DualSpectrum.of(kernel, self.spectrum.filter)
         return spectrum.residuals(alphas, new, test.Y)
 
     def solve(self, alphas):
@@ -403,7 +406,7 @@ def _all_errors(problem, grid, folds):
     return np.moveaxis(np.concatenate(held, axis=1) ** 2, 0, -1)
 
 
-def pose(model, posed, rows, held):
+def pose(model, posed, rows, held, features):
     """Return the problem of a model whose features are drawn.
 
     Parameters
@@ -414,6 +417,8 @@ def pose(model, posed, rows, held):
         What it has summed.
     rows, held : Rows or None
         Its rows, and those that leave-one-out looks at.
+    features : callable
+        Forms their features.
 
     Returns
     -------
@@ -421,8 +426,7 @@ def pose(model, posed, rows, held):
         The problem, its spectrum found.
     """
     side = PrimalSpectrum if isinstance(posed, RidgeMoments) else DualSpectrum
-    spectrum = side.of(posed)
-    features = model._features if rows is None else model._features.like(rows.X)
+    spectrum = side.of(posed, FILTERS[model.filter])
     size = model._batch(max(1, spectrum.e.shape[0]))
     return Problem(spectrum, model._encoder, features, rows, held, size)
 
@@ -549,8 +553,8 @@ class ChoosesItsRidge:
             return k
         return limit if self._infinite else min(k, limit)
 
-    def _solved(self, posed, rows, held, plan):
-        problem = pose(self, posed, rows, held)
+    def _solved(self, posed, rows, held, plan, features):
+        problem = pose(self, posed, rows, held, features)
         return choose(problem, plan or self._plan_of_blocks(), self._grid())
 
     def _fit_cv(self, X, y, sample_weight, groups):
@@ -579,6 +583,11 @@ class ChoosesItsRidge:
         return self._fit(X, y, sample_weight, plan)
 
     def _plan(self, cv, **how):
+        if cv == "gcv" and self.filter == "flow":
+            raise ValueError(
+                "Generalised cross-validation is biased for filter='flow'; use cv='loo'"
+                " or folds, got cv='gcv'."
+            )
         return Plan(
             cv,
             scorer=self._scorer(),
@@ -713,6 +722,14 @@ class ChoosesItsRidge:
         return alpha if self._per_target else float(alpha[0])
 
     @property
+    def time_(self):
+        """When gradient descent stops."""
+        if self.filter != "flow":
+            raise AttributeError(f"time_ needs filter='flow', got {self.filter!r}.")
+        with np.errstate(divide="ignore"):
+            return 1 / np.asarray(self.alpha_)[()]
+
+    @property
     def alphas_(self):
         """The grid."""
         return self._solution().grid.alphas
@@ -744,6 +761,10 @@ class ChoosesItsRidge:
     @property
     def gcv_path_(self):
         """Generalised cross-validation error for each ridge."""
+        if self.filter == "flow":
+            raise AttributeError(
+                "gcv_path_ is biased for filter='flow'; use loo_error_path_."
+            )
         return self._path(self._solution().grid.gcv)
 
     @property

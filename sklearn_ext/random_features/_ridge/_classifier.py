@@ -142,6 +142,7 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
     n_components : see RandomFeatureRidge
     alpha : float, default=0.1
         The ridge.
+    filter : see RandomFeatureRidge
     class_weight : dict, "balanced" or None, default=None
         Factors of the sample weights by class.
     kernel, map, fourier, feature_map, sampling, gamma, nu : see RandomFeatureRidge
@@ -171,10 +172,10 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
         Effective degrees of freedom, intercept included.
     kappa_ : float
         Effective ridge ``alpha / (W * (1 - effective_dof_ / n))``, of ``n`` distinct
-        rows and their summed weight ``W``.
+        rows and their summed weight ``W``, only when ``filter="ridge"``.
     fitting_ratio_ : float
         ``(1 - effective_dof_ / n) ** 2``, which theory predicts to be training error
-        over test error.
+        over test error, only when ``filter="ridge"``.
     n_iter_, n_features_in_, feature_names_in_ : see RandomFeatureRidge
 
     See Also
@@ -214,6 +215,7 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
         n_components=1024,
         alpha=0.1,
         *,
+        filter="ridge",
         class_weight=None,
         kernel="relu",
         map="random",
@@ -234,6 +236,7 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
     ):
         self.n_components = n_components
         self.alpha = alpha
+        self.filter = filter
         self.class_weight = class_weight
         self.kernel = kernel
         self.map = map
@@ -273,6 +276,6 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
         """
         return self._fit(X, y, sample_weight)
 
-    def _solved(self, posed, rows, held, plan):
-        problem = pose(self, posed, rows, held)
+    def _solved(self, posed, rows, held, plan, features):
+        problem = pose(self, posed, rows, held, features)
         return choose(problem, Plan("given"), np.array([float(self.alpha)]))

@@ -38,7 +38,7 @@ class RandomFeatureRidgeClassifierCV(
     Parameters
     ----------
     n_components : see RandomFeatureRidgeClassifier
-    alphas, cv : see RandomFeatureRidgeCV
+    alphas, filter, cv : see RandomFeatureRidgeCV
     scoring : str, callable or None, default=None
         Scorer of the held-out predictions; None is the negative mean squared error of
         the scores.
@@ -61,6 +61,8 @@ class RandomFeatureRidgeClassifierCV(
     candidate_alphas_, choice_is_clear_ : see RandomFeatureRidgeCV
     alpha_ : float
         The chosen ridge.
+    time_ : float
+        ``1 / alpha_``, when gradient descent stops, only when ``filter="flow"``.
     alphas_, best_score_ : see RandomFeatureRidgeCV
     loo_error_path_ : ndarray of shape (n_alphas,) or (n_alphas, n_scores)
         Weighted mean squared leave-one-out errors, only when ``cv="loo"``.
@@ -69,7 +71,8 @@ class RandomFeatureRidgeClassifierCV(
     train_error_path_ : ndarray of shape (n_alphas,) or (n_alphas, n_scores)
         Weighted mean squared training errors.
     gcv_path_ : ndarray of shape (n_alphas,) or (n_alphas, n_scores)
-        Generalised cross-validation errors.
+        Generalised cross-validation errors, not when ``filter="flow"``, of whose errors
+        they are biased.
     dof_path_, overfitting_cost_ : see RandomFeatureRidgeCV
     cv_results_ : ndarray of shape (n_rows, n_alphas) or (n_rows, n_scores, n_alphas)
         Squared held-out errors, only when ``store_cv_results=True``.
@@ -117,6 +120,7 @@ class RandomFeatureRidgeClassifierCV(
         n_components=1024,
         alphas=None,
         *,
+        filter="ridge",
         cv="loo",
         scoring=None,
         refine=False,
@@ -144,6 +148,7 @@ class RandomFeatureRidgeClassifierCV(
     ):
         self.n_components = n_components
         self.alphas = alphas
+        self.filter = filter
         self.cv = cv
         self.scoring = scoring
         self.refine = refine

@@ -9,8 +9,11 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._numerics._factors import solve_each
+from sklearn_ext._numerics._filters import FILTERS
 from sklearn_ext._numerics._ridge import (
     CentredKernel,
+    DualSpectrum,
+    PrimalSpectrum,
     conjugate_gradients,
     warn_of_rounding,
 )
@@ -48,6 +51,12 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
     alpha : float or array-like of shape (n_targets,), default=0.1
         The ridge, for all targets or each; zero gives the least-norm solution. One
         that is below the rounding of the features' products does so too, and warns.
+    filter : {"ridge", "flow", "iterated"}, default="ridge"
+        What becomes of the share of the targets along an eigenvector of the features'
+        moments, of eigenvalue ``e``: ``"ridge"`` fits ``e / (e + alpha)`` of it.
+        ``"flow"`` is gradient descent of small steps on half the sum of squares, from
+        zero coefficients and stopped at the time ``1 / alpha``; it fits ``1 - exp(-e /
+        alpha)``. ``"iterated"`` fits a second ridge to what the first has left.
     kernel : str, default="relu"
         The kernel, see :class:`RandomFeatures`.
     map : {"random", "landmarks", "auto"}, default="random"
@@ -82,7 +91,8 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
     solver : {"auto", "primal", "dual", "cholesky", "eigen", "cg"}, default="auto"
         ``"primal"`` and ``"dual"`` name the side, which ``"auto"`` chooses by the
         smaller matrix; ``"cholesky"`` and ``"eigen"`` the factorisation, on that side;
-        ``"cg"`` refines the primal solution by conjugate gradients.
+        ``"cg"`` refines the primal solution by conjugate gradients. Other filters than
+        ridge need eigenvectors.
     precision : {"auto", "float64"}, default="auto"
         ``"auto"`` multiplies float32 rows in single precision (unless the columns lie
         far from zero), adds in double, and refines by conjugate gradients where the
@@ -114,10 +124,10 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
         Effective degrees of freedom, intercept included.
     kappa_ : float or ndarray of shape (n_targets,)
         Effective ridge ``alpha / (W * (1 - effective_dof_ / n))``, of ``n`` distinct
-        rows and their summed weight ``W``.
+        rows and their summed weight ``W``, only when ``filter="ridge"``.
     fitting_ratio_ : float or ndarray of shape (n_targets,)
         ``(1 - effective_dof_ / n) ** 2``, which theory predicts to be training error
-        over test error.
+        over test error, only when ``filter="ridge"``.
     n_iter_ : int
         Conjugate gradient steps; zero without.
     n_features_in_ : int
@@ -162,6 +172,7 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
         n_components=1024,
         alpha=0.1,
         *,
+        filter="ridge",
         kernel="relu",
         map="random",
         fourier="phase",
@@ -181,6 +192,7 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
     ):
         self.n_components = n_components
         self.alpha = alpha
+        self.filter = filter
         self.kernel = kernel
         self.map = map
         self.fourier = fourier
@@ -252,9 +264,20 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
 
     def _check_blocks(self):
         self._alphas(self._encoder.n_targets)
+        self._check_solver()
 
-    def _solved(self, posed, rows, held, plan):
+    def _check_solver(self):
+        if not self._is_ridge and self.solver in ("cholesky", "cg"):
+            raise ValueError(
+                f"filter={self.filter!r} needs eigenvectors, got solver="
+                f"{self.solver!r}. Use solver='auto', 'primal', 'dual' or 'eigen'."
+            )
+
+    def _solved(self, posed, rows, held, plan, features):
         alphas = self._alphas(posed.y_mean.shape[0])
+        self._check_solver()
+        if not self._is_ridge:
+            return self._filtered(posed, alphas)
         if isinstance(posed, CentredKernel):
             dual, factors = solve_each(
                 posed.K, posed.B, alphas, self.solver, posed.rounding
@@ -269,8 +292,7 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
             )
             side, name, n, n_iter, dof = "primal", factors[0].name, posed.n, 0, None
             if rows is not None and self._wants_refinement(posed, alphas):
-                features, size = self._features.like(rows.X), self._batch(coef.shape[0])
-                batches = partial(rows.batches, features, size)
+                batches = partial(rows.batches, features, self._batch(coef.shape[0]))
                 coef, n_iter = conjugate_gradients(batches, posed, coef, alphas)
                 name = "cg"
             intercept = posed.intercept(coef)
@@ -279,6 +301,15 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
         return Solution(
             coef, intercept, alphas, posed.weight, n, f"{side}-{name}", dof, n_iter
         )
+
+    def _filtered(self, posed, alphas):
+        dual = isinstance(posed, CentredKernel)
+        side = DualSpectrum if dual else PrimalSpectrum
+        spectrum = side.of(posed, FILTERS[self.filter])
+        coef, intercept = spectrum.solve(alphas)
+        warn_of_rounding(alphas, spectrum.cut)
+        about = spectrum.weight, spectrum.n, "dual-eigen" if dual else "primal-eigen"
+        return Solution(coef, intercept, alphas, *about, spectrum.dof(alphas.tolist()))
 
     def _wants_refinement(self, moments, alphas):
         if self.solver == "cg":

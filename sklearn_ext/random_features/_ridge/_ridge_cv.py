@@ -44,12 +44,13 @@ class RandomFeatureRidgeCV(
     alphas : array-like of shape (n_alphas,) or None, default=None
         The grid; None spans the eigenvalues of the kernel matrix by its mean diagonal
         times powers of ``10 ** (1 / 3)``, so that weights times a constant give alphas
-        times that constant.
+        times that constant. Times of ``filter="flow"`` are one over them.
+    filter : see RandomFeatureRidge
     cv : {"loo", "gcv"}, int, splitter or iterable, default="loo"
         Exact leave-one-out, generalised cross-validation (which is optimistic close to
-        interpolation), or folds. An integer deals distinct rows to that many folds,
-        evenly by class and the same whatever their order; a splitter sees rows as they
-        are.
+        interpolation, and refused with ``filter="flow"``), or folds. An integer deals
+        distinct rows to that many folds, evenly by class and the same whatever their
+        order; a splitter sees rows as they are.
     scoring : str, callable or None, default=None
         Scorer of the held-out predictions; None is the negative mean squared error.
     alpha_per_target : bool, default=False
@@ -117,6 +118,8 @@ class RandomFeatureRidgeCV(
         standard errors of the paired differences, only when ``cv="loo"``.
     alpha_ : float or ndarray of shape (n_targets,)
         The chosen ridge, of each target with ``alpha_per_target``.
+    time_ : float or ndarray of shape (n_targets,)
+        ``1 / alpha_``, when gradient descent stops, only when ``filter="flow"``.
     alphas_ : ndarray of shape (n_alphas,)
         The grid, ascending.
     best_score_ : float
@@ -128,7 +131,8 @@ class RandomFeatureRidgeCV(
     train_error_path_ : ndarray of shape (n_alphas,) or (n_alphas, n_targets)
         Weighted mean squared training errors.
     gcv_path_ : ndarray of shape (n_alphas,) or (n_alphas, n_targets)
-        Generalised cross-validation errors.
+        Generalised cross-validation errors, not when ``filter="flow"``, of whose errors
+        they are biased.
     dof_path_ : ndarray of shape (n_alphas,)
         Effective degrees of freedom, intercept included.
     overfitting_cost_ : float
@@ -181,6 +185,7 @@ class RandomFeatureRidgeCV(
         n_components=1024,
         alphas=None,
         *,
+        filter="ridge",
         cv="loo",
         scoring=None,
         alpha_per_target=False,
@@ -208,6 +213,7 @@ class RandomFeatureRidgeCV(
     ):
         self.n_components = n_components
         self.alphas = alphas
+        self.filter = filter
         self.cv = cv
         self.scoring = scoring
         self.alpha_per_target = alpha_per_target

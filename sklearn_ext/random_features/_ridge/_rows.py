@@ -105,6 +105,25 @@ class Rows(ArrayHolder):
             yield features(rows.X), rows.Y, rows.w
 
 
+class Remembered:
+    """Features of rows that were formed before.
+
+    Sums and leave-one-out look at the same rows, one after the other. Where these are
+    one batch, their features are formed once.
+    """
+
+    def __init__(self, features, X):
+        self.features, self.X, self.Phi = features, X, None
+
+    def __call__(self, X):
+        """Return the features; what comes back may be overwritten."""
+        if X is not self.X:
+            return self.features(X)
+        if self.Phi is None:
+            self.Phi = self.features(X)
+        return self.Phi.copy() if is_numpy(self.Phi) else self.Phi
+
+
 @dataclass(frozen=True)
 class Copies:
     """Rows of positive weight as they were given, equal ones one by one."""

@@ -2,6 +2,7 @@
 
 - ``_framework``: test and training errors from eigenvalues and coefficients
 - ``_optimal``: the ridge and the width that minimise them
+- ``_time``: errors over the time of gradient descent, and the time to stop
 - ``_powerlaw``: the same in closed form for powers of the index
 - ``_eigenstructure``: eigenvalues and coefficients of data, and reports on them
 """

@@ -101,8 +101,8 @@ def rf_eigenframework(
     n, k, ridge, noise = np.broadcast_arrays(
         *(np.asarray(a, dtype=np.float64) for a in (n, k, ridge, noise))
     )
-    _check_points(n, k, ridge, noise)
-    _check_pool(n, noise, n_pool)
+    check_points(n, k, ridge, noise)
+    check_pool(n, noise, n_pool)
     if return_norm and not (ridge > 0).all():
         raise ValueError("return_norm needs a positive ridge, got ridge=0.")
     if return_norm and np.isfinite(n_pool):
@@ -145,7 +145,7 @@ def check_spectrum(eigenvalues, eigencoefs):
     return lam[seen], v2[seen], v2[~seen].sum(), 1 if v.ndim == 1 else v.shape[1]
 
 
-def _check_points(n, k, ridge, noise):
+def check_points(n, k, ridge, noise):
     for name, values, ok, rule in [
         ("n", n, n > 0, "positive"),
         ("k", k, k > 0, "positive"),
@@ -156,7 +156,7 @@ def _check_points(n, k, ridge, noise):
             raise ValueError(f"{name} must be {rule}, got {values[~ok][0]:g}.")
 
 
-def _check_pool(n, noise, n_pool):
+def check_pool(n, noise, n_pool):
     if np.isinf(n_pool):
         return
     if (n >= n_pool).any():
@@ -362,8 +362,8 @@ def rf_ridge_path(
     """
     lam, v2, unseen, t = check_spectrum(eigenvalues, eigencoefs)
     point = [np.asarray([value], dtype=np.float64) for value in (n, k, 0.0, noise)]
-    _check_points(*point)
-    _check_pool(point[0], point[3], n_pool)
+    check_points(*point)
+    check_pool(point[0], point[3], n_pool)
     lowest = solve_gamma(lam, *point[:3])[0]
     highest = 10 * lam.sum()
     # equal steps of log(gamma - lowest): fine where the path leaves interpolation

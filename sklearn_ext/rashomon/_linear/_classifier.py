@@ -10,6 +10,15 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
+from sklearn_ext.rashomon._information._certificates import (
+    CertificateResult,
+    check_level,
+    conditional_means,
+    largest_mean,
+    pac_bayes_bound,
+    refuse_weights,
+    unit_rows,
+)
 from sklearn_ext.rashomon._linear._halfspaces import (
     ErrorLaw,
     best_on_circle,
@@ -210,6 +219,7 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
             Fitted estimator.
         """
         X, label, weight = check_two_classes(self, X, y, sample_weight)
+        self._n_rows = unit_rows(weight)
         self._centre, self._scale = _scaling(X, weight, self.standardize)
         rows = make_rows(
             X,
@@ -324,6 +334,74 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
                 "n_draws, or a larger theta."
             )
         return self._members_at(rng.choice(inside, size=n_samples))
+
+    def generalization_bound(self, theta=None, *, confidence_level=0.95):
+        """Certify the mean error of the directions of the set on new rows.
+
+        The theorem of PAC-Bayes for the uniform distribution on the set. It needs
+        ``standardize=False``, since the scale of the training rows would enter the
+        prior, and rows without weights. Where the ratio was sampled, a quarter of the
+        probability of failure goes to its lower limit and a quarter to the mean error.
+
+        Parameters
+        ----------
+        theta : float or None, default=None
+            Slack of the set, at most the fitted one; None takes that.
+        confidence_level : float, default=0.95
+            Probability with which the bound holds; after ``method="splitting"`` it is
+            as nominal as the interval of the ratio.
+
+        Returns
+        -------
+        CertificateResult
+            ``bound``, ``theta``, ``mean_loss``, ``bits``, ``confidence_level`` and
+            ``vote_bound``.
+
+        Raises
+        ------
+        ValueError
+            When the training rows entered the prior, or were weighted.
+        """
+        check_is_fitted(self)
+        delta = check_level(confidence_level)
+        if self.standardize:
+            raise ValueError(
+                "The certificate needs a scale of the features that does not come from "
+                "these rows: fit with standardize=False, on features scaled by other "
+                "rows."
+            )
+        refuse_weights(self._n_rows)
+        threshold = self._threshold(self.min_loss_ * self._total, theta)
+        if threshold > self.threshold_loss_ * self._total + self._slip:
+            raise ValueError(
+                f"theta={theta} is beyond the fitted {self.theta}, up to which "
+                "directions were kept. Fit with the larger theta."
+            )
+        refuse_empty(threshold + self._slip - self.min_loss_ * self._total)
+        mean = min(threshold, self._total)
+        if self.method_ == "exact":
+            log_ratio, law = self._at(threshold).log_ratio, self._law
+            within = law.errors <= threshold + self._slip
+            logs = law.log_cdf[0][within]
+            mean = conditional_means(law.errors[within], logs, logs)[-1]
+        else:
+            share = delta / 4
+            level = 1 - 2 * share  # both ends fail alike
+            log_ratio = self._law.at(threshold, level, self._slip).low
+            errors = self._inside_errors
+            errors = errors[errors <= threshold + self._slip] / max(mean, self._slip)
+            if self.method_ == "crude":  # directions of a splitting are related
+                even = np.ones(len(errors))
+                mean *= largest_mean(np.minimum(errors, 1), even, len(errors), share)
+            delta /= 2
+        mean, log_ratio = float(mean / self._total), min(float(log_ratio), 0.0)
+        return CertificateResult(
+            bound=pac_bayes_bound(log_ratio, mean, self._n_rows, delta),
+            theta=float(self.theta if theta is None else theta),
+            mean_loss=mean,
+            bits=float(-log_ratio / np.log(2)),
+            confidence_level=confidence_level,
+        )
 
     def _members_at(self, places):
         return LinearMembers(*self._unscaled(self._law.directions[places]))

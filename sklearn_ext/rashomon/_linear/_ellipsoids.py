@@ -7,6 +7,7 @@ from scipy import linalg, optimize
 from scipy.sparse import issparse
 from scipy.special import gammaln, logsumexp
 
+from sklearn_ext._numerics._arrays import near_zero
 from sklearn_ext.rashomon._ratio import (
     RatioEstimate,
     clopper_pearson,
@@ -49,11 +50,11 @@ class RidgeStatistics:
         weight = float(w.sum())
         y_mean = float(w @ y) / weight
         if issparse(X):  # centring would make it dense: correct the products instead
-            X = X.astype(np.float64)
-            x_mean = (X.T @ w) / weight
+            X, pivot = near_zero(X.astype(np.float64))
+            mean = (X.T @ w) / weight
             xx = (X.T @ X.multiply(w[:, None]).tocsr()).toarray()
-            xx -= weight * np.outer(x_mean, x_mean)
-            xy = X.T @ (w * (y - y_mean))
+            xx -= weight * np.outer(mean, mean)
+            x_mean, xy = pivot + mean, X.T @ (w * (y - y_mean))
         else:
             x_mean = (w @ X.astype(np.float64)) / weight
             away = X - x_mean

@@ -15,6 +15,14 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext.rashomon._class_weights import class_weighted
+from sklearn_ext.rashomon._information._certificates import (
+    CertificateResult,
+    check_level,
+    largest_mean,
+    pac_bayes_bound,
+    refuse_weights,
+    unit_rows,
+)
 from sklearn_ext.rashomon._linear._logistic_draws import draw_set
 from sklearn_ext.rashomon._linear._logistic_ratio import (
     CoefficientSpace,
@@ -24,6 +32,7 @@ from sklearn_ext.rashomon._linear._logistic_sets import (
     LogisticProblem,
     functional_maxima,
     minimize,
+    ray_blocks,
 )
 from sklearn_ext.rashomon._linear._members import (
     LinearMembers,
@@ -208,6 +217,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             Fitted estimator.
         """
         X, label, weight = check_two_classes(self, X, y, sample_weight)
+        self._n_rows = unit_rows(weight)
         weight = class_weighted(weight, label, self.classes_, self.class_weight)
         problem = self._problem_of(X, label, weight)
         self._problem, self._centre = problem, minimize(problem)
@@ -358,6 +368,88 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         models, *_ = self._draw(slack, n_samples, seed)
         return self._members(models, n_samples, np.random.default_rng([seed, 1]))
 
+    def generalization_bound(
+        self, theta=None, *, confidence_level=0.95, n_samples=4000, random_state=None
+    ):
+        """Certify the mean error (not log loss) of the set on new rows.
+
+        The theorem of PAC-Bayes for the prior restricted to the set. The prior may not
+        look at the rows: an intercept, which has none, and the ball that the labels
+        choose are refused. Append a column of ones instead, and give ``radius`` or
+        ``space="gaussian"``. A quarter of the probability of failure goes to the lower
+        limit of the ratio, a quarter to the mean error of the draws.
+
+        Parameters
+        ----------
+        theta : float or None, default=None
+            Slack of the set; None takes the fitted one.
+        confidence_level : float, default=0.95
+            Probability with which the bound holds, as nominal as the interval of the
+            ratio.
+        n_samples : int, default=4000
+            Models drawn from the set.
+        random_state : int, RandomState instance or None, default=None
+            Source of the draws.
+
+        Returns
+        -------
+        CertificateResult
+            ``bound``, ``theta``, ``mean_loss``, ``bits``, ``confidence_level`` and
+            ``vote_bound``.
+
+        Raises
+        ------
+        ValueError
+            When the training rows entered the prior, or were weighted.
+        """
+        check_is_fitted(self)
+        check_count("n_samples", n_samples)
+        delta = check_level(confidence_level)
+        refuse_weights(self._n_rows)
+        if self.fit_intercept:
+            raise ValueError(
+                "The certificate needs a prior of every coefficient, and the intercept "
+                "has none: fit with fit_intercept=False on rows with a column of ones."
+            )
+        if self._ball() is not None and self.radius is None:
+            raise ValueError(
+                "The certificate needs a space chosen without these rows: fit with "
+                "radius=, or with space='gaussian'."
+            )
+        theta = float(self.theta if theta is None else theta)
+        slack = self._threshold_at(theta) - self.min_loss_
+        refuse_empty(slack)
+        seed = check_random_state(random_state).randint(2**31)
+        drawn = self._draw(slack, n_samples, seed)[0] if slack > 0 else None
+        level = 1 - delta / 2  # each end fails with a quarter
+        log_ratio = self._measure(slack, drawn, level)[0].low
+        mean = self._mean_error(drawn, delta / 4) if np.isfinite(log_ratio) else 1.0
+        log_ratio = min(float(log_ratio), 0.0)
+        return CertificateResult(
+            bound=pac_bayes_bound(log_ratio, mean, self._n_rows, delta / 2),
+            theta=theta,
+            mean_loss=mean,
+            bits=float(-log_ratio / np.log(2)),
+            confidence_level=confidence_level,
+        )
+
+    def _mean_error(self, drawn, delta):
+        """Upper limit of the mean error of the prior restricted to the set."""
+        points = drawn.points.reshape(drawn.log_weight.size, -1)
+        coefs, logs = points * self._unit, drawn.log_weight.ravel()
+        if self._ball() is None:
+            logs = logs - 0.5 * ((coefs / self.prior_scale) ** 2).sum(axis=1)
+        else:
+            outside = np.linalg.norm(coefs, axis=1) > self.radius
+            logs = np.where(outside, -np.inf, logs)
+        wrong = np.empty(len(points))
+        for part in ray_blocks(len(points), self._n_rows):
+            margin = points[part] @ self._problem.X.T * self._problem.sign
+            wrong[part] = (margin <= 0).mean(axis=1)
+        weight = np.exp(logs - logs.max())
+        size = weight.sum() ** 2 / (weight**2).sum() / drawn.inflation
+        return largest_mean(wrong, weight, size, delta)
+
     def _problem_of(self, X, label, weight):
         total = weight.sum()
         if not total >= TINY:
@@ -416,7 +508,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             return float(self.radius)
         return float(np.sqrt(2 * self._zero_loss / self._penalty))
 
-    def _measure(self, slack, drawn):
+    def _measure(self, slack, drawn, confidence_level=None):
         """Ratio and log volume of the set of a slack."""
         space = CoefficientSpace(
             self._dimension,
@@ -432,7 +524,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             drawn,
             space,
             n_draws=self.n_rays,
-            confidence_level=self.confidence_level,
+            confidence_level=confidence_level or self.confidence_level,
             rng=np.random.default_rng([self._seeds[0], 1]),
         )
 

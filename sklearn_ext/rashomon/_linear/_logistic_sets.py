@@ -96,8 +96,9 @@ def minimize(problem, *, tol=1e-12):
             break
     if problem.penalty.any():
         raise ValueError(
-            "The penalty is too weak for features of this size: the minimum cannot be "
-            "reached in floating point. Scale the features, or lower C."
+            "The penalty is too weak for features or weights of this size: the minimum "
+            "cannot be reached in floating point. Scale the features, divide the "
+            "weights, or lower C."
         )
     raise ValueError(
         "The classes are separable and nothing is penalised, so the Rashomon set is "

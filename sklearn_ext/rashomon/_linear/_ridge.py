@@ -195,6 +195,8 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
     def partial_fit(self, X, y, sample_weight=None):
         """Add the rows of one more block; equals ``fit`` on all rows.
 
+        The first block has two rows at least, later ones may have one.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -349,8 +351,9 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         return found
 
     def _summarize(self, X, y, sample_weight=None, *, reset=True):
+        fewest = 2 if reset else 1  # sums of one row add to those of others
         X, y = validate_data(
-            self, X, y, reset=reset, y_numeric=True, ensure_min_samples=2, **DATA
+            self, X, y, reset=reset, y_numeric=True, ensure_min_samples=fewest, **DATA
         )
         weight = check_weights(sample_weight, X, dtype=np.float64)
         with np.errstate(over="ignore", invalid="ignore"):

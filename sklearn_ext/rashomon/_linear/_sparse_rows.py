@@ -6,6 +6,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from sklearn_ext._numerics._arrays import near_zero
+
 BLOCK = 2**21  # entries of a table of outer products of rows
 TINY = 1e-290  # a smaller column has no inverse
 
@@ -97,8 +99,9 @@ def make_rows(X, centre, scale=None, *, sign=None, constant=True):
     if not sparse.issparse(X):
         X = (X - centre) / scale
         return (np.c_[X, np.ones(n)] if constant else X) * sign[:, None]
+    X, pivot = near_zero(X)
     S = sparse.csr_array(X) * sign[:, None] * (1 / scale)
-    right = -centre / scale
+    right = (pivot - centre) / scale
     if constant:
         S = sparse.hstack([S, sparse.csr_array((n, 1))])
         right = np.append(right, 1.0)

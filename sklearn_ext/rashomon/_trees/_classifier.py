@@ -17,6 +17,10 @@ from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext._numerics._classes import classes_of_stream, places_of
+from sklearn_ext.rashomon._information._tree_certificates import (
+    certify_trees,
+    gibbs_of_trees,
+)
 from sklearn_ext.rashomon._ratio import (
     CONSTRAINTS,
     PathMixin,
@@ -771,6 +775,79 @@ class RashomonTreeClassifier(
         return Bunch(
             ratio=min(inside / total, 1.0), n_inside=inside, n_total=total, exact=exact
         )
+
+    def generalization_bound(
+        self, theta=None, *, confidence_level=0.95, posterior="uniform"
+    ):
+        """Certify the mean error of the trees of the set on new rows.
+
+        With probability ``confidence_level`` over training tables of independent rows
+        the mean true error of the set is at most ``bound``, by the theorem of
+        PAC-Bayes with the exact ratio; the majority of its trees errs at most twice as
+        often. The fit needs ``thresholds`` that were chosen without its rows, and
+        weights of one.
+
+        Parameters
+        ----------
+        theta : float or None, default=None
+            Slack of the set; None takes the one of least bound, at most 0.12 or the
+            fitted one, which costs no confidence.
+        confidence_level : float, default=0.95
+            Probability with which the bound holds.
+        posterior : {"uniform", "gibbs"}, default="uniform"
+            All trees of the set alike, or by ``exp(-beta errors)`` with the ``beta`` of
+            least bound.
+
+        Returns
+        -------
+        CertificateResult
+            ``bound``, ``theta``, ``mean_loss``, ``bits``, ``confidence_level``,
+            ``posterior``, ``beta`` and ``vote_bound``.
+
+        Raises
+        ------
+        ValueError
+            When cuts were chosen by the training rows, when rows or classes were
+            weighted, or when the law of the loss was sampled.
+        """
+        check_is_fitted(self)
+        return certify_trees(self, theta, confidence_level, posterior)
+
+    def evidence(self, beta):
+        """Logarithm of the evidence: of the prior mean of ``exp(-beta errors)``.
+
+        The integral of ``n beta exp(-n beta theta) r(theta)`` over all thresholds: the
+        Rashomon curve is the evidence. Small ``beta`` need the law of all losses.
+
+        Parameters
+        ----------
+        beta : float or array-like
+            Inverse temperature of one training error, not negative. With
+            ``space="sparse"`` the cost of leaves counts as errors.
+
+        Returns
+        -------
+        float or ndarray
+            Natural logarithm.
+        """
+        check_is_fitted(self)
+        return gibbs_of_trees(self, beta)[0]
+
+    def gibbs_loss(self, beta):
+        """Mean training loss of all trees, weighted by ``exp(-beta errors)``.
+
+        Parameters
+        ----------
+        beta : float or array-like
+            Inverse temperature of one training error, not negative.
+
+        Returns
+        -------
+        float or ndarray
+            Mean loss; that of random trees at zero, the smallest one at infinity.
+        """
+        check_is_fitted(self)
+        return gibbs_of_trees(self, beta)[1]
 
     def __getstate__(self):
         state = super().__getstate__()

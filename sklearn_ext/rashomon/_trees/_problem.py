@@ -14,6 +14,7 @@ from scipy import sparse
 
 from sklearn_ext._numerics._classes import class_factors
 from sklearn_ext.rashomon._class_weights import scaled_weights
+from sklearn_ext.rashomon._information._certificates import unit_rows
 from sklearn_ext.rashomon._trees._members import TreeArrays
 
 SLIP = 1e-9  # of a total: what sums may differ by and still count as equal
@@ -510,19 +511,25 @@ class TreeStatistics:
         Patterns and class weights.
     splits : Splits
         The candidates, constant ones included.
+    n_rows : int or None
+        Number of rows where each has weight one.
     """
 
     rows: Rows
     splits: Splits
+    n_rows: int | None = None
 
     @classmethod
     def of(cls, X, label, weight, n_classes, **cuts):
         """Cut the features as :func:`make_splits` is told to, and merge the rows."""
         splits = make_splits(X, weight, **cuts)
-        return cls(merge_rows(splits.bits(X), label, weight, n_classes), splits)
+        rows = merge_rows(splits.bits(X), label, weight, n_classes)
+        return cls(rows, splits, unit_rows(weight))
 
     def __add__(self, other):
-        return TreeStatistics(self.rows + other.rows, self.splits)
+        counted = self.n_rows is not None and other.n_rows is not None
+        n_rows = self.n_rows + other.n_rows if counted else None
+        return TreeStatistics(self.rows + other.rows, self.splits, n_rows)
 
 
 def tree_problem(

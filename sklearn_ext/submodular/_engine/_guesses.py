@@ -63,7 +63,7 @@ class Engine:
 
     # updates
 
-    def update(self, delete, insert, max_calls=None):
+    def update(self, delete, insert, max_calls=None, singles=None, standing=None):
         """Remove and add rows, all or nothing.
 
         Parameters
@@ -75,16 +75,24 @@ class Engine:
         max_calls : int, default=None
             Gains to evaluate now, about; what is left is carried on by later updates
             while the old answer stands. None does all work now.
+        singles : ndarray of shape (n_inserted,), default=None
+            Gains of the new rows at the first state, where they are known.
+        standing : tuple, default=None
+            For a first update: chosen slots, a bound, and a state and a threshold: what
+            a new row gains there beyond the threshold is all that it adds to the bound.
         """
         stop = math.inf if max_calls is None else self.oracle.n_calls + max_calls
-        singles = self.oracle.gains(insert, self.state) if len(insert) else np.empty(0)
+        if singles is None:
+            known = len(insert) > 0
+            singles = self.oracle.gains(insert, self.state) if known else np.empty(0)
         at_once = max_calls is None and self.idle
         before = self._copied() if at_once and self.oracle.may_fail else None
         if self.idle and not at_once:
-            self._standing = (self._chosen_now(), *self._bound_now())
+            now = (self._chosen_now(), *self._bound_now())
+            self._standing = standing or now
         try:
-            if len(insert) and not at_once:
-                self._widen(insert)
+            if len(insert) and not at_once and standing is None:
+                self._widen(insert, singles)
             work = self._update(delete, insert, singles)
             self._work.append((delete, insert, singles, work))
             self._advance(stop)
@@ -132,14 +140,15 @@ class Engine:
         self._top = self._singles[self._inside].max(initial=0.0)
         self.guesses, self._work = {}, []
 
-    def _widen(self, insert):
+    def _widen(self, insert, singles):
         """Let the standing bound hold for new rows too.
 
         At its state an old row gains at most its threshold: what a new row gains
         beyond that is all that it can add.
         """
         slots, bound, state, tau = self._standing
-        beyond = np.sort(self.oracle.gains(insert, state) - tau)[-self.k :]
+        gains = singles if state is self.state else self.oracle.gains(insert, state)
+        beyond = np.sort(gains - tau)[-self.k :]
         bound += float(np.maximum(beyond, 0).sum())
         self._standing = (slots, bound, state, tau)
 

@@ -8,6 +8,7 @@ from sklearn.utils import check_array, check_random_state
 
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import check_weights
+from sklearn_ext._numerics._arrays import near_zero
 from sklearn_ext.submodular._objectives._coordinates import MaximumObjective
 from sklearn_ext.submodular._objectives._similarities import (
     GaussianKernel,
@@ -135,7 +136,8 @@ class FacilityLocation(MaximumObjective):
         if self.metric == "rbf" and self.gamma is None:
             self.gamma_ = kernel_scale(X, weights, seed)
         if self.metric == "neg_distance":
-            self._farthest = euclidean_distances(X).max()
+            near = near_zero(X)[0] if sparse.issparse(X) else X - X[:1]
+            self._farthest = euclidean_distances(near).max()
 
     def _weigh(self, weights):
         self.n_coords_ = len(weights)

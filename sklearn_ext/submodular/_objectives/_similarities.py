@@ -13,11 +13,13 @@ from sklearn.metrics.pairwise import (
     rbf_kernel,
 )
 
+from sklearn_ext._numerics._arrays import near_zero
 from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext.submodular._objectives._rounding import alike, below
 
 N_FOR_SCALE = 500  # rows whose distances set the scale of a kernel
 DOMINANT = 0.99  # share of squared distances of a few columns; others hardly count
+SHIFTED = "rbf", "neg_distance"  # what moves with all rows
 SATURATED = 0.6  # share of similarities near zero or one above which few tell much
 
 
@@ -44,6 +46,8 @@ def similarities(X, Y, metric, gamma=None, farthest=None):
         Similarities, in doubles: singles would lose what lies far from zero.
     """
     X, Y = X.astype(np.float64, copy=False), Y.astype(np.float64, copy=False)
+    if metric in SHIFTED and sparse.issparse(X) and sparse.issparse(Y):
+        X, Y = _near_zero_together(X, Y)
     if metric == "rbf":
         if sparse.issparse(X) or sparse.issparse(Y):
             return rbf_kernel(X, Y, gamma=gamma)
@@ -53,6 +57,8 @@ def similarities(X, Y, metric, gamma=None, farthest=None):
     if metric == "linear":
         return linear_kernel(X, Y, dense_output=True)
     if metric == "neg_distance":
+        if not (sparse.issparse(X) or sparse.issparse(Y)):
+            X, Y = X - Y[:1], Y - Y[:1]  # products far from zero would cancel
         return np.maximum(farthest - euclidean_distances(X, Y), 0)
     if callable(metric):
         S = np.asarray(metric(X, Y))
@@ -247,9 +253,10 @@ def _warn_of_units(X, weights, squares, counts):
     centred = (X - np.average(X, axis=0, weights=weights)) / np.abs(X).max()
     spread = weights @ centred**2
     order = np.argsort(-spread, kind="stable")
-    few = max(1, len(order) // 4)
-    share = spread[order[:few]].sum() / spread.sum()
-    if DOMINANT < share < 1:
+    shares = np.cumsum(spread[order]) / spread.sum()
+    few = int(np.argmax(shares > DOMINANT)) + 1  # the fewest that drown the others
+    share = shares[few - 1]
+    if few <= max(1, len(order) // 4) and share < 1:
         warnings.warn(
             f"Column(s) {order[:few][:5].tolist()} of {len(order)} make {share:.2%} of "
             "the squared distances between rows, so that the other columns hardly "
@@ -267,6 +274,14 @@ def _warn_of_units(X, weights, squares, counts):
             UserWarning,
             stacklevel=2,
         )
+
+
+def _near_zero_together(X, Y):
+    """Move columns that are full in both tables near zero."""
+    if near_zero(Y)[0] is Y:  # no column is full in one
+        return X, Y
+    both, _ = near_zero(sparse.vstack([Y, X], format="csr"))
+    return both[Y.shape[0] :], both[: Y.shape[0]]
 
 
 def keep_largest(S, n_neighbors):

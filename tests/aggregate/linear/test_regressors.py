@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import linalg, sparse
+from sklearn.base import clone
 from sklearn.linear_model import LinearRegression, Ridge
 
 from sklearn_ext.aggregate import (
@@ -16,6 +17,7 @@ from sklearn_ext.aggregate import (
     InterpolatingAggregateRegressorCV,
     iter_bag_chunks,
 )
+from sklearn_ext.aggregate._linear._statistics import _scatter
 
 RHOS = [0.0, 0.3, 1.0, 2.5]
 
@@ -423,3 +425,24 @@ def test_streams_need_memory_for_one_chunk_only(rng):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.05 * peaks[0]
+
+
+@pytest.mark.parametrize("offset", [1e4, 1e6, 1e8])
+@pytest.mark.parametrize("rho", [0.0, 0.3, "theory"])
+def test_sparse_columns_far_from_zero_keep_their_digits(rng, rho, offset):
+    X = np.c_[rng.normal(size=(60, 3)) + offset, rng.random(60) < 0.3]
+    y, bags = X @ [1.0, -1.0, 0.5, 2.0] + rng.normal(size=60), np.arange(60) % 20
+    model = InterpolatingAggregateRegressor(rho=rho)
+    expected = clone(model).fit(X, y, bags=bags)
+    found = clone(model).fit(sparse.csr_array(X), y, bags=bags)
+    assert_allclose(found.coef_, expected.coef_, rtol=1e-6)
+    assert_allclose(found.predict(sparse.csr_array(X)), expected.predict(X), rtol=1e-6)
+
+
+def test_sparse_sums_around_any_point(rng):
+    """Bags without an aggregate are summed around the mean of the others."""
+    X, w = rng.normal(size=(20, 3)) + 5, rng.random(20)
+    for centre in (np.zeros(3), np.full(3, 5.0), rng.normal(size=3)):
+        away = X - centre
+        expected = (away.T * w) @ away
+        assert_allclose(_scatter(sparse.csr_array(X), w, centre), expected, rtol=1e-10)

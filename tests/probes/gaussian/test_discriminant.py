@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_wine
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from sklearn_ext.probes import NaiveBayesProbe, ShrinkageDiscriminantProbe
@@ -194,3 +194,13 @@ def test_squares_that_overflow_are_named():
     X = np.random.default_rng(0).standard_normal((20, 3)) * 1e160
     with pytest.raises(ValueError, match="squares overflow; scale X"):
         ShrinkageDiscriminantProbe().fit(X, np.arange(20) % 2)
+
+
+def test_rows_of_next_to_no_weight_are_next_to_absent():
+    X, y = load_wine(return_X_y=True)
+    there = np.arange(len(y)) % 3 > 0
+    expected = ShrinkageDiscriminantProbe().fit(X[there], y[there])
+    for weight in (1e-9, 1e-300):
+        probe = ShrinkageDiscriminantProbe()
+        probe.fit(X, y, sample_weight=np.where(there, 1.0, weight))
+        assert_allclose(probe.predict_proba(X), expected.predict_proba(X), atol=1e-7)

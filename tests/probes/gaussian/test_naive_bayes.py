@@ -662,3 +662,38 @@ def test_scale_of_features_does_not_matter(rng, covariance, scale):
     assert_allclose(
         scaled.predict_proba(X * scale), probe.predict_proba(X), rtol=1e-9, atol=1e-15
     )
+
+
+@pytest.mark.parametrize("covariance", ["auto", "class", "shared"])
+@pytest.mark.parametrize("n_constant", [1, 40])
+def test_constant_columns_say_nothing(covariance, n_constant):
+    """Neither when they join, nor when they take another value later."""
+    X, y = load_wine(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    probe = NaiveBayesProbe(covariance=covariance)
+    expected = clone(probe).fit(X, y).predict_proba(X)
+    constant = np.full((len(X), n_constant), 7.0)
+    probe.fit(np.hstack([X, constant]), y)
+    for value in (7.0, 8.0, -1e3):
+        constant[:] = value
+        found = probe.predict_proba(np.hstack([X, constant]))
+        assert_allclose(found, expected, atol=1e-7)  # far away, 1e8 cancels
+
+
+@pytest.mark.parametrize("covariance", ["auto", "class", "shared"])
+def test_rows_of_next_to_no_weight_are_next_to_absent(covariance):
+    X, y = load_wine(return_X_y=True)
+    there = np.arange(len(y)) % 3 > 0
+    probe = NaiveBayesProbe(covariance=covariance)
+    expected = clone(probe).fit(X[there], y[there]).predict_proba(X)
+    for weight in (1e-9, 1e-300):
+        probe.fit(X, y, sample_weight=np.where(there, 1.0, weight))
+        assert_allclose(probe.predict_proba(X), expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-150, 1e-20])
+def test_shares_may_be_of_any_size(scale):
+    X, y = load_wine(return_X_y=True)
+    expected = NaiveBayesProbe().fit(X, y).predict_proba(X)
+    probe = NaiveBayesProbe().fit(X, y, sample_weight=np.full(len(y), scale))
+    assert_allclose(probe.predict_proba(X), expected, rtol=1e-8, atol=1e-12)

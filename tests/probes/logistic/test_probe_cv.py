@@ -345,3 +345,11 @@ def test_path_function_names_what_is_wrong(rng):
         logistic_probe_path(X, y, [0.0])
     with pytest.raises(InvalidParameterError, match="'tol'"):
         logistic_probe_path(X, y, [1.0], tol=-1)
+
+
+def test_one_number_weighs_every_row():
+    X, y = load_iris(return_X_y=True)
+    expected = LogisticProbeCV(Cs=4).fit(X, y, sample_weight=np.full(150, 2.0))
+    found = LogisticProbeCV(Cs=4).fit(X, y, sample_weight=2.0)
+    assert found.C_ == expected.C_
+    assert_allclose(found.coef_, expected.coef_)

@@ -415,3 +415,13 @@ def test_defaults_and_clones():
     twin = clone(TwoRegimes(two))
     assert twin.estimators["a"] is not two["a"]
     assert twin.estimators["a"].C == 3
+
+
+def test_one_number_weighs_every_row():
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:200], y[:200] % 2
+    model = TwoRegimes(train_sizes=[20, 60], n_repeats=2, random_state=0)
+    expected = clone(model).fit(X, y, sample_weight=np.full(200, 2.0))
+    found = clone(model).fit(X, y, sample_weight=2.0)
+    for name, scores in expected.test_scores_.items():
+        assert_array_equal(found.test_scores_[name], scores)

@@ -23,7 +23,7 @@ from sklearn.model_selection import (
 )
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from sklearn_ext.probes import (
@@ -95,6 +95,30 @@ def test_log_loss_decides_when_asked(digits):
     assert row_of(by_loss, "sure")["behind"] > 0
     calibration = [row_of(by_loss, n)["calibration_error"] for n in ("warm", "sure")]
     assert calibration[0] < calibration[1]
+
+
+def test_copies_in_a_table_of_anything_are_held_out_together(rng):
+    """Columns of texts are told apart, too: no copy testifies for its twin."""
+    names, y = rng.permutation(60).astype(str), np.arange(60) % 2
+    table = pd.DataFrame({"name": names, "size": rng.normal(size=60)})
+    twice = pd.concat([table, table], ignore_index=True)
+    encoded = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticProbe())
+    search = ProbeSearchCV(
+        {"a": encoded, "b": clone(encoded).set_params(logisticprobe__C=9.0)}
+    )
+    search.fit(twice, np.r_[y, y])
+    assert search.cv_results_["error"].min() > 0.3  # names foretell nothing
+    order = rng.permutation(120)
+    again = clone(search).fit(twice.iloc[order], np.r_[y, y][order])
+    assert_allclose(again.cv_results_["error"], search.cv_results_["error"])
+
+
+def test_rows_that_only_double_precision_tells_apart_are_distinct():
+    X, y = load_wine(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    for rows in (X + 1e9, X * 1e-60):
+        search = ProbeSearchCV(heads()).fit(rows, y)
+        assert search.cv_results_["error"][:2].max() < 0.05
 
 
 def test_copies_are_held_out_together(rng):

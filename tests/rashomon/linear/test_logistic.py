@@ -240,7 +240,7 @@ def test_far_columns_change_only_the_intercept(rng):
 
 def test_features_beyond_floating_point_are_named(rng):
     X, y = rng.normal(size=(40, 2)), np.arange(40) % 2
-    with pytest.raises(ValueError, match="Scale the features, or lower C"):
+    with pytest.raises(ValueError, match="Scale the features, divide the weights, or"):
         RashomonLogisticRegression(C=1e12).fit(np.c_[X, y], y)
 
 

@@ -233,7 +233,9 @@ def test_numbers_beyond_floating_point_are_named(rng):
     X, y = data(rng)
     with pytest.raises(ValueError, match=r"Sums of squares overflow.* in X.* Scale"):
         RashomonRidge().fit(1e200 * X, y)
-    with pytest.raises(ValueError, match=r"1e\+307 in sample_weight"):
+    with pytest.raises(ValueError, match=r"1e\+305 in sample_weight"):
+        RashomonRidge().fit(1e3 * X, y, np.full(60, 1e305))
+    with pytest.raises(ValueError, match="sample_weight must have a finite sum"):
         RashomonRidge().fit(X, y, np.full(60, 1e307))
     with pytest.raises(ValueError, match="a sum of at least 1e-290, got"):
         RashomonRidge().fit(X, y, np.full(60, 1e-300))
@@ -336,3 +338,28 @@ def test_bad_input(rng):
         model.sample()
     with pytest.raises(ValueError, match="infinite volume"):
         log_ellipsoid_volume(np.zeros((2, 2)), 1.0)
+
+
+def test_blocks_of_one_row_add(rng):
+    X, y = data(rng, n=40)
+    whole = RashomonRidge(random_state=0).fit(X, y)
+    parts = RashomonRidge(random_state=0).partial_fit(X[:2], y[:2])
+    for i in range(2, 40):
+        parts.partial_fit(X[i : i + 1], y[i : i + 1])
+    rest = [(X[:39], y[:39]), (X[39:], y[39:])]
+    for model in (parts, RashomonRidge(random_state=0).fit_blocks(rest)):
+        assert_allclose(model.coef_, whole.coef_, rtol=1e-9)
+        assert_allclose(model.log_ratio_, whole.log_ratio_, rtol=1e-9)
+    with pytest.raises(ValueError, match="minimum of 2 is required"):
+        RashomonRidge().partial_fit(X[:1], y[:1])
+
+
+@pytest.mark.parametrize("offset", [1e4, 1e6, 1e8])
+def test_sparse_columns_far_from_zero_keep_their_digits(rng, offset):
+    X, y = data(rng)
+    X = np.c_[X + offset, rng.random(len(X)) < 0.2]
+    dense = RashomonRidge(random_state=0).fit(X, y)
+    found = RashomonRidge(random_state=0).fit(sparse.csr_array(X), y)
+    assert_allclose(found.coef_, dense.coef_, rtol=1e-7, atol=1e-9)
+    assert_allclose(found.log_ratio_, dense.log_ratio_, rtol=1e-8)
+    assert_allclose(found.predict(sparse.csr_array(X)), dense.predict(X), atol=1e-6)

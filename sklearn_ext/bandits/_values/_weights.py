@@ -1,0 +1,112 @@
+"""A target as probabilities of the logged actions, and its overlap with the log."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.validation import column_or_1d
+
+from sklearn_ext.bandits._log import check_propensity, check_reward, positions
+
+FEW = 30  # rows that count: below, estimates are not worth much
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A checked log: positions of actions, rewards, propensities."""
+
+    labels: np.ndarray  # (K,), sorted
+    action: np.ndarray  # (n,), positions
+    reward: np.ndarray  # (n,)
+    propensity: np.ndarray  # (n,), of the logged actions
+    probabilities: np.ndarray | None  # (n, K), of all actions where they were logged
+
+    def __len__(self):
+        return len(self.action)
+
+    @classmethod
+    def of(cls, action, reward, propensity, labels=None):
+        """Check what was logged; a propensity of all actions has their columns."""
+        action = column_or_1d(np.asarray(action))
+        labels = np.unique(action if labels is None else np.asarray(labels))
+        at = positions(labels, action, name="action")
+        reward = check_reward(reward, len(at))
+        p, every = np.asarray(propensity, dtype=np.float64), None
+        if p.ndim == 2:
+            every = _check_probabilities(p, len(at), labels, "propensity")
+            p = every[np.arange(len(at)), at]
+        p = check_propensity(p, len(at))
+        if len(p) and (p == 1).all() and len(np.unique(at)) > 1:
+            warnings.warn(
+                "All propensities are 1: the log is deterministic, and only its own "
+                "actions can be judged.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return cls(labels, at, reward, p, every)
+
+    def target(self, target, X=None, policy="best"):
+        """Return the target's probabilities of all actions, (n, K)."""
+        n, K = len(self), len(self.labels)
+        if hasattr(target, "predict"):
+            if X is None:
+                raise ValueError(
+                    f"target is a {type(target).__name__}: pass the rows of the log in "
+                    "X= too, so that it can be asked."
+                )
+            if policy == "explore":
+                p = np.zeros((n, K))
+                found = positions(
+                    self.labels, np.asarray(target.classes_), name="target"
+                )
+                p[:, found] = target.predict_proba(X)
+                return p
+            target = target.predict(X)
+        target = np.asarray(target)
+        if target.ndim == 2:
+            return _check_probabilities(target, n, self.labels, "target")
+        if len(target) != n:
+            raise ValueError(f"target has {len(target)} actions for {n} logged rows.")
+        p = np.zeros((n, K))
+        p[np.arange(n), positions(self.labels, target, name="target")] = 1.0
+        return p
+
+    def weights(self, target):
+        """Return how much more often the target takes each logged action; warn."""
+        never = np.setdiff1d(np.arange(len(self.labels)), self.action)
+        if len(never) and (share := target[:, never].sum() / len(target)) > 0:
+            warnings.warn(
+                f"The target takes actions that were never logged, "
+                f"{list(self.labels[never])}, in {share:.1%} of the rows: what they "
+                "earn is unknown, and counts as nothing.",
+                UserWarning,
+                stacklevel=4,
+            )
+        w = target[np.arange(len(self)), self.action] / self.propensity
+        if (size := effective_size(w)) < FEW:
+            warnings.warn(
+                f"The log has an effective sample size of {size:.1f} rows for this "
+                f"target, fewer than {FEW}: it says little about it.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return w
+
+
+def effective_size(w):
+    """Return the number of equal weights that would be as informative."""
+    total = (w**2).sum()
+    return float(w.sum() ** 2 / total) if total > 0 else 0.0
+
+
+def _check_probabilities(p, n, labels, name):
+    p = check_array(p, dtype=np.float64, input_name=name)
+    if p.shape != (n, len(labels)):
+        raise ValueError(
+            f"{name} has the shape {p.shape}; {n} rows and the {len(labels)} actions "
+            f"{list(labels)} need {(n, len(labels))}. Name all actions in labels=."
+        )
+    if p.min() < 0 or not np.allclose(p.sum(axis=1), 1, atol=1e-6):
+        raise ValueError(f"{name} must be probabilities that sum to one in each row.")
+    return p

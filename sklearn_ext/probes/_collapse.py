@@ -1,0 +1,457 @@
+"""Neural collapse: what a simple model of training predicts, and what features show."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils.validation import column_or_1d
+
+from sklearn_ext.probes._gaussian._input import labels, on_host, row_weights
+
+FLAT = 1e-12  # share of the largest eigenvalue below which means do not differ
+HUGE = 1e300  # stands for infinity where numbers are interpolated
+FEWEST = 1 + 1e-9  # rows of a class, with whose weights there is a variance
+
+
+@dataclass(frozen=True, eq=False)
+class CollapseGeometry:
+    """What `collapse_geometry` returns: the minimum, class by class.
+
+    Parameters
+    ----------
+    class_counts : ndarray of shape (n_classes,)
+        Rows of each class.
+    feature_norms : ndarray of shape (n_classes,)
+        Lengths of the class means of the features, which are orthogonal.
+    weight_norms : ndarray of shape (n_classes,)
+        Length of each class's direction in every layer; of the rows of the last one.
+    outputs : ndarray of shape (n_classes,)
+        What the net answers for its own class, where the label is one.
+    largest_safe_decay : float
+        Weight decay from which the smallest class vanishes, at this feature decay.
+    """
+
+    class_counts: np.ndarray
+    feature_norms: np.ndarray
+    weight_norms: np.ndarray
+    outputs: np.ndarray
+    largest_safe_decay: float
+
+    @property
+    def survives(self):
+        """Whether each class has features at all."""
+        return self.outputs > 0
+
+    def __repr__(self):
+        gone = int((~self.survives).sum())
+        return (
+            f"CollapseGeometry({len(self.outputs)} classes, {gone} vanished; outputs "
+            f"{self.outputs.min():.3g} to {self.outputs.max():.3g}; "
+            f"largest_safe_decay={self.largest_safe_decay:.3g})"
+        )
+
+
+def collapse_geometry(class_counts, weight_decay, feature_decay, n_layers=1):
+    r"""Predict features and weights of a linear net that is trained to the end.
+
+    Minimises over free features ``H`` and layers ``W_l`` without biases
+
+    .. math:: \frac{1}{2N} \|W_M \cdots W_1 H - Y\|^2 +
+              \frac{\lambda_w}{2} \sum_l \|W_l\|^2 + \frac{\lambda_h}{2} \|H\|^2
+
+    for one-hot ``Y``. At the minimum all rows of a class have the same features and the
+    classes are orthogonal, so that each is a problem of one number ``a``, its length in
+    every layer; a class of ``n`` rows has features of length
+    ``a sqrt(weight_decay / (feature_decay n))``. Where decay is too strong a class
+    vanishes: with one layer where ``n <= N**2 weight_decay feature_decay``, with more
+    it jumps to zero before. This is the geometry of this model; nets with nonlinear
+    units and biases need not have it.
+
+    Parameters
+    ----------
+    class_counts : array-like of shape (n_classes,)
+        Rows of each class.
+    weight_decay : float
+        Penalty of the weights.
+    feature_decay : float
+        Penalty of the features.
+    n_layers : int, default=1
+        Linear layers behind the features.
+
+    Returns
+    -------
+    CollapseGeometry
+        ``feature_norms``, ``weight_norms``, ``outputs``, ``survives`` and
+        ``largest_safe_decay``.
+
+    See Also
+    --------
+    collapse_diagnostics : What features show.
+
+    References
+    ----------
+    .. [1] H. Dang, T. Tran, S. Osher, H. Tran-The, N. Ho, T. Nguyen, "Neural Collapse
+       in Deep Linear Networks: From Balanced to Imbalanced Data", ICML 2023.
+
+    Examples
+    --------
+    >>> from sklearn_ext.probes import collapse_geometry
+    >>> found = collapse_geometry([60, 30, 6], weight_decay=0.02, feature_decay=0.02)
+    >>> print(found.outputs.round(2), round(found.largest_safe_decay, 4))
+    [0.75 0.65 0.22] 0.0326
+    """
+    n = np.asarray(class_counts, dtype=float)
+    if n.ndim != 1 or not len(n) or not (np.isfinite(n) & (n > 0)).all():
+        raise ValueError(
+            "class_counts must hold one positive number of rows for each class, got "
+            f"{class_counts!r}."
+        )
+    for name, value in (
+        ("weight_decay", weight_decay),
+        ("feature_decay", feature_decay),
+    ):
+        if not 0 < value < np.inf:
+            raise ValueError(f"{name} must be positive and finite, got {value}.")
+    if isinstance(n_layers, bool) or n_layers < 1 or n_layers != int(n_layers):
+        raise ValueError(
+            f"n_layers must be a whole number from 1 upwards, got {n_layers}."
+        )
+    ratio, layers = np.sqrt(weight_decay / feature_decay), int(n_layers)
+    length = np.array(
+        [_length(count, n.sum(), weight_decay, ratio, layers) for count in n]
+    )
+    m = layers  # where a class is as well without: one number of rows for one decay
+    shape = ((m - 1) / m) ** ((m - 1) / m) / (n.sum() * m) ** ((m + 1) / m)
+    return CollapseGeometry(
+        class_counts=n,
+        feature_norms=length * ratio / np.sqrt(n),
+        weight_norms=length,
+        outputs=length ** (layers + 1) * ratio / np.sqrt(n),
+        largest_safe_decay=float(n.min() * shape / feature_decay ** (1 / m)),
+    )
+
+
+def _length(count, total, decay, ratio, layers):
+    """Minimise ``(ratio a**(M+1) - sqrt(n))**2 / 2N + (M+1) decay a**2 / 2``."""
+    root = np.sqrt(count)
+    if layers == 1:
+        return np.sqrt(max(root - total * decay / ratio, 0.0) / ratio)
+
+    def slope(a):
+        return (ratio * a ** (layers + 1) - root) * ratio * a ** (layers - 1) + (
+            total * decay
+        )
+
+    def value(a):
+        fit = (ratio * a ** (layers + 1) - root) ** 2 / (2 * total)
+        return fit + (layers + 1) * decay * a**2 / 2
+
+    lowest = (root * (layers - 1) / (2 * layers * ratio)) ** (1 / (layers + 1))
+    if slope(lowest) >= 0:
+        return 0.0
+    best = brentq(slope, lowest, (root / ratio) ** (1 / (layers + 1)), xtol=1e-15)
+    return best if value(best) < value(0.0) else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class CollapseDiagnostics:
+    """What `collapse_diagnostics` returns.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Labels.
+    class_counts : ndarray of shape (n_classes,)
+        Weight of each class.
+    nc1 : float
+        Scatter within classes by scatter between them, ``tr(S_W S_B^+) / n_classes``.
+    cdnv : float
+        Class-distance normalised variance: variance by squared distance of two classes,
+        both averaged over all pairs, free of the bias of small samples.
+    cdnv_pairs : ndarray of shape (n_classes, n_classes)
+        The same for each pair; inf where two means are no farther apart than chance.
+    nc2_etf : float
+        Mean deviation of cosines of centred class means from those of a simplex.
+    nc2_orthogonal : float
+        Mean absolute cosine of class means before they are centred.
+    norms : ndarray of shape (n_classes,)
+        Lengths of the class means, free of the bias of small samples.
+    cosines : ndarray of shape (n_classes, n_classes)
+        Cosines of centred class means.
+    nc3 : float
+        Distance of the normalised weights from the normalised means; nan without them.
+    nc4 : float
+        Share of rows for which the weights, or without them the labels, name another
+        class than the nearest mean.
+    intervals : dict
+        Bootstrap intervals of nc1, cdnv, nc2_etf, nc2_orthogonal, nc3 and nc4.
+    """
+
+    classes: np.ndarray
+    class_counts: np.ndarray
+    nc1: float
+    cdnv: float
+    cdnv_pairs: np.ndarray
+    nc2_etf: float
+    nc2_orthogonal: float
+    norms: np.ndarray
+    cosines: np.ndarray
+    nc3: float
+    nc4: float
+    intervals: dict
+
+    def __repr__(self):
+        names = "nc1", "cdnv", "nc2_etf", "nc2_orthogonal", "nc3", "nc4"
+        values = ", ".join(f"{name}={getattr(self, name):.3g}" for name in names)
+        return f"CollapseDiagnostics({len(self.classes)} classes; {values})"
+
+
+def collapse_diagnostics(
+    X,
+    y,
+    coef=None,
+    sample_weight=None,
+    *,
+    intercept=None,
+    n_bootstrap=200,
+    confidence_level=0.9,
+    random_state=None,
+):
+    """Measure how far features have collapsed to one point a class.
+
+    Four signs of the last phase of training: variability within classes vanishes (NC1,
+    and the class-distance normalised variance, CDNV), class means become a simplex or
+    orthogonal (NC2), weights become means (NC3), predictions those of the nearest mean
+    (NC4). Squared distances of means are too large by the variance of the means; for
+    ``cdnv`` and ``norms`` this is taken off. None of these numbers ranks encoders for
+    other tasks: see the guide.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Features.
+    y : array-like of shape (n_samples,)
+        Labels of at least two classes.
+    coef : array-like of shape (n_classes, n_features), default=None
+        Weights of a linear classifier, classes in sorted order; one row for two
+        classes.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights; whole numbers equal repeated rows.
+    intercept : array-like of shape (n_classes,), default=None
+        Its intercepts; None for none.
+    n_bootstrap : int, default=200
+        Tables of rows drawn again within each class; zero gives no intervals.
+    confidence_level : float, default=0.9
+        Coverage of the intervals.
+    random_state : int, RandomState instance or None, default=None
+        Source of the draws.
+
+    Returns
+    -------
+    CollapseDiagnostics
+        The numbers and their ``intervals``. A class of one row has no variance: it
+        counts for means alone, and its entries of ``cdnv_pairs`` and ``norms`` are nan.
+
+    See Also
+    --------
+    CollapseDisplay : Draws them.
+    collapse_geometry : What a simple model predicts.
+    TwoRegimes : Measures what features are worth for labels of your own.
+
+    References
+    ----------
+    .. [1] V. Papyan, X. Y. Han, D. L. Donoho, "Prevalence of neural collapse during the
+       terminal phase of deep learning training", PNAS 2020.
+    .. [2] T. Galanti, A. György, M. Hutter, "On the Role of Neural Collapse in Transfer
+       Learning", ICLR 2022.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_ext.probes import collapse_diagnostics
+    >>> X, y = load_digits(return_X_y=True)
+    >>> found = collapse_diagnostics(X, y, random_state=0)
+    >>> print(f"{found.cdnv:.2f}", found.intervals["cdnv"].round(2))
+    0.63 [0.61 0.65]
+    """
+    X = check_array(on_host(X), dtype=np.float64)
+    check_consistent_length(X, y)
+    classes, codes = labels(column_or_1d(on_host(y), warn=True))
+    weights = row_weights(sample_weight, X)
+    kept = weights > 0
+    classes, codes, X, weights = *_present(classes, codes, kept), X[kept], weights[kept]
+    if len(classes) < 2:
+        raise ValueError("collapse_diagnostics needs two classes, got one class.")
+    if n_bootstrap < 0 or not 0 < confidence_level < 1:
+        raise ValueError(
+            "n_bootstrap must be at least 0 and confidence_level between 0 and 1, got "
+            f"{n_bootstrap} and {confidence_level}."
+        )
+    decide = _decisions(coef, intercept, X, classes)
+    counts = np.bincount(codes, weights)
+    if (lonely := counts < FEWEST).any():
+        warnings.warn(
+            f"A class of one row has no variance: {classes[lonely].tolist()} count "
+            "for means alone.",
+            UserWarning,
+            stacklevel=2,
+        )
+    measure = _Measure(X, codes, len(classes), *decide)
+    found = measure(weights)
+    rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
+    drawn = [measure(_again(codes, weights, rng))[0] for _ in range(n_bootstrap)]
+    plain = measure(weights, corrected=False)[0]
+    scalars, pairs, norms, cosines = found
+    return CollapseDiagnostics(
+        classes=classes,
+        class_counts=counts,
+        **scalars,
+        cdnv_pairs=pairs,
+        norms=norms,
+        cosines=cosines,
+        intervals=_intervals(scalars, plain, drawn, confidence_level, counts),
+    )
+
+
+def _present(classes, codes, kept):
+    present, codes = np.unique(codes[kept], return_inverse=True)
+    return classes[present], codes
+
+
+def _decisions(coef, intercept, X, classes):
+    """Return weights of all classes and the class that they name for each row."""
+    if coef is None:
+        if intercept is not None:
+            raise ValueError("intercept needs coef, got None.")
+        return None, None
+    coef = np.atleast_2d(np.asarray(coef, dtype=np.float64))
+    k, shift = len(classes), np.zeros(len(coef))
+    if intercept is not None:
+        shift = np.atleast_1d(np.asarray(intercept, dtype=np.float64))
+    if k == 2 and len(coef) == 1:
+        coef, shift = np.vstack([-coef, coef]), np.concatenate([-shift, shift])
+    if coef.shape != (k, X.shape[1]) or shift.shape != (k,):
+        raise ValueError(
+            f"coef must have one row for each of the {k} classes and one column for "
+            f"each of the {X.shape[1]} features, intercept one number for each class; "
+            f"got shapes {coef.shape} and {shift.shape}."
+        )
+    return coef, (X @ coef.T + shift).argmax(axis=1)
+
+
+def _again(codes, weights, rng):
+    """Draw the rows of each class again, as often as they weigh."""
+    drawn = np.zeros(len(codes))
+    for c in range(codes.max() + 1):
+        rows = np.flatnonzero(codes == c)
+        share = weights[rows] / weights[rows].sum()
+        drawn[rows] = rng.multinomial(max(round(weights[rows].sum()), 1), share)
+    return drawn
+
+
+class _Measure:
+    """All numbers of one table, for any weights of its rows."""
+
+    def __init__(self, X, codes, k, coef, named):
+        self.X, self.codes, self.k = X - X.mean(axis=0), codes, k
+        self.origin = X.mean(axis=0)
+        self.square = (self.X**2).sum(axis=1)
+        self.member = np.zeros((k, len(X)))
+        self.member[codes, np.arange(len(X))] = 1
+        self.named = codes if named is None else named
+        self.coef = None if coef is None else coef / np.linalg.norm(coef)
+
+    def __call__(self, weights, corrected=True):
+        """Return scalars, CDNV of pairs, norms and cosines."""
+        n = self.member @ weights
+        means = (self.member * weights) @ self.X / n[:, None]
+        second = self.member @ (weights * self.square) / n
+        spread = np.maximum(second - (means**2).sum(axis=1), 0.0) * n
+        with np.errstate(divide="ignore", invalid="ignore"):
+            one = n < FEWEST
+            variance = np.where(one, np.nan, spread / (n - corrected))
+        noise = variance / n if corrected else np.zeros(self.k)
+        pairs = np.triu_indices(self.k, 1)
+        gram = means @ means.T
+        square = np.diag(gram)
+        apart = square[:, None] + square - 2 * gram - noise[:, None] - noise
+        within = (variance[:, None] + variance) / 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            each = np.where(apart > 0, within / apart, np.where(within > 0, np.inf, 0))
+            each[np.isnan(within)] = np.nan
+            total = np.nansum(apart[pairs])
+            pooled = np.nansum(within[pairs]) / total if total > 0 else np.inf
+        np.fill_diagonal(each, np.nan)
+        whole = means + self.origin
+        lengths = (whole**2).sum(axis=1) - noise
+        centred = means - means.mean(axis=0)
+        around, raw = cosines_of(centred), cosines_of(whole)
+        values = {
+            "nc1": self._nc1(weights, n, centred, corrected),
+            "cdnv": float(pooled),
+            "nc2_etf": float(abs(around[pairs] + 1 / (self.k - 1)).mean()),
+            "nc2_orthogonal": float(abs(raw[pairs]).mean()),
+            "nc3": self._nc3(centred),
+            "nc4": self._nc4(weights, means),
+        }
+        return values, each, np.sqrt(np.maximum(lengths, 0.0)), around
+
+    def _nc1(self, weights, n, centred, corrected):
+        values, vectors = np.linalg.eigh(centred @ centred.T / self.k)
+        use = values > FLAT * max(values[-1], 0.0)
+        if not use.any() or values[-1] <= 0:
+            return np.inf
+        axes = centred.T @ vectors[:, use] / np.sqrt(values[use] * self.k)
+        at = self.X @ axes
+        middle = (self.member * weights) @ at / n[:, None]
+        spread = (self.member * weights) @ (at - middle[self.codes]) ** 2
+        many = n >= FEWEST
+        within = (spread[many] / (n[many] - corrected)[:, None]).mean(axis=0)
+        return float((within / values[use]).sum() / self.k) if many.any() else np.nan
+
+    def _nc3(self, centred):
+        size = np.linalg.norm(centred)
+        if self.coef is None or size == 0:
+            return np.nan
+        return float(np.linalg.norm(centred / size - self.coef))
+
+    def _nc4(self, weights, means):
+        score = self.X @ means.T - (means**2).sum(axis=1) / 2
+        wrong = score.argmax(axis=1) != self.named
+        return float(weights @ wrong / weights.sum())
+
+
+def cosines_of(means):
+    """Cosines of all pairs of rows; nan for a row of zeros."""
+    length = np.linalg.norm(means, axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = means / length
+    return np.clip(unit @ unit.T, -1, 1)
+
+
+def _intervals(found, plain, drawn, level, counts):
+    """Turn draws into intervals: ratios to what they were drawn from.
+
+    The table itself is the truth of the draws, so that their bias is known: what draws
+    are to the uncorrected numbers of the table, the estimate is to the truth. Draws
+    from n rows scatter too little by ``sqrt((n - 1) / n)``.
+    """
+    ends = (1 - level) / 2, (1 + level) / 2
+    many = counts[counts >= 2]
+    widen = np.sqrt((many / (many - 1)).mean()) if len(many) else 1.0
+    intervals = {}
+    for name, value in found.items():
+        if not drawn or np.isnan(value):
+            intervals[name] = np.full(2, np.nan)
+            continue
+        numbers = np.minimum([draw[name] for draw in drawn], HUGE)  # inf - inf is nan
+        low, high = np.quantile(numbers, ends, method="weibull")
+        if name == "nc4" or not (low > 0 and plain[name] > 0 and high < HUGE / 2):
+            high = np.inf if high >= HUGE / 2 else high
+            intervals[name] = np.array([low, high])
+            continue
+        ratio = plain[name] / np.array([high, low])
+        intervals[name] = value * ratio**widen
+    return intervals
