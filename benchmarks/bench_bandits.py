@@ -42,6 +42,10 @@ CONTESTANTS = {
     "obp LinUCB": OpenBanditPipeline,
     "vw squarecb": VowpalWabbit,
 }
+EVERYBODY = CONTESTANTS | {
+    "river LinUCB": River,
+    "vw squarecb, quadratic": partial(VowpalWabbit, quadratic=True),
+}
 PEERS = [name for name in CONTESTANTS if not name.startswith("ours")]
 SEEDS = (31, 32, 33)  # of rows, their order and draws; used for nothing else
 
@@ -120,13 +124,13 @@ class Worlds(Study):
             "clicks, 5 %": {"rate": 0.05},
             "clicks, 1 %": {"rate": 0.01},
         }
-        rows = {label: [label] for label in CONTESTANTS}
+        rows = {label: [label] for label in EVERYBODY}
         for kind in kinds.values():
-            cells = {label: [] for label in CONTESTANTS}
+            cells = {label: [] for label in EVERYBODY}
             for seed in SEEDS:
                 world = make_linear_bandit(4000, 10, 10, random_state=seed, **kind)
                 at_random = (world.best - world.expected.mean(axis=1)).mean()
-                for label, make in CONTESTANTS.items():
+                for label, make in EVERYBODY.items():
                     lost = expected_regret(make(10, 10, seed), world)
                     cells[label].append(100 * lost / at_random)
             for label, values in cells.items():

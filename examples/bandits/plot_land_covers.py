@@ -84,13 +84,15 @@ for name in ("default", "2 % each"):
     same = forest.predict(seen[half:]) == judge["action"]
     weight = same / judge["propensity"]
     value = (weight * judge["reward"]).sum() / weight.sum()
+    error = np.sqrt((weight**2 * (judge["reward"] - value) ** 2).sum()) / weight.sum()
     truth = np.mean(forest.predict(X[later]) == y[later])
-    print(f"{name:9} value on the log {value:.3f}, mean weight {weight.mean():.2f}")
+    print(f"{name:9} value on the log {value:.3f}, standard error {error:.3f}")
     print(f"{name:9} share of right claims later {truth:.3f}")
 
 # %%
-# The mean weight should be one. On the log of the default it is not: where the forest
-# and the bandit disagree, the bandit was so sure that it hardly ever tried the forest's
-# claim, and only the rows in which both agree are left, which are the easy ones. The
-# log with two per cent for everything has seen the disagreements. What this costs while
-# learning is in the first table; it is the price of being able to judge.
+# The log of the default flatters the forest by more than its standard error admits:
+# where the two disagree, the bandit was so sure that it hardly ever tried the forest's
+# claim, and mostly the rows in which both agree are left, which are the easy ones. The
+# log with two per cent for everything has seen some of the disagreements, and its wider
+# error says how few. What this costs while learning is in the first table; it is the
+# price of being able to judge.
