@@ -29,6 +29,7 @@ SETTINGS = {
     "RandomFeatureRidgeCV": FIXED_FEATURES,
     "RandomFeatureRidgeClassifier": FIXED_FEATURES,
     "RandomFeatureRidgeClassifierCV": FIXED_FEATURES,
+    "RidgeBandit": {"feature_map": None},
     "SphericalClassifier": {"loss": "squared_error"},
     "RashomonTreeClassifier": {"thresholds": [[-0.5, 0.5]] * 6, "max_depth": 2},
 }

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ext._core._compat import _check_sample_weight
+from sklearn_ext._core._compat import _check_sample_weight, get_namespace
 
 FLOATS = (np.float64, np.float32)  # dtypes that are kept; others become float64
 
@@ -34,9 +34,10 @@ def check_weights(sample_weight, X, *, dtype=None, name="sample_weight"):
     if not w.any():
         # scikit-learn's words before 1.9, where it does not check this itself
         raise ValueError("Sample weights must contain at least one non-zero number.")
+    xp, _ = get_namespace(w)
     with np.errstate(over="ignore"):
-        total = w.sum(dtype=np.float64)
-    if total > np.finfo(w.dtype).max:
+        total = float(xp.sum(w))
+    if not np.isfinite(total):
         raise ValueError(
             f"{name} must have a finite sum, but overflows {w.dtype} with a largest "
             f"weight of {w.max():g}; divide all weights by a constant."
