@@ -146,8 +146,9 @@ def cross_fit_rewards(regressor, X, action, reward, *, cv=5, labels=None):
     Returns
     -------
     ndarray of shape (n_samples, n_actions)
-        Predictions for ``predicted_reward`` of :func:`policy_value`. An action without
-        rows in a fold gets the mean reward of the fold.
+        Predictions for ``predicted_reward`` of :func:`policy_value`, in the sorted
+        order of actions. An action without rows in a fold gets the mean reward of the
+        fold.
 
     See Also
     --------
