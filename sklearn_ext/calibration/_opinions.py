@@ -59,8 +59,14 @@ def class_chances(model, X, classes):
             "that are no finite numbers; look at the scale of the columns and at its "
             "parameters."
         )
-    if len(model.classes_) == len(classes):
+    if np.array_equal(model.classes_, classes):
         return proba
+    if not np.isin(model.classes_, classes).all():
+        raise ValueError(
+            f"{type(model).__name__} knows the classes "
+            f"{np.asarray(model.classes_).tolist()}, but y has only "
+            f"{np.asarray(classes).tolist()}."
+        )
     full = np.zeros((len(proba), len(classes)))
     full[:, np.searchsorted(classes, model.classes_)] = proba
     return full
