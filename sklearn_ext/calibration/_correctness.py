@@ -732,6 +732,7 @@ class CorrectnessCalibratedClassifier(
                 opinions.append(
                     Corruption.of(
                         _plain(rows),
+                        data.weight[train],
                         n_draws=self.n_draws,
                         share=self.corruption,
                         rng=rng,

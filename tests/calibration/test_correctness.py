@@ -113,12 +113,12 @@ def test_other_classes_keep_their_order():
     assert model.rest_temperature_ > 1  # naive Bayes is too sure here, too
 
 
-@pytest.mark.parametrize("opinions", ["neighbors", GaussianNB()])
+@pytest.mark.parametrize("opinions", ["neighbors", "corruption", GaussianNB()])
 def test_copies_are_weights(opinions):
     X, y = data(300)
     times = np.random.default_rng(0).integers(0, 4, 300)
     base = LogisticRegression(tol=1e-10, max_iter=1000)
-    one = CorrectnessCalibratedClassifier(base, opinions=opinions)
+    one = CorrectnessCalibratedClassifier(base, opinions=opinions, random_state=0)
     other = clone(one).fit(np.repeat(X, times, axis=0), np.repeat(y, times))
     one.fit(X, y, sample_weight=times)
     assert_allclose(one.coef_, other.coef_, rtol=1e-6, atol=1e-7)
