@@ -15,6 +15,7 @@ import numpy as np
 FRACTIONS = 0.5 ** np.arange(1, 13)
 MAX_STEPS = 100  # of Newton; five to ten are usual
 LARGE = 1e30  # products of eight such factors are still numbers
+LOWEST = -700.0  # logarithm of what is zero beside the largest term
 GROUP = 8  # factors that are multiplied before a logarithm is taken
 
 
@@ -123,16 +124,16 @@ def lower_bound(terms, alpha, *, horizon=None, start=None):
         return 0.0
     bets = Bets.of(terms, size=size, horizon=horizon, alpha=alpha)
     target = -np.log(alpha)
-    s = np.log(start / size if start else bets.terms.sum() / len(terms))
+    mean = bets.terms.sum() / len(terms)  # the root is below it
+    s = np.log(min(start / size, mean) if start else mean)
     # convex and decreasing: a step from above lands below, and steps from below never
     # go beyond the root
     for _ in range(MAX_STEPS):
         value, slope = bets.log_fortune(s)
-        step = (value - target) / slope
-        s -= step
-        if abs(step) < 1e-13 * max(1.0, abs(s)):
+        before, s = s, max(s - (value - target) / slope, LOWEST)
+        if abs(s - before) < 1e-13 * max(1.0, abs(s)):
             break
-    return float(size * np.exp(s))
+    return float(size * np.exp(s)) if s > LOWEST else 0.0
 
 
 def log_fortune(terms, mean, *, horizon=None, alpha=0.05):

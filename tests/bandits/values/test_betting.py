@@ -138,3 +138,13 @@ def test_bets_of_a_horizon_know_only_the_past(rng):
     assert_allclose(fortune, -np.log(0.025), rtol=1e-9)
     assert_allclose(scaled.log_fortune(v - np.log(50))[0], alone.log_fortune(v)[0])
     assert np.isfinite(lower_bound(terms * 1e300, 0.025, horizon=300))
+
+
+def test_bounds_from_far_guesses_and_of_rare_terms(rng):
+    terms = rng.exponential(size=500) ** 3
+    found = lower_bound(terms, 0.025)
+    for start in (found / 1e6, found * 1e6, 1e3 * terms.max()):
+        assert_allclose(lower_bound(terms, 0.025, start=start), found, rtol=1e-9)
+    rare = np.zeros(4_000_000)
+    rare[0] = 1.0
+    assert lower_bound(rare, 0.025) == 0
