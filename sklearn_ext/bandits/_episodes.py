@@ -169,14 +169,15 @@ def episodic_log_barrier(
     np.True_
     """
     rng = check_random_state(random_state)
-    low, high = (float(x) for x in return_range)
-    if not low < high:
+    bounds = np.asarray(return_range, dtype=np.float64)
+    if bounds.shape != (2,) or not 0 < bounds[1] - bounds[0] < np.inf:
         raise ValueError(
-            "return_range must be the lowest and the highest sum of rewards, got "
-            f"{return_range!r}."
+            "return_range must be the lowest and the highest sum of rewards, both "
+            f"finite, got {return_range!r}."
         )
+    low, high = bounds.tolist()
     n_actions = _count(env, "action_space", "actions")
-    features = feature_map or _one_hot(_count(env, "observation_space", "observations"))
+    features = feature_map or _OneHot(_count(env, "observation_space", "observations"))
     weights, returns = None, []
     while len(returns) < n_episodes:
         size = min(batch_size, n_episodes - len(returns))
@@ -210,6 +211,8 @@ def _play(env, weights, features, n_actions, horizon, learning_rate, rng):
         p = explore("log_barrier", scores[None], learning_rate)
         action = int(draw(p, rng)[0])
         x, reward, ended, cut, _ = env.step(action)
+        if not np.isfinite(reward):
+            raise ValueError(f"env.step({action}) gave the reward {reward!r}.")
         seen.append(phi)
         done.append(action)
         rewards.append(float(reward))
@@ -247,6 +250,13 @@ def _count(env, space, what):
     return int(size)
 
 
-def _one_hot(n):
-    rows = np.eye(n)
-    return lambda x: rows[int(x)]
+@dataclass(frozen=True)
+class _OneHot:
+    """Features of one of n observations; a class, so that policies can be stored."""
+
+    n: int
+
+    def __call__(self, x):
+        phi = np.zeros(self.n)
+        phi[int(x)] = 1.0
+        return phi

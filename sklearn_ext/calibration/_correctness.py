@@ -237,9 +237,16 @@ def some_of(part, group, most):
 
 
 def without(splits, kept):
-    """Drop rows from splits, and name the others by their new positions."""
+    """Drop rows from splits, and name the others by their new positions.
+
+    A split without test rows asks nothing and is dropped, too.
+    """
     place = np.cumsum(kept) - 1
-    return [tuple(place[part[kept[part]]] for part in split) for split in splits]
+    left = [tuple(place[part[kept[part]]] for part in split) for split in splits]
+    left = [(train, test) for train, test in left if len(test)]
+    if not left:
+        raise ValueError("cv tests no row of positive weight: nothing is held out.")
+    return left
 
 
 # the model of correctness: logistic regression on a few standardised features
@@ -373,9 +380,9 @@ class HeldOut:
 
 
 def _asks_neighbors(model):
-    given = model.opinions
+    given = getattr(model, "opinions_", model.opinions)
     given = given if isinstance(given, (list, tuple)) else [given]
-    return any(_is(opinion, "neighbors") for opinion in given)
+    return any(_is(o, "neighbors") or isinstance(o, NeighborVote) for o in given)
 
 
 class CorrectnessCalibratedClassifier(
@@ -577,8 +584,8 @@ class CorrectnessCalibratedClassifier(
             return []
         given = list(given) if isinstance(given, (list, tuple)) else [given]
         for opinion in given:
-            known = opinion in STRINGS if isinstance(opinion, str) else False
-            if not known and (isinstance(opinion, str) or not is_classifier(opinion)):
+            known = isinstance(opinion, str) and opinion in STRINGS
+            if not known and not (hasattr(opinion, "fit") and is_classifier(opinion)):
                 raise ValueError(
                     "opinions must be 'neighbors', 'corruption' or a classifier, or a "
                     f"list of these; got {opinion!r}."
@@ -649,7 +656,7 @@ class CorrectnessCalibratedClassifier(
             y=y,
             code=code,
             group=equals.group,
-            weight=weight * (equals.size / weight.sum()),
+            weight=weight / weight.sum() * equals.size,
             base=base,
             opinions=opinions,
             routed=routed,
@@ -725,6 +732,7 @@ class CorrectnessCalibratedClassifier(
                 opinions.append(
                     Corruption.of(
                         _plain(rows),
+                        data.weight[train],
                         n_draws=self.n_draws,
                         share=self.corruption,
                         rng=rng,

@@ -607,7 +607,7 @@ def correctness_auc(
         passed = ((np.cumsum(misses) - misses / 2) / wrong)[group]
         above = ((right - np.cumsum(hits) + hits / 2) / right)[group]
         is_hit, w = judged.hit == 1, judged.weight
-        area = float(hits @ (np.cumsum(misses) - misses / 2) / (right * wrong))
+        area = float(hits / right @ ((np.cumsum(misses) - misses / 2) / wrong))
         variance = _mean_variance(passed[is_hit], w[is_hit])
         error = np.sqrt(variance + _mean_variance(above[~is_hit], w[~is_hit]))
     if confidence_level is None:

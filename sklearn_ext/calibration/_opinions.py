@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.special import expit, logit, softmax, xlogy
 from sklearn.utils import check_array
 
-from sklearn_ext._numerics._equal_rows import EqualRows
+from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers
 from sklearn_ext.calibration._nearest import search_in
 
 LEAST = 1e-4  # probabilities are clipped here before their log-odds are taken
@@ -59,8 +59,14 @@ def class_chances(model, X, classes):
             "that are no finite numbers; look at the scale of the columns and at its "
             "parameters."
         )
-    if len(model.classes_) == len(classes):
+    if np.array_equal(model.classes_, classes):
         return proba
+    if not np.isin(model.classes_, classes).all():
+        raise ValueError(
+            f"{type(model).__name__} knows the classes "
+            f"{np.asarray(model.classes_).tolist()}, but y has only "
+            f"{np.asarray(classes).tolist()}."
+        )
     full = np.zeros((len(proba), len(classes)))
     full[:, np.searchsorted(classes, model.classes_)] = proba
     return full
@@ -286,13 +292,15 @@ class Corruption:
     replaced: np.ndarray  # (n_draws, n_features), bool
 
     @classmethod
-    def of(cls, X, *, n_draws, share, rng):
+    def of(cls, X, weight, *, n_draws, share, rng):
         """Draw donors and columns.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            Rows to take values from.
+            Rows to take values from; neither copies nor their order matter.
+        weight : ndarray of shape (n_samples,)
+            Their weights, to which the chance of a row is proportional.
         n_draws : int
             Copies of a row.
         share : float
@@ -306,7 +314,10 @@ class Corruption:
             Ready to copy.
         """
         shape = n_draws, X.shape[1]
-        donors = X[rng.randint(len(X), size=shape), np.arange(X.shape[1])]
+        rows = EqualRows.of(as_numbers(X), w=weight)
+        reached = np.cumsum(rows.weight)
+        drawn = np.searchsorted(reached / reached[-1], rng.random_sample(shape))
+        donors = X[rows.first[drawn], np.arange(X.shape[1])]
         return cls(donors, rng.random_sample(shape) < share)
 
     def __call__(self, X):

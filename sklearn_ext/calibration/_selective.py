@@ -30,6 +30,7 @@ from sklearn_ext._core._compat import (
     _raise_for_params,
     _routing_enabled,
     _safe_indexing,
+    validate_params,
 )
 from sklearn_ext.calibration._correctness import (
     N_FOLDS,
@@ -38,7 +39,7 @@ from sklearn_ext.calibration._correctness import (
     rows_of,
     whole_folds,
 )
-from sklearn_ext.calibration._metrics import Judged, confidence_of
+from sklearn_ext.calibration._metrics import Judged, check_level, confidence_of
 
 
 def least_rows(target_error, confidence_level):
@@ -77,7 +78,11 @@ class SelectionCurve:
 
 def selection_curve(confidence, correct, confidence_level):
     """Count rows and errors above every confidence."""
-    judged = Judged.of(confidence, np.asarray(correct, dtype=bool))
+    check_level(confidence_level)
+    correct = np.asarray(correct)
+    if not np.isin(correct, (0, 1)).all():
+        raise ValueError("correct must say of every row whether it was right, 0 or 1.")
+    judged = Judged.of(confidence, correct.astype(bool))
     level, _, mass, hits = (part[::-1] for part in judged.levels())
     accepted = np.cumsum(mass).astype(int)
     errors = np.cumsum(mass - hits).astype(int)
@@ -87,6 +92,9 @@ def selection_curve(confidence, correct, confidence_level):
 
 def sequence(curve, target_error, confidence_level, start_fraction, n_thresholds):
     """Return the places of the thresholds that are tried, in their order."""
+    check_level(confidence_level)
+    if not 0 < target_error < 1:
+        raise ValueError(f"target_error must lie between 0 and 1, got {target_error}.")
     n, least = curve.accepted[-1], least_rows(target_error, confidence_level)
     if n < least:
         raise ValueError(
@@ -115,6 +123,15 @@ def upper_bound(errors, accepted, confidence_level):
     return np.where(errors == accepted, 1.0, bound)
 
 
+@validate_params(
+    {
+        "confidence": ["array-like"],
+        "correct": ["array-like"],
+        "start_fraction": [Interval(Real, 0, 1, closed="both")],
+        "n_thresholds": [Interval(Integral, 1, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
 def selective_threshold(
     confidence,
     correct,
@@ -359,6 +376,7 @@ class SelectiveClassifierCV(ClassifierMixin, MetaEstimatorMixin, ExtEstimator):
             given = {name: value for name, value in given.items() if value is not None}
             found = process_routing(self, "fit", **given)
             routed, split = found.estimator.fit, found.splitter.split
+            _refuse_weights(routed)  # they may have come under another name
         else:
             _raise_for_params(params, self, "fit")
             split = {} if groups is None else {"groups": groups}

@@ -1,5 +1,6 @@
 """Short episodes: estimates by enumeration, a lake that does not slip, bad input."""
 
+import pickle
 from itertools import product
 from types import SimpleNamespace
 
@@ -96,9 +97,27 @@ def test_same_seed_same_play():
     assert_allclose(one.weights, two.weights, rtol=0)
 
 
+def test_policies_can_be_stored():
+    policy = episodic_log_barrier(Lake(), 20, horizon=3, random_state=0)
+    again = pickle.loads(pickle.dumps(policy))
+    assert_allclose(again.probabilities(0, 0), policy.probabilities(0, 0))
+
+
+class Broken(Lake):
+    """Rewards that are no numbers."""
+
+    def step(self, action):
+        return 0, np.nan, True, False, {}
+
+
 def test_errors():
     with pytest.raises(ValueError, match="lowest and the highest sum"):
         episodic_log_barrier(Lake(), 5, horizon=2, return_range=(1, 1))
+    for bad in ((0, np.inf), (0, 1, 2)):
+        with pytest.raises(ValueError, match="both finite"):
+            episodic_log_barrier(Lake(), 5, horizon=2, return_range=bad)
+    with pytest.raises(ValueError, match="gave the reward nan"):
+        episodic_log_barrier(Broken(), 5, horizon=2)
     with pytest.raises(ValueError, match="'reset'"):
         episodic_log_barrier(object(), 5, horizon=2)
     lake = Lake()

@@ -113,12 +113,12 @@ def test_other_classes_keep_their_order():
     assert model.rest_temperature_ > 1  # naive Bayes is too sure here, too
 
 
-@pytest.mark.parametrize("opinions", ["neighbors", GaussianNB()])
+@pytest.mark.parametrize("opinions", ["neighbors", "corruption", GaussianNB()])
 def test_copies_are_weights(opinions):
     X, y = data(300)
     times = np.random.default_rng(0).integers(0, 4, 300)
     base = LogisticRegression(tol=1e-10, max_iter=1000)
-    one = CorrectnessCalibratedClassifier(base, opinions=opinions)
+    one = CorrectnessCalibratedClassifier(base, opinions=opinions, random_state=0)
     other = clone(one).fit(np.repeat(X, times, axis=0), np.repeat(y, times))
     one.fit(X, y, sample_weight=times)
     assert_allclose(one.coef_, other.coef_, rtol=1e-6, atol=1e-7)
@@ -590,3 +590,33 @@ def test_more_neighbours_than_rows():
     X, y = data(100)
     with pytest.warns(UserWarning, match="all of them vote"):
         CorrectnessCalibratedClassifier(GaussianNB(), n_neighbors=90).fit(X, y)
+
+
+def test_methods_of_neighbours_follow_what_was_fitted():
+    X, y = make_classification(200, flip_y=0.4, random_state=0)
+    asked = CorrectnessCalibratedClassifier().fit(X, y).set_params(opinions=None)
+    assert asked.drift(X).n_rows == len(asked.familiarity(X)) == 200
+    alone = CorrectnessCalibratedClassifier(opinions=None).fit(X, y)
+    alone.set_params(opinions="neighbors")
+    assert not hasattr(alone, "drift")
+    assert not hasattr(alone, "familiarity")
+
+
+@pytest.mark.filterwarnings("ignore:FrozenEstimator takes no sample_weight")
+def test_the_smallest_weights():
+    X, y = make_classification(200, flip_y=0.3, random_state=0)
+    w = np.arange(200) % 3
+    tree = DecisionTreeClassifier(max_depth=2, random_state=0)
+    base = FrozenEstimator(tree.fit(X, y))
+    said = [
+        CorrectnessCalibratedClassifier(base).fit(X, y, scale * w).confidence(X)
+        for scale in (1, 1e-310)
+    ]
+    assert_allclose(said[1], said[0], atol=1e-9)
+
+
+def test_opinions_that_are_none():
+    X, y = make_classification(60, random_state=0)
+    for opinion in (3, None):
+        with pytest.raises(ValueError, match="opinions must be 'neighbors'"):
+            CorrectnessCalibratedClassifier(opinions=[opinion]).fit(X, y)

@@ -355,3 +355,12 @@ def test_string_classes_and_one_column():
     assert one == calibration_error(y, np.column_stack([1 - p, p]))
     y_pred = np.where(p > 0.5, "yes", "no")
     assert one == calibration_error(y, p, y_pred=y_pred)
+
+
+def test_the_unit_of_weights_does_not_change_an_area():
+    y_true, y_pred, confidence = [1, 0, 1, 1], [1, 1, 1, 0], [0.9, 0.7, 0.6, 0.2]
+    weight = np.array([1.0, 2, 3, 4])
+    area = correctness_auc(y_true, y_pred, confidence, sample_weight=weight)
+    for unit in (1e-300, 1e300):
+        found = correctness_auc(y_true, y_pred, confidence, sample_weight=unit * weight)
+        assert_allclose(found, area)

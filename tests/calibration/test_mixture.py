@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, PredefinedSplit
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
@@ -160,6 +160,29 @@ def test_dropped_and_frozen_members():
     model = LogLossMixtureClassifier(given).fit(X[300:], y[300:])
     assert list(model.named_estimators_) == ["bayes", "old"]
     assert_array_equal(model.estimators_[1].theta_, frozen.theta_)
+
+
+def test_members_of_other_classes_are_refused():
+    X, y = make_classification(200, random_state=0)
+    for other in (y * 2, np.array(["no", "yes"])[y], y + (np.arange(200) % 3 == 0)):
+        frozen = FrozenEstimator(LogisticRegression().fit(X, other))
+        model = LogLossMixtureClassifier([("a", frozen), ("b", GaussianNB())])
+        with pytest.raises(
+            ValueError, match=r"knows the classes .* y has only \[0, 1\]"
+        ):
+            model.fit(X, y)
+
+
+def test_folds_of_which_no_row_has_weight():
+    X, y = make_classification(300, random_state=0)
+    w, fold = np.repeat([0, 1, 1], 100), np.repeat([0, 1, 2], 100)
+    cv = PredefinedSplit(fold)
+    model = LogLossMixtureClassifier(cv=cv).fit(X, y, w)
+    same = LogLossMixtureClassifier(cv=PredefinedSplit(fold[100:]))
+    assert_allclose(model.weights_, same.fit(X[100:], y[100:]).weights_)
+    nobody = PredefinedSplit(np.where(w == 0, 0, -1))
+    with pytest.raises(ValueError, match="cv tests no row of positive weight"):
+        LogLossMixtureClassifier(cv=nobody).fit(X, y, w)
 
 
 def test_metadata_are_routed():

@@ -99,7 +99,7 @@ def test_own_features():
 def test_copies_depend_on_nothing_but_the_row():
     X, _ = table()
     rng = np.random.RandomState(0)
-    copies_of = Corruption.of(X, n_draws=400, share=0.3, rng=rng)
+    copies_of = Corruption.of(X, np.ones(len(X)), n_draws=400, share=0.3, rng=rng)
     copies = copies_of(X).reshape(400, *X.shape)
     assert abs((copies != X).mean() - 0.3) < 0.03
     assert_allclose(copies_of(X[5:6]), copies[:, 5])

@@ -259,6 +259,44 @@ def test_only_equal_weights_and_routed_groups():
     assert kept.fit(X, y, groups=np.arange(300) // 3).coverage_ > 0
 
 
+def test_weights_under_another_name_are_refused():
+    X, y = make_classification(300, random_state=0)
+    with config_context(enable_metadata_routing=True):
+        base = LogisticRegression().set_fit_request(sample_weight="mass")
+        model = SelectiveClassifierCV(base, target_error=0.3)
+        with pytest.raises(ValueError, match="no binomial promise"):
+            model.fit(X, y, mass=np.arange(300))
+        model.fit(X, y, mass=np.ones(300))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"target_error": 0}, "target_error must lie between 0 and 1, got 0"),
+        ({"target_error": 1.5}, "target_error must lie"),
+        ({"target_error": np.nan}, "target_error must lie"),
+        ({"confidence_level": 1.0}, "confidence_level must lie"),
+        ({"start_fraction": 2.0}, "start_fraction"),
+        ({"n_thresholds": 0}, "n_thresholds"),
+        ({"correct": [np.nan] + [1] * 99}, "correct must say"),
+        ({"correct": [0.5] * 100}, "correct must say"),
+    ],
+)
+def test_impossible_promises(change, message):
+    given = {"confidence": np.full(100, 0.7), "correct": np.ones(100), **change}
+    with pytest.raises(ValueError, match=message):
+        selective_threshold(**given)
+
+
+def test_impossible_promises_of_a_fitted_model(fitted):
+    model = fitted[0] if isinstance(fitted, tuple) else fitted
+    for target_error in (-0.1, 0.0, 2.0):
+        with pytest.raises(ValueError, match="target_error must lie"):
+            model.at(target_error=target_error)
+    with pytest.raises(ValueError, match="confidence_level must lie"):
+        model.at(confidence_level=1.5)
+
+
 def test_clients_score_it():
     X, y = data(600)
     model = SelectiveClassifierCV(GaussianNB(), target_error=0.3)

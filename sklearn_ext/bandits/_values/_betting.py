@@ -15,6 +15,7 @@ import numpy as np
 FRACTIONS = 0.5 ** np.arange(1, 13)
 MAX_STEPS = 100  # of Newton; five to ten are usual
 LARGE = 1e30  # products of eight such factors are still numbers
+LOWEST = -700.0  # logarithm of what is zero beside the largest term
 GROUP = 8  # factors that are multiplied before a logarithm is taken
 
 
@@ -40,8 +41,12 @@ class Bets:
     log_share: np.ndarray
 
     @classmethod
-    def of(cls, terms, *, horizon=None, alpha=0.05):
-        """Read all terms; a ``horizon`` adds bets that suit this number of them."""
+    def of(cls, terms, *, size=1.0, horizon=None, alpha=0.05):
+        """Read all terms; a ``horizon`` adds bets that suit this number of them.
+
+        Terms are kept in units of ``size``; what is bet on them must not depend on it,
+        as the largest of all terms is not known when the first bet is made.
+        """
         positive = terms > 0
         n_zero = len(terms) - int(positive.sum())
         ways = list(FRACTIONS)
@@ -52,7 +57,7 @@ class Bets:
             ways.append(tuned[positive])
             lost = np.append(lost, np.log1p(-tuned[~positive]).sum())
             log_share = np.append(log_share - np.log(2), -np.log(2))
-        return cls(terms[positive], ways, lost, log_share)
+        return cls(terms[positive] / size, ways, lost, log_share)
 
     def log_fortune(self, log_v):
         """Return the logarithm of the mean fortune, and its slope in log v."""
@@ -86,6 +91,7 @@ def _tuned_fractions(terms, horizon, alpha):
     For a mean of one and a second moment s the fortune after n terms is largest near
     ``sqrt(2 log(1 / alpha) / (n (s - 1)))``.
     """
+    terms = np.minimum(terms, LARGE)  # squares must not overflow
     n = np.arange(1, len(terms) + 1)
     mean = (np.cumsum(terms) + 1) / (n + 1)
     square = (np.cumsum(terms**2) + 2) / (n + 1)
@@ -116,21 +122,21 @@ def lower_bound(terms, alpha, *, horizon=None, start=None):
     size = terms.max(initial=0.0)
     if not size > 0:
         return 0.0
-    bets = Bets.of(terms / size, horizon=horizon, alpha=alpha)
+    bets = Bets.of(terms, size=size, horizon=horizon, alpha=alpha)
     target = -np.log(alpha)
-    s = np.log(start / size if start else bets.terms.sum() / len(terms))
+    mean = bets.terms.sum() / len(terms)  # the root is below it
+    s = np.log(min(start / size, mean) if start else mean)
     # convex and decreasing: a step from above lands below, and steps from below never
     # go beyond the root
     for _ in range(MAX_STEPS):
         value, slope = bets.log_fortune(s)
-        step = (value - target) / slope
-        s -= step
-        if abs(step) < 1e-13 * max(1.0, abs(s)):
+        before, s = s, max(s - (value - target) / slope, LOWEST)
+        if abs(s - before) < 1e-13 * max(1.0, abs(s)):
             break
-    return float(size * np.exp(s))
+    return float(size * np.exp(s)) if s > LOWEST else 0.0
 
 
-def log_fortune(terms, mean):
+def log_fortune(terms, mean, *, horizon=None, alpha=0.05):
     """Return the logarithm of the fortune of betting against a mean.
 
     Parameters
@@ -139,10 +145,14 @@ def log_fortune(terms, mean):
         Non-negative numbers.
     mean : float
         The mean to bet against, above zero.
+    horizon, alpha : int or None, float
+        As for `lower_bound`; its bound exceeds ``mean`` where this fortune exceeds
+        ``1 / alpha``.
 
     Returns
     -------
     float
         Logarithm of an e-value.
     """
-    return float(Bets.of(terms).log_fortune(np.log(mean))[0])
+    bets = Bets.of(terms, horizon=horizon, alpha=alpha)
+    return float(bets.log_fortune(np.log(mean))[0])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from numbers import Integral, Real
+from warnings import warn
 
 import numpy as np
 from scipy.special import ndtri
@@ -11,7 +12,7 @@ from sklearn_ext._core._compat import Interval, StrOptions, validate_params
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext.bandits._log import check_reward
 from sklearn_ext.bandits._values._betting import log_fortune, lower_bound
-from sklearn_ext.bandits._values._weights import Logged, effective_size
+from sklearn_ext.bandits._values._weights import Logged, check_order, effective_size
 
 CAP = 2.0  # of predicted rewards in doubly robust terms, in units of the reward range
 SETTINGS = {
@@ -139,7 +140,8 @@ def policy_value(
     X : array-like of shape (n_samples, n_features), default=None
         Rows, where ``target`` is an estimator.
     labels : array-like of shape (n_actions,), default=None
-        All actions, in the sorted order of columns. None takes those that were logged.
+        All actions. Columns of tables are in their sorted order, and labels beside a
+        table must be, too. None takes those that were logged.
     estimator : {"snips", "ips", "dr", "dm"}, default="snips"
         How to estimate the value. The betting interval of "snips" is that of "ips";
         "dm" has no interval, as nothing bounds the error of a model.
@@ -200,7 +202,8 @@ def policy_value(
     lower = upper = np.nan
     if interval == "betting":
         terms = _Terms.of(log, w, p, predicted, estimator, reward_range)
-        lower, upper = terms.bounds(1 - confidence_level, horizon)
+        found = terms.ends(*terms.mean_bounds(1 - confidence_level, horizon))
+        lower, upper = _within(*found, terms.low, terms.high)
     elif interval == "normal":
         half = _half_width(log, w, p, predicted, estimator, value, confidence_level)
         lower, upper = value - half, value + half
@@ -297,7 +300,9 @@ def compare_policies(
         worse = base * r + w * (1 - r)
         lower = (high - low) * (lower_bound(better, alpha, horizon=horizon) - 1)
         upper = (high - low) * (1 - lower_bound(worse, alpha, horizon=horizon))
-        evidence = float(np.exp(min(log_fortune(better, 1.0), 700.0)))
+        lower, upper = _within(lower, upper, low - high, high - low)
+        fortune = log_fortune(better, 1.0, horizon=horizon, alpha=alpha)
+        evidence = float(np.exp(min(fortune, 700.0)))
     elif interval == "normal":
         means = [_mean(log, x, estimator) for x in (w, base)]
         pulls = [
@@ -394,7 +399,8 @@ def policy_value_curve(
         start = terms.first(t).mean_bounds(1 - confidence_level, horizon, start)
         bounds.append(terms.ends(*start))
         value.append(_value(log, w, p, predicted, estimator, t))
-    lower, upper = np.transpose(bounds)
+    ends = np.reshape(bounds, (-1, 2)).T
+    lower, upper = _within(*ends, terms.low, terms.high)
     return Bunch(times=times, value=np.array(value), lower=lower, upper=upper)
 
 
@@ -438,8 +444,21 @@ class _Terms:
         lower, upper = (min(max(x - self.shift, 0.0), 1.0) for x in (gain, loss))
         return self.low + size * lower, self.high - size * upper
 
-    def bounds(self, alpha, horizon):
-        return self.ends(*self.mean_bounds(alpha, horizon))
+
+def _within(lower, upper, low, high):
+    """Keep ends within the range; where nothing lies between, it is all they say."""
+    lower, upper = np.clip(lower, low, high), np.clip(upper, low, high)
+    empty = lower > upper
+    if np.any(empty):
+        warn(
+            "The log contradicts itself: at this confidence no value agrees with the "
+            "propensities, as happens where actions were drawn far more often than "
+            "they say. The interval is the whole range; check the propensities.",
+            UserWarning,
+            stacklevel=4,
+        )
+    lower, upper = np.where(empty, low, lower), np.where(empty, high, upper)
+    return (lower, upper) if np.ndim(lower) else (float(lower), float(upper))
 
 
 def _robust(log, w, p, r, f):
@@ -463,9 +482,9 @@ def _range(reward_range, log):
             "that there can be; or pass interval=None."
         )
     bounds = np.asarray(reward_range, dtype=np.float64)
-    if bounds.shape != (2,) or not bounds[0] < bounds[1]:
+    if bounds.shape != (2,) or not 0 < bounds[1] - bounds[0] < np.inf:
         raise ValueError(
-            "reward_range must be the lowest and the highest reward, got "
+            "reward_range must be the lowest and the highest reward, both finite; got "
             f"{reward_range!r}."
         )
     check_reward(log.reward, len(log), bounds.tolist())
@@ -482,6 +501,7 @@ def _check_predicted(predicted, log, estimator):
             "or cross_fit_rewards."
         )
     predicted = np.asarray(predicted, dtype=np.float64)
+    check_order(log.given, log.labels, "predicted_reward")
     shape = (len(log), len(log.labels))
     if predicted.shape != shape or not np.isfinite(predicted).all():
         raise ValueError(

@@ -6,12 +6,27 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
-from sklearn.utils import check_random_state, check_X_y
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils import (
+    check_consistent_length,
+    check_random_state,
+    check_X_y,
+    indexable,
+)
+from sklearn.utils.validation import _num_samples, column_or_1d
 
-from sklearn_ext._core._compat import HasMethods, Interval, validate_params
-from sklearn_ext._numerics._equal_rows import EqualRows
-from sklearn_ext.bandits._log import check_propensity, check_reward, positions
+from sklearn_ext._core._compat import (
+    HasMethods,
+    Interval,
+    _safe_indexing,
+    validate_params,
+)
+from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers
+from sklearn_ext.bandits._log import (
+    check_actions,
+    check_propensity,
+    check_reward,
+    positions,
+)
 from sklearn_ext.bandits._problems import BanditRun, beginner
 
 
@@ -40,7 +55,8 @@ def replay(
     Parameters
     ----------
     bandit : estimator
-        A bandit of this family; a clone that knows nothing is run.
+        A bandit of this family; a clone that knows nothing is run. It must know the
+        logged actions; of others the log has nothing to show.
     X : array-like of shape (n_samples, n_features)
         Rows of the log, in their order.
     action : array-like of shape (n_samples,)
@@ -82,13 +98,15 @@ def replay(
     rng = check_random_state(random_state)
     X, action = check_X_y(X, action, dtype=np.float64)
     labels = np.unique(action)
-    at, reward = positions(labels, action), check_reward(reward, len(X))
+    reward = check_reward(reward, len(X))
     if propensity is None:
         p = np.full(len(X), 1 / len(labels))
     else:
         p = check_propensity(propensity, len(X))
     keep_rate = p.min() / p
     bandit = beginner(bandit, labels, rng)
+    known = check_actions(bandit.get_params().get("actions", labels))
+    at = positions(known, action, name="action")
     kept, own, start = [], [], time.process_time()
     for first in range(0, len(X), batch_size):
         rows = np.arange(first, min(first + batch_size, len(X)))
@@ -115,7 +133,7 @@ def replay(
 @validate_params(
     {
         "regressor": [HasMethods(["fit", "predict"])],
-        "X": ["array-like"],
+        "X": ["array-like", "sparse matrix"],
         "action": ["array-like"],
         "reward": ["array-like"],
         "cv": ["cv_object"],
@@ -130,24 +148,26 @@ def cross_fit_rewards(regressor, X, action, reward, *, cv=5, labels=None):
     ----------
     regressor : estimator
         A clone is fitted for each action and fold.
-    X : array-like of shape (n_samples, n_features)
-        Rows.
+    X : array-like, data frame or sparse matrix of shape (n_samples, n_features)
+        Rows, as the regressor takes them.
     action : array-like of shape (n_samples,)
         Logged actions.
     reward : array-like of shape (n_samples,)
         Their rewards.
     cv : int or splitter, default=5
         Folds. A number deals distinct rows of X, action and reward, so that copies stay
-        together. For the betting interval of "dr" predictions may use earlier rows
-        alone: pass ``TimeSeriesSplit()``; rows that it tests in no fold get 0.
+        together; a splitter is given the actions as classes. For the betting interval
+        of "dr" predictions may use earlier rows alone: pass ``TimeSeriesSplit()``; rows
+        that it tests in no fold get 0.
     labels : array-like of shape (n_actions,), default=None
         All actions. None takes those that were logged.
 
     Returns
     -------
     ndarray of shape (n_samples, n_actions)
-        Predictions for ``predicted_reward`` of :func:`policy_value`. An action without
-        rows in a fold gets the mean reward of the fold.
+        Predictions for ``predicted_reward`` of :func:`policy_value`, in the sorted
+        order of actions. An action without rows in a fold gets the mean reward of the
+        fold.
 
     See Also
     --------
@@ -165,15 +185,18 @@ def cross_fit_rewards(regressor, X, action, reward, *, cv=5, labels=None):
     """
     action = column_or_1d(np.asarray(action))
     labels = np.unique(action if labels is None else np.asarray(labels))
-    X, at = check_X_y(X, positions(labels, action, name="action"), dtype=np.float64)
-    reward = check_reward(reward, len(X))
-    out = np.zeros((len(X), len(labels)))
+    at = positions(labels, action, name="action")
+    (X,) = indexable(X)
+    check_consistent_length(X, at)
+    n = _num_samples(X)
+    reward = check_reward(reward, n)
+    out = np.zeros((n, len(labels)))
     for train, test in _folds(X, at, reward, cv):
         for k in range(len(labels)):
             rows = train[at[train] == k]
             if len(rows):
-                model = clone(regressor).fit(X[rows], reward[rows])
-                out[test, k] = model.predict(X[test])
+                model = clone(regressor).fit(_safe_indexing(X, rows), reward[rows])
+                out[test, k] = model.predict(_safe_indexing(X, test))
             else:
                 out[test, k] = reward[train].mean()
     return out
@@ -181,9 +204,9 @@ def cross_fit_rewards(regressor, X, action, reward, *, cv=5, labels=None):
 
 def _folds(X, at, reward, cv):
     if not isinstance(cv, Integral):
-        yield from check_cv(cv).split(X)
+        yield from check_cv(cv).split(X, at)
         return
-    equal = EqualRows.of(X, at.astype(np.float64), reward)
+    equal = EqualRows.of(as_numbers(X), at.astype(np.float64), reward)
     if cv > len(equal):
         raise ValueError(f"cv={cv} folds need 2 to {len(equal)}, the distinct rows.")
     fold = equal.deal(cv, strata=at)

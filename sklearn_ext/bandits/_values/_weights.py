@@ -21,6 +21,7 @@ class Logged:
     reward: np.ndarray  # (n,)
     propensity: np.ndarray  # (n,), of the logged actions
     probabilities: np.ndarray | None  # (n, K), of all actions where they were logged
+    given: list  # labels in the order in which they were named
 
     def __len__(self):
         return len(self.action)
@@ -29,11 +30,13 @@ class Logged:
     def of(cls, action, reward, propensity, labels=None):
         """Check what was logged; a propensity of all actions has their columns."""
         action = column_or_1d(np.asarray(action))
-        labels = np.unique(action if labels is None else np.asarray(labels))
+        given = np.unique(action) if labels is None else np.asarray(labels)
+        labels = np.unique(given)
         at = positions(labels, action, name="action")
         reward = check_reward(reward, len(at))
         p, every = np.asarray(propensity, dtype=np.float64), None
         if p.ndim == 2:
+            check_order(given.tolist(), labels, "propensity")
             every = _check_probabilities(p, len(at), labels, "propensity")
             p = every[np.arange(len(at)), at]
         p = check_propensity(p, len(at))
@@ -44,7 +47,7 @@ class Logged:
                 UserWarning,
                 stacklevel=4,
             )
-        return cls(labels, at, reward, p, every)
+        return cls(labels, at, reward, p, every, given.tolist())
 
     def target(self, target, X=None, policy="best"):
         """Return the target's probabilities of all actions, (n, K)."""
@@ -64,7 +67,14 @@ class Logged:
                 return p
             target = target.predict(X)
         target = np.asarray(target)
+        if target.ndim not in (1, 2):
+            got = f"the shape {target.shape}" if target.ndim else repr(target.item())
+            raise ValueError(
+                f"target must be the actions of the {n} rows, their probabilities of "
+                f"all actions, or something fitted; got {got}."
+            )
         if target.ndim == 2:
+            check_order(self.given, self.labels, "target")
             return _check_probabilities(target, n, self.labels, "target")
         if len(target) != n:
             raise ValueError(f"target has {len(target)} actions for {n} logged rows.")
@@ -83,7 +93,13 @@ class Logged:
                 UserWarning,
                 stacklevel=4,
             )
-        w = target[np.arange(len(self)), self.action] / self.propensity
+        with np.errstate(over="ignore"):
+            w = target[np.arange(len(self)), self.action] / self.propensity
+        if len(bad := np.flatnonzero(~np.isfinite(w))):
+            raise ValueError(
+                f"The propensity {self.propensity[bad[0]]} of row {bad[0]} is too "
+                "small to divide by: an action that was drawn had more."
+            )
         if (size := effective_size(w)) < FEW:
             warnings.warn(
                 f"The log has an effective sample size of {size:.1f} rows for this "
@@ -96,8 +112,20 @@ class Logged:
 
 def effective_size(w):
     """Return the number of equal weights that would be as informative."""
-    total = (w**2).sum()
-    return float(w.sum() ** 2 / total) if total > 0 else 0.0
+    largest = w.max(initial=0.0)
+    if not largest > 0:
+        return 0.0
+    w = w / largest  # squares must not overflow
+    return float(w.sum() ** 2 / (w**2).sum())
+
+
+def check_order(given, labels, name):
+    """Refuse labels in another order than that of the columns of a table."""
+    if given != labels.tolist():
+        raise ValueError(
+            f"{name} has a column for each action, in their sorted order, so labels "
+            f"must be distinct and sorted, {labels.tolist()}; got {given}."
+        )
 
 
 def _check_probabilities(p, n, labels, name):

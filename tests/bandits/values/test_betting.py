@@ -121,3 +121,30 @@ def test_coverage_while_a_policy_learns_and_one_watches(horizon):
                 lower_bound(terms[:n], alpha, horizon=horizon) > v for n in looks
             )
     assert refuted <= 18  # of 200: beyond it with probability .005 if the rate were .05
+
+
+def test_bets_of_a_horizon_know_only_the_past(rng):
+    """A large term at the end changes nothing of what was bet before it."""
+    terms = 2.0 * (rng.random(300) < 0.4)
+    alone = Bets.of(terms, horizon=300)
+    scaled = Bets.of(terms, size=50.0, horizon=300)
+    assert_allclose(scaled.fractions[-1], alone.fractions[-1])
+    longer = np.append(terms, 50.0)
+    v = np.log(0.8)
+    last = Bets.of(longer, horizon=300).fractions[-1]
+    assert_allclose(last[:-1], alone.fractions[-1])
+    bound = lower_bound(longer, 0.025, horizon=300)
+    fortune = log_fortune(longer, bound, horizon=300, alpha=0.025)
+    assert_allclose(fortune, -np.log(0.025), rtol=1e-9)
+    assert_allclose(scaled.log_fortune(v - np.log(50))[0], alone.log_fortune(v)[0])
+    assert np.isfinite(lower_bound(terms * 1e300, 0.025, horizon=300))
+
+
+def test_bounds_from_far_guesses_and_of_rare_terms(rng):
+    terms = rng.exponential(size=500) ** 3
+    found = lower_bound(terms, 0.025)
+    for start in (found / 1e6, found * 1e6, 1e3 * terms.max()):
+        assert_allclose(lower_bound(terms, 0.025, start=start), found, rtol=1e-9)
+    rare = np.zeros(4_000_000)
+    rare[0] = 1.0
+    assert lower_bound(rare, 0.025) == 0

@@ -236,6 +236,7 @@ GOOD = [0, 1] * 50, [0.0, 1.0] * 50, [0.5] * 100
         ({"reward": [0.0, np.nan] * 50}, "reward is nan in row 1"),
         ({"reward_range": None}, "needs reward_range"),
         ({"reward_range": (1, 0)}, "lowest and the highest"),
+        ({"reward_range": (0, np.inf)}, "both finite"),
         ({"target": [0] * 99}, "99 actions for 100"),
         ({"target": [5] * 100}, "not among the actions"),
         (
@@ -298,3 +299,75 @@ def test_one_line(rng):
     plain = policy_value(action, reward, p, target, interval=None)
     assert "(" not in str(plain)
     assert "e-value" in str(compare_policies(action, reward, p, target))
+
+
+def test_evidence_agrees_with_the_bound_at_a_horizon(rng):
+    action = rng.integers(0, 2, 2000)
+    reward = (rng.random(2000) < np.where(action == 0, 0.6, 0.4)).astype(float)
+    for n in range(200, 2001, 50):
+        log = action[:n], reward[:n], [0.5] * n
+        found = compare_policies(*log, [0] * n, horizon=2000)
+        assert (found.lower > 0) == (found.e_value > 40), n
+
+
+@pytest.mark.filterwarnings("ignore:The log has an effective sample size")
+def test_a_log_that_contradicts_itself_says_nothing(rng):
+    """One row whose action could hardly have been drawn refutes every value."""
+    action, reward = rng.integers(0, 2, 300), rng.random(300)
+    p = np.full(300, 0.5)
+    p[action.tolist().index(0)] = 1e-8
+    log = action, reward, p, [0] * 300
+    with pytest.warns(UserWarning, match="contradicts itself"):
+        found = policy_value(*log)
+    assert (found.lower, found.upper) == (0, 1)
+    with pytest.warns(UserWarning, match="contradicts itself"):
+        found = compare_policies(*log)
+    assert (found.lower, found.upper) == (-1, 1)
+    with pytest.warns(UserWarning, match="contradicts itself"):
+        curve = policy_value_curve(*log, n_points=3)
+    assert (curve.lower <= curve.upper).all()
+
+
+@pytest.mark.filterwarnings("ignore:The log has an effective sample size")
+def test_weights_that_overflow():
+    p = [1e-300] + [0.5] * 99
+    found = policy_value(*GOOD[:2], p, GOOD[0], interval=None)
+    assert found.effective_sample_size == 1
+    with pytest.raises(ValueError, match="row 0 is too small"):
+        policy_value(*GOOD[:2], [5e-324] + [0.5] * 99, GOOD[0])
+
+
+def test_no_rows():
+    for function in (policy_value, compare_policies, policy_value_curve):
+        with pytest.warns(UserWarning, match="effective sample size of 0.0"):
+            found = function([], [], [], [])
+        assert np.all(np.isnan(found.value))
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (0, "got 0"),
+        ("logging", "got 'logging'"),
+        (None, "got None"),
+        (np.zeros((100, 2, 1)), r"the shape \(100, 2, 1\)"),
+    ],
+)
+def test_targets_that_are_none(target, message):
+    with pytest.raises(ValueError, match=message):
+        policy_value(*GOOD, target)
+
+
+def test_columns_need_sorted_labels():
+    table = np.tile([0.25, 0.75], (100, 1))
+    assert policy_value(*GOOD, table, labels=[0, 1]).value
+    assert policy_value(*GOOD, [1] * 100, labels=[1, 0]).value == 1
+    for labels in ([1, 0], [0, 0, 1]):
+        with pytest.raises(ValueError, match="must be distinct and sorted"):
+            policy_value(*GOOD, table, labels=labels)
+        with pytest.raises(ValueError, match="propensity has a column for each"):
+            policy_value(*GOOD[:2], table, [0] * 100, labels=labels)
+        with pytest.raises(ValueError, match="predicted_reward has a column"):
+            policy_value(
+                *GOOD, [0] * 100, labels=labels, estimator="dr", predicted_reward=table
+            )

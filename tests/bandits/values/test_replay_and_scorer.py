@@ -1,15 +1,26 @@
 """Replay, rewards out of fold, and the value as a score."""
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
+from sklearn.base import BaseEstimator
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_validate
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedKFold,
+    TimeSeriesSplit,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_ext.bandits import (
     RidgeBandit,
@@ -132,3 +143,54 @@ def test_without_routing_the_scorer_says_what_it_needs(log):
     assert scorer(bandit, X, action, reward=reward, propensity=p) > reward.mean()
     with pytest.raises(ValueError, match="enable metadata routing"):
         cross_validate(bandit, X, action, scoring=scorer, error_score="raise")
+
+
+def test_replay_reads_the_columns_of_the_bandit(log):
+    """Of more actions than were logged, those that were are still the right ones."""
+    _, (X, action, reward, p) = log
+    settings = {"batch_size": 50, "random_state": 0}
+    wide = RidgeBandit(actions=[-1, 0, 1, 2], feature_map=None, exploration="greedy")
+    run = replay(wide, X[:200], action[:200], reward[:200], p[:200], **settings)
+    assert (run.propensity == 0.25).sum() > 0  # the first batch is uniform
+    seen = replay(_Only(actions=[-1, 0, 1, 2]), X, action, reward, p, **settings)
+    assert set(seen.action[0]) == {2}
+    with pytest.raises(ValueError, match=r"action holds .*2.*not among the actions"):
+        replay(RidgeBandit(actions=[0, 1]), X, action, reward, p, **settings)
+
+
+class _Only(BaseEstimator):
+    """Takes the last action, always."""
+
+    def __init__(self, actions=None):
+        self.actions = actions
+
+    def decide(self, X, random_state=None):
+        p = np.tile([0.0, 0.0, 0.0, 1.0], (len(X), 1))
+        return SimpleNamespace(probabilities=p)
+
+    def partial_fit(self, X, y, reward=None):
+        return self
+
+
+def test_rewards_of_rows_as_the_regressor_takes_them(log):
+    _, (X, action, reward, _) = log
+    X, action, reward = X[:200], action[:200], reward[:200]
+    plain = cross_fit_rewards(Ridge(), X, action, reward)
+    thin = cross_fit_rewards(
+        Ridge(solver="lsqr", tol=1e-12), csr_array(X), action, reward
+    )
+    assert_allclose(thin, plain, atol=1e-6)
+    frame = pd.DataFrame({"v": X[:, 0], "kind": np.where(X[:, 1] > 0, "a", "b")})
+    frame.loc[::7, "v"] = np.nan
+    encoder = make_column_transformer(
+        (OneHotEncoder(), ["kind"]), (SimpleImputer(), ["v"])
+    )
+    model = make_pipeline(encoder, Ridge())
+    found = cross_fit_rewards(model, frame, action, reward)
+    assert np.isfinite(found).all()
+    with pytest.raises(ValueError, match="NaN"):
+        cross_fit_rewards(Ridge(), frame[["v"]], action, reward)
+    by_class = cross_fit_rewards(Ridge(), X, action, reward, cv=StratifiedKFold(3))
+    assert by_class.shape == plain.shape
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        cross_fit_rewards(Ridge(), X[:-1], action, reward)
