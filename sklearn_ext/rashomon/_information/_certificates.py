@@ -100,7 +100,7 @@ def pac_bayes_bound(log_ratio, mean_loss, n_samples, delta=0.05, n_choices=1):
     _check_whole("n_samples", n_samples)
     _check("delta", delta, 0 < delta < 1, "between 0 and 1")
     _check_whole("n_choices", n_choices)
-    price = np.log(2 * np.sqrt(n_samples) * n_choices / delta)
+    price = np.log(2 * np.sqrt(n_samples) * n_choices) - np.log(delta)
     found = largest_rate(mean, (price - np.asarray(log_ratio, dtype=float)) / n_samples)
     return float(found) if found.ndim == 0 else found
 
@@ -203,7 +203,8 @@ def conditional_means(losses, log_low, log_high):
     """
     area = log_low[:-1] + np.log(np.diff(losses))
     area = np.append(-np.inf, np.logaddexp.accumulate(area))
-    return losses - np.exp(area - np.where(np.isfinite(log_high), log_high, 0.0))
+    means = losses - np.exp(area - np.where(np.isfinite(log_high), log_high, 0.0))
+    return np.clip(means, losses[:1], losses)  # rounding may lead below the least loss
 
 
 def gibbs(losses, log_cdf, betas):
