@@ -7,6 +7,7 @@ be chosen after looking at the rows, at no price. Only the prior may not look at
 """
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from scipy.special import logsumexp, xlogy
@@ -181,7 +182,8 @@ def refuse_weights(n_rows):
 
 def check_level(confidence_level):
     """Return the probability of failure."""
-    _check("confidence_level", confidence_level, 0 < confidence_level < 1, "in (0, 1)")
+    within = isinstance(confidence_level, Real) and 0 < confidence_level < 1
+    _check("confidence_level", confidence_level, within, "in (0, 1)")
     return 1 - confidence_level
 
 

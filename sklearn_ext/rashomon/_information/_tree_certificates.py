@@ -68,16 +68,17 @@ def thresholds_from(X, n_thresholds="auto"):
 
 def check_prior(clf):
     """Refuse fits of which the theorem says nothing, and say what to do."""
-    if clf.thresholds is None:
+    given, class_weight, _ = clf._fitted_to
+    if not given:
         raise ValueError(
             "The certificate needs thresholds chosen without these rows, for instance "
             "quantiles of unlabelled rows: fit with "
             "thresholds=thresholds_from(X_other)."
         )
-    if clf.class_weight is not None:
+    if class_weight is not None:
         raise ValueError(
             "The certificate speaks of the share of wrong predictions: fit with "
-            f"class_weight=None, got {clf.class_weight!r}."
+            f"class_weight=None, got {class_weight!r}."
         )
     refuse_weights(clf._statistics.n_rows)
     if not isinstance(clf._set, ExactTreeSet):
@@ -160,7 +161,7 @@ def certify_trees(clf, theta, confidence_level, posterior):
             "The Rashomon set is empty, so there is nothing to certify. Raise theta or "
             "reference_loss."
         )
-    outside = log_share_without_constants(clf._statistics, space, clf.max_depth)
+    outside = log_share_without_constants(clf._statistics, space, clf._fitted_to[2])
     one_leaf = space.leaf_cost  # at least, of every loss
     if posterior == "gibbs":
         if found.n_cells is not None:

@@ -379,6 +379,34 @@ class TestRefusals:
         with pytest.raises(ValueError, match="thresholds chosen without these rows, f"):
             clf.generalization_bound()
 
+    def test_parameters_that_were_set_after_the_fit(self, rng):
+        X, y = table(rng)
+        clf = RashomonTreeClassifier(2).fit(X, y).set_params(thresholds=CUTS)
+        with pytest.raises(ValueError, match="thresholds chosen without these rows, f"):
+            clf.generalization_bound()
+        clf = fit(X, y, class_weight="balanced").set_params(class_weight=None)
+        with pytest.raises(ValueError, match="fit with class_weight=None"):
+            clf.generalization_bound()
+        clf = fit(X, y)
+        bound = clf.generalization_bound()
+        clf.set_params(thresholds=None, class_weight="balanced", max_depth=7)
+        assert clf.generalization_bound() == bound
+        clf = RashomonLinearClassifier(n_draws=500).fit(X, y)
+        with pytest.raises(ValueError, match="standardize=False"):
+            clf.set_params(standardize=False).generalization_bound()
+
+    @pytest.mark.parametrize("wrong", ["a", True, np.nan, [0.1]])
+    def test_numbers_of_linear_models(self, rng, wrong):
+        X, y = rng.normal(size=(40, 2)), np.arange(40) % 2
+        linear = RashomonLinearClassifier(standardize=False, n_draws=500)
+        own = {"fit_intercept": False, "radius": 2.0, "theta": 0.3}
+        for model in (linear, RashomonLogisticRegression(**own)):
+            model.fit(X, y)
+            with pytest.raises(ValueError, match="theta must be a "):
+                model.generalization_bound(wrong)
+            with pytest.raises(ValueError, match="confidence_level must be in"):
+                model.generalization_bound(confidence_level=wrong)
+
     def test_weights(self, rng):
         X, y = table(rng)
         clf = RashomonTreeClassifier(2, thresholds=CUTS)
