@@ -84,6 +84,7 @@ CASES = {  # by display: model, target, keywords of fit, tables of the display, 
     ),
     "ProbeSearchDisplay": (probes.ProbeSearchCV(), LABEL, {}, (), {}),
     "ProbeDiagnosticsDisplay": (probes.NaiveBayesProbe(), LABEL, {}, LABELLED, {}),
+    "CollapseDisplay": (probes.LogisticProbe(), LABEL, {}, LABELLED, {}),
     "RashomonRatioDisplay": (tree(), LABEL, {}, (), {}),
     "MultiplicityDisplay": (tree(), LABEL, {}, ROWS, {}),
     "MultiplicityCurveDisplay": (tree(), LABEL, {}, ROWS, {"theta": [0.0, 0.05]}),
@@ -125,9 +126,12 @@ def drawn(shown):
         if name.endswith("_") or value is None:
             continue
         if isinstance(value, dict):
-            numbers |= {f"{name} {key}": part for key, part in value.items()}
+            for key, part in value.items():
+                parts = part if isinstance(part, dict) else {"": part}
+                numbers |= {f"{name} {key} {sub}": x for sub, x in parts.items()}
         elif name == "diagnostics":
-            numbers |= {"margins": value.margins, "beta": value.beta}
+            known = "margins", "beta", "cosines", "norms", "nc3"
+            numbers |= {at: getattr(value, at) for at in known if hasattr(value, at)}
         elif name == "ellipses":
             numbers |= {"centres": value[0], "covariances": value[1]}
         elif name not in ("labels", "names", "label", "space", "candidates"):

@@ -48,7 +48,7 @@ def innermost(estimator, *tables, wanted, user):
         names = f"{', '.join(most)} or {last}" if most else last
         raise TypeError(
             f"{user} takes a fitted {names}, or a Pipeline that ends in one, got "
-            f"{_describe(estimator)}."
+            f"{describe(estimator)}."
         )
     check_is_fitted(model)
     for head in heads:
@@ -98,11 +98,11 @@ def _names(model, heads):
     return names if known else None
 
 
-def _describe(estimator):
+def describe(estimator):
     name = type(estimator).__name__
     if isinstance(estimator, Pipeline):
         steps = "... " if len(estimator.steps) > 1 else ""
-        return f"{name}({steps}{_describe(estimator.steps[-1][1])})"
+        return f"{name}({steps}{describe(estimator.steps[-1][1])})"
     if hasattr(estimator, "best_estimator_"):
-        return f"{name} of {_describe(estimator.best_estimator_)}"
+        return f"{name} of {describe(estimator.best_estimator_)}"
     return name

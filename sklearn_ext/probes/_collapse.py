@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from scipy.optimize import brentq
@@ -114,9 +115,9 @@ def collapse_geometry(class_counts, weight_decay, feature_decay, n_layers=1):
     ):
         if not 0 < value < np.inf:
             raise ValueError(f"{name} must be positive and finite, got {value}.")
-    if isinstance(n_layers, bool) or n_layers < 1 or n_layers != int(n_layers):
+    if not _is_whole(n_layers, 1):
         raise ValueError(
-            f"n_layers must be a whole number from 1 upwards, got {n_layers}."
+            f"n_layers must be a whole number from 1 upwards, got {n_layers!r}."
         )
     ratio, layers = np.sqrt(weight_decay / feature_decay), int(n_layers)
     length = np.array(
@@ -151,8 +152,17 @@ def _length(count, total, decay, ratio, layers):
     lowest = (root * (layers - 1) / (2 * layers * ratio)) ** (1 / (layers + 1))
     if slope(lowest) >= 0:
         return 0.0
-    best = brentq(slope, lowest, (root / ratio) ** (1 / (layers + 1)), xtol=1e-15)
+    highest = (root / ratio) ** (1 / (layers + 1))
+    if slope(highest) <= 0:  # so little decay that rounding hides it
+        return highest
+    best = brentq(slope, lowest, highest, xtol=1e-15)
     return best if value(best) < value(0.0) else 0.0
+
+
+def _is_whole(value, least):
+    return (
+        isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +179,8 @@ class CollapseDiagnostics:
         Scatter within classes by scatter between them, ``tr(S_W S_B^+) / n_classes``.
     cdnv : float
         Class-distance normalised variance: variance by squared distance of two classes,
-        both averaged over all pairs, free of the bias of small samples.
+        both averaged over all pairs, free of the bias of small samples; nan unless two
+        classes have a variance.
     cdnv_pairs : ndarray of shape (n_classes, n_classes)
         The same for each pair; inf where two means are no farther apart than chance.
     nc2_etf : float
@@ -284,10 +295,10 @@ def collapse_diagnostics(
     classes, codes, X, weights = *_present(classes, codes, kept), X[kept], weights[kept]
     if len(classes) < 2:
         raise ValueError("collapse_diagnostics needs two classes, got one class.")
-    if n_bootstrap < 0 or not 0 < confidence_level < 1:
+    if not _is_whole(n_bootstrap, 0) or not 0 < confidence_level < 1:
         raise ValueError(
-            "n_bootstrap must be at least 0 and confidence_level between 0 and 1, got "
-            f"{n_bootstrap} and {confidence_level}."
+            "n_bootstrap must be at least 0, a whole number, and confidence_level "
+            f"between 0 and 1, got {n_bootstrap!r} and {confidence_level}."
         )
     decide = _decisions(coef, intercept, X, classes)
     counts = np.bincount(codes, weights)
@@ -326,10 +337,11 @@ def _decisions(coef, intercept, X, classes):
         if intercept is not None:
             raise ValueError("intercept needs coef, got None.")
         return None, None
-    coef = np.atleast_2d(np.asarray(coef, dtype=np.float64))
+    coef = np.atleast_2d(check_array(on_host(coef), ensure_2d=False, dtype=np.float64))
     k, shift = len(classes), np.zeros(len(coef))
     if intercept is not None:
-        shift = np.atleast_1d(np.asarray(intercept, dtype=np.float64))
+        shift = check_array(on_host(intercept), ensure_2d=False, dtype=np.float64)
+        shift = np.atleast_1d(shift)
     if k == 2 and len(coef) == 1:
         coef, shift = np.vstack([-coef, coef]), np.concatenate([-shift, shift])
     if coef.shape != (k, X.shape[1]) or shift.shape != (k,):
@@ -357,18 +369,23 @@ class _Measure:
     def __init__(self, X, codes, k, coef, named):
         self.X, self.codes, self.k = X - X.mean(axis=0), codes, k
         self.origin = X.mean(axis=0)
-        self.square = (self.X**2).sum(axis=1)
         self.member = np.zeros((k, len(X)))
         self.member[codes, np.arange(len(X))] = 1
+        # from means of the classes: collapsed rows keep their digits
+        self.centres = self.member @ self.X / self.member.sum(axis=1)[:, None]
+        self.around = self.X - self.centres[codes]
+        self.square = (self.around**2).sum(axis=1)
         self.named = codes if named is None else named
-        self.coef = None if coef is None else coef / np.linalg.norm(coef)
+        size = 0.0 if coef is None else np.linalg.norm(coef)
+        self.coef = coef / size if size > 0 else None
 
     def __call__(self, weights, corrected=True):
         """Return scalars, CDNV of pairs, norms and cosines."""
         n = self.member @ weights
-        means = (self.member * weights) @ self.X / n[:, None]
+        moved = (self.member * weights) @ self.around / n[:, None]
+        means = self.centres + moved
         second = self.member @ (weights * self.square) / n
-        spread = np.maximum(second - (means**2).sum(axis=1), 0.0) * n
+        spread = np.maximum(second - (moved**2).sum(axis=1), 0.0) * n
         with np.errstate(divide="ignore", invalid="ignore"):
             one = n < FEWEST
             variance = np.where(one, np.nan, spread / (n - corrected))
@@ -383,6 +400,8 @@ class _Measure:
             each[np.isnan(within)] = np.nan
             total = np.nansum(apart[pairs])
             pooled = np.nansum(within[pairs]) / total if total > 0 else np.inf
+            if np.isnan(within[pairs]).all():  # no two classes with a variance
+                pooled = np.nan
         np.fill_diagonal(each, np.nan)
         whole = means + self.origin
         lengths = (whole**2).sum(axis=1) - noise
@@ -408,8 +427,10 @@ class _Measure:
         middle = (self.member * weights) @ at / n[:, None]
         spread = (self.member * weights) @ (at - middle[self.codes]) ** 2
         many = n >= FEWEST
+        if not many.any():
+            return np.nan
         within = (spread[many] / (n[many] - corrected)[:, None]).mean(axis=0)
-        return float((within / values[use]).sum() / self.k) if many.any() else np.nan
+        return float((within / values[use]).sum() / self.k)
 
     def _nc3(self, centred):
         size = np.linalg.norm(centred)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_ext._core._compat import check_matplotlib_support
-from sklearn_ext._core._pipelines import peel
+from sklearn_ext._core._pipelines import describe, peel
 from sklearn_ext.probes._collapse import collapse_diagnostics
 
 
@@ -73,7 +73,7 @@ class CollapseDisplay:
         X : array-like of shape (n_samples, n_features)
             Rows as the estimator takes them.
         y : array-like of shape (n_samples,)
-            Labels.
+            Labels, all or some of those that the estimator knows.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights.
         geometry : CollapseGeometry, default=None
@@ -96,16 +96,17 @@ class CollapseDisplay:
         if not hasattr(model, "coef_"):
             raise TypeError(
                 "CollapseDisplay.from_estimator takes a fitted linear classifier with "
-                f"coef_, or a Pipeline that ends in one, got {type(model).__name__}."
+                f"coef_, or a Pipeline that ends in one, got {describe(estimator)}."
             )
         for head in heads:
             X = head.transform(X)
+        coef, intercept = _of_labels(model, y, sample_weight)
         found = collapse_diagnostics(
             X,
             y,
-            model.coef_,
+            coef,
             sample_weight,
-            intercept=getattr(model, "intercept_", None),
+            intercept=intercept,
             n_bootstrap=0,
         )
         display = cls(diagnostics=found, geometry=geometry, name=name)
@@ -186,3 +187,18 @@ class CollapseDisplay:
         ax.set_xlabel("predicted length of the class mean, relative")
         ax.set_ylabel("measured length, relative")
         ax.legend()
+
+
+def _of_labels(model, y, sample_weight):
+    """Return weights and intercepts of the classes that the labels hold."""
+    coef, intercept = model.coef_, getattr(model, "intercept_", None)
+    known = getattr(model, "classes_", None)
+    if known is None or len(coef) != len(known):
+        return coef, intercept
+    held = np.asarray(y)
+    if sample_weight is not None:
+        held = held[np.asarray(sample_weight) > 0]
+    held = np.isin(known, held)
+    if np.ndim(intercept):
+        intercept = intercept[held]
+    return coef[held], intercept

@@ -1,10 +1,14 @@
 """The picture of errors over the time of training."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import Bunch, check_random_state
 
 from sklearn_ext._core._plots import Display
+from sklearn_ext.random_features._ridge._classifier import RandomFeatureRidgeClassifier
+from sklearn_ext.random_features._ridge._ridge import RandomFeatureRidge
 from sklearn_ext.random_features._theory._eigenstructure import (
     MODELS,
     draw_pool,
@@ -99,7 +103,8 @@ class TrainingTimeDisplay(Display):
         times : array-like of shape (n_times,) or None, default=None
             Times; None takes 30 that span the path.
         measure : bool, default=True
-            Whether to fit clones to ``n_repeats`` subsets at some ten of the times.
+            Whether to fit clones, of the kernel and the scaling that were chosen, to
+            ``n_repeats`` subsets at some ten of the times.
         n_repeats : int, default=5
             Subsets.
         max_pool : int, default=2000
@@ -123,6 +128,11 @@ class TrainingTimeDisplay(Display):
             model, X, y, center=model.fit_intercept, max_pool=len(y)
         )
         n_rows = len(y) // 4 if n_rows is None else n_rows
+        for name, value in (("n_rows", n_rows), ("n_repeats", n_repeats)):
+            if not isinstance(value, Integral) or value < 1:
+                raise ValueError(
+                    f"{name} must be a whole number from 1 upwards, got {value!r}."
+                )
         warn_of_large_shares(np.asarray([n_rows]), pool.n_pool)
         widths = [model.n_components] if widths is None else widths
         widths = ["infinite" if width == np.inf else width for width in widths]
@@ -219,13 +229,25 @@ def _measured(estimator, X, y, n, width, times, n_repeats, rng):
         train, test = order[:n], order[n:]
         seed = rng.randint(2**31 - 1)
         for j, time in enumerate(times):
-            params = {"n_components": width, "filter": "flow", "random_state": seed}
-            model = clone(estimator).set_params(**params)
-            if hasattr(model, "alphas"):
-                model.set_params(alphas=[1 / time])
-            else:
-                model.set_params(alpha=1 / time)
+            model = _stopped(estimator, width, time).set_params(random_state=seed)
             model.fit(X[train], y[train])
             said = model._decision(X[test], "predict")  # wild ones are what is shown
             measured[repeat, j] = np.mean((said - target[test]) ** 2)
     return measured
+
+
+def _stopped(estimator, width, time):
+    """Return the model that is trained until a time, and that chooses nothing."""
+    classifies = hasattr(estimator, "classes_")
+    model = RandomFeatureRidgeClassifier() if classifies else RandomFeatureRidge()
+    params = clone(estimator).get_params(deep=False)
+    if hasattr(estimator, "alphas"):
+        for name in ("kernel", "gamma", "length_scale", "standardize"):
+            chosen = getattr(estimator, f"{name}_")
+            params[name] = params[name] if chosen is None else chosen
+        for name in ("gamma", "length_scale"):  # lists of a kernel that lost
+            params[name] = params[name] if np.ndim(params[name]) == 0 else "auto"
+    params.update(n_components=width, alpha=1 / time, filter="flow")
+    params.update(map="random", solver="auto")
+    known = model.get_params(deep=False)
+    return model.set_params(**{n: v for n, v in params.items() if n in known})

@@ -217,7 +217,7 @@ def describe_space(name, dimension, space, *, radius=None, scale=None):
 def loss_threshold(best, theta, mode, reference=None):
     """Largest loss in the set: reference plus theta, or times one plus theta."""
     check_slack(theta)
-    if not 0 <= theta < np.inf:
+    if not (isinstance(theta, Real) and 0 <= theta < np.inf):
         raise ValueError(f"theta must be a finite number from 0 upwards, got {theta}.")
     base = best if reference is None else reference
     return base + theta if mode == "absolute" else base * (1 + theta)

@@ -398,7 +398,9 @@ class DynamicSubmodularSelector(
         living = self._now
         leave = self._leaving_slots(forget, "raise")
         if max_calls not in (None, "auto") and not (
-            isinstance(max_calls, Integral) and max_calls > 0
+            isinstance(max_calls, Integral)
+            and not isinstance(max_calls, bool)
+            and max_calls > 0
         ):
             raise ValueError(
                 f"max_calls must be 'auto', None or a positive int, got {max_calls!r}."

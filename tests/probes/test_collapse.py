@@ -71,6 +71,11 @@ def test_geometry_is_the_minimum_that_an_optimiser_finds(n_layers, lw, lh):
     assert_allclose(value, parts.sum(), rtol=1e-5)
 
 
+def test_decay_below_rounding():
+    found = collapse_geometry([60, 3], 1e-20, 1e-20, n_layers=3)
+    assert_allclose(found.outputs, 1)
+
+
 def test_one_layer_in_closed_form():
     lw, lh, n = 0.01, 0.005, COUNTS.sum()
     found = collapse_geometry(COUNTS, lw, lh)
@@ -255,6 +260,37 @@ def test_a_class_of_one_row(rng):
     assert np.isfinite(found.norms[:-1]).all()
 
 
+def test_no_class_has_a_variance(rng):
+    X = rng.normal(size=(4, 6))
+    for y in (np.arange(4), np.array([0, 0, 0, 1])):
+        with pytest.warns(UserWarning, match="A class of one row"):
+            found = collapse_diagnostics(X, y, n_bootstrap=5)
+        assert np.isnan(found.cdnv)  # rather than infinite
+        assert np.isnan(found.intervals["cdnv"]).all()
+        assert np.isnan(found.nc1) == (len(set(y)) == 4)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-8, 1e-11])
+def test_rows_that_have_collapsed_keep_their_digits(scale):
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    X = np.eye(3, 6)[y] + scale * rng.normal(size=(60, 6))
+    found = collapse_diagnostics(X, y, n_bootstrap=20, random_state=0)
+    own = [X[y == c] for c in range(3)]
+    variance = np.mean([rows.var(axis=0, ddof=1).sum() for rows in own])
+    means = np.array([rows.mean(axis=0) for rows in own])
+    apart = np.mean([((means[i] - means[i - 1]) ** 2).sum() for i in range(3)])
+    assert_allclose(found.cdnv, variance / (apart - 2 * variance / 20), rtol=1e-5)
+    low, high = found.intervals["cdnv"]
+    assert found.cdnv / 2 < low < found.cdnv < high < 2 * found.cdnv
+
+
+def test_weights_of_zero_have_no_direction(rng):
+    X, y = table(rng)
+    found = collapse_diagnostics(X, y, np.zeros((4, 6)), n_bootstrap=0)
+    assert np.isnan(found.nc3)
+
+
 def test_means_no_farther_apart_than_chance():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 30)), np.arange(40) % 2
@@ -283,6 +319,8 @@ class TestRefusals:
             ({"feature_decay": np.inf}, "feature_decay must be positive"),
             ({"n_layers": 0}, "n_layers must be a whole number"),
             ({"n_layers": 1.5}, "n_layers must be a whole number"),
+            ({"n_layers": np.inf}, "n_layers must be a whole number"),
+            ({"n_layers": "two"}, "n_layers must be a whole number"),
         ],
     )
     def test_geometry(self, change, message):
@@ -299,6 +337,9 @@ class TestRefusals:
             ({"intercept": np.ones(3)}, "intercept needs coef"),
             ({"coef": np.ones((3, 2)), "intercept": [1.0]}, "one number for each cl"),
             ({"n_bootstrap": -1}, "n_bootstrap must be at least 0"),
+            ({"n_bootstrap": 2.5}, "n_bootstrap must be at least 0, a whole number"),
+            ({"coef": np.full((3, 2), np.nan)}, "contains NaN"),
+            ({"coef": np.ones((3, 2)), "intercept": [0, 0, np.inf]}, "infinity"),
             ({"confidence_level": 1.0}, "confidence_level between 0 and 1"),
         ],
     )
@@ -348,6 +389,26 @@ class TestDisplay:
         )
         assert_allclose(display.diagnostics.nc3, direct.nc3)
         assert display.diagnostics.nc4 == direct.nc4
+        plt.close("all")
+
+    def test_labels_of_some_classes_take_their_weights(self, rng):
+        X, y = table(rng)
+        model = LogisticRegression().fit(X, y)
+        some = y != np.unique(y)[1]
+        rows = [0, 2, 3]
+        direct = collapse_diagnostics(
+            X[some],
+            y[some],
+            model.coef_[rows],
+            intercept=model.intercept_[rows],
+            n_bootstrap=0,
+        )
+        shown = CollapseDisplay.from_estimator(model, X[some], y[some])
+        weighted = CollapseDisplay.from_estimator(model, X, y, sample_weight=some * 1.0)
+        for found in (shown.diagnostics, weighted.diagnostics):
+            assert_allclose([found.nc3, found.nc4], [direct.nc3, direct.nc4])
+        with pytest.raises(ValueError, match="one row for each of the 4 classes"):
+            CollapseDisplay.from_estimator(model, X, np.where(some, y, 77))
         plt.close("all")
 
     def test_refusals(self, rng):

@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -28,6 +28,7 @@ ALL = [
     RandomFeatureRidgeClassifier,
     RandomFeatureRidgeClassifierCV,
 ]
+HALVES = slice(None, 15), slice(15, None)
 FIXED = [RandomFeatureRidge, RandomFeatureRidgeClassifier]
 TUNED = [RandomFeatureRidgeCV, RandomFeatureRidgeClassifierCV]
 
@@ -332,3 +333,17 @@ def test_wrong_attributes_say_which_to_read(cls, data):
             getattr(finite, name)
     with pytest.raises(AttributeError, match="see dual_coef_"):
         infinite.coef_  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["ridge", "flow"])
+def test_leave_one_out_of_merged_models_needs_rows(name, data):
+    X, y = data
+    how = {"kernel": "relu", "map": "random", "standardize": False, "random_state": 0}
+    model = RandomFeatureRidgeCV(20, filter=name, **how)
+    fitted, other = (clone(model).fit(X[part], y[part]) for part in HALVES)
+    before = fitted.predict(X)
+    with pytest.raises(ValueError, match="Fit one or both by partial_fit"):
+        fitted.merge(other)
+    assert_array_equal(fitted.predict(X), before)  # nothing was added
+    blocks = clone(model).partial_fit(X[HALVES[1]], y[HALVES[1]])
+    assert fitted.merge(blocks).best_score_ < 0

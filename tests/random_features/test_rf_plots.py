@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
+from sklearn.model_selection import GroupKFold
 
 from sklearn_ext.random_features import (
     EigenspectrumDisplay,
@@ -106,6 +107,64 @@ def test_training_time_is_measured(cls, data):
     silent = TrainingTimeDisplay.from_estimator(model, X, y, measure=False)
     assert silent.measured is None
     assert len(silent.lines_["100 features"].get_xdata()) == 30
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "cg", "eigen"])
+def test_training_time_of_any_solver(solver, data):
+    X, y = data
+    model = RandomFeatureRidge(50, standardize=True, solver=solver, random_state=0)
+    how = {"times": [0.1], "n_repeats": 2, "random_state": 0}
+    found = TrainingTimeDisplay.from_estimator(model.fit(X, y), X, y, **how)
+    plain = clone(model).set_params(solver="auto").fit(X, y)
+    expected = TrainingTimeDisplay.from_estimator(plain, X, y, **how)
+    name = "50 features"
+    assert_allclose(found.measured[name].test, expected.measured[name].test)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"cv": "gcv"},
+        {"cv": GroupKFold(2)},
+        {"cv": [(np.arange(200), np.arange(200, 442))]},
+        {"cv": 3, "scoring": "r2"},
+        {"kernel": ["rbf", "relu"], "gamma": [1e-3, 0.1], "refine": True},
+    ],
+)
+def test_training_time_is_measured_of_what_was_chosen(params, data):
+    X, y = data
+    y = (y - y.mean()) / y.std()
+    model = RandomFeatureRidgeCV(50, map="random", random_state=0).set_params(**params)
+    grouped = isinstance(params.get("cv"), GroupKFold)
+    model.fit(X, y, groups=np.arange(len(y)) % 4 if grouped else None)
+    how = {"times": [0.1, 1e12], "n_repeats": 2, "random_state": 0}
+    found = TrainingTimeDisplay.from_estimator(model, X, y, **how)
+    chosen = {"kernel": model.kernel_, "standardize": model.standardize_}
+    if model.gamma_ is not None:
+        chosen["gamma"] = model.gamma_
+    plain = RandomFeatureRidge(50, **chosen, random_state=0).fit(X, y)
+    expected = TrainingTimeDisplay.from_estimator(plain, X, y, **how)
+    name = "50 features"
+    assert_allclose(found.measured[name].test, expected.measured[name].test)
+
+
+def test_training_time_of_a_width_beside_the_exact_kernel(data):
+    X, y = data
+    y = (y - y.mean()) / y.std()
+    model = RandomFeatureRidgeCV("infinite", random_state=0).fit(X, y)
+    how = {"widths": [20], "times": [0.1], "random_state": 0}
+    found = TrainingTimeDisplay.from_estimator(model, X, y, **how)
+    narrow = clone(model).set_params(map="random").fit(X, y)  # not twenty landmarks
+    expected = TrainingTimeDisplay.from_estimator(narrow, X, y, **how)
+    name = "20 features"
+    assert_allclose(found.measured[name].test, expected.measured[name].test)
+
+
+@pytest.mark.parametrize("wrong", [{"n_rows": 0.5}, {"n_rows": 0}, {"n_repeats": 0}])
+def test_training_time_refuses_no_rows_and_no_repeats(wrong, data):
+    model = RandomFeatureRidge(20, random_state=0).fit(*data)
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be a whole number"):
+        TrainingTimeDisplay.from_estimator(model, *data, **wrong)
 
 
 def test_kernel_choice(data):

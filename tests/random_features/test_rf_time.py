@@ -165,6 +165,17 @@ def test_where_overfitting_does_no_harm_time_is_endless():
     assert time > 100
 
 
+@pytest.mark.parametrize("n_modes", [1, 3, 30])
+@pytest.mark.parametrize("k", [5, 50, np.inf])
+def test_what_is_learnt_to_the_end_needs_no_stop(n_modes, k):
+    lam = np.exp(-np.arange(n_modes) / 2)
+    none = np.zeros(n_modes)
+    for v in (none, none + 1) if min(k, 40) > n_modes else (none,):
+        assert optimal_stopping(lam, v, 40, k) == (np.inf, 0.0)
+        assert overtraining(lam, v, 40, k) == 1  # and not nan
+    assert overtraining(LAM, V, N) == 1
+
+
 def test_what_is_refused():
     with pytest.raises(ValueError, match="positive numbers"):
         rf_flow_curve(LAM, V, N, times=[0.0])

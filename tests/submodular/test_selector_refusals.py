@@ -50,6 +50,7 @@ BAD_CALLS = [
     (lambda m, X: m.replace(None, X[:1]), ValueError, "got 0 for 1 rows"),
     (lambda m, X: m.update((X, [1], [2])), ValueError, "a pair .* got 3 parts"),
     (lambda m, X: m.update(X[:1], max_calls=0), ValueError, "positive int, got 0"),
+    (lambda m, X: m.update(X[:1], max_calls=True), ValueError, "positive int, got Tr"),
     (lambda m, X: m.update(X[:1], max_calls="a"), ValueError, "positive int, got 'a'"),
     (lambda m, X: m.restore(None), ValueError, "restore takes"),
     (lambda m, X: m.partial_fit(X[:1], ids=[None]), ValueError, "got None for row 0"),

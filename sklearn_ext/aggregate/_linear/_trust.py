@@ -53,7 +53,8 @@ class ColumnScatter:
     def from_sums(cls, sums: AggregateStatistics) -> ColumnScatter:
         """Take it from sums, which hold the scatter inside bags or its diagonal."""
         between = np.diag(sums.between)
-        return cls(between, sums.spread, sums.n_samples, sums.n_bags)
+        within = np.maximum(sums.spread, 0.0)  # rounding, where rows are the same
+        return cls(between, within, sums.n_samples, sums.n_bags)
 
     def doubts(self, rho, names):
         """Say why slopes must not be trusted.

@@ -184,6 +184,9 @@ class BaseRandomFeatureRidge(ExtEstimator):
     def _check_blocks(self):
         """Refuse blocks that could be added but not solved."""
 
+    def _check_total(self, summary):
+        """Refuse sums without the rows that the solution looks at."""
+
     def _solve(self, summary):
         self._fitted = Fit(summary, span=to_numpy(summary.span))
         self.n_samples_seen_ = summary.n_rows
@@ -216,7 +219,8 @@ class BaseRandomFeatureRidge(ExtEstimator):
         Raises
         ------
         ValueError
-            When the feature maps differ, or the width is infinite.
+            When the feature maps differ, the width is infinite, or leave-one-out has no
+            rows left, since ``fit`` has fitted both models.
         """
         check_is_fitted(self)
         check_is_fitted(other)
@@ -238,7 +242,9 @@ class BaseRandomFeatureRidge(ExtEstimator):
                 "random_state; let what is measured on the data (gamma, standardize, "
                 "landmarks) come from the same first block."
             )
-        return self._solve(self._fitted.summary + other._fitted.summary)
+        total = self._fitted.summary + other._fitted.summary
+        self._check_total(total)
+        return self._solve(total)
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit_blocks(self, blocks, *, n_jobs=None):

@@ -622,6 +622,14 @@ class ChoosesItsRidge:
     def _check_blocks(self):
         self._plan_of_blocks()
 
+    def _check_total(self, summary):
+        if self.cv == "loo" and summary.held is None:
+            raise ValueError(
+                "Leave-one-out needs rows of one of the models, and fit keeps none. "
+                "Fit one or both by partial_fit or fit_blocks before merge, or use "
+                "cv='gcv'."
+            )
+
     def _plan_of_blocks(self):
         if not isinstance(self.cv, str):
             raise ValueError(

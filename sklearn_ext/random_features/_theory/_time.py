@@ -23,6 +23,7 @@ from sklearn_ext.random_features._theory._framework import (
 
 N_NODES = 12  # of each transform: errors to 1e-5 of the largest along the path
 N_STEPS = 12  # along the arc from a real ridge to a complex one
+TIE = 1e-7  # of the error before training: less harm is rounding
 SEARCHED = 60  # times among which the best is looked for first
 
 
@@ -157,7 +158,7 @@ def optimal_stopping(eigenvalues, eigencoefs, n, k=np.inf, noise=0.0, *, n_pool=
     times = _default_times(eigenvalues, eigencoefs, n, k, **task)
     path = curve(times=times)
     best = int(np.argmin(path.test))
-    if best == len(times) - 1:
+    if path.test[-1] <= path.test[best] + TIE * path.test[0]:
         return np.inf, float(path.test[-1])
     edges = np.log(times[[max(best - 1, 0), min(best + 1, len(times) - 2)]])
     found = minimize_scalar(
@@ -204,8 +205,11 @@ def overtraining(eigenvalues, eigencoefs, n, k=np.inf, noise=0.0, *, n_pool=np.i
     True
     """
     task = {"noise": noise, "n_pool": n_pool}
+    time, best = optimal_stopping(eigenvalues, eigencoefs, n, k, **task)
+    if np.isinf(time):
+        return 1.0
     end = rf_eigenframework(eigenvalues, eigencoefs, n, k, **task).test
-    return float(end / optimal_stopping(eigenvalues, eigencoefs, n, k, **task)[1])
+    return float(end / best) if best > 0 else np.inf
 
 
 def _default_times(eigenvalues, eigencoefs, n, k, *, noise, n_pool):

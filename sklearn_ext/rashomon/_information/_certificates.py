@@ -7,6 +7,7 @@ be chosen after looking at the rows, at no price. Only the prior may not look at
 """
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from scipy.special import logsumexp, xlogy
@@ -100,7 +101,7 @@ def pac_bayes_bound(log_ratio, mean_loss, n_samples, delta=0.05, n_choices=1):
     _check_whole("n_samples", n_samples)
     _check("delta", delta, 0 < delta < 1, "between 0 and 1")
     _check_whole("n_choices", n_choices)
-    price = np.log(2 * np.sqrt(n_samples) * n_choices / delta)
+    price = np.log(2 * np.sqrt(n_samples) * n_choices) - np.log(delta)
     found = largest_rate(mean, (price - np.asarray(log_ratio, dtype=float)) / n_samples)
     return float(found) if found.ndim == 0 else found
 
@@ -181,7 +182,8 @@ def refuse_weights(n_rows):
 
 def check_level(confidence_level):
     """Return the probability of failure."""
-    _check("confidence_level", confidence_level, 0 < confidence_level < 1, "in (0, 1)")
+    within = isinstance(confidence_level, Real) and 0 < confidence_level < 1
+    _check("confidence_level", confidence_level, within, "in (0, 1)")
     return 1 - confidence_level
 
 
@@ -203,7 +205,8 @@ def conditional_means(losses, log_low, log_high):
     """
     area = log_low[:-1] + np.log(np.diff(losses))
     area = np.append(-np.inf, np.logaddexp.accumulate(area))
-    return losses - np.exp(area - np.where(np.isfinite(log_high), log_high, 0.0))
+    means = losses - np.exp(area - np.where(np.isfinite(log_high), log_high, 0.0))
+    return np.clip(means, losses[:1], losses)  # rounding may lead below the least loss
 
 
 def gibbs(losses, log_cdf, betas):

@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import log_expit, logsumexp
@@ -55,9 +56,14 @@ class NetworkSpace:
     activation: str = "relu"
 
     def __post_init__(self):
+        if isinstance(self.hidden_layer_sizes, Integral):
+            raise ValueError(
+                "hidden_layer_sizes must hold one number of units for each layer, got "
+                f"{self.hidden_layer_sizes!r}. Give ({self.hidden_layer_sizes},)."
+            )
         for size in self.hidden_layer_sizes:
             check_count("hidden_layer_sizes", size)
-        if self.activation not in ACTIVATIONS:
+        if self.activation not in list(ACTIVATIONS):
             raise ValueError(
                 f"activation must be one of {sorted(ACTIVATIONS)}, got "
                 f"{self.activation!r}."
@@ -224,8 +230,8 @@ def inductive_bias(
             "n_replicates must be at least 2 and n_particles at least 10, got "
             f"{n_replicates} and {n_particles}."
         )
-    if not np.isfinite(target_loss):
-        raise ValueError(f"target_loss must be a finite number, got {target_loss}.")
+    if not isinstance(target_loss, Real) or not np.isfinite(target_loss):
+        raise ValueError(f"target_loss must be a finite number, got {target_loss!r}.")
     if not 0 < confidence_level < 1:
         raise ValueError(
             f"confidence_level must be between 0 and 1, got {confidence_level}."
@@ -274,8 +280,8 @@ def _summary(runs, confidence_level):
     with np.errstate(divide="ignore"):
         logs = logsumexp([run.at(losses) for run in runs], axis=0) - np.log(len(runs))
     return Bunch(
-        bits=float(mean),
-        interval=(float(low), float(high)),
+        bits=float(mean) + 0.0,  # no -0
+        interval=(float(low) + 0.0, float(high) + 0.0),
         replicate_sd=spread,
         n_evaluations=sum(run.n_evaluations for run in runs),
         reliable=reliable,
@@ -328,10 +334,10 @@ def _checked(losses, n):
 
 def _measure(y, loss):
     """Return the number of outputs, and the mean loss of outputs of many models."""
+    if np.ndim(y) != 1:
+        raise ValueError(f"y must have one dimension, got shape {np.shape(y)}.")
     if loss == "squared_error":
         target = check_array(y, ensure_2d=False, dtype=np.float64)
-        if target.ndim != 1:
-            raise ValueError(f"y must have one dimension, got shape {target.shape}.")
         return 1, lambda out: ((out[..., 0] - target) ** 2).mean(axis=1)
     y = np.asarray(y)
     check_classification_targets(y)

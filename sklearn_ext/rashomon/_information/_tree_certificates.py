@@ -68,16 +68,17 @@ def thresholds_from(X, n_thresholds="auto"):
 
 def check_prior(clf):
     """Refuse fits of which the theorem says nothing, and say what to do."""
-    if clf.thresholds is None:
+    given, class_weight, _ = clf._fitted_to
+    if not given:
         raise ValueError(
             "The certificate needs thresholds chosen without these rows, for instance "
             "quantiles of unlabelled rows: fit with "
             "thresholds=thresholds_from(X_other)."
         )
-    if clf.class_weight is not None:
+    if class_weight is not None:
         raise ValueError(
             "The certificate speaks of the share of wrong predictions: fit with "
-            f"class_weight=None, got {clf.class_weight!r}."
+            f"class_weight=None, got {class_weight!r}."
         )
     refuse_weights(clf._statistics.n_rows)
     if not isinstance(clf._set, ExactTreeSet):
@@ -87,7 +88,7 @@ def check_prior(clf):
         )
 
 
-def log_share_without_constants(statistics, space):
+def log_share_without_constants(statistics, space, max_depth):
     """Logarithm of the prior share of trees without cuts that the rows leave constant.
 
     Without repeats the share differs between trees, and this is its lower bound.
@@ -97,20 +98,27 @@ def log_share_without_constants(statistics, space):
     statistics : TreeStatistics
         Rows over all candidate cuts.
     space : TreeSpace
-        The trees that are counted.
+        The trees that are counted, single leaves where no cut varies.
+    max_depth : int
+        Depth of the trees of the prior.
 
     Returns
     -------
     float
-        Zero where no cut is constant.
+        Zero where no cut is constant, and minus infinity where all are and the trees of
+        the prior have cuts.
     """
     bits, prior = statistics.rows.bits, statistics.splits.prior
     varying = bits.any(axis=0) & ~bits.all(axis=0)
     if varying.all():
         return 0.0
     if not space.complete:
-        every = replace(space, multiplicity=np.array([len(varying)]))
+        cuts = np.array([len(varying)])
+        depth = space.depth if varying.any() else max_depth
+        every = replace(space, depth=depth, multiplicity=cuts)
         return space.log_size - every.log_size
+    if not varying.any():
+        return -np.inf if max_depth else 0.0
     kept = prior[varying].sum()
     used = np.zeros(space.depth)
     if not space.repeats:  # a path has used some mass of both sides of the share
@@ -153,7 +161,7 @@ def certify_trees(clf, theta, confidence_level, posterior):
             "The Rashomon set is empty, so there is nothing to certify. Raise theta or "
             "reference_loss."
         )
-    outside = log_share_without_constants(clf._statistics, space)
+    outside = log_share_without_constants(clf._statistics, space, clf._fitted_to[2])
     one_leaf = space.leaf_cost  # at least, of every loss
     if posterior == "gibbs":
         if found.n_cells is not None:
@@ -165,7 +173,7 @@ def certify_trees(clf, theta, confidence_level, posterior):
         betas = np.append(0.0, BETAS)
         log_evidence, mean = gibbs(losses, high, betas / unit)
         log_ratio = log_evidence + betas / unit * mean + outside
-        mean = (mean - one_leaf) / total
+        mean = np.maximum(mean - one_leaf, 0.0) / total
         bounds = pac_bayes_bound(np.minimum(log_ratio, 0.0), mean, n, delta)
         best = int(np.argmin(bounds))
         at, beta, mean = last, float(betas[best]), mean[best]
@@ -182,13 +190,13 @@ def certify_trees(clf, theta, confidence_level, posterior):
         mean, log_ratio = means[best], low[best] + outside
         if not space.complete:
             nodes = tree_shares(found.upper, threshold=losses[best]).nodes.sum()
-            mean -= one_leaf * nodes / total
+            mean = max(mean - one_leaf * nodes / total, 0.0)
     log_ratio = min(float(log_ratio), 0.0)
     return CertificateResult(
         bound=pac_bayes_bound(log_ratio, float(mean), n, delta),
         theta=_slack(clf, at / total, theta),
         mean_loss=float(mean),
-        bits=float(-log_ratio / np.log(2)),
+        bits=float(-log_ratio / np.log(2)) + 0.0,  # no -0
         confidence_level=confidence_level,
         posterior=posterior,
         beta=beta,

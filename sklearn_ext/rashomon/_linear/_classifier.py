@@ -364,7 +364,7 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         """
         check_is_fitted(self)
         delta = check_level(confidence_level)
-        if self.standardize:
+        if self.hypothesis_space_["standardized"]:
             raise ValueError(
                 "The certificate needs a scale of the features that does not come from "
                 "these rows: fit with standardize=False, on features scaled by other "

@@ -416,7 +416,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
                 "The certificate needs a space chosen without these rows: fit with "
                 "radius=, or with space='gaussian'."
             )
-        theta = float(self.theta if theta is None else theta)
+        theta = self.theta if theta is None else theta
         slack = self._threshold_at(theta) - self.min_loss_
         refuse_empty(slack)
         seed = check_random_state(random_state).randint(2**31)
@@ -427,7 +427,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         log_ratio = min(float(log_ratio), 0.0)
         return CertificateResult(
             bound=pac_bayes_bound(log_ratio, mean, self._n_rows, delta / 2),
-            theta=theta,
+            theta=float(theta),
             mean_loss=mean,
             bits=float(-log_ratio / np.log(2)),
             confidence_level=confidence_level,

@@ -892,6 +892,8 @@ class RashomonTreeClassifier(
     def _set_up(self, statistics):
         """Turn statistics into merged rows, a space of trees and a plan."""
         self._statistics = statistics
+        # what a certificate asks, whatever set_params says later
+        self._fitted_to = self.thresholds is not None, self.class_weight, self.max_depth
         rows, splits, equal, space = tree_problem(
             statistics,
             self.classes_,

@@ -67,6 +67,16 @@ def test_rows_that_are_alike(model, rng):
     assert "column 1" not in text
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("cls", [BagRegressor, InstanceRegressor])
+def test_rows_that_are_the_same(cls, seed):
+    rng = np.random.default_rng(seed)
+    bags = np.repeat(np.arange(40), 3)
+    X = rng.normal(size=(40, 3))[bags]  # rounding makes the spread inside negative
+    said = cls().fit(X, X.sum(axis=1), bags=bags).summary()
+    assert "alike in column 0, column 1, column 2, so" in said
+
+
 def test_one_bag_and_rows_of_their_own(rng):
     X, y, bags = table(rng)
     with pytest.warns(UserWarning, match="one bag"):

@@ -62,6 +62,10 @@ def test_the_moment_that_the_theorem_rests_on(n):
         assert 1 <= np.exp(logs).sum() <= 2 * np.sqrt(n) + 1e-9
 
 
+def test_bound_of_the_least_delta():
+    assert pac_bayes_bound(-1.0, 0.1, 10, delta=5e-324) == 1  # and no overflow
+
+
 def test_bound_is_that_of_its_formula():
     found = pac_bayes_bound(np.log([1e-3, 1e-9]), 0.2, 400, 0.1, 8)
     price = (-np.log([1e-3, 1e-9]) + np.log(2 * np.sqrt(400) * 8 / 0.1)) / 400
@@ -171,6 +175,32 @@ def test_without_repeats_the_divergence_is_no_smaller(rng):
     posterior /= posterior.sum()
     bits = xlogy(posterior, posterior / found.mass).sum() / np.log(2)
     assert bits <= clf.generalization_bound(0.05).bits <= bits + 1
+
+
+@pytest.mark.parametrize("params", [{}, {"loss_grid": "unit"}, {"space": "sparse"}])
+@pytest.mark.parametrize("posterior", ["uniform", "gibbs"])
+def test_errors_of_separable_rows_are_not_below_zero(params, posterior):
+    for seed in range(4):
+        X = np.random.default_rng(seed).normal(size=(341, 2))
+        cuts = [[0.0, 0.5], [0.0]]
+        clf = fit(X, X[:, 0] > 0, max_depth=3, thresholds=cuts, **params)
+        for theta in (None, 0.0, 0.01, 0.2):
+            found = clf.generalization_bound(theta, posterior=posterior)
+            assert 0 <= found.mean_loss < found.bound
+
+
+def test_trees_whose_cuts_are_all_constant():
+    X, y = np.zeros((40, 2)), np.arange(40) % 2
+    full = fit(X, y, thresholds=[[1.0], [2.0]]).generalization_bound()
+    assert full.bits == np.inf  # no tree of the prior is a single leaf
+    assert full.bound == 1
+    sparse = fit(X, y, thresholds=[[1.0], [2.0]], space="sparse")
+    depth_one = 2 + 2 * 2**2
+    size = 2 + 2 * depth_one**2
+    bits = sparse.generalization_bound(0.05).bits
+    assert_allclose(bits, np.log2(size / 2))
+    leaf = fit(X, y, max_depth=0, thresholds=[[1.0], [2.0]])
+    assert str(leaf.generalization_bound(0.05).bits) == "0.0"
 
 
 def test_rounded_losses_bound_the_certificate(rng):
@@ -348,6 +378,34 @@ class TestRefusals:
         clf = RashomonTreeClassifier(2).fit(X, y)
         with pytest.raises(ValueError, match="thresholds chosen without these rows, f"):
             clf.generalization_bound()
+
+    def test_parameters_that_were_set_after_the_fit(self, rng):
+        X, y = table(rng)
+        clf = RashomonTreeClassifier(2).fit(X, y).set_params(thresholds=CUTS)
+        with pytest.raises(ValueError, match="thresholds chosen without these rows, f"):
+            clf.generalization_bound()
+        clf = fit(X, y, class_weight="balanced").set_params(class_weight=None)
+        with pytest.raises(ValueError, match="fit with class_weight=None"):
+            clf.generalization_bound()
+        clf = fit(X, y)
+        bound = clf.generalization_bound()
+        clf.set_params(thresholds=None, class_weight="balanced", max_depth=7)
+        assert clf.generalization_bound() == bound
+        clf = RashomonLinearClassifier(n_draws=500).fit(X, y)
+        with pytest.raises(ValueError, match="standardize=False"):
+            clf.set_params(standardize=False).generalization_bound()
+
+    @pytest.mark.parametrize("wrong", ["a", True, np.nan, [0.1]])
+    def test_numbers_of_linear_models(self, rng, wrong):
+        X, y = rng.normal(size=(40, 2)), np.arange(40) % 2
+        linear = RashomonLinearClassifier(standardize=False, n_draws=500)
+        own = {"fit_intercept": False, "radius": 2.0, "theta": 0.3}
+        for model in (linear, RashomonLogisticRegression(**own)):
+            model.fit(X, y)
+            with pytest.raises(ValueError, match="theta must be a "):
+                model.generalization_bound(wrong)
+            with pytest.raises(ValueError, match="confidence_level must be in"):
+                model.generalization_bound(confidence_level=wrong)
 
     def test_weights(self, rng):
         X, y = table(rng)

@@ -114,6 +114,12 @@ def test_frequent_losses_need_no_level():
     assert everything.reliable
 
 
+def test_what_every_model_reaches_needs_no_bits():
+    found = inductive_bias("linear", [[0.0], [1.0]], [0, 1], target_loss=1.0)
+    assert str(found.bits) == "0.0"  # rather than -0.0
+    assert str(found.interval) == "(0.0, 0.0)"
+
+
 def test_runs_that_do_not_arrive_are_said_so():
     with pytest.warns(ConvergenceWarning, match="8 of 8 did not reach the target loss"):
         found = inductive_bias(Orthant(20), target_loss=-0.1, random_state=0)
@@ -248,6 +254,8 @@ class TestRefusals:
             ({"y": [0, 0]}, "at least two classes, got one class"),
             ({"y": [0]}, "inconsistent numbers of samples"),
             ({"loss": "squared_error", "y": [[0], [1]]}, "y must have one dimension"),
+            ({"y": [[0], [1]]}, "y must have one dimension"),
+            ({"target_loss": "low"}, "target_loss must be a finite number"),
         ],
     )
     def test_numbers(self, change, message):
@@ -258,5 +266,9 @@ class TestRefusals:
     def test_nets(self):
         with pytest.raises(ValueError, match="activation must be one of"):
             NetworkSpace((3,), "gelu")
+        with pytest.raises(ValueError, match="activation must be one of"):
+            NetworkSpace((3,), ["relu"])
+        with pytest.raises(ValueError, match=r"for each layer, got 5\. Give \(5,\)\."):
+            NetworkSpace(5)
         with pytest.raises(ValueError, match="hidden_layer_sizes must be a whole"):
             NetworkSpace((0,))
