@@ -416,7 +416,8 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         The noise is that of the task, ``task_noise_var_``. The quantiles are Student's
         with Satterthwaite's degrees of freedom: the variance that is due to the
         coefficients was learnt from as many tasks as there are, that of the noise from
-        the task's rows and from how much tasks differ.
+        the task's rows and from how much tasks differ. One task alone has the intervals
+        of least squares.
 
         Parameters
         ----------
@@ -442,6 +443,8 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         total, (dof_rows, dof_tasks) = between + noise, self._dof
         by_noise = noise**2 * (1 / dof_noise + 1 / dof_rows)
         dof = total**2 / (by_noise + between**2 / dof_tasks)
+        if not self._n_random:  # all variance is the noise's: least squares
+            dof = np.full(len(total), dof_rows)
         half = stats.t.ppf((1 + confidence_level) / 2, dof) * np.sqrt(total)
         return np.stack([mean - half, mean + half], axis=1).astype(mean.dtype)
 
@@ -787,7 +790,9 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         n_rows = statistics.weight.sum()
         rank = np.linalg.matrix_rank(population.mean_cov) if shape.restricted else 0
         tasks = Tasks.of(statistics, population, scale)
-        dof_noise = n_rows - len(population.mean) - tasks.share.sum()
+        span = population.shape.span
+        dof_noise = n_rows - tasks.share.sum()
+        dof_noise -= len(population.mean) if span is None else span.shape[1]
         return {
             "_population": population,
             "_scale": scale,

@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import sparse
+from scipy import sparse, stats
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -625,3 +625,16 @@ def test_shapes_with_a_group_column():
         TaskRidge(group_feature=0).fit(np.arange(6.0), np.arange(6.0))
     with pytest.raises(TypeError, match="group_feature needs a dense X"):
         TaskRidge(group_feature=0).fit(sparse.eye_array(6).tocsr(), np.arange(6.0))
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_intervals_of_one_task_are_those_of_least_squares(rng, copies):
+    X, new = rng.normal(size=(12, 6)), rng.normal(size=(4, 6))
+    y = X[:, 0] + rng.normal(size=12)
+    model = TaskRidge().fit(np.tile(X, copies), y)
+    low, high = model.predict_interval(np.tile(new, copies)).T
+    D, N = (np.column_stack([np.ones(len(a)), a]) for a in (X, new))
+    rest = y - D @ np.linalg.lstsq(D, y, rcond=None)[0]
+    leverage = ((N @ np.linalg.inv(D.T @ D)) * N).sum(axis=1)
+    half = stats.t.ppf(0.95, 5) * np.sqrt(rest @ rest / 5 * (1 + leverage))
+    assert_allclose((high - low) / 2, half)
