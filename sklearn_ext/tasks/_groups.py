@@ -89,6 +89,19 @@ def _comparable(one, other):
     return any({one.dtype.kind, other.dtype.kind} <= set(kind) for kind in kinds)
 
 
+def _exact(one, other):
+    """Return integers in a type that holds both: numpy would round to floats."""
+    if {one.dtype.kind, other.dtype.kind} == {"i", "u"}:
+        for dtype in (np.int64, np.uint64):
+            allowed = np.iinfo(dtype)
+            low = min(int(a.min(initial=0)) for a in (one, other))
+            high = max(int(a.max(initial=0)) for a in (one, other))
+            if allowed.min <= low and high <= allowed.max:
+                return one.astype(dtype), other.astype(dtype)
+        return one.astype(object), other.astype(object)
+    return one, other
+
+
 def positions(known, groups):
     """Return where each label stands among known ones (sorted), -1 where it does not.
 
@@ -107,6 +120,7 @@ def positions(known, groups):
     unknown = np.full(len(groups), -1)
     if not _comparable(known, groups):
         return unknown
+    known, groups = _exact(known, groups)
     try:
         at = np.minimum(np.searchsorted(known, groups), len(known) - 1)
     except TypeError:  # objects of two kinds
@@ -118,7 +132,9 @@ def union(one, other):
     """Return the sorted labels of both, which must be of one kind."""
     try:
         if _comparable(one, other):
-            return np.union1d(one, other)
+            labels = np.union1d(*_exact(one, other))
+            if labels.dtype.kind != "O" or one.dtype.kind == "O":
+                return labels
     except TypeError:  # objects of two kinds
         pass
     raise ValueError(
