@@ -723,7 +723,8 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             )
         state = self._attributes(population, shape, statistics, scale)
         if total >= n_tasks > 1:
-            _warn_if_exhausted(total, population, state["_tasks"].share.sum())
+            share = state["_tasks"].share.sum()
+            _warn_if_exhausted(total, population, share, final=tasks is not None)
         self.__dict__.update(state)
         if tasks is not None:
             tasks.close(**state)
@@ -890,9 +891,12 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         return self._scale.y_scale**2 * variance
 
 
-def _warn_if_exhausted(n_rows, population, share):
-    """Say that nothing is left from which noise could be learnt."""
-    spent = np.linalg.matrix_rank(population.mean_cov)
+def _warn_if_exhausted(n_rows, population, share, *, final):
+    """Say that nothing is left from which noise could be learnt.
+
+    Where variances are few, only of what is no first block of rows.
+    """
+    spent, shape = np.linalg.matrix_rank(population.mean_cov), population.shape
     if spent >= n_rows:
         warnings.warn(
             f"The mean of {spent} coefficients takes all that {n_rows:.3g} rows say, "
@@ -901,11 +905,22 @@ def _warn_if_exhausted(n_rows, population, share):
             UserWarning,
             stacklevel=4,
         )
-    elif population.shape.n_scales > MANY_COLUMNS and share > 0.99 * n_rows:
+    elif share > 0.99 * n_rows and (final or shape.n_scales > MANY_COLUMNS):
+        advice = (
+            "covariance_type='spherical' has one variance for all slopes."
+            if shape.n_scales > 2
+            else "covariance_type='intercept' lets the slopes be shared."
+            if len(shape.random) > 1
+            else "Use coarser groups."
+        )
+        variances = (
+            "One variance explains"
+            if shape.n_scales == 1
+            else f"{shape.n_scales} variances explain"
+        )
         warnings.warn(
-            f"{population.shape.n_scales} variances explain all {n_rows:.3g} rows, and "
-            "no noise is left: intervals will be too short. "
-            "covariance_type='spherical' has one variance for all slopes.",
+            f"{variances} all {n_rows:.3g} rows, and no noise is left: intervals will "
+            f"be too short. {advice}",
             UserWarning,
             stacklevel=4,
         )

@@ -282,7 +282,7 @@ def test_condition_is_the_posterior_and_leaves_the_original():
 
 
 def test_condition_on_more_rows_of_a_known_task():
-    table = make(8, n_tasks=8, low=4, high=8)
+    table = make(8, n_tasks=8, low=8, high=14)
     first = np.arange(table.n) % 2 == 0
     model = TaskRidge().fit(table.X[first], table.y[first], groups=table.groups[first])
     more = model.condition(
@@ -638,3 +638,43 @@ def test_intervals_of_one_task_are_those_of_least_squares(rng, copies):
     leverage = ((N @ np.linalg.inv(D.T @ D)) * N).sum(axis=1)
     half = stats.t.ppf(0.95, 5) * np.sqrt(rest @ rest / 5 * (1 + leverage))
     assert_allclose((high - low) / 2, half)
+
+
+def test_large_labels_are_not_rounded(table):
+    """Hashes: numpy would compare int64 and uint64 as floats."""
+    signed = 2**62 + table.groups
+    unsigned = signed.astype(np.uint64)
+    model = TaskRidge("intercept").fit(table.X, table.y, groups=signed)
+    assert model.known_groups(unsigned).all()
+    assert not model.known_groups(unsigned + np.uint64(2**63)).any()
+    whole = TaskRidge("intercept").fit(table.X, table.y, groups=table.groups)
+    first = np.arange(table.n) % 2 == 0
+    model.fit(table.X[first], table.y[first], groups=signed[first])
+    model.partial_fit(table.X[~first], table.y[~first], groups=unsigned[~first])
+    assert model.n_tasks_ == whole.n_tasks_
+    assert_allclose(model.log_likelihood_, whole.log_likelihood_)
+    mixed = np.append(np.uint64(2**64 - 1), unsigned[1:])
+    negative = TaskRidge("intercept").fit(table.X, table.y, groups=-table.groups)
+    assert_array_equal(negative.known_groups(mixed), np.zeros(table.n, dtype=bool))
+    with pytest.raises(ValueError, match="groups are uint64 here and were int64"):
+        negative.partial_fit(table.X, table.y, groups=mixed)
+
+
+@pytest.mark.parametrize("form", ["full", "diag"])
+def test_a_fit_that_leaves_no_noise_is_said(form):
+    """Two rows a task, and three coefficients for them."""
+    table = make(0, n_tasks=40, low=1, high=3, noise=0.01)
+    model = TaskRidge(form)
+    with pytest.warns(UserWarning, match="3 variances explain all .* no noise is left"):
+        model.fit(table.X, table.y, groups=table.groups)
+    assert model.noise_var_ < 1e-5 * table.y.var()
+
+
+def test_a_sphere_that_leaves_no_noise_is_said():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(25), 4)
+    X = rng.normal(size=(100, 70))
+    y = (X * rng.normal(size=(25, 70))[groups]).sum(axis=1)
+    model = TaskRidge("spherical", estimator=LinearRegression())
+    with pytest.warns(UserWarning, match="2 variances explain all 100 rows.*intercept"):
+        model.fit(X, y, groups=groups)
