@@ -26,8 +26,9 @@ def check_groups(groups, n_samples=None):
         When they are not so.
     """
     listed, groups = groups, np.asarray(groups)
-    if groups.dtype.kind == "U" and isinstance(listed, list | tuple):
-        groups = np.asarray(listed, dtype=object)  # numpy would write NaN as a word
+    if groups.dtype.kind in "Uf" and isinstance(listed, list | tuple):
+        # numpy would write NaN as a word, and large integers of both signs as floats
+        groups = np.asarray(listed, dtype=object)
     if groups.ndim == 2 and groups.shape[1] == 1:
         groups = groups[:, 0]
     if groups.ndim != 1:
@@ -59,7 +60,9 @@ def _of_one_kind(groups):
     kinds = {type(label) for label in groups}
     for simple in (str, bytes, (int, float, np.number, np.bool_)):
         if all(issubclass(kind, simple) for kind in kinds):
-            return np.array(groups.tolist())
+            found = np.array(groups.tolist())
+            whole = all(issubclass(kind, int | np.integer) for kind in kinds)
+            return groups if whole and found.dtype.kind == "f" else found
     if len(kinds) > 1:
         names = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise ValueError(f"groups must be labels of one kind, got {names}.")

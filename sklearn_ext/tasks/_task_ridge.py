@@ -293,7 +293,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         for model in (self, other):
             check_is_fitted(model)
             model._refuse_shared("merge")
-        names = [list(getattr(m, "feature_names_in_", ())) for m in (self, other)]
+        names = [m._regressor_names() for m in (self, other)]
         if all(names) and names[0] != names[1]:
             raise ValueError(
                 f"merge needs models of the same columns, got {names[0]} here and "
@@ -614,6 +614,12 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             input_name="X",
         )
         return X, groups
+
+    def _regressor_names(self):
+        names = list(getattr(self, "feature_names_in_", ()))
+        if names and self.group_feature is not None:
+            del names[self._group_column()]
+        return names
 
     def _group_column(self):
         wanted, n = self.group_feature, self.n_features_in_

@@ -678,3 +678,23 @@ def test_a_sphere_that_leaves_no_noise_is_said():
     model = TaskRidge("spherical", estimator=LinearRegression())
     with pytest.warns(UserWarning, match="2 variances explain all 100 rows.*intercept"):
         model.fit(X, y, groups=groups)
+
+
+@pytest.mark.parametrize("kind", [list, lambda codes: np.array(codes, dtype=object)])
+def test_large_integers_of_both_signs_are_labels(table, kind):
+    ids = kind([int(g) + (2**63 if g > 4 else -9) for g in table.groups])
+    one = TaskRidge().fit(table.X, table.y, groups=ids)
+    two = TaskRidge().fit(table.X, table.y, groups=table.groups)
+    assert one.n_tasks_ == two.n_tasks_
+    assert_allclose(one.predict(table.X, ids), two.predict(table.X, table.groups))
+
+
+def test_models_of_other_regressors_do_not_merge(table):
+    frame = pd.DataFrame(table.X, columns=["a", "b"])
+    frame["store"], frame["city"] = table.groups, table.groups % 3
+    one, two = (
+        TaskRidge("intercept", group_feature=column).fit(frame, table.y)
+        for column in ("store", "city")
+    )
+    with pytest.raises(ValueError, match="models of the same columns"):
+        one.merge(two)
