@@ -900,9 +900,11 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
 def _warn_if_exhausted(n_rows, population, share, *, final):
     """Say that nothing is left from which noise could be learnt.
 
-    Where variances are few, only of what is no first block of rows.
+    Where columns are few, only of what is no first block of rows. One variance for the
+    slopes of many columns is as good as noise: its intervals hold.
     """
     spent, shape = np.linalg.matrix_rank(population.mean_cov), population.shape
+    few = len(shape.random) <= MANY_COLUMNS
     if spent >= n_rows:
         warnings.warn(
             f"The mean of {spent} coefficients takes all that {n_rows:.3g} rows say, "
@@ -911,7 +913,7 @@ def _warn_if_exhausted(n_rows, population, share, *, final):
             UserWarning,
             stacklevel=4,
         )
-    elif share > 0.99 * n_rows and (final or shape.n_scales > MANY_COLUMNS):
+    elif share > 0.99 * n_rows and (final if few else shape.n_scales > 2):
         advice = (
             "covariance_type='spherical' has one variance for all slopes."
             if shape.n_scales > 2
@@ -925,8 +927,8 @@ def _warn_if_exhausted(n_rows, population, share, *, final):
             else f"{shape.n_scales} variances explain"
         )
         warnings.warn(
-            f"{variances} all {n_rows:.3g} rows, and no noise is left: intervals will "
-            f"be too short. {advice}",
+            f"{variances} all {n_rows:.3g} rows, and no noise is left: intervals of "
+            f"these tasks will be too short. {advice}",
             UserWarning,
             stacklevel=4,
         )

@@ -25,9 +25,6 @@ SHAPES = {
     "fixed mean": {"fixed_mean": True},
 }
 
-# where rows are few the likelier mode may be one without noise, which is said
-NOISELESS = pytest.mark.filterwarnings("ignore:.* no noise is left")
-
 
 def both_sides(monkeypatch, X, y, groups, w=None, *, fit_intercept=True):
     """Return products and rows that say the same."""
@@ -159,7 +156,6 @@ def test_blocks_of_rows_equal_one_fit(rng):
     assert_allclose(one, two, rtol=1e-7, atol=1e-7)
 
 
-@NOISELESS
 def test_wide_tasks_with_a_ridge_for_the_shared_part(rng):
     """More columns than all rows: what is shared is penalised, the tasks are not."""
     d, n_tasks = 150, 20
@@ -270,7 +266,6 @@ def test_weights_count_rows(rng, form):
     assert_allclose(one, two, rtol=1e-4, atol=1e-4)
 
 
-@NOISELESS
 def test_columns_that_are_constant_or_constant_in_every_task(rng):
     X, y, groups = wide(rng)
     X[:, 3], X[:, 4] = 7.0, groups
@@ -280,7 +275,6 @@ def test_columns_that_are_constant_or_constant_in_every_task(rng):
     assert np.isfinite(model.predict_interval(X, groups)).all()
 
 
-@NOISELESS
 def test_float32_far_from_zero_and_units(rng):
     X, y, groups = wide(rng)
     said = TaskRidge("spherical").fit(X, y, groups=groups).predict(X, groups)
@@ -328,7 +322,6 @@ def test_sparse_rows_are_refused_with_the_way_out(rng):
         TaskRidge().fit(sparse.csr_array(X), y, groups=groups)
 
 
-@NOISELESS
 def test_conditioning_shares_what_it_does_not_touch(rng):
     X, y, groups = wide(rng)
     for columns in (slice(None), slice(2)):
@@ -359,7 +352,6 @@ def test_conditioning_shares_what_it_does_not_touch(rng):
         assert refit.n_tasks_ == 31
 
 
-@NOISELESS
 def test_the_better_of_two_modes_is_found(rng):
     """Slopes that differ, or noise: no point of a grid is likelier than the fit."""
     X, y, groups = wide(rng)

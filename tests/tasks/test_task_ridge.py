@@ -671,13 +671,10 @@ def test_a_fit_that_leaves_no_noise_is_said(form):
 
 
 def test_a_sphere_that_leaves_no_noise_is_said():
-    rng = np.random.default_rng(0)
-    groups = np.repeat(np.arange(25), 4)
-    X = rng.normal(size=(100, 70))
-    y = (X * rng.normal(size=(25, 70))[groups]).sum(axis=1)
-    model = TaskRidge("spherical", estimator=LinearRegression())
-    with pytest.warns(UserWarning, match="2 variances explain all 100 rows.*intercept"):
-        model.fit(X, y, groups=groups)
+    table = make(0, n_tasks=40, low=1, high=3, noise=0.01)
+    model = TaskRidge("spherical")
+    with pytest.warns(UserWarning, match="2 variances explain all .* rows.*intercept"):
+        model.fit(table.X, table.y, groups=table.groups)
 
 
 @pytest.mark.parametrize("kind", [list, lambda codes: np.array(codes, dtype=object)])
