@@ -99,6 +99,8 @@ class ContextSplit(BaseCrossValidator):
         rng = check_random_state(self.random_state)
         rank = _rank_in_task(codes, rng if self.shuffle else None)
         deal = rng.permutation(len(labels)) if self.shuffle else np.arange(len(labels))
+        able = np.bincount(codes) > self.n_context
+        deal = deal[np.argsort(~able[deal], kind="stable")]  # a test for every fold
         fold = (np.argsort(deal) % self.n_splits)[codes]
         for k in range(self.n_splits):
             test = (fold == k) & (rank >= self.n_context)

@@ -26,8 +26,9 @@ def check_groups(groups, n_samples=None):
         When they are not so.
     """
     listed, groups = groups, np.asarray(groups)
-    if groups.dtype.kind == "U" and isinstance(listed, list | tuple):
-        groups = np.asarray(listed, dtype=object)  # numpy would write NaN as a word
+    if groups.dtype.kind in "Uf" and isinstance(listed, list | tuple):
+        # numpy would write NaN as a word, and large integers of both signs as floats
+        groups = np.asarray(listed, dtype=object)
     if groups.ndim == 2 and groups.shape[1] == 1:
         groups = groups[:, 0]
     if groups.ndim != 1:
@@ -59,7 +60,9 @@ def _of_one_kind(groups):
     kinds = {type(label) for label in groups}
     for simple in (str, bytes, (int, float, np.number, np.bool_)):
         if all(issubclass(kind, simple) for kind in kinds):
-            return np.array(groups.tolist())
+            found = np.array(groups.tolist())
+            whole = all(issubclass(kind, int | np.integer) for kind in kinds)
+            return groups if whole and found.dtype.kind == "f" else found
     if len(kinds) > 1:
         names = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise ValueError(f"groups must be labels of one kind, got {names}.")
@@ -89,6 +92,19 @@ def _comparable(one, other):
     return any({one.dtype.kind, other.dtype.kind} <= set(kind) for kind in kinds)
 
 
+def _exact(one, other):
+    """Return integers in a type that holds both: numpy would round to floats."""
+    if {one.dtype.kind, other.dtype.kind} == {"i", "u"}:
+        for dtype in (np.int64, np.uint64):
+            allowed = np.iinfo(dtype)
+            low = min(int(a.min(initial=0)) for a in (one, other))
+            high = max(int(a.max(initial=0)) for a in (one, other))
+            if allowed.min <= low and high <= allowed.max:
+                return one.astype(dtype), other.astype(dtype)
+        return one.astype(object), other.astype(object)
+    return one, other
+
+
 def positions(known, groups):
     """Return where each label stands among known ones (sorted), -1 where it does not.
 
@@ -107,6 +123,7 @@ def positions(known, groups):
     unknown = np.full(len(groups), -1)
     if not _comparable(known, groups):
         return unknown
+    known, groups = _exact(known, groups)
     try:
         at = np.minimum(np.searchsorted(known, groups), len(known) - 1)
     except TypeError:  # objects of two kinds
@@ -118,7 +135,9 @@ def union(one, other):
     """Return the sorted labels of both, which must be of one kind."""
     try:
         if _comparable(one, other):
-            return np.union1d(one, other)
+            labels = np.union1d(*_exact(one, other))
+            if labels.dtype.kind != "O" or one.dtype.kind == "O":
+                return labels
     except TypeError:  # objects of two kinds
         pass
     raise ValueError(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_ext.tasks._reml import concentrate
+from sklearn_ext.tasks._reml import concentrate, inverse_half
 
 CELLS = 2**22  # entries of covariances that are in memory at a time
 
@@ -42,6 +42,11 @@ class Products:
     b: np.ndarray
     c: np.ndarray
 
+    @property
+    def gram(self):
+        """Products of the columns, of all rows."""
+        return self.A.sum(axis=0)
+
     def deviance(self, factor, shape, floor):
         """Return the deviance at a factor, its gradient, and the population.
 
@@ -66,11 +71,11 @@ class Products:
         A, b, d = self.A, self.b, shape.d
         n_tasks, k = len(A), factor.shape[1]
         B = (A.reshape(-1, d) @ factor).reshape(n_tasks, d, k)  # A_g Lambda
-        M = np.eye(k) + np.einsum("jk,gjl->gkl", factor, B, optimize=True)
-        lower = np.linalg.cholesky(M)
-        log_det = 2 * np.log(np.einsum("gkk->gk", lower)).sum()
         # by its triangle, not its inverse: what is left of A is small, and would drown
-        half = np.linalg.inv(lower)
+        half, log_dets = inverse_half(
+            np.einsum("jk,gjl->gkl", factor, B, optimize=True)
+        )
+        log_det = log_dets.sum()
         W = B @ half.transpose(0, 2, 1)
         Q, T = W @ half, half.transpose(0, 2, 1) @ half
         E = A - W @ W.transpose(0, 2, 1)
@@ -174,5 +179,6 @@ class Products:
     def _relative(self, population):
         """Return covariances given the mean of the population, over the noise's."""
         factor = population.factor
-        M = np.eye(factor.shape[1]) + factor.T @ (self.A @ factor)
-        return factor @ np.linalg.inv(M) @ factor.T
+        half, _ = inverse_half(factor.T @ (self.A @ factor))
+        root = factor @ half.transpose(0, 2, 1)
+        return root @ root.transpose(0, 2, 1)

@@ -30,6 +30,7 @@ from scipy import linalg, optimize
 FLOOR = 1e-12  # of the variance of y: least variance of the noise
 STARTS = np.arange(-5.0, 9.0, 2.0)  # logarithms of scales that are tried first
 LARGEST = 2e4  # scale: noise that is less beside the tasks drowns in rounding
+DEEPEST = 2e6  # scale over its unit: the same where rows are many or weights large
 ASLEEP = 0.05  # level of a scale that may be zero by accident
 FEW = 64  # coefficients that are treated one by one, or by eigenvalues
 
@@ -99,6 +100,10 @@ class Shape:
     unit : float
         Scale below which the search is linear, and above which it is logarithmic: what
         one task can tell from zero.
+    span : ndarray of shape (d, rank) or None
+        Basis of what the columns of all rows say, where some of them are functions
+        of others. It is found once: from P, which is small where tasks differ much,
+        rounding would give another rank here and there.
     """
 
     d: int
@@ -109,11 +114,17 @@ class Shape:
     fixed_mean: bool = False
     unit: float = 1.0
     owner: np.ndarray | None = None
+    span: np.ndarray | None = None
 
     @property
     def n_scales(self):
         """Number of scales."""
         return len(self.random) if self.owner is None else int(self.owner.max()) + 1
+
+    @property
+    def highest(self):
+        """Level of the largest scale that rounding bears."""
+        return np.arcsinh(min(LARGEST / self.unit, DEEPEST))
 
     def levels(self, theta):
         """Return the arsinh of the scale of each coefficient that differs."""
@@ -124,7 +135,7 @@ class Shape:
         """Return parameters at which all scales are alike and nothing is correlated."""
         k = len(self.random)
         n_lower = k * (k - 1) // 2 if self.correlated else 0
-        level = np.arcsinh(np.exp(log_scale) / self.unit)
+        level = min(np.arcsinh(np.exp(log_scale) / self.unit), self.highest)
         return np.concatenate([np.full(self.n_scales, level), np.zeros(n_lower)])
 
     def starts(self):
@@ -136,12 +147,12 @@ class Shape:
         if self.owner is None or self.n_scales != 2:
             return [self.start(log_scale) for log_scale in STARTS]
         levels = np.arcsinh(np.exp(STARTS[::2]) / self.unit)
+        levels = np.unique(np.minimum(levels, self.highest))
         return [np.array(pair) for pair in product(levels, repeat=2)]
 
     def bounds(self):
         """Return bounds of the parameters: scales that rounding bears."""
-        k = self.n_scales
-        most = np.arcsinh(LARGEST / self.unit)
+        k, most = self.n_scales, self.highest
         return [(-most, most)] * k + [(None, None)] * (len(self.start()) - k)
 
     def triangle(self, theta):
@@ -218,7 +229,9 @@ def concentrate(factor, P, e, r, log_det, weight, shape, floor):
         Mean and noise.
     """
     d = shape.d
-    root, log_P = (np.zeros((d, 0)), 0.0) if shape.fixed_mean else _inverse_root(P)
+    root, log_P = np.zeros((d, 0)), 0.0
+    if not shape.fixed_mean:
+        root, log_P = _inverse_root(P, shape.span)
     rank = root.shape[1]
     mean = root @ (root.T @ e)
     dof = max(weight - rank, 1.0) if shape.restricted else weight
@@ -232,8 +245,45 @@ def concentrate(factor, P, e, r, log_det, weight, shape, floor):
     return value, root, found
 
 
-def _inverse_root(P):
+def inverse_half(gram):
+    """Return roots of the inverse of I plus each matrix, and the log determinants.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (n, k, k)
+        Positive semidefinite, but for rounding.
+
+    Returns
+    -------
+    half : ndarray of shape (n, k, k)
+        H with H'H the inverse: of a triangle, or of eigenvalues where rounding has
+        more to say than the identity.
+    log_det : ndarray of shape (n,)
+        The log determinants.
+    """
+    k = gram.shape[-1]
+    try:
+        lower = np.linalg.cholesky(np.eye(k) + gram)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(gram)
+        values = 1 + np.maximum(values, 0)
+        half = vectors.transpose(0, 2, 1) / np.sqrt(values)[:, :, None]
+        return half, np.log(values).sum(axis=1)
+    return np.linalg.inv(lower), 2 * np.log(np.einsum("gkk->gk", lower)).sum(axis=1)
+
+
+def _span(gram):
+    """Return a basis (d, rank) of the range of a matrix, None if that is all."""
+    values, vectors = np.linalg.eigh(gram)
+    kept = values > 10 * len(gram) * np.finfo(float).eps * values[-1]
+    return None if kept.all() else vectors[:, kept]
+
+
+def _inverse_root(P, span=None):
     """Return a root (d, rank) of the pseudo-inverse, and the log determinant."""
+    if span is not None:
+        root, log_P = _inverse_root(span.T @ P @ span)
+        return span @ root, log_P
     if len(P) > FEW:  # a triangle is found in a tenth of the time, if it is safe
         lower, failed = linalg.lapack.dpotrf(P, lower=True)
         pivots = np.diag(lower)
@@ -271,6 +321,8 @@ def fit_population(
     Population
         At the best factor found; its likelihood is never below that of the start.
     """
+    if not shape.fixed_mean:
+        shape = replace(shape, span=_span(products.gram))
     if len(shape.random) == 0:
         found = products.deviance(np.zeros((shape.d, 0)), shape, floor)[2]
         report(found)

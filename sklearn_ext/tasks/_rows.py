@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_ext.tasks._reml import concentrate
+from sklearn_ext.tasks._reml import concentrate, inverse_half
 
 CELLS = 2**22  # entries of rows that are worked on at a time
 
@@ -87,6 +87,13 @@ class Rows:
                 Z[:, 1:][here], t[:, 1:][here] = rows[source], targets[source]
                 stacks.append((tasks, Z, t))
         return cls(weight, d, tuple(stacks))
+
+    @property
+    def gram(self):
+        """Products of the columns, of all rows."""
+        d = self.n_features
+        rows = (Z.reshape(-1, d) for _, Z, _ in self.stacks)
+        return sum((Z.T @ Z for Z in rows), np.zeros((d, d)))
 
     def deviance(self, factor, shape, floor):
         """Return the deviance at a factor, its gradient, and the population.
@@ -249,11 +256,8 @@ def _row_variance(population, z, Z):
 
 
 def _half(U):
-    """Return the inverse triangles of I + UU', and its log determinants."""
-    V = np.eye(U.shape[1]) + U @ U.transpose(0, 2, 1)
-    lower = np.linalg.cholesky(V)
-    log_det = 2 * np.log(np.einsum("gii->gi", lower)).sum(axis=1)
-    return np.linalg.inv(lower), log_det
+    """Return roots of the inverse of I + UU', and its log determinants."""
+    return inverse_half(U @ U.transpose(0, 2, 1))
 
 
 def _times(Z, factor, shape):

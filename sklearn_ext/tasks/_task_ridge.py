@@ -165,7 +165,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
     >>> y = np.array([0.1, 0.9, 2.1, 5.0, 6.1, 6.9, 9.1, 9.9, 11.0])
     >>> model = TaskRidge(covariance_type="intercept").fit(X, y, groups=store)
     >>> model.predict([[3.0], [3.0]], groups=["a", "new"]).round(1)
-    array([3. , 8. ])
+    array([3. , 7.6])
     """
 
     __metadata_request__fit = {"groups": True}
@@ -293,7 +293,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         for model in (self, other):
             check_is_fitted(model)
             model._refuse_shared("merge")
-        names = [list(getattr(m, "feature_names_in_", ())) for m in (self, other)]
+        names = [m._regressor_names() for m in (self, other)]
         if all(names) and names[0] != names[1]:
             raise ValueError(
                 f"merge needs models of the same columns, got {names[0]} here and "
@@ -416,7 +416,8 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         The noise is that of the task, ``task_noise_var_``. The quantiles are Student's
         with Satterthwaite's degrees of freedom: the variance that is due to the
         coefficients was learnt from as many tasks as there are, that of the noise from
-        the task's rows and from how much tasks differ.
+        the task's rows and from how much tasks differ. One task alone has the intervals
+        of least squares.
 
         Parameters
         ----------
@@ -442,6 +443,8 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         total, (dof_rows, dof_tasks) = between + noise, self._dof
         by_noise = noise**2 * (1 / dof_noise + 1 / dof_rows)
         dof = total**2 / (by_noise + between**2 / dof_tasks)
+        if not self._n_random:  # all variance is the noise's: least squares
+            dof = np.full(len(total), dof_rows)
         half = stats.t.ppf((1 + confidence_level) / 2, dof) * np.sqrt(total)
         return np.stack([mean - half, mean + half], axis=1).astype(mean.dtype)
 
@@ -612,6 +615,12 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         )
         return X, groups
 
+    def _regressor_names(self):
+        names = list(getattr(self, "feature_names_in_", ()))
+        if names and self.group_feature is not None:
+            del names[self._group_column()]
+        return names
+
     def _group_column(self):
         wanted, n = self.group_feature, self.n_features_in_
         if isinstance(wanted, str):
@@ -720,7 +729,8 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             )
         state = self._attributes(population, shape, statistics, scale)
         if total >= n_tasks > 1:
-            _warn_if_exhausted(total, population, state["_tasks"].share.sum())
+            share = state["_tasks"].share.sum()
+            _warn_if_exhausted(total, population, share, final=tasks is not None)
         self.__dict__.update(state)
         if tasks is not None:
             tasks.close(**state)
@@ -787,7 +797,9 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         n_rows = statistics.weight.sum()
         rank = np.linalg.matrix_rank(population.mean_cov) if shape.restricted else 0
         tasks = Tasks.of(statistics, population, scale)
-        dof_noise = n_rows - len(population.mean) - tasks.share.sum()
+        span = population.shape.span
+        dof_noise = n_rows - tasks.share.sum()
+        dof_noise -= len(population.mean) if span is None else span.shape[1]
         return {
             "_population": population,
             "_scale": scale,
@@ -885,9 +897,14 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         return self._scale.y_scale**2 * variance
 
 
-def _warn_if_exhausted(n_rows, population, share):
-    """Say that nothing is left from which noise could be learnt."""
-    spent = np.linalg.matrix_rank(population.mean_cov)
+def _warn_if_exhausted(n_rows, population, share, *, final):
+    """Say that nothing is left from which noise could be learnt.
+
+    Where columns are few, only of what is no first block of rows. One variance for the
+    slopes of many columns is as good as noise: its intervals hold.
+    """
+    spent, shape = np.linalg.matrix_rank(population.mean_cov), population.shape
+    few = len(shape.random) <= MANY_COLUMNS
     if spent >= n_rows:
         warnings.warn(
             f"The mean of {spent} coefficients takes all that {n_rows:.3g} rows say, "
@@ -896,11 +913,22 @@ def _warn_if_exhausted(n_rows, population, share):
             UserWarning,
             stacklevel=4,
         )
-    elif population.shape.n_scales > MANY_COLUMNS and share > 0.99 * n_rows:
+    elif share > 0.99 * n_rows and (final if few else shape.n_scales > 2):
+        advice = (
+            "covariance_type='spherical' has one variance for all slopes."
+            if shape.n_scales > 2
+            else "covariance_type='intercept' lets the slopes be shared."
+            if len(shape.random) > 1
+            else "Use coarser groups."
+        )
+        variances = (
+            "One variance explains"
+            if shape.n_scales == 1
+            else f"{shape.n_scales} variances explain"
+        )
         warnings.warn(
-            f"{population.shape.n_scales} variances explain all {n_rows:.3g} rows, and "
-            "no noise is left: intervals will be too short. "
-            "covariance_type='spherical' has one variance for all slopes.",
+            f"{variances} all {n_rows:.3g} rows, and no noise is left: intervals of "
+            f"these tasks will be too short. {advice}",
             UserWarning,
             stacklevel=4,
         )

@@ -114,3 +114,11 @@ def test_curve_needs_whole_numbers_and_two_tasks():
         context_curve(TaskRidge(), table.X, table.y, table.groups, n_context=(1.5,))
     with pytest.raises(ValueError, match="needs at least two tasks"):
         context_curve(TaskRidge(), table.X, table.y, np.zeros(table.n))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_tasks_that_can_be_tested_are_dealt_to_all_folds(seed):
+    groups = np.repeat(np.arange(8), [9, 2, 2, 2, 9, 2, 2, 9])
+    folds = ContextSplit(3, n_context=2, random_state=seed)
+    tested = [np.unique(groups[t]) for _, t in folds.split(groups, groups=groups)]
+    assert_array_equal(np.sort(np.concatenate(tested)), [0, 4, 7])

@@ -365,3 +365,37 @@ def test_the_better_of_two_modes_is_found(rng):
         for b in levels
     )
     assert -2 * model._population.log_likelihood < best + 1e-6
+
+
+@pytest.mark.parametrize("form", ["diag", "spherical"])
+@pytest.mark.parametrize("weight", [1e6, 1e12])
+@pytest.mark.parametrize("d", [3, 70])
+def test_large_weights_and_copies_of_rows(rng, form, weight, d):
+    """Products beside which the identity drowns, of fewer rows than they look."""
+    X, y, groups = (np.repeat(a, 3, axis=0) for a in wide(rng, d=d))
+    model = TaskRidge(form).fit(
+        X, y, groups=groups, sample_weight=np.full(len(y), weight)
+    )
+    assert np.isfinite(model.predict_interval(X, groups)).all()
+    assert np.isfinite(model.task_cov_).all()
+    assert model.score(X, y, groups=groups) > 0.98
+
+
+@pytest.mark.parametrize("form", ["full", "diag", "spherical", "intercept"])
+def test_indicators_of_all_levels_cost_no_rank(monkeypatch, form):
+    """Columns that add to the constant one: where tasks differ much, too."""
+    rng = np.random.default_rng(1)
+    groups = np.repeat(np.arange(30), rng.integers(2, 9, 30))
+    n = len(groups)
+    level, X = rng.integers(0, 5, n), rng.normal(size=(n, 3))
+    X = np.column_stack([X, np.eye(5)[level], X[:, 0] + 2 * X[:, 1]])
+    slope = 1 + 0.5 * rng.normal(size=30)
+    y = 2 * rng.normal(size=30)[groups] + X[:, 0] * slope[groups]
+    y += 0.3 * rng.normal(size=n)
+    said = []
+    for many in (64, 0):
+        monkeypatch.setattr(_statistics, "MANY_COLUMNS", many)
+        model = TaskRidge(form).fit(X, y, groups=groups)
+        assert np.linalg.matrix_rank(model._population.mean_cov) == 8
+        said.append(model.log_likelihood_)
+    assert_allclose(said[0], said[1], atol=1e-3)

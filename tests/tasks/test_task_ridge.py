@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import sparse
+from scipy import sparse, stats
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -282,7 +282,7 @@ def test_condition_is_the_posterior_and_leaves_the_original():
 
 
 def test_condition_on_more_rows_of_a_known_task():
-    table = make(8, n_tasks=8, low=4, high=8)
+    table = make(8, n_tasks=8, low=8, high=14)
     first = np.arange(table.n) % 2 == 0
     model = TaskRidge().fit(table.X[first], table.y[first], groups=table.groups[first])
     more = model.condition(
@@ -625,3 +625,73 @@ def test_shapes_with_a_group_column():
         TaskRidge(group_feature=0).fit(np.arange(6.0), np.arange(6.0))
     with pytest.raises(TypeError, match="group_feature needs a dense X"):
         TaskRidge(group_feature=0).fit(sparse.eye_array(6).tocsr(), np.arange(6.0))
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_intervals_of_one_task_are_those_of_least_squares(rng, copies):
+    X, new = rng.normal(size=(12, 6)), rng.normal(size=(4, 6))
+    y = X[:, 0] + rng.normal(size=12)
+    model = TaskRidge().fit(np.tile(X, copies), y)
+    low, high = model.predict_interval(np.tile(new, copies)).T
+    D, N = (np.column_stack([np.ones(len(a)), a]) for a in (X, new))
+    rest = y - D @ np.linalg.lstsq(D, y, rcond=None)[0]
+    leverage = ((N @ np.linalg.inv(D.T @ D)) * N).sum(axis=1)
+    half = stats.t.ppf(0.95, 5) * np.sqrt(rest @ rest / 5 * (1 + leverage))
+    assert_allclose((high - low) / 2, half)
+
+
+def test_large_labels_are_not_rounded(table):
+    """Hashes: numpy would compare int64 and uint64 as floats."""
+    signed = 2**62 + table.groups
+    unsigned = signed.astype(np.uint64)
+    model = TaskRidge("intercept").fit(table.X, table.y, groups=signed)
+    assert model.known_groups(unsigned).all()
+    assert not model.known_groups(unsigned + np.uint64(2**63)).any()
+    whole = TaskRidge("intercept").fit(table.X, table.y, groups=table.groups)
+    first = np.arange(table.n) % 2 == 0
+    model.fit(table.X[first], table.y[first], groups=signed[first])
+    model.partial_fit(table.X[~first], table.y[~first], groups=unsigned[~first])
+    assert model.n_tasks_ == whole.n_tasks_
+    assert_allclose(model.log_likelihood_, whole.log_likelihood_)
+    mixed = np.append(np.uint64(2**64 - 1), unsigned[1:])
+    negative = TaskRidge("intercept").fit(table.X, table.y, groups=-table.groups)
+    assert_array_equal(negative.known_groups(mixed), np.zeros(table.n, dtype=bool))
+    with pytest.raises(ValueError, match="groups are uint64 here and were int64"):
+        negative.partial_fit(table.X, table.y, groups=mixed)
+
+
+@pytest.mark.parametrize("form", ["full", "diag"])
+def test_a_fit_that_leaves_no_noise_is_said(form):
+    """Two rows a task, and three coefficients for them."""
+    table = make(0, n_tasks=40, low=1, high=3, noise=0.01)
+    model = TaskRidge(form)
+    with pytest.warns(UserWarning, match="3 variances explain all .* no noise is left"):
+        model.fit(table.X, table.y, groups=table.groups)
+    assert model.noise_var_ < 1e-5 * table.y.var()
+
+
+def test_a_sphere_that_leaves_no_noise_is_said():
+    table = make(0, n_tasks=40, low=1, high=3, noise=0.01)
+    model = TaskRidge("spherical")
+    with pytest.warns(UserWarning, match="2 variances explain all .* rows.*intercept"):
+        model.fit(table.X, table.y, groups=table.groups)
+
+
+@pytest.mark.parametrize("kind", [list, lambda codes: np.array(codes, dtype=object)])
+def test_large_integers_of_both_signs_are_labels(table, kind):
+    ids = kind([int(g) + (2**63 if g > 4 else -9) for g in table.groups])
+    one = TaskRidge().fit(table.X, table.y, groups=ids)
+    two = TaskRidge().fit(table.X, table.y, groups=table.groups)
+    assert one.n_tasks_ == two.n_tasks_
+    assert_allclose(one.predict(table.X, ids), two.predict(table.X, table.groups))
+
+
+def test_models_of_other_regressors_do_not_merge(table):
+    frame = pd.DataFrame(table.X, columns=["a", "b"])
+    frame["store"], frame["city"] = table.groups, table.groups % 3
+    one, two = (
+        TaskRidge("intercept", group_feature=column).fit(frame, table.y)
+        for column in ("store", "city")
+    )
+    with pytest.raises(ValueError, match="models of the same columns"):
+        one.merge(two)
