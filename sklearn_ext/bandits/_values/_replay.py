@@ -12,11 +12,12 @@ from sklearn.utils import (
     check_X_y,
     indexable,
 )
-from sklearn.utils.validation import _num_samples, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from sklearn_ext._core._compat import (
     HasMethods,
     Interval,
+    _num_samples,
     _safe_indexing,
     validate_params,
 )
