@@ -82,8 +82,9 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         What is maximised; None is accuracy, certified at ``epsilon`` if that is set.
     prune : bool or "auto", default="auto"
         Whether rows that held-out models contradict with confidence are left out of the
-        last fit. "auto" fits the folds again without such rows and prunes if their
-        held-out score, of all rows, is better by more than its noise. With two classes
+        last fit. "auto" fits the folds again without such rows, found by models that
+        know none of the fold's test rows, and prunes if their held-out score, of all
+        rows, is better by more than its noise. With two classes
         it prunes unless the score is worse by more than its noise, and fits the rest by
         the ``tau`` closest to one alone: there a loss that trusts labels less gains
         little, and pruning hardly harms.
@@ -224,7 +225,8 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
             suspect = self._suspects(rows, held)
             two = self.prune == "auto" and len(data.classes) == 2
             kept = taus[[abs(taus - 1).argmin()]] if two else taus
-            again = self._search(rows, folds, Cs, kept, suspect)
+            unseen = [self._suspects_of(fold, rows, folds, whole) for fold in folds]
+            again = self._search(rows, folds, Cs, kept, unseen)
             pruned = self.prune is True or (
                 not _clearly_better(scores, again)
                 if two
@@ -318,11 +320,12 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
             if len(test)
         ]
 
-    def _search(self, rows, folds, Cs, taus, suspect=None):
+    def _search(self, rows, folds, Cs, taus, suspects=None):
         score = self._score()
+        suspects = [None] * len(folds) if suspects is None else suspects
         found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(_fold_scores)(self, rows, fold, Cs, taus, score, suspect)
-            for fold in folds
+            for fold, suspect in zip(folds, suspects, strict=True)
         )
         return np.array(found)
 
@@ -335,6 +338,18 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         function = getattr(scorer, "_score_func", scorer)
         weighs = "sample_weight" in signature(function).parameters
         return _Scorer(scorer, model, weighs, self.n_features_in_)
+
+    def _suspects_of(self, fold, rows, folds, chosen):
+        """Suspects among a fold's training rows, by models that know no tested label.
+
+        Otherwise rows would stay that the tested labels speak for, and the fold would
+        be scored on what it had seen.
+        """
+        mine = np.zeros(len(rows.y), dtype=bool)
+        mine[fold[0]] = True
+        inner = [tuple(part[mine[part]] for part in other) for other in folds]
+        inner = [(train, test) for train, test in inner if len(train) and len(test)]
+        return self._suspects(rows, self._held_out(rows, inner, *chosen))
 
     def _suspects(self, rows, proba):
         known = proba.sum(axis=1) > 0  # held out by some fold

@@ -192,3 +192,10 @@ def test_nothing_to_hold_out():
     X = np.random.default_rng(0).normal(size=(3, 2))
     with pytest.raises(ValueError, match="no class has two distinct rows"):
         CompSumClassifierCV().fit(X, [0, 1, 2])
+
+
+def test_pruned_folds_have_not_seen_what_they_are_scored_on(rng):
+    """Labels by chance on many columns: no score of a held-out row beats chance."""
+    X, y = rng.normal(size=(300, 200)), rng.integers(0, 2, 300)
+    model = CompSumClassifierCV(Cs=[1e-3, 1.0], taus=(1.0,), prune=True).fit(X, y)
+    assert abs(model.best_score_ - 0.5) < 0.09  # three standard errors
