@@ -348,7 +348,7 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         mine = np.zeros(len(rows.y), dtype=bool)
         mine[fold[0]] = True
         inner = [tuple(part[mine[part]] for part in other) for other in folds]
-        inner = [(train, test) for train, test in inner if len(train) and len(test)]
+        inner = [(a, b) for a, b in inner if len(b) and _has_two_classes(rows, a)]
         return self._suspects(rows, self._held_out(rows, inner, *chosen))
 
     def _suspects(self, rows, proba):
@@ -429,6 +429,10 @@ def _trained(rows, train, suspect):
         left = np.bincount(rows.y[train], trusted, minlength=len(rows.classes))
         used = trusted | (used & (left[rows.y[train]] == 0))
     return train[used]
+
+
+def _has_two_classes(rows, train):
+    return len(np.unique(rows.y[_trained(rows, train, None)])) > 1
 
 
 def _fold_scores(model, rows, fold, Cs, taus, score, suspect):

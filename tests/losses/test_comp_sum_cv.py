@@ -199,3 +199,10 @@ def test_pruned_folds_have_not_seen_what_they_are_scored_on(rng):
     X, y = rng.normal(size=(300, 200)), rng.integers(0, 2, 300)
     model = CompSumClassifierCV(Cs=[1e-3, 1.0], taus=(1.0,), prune=True).fit(X, y)
     assert abs(model.best_score_ - 0.5) < 0.09  # three standard errors
+
+
+def test_few_rows_are_pruned_by_what_two_folds_leave(rng):
+    """Without two folds one class may be gone: its rows are then no suspects."""
+    X, y = rng.normal(size=(7, 2)), np.array([0, 0, 0, 0, 0, 1, 1])
+    model = CompSumClassifierCV(Cs=[1.0], taus=(1.0,), cv=3, prune=True).fit(X, y)
+    assert set(model.predict(X)) <= {0, 1}
