@@ -268,7 +268,7 @@ class DecisionMixin(ClassifierMixin):
         if len(labels) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs at least two actions, but y holds one "
-                f"class, {labels[0]!r}: name all actions in actions=."
+                f"class, {labels.tolist()[0]!r}: name all actions in actions=."
             )
         return labels
 
