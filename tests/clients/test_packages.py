@@ -106,6 +106,23 @@ def test_shap_values_add_up_to_the_prediction(model):
     assert_allclose(total, expected, rtol=1e-4, atol=1e-4 * abs(expected).max())
 
 
+@each(CLASSIFIERS + REGRESSORS)
+def test_shap_chooses_an_explainer_that_explains_the_predictions(model):
+    """What has a `coef_` is explained as a linear model: it has to be one."""
+    shap = pytest.importorskip("shap", reason="needs shap")
+    X, y = data_for(model, n_features=4)
+    fitted = clone(model).fit(X, y)
+    linear = hasattr(fitted, "coef_")
+    explained = fitted if linear else fitted.predict
+    if not linear and is_classifier(fitted):
+        explained = fitted.predict_proba
+    found = shap.Explainer(explained, X)(X[:3])
+    assert len(found.values) == 3
+    if linear and not is_classifier(fitted):
+        total = found.base_values + found.values.sum(axis=1)
+        assert_allclose(total, fitted.predict(X[:3]), rtol=1e-6)
+
+
 @pytest.mark.filterwarnings("ignore:.*Any type hint is inferred")  # at its import
 @each(CLASSIFIERS + REGRESSORS)
 def test_mlflow_stores_and_loads(model, tmp_path):
