@@ -14,6 +14,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS
+from sklearn_ext.aggregate._bags._marks import BagMarks
 from sklearn_ext.aggregate._bags._partition import (
     check_bags,
     check_lengths,
@@ -164,6 +165,7 @@ class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEst
         self.classes_, targets = class_targets(self, y)
         dtype = X.dtype
         X, targets, partition = check_bags(X, targets, bags, sample_weight)
+        self._marks = BagMarks.of(X, targets, partition)
         check_magnitude(X, "X")
         search = _Search(X.astype(float), partition.weights, self)
         tasks = FitTasks(self, *data, max_subtasks=None)
