@@ -49,8 +49,9 @@ class BagRegressorMixin(RegressorMixin):
     def _score(self, X, y, bags, sample_weight):
         if bags is None:
             score = super().score(X, y, sample_weight)
-            if not warn_if_cut(self, X, y, stacklevel=4):
-                warn_if_forgotten(np.asarray(y, dtype=float), IN_SCORE, stacklevel=4)
+            values = np.asarray(y, dtype=float)
+            if not warn_if_forgotten(values, IN_SCORE, stacklevel=4):
+                warn_if_cut(self, X, values, stacklevel=4)
             return score
         predicted = self.predict(X)
         y = check_array(y, ensure_2d=False, dtype=float, input_name="y")
