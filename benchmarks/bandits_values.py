@@ -159,13 +159,12 @@ def bootstrapped(log, p, n):
 class ValueOfAMillion(Comparison):
     """A value and an interval from a long log."""
 
-    title = (
-        "The value of a policy and its interval: a log of 1,000,000 rows, 10 actions"
-    )
-    note = """The self-normalised value of one target. Ours is valid at every row; obp
-    resamples the log, 100 times by the default of its `OffPolicyEvaluation`, 1,000 times
-    as percentiles of 2.5 % want (the default of its estimators is 10,000). Its table of
-    the target's probabilities is made beforehand. The target for us is 0.2 seconds."""
+    title = "The value of a policy with its interval: 1,000,000 rows, 10 actions"
+    note = """The self-normalised value of one target. Our interval is valid at every
+    row; obp resamples the log, 100 times by the default of its `OffPolicyEvaluation`,
+    1,000 times as percentiles of 2.5 % want (the default of its estimators is 10,000).
+    Its table of the target's probabilities is made beforehand. Our target is 0.2
+    seconds."""
     versions = PACKAGES
     repeats = 3
     few = {"obp_1000": 0}

@@ -116,10 +116,10 @@ class SameFeatures(Study):
     """The same waves for everybody, and LinUCB at its best."""
 
     title = "The same features for everybody: the twelve tables"
-    note = """Mean loss in per cent as in the first table. Peers are given the columns and
-    waves that our default has: centred, scaled and clipped by the first batch. LinUCB
-    with several alphas, of which a peer may take the best after the fact; mabwiser with
-    the one that its other rows have."""
+    note = """Mean loss in per cent as in the first table. Peers are given the columns
+    and waves that our default has: centred, scaled and clipped by the first batch.
+    LinUCB has several alphas, of which the best may be taken after the fact; mabwiser
+    the one of its other rows."""
     versions = ("scikit-learn", "numpy", "contextualbandits", "mabwiser")
 
     def run(self):
