@@ -1,6 +1,7 @@
 """Values of policies: coverage of intervals on logs of bandits that learn, and time."""
 
 import warnings
+from itertools import product
 
 import numpy as np
 from scipy.special import ndtri
@@ -24,17 +25,19 @@ class WatchedIntervals(Study):
     title = "Intervals at 95 % on 500 logs of a bandit that learns, watched"
     note = """Clicks of 30 % in five drawn worlds of five columns and four actions; a
     hundred logs of each, of 2,000 rows, written by `RidgeBandit(feature_map=None)` in
-    batches of 50. Values of three fixed policies are known, as rows are drawn from the
-    20,000 of a world: the best action of each row, the worst of all actions, and
-    actions drawn at random. *At the end* looks once; *some day* looks after each 100
-    rows, *some row* after each row from the 100th. Per cent of the logs in which the
-    value is outside, five being allowed. obp's is the bootstrap of
-    `InverseProbabilityWeighting.estimate_interval` with 100 resamples, the default of
-    its `OffPolicyEvaluation`; the normal one is its limit. The last column divides the
-    mean width at the end by that of the normal interval."""
+    batches of 50, once at its default and once with `min_probability=0.02`. Values of
+    three fixed policies are known, as rows are drawn from the 20,000 of a world: the
+    best action of each row, the worst of all actions, and actions drawn at random. *At
+    the end* looks once; *some day* looks after each 100 rows, *some row* after each row
+    from the 100th. Per cent of the logs in which the value is outside, five being
+    allowed. obp's is the bootstrap of `InverseProbabilityWeighting.estimate_interval`
+    with 100 resamples, the default of its `OffPolicyEvaluation`; the normal one is its
+    limit. The last column divides the mean width at the end by that of the normal
+    interval."""
     versions = PACKAGES
     n_rows, first, day, n_logs = 2000, 100, 100, 100
     worlds = range(5)
+    logs = {"default": 0.0, "2 % each": 0.02}  # by the lowest probability
 
     def run(self):
         """Write the logs, and count."""
@@ -42,19 +45,20 @@ class WatchedIntervals(Study):
         for seed in self.worlds:
             world = make_linear_bandit(20_000, 5, 4, rate=0.3, random_state=seed)
             policies = self.policies(world)
-            for turn in range(self.n_logs):
-                log = write_log(world, self.n_rows, 1000 * seed + turn)
+            for turn, (label, least) in product(range(self.n_logs), self.logs.items()):
+                log = write_log(world, self.n_rows, 1000 * seed + turn, least)
                 for name, p in policies.items():
                     truth = (p * world.rewards).sum(axis=1).mean()
                     for kind, outcome in self.judge(log, p[log[0]], truth).items():
-                        found.setdefault((name, kind), []).append(outcome)
+                        found.setdefault((label, name, kind), []).append(outcome)
         rows = []
-        for (name, kind), outcomes in found.items():
-            *missed, width = np.mean(outcomes, axis=0)
+        for label, name, kind in sorted(found, key=lambda key: self.logs[key[0]]):
+            *missed, width = np.mean(found[label, name, kind], axis=0)
             shown = ["" if np.isnan(m) else f"{100 * m:.1f}" for m in missed]
-            normal = np.mean(found[name, "normal"], axis=0)[-1]
-            rows.append([name, kind, *shown, f"{width:.3f}", f"{width / normal:.2f}"])
-        columns = ["policy", "interval", "at the end", "some day", "some row"]
+            normal = np.mean(found[label, name, "normal"], axis=0)[-1]
+            shown += [f"{width:.3f}", f"{width / normal:.2f}"]
+            rows.append([label, name, kind, *shown])
+        columns = ["log", "policy", "interval", "at the end", "some day", "some row"]
         return {"columns": [*columns, "width", "of the normal width"], "rows": rows}
 
     def policies(self, world):
@@ -109,11 +113,13 @@ class WatchedIntervals(Study):
         return outcomes
 
 
-def write_log(world, n_rows, seed, batch_size=50):
+def write_log(world, n_rows, seed, least, batch_size=50):
     """Return rows drawn from a world, and what a bandit that learns did there."""
     rng = np.random.RandomState(seed)
     rows = rng.randint(len(world), size=n_rows)
-    bandit = RidgeBandit(world.actions, feature_map=None, random_state=seed)
+    bandit = RidgeBandit(
+        world.actions, feature_map=None, min_probability=least, random_state=seed
+    )
     action, propensity = np.empty(n_rows, dtype=int), np.empty(n_rows)
     for start in range(0, n_rows, batch_size):
         batch = slice(start, start + batch_size)
