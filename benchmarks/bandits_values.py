@@ -172,8 +172,8 @@ class ValueOfAMillion(Comparison):
     Its table of the target's probabilities is made beforehand. Our target is 0.2
     seconds."""
     versions = PACKAGES
-    repeats = 3
-    few = {"obp_1000": 0}
+    repeats = 7
+    few = {"obp_100": 3, "obp_1000": 0}
     n_rows = 1_000_000
 
     def setup(self):

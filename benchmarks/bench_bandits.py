@@ -24,7 +24,12 @@ from benchmarks.bandits_values import (
     WatchedIntervals,
 )
 from benchmarks.harness import Comparison, Study
-from sklearn_ext.bandits import RidgeBandit, make_bandit_log, make_linear_bandit
+from sklearn_ext.bandits import (
+    AdversarialLinearBandit,
+    RidgeBandit,
+    make_bandit_log,
+    make_linear_bandit,
+)
 from sklearn_ext.bandits._ridge._feature_map import Waves
 
 PACKAGES = (
@@ -227,6 +232,62 @@ class SharedSlopes(Study):
         return {"columns": [*columns, "log, own", "log, shared"], "rows": rows}
 
 
+class Opponents(Study):
+    """A side that reacts, a world that changes, one that stays."""
+
+    title = "Mean expected reward where the other side reacts, and where it does not"
+    note = """Four actions, three columns, rewards of 0 or 1 with the logistic function
+    of drawn linear effects as their mean; 300 batches of 20 rows, six seeds. The
+    opponent takes 0.8 times the share that an action had lately from its mean; *a
+    change* draws new effects half way. The last row draws at random."""
+    versions = ("scikit-learn", "numpy", "scipy")
+    seeds, n_batches, size = range(51, 57), 300, 20
+
+    def run(self):
+        """Play everybody in every world."""
+        ridge = partial(RidgeBandit, feature_map=None)
+        contestants = {
+            f"AdversarialLinearBandit, {rate:g}": partial(
+                AdversarialLinearBandit, learning_rate=rate
+            )
+            for rate in (0.01, 0.03, 0.1, 1.0)
+        }
+        contestants |= {
+            "RidgeBandit, columns": ridge,
+            "RidgeBandit, greedy": partial(ridge, exploration="greedy", width=0.0),
+            "RidgeBandit, forget=0.999": partial(ridge, forget=0.999),
+            "at random": partial(ridge, gamma=1e-12, width=0.0),
+        }
+        worlds = "opponent", "a change", "fixed"
+        rows = []
+        for label, make in contestants.items():
+            earned = [
+                np.mean([self.play(make(range(4)), w, s) for s in self.seeds])
+                for w in worlds
+            ]
+            rows.append([label, *(f"{value:.3f}" for value in earned)])
+        return {"columns": ["", *worlds], "rows": rows}
+
+    def play(self, bandit, world, seed):
+        """Return what a bandit earns in a world, on average."""
+        rng = np.random.default_rng(seed)
+        effects, share, total = rng.normal(size=(4, 3)), np.full(4, 0.25), 0.0
+        for batch in range(self.n_batches):
+            if world == "a change" and 2 * batch == self.n_batches:
+                effects = rng.normal(size=(4, 3))
+            X = rng.normal(size=(self.size, 3))
+            made = bandit.decide(X, random_state=1000 * seed + batch)
+            mean = 1 / (1 + np.exp(-X @ effects.T))
+            if world == "opponent":
+                mean = np.clip(mean - 0.8 * (share - 0.25), 0, 1)
+            expected = np.take_along_axis(mean, made.action[:, None], axis=1)[:, 0]
+            reward = (rng.uniform(size=self.size) < expected).astype(float)
+            bandit.partial_fit(X, made.action, reward=reward)
+            recent = np.bincount(made.action, minlength=4) / self.size
+            share, total = 0.9 * share + 0.1 * recent, total + expected.mean()
+        return total / self.n_batches
+
+
 class Models(Study):
     """Nets, forests and boosting in place of ridges."""
 
@@ -421,6 +482,7 @@ BENCHMARKS = [
     SameFeatures,
     Worlds,
     SharedSlopes,
+    Opponents,
     Models,
     RowByRow,
     Batches,
