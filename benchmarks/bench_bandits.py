@@ -237,11 +237,20 @@ class Opponents(Study):
 
     title = "Mean expected reward where the other side reacts, and where it does not"
     note = """Four actions, three columns, rewards of 0 or 1 with the logistic function
-    of drawn linear effects as their mean; 300 batches of 20 rows, six seeds. The
-    opponent takes 0.8 times the share that an action had lately from its mean; *a
-    change* draws new effects half way. The last row draws at random."""
+    of drawn linear effects as their mean; 200 batches of 20 rows, four seeds. Effects
+    have a deviation of one, weak ones of a quarter. An opponent takes 0.8 times the
+    share that an action had lately from its mean, a hard one 0.5 from the mean of the
+    action that was taken most; *a change* draws new effects half way."""
     versions = ("scikit-learn", "numpy", "scipy")
-    seeds, n_batches, size = range(51, 57), 300, 20
+    seeds, n_batches, size = range(51, 55), 200, 20
+    worlds = {
+        "opponent, weak effects": ("soft", 0.25),
+        "opponent": ("soft", 1.0),
+        "hard opponent, weak effects": ("hard", 0.25),
+        "hard opponent": ("hard", 1.0),
+        "a change": ("change", 1.0),
+        "fixed": ("fixed", 1.0),
+    }
 
     def run(self):
         """Play everybody in every world."""
@@ -250,7 +259,7 @@ class Opponents(Study):
             f"AdversarialLinearBandit, {rate:g}": partial(
                 AdversarialLinearBandit, learning_rate=rate
             )
-            for rate in (0.01, 0.03, 0.1, 1.0)
+            for rate in (0.03, 0.1, 0.3, 1.0)
         }
         contestants |= {
             "RidgeBandit, columns": ridge,
@@ -258,28 +267,30 @@ class Opponents(Study):
             "RidgeBandit, forget=0.999": partial(ridge, forget=0.999),
             "at random": partial(ridge, gamma=1e-12, width=0.0),
         }
-        worlds = "opponent", "a change", "fixed"
         rows = []
         for label, make in contestants.items():
             earned = [
-                np.mean([self.play(make(range(4)), w, s) for s in self.seeds])
-                for w in worlds
+                np.mean([self.play(make(range(4)), *w, seed) for seed in self.seeds])
+                for w in self.worlds.values()
             ]
             rows.append([label, *(f"{value:.3f}" for value in earned)])
-        return {"columns": ["", *worlds], "rows": rows}
+        return {"columns": ["", *self.worlds], "rows": rows}
 
-    def play(self, bandit, world, seed):
+    def play(self, bandit, world, scale, seed):
         """Return what a bandit earns in a world, on average."""
         rng = np.random.default_rng(seed)
-        effects, share, total = rng.normal(size=(4, 3)), np.full(4, 0.25), 0.0
+        effects, share = scale * rng.normal(size=(4, 3)), np.full(4, 0.25)
+        total = 0.0
         for batch in range(self.n_batches):
-            if world == "a change" and 2 * batch == self.n_batches:
-                effects = rng.normal(size=(4, 3))
+            if world == "change" and 2 * batch == self.n_batches:
+                effects = scale * rng.normal(size=(4, 3))
             X = rng.normal(size=(self.size, 3))
             made = bandit.decide(X, random_state=1000 * seed + batch)
-            mean = 1 / (1 + np.exp(-X @ effects.T))
-            if world == "opponent":
-                mean = np.clip(mean - 0.8 * (share - 0.25), 0, 1)
+            taken = {
+                "soft": 0.8 * (share - 0.25),
+                "hard": 0.5 * (np.arange(4) == share.argmax()),
+            }.get(world, 0.0)
+            mean = np.clip(1 / (1 + np.exp(-X @ effects.T)) - taken, 0, 1)
             expected = np.take_along_axis(mean, made.action[:, None], axis=1)[:, 0]
             reward = (rng.uniform(size=self.size) < expected).astype(float)
             bandit.partial_fit(X, made.action, reward=reward)
