@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._base import ExtEstimator
 from sklearn_ext._core._compat import HasMethods, Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext.bandits._decisions import DecisionMixin
@@ -92,10 +92,6 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
     (3,)
     """
 
-    __metadata_request__fit = {"reward": True, "propensity": True}
-    __metadata_request__partial_fit = {"reward": True, "propensity": True}
-    __metadata_request__score = {"reward": True, "propensity": True}
-
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"]), None],
         "actions": ["array-like", None],
@@ -140,82 +136,6 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, *, reward=None, propensity=None):
-        """Learn from a whole log, and forget what was learnt before.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,)
-            The action that was taken in each row.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
-        reward : array-like of shape (n_samples,), default=None
-            What came back. None: demonstrations, in which y was right.
-        propensity : array-like of shape (n_samples,), default=None
-            Probability with which the action was drawn; checked, and not needed.
-
-        Returns
-        -------
-        RegressorBandit
-            The fitted bandit.
-        """
-        log = self._check_log(X, y, sample_weight, None, reward, propensity, reset=True)
-        return self._start(log)
-
-    @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(
-        self,
-        X,
-        y,
-        classes=None,
-        sample_weight=None,
-        *,
-        reward=None,
-        propensity=None,
-    ):
-        """Learn from more rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,)
-            The action that was taken in each row.
-        classes : array-like of shape (n_actions,), default=None
-            All actions; needed in the first call unless ``actions`` is given.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
-        reward : array-like of shape (n_samples,), default=None
-            What came back. None: demonstrations, in which y was right.
-        propensity : array-like of shape (n_samples,), default=None
-            Probability with which the action was drawn; see `fit`.
-
-        Returns
-        -------
-        RegressorBandit
-            The fitted bandit.
-        """
-        first = not hasattr(self, "estimators_")
-        self._check_first_call(first, classes)
-        log = self._check_log(
-            X, y, sample_weight, classes, reward, propensity, reset=first
-        )
-        if first:
-            return self._start(log)
-        self._seen = self._seen + RewardMoments.of_log(log, len(self.classes_))
-        self.class_count_ = self.class_count_ + self._counts(log)
-        if not self._keeps_log:
-            self.estimators_ = self._fitted(log, self.estimators_)
-            return self
-        self._log = self._log.followed_by(log)
-        if self._log.w.sum() >= self.refit_growth * self._fitted_at:
-            self._fitted_at = self._log.w.sum()
-            self.estimators_ = self._fitted(self._log)
-        return self
-
     def predict_reward(self, X, return_std=False):
         """Predict the reward of every action.
 
@@ -239,21 +159,6 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
         mean = said.mean(axis=0)
         return (mean, said.std(axis=0)) if return_std else mean
 
-    @property
-    def reward_mean_(self):
-        """Mean of the rewards."""
-        return self._seen.mean
-
-    @property
-    def reward_scale_(self):
-        """Standard deviation of the rewards."""
-        return self._seen.scale
-
-    @property
-    def gamma_(self):
-        """How far differences of scores count now."""
-        return self._seen.gamma if isinstance(self.gamma, str) else self.gamma
-
     # --- the fit ------------------------------------------------------------------
 
     def _start(self, log):
@@ -265,38 +170,47 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
                 f"{type(model).__name__} has not: use update='refit'."
             )
         self._keeps_log = self.update == "refit" or not can
-        self._log = log if self._keeps_log else None
+        self._log = log.after() if self._keeps_log else None
         self._fitted_at = log.w.sum()
         self._seed = check_random_state(self.random_state).randint(2**31 - 1)
         self._seen = RewardMoments.of_log(log, len(self.classes_))
-        self.class_count_ = self._counts(log)
-        self._calls = 0
+        self.class_count_ = log.counts(len(self.classes_))
+        self._calls, self._n_members = 0, self.n_estimators
         self.estimators_ = self._fitted(log)
+        return self
+
+    def _go_on(self, log):
+        self._seen = self._seen + RewardMoments.of_log(log, len(self.classes_))
+        self.class_count_ = self.class_count_ + log.counts(len(self.classes_))
+        if not self._keeps_log:
+            self.estimators_ = self._fitted(log, self.estimators_)
+            return self
+        self._log = log.after(self._log)
+        if self._log.w.sum() >= self.refit_growth * self._fitted_at:
+            self._fitted_at = self._log.w.sum()
+            self.estimators_ = self._fitted(self._log)
         return self
 
     def _model(self):
         return Ridge() if self.estimator is None else self.estimator
-
-    def _counts(self, log):
-        shown = np.isnan(log.reward)
-        counts = np.bincount(
-            log.action[~shown], log.w[~shown], minlength=len(self.classes_)
-        )
-        return counts + log.w[shown].sum()
 
     def _fitted(self, log, known=None):
         """Fit the clones of each action, or let those that are known go on."""
         if known is not None:
             self._calls += 1  # new weights; a new fit draws those of a first one
         seeds = np.random.SeedSequence([self._seed, self._calls])
-        seeds = seeds.generate_state(len(self.classes_))
-        mean = self._seen.mean
+        seeds, mean = seeds.generate_state(len(self.classes_)), self._seen.mean
+        if known is not None:  # what was never tried brings the mean of now
+            known = [
+                k if n > 0 else [mean] * len(k)
+                for k, n in zip(known, self.class_count_, strict=True)
+            ]
         return Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_action)(
                 self._model(),
                 known and known[k],
                 *_rows_of(log, k),
-                self.n_estimators,
+                self._n_members,
                 mean,
                 np.random.RandomState(seeds[k]),
                 self._keeps_log,
@@ -319,10 +233,9 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
     def _rewards(self, rows):
         return self._member_predictions(rows).mean(axis=0)
 
-    def _optimism(self, rows):
-        if self.width == 0 or self.n_estimators == 1:
-            return 0.0
-        return self.width * self._member_predictions(rows).std(axis=0)
+    def _scores(self, rows):
+        said = self._member_predictions(rows)
+        return said.mean(axis=0) + self._rule.width * said.std(axis=0)
 
 
 def _rows_of(log, k):

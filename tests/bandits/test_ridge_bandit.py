@@ -22,7 +22,7 @@ from sklearn_ext.bandits import (
     make_linear_bandit,
     simulate,
 )
-from sklearn_ext.bandits._ridge._bandit import WARM_UP
+from sklearn_ext.bandits._log import WARM_UP
 from tests.bandits.test_ridge_sums import same
 
 ABCD = list("abcd")
@@ -77,13 +77,13 @@ def test_stream_merge_blocks_and_fit_agree(log):
 
 
 def test_a_map_sees_the_first_rows_in_whatever_batches(log):
-    X, action, reward, w = log
+    X, action, reward, _ = log
     first = slice(0, WARM_UP)
     one = RidgeBandit(ABCD, random_state=0)
-    one.fit(X[first], action[first], w[first], reward=reward[first])
+    one.fit(X[first], action[first], reward=reward[first])
     two = stream(
         RidgeBandit(ABCD, random_state=0),
-        *(a[first] for a in (X, action, reward, w)),
+        *(a[first] for a in (X, action, reward)),
         sizes=(1, 1, 1, 20, 27),
     )
     assert one._warm_up is None
