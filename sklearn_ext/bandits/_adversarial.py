@@ -124,9 +124,11 @@ class AdversarialLinearBandit(DecisionMixin, ExtEstimator):
         """Cumulated weights of the column of ones."""
         return self._theta[:, -1] - self.coef_ @ self._map.mean
 
-    def _start(self, log):
+    def _start(self, log, *, stream):
         self._spec = self.n_reference, self.reg_covar
-        shares = log.counts(len(self.classes_)) + 1
+        shares = log.counts(len(self.classes_))
+        if stream:  # where nothing is known, decisions are drawn by equal chances
+            shares = np.ones_like(shares)
         policy = np.tile(shares / shares.sum(), (len(log), 1))
         return self._begin(log.after(), policy)
 

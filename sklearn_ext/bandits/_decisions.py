@@ -63,7 +63,7 @@ class DecisionMixin(ClassifierMixin):
     """A bandit that predicts rewards: what it learns from, and what it decides.
 
     The bandit has the parameters ``actions`` and ``reward_range`` and, unless it is
-    without them, those of a `Rule`. To learn it has ``_start(log)`` and
+    without them, those of a `Rule`. To learn it has ``_start(log, stream)`` and
     ``_go_on(log)``, which keep the moments of the rewards as ``_seen``; to decide
     ``_rows(X)``, which checks rows, ``_rewards(rows)``, the predicted reward of each
     action, and ``_scores(rows)``, that reward with what is added while it is explored.
@@ -98,9 +98,8 @@ class DecisionMixin(ClassifierMixin):
         estimator
             The fitted bandit.
         """
-        return self._start(
-            self._check_log(X, y, sample_weight, None, reward, propensity, reset=True)
-        )
+        log = self._check_log(X, y, sample_weight, None, reward, propensity, reset=True)
+        return self._start(log, stream=False)
 
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(
@@ -141,7 +140,7 @@ class DecisionMixin(ClassifierMixin):
         log = self._check_log(
             X, y, sample_weight, classes, reward, propensity, reset=first
         )
-        return self._start(log) if first else self._go_on(log)
+        return self._start(log, stream=True) if first else self._go_on(log)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_seen")

@@ -99,7 +99,9 @@ def positions(labels, actions, *, name="y"):
         at = np.minimum(at, len(labels) - 1)
         found = labels[at] == actions
     if not np.all(found):
-        unknown = np.unique(np.asarray(actions)[~np.asarray(found, dtype=bool)])[:5].tolist()
+        unknown = np.unique(np.asarray(actions)[~np.asarray(found, dtype=bool)])[
+            :5
+        ].tolist()
         raise ValueError(
             f"{name} holds {unknown}, which are not among the actions "
             f"{labels.tolist()} (classes_). Name all of them in actions=, or add them "
@@ -211,6 +213,16 @@ def check_reward(reward, n_rows, reward_range=None):
                 f"{reward.min():g} to {reward.max():g}."
             )
     return reward
+
+
+def check_size(X):
+    """Refuse numbers whose squares are beyond all numbers."""
+    size = max(abs(X.max(initial=0.0)), abs(X.min(initial=0.0)))
+    if not size <= 1e150:
+        raise ValueError(
+            f"X is as large as {size:.0e}, and its square cannot be computed: use "
+            "other units, below 1e150."
+        )
 
 
 def check_propensity(propensity, n_rows):

@@ -17,6 +17,9 @@ from sklearn_ext.bandits._decisions import DecisionMixin
 from sklearn_ext.bandits._exploration import RULES
 from sklearn_ext.bandits._rewards import RewardMoments
 from sklearn_ext.bandits._ridge._bandit import RidgeBandit
+from sklearn_ext.bandits._ridge._feature_map import with_seed
+
+ENOUGH = 30  # rows of an action from which a model that cannot be fitted is an error
 
 
 @shared_docs(RidgeBandit)
@@ -28,7 +31,8 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
     probabilities. A regressor predicts the reward. A classifier with ``predict_proba``
     predicts the probability of a reward of one, by log loss; rewards are 0 or 1 then,
     and ``exploration="small_loss"`` suits it. Nets of skorch are regressors like
-    others. An action without rows is expected to bring the mean of all.
+    others. An action without rows is expected to bring the mean of all, and one with
+    fewer than 30, where the estimator cannot be fitted to so few, its own mean.
 
     ``n_estimators`` clones an action, each with weights drawn from a Poisson law with
     mean one, differ by about as much as the model is unsure; ``width`` times their
@@ -46,9 +50,9 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
         Model of the reward; None is :class:`sklearn.linear_model.Ridge`.
     actions : see RidgeBandit
     update : {"auto", "partial_fit", "refit"}, default="auto"
-        How clones learn from further rows: by their own ``partial_fit``, or by a new
-        fit to the whole log, which is kept. ``"auto"`` takes the first where there is
-        one.
+        How clones learn in ``partial_fit``: by their own, or by a new fit to the whole
+        log, which is kept. ``"auto"`` takes the first where there is one. ``fit`` is a
+        whole fit of the clones.
     refit_growth : float, default=1.5
         Factor by which the log must grow before it is fitted again.
     n_estimators : int, default=1
@@ -161,7 +165,7 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
 
     # --- the fit ------------------------------------------------------------------
 
-    def _start(self, log):
+    def _start(self, log, *, stream):
         model = self._model()
         can = hasattr(model, "partial_fit")
         if self.update == "partial_fit" and not can:
@@ -176,14 +180,14 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
         self._seen = RewardMoments.of_log(log, len(self.classes_))
         self.class_count_ = log.counts(len(self.classes_))
         self._calls, self._n_members = 0, self.n_estimators
-        self.estimators_ = self._fitted(log)
+        self.estimators_ = self._fitted(log, stream=stream)
         return self
 
     def _go_on(self, log):
         self._seen = self._seen + RewardMoments.of_log(log, len(self.classes_))
         self.class_count_ = self.class_count_ + log.counts(len(self.classes_))
         if not self._keeps_log:
-            self.estimators_ = self._fitted(log, self.estimators_)
+            self.estimators_ = self._fitted(log, self.estimators_, stream=True)
             return self
         self._log = log.after(self._log)
         if self._log.w.sum() >= self.refit_growth * self._fitted_at:
@@ -194,7 +198,7 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
     def _model(self):
         return Ridge() if self.estimator is None else self.estimator
 
-    def _fitted(self, log, known=None):
+    def _fitted(self, log, known=None, *, stream=False):
         """Fit the clones of each action, or let those that are known go on."""
         if known is not None:
             self._calls += 1  # new weights; a new fit draws those of a first one
@@ -213,7 +217,8 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
                 self._n_members,
                 mean,
                 np.random.RandomState(seeds[k]),
-                self._keeps_log,
+                not stream or self._keeps_log,
+                not self._keeps_log,
             )
             for k in range(len(self.classes_))
         )
@@ -246,32 +251,49 @@ def _rows_of(log, k):
     return log.X[mine], reward[mine], log.w[mine]
 
 
-def _fit_action(model, known, X, reward, w, n_estimators, mean, rng, refit):
+def _fit_action(model, known, X, reward, w, n_estimators, mean, rng, whole, goes_on):
     """Fit or continue the clones of one action."""
     members = []
     for i in range(n_estimators):
-        drawn = w if n_estimators == 1 else w * rng.poisson(1.0, size=len(w))
+        drawn = w if n_estimators == 1 else _draws(w, rng)
         seed, old = rng.randint(2**31 - 1), known[i] if known else mean
         kept = drawn > 0
         part = X[kept], reward[kept], drawn[kept]
         if not len(part[0]):
             members.append(old)
-        elif refit or isinstance(old, float):
-            members.append(_fresh(model, *part, seed, refit))
+        elif isinstance(old, float):
+            members.append(_fresh(model, *part, seed, whole, goes_on))
         else:
             members.append(_continued(old, *part))
     return members
 
 
-def _fresh(model, X, reward, w, seed, refit):
-    model = clone(model)
-    if "random_state" in model.get_params():
-        model.set_params(random_state=seed)
+def _draws(w, rng):
+    """Draw for each row how often a bootstrap takes it, if it is there w times."""
+    many = w > 1e9  # a Poisson number is its mean there
+    return np.where(many, w, rng.poisson(np.where(many, 0.0, w)))
+
+
+def _fresh(model, X, reward, w, seed, whole, goes_on):
+    model = with_seed(clone(model), seed, everywhere=True)
     if is_classifier(model):
         reward = _clicks(reward)
-        if refit and len(np.unique(reward)) == 1:
-            return float(reward[0])  # nothing to tell apart
-    return _learn(model, "fit" if refit else "partial_fit", X, reward, w)
+        if np.ptp(reward) == 0:  # nothing to tell apart
+            if not goes_on:
+                return float(reward[0])
+            whole = False  # `partial_fit` is told of both classes
+    method, constant = "fit" if whole else "partial_fit", np.ptp(reward) == 0
+    if len(X) >= ENOUGH and not constant:
+        return _learn(model, method, X, reward, w)
+    _check_repeatable(model, w)
+    try:
+        model = _learn(model, method, X, reward, w)
+        enough = bool(np.isfinite(_predicted(model, X[:1])).all())
+    except ValueError as error:  # neighbours, folds: it takes more rows
+        if len(X) >= ENOUGH or isinstance(error, TypeError):  # a bad parameter is both
+            raise
+        enough = False
+    return model if enough else float(np.average(reward, weights=w))
 
 
 def _continued(model, X, reward, w):
@@ -291,13 +313,17 @@ def _learn(model, method, X, reward, w):
         return call(X, reward, **given)
     if has_fit_parameter(model, "sample_weight"):
         return call(X, reward, sample_weight=w, **given)
-    if np.any(w % 1):
+    _check_repeatable(model, w)
+    rows = np.repeat(np.arange(len(w)), w.astype(int))
+    return call(X[rows], reward[rows], **given)
+
+
+def _check_repeatable(model, w):
+    if np.any(w % 1) and not has_fit_parameter(model, "sample_weight"):
         raise ValueError(
             f"estimator={type(model).__name__} takes no sample_weight, and weights "
             "that are no whole numbers cannot be repeated rows."
         )
-    rows = np.repeat(np.arange(len(w)), w.astype(int))
-    return call(X[rows], reward[rows], **given)
 
 
 def _is_net(model):
@@ -320,6 +346,7 @@ def _predicted(model, X):
     X = X.astype(np.float32) if _is_net(model) else X
     if not is_classifier(model):
         return np.asarray(model.predict(X), dtype=np.float64).reshape(len(X))
-    chances = model.predict_proba(X)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a class never seen
+        chances = model.predict_proba(X)
     at = np.flatnonzero(model.classes_ == 1)
     return chances[:, at[0]] if len(at) else np.zeros(len(X))

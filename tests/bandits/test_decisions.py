@@ -306,3 +306,32 @@ def test_a_tree_of_one_row_an_action(clicks):
     model = RegressorBandit(DecisionTreeRegressor(), ABCD, random_state=0)
     model.fit(X[:1], ["a"], reward=reward[:1])
     assert_allclose(model.predict_proba(X), 0.25)
+
+
+# --- weights are repeated rows --------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["waves", "columns", "refit", "adversarial"])
+def test_a_stream_of_weights_is_one_of_repeated_rows(name, clicks):
+    X, action, reward, w = clicks
+    one, two = clone(BANDITS[name]), clone(BANDITS[name])
+    if name == "adversarial":
+        one.set_params(n_reference=50)
+        two.set_params(n_reference=50)
+    for rows in np.array_split(np.arange(120), 9):
+        one.partial_fit(X[rows], action[rows], None, w[rows], reward=reward[rows])
+        times = np.repeat(rows, w[rows].astype(int))
+        two.partial_fit(X[times], action[times], reward=reward[times])
+    assert_allclose(two.predict_proba(X), one.predict_proba(X), rtol=1e-6)
+
+
+# --- rows that nobody can judge -------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_rows_beyond_all_numbers_are_refused(clicks):
+    X, action, reward, _ = clicks
+    model = clone(BANDITS["columns"]).fit(X, action, reward=reward)
+    for rows in (np.full((1, 3), 1e300), np.vstack([X[:4], np.full((1, 3), 1e300)])):
+        with pytest.raises(ValueError, match=rf"row {len(rows) - 1} .*too far"):
+            model.decide(rows)

@@ -172,7 +172,7 @@ class NeuralBandit(CallbackSupportMixin, DecisionMixin, ExtEstimator):
 
     # --- the fit ------------------------------------------------------------------
 
-    def _start(self, log):
+    def _start(self, log, *, stream):
         self._seed = check_random_state(self.random_state).randint(2**31 - 1)
         self._spec = self.loss, self.perturbation, self.n_members, self.replay
         return self._begin(log.after())

@@ -13,7 +13,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import HasMethods, Interval, StrOptions
 from sklearn_ext.bandits._decisions import DecisionMixin
 from sklearn_ext.bandits._exploration import RULES
-from sklearn_ext.bandits._log import WARM_UP, positions  # noqa: F401
+from sklearn_ext.bandits._log import Log, check_size, positions
 from sklearn_ext.bandits._rewards import RewardMoments
 from sklearn_ext.bandits._ridge._feature_map import PlainColumns, Transformed, Waves
 from sklearn_ext.bandits._ridge._posterior import (
@@ -223,7 +223,7 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
 
     # --- learning -----------------------------------------------------------------
 
-    def _start(self, log):
+    def _start(self, log, *, stream):
         self._seed = self._draw_seed()
         return self._warm(log)
 
@@ -326,6 +326,8 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         """
         check_is_fitted(self)
         new = column_or_1d(np.asarray(labels))
+        if not len(new):
+            return self
         text = [a.dtype.kind in "US" for a in (self.classes_, new)]
         if text[0] != text[1] and "O" not in (self.classes_.dtype.kind, new.dtype.kind):
             raise ValueError(
@@ -470,7 +472,7 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         if self.feature_map is None:
             return PlainColumns()
         if not isinstance(self.feature_map, str):
-            return Transformed.of(self.feature_map, log.X)
+            return Transformed.of(self.feature_map, log.X, seed)
         rng = np.random.RandomState(seed)
         return Waves.of(log.X, log.w, self.n_components, rng)
 
@@ -519,6 +521,7 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
     def _sums_of(self, Z, action, reward, w):
         """Return the sums of features; rewards that are NaN are demonstrations."""
         K, right = len(self.classes_), np.isnan(reward)
+        check_size(Z)
         if right.all():
             return BanditStatistics.of_demonstrations(Z, action, w, K)
         if not right.any():
@@ -596,8 +599,17 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         """Rearrange the actions; labels that are new start without rows."""
         at = {label: i for i, label in enumerate(self.classes_.tolist())}
         order = [at.get(label, -1) for label in labels.tolist()]
-        self.classes_ = labels
-        self._warm_up = None  # the map stays as it is
+        self.classes_, log, self._warm_up = labels, self._warm_up, None
+        if log is not None and not np.isnan(log.reward).any():
+            to = np.full(len(at), -1)
+            to[[i for i in order if i >= 0]] = np.flatnonzero(np.array(order) >= 0)
+            kept = to[log.action] >= 0
+            if kept.any():
+                there = to[log.action[kept]]
+                return self._warm(
+                    Log(log.X[kept], there, log.reward[kept], log.w[kept])
+                )
+        # what was shown says nothing of an action that was not there: the map stays
         return self._solve(self.sufficient_statistics_.take(order))
 
     # --- scores -------------------------------------------------------------------

@@ -506,7 +506,7 @@ def _check_predicted(predicted, log, estimator):
     if predicted.shape != shape or not np.isfinite(predicted).all():
         raise ValueError(
             f"predicted_reward must be finite and of shape {shape}, a column for each "
-            f"of the actions {list(log.labels)}; got the shape {predicted.shape}."
+            f"of the actions {log.labels.tolist()}; got the shape {predicted.shape}."
         )
     return predicted
 

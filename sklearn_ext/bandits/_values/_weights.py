@@ -88,7 +88,7 @@ class Logged:
         if len(never) and (share := target[:, never].sum() / len(target)) > 0:
             warnings.warn(
                 f"The target takes actions that were never logged, "
-                f"{list(self.labels[never])}, in {share:.1%} of the rows: what they "
+                f"{self.labels[never].tolist()}, in {share:.1%} of the rows: what they "
                 "earn is unknown, and counts as nothing.",
                 UserWarning,
                 stacklevel=4,
@@ -133,7 +133,7 @@ def _check_probabilities(p, n, labels, name):
     if p.shape != (n, len(labels)):
         raise ValueError(
             f"{name} has the shape {p.shape}; {n} rows and the {len(labels)} actions "
-            f"{list(labels)} need {(n, len(labels))}. Name all actions in labels=."
+            f"{labels.tolist()} need {(n, len(labels))}. Name all actions in labels=."
         )
     if p.min() < 0 or not np.allclose(p.sum(axis=1), 1, atol=1e-6):
         raise ValueError(f"{name} must be probabilities that sum to one in each row.")
