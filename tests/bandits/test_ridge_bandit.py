@@ -365,6 +365,37 @@ def test_rewards_that_are_all_equal_keep_it_uniform(log):
         assert_allclose(bandit.predict_proba(X), 0.25, rtol=1e-6)
 
 
+def test_the_first_reward_that_differs_gives_a_scale(log):
+    X, action, _, _ = log
+    bandit = linear().fit(X, action, reward=np.zeros(120))
+    bandit.partial_fit(X[:1], action[:1], reward=[0.0])
+    assert bandit._recent  # nothing new: a row among others
+    bandit.partial_fit(X[:1], action[:1], reward=[1.0])
+    assert bandit.noise_var_ > 0
+    whole = linear().fit(
+        np.vstack([X, X[:1], X[:1]]),
+        np.r_[action, action[:1], action[:1]],
+        reward=np.r_[np.zeros(121), 1.0],
+    )
+    assert_allclose(bandit.predict_proba(X), whole.predict_proba(X), rtol=1e-8)
+
+
+@pytest.mark.parametrize("weight", [1e12, 1e16, 1e30, 1e300])
+def test_weights_beyond_all_penalties_leave_least_squares(log, weight):
+    X, action, reward, _ = log
+    X, reward = np.vstack([X, X + 1]), np.r_[reward, reward]
+    action = np.r_[action, action]
+    least = linear(alpha=1e-6).fit(X, action, reward=reward).predict_reward(X)[:, :2]
+    for alpha in (1e-2, 5.0, "evidence"):
+        bandit = linear(alpha=alpha)
+        bandit.fit(X, action, np.full(240, weight), reward=reward)
+        said = bandit.predict_reward(X)[:, :2]
+        assert_allclose(said, least, atol=0.02 * abs(least).max())
+    waves = RidgeBandit(ABCD, random_state=0)
+    waves.fit(X, action, np.full(240, weight), reward=reward)
+    assert abs(waves.predict_reward(X)).max() < 1e4
+
+
 def test_an_action_without_rows_starts_at_the_mean(log):
     X, action, reward, _ = log
     seen = action != "d"

@@ -233,7 +233,9 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         rows = max(len(log), log.w.sum())
         if rows <= FEW and self.forget == 1:
             grown = self._seen.n_rows + log.w.sum() > PATIENCE * self._solved_at
-            if not grown:
+            # the first reward that differs from all others is the first with a scale
+            first = self.noise_var_ == 0 and (log.reward != self._seen.mean).any()
+            if not grown and not first:
                 return self._learn_rows(log)
         kept = self.sufficient_statistics_.discounted(self.forget ** log.w.sum())
         return self._solve(kept + self._sums(log), follow=True)
