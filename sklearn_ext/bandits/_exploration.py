@@ -235,6 +235,8 @@ def draw(probabilities, rng):
     below = probabilities.cumsum(axis=1)
     # below 1 in units of the last bit, hence below the sum, whatever it rounds to
     at = rng.random_sample(len(below)) * below[:, -1]
+    if len(below) == 1:
+        return below[0].searchsorted(at, side="right")
     return (below <= at[:, None]).sum(axis=1)
 
 

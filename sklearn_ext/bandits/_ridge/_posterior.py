@@ -268,9 +268,10 @@ class Posterior:
         K, m = products.c.shape
         _, noise_var, log_det, L = evidence(products, alpha)
         coef, inverse = np.empty((K, m)), np.empty((K, m, m))
+        traces = np.einsum("kjj->k", products.A)
         for k in range(K):
             mean = Triangle(L[k, :m, :m])
-            if alpha < RESOLVED * np.trace(products.A[k]):  # the penalty is rounding
+            if alpha < RESOLVED * traces[k]:  # the penalty is rounding
                 mean = _factor(products.A[k], alpha)
             coef[k] = mean.solve(products.c[k])
             width = mean if alpha <= 1 else _factor(products.A[k], 1.0)
