@@ -60,6 +60,21 @@ class OnOurWaves:
         self.peer.learn(self.map(X), at, reward)
 
 
+class WithOnes:
+    """A peer that has no intercept, given a column of ones."""
+
+    def __init__(self, d, K, seed, make):
+        self.peer = make(d + 1, K, seed)
+
+    def choose(self, X):
+        """Return positions of actions."""
+        return self.peer.choose(_with_one(X))
+
+    def learn(self, X, at, reward):
+        """Learn from what was done."""
+        self.peer.learn(_with_one(X), at, reward)
+
+
 class ContextualBandits:
     """Its LinUCB, alpha 0.1."""
 
