@@ -245,16 +245,19 @@ class Opponents(Study):
     title = "Mean expected reward where the other side reacts, and where it does not"
     note = """Four actions, three columns, rewards of 0 or 1 with the logistic function
     of drawn linear effects as their mean; 200 batches of 20 rows, four seeds. Effects
-    have a deviation of one, weak ones of a quarter. An opponent takes 0.8 times the
-    share that an action had lately from its mean, a hard one 0.5 from the mean of the
-    action that was taken most; *a change* draws new effects half way."""
+    have a deviation of one, weak ones of a quarter. An opponent who sees the
+    probabilities of a row takes 0.6 times the action's from its mean, one who reacts
+    0.8 times the share that it had lately; a hard one takes 0.5 from the action that
+    was taken most. *A change* draws new effects half way."""
     versions = ("scikit-learn", "numpy", "scipy")
     seeds, n_batches, size = range(51, 55), 200, 20
     worlds = {
-        "opponent, weak effects": ("soft", 0.25),
-        "opponent": ("soft", 1.0),
-        "hard opponent, weak effects": ("hard", 0.25),
-        "hard opponent": ("hard", 1.0),
+        "sees, weak effects": ("sees", 0.25),
+        "sees": ("sees", 1.0),
+        "reacts, weak effects": ("soft", 0.25),
+        "reacts": ("soft", 1.0),
+        "hard, weak effects": ("hard", 0.25),
+        "hard": ("hard", 1.0),
         "a change": ("change", 1.0),
         "fixed": ("fixed", 1.0),
     }
@@ -294,6 +297,7 @@ class Opponents(Study):
             X = rng.normal(size=(self.size, 3))
             made = bandit.decide(X, random_state=1000 * seed + batch)
             taken = {
+                "sees": 0.6 * (made.probabilities - 0.25),
                 "soft": 0.8 * (share - 0.25),
                 "hard": 0.5 * (np.arange(4) == share.argmax()),
             }.get(world, 0.0)
