@@ -230,14 +230,14 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
     def _go_on(self, log):
         if self._warm_up is not None:
             return self._warm(log, self._warm_up)
-        rows = max(len(log), log.w.sum())
-        if rows <= FEW and self.forget == 1:
-            grown = self._seen.n_rows + log.w.sum() > PATIENCE * self._solved_at
+        weight = float(log.w.sum())
+        if max(len(log), weight) <= FEW and self.forget == 1:
+            grown = self._seen.n_rows + weight > PATIENCE * self._solved_at
             # the first reward that differs from all others is the first with a scale
             first = self.noise_var_ == 0 and (log.reward != self._seen.mean).any()
             if not grown and not first:
                 return self._learn_rows(log)
-        kept = self.sufficient_statistics_.discounted(self.forget ** log.w.sum())
+        kept = self.sufficient_statistics_.discounted(self.forget**weight)
         return self._solve(kept + self._sums(log), follow=True)
 
     def fit_blocks(self, blocks, *, n_jobs=None, classes=None):
@@ -590,9 +590,9 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
                 posterior = posterior.after_row(z, action, reward, w)
             seen = seen.after_row([reward for _, reward in taught], w)
         self._posterior, self._seen = posterior, seen
-        # copies: the user may write the next row into the same array
-        copies = [a.copy() for a in (Z, log.action, log.reward, log.w)]
-        self._recent = (*self._recent, copies)
+        # the user may write the next row into the same arrays
+        Z = Z.copy() if Z is log.X else Z
+        self._recent = (*self._recent, (Z, log.action, log.reward.copy(), log.w))
         if len(self._recent) >= KEPT:
             self._known, self._recent = self.sufficient_statistics_, ()
         return self
