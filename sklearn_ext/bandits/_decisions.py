@@ -339,7 +339,7 @@ class DecisionMixin(ClassifierMixin):
         if sample_weight is None:
             w = np.ones(len(X))
         else:
-            w = check_weights(sample_weight, X, dtype=np.float64)
+            w = check_weights(sample_weight, X, dtype=np.float64).copy()
         bounds = self._given_range()
         if reward is not None:
             reward = check_reward(reward, len(X), bounds)

@@ -1,6 +1,7 @@
 """From scores of actions to probabilities with which each is tried, and a draw."""
 
-from dataclasses import dataclass
+from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 
@@ -127,8 +128,7 @@ def small_loss_gamma(scores, gamma, reward_range, available=None):
     return gamma / np.clip(loss, 1e-6, 1.0)
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """How a bandit makes probabilities of scores, as it was set when it learnt.
 
     Attributes
@@ -179,7 +179,7 @@ class Rule:
             Probabilities.
         """
         self.check(scores.shape[1])
-        if not np.isfinite(scores).all():
+        if not isfinite(np.vdot(scores, scores)) and not np.isfinite(scores).all():
             row = np.flatnonzero(~np.isfinite(scores).all(axis=1))[0]
             raise ValueError(
                 f"The scores of row {row} are {scores[row].tolist()}: the row is too "

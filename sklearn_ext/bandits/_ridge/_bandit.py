@@ -591,9 +591,9 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
                 posterior = posterior.after_row(z, action, reward, w)
             seen = seen.after_row([reward for _, reward in taught], w)
         self._posterior, self._seen = posterior, seen
-        # copies: the user may write the next row into the same array
-        copies = [a.copy() for a in (Z, log.action, log.reward, log.w)]
-        self._recent = (*self._recent, copies)
+        # the user may write the next row into the same arrays
+        Z = Z.copy() if Z is log.X else Z
+        self._recent = (*self._recent, (Z, log.action, log.reward.copy(), log.w))
         if len(self._recent) >= KEPT:
             self._known, self._recent = self.sufficient_statistics_, ()
         return self
