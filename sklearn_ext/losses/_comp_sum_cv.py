@@ -63,8 +63,9 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
     that with ``prune="auto"``. The penalty feels the scale of the columns: standardise
     them.
 
-    Folds are dealt to distinct rows: copies of a row stand on one side, and integer
-    weights equal repetition. A class of one distinct row is always trained on.
+    Folds are dealt to distinct rows: copies of a row stand on one side, whatever their
+    labels, and integer weights equal repetition. A class of one distinct row is always
+    trained on.
 
     Parameters
     ----------
@@ -304,10 +305,7 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         n_folds, seed = self.cv or 5, 0
         if self.random_state is not None:
             seed = check_random_state(self.random_state).randint(2**31 - 1)
-        equal = rows.distinct(seed)
-        fold = equal.deal(n_folds, strata=rows.y)
-        distinct = np.bincount(rows.y[equal.first], minlength=len(rows.classes))
-        fold[distinct[rows.y] < 2] = -1  # else a fold would not know the class
+        fold = rows.deal(n_folds, seed)
         tests = [np.flatnonzero(fold == k) for k in range(n_folds)]
         if not any(map(len, tests)):
             raise ValueError(
@@ -379,9 +377,49 @@ class _Rows(Labelled):
         object.__setattr__(self, "seen", seen)  # weights without those of classes
         object.__setattr__(self, "labels", labels)
 
-    def distinct(self, seed=0):
-        """Group equal rows, in an order that both precisions share."""
-        return EqualRows.in_either_precision(self.X, self.y, w=self.seen, seed=seed)
+    def distinct(self):
+        """Group equal rows of the same class."""
+        return EqualRows.of(self.X, self.y, w=self.seen)
+
+    def deal(self, n_folds, seed):
+        """Deal rows to folds, equal ones to the same, whatever their labels.
+
+        If the label decided, too, a row that was labelled twice would find its other
+        label in the other folds and its own in none. Every fold leaves rows of every
+        class to train on: where it would not, they are never held out.
+
+        Parameters
+        ----------
+        n_folds : int
+            Number of folds.
+        seed : int
+            Another seed, other folds.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Fold of each row; -1 where it is never held out.
+        """
+        seen = self.seen > 0
+        group = EqualRows.of(self.X, w=self.seen).group
+        n_classes, n_groups = len(self.classes), group.max() + 1
+        pairs = np.unique(group[seen] * n_classes + self.y[seen])
+        of_group, code = pairs // n_classes, pairs % n_classes
+        # the rarest label of equal rows is what is to be spread over the folds
+        rank = np.empty(n_classes, dtype=np.intp)
+        count = np.bincount(code, minlength=n_classes)
+        rank[np.argsort(count, kind="stable")] = np.arange(n_classes)
+        rarest = np.full(n_groups, n_classes)
+        np.minimum.at(rarest, of_group, rank[code])
+        strata = np.where(group < 0, -1, np.argsort(rank)[rarest[group]])
+        # in an order that both precisions share
+        equal = EqualRows.in_either_precision(self.X, strata, w=self.seen, seed=seed)
+        fold = equal.deal(n_folds, strata=strata)
+        for k in range(n_classes):
+            own = group[seen & (self.y == k)]
+            if len(np.unique(fold[seen & (self.y == k)])) == 1:
+                fold[np.isin(group, own)] = -1
+        return fold
 
 
 class _Accuracy:

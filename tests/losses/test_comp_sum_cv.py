@@ -206,3 +206,35 @@ def test_few_rows_are_pruned_by_what_two_folds_leave(rng):
     X, y = rng.normal(size=(7, 2)), np.array([0, 0, 0, 0, 0, 1, 1])
     model = CompSumClassifierCV(Cs=[1.0], taus=(1.0,), cv=3, prune=True).fit(X, y)
     assert set(model.predict(X)) <= {0, 1}
+
+
+def test_equal_rows_of_other_labels_stand_on_one_side(rng):
+    """A row labelled twice would else find its other label in the other folds."""
+    X, y = rng.normal(size=(60, 4)), rng.integers(0, 3, 60)
+    twice = np.r_[X, X], np.r_[y, (y + 1) % 3]
+    model = CompSumClassifierCV(**SMALL).fit(*twice)
+    rows = model._rows(*twice, None, model.classes_, reset=False)
+    for train, test in model._folds(rows, None):
+        assert not set(train % 60) & set(test % 60)
+        assert set(rows.y[train]) == {0, 1, 2}
+
+
+def test_labels_by_chance_of_rows_labelled_twice_score_one_half(rng):
+    X = rng.normal(size=(150, 100))
+    twice = np.r_[X, X], np.r_[np.zeros(150, int), np.ones(150, int)]
+    options = {"Cs": [1.0], "taus": (1.0,)}
+    for prune in (False, True):
+        model = CompSumClassifierCV(**options, prune=prune).fit(*twice)
+        assert_allclose(model.scores_, 0.5)
+
+
+def test_a_class_that_only_shares_rows_is_left_in_every_fold(rng):
+    """Two rows of the second class, both labelled twice: one fold must not own both."""
+    X, y = rng.normal(size=(40, 2)), np.zeros(40, int)
+    for copies in (1, 2, 3):
+        shared = np.r_[X, X[:copies]], np.r_[y, np.ones(copies, int)]
+        for n_folds in (2, 3, 5):
+            model = CompSumClassifierCV(**SMALL, cv=n_folds).fit(*shared)
+            rows = model._rows(*shared, None, model.classes_, reset=False)
+            for train, _ in model._folds(rows, None):
+                assert set(rows.y[train]) == {0, 1}
