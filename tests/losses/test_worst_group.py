@@ -190,6 +190,25 @@ class TestRefusals:
         with pytest.raises(ValueError, match="subgroups holds missing values"):
             WorstGroupClassifier().fit(*wine, subgroups=g)
 
+    def test_missing_of_other_kinds(self, wine):
+        X, y = wine
+        pd = pytest.importorskip("pandas")
+        texts = pd.Series(np.where(y == 0, None, "a")).astype("string")
+        days = np.where(y == 0, np.datetime64("NaT"), np.datetime64("2020-01-01"))
+        for g in (texts, days, pd.Series(days)):
+            with pytest.raises(ValueError, match="subgroups holds missing values"):
+                WorstGroupClassifier().fit(X, y, subgroups=g)
+
+    def test_several_columns(self, wine):
+        X, y = wine
+        with pytest.raises(ValueError, match="columns joined to one label"):
+            WorstGroupClassifier().fit(X, y, subgroups=np.c_[y, y])
+
+    def test_columns_in_unlike_units_say_so(self, wine):
+        X, y = wine
+        with pytest.warns(ConvergenceWarning, match="scale the features"):
+            WorstGroupClassifier(0.1).fit(X * np.r_[1e8, np.ones(12)], y)
+
     def test_labels_that_cannot_be_sorted(self, wine):
         X, y = wine
         mixed = np.array([1, "a"] * (len(y) // 2), dtype=object)
@@ -210,6 +229,8 @@ class TestRefusals:
         model = WorstGroupClassifier(0.1).fit(X, y)
         with pytest.raises(ValueError, match="y has 178 labels"):
             model.worst_group_score(X, y, [0, 1])
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            model.worst_group_score(X, y[:10])
 
 
 def comp_sum_worst(v, X, y, g, w, C, tau):
