@@ -213,6 +213,8 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
             The fitted classifier.
         """
         taus = _positive("taus", self.taus, zero=True)
+        if not np.isfinite(taus[-1]):
+            raise ValueError(f"taus must be finite numbers, got {self.taus!r}.")
         warn_of_large_tau(taus[-1])
         data = labelled(self, X, y, sample_weight, self.class_weight)
         rows = self._rows(X, y, sample_weight, data.classes)
@@ -246,7 +248,7 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         finish(self, solve_stages(self, problem, self.C_, self.tau_), data)
         return self
 
-    def held_out(self, X, y, sample_weight=None):
+    def held_out(self, X, y, sample_weight=None, groups=None):
         """Return probabilities by models that left the row out.
 
         Their tau and C are the best for all rows: models without suspect rows are too
@@ -260,6 +262,8 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
             Labels, of classes that were fitted.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights.
+        groups : array-like of shape (n_samples,), default=None
+            Groups for the splitter.
 
         Returns
         -------
@@ -270,7 +274,7 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         """
         check_is_fitted(self)
         rows = self._rows(X, y, sample_weight, self.classes_, reset=False)
-        folds = self._folds(rows, None)
+        folds = self._folds(rows, groups)
         return self._held_out(rows, folds, *self._whole), rows.seen
 
     def _rows(self, X, y, sample_weight, classes, *, reset=True):
@@ -301,7 +305,9 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
     def _folds(self, rows, groups):
         if self.cv is not None and not isinstance(self.cv, Integral):
             splitter = check_cv(self.cv, rows.labels, classifier=True)
-            return list(splitter.split(rows.X, rows.labels, groups))
+            folds = list(splitter.split(rows.X, rows.labels, groups))
+            self._check_folds(folds, rows)
+            return folds
         n_folds, seed = self.cv or 5, 0
         if self.random_state is not None:
             seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -318,6 +324,27 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
             if len(test)
         ]
 
+    def _check_folds(self, folds, rows):
+        """Refuse folds of other rows, and folds that tell nothing."""
+        if not folds:
+            raise ValueError(
+                "cv has no folds; an iterator is used up by the first fit: pass a list."
+            )
+        for k, (train, test) in enumerate(folds):
+            where = f"Fold {k} of cv"
+            if max(np.max(train, initial=0), np.max(test, initial=0)) >= len(rows.y):
+                raise ValueError(
+                    f"{where} names rows beyond the {len(rows.y)} of X; a list of "
+                    "folds serves only the rows that it was made for."
+                )
+            if not _has_two_classes(rows, train):
+                raise ValueError(
+                    f"{where} trains on fewer than two classes; deal rows of every "
+                    "class to every fold, as StratifiedKFold does."
+                )
+            if not (rows.seen[test] > 0).any():
+                raise ValueError(f"{where} tests no row of positive weight.")
+
     def _search(self, rows, folds, Cs, taus, suspects=None):
         score = self._score()
         suspects = [None] * len(folds) if suspects is None else suspects
@@ -325,6 +352,11 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
             delayed(_fold_scores)(self, rows, fold, Cs, taus, score, suspect)
             for fold, suspect in zip(folds, suspects, strict=True)
         )
+        if not np.isfinite(found).all():
+            raise ValueError(
+                f"scoring={self.scoring!r} gave a score that is not finite; choose "
+                "another, or folds that all know every class."
+            )
         return np.array(found)
 
     def _score(self):
@@ -515,7 +547,10 @@ def _clearly_better(scores, before):
 
 
 def _positive(name, values, *, zero=False):
-    found = np.unique(np.asarray(values, dtype=float).ravel())
+    try:
+        found = np.unique(np.asarray(values, dtype=float).ravel())
+    except (TypeError, ValueError):
+        found = np.array([np.nan])
     low = found[0] >= 0 if zero and len(found) else len(found) and found[0] > 0
     if not low or np.isnan(found).any():
         sign = "non-negative" if zero else "positive"

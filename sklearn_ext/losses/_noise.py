@@ -1,9 +1,10 @@
 """How many labels are wrong, which classes are confused, and whose label is wrong."""
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, check_scalar
 
 from sklearn_ext._core._pipelines import innermost
 from sklearn_ext.losses._comp_sum_cv import CompSumClassifierCV
@@ -67,6 +68,7 @@ def noise_report(
     y,
     sample_weight=None,
     *,
+    groups=None,
     confidence_level=0.95,
     n_bootstrap=100,
     random_state=None,
@@ -92,6 +94,8 @@ def noise_report(
         Labels, of which some may be wrong.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows; the bootstrap draws rows, not weights.
+    groups : array-like of shape (n_samples,), default=None
+        Groups for the estimator's splitter, if it wants any.
     confidence_level : float, default=0.95
         Of the intervals, which hold the spread of rows but not that of the models.
     n_bootstrap : int, default=100
@@ -126,13 +130,20 @@ def noise_report(
     estimator, (X,), _ = innermost(
         estimator, X, wanted=CompSumClassifierCV, user="noise_report"
     )
+    check_scalar(confidence_level, "confidence_level", Real)
+    check_scalar(n_bootstrap, "n_bootstrap", Integral)
     if not 0 < confidence_level < 1 or n_bootstrap < 2:
         raise ValueError(
             "confidence_level must lie in (0, 1) and n_bootstrap be 2 or more, got "
             f"{confidence_level} and {n_bootstrap}."
         )
     codes = codes_of(estimator, check_rows(estimator, X), y)
-    proba, w = estimator.held_out(X, y, sample_weight)
+    if len(np.unique(codes)) < 2:
+        raise ValueError(
+            "noise_report needs rows of at least two classes, got one class in y: "
+            f"{estimator.classes_[codes[:1]].tolist()[0]!r}."
+        )
+    proba, w = estimator.held_out(X, y, sample_weight, groups)
     known = (proba.sum(axis=1) > 0) & (w > 0)
     logs = np.log(np.maximum(proba, 1e-300))
     fits = []

@@ -52,7 +52,9 @@ class NoiseReportDisplay(Display):
     report: NoiseReport
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, random_state=None, ax=None):
+    def from_estimator(
+        cls, estimator, X, y, *, groups=None, random_state=None, ax=None
+    ):
         """Estimate the noise and draw it.
 
         Parameters
@@ -63,6 +65,8 @@ class NoiseReportDisplay(Display):
             Rows.
         y : array-like of shape (n_samples,)
             Labels, of which some may be wrong.
+        groups : array-like of shape (n_samples,), default=None
+            Groups for the estimator's splitter, if it wants any.
         random_state : int, RandomState instance or None, default=None
             Seed of the bootstrap.
         ax : matplotlib Axes, default=None
@@ -74,7 +78,8 @@ class NoiseReportDisplay(Display):
             The display.
         """
         model, (X,), _ = cls._innermost(estimator, X, wanted=CompSumClassifierCV)
-        report = noise_report(model, X, y, random_state=random_state)
+        options = {"groups": groups, "random_state": random_state}
+        report = noise_report(model, X, y, **options)
         return cls(report=report).plot(ax)
 
     def plot(self, ax=None, *, name=None, curve_kwargs=None):

@@ -179,7 +179,14 @@ def test_random_state_deals_other_folds(wine):
     [
         ({"taus": [-1]}, "taus must be non-negative numbers"),
         ({"taus": []}, "taus must be non-negative numbers"),
+        ({"taus": [1, np.inf]}, "taus must be finite numbers"),
+        ({"taus": ["a"]}, "taus must be non-negative numbers"),
         ({"Cs": [0.0, 1]}, "Cs must be positive numbers"),
+        ({"cv": [(np.arange(50), np.arange(50, 178))]}, "fewer than two classes"),
+        ({"cv": [(np.arange(178), [])]}, "tests no row"),
+        ({"cv": [(np.arange(178), [178])]}, "rows beyond the 178 of X"),
+        ({"cv": iter(())}, "has no folds"),
+        ({"scoring": lambda *_: np.nan}, "score that is not finite"),
         ({"C_range": (1, np.inf)}, "C_range must be two positive finite"),
     ],
 )
