@@ -5,7 +5,7 @@ from numbers import Integral
 from types import SimpleNamespace
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
@@ -249,10 +249,12 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         return self
 
     def held_out(self, X, y, sample_weight=None, groups=None):
-        """Return probabilities by models that left the row out.
+        """Return probabilities by models that left the row out, in two ways.
 
-        Their tau and C are the best for all rows: models without suspect rows are too
-        sure to tell how many labels are wrong.
+        The first models have the tau and C that score best for all rows: models
+        without suspect rows are too sure to tell how many labels are wrong. The second
+        are logistic regressions with the C of least held-out log-loss: theirs is the
+        probability of the label as it is, without a local minimum.
 
         Parameters
         ----------
@@ -267,7 +269,7 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
 
         Returns
         -------
-        proba : ndarray of shape (n_samples, n_classes)
+        probas : list of ndarray of shape (n_samples, n_classes)
             Zeros where a row was never held out.
         weight : ndarray of shape (n_samples,)
             Weights of the rows.
@@ -275,7 +277,19 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         check_is_fitted(self)
         rows = self._rows(X, y, sample_weight, self.classes_, reset=False)
         folds = self._folds(rows, groups)
-        return self._held_out(rows, folds, *self._whole), rows.seen
+        lost = np.zeros(len(self.Cs_))
+        for train, test in folds:
+            data = rows.take(_trained(rows, train, None))
+            known = np.searchsorted(rows.classes, data.classes)
+            at = np.flatnonzero(np.isin(rows.y[test], known))
+            own, X_test = np.searchsorted(known, rows.y[test[at]]), rows.X[test[at]]
+            for i, found in enumerate(self._path(prepare_rows(self, data), self.Cs_)):
+                scores = linear_scores(X_test, found.coef, found.intercept)
+                logs = log_softmax(scores, axis=1)[np.arange(len(own)), own]
+                lost[i] -= rows.seen[test[at]] @ logs
+        C = float(self.Cs_[lost.argmin()])
+        ways = dict.fromkeys([self._whole, (C, 1.0)])
+        return [self._held_out(rows, folds, *way) for way in ways], rows.seen
 
     def _rows(self, X, y, sample_weight, classes, *, reset=True):
         """Return all rows, those without weight too: splitters see them as they are."""
@@ -358,6 +372,11 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
                 "another, or folds that all know every class."
             )
         return np.array(found)
+
+    def _path(self, problem, Cs):
+        """Solve log-loss for every C."""
+        options = {"tol": self.tol, "max_iter": self.max_iter, "memory": self.memory}
+        return solve_path(problem, Cs, **options)
 
     def _score(self):
         """Return ``(solution, data, rows, test)`` to the held-out score."""
@@ -511,10 +530,9 @@ def _fold_scores(model, rows, fold, Cs, taus, score, suspect):
     data = rows.take(_trained(rows, train, suspect))
     test = test[rows.seen[test] > 0]
     problem = prepare_rows(model, data)
-    options = {"tol": model.tol, "max_iter": model.max_iter, "memory": model.memory}
     plain = SimpleNamespace(**vars(model) | {"epsilon": 0.0})
     scores = np.empty((len(Cs), len(taus)))
-    for i, first in enumerate(solve_path(problem, Cs, **options)):
+    for i, first in enumerate(model._path(problem, Cs)):
         start = {True: first.minimum.theta, False: first.minimum.theta}
         # away from one on both sides, each solution from its neighbour
         for j in np.argsort(abs(taus - 1), kind="stable"):
