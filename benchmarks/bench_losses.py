@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
@@ -41,6 +42,7 @@ N_DRAWS_OF_TWO = 8  # classes: they are fast, and leads are small
 N_TRAIN = 1000
 FROZEN = ("spam", "food")  # texts under a frozen encoder
 SETS = ("digits", "satimage", "spambase", "breast_cancer")
+FEW = "Subgroups .* have fewer than"  # rows: our own advice, for twenty subgroups
 NOISE = (("none", 0.0), ("sym", 0.2), ("sym", 0.4), ("pair", 0.35))
 
 
@@ -120,7 +122,7 @@ class LabelNoise(Study):
                     seconds.append(time.process_time() - start)
                     model = LogisticRegression(C=first.C_, max_iter=2000)
                     with warnings.catch_warnings():
-                        warnings.simplefilter("ignore")
+                        warnings.simplefilter("ignore", ConvergenceWarning)
                         peer = CleanLearning(model, seed=seed).fit(A, t)
                     tau = CompSumClassifierCV(prune=False).fit(A, t)
                     for n, fitted in zip(names, (first, peer, tau, ours), strict=True):
@@ -262,7 +264,7 @@ SHARP = {"scale": 2.0, "target": 6.0, "max_iter": 200}
 def _timed(make, train):
     model, start = make(), time.process_time()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # thirteen iterations are meant
+        warnings.simplefilter("ignore", ConvergenceWarning)  # thirteen are meant
         model.fit(train.X, train.y)
     return model, time.process_time() - start
 
@@ -475,7 +477,7 @@ class Wasserstein(ClassifierMixin, BaseEstimator):
         from skwdro.linear_models import LogisticRegression as Peer
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.filterwarnings("ignore", module=r"skwdro\.")
             model = Peer(rho=self.rho).fit(X, np.where(y == y.max(), 1.0, -1.0))
         self.classes_, self.n_features_in_ = np.unique(y), X.shape[1]
         self.coef_ = np.asarray(model.coef_, float).reshape(1, -1)
@@ -552,7 +554,8 @@ class WorstGroup(Study):
             g, h = train.subgroups[kind], test.subgroups[kind]
             for name, way in self.ways().items():
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # of small subgroups, of peers
+                    warnings.filterwarnings("ignore", FEW)
+                    warnings.filterwarnings("ignore", module=r"fairlearn\.")
                     start = time.process_time()
                     model = way(train.X, train.y, g)
                     seconds = time.process_time() - start
@@ -681,7 +684,7 @@ class Halpern(Study):
 
     def _ours(self, train, kind, tol):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of small subgroups
+            warnings.filterwarnings("ignore", FEW)
             model = WorstGroupClassifier(tol=tol)
             model.fit(train.X, train.y, subgroups=train.subgroups[kind])
         return str(model.n_evaluations_)
