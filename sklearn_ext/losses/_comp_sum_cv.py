@@ -1,10 +1,12 @@
 """Chooses tau, C and whether to prune on held-out rows, with the labels as they are."""
 
+from dataclasses import replace
 from inspect import signature
 from numbers import Integral
 from types import SimpleNamespace
 
 import numpy as np
+from scipy import sparse
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
@@ -16,6 +18,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import check_weights
+from sklearn_ext._numerics._arrays import near_zero, rounding
 from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext._numerics._logistic import solve_path
 from sklearn_ext.losses._comp_sum import (
@@ -60,8 +63,8 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
     labels increases with accuracy on true ones, so the ranking is right in expectation;
     where the flips depend on the class it is a heuristic. The search costs one logistic
     path a fold and as many warm solves as there are other values of ``tau``, and twice
-    that with ``prune="auto"``. The penalty feels the scale of the columns: standardise
-    them.
+    that with ``prune="auto"``. The penalty is that of standardised columns, so that
+    their scale does not matter.
 
     Folds are dealt to distinct rows: copies of a row stand on one side, whatever their
     labels, and integer weights equal repetition. A class of one distinct row is always
@@ -89,6 +92,10 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         it prunes unless the score is worse by more than its noise, and fits the rest by
         the ``tau`` closest to one alone: there a loss that trusts labels less gains
         little, and pruning hardly harms.
+    standardize : bool, default=True
+        Whether the penalty is that of columns of standard deviation one; else it feels
+        their scale. With ``epsilon`` above zero, which is in the units of X, columns
+        stay as they are.
     n_jobs : int or None, default=None
         Folds at a time, in threads.
     fit_intercept, class_weight, tol, max_iter, memory, device : see CompSumClassifier
@@ -148,6 +155,7 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         "cv": ["cv_object"],
         "scoring": [str, callable, None],
         "prune": ["boolean", StrOptions({"auto"})],
+        "standardize": ["boolean"],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         **{name: ALONE[name] for name in SHARED},
@@ -164,6 +172,7 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         cv=None,
         scoring=None,
         prune="auto",
+        standardize=True,
         n_jobs=None,
         fit_intercept=True,
         class_weight=None,
@@ -182,6 +191,7 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         self.cv = cv
         self.scoring = scoring
         self.prune = prune
+        self.standardize = standardize
         self.n_jobs = n_jobs
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
@@ -218,6 +228,12 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         warn_of_large_tau(taus[-1])
         data = labelled(self, X, y, sample_weight, self.class_weight)
         rows = self._rows(X, y, sample_weight, data.classes)
+        scale = (
+            _deviations(data.X, data.weight)
+            if self.standardize and not self.epsilon
+            else None
+        )
+        rows = rows.over(scale)
         folds = self._folds(rows, groups)
         Cs = self._grid(rows)
         scores = self._search(rows, folds, Cs, taus)
@@ -245,7 +261,10 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         self.n_pruned_ = int((rows.weight > 0).sum() - kept.sum())
         data = rows.take(np.flatnonzero(kept))
         problem = prepare_rows(self, data)
-        finish(self, solve_stages(self, problem, self.C_, self.tau_), data)
+        stages = solve_stages(self, problem, self.C_, self.tau_)
+        stages[-1] = rows.in_own_units(stages[-1])
+        finish(self, stages, data)
+        self._scale = scale
         return self
 
     def held_out(self, X, y, sample_weight=None, groups=None):
@@ -276,6 +295,7 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         """
         check_is_fitted(self)
         rows = self._rows(X, y, sample_weight, self.classes_, reset=False)
+        rows = rows.over(self._scale)
         folds = self._folds(rows, groups)
         lost = np.zeros(len(self.Cs_))
         for train, test in folds:
@@ -319,7 +339,7 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
     def _folds(self, rows, groups):
         if self.cv is not None and not isinstance(self.cv, Integral):
             splitter = check_cv(self.cv, rows.labels, classifier=True)
-            folds = list(splitter.split(rows.X, rows.labels, groups))
+            folds = list(splitter.split(rows.given, rows.labels, groups))
             self._check_folds(folds, rows)
             return folds
         n_folds, seed = self.cv or 5, 0
@@ -421,16 +441,39 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
 
 
 class _Rows(Labelled):
-    """All rows, also those without weight, and their labels as the user wrote them."""
+    """All rows, also those without weight, and what the user gave them as."""
 
-    def __init__(self, X, y, weight, classes, *, seen, labels):
+    def __init__(self, X, y, weight, classes, *, seen, labels, given=None, scale=None):
         super().__init__(X, y, weight, classes)
-        object.__setattr__(self, "seen", seen)  # weights without those of classes
-        object.__setattr__(self, "labels", labels)
+        more = {"seen": seen, "labels": labels}  # weights without those of classes
+        more |= {"given": X if given is None else given, "scale": scale}
+        for name, value in more.items():
+            object.__setattr__(self, name, value)
+
+    def over(self, scale):
+        """Return the rows with their columns divided by a scale."""
+        if scale is None:
+            return self
+        part = (1 / scale).astype(self.X.dtype)
+        X = (
+            self.X @ sparse.diags_array(part)
+            if sparse.issparse(self.X)
+            else self.X * part
+        )
+        X = X.tocsr() if sparse.issparse(X) else X
+        more = {"seen": self.seen, "labels": self.labels, "given": self.X}
+        return _Rows(X, self.y, self.weight, self.classes, scale=scale, **more)
+
+    def in_own_units(self, solution):
+        """Return a solution whose coefficients belong to the columns as given."""
+        if self.scale is None:
+            return solution
+        coef = (solution.coef / self.scale).astype(solution.coef.dtype)
+        return replace(solution, coef=coef)
 
     def distinct(self):
         """Group equal rows of the same class."""
-        return EqualRows.of(self.X, self.y, w=self.seen)
+        return EqualRows.of(self.given, self.y, w=self.seen)
 
     def deal(self, n_folds, seed):
         """Deal rows to folds, equal ones to the same, whatever their labels.
@@ -452,7 +495,7 @@ class _Rows(Labelled):
             Fold of each row; -1 where it is never held out.
         """
         seen = self.seen > 0
-        group = EqualRows.of(self.X, w=self.seen).group
+        group = EqualRows.of(self.given, w=self.seen).group
         n_classes, n_groups = len(self.classes), group.max() + 1
         pairs = np.unique(group[seen] * n_classes + self.y[seen])
         of_group, code = pairs // n_classes, pairs % n_classes
@@ -464,7 +507,9 @@ class _Rows(Labelled):
         np.minimum.at(rarest, of_group, rank[code])
         strata = np.where(group < 0, -1, np.argsort(rank)[rarest[group]])
         # in an order that both precisions share
-        equal = EqualRows.in_either_precision(self.X, strata, w=self.seen, seed=seed)
+        equal = EqualRows.in_either_precision(
+            self.given, strata, w=self.seen, seed=seed
+        )
         fold = equal.deal(n_folds, strata=strata)
         for k in range(n_classes):
             own = group[seen & (self.y == k)]
@@ -505,9 +550,29 @@ class _Scorer:
     def __call__(self, solution, data, rows, test):
         model = CompSumClassifier(**self.model.get_params())
         model.n_features_in_ = self.n_features
-        store_solution(model, solution, data)
+        store_solution(model, rows.in_own_units(solution), data)
         params = {"sample_weight": rows.seen[test]} if self.weighs else {}
-        return float(self.scorer(model, rows.X[test], rows.labels[test], **params))
+        return float(self.scorer(model, rows.given[test], rows.labels[test], **params))
+
+
+def _deviations(X, weight):
+    """Return standard deviations of the columns; one for those that do not vary."""
+    share, pivot, eps = weight / weight.sum(), 0.0, rounding(X)
+    if sparse.issparse(X):
+        X, pivot = near_zero(sparse.csr_array(X, dtype=np.float64))
+    top = abs(X).max(axis=0)  # brought near one first: squares over- and underflow
+    top = np.asarray(top.todense() if sparse.issparse(top) else top, float).ravel()
+    top[top == 0] = 1.0
+    if sparse.issparse(X):
+        X = (X @ sparse.diags_array(1 / top)).tocsr()
+        mean = X.T @ share
+        variance = np.maximum(X.power(2).T @ share - mean**2, 0)
+    else:
+        mean = (share @ X) / top
+        variance = share @ (X / top - mean) ** 2
+    deviation = top * np.sqrt(variance)
+    varies = deviation > 8 * eps * abs(top * mean + pivot)
+    return np.where(varies, deviation, 1.0)
 
 
 def _trained(rows, train, suspect):

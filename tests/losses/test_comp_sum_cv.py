@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import GroupKFold, StratifiedKFold
-from sklearn.preprocessing import scale
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
 
 from sklearn_ext.losses import (
     CompSumClassifier,
@@ -24,7 +26,8 @@ def test_scores_are_those_of_single_fits(table):
     y = flipped(y, 0.2)
     folds = list(StratifiedKFold(3).split(X, y))
     w = np.random.default_rng(0).integers(0, 3, len(y)).astype(float)
-    model = CompSumClassifierCV(**SMALL, tol=1e-9, cv=folds, prune=False)
+    options = {"prune": False, "standardize": False}
+    model = CompSumClassifierCV(**SMALL, tol=1e-9, cv=folds, **options)
     model.fit(X, y, w)
     for k, (train, test) in enumerate(folds):
         for i, C in enumerate(model.Cs_):
@@ -245,3 +248,55 @@ def test_a_class_that_only_shares_rows_is_left_in_every_fold(rng):
             rows = model._rows(*shared, None, model.classes_, reset=False)
             for train, _ in model._folds(rows, None):
                 assert set(rows.y[train]) == {0, 1}
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_units_of_the_columns_change_nothing(wine, prune):
+    X, y = wine
+    folds = list(StratifiedKFold(3).split(X, y))
+    options = {"cv": folds, "prune": prune, "tol": 1e-9}
+    seen = []
+
+    def scorer(model, X, y):
+        seen.append(X)
+        return model.score(X, y)
+
+    one = CompSumClassifierCV(**SMALL, **options).fit(X, y)
+    units = np.r_[1e8, 1e-8, np.full(10, 3.0), 1.0]
+    other = CompSumClassifierCV(**SMALL, **options, scoring=scorer)
+    other.fit(X * units + 5 * units, y)
+    assert_array_equal(other.scores_, one.scores_)
+    assert_allclose(other.coef_ * units, one.coef_, rtol=1e-4, atol=1e-6)
+    assert_allclose(seen[0], (X * units + 5 * units)[folds[0][1]])  # in their own
+    assert_array_equal(other.predict(X * units + 5 * units), one.predict(X))
+
+
+def test_standardized_is_what_a_scaler_in_front_does(wine):
+    X, y = wine
+    raw = X * np.r_[300.0, np.ones(12)]
+    folds = list(StratifiedKFold(3).split(X, y))
+    inside = CompSumClassifierCV(**SMALL, cv=folds, prune=False).fit(raw, y)
+    plain = CompSumClassifierCV(**SMALL, cv=folds, prune=False, standardize=False)
+    outside = make_pipeline(StandardScaler(), plain).fit(raw, y)
+    assert_allclose(inside.predict_proba(raw), outside.predict_proba(raw), atol=1e-4)
+    assert_allclose(inside.scores_, plain.scores_)
+
+
+def test_columns_that_do_not_vary_and_sparse_ones(wine):
+    X, y = wine
+    X = np.column_stack([np.where(abs(X) > 0.5, X, 0), np.full(len(y), 1e5)])
+    for dtype in (np.float64, np.float32):
+        rows = X.astype(dtype)
+        dense = CompSumClassifierCV(**SMALL).fit(rows, y)
+        thin = CompSumClassifierCV(**SMALL).fit(sparse.csr_array(rows), y)
+        assert abs(dense.coef_[:, -1]).max() < 1e-6
+        assert_allclose(thin.scores_, dense.scores_)
+        assert_array_equal(thin.predict(rows), dense.predict(rows))
+
+
+def test_epsilon_is_in_the_units_of_the_columns(wine):
+    X, y = wine
+    options = {"epsilon": 0.2, "prune": False}
+    one = CompSumClassifierCV(**SMALL, **options).fit(3 * X, y)
+    two = CompSumClassifierCV(**SMALL, **options, standardize=False).fit(3 * X, y)
+    assert_array_equal(one.coef_, two.coef_)
