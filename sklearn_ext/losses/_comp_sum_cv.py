@@ -568,8 +568,9 @@ def _deviations(X, weight):
         mean = X.T @ share
         variance = np.maximum(X.power(2).T @ share - mean**2, 0)
     else:
-        mean = (share @ X) / top
-        variance = share @ (X / top - mean) ** 2
+        away = (X - X[0]) / top  # what does not vary is zero to the last digit
+        variance = share @ (away - share @ away) ** 2
+        mean = X[0] / top + share @ away
     deviation = top * np.sqrt(variance)
     varies = deviation > 8 * eps * abs(top * mean + pivot)
     return np.where(varies, deviation, 1.0)

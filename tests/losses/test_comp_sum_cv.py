@@ -16,6 +16,7 @@ from sklearn_ext.losses import (
     certified_accuracy,
     certified_accuracy_scorer,
 )
+from sklearn_ext.losses._comp_sum_cv import _deviations
 from tests.losses.conftest import flipped
 
 SMALL = {"Cs": [0.01, 0.1, 1.0], "taus": (1.0, 1.7)}
@@ -300,3 +301,14 @@ def test_epsilon_is_in_the_units_of_the_columns(wine):
     one = CompSumClassifierCV(**SMALL, **options).fit(3 * X, y)
     two = CompSumClassifierCV(**SMALL, **options, standardize=False).fit(3 * X, y)
     assert_array_equal(one.coef_, two.coef_)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rounding_does_not_make_a_column_vary(rng, dtype):
+    X = rng.normal(size=(30_000, 3)).astype(dtype) + dtype(1e3)
+    X[:, 1] = 0.1
+    weight = rng.random(len(X))
+    for rows in (X, sparse.csr_array(X)):
+        found = _deviations(rows, weight)
+        assert found[1] == 1.0
+        assert_allclose(found[[0, 2]], 1, rtol=0.03)
