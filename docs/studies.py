@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+import figures
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 VERDICTS = {  # kinds of verdicts, and their colours
@@ -157,7 +159,66 @@ def draw_blocks(ax, source):
     ax.axis("off")
 
 
+def draw_defaults(ax, source):
+    """Show each default's error over that of what its reader would have used."""
+    tables = json.loads((RESULTS / "defaults.json").read_text()).values()
+    rows = [dict(zip(t["columns"], r, strict=True)) for t in tables for r in t["rows"]]
+    names = list(dict.fromkeys(row["default"] for row in rows))
+    ax.axvspan(1, 3, color="#D55E00", alpha=0.08, lw=0)
+    ax.axvline(1, color="0.3", lw=1)
+    for columns, style in (("raw", {}), ("standardised", {"mfc": "white"})):
+        ratios = {
+            row["default"]: float(row["error over theirs"])
+            for row in rows
+            if row["columns"] == columns and row["error over theirs"]
+        }
+        at = [names.index(name) for name in ratios]
+        ax.plot(ratios.values(), at, "o", label=columns, color="#0072B2", **style)
+    ax.set_yticks(range(len(names)), names, fontsize=8)
+    ax.set(
+        xscale="log",
+        xlim=(0.2, 3),
+        ylim=(len(names) - 0.4, -0.6),
+        xlabel="error over theirs, mean of tables, log scale; right of the line we lose",
+    )
+    ax.set_xticks([0.2, 0.5, 1, 2], [0.2, 0.5, 1, 2])
+    ax.minorticks_off()
+    ax.legend(title="columns", loc="lower left", frameon=True)
+
+
+def draw_score(ax, source):
+    """Count in how many tasks the nearest rival is behind, family by family."""
+    won, lost, names = [], [], []
+    for store in sorted(RESULTS.glob("*.json"), reverse=True):
+        if not (source / "benchmarks" / f"{store.stem}.rst").exists():
+            continue
+        results = json.loads(store.read_text())
+        ways = {
+            "time": figures.times(store.stem, results),
+            "error": figures.ERRORS.get(store.stem, []),
+        }
+        for way, readings in reversed(ways.items()):
+            lines = figures.read(readings, results).values()
+            nearest = [min(line.values()) for line in lines]
+            if nearest:
+                names.append(f"{store.stem.replace('_', ' ')}, {way}")
+                won.append(sum(r >= 1 for r in nearest))
+                lost.append(len(nearest) - won[-1])
+    for count, left, colour, label in (
+        (won, 0, "#0072B2", "the nearest rival is behind"),
+        (lost, won, "#D55E00", "ahead"),
+    ):
+        bars = ax.barh(names, count, left=left, color=colour, label=label, height=0.7)
+        shown = [str(c or "") for c in count]
+        ax.bar_label(bars, shown, label_type="center", color="white", fontsize=8)
+    ax.set_xlabel("number of tasks")
+    ax.grid(axis="y", visible=False)
+    ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
+
+
 PICTURES = {
+    "defaults": (draw_defaults, (7.5, 7.0)),
+    "score": (draw_score, (7.5, 4.2)),
     "verdicts": (draw_verdicts, (7.5, 3.6)),
     "variances": (draw_variances, (7.5, 3.2)),
     "collapse": (draw_collapse, (6.4, 3.6)),

@@ -35,6 +35,8 @@ from sklearn_ext.random_features import (
     scaling_report,
 )
 
+# sphinx_gallery_thumbnail_number = 3
+
 X, digit = load_digits(return_X_y=True)
 X, y = X / 16, np.where(digit % 2, 1.0, -1.0)
 order = np.random.default_rng(0).permutation(len(X))

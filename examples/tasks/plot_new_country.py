@@ -27,6 +27,8 @@ from sklearn_ext.tasks import (
     TaskShrinkageDisplay,
 )
 
+# sphinx_gallery_thumbnail_number = 3
+
 try:
     from benchmarks.real_data import load
 
