@@ -1,16 +1,15 @@
 """Pictures of the guide that no story of the gallery has, drawn from what is stored.
 
-A sphinx extension. Before pages are read it writes ``user_guide/pictures/NAME.svg`` from
-``benchmarks/results`` and, for the verdicts, from the pages of the guide themselves.
+A sphinx extension. Before pages are read it writes ``user_guide/pictures/NAME.svg``
+from ``benchmarks/results`` and, for the verdicts, from the pages of the guide.
 """
 
 import json
 import re
 from pathlib import Path
 
-import numpy as np
-
 import figures
+import numpy as np
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -73,7 +72,7 @@ def draw_variances(ax, source):
     theirs = 100 * column(table, "GaussianNB")
     rng = np.random.default_rng(0)
     ways = {"shared": "shared", "class": "by class", "naive Bayes": "the default"}
-    for y, (name, label) in enumerate(ways.items()):
+    for y, name in enumerate(ways):
         behind = 100 * column(table, name) - theirs
         lifted = y + rng.uniform(-0.22, 0.22, len(behind))
         worse = behind > 1
@@ -90,7 +89,8 @@ def draw_variances(ax, source):
     ax.set_yticks(range(len(ways)), ways.values())
     ax.set(ylim=(-0.5, 2.7), xlabel="error minus that of GaussianNB, percentage points")
     ax.set_xscale("symlog", linthresh=2)
-    ax.set_xticks([-20, -10, -5, -1, 0, 1, 5, 10, 20], [-20, -10, -5, -1, 0, 1, 5, 10, 20])
+    ticks = [-20, -10, -5, -1, 0, 1, 5, 10, 20]
+    ax.set_xticks(ticks, ticks)
 
 
 def draw_collapse(ax, source):
@@ -151,8 +151,13 @@ def draw_blocks(ax, source):
         ax.annotate("", (5.1, middle), (3.5, y), arrowprops=arrow)
     ax.text(5.5, middle, "+", ha="center", va="center", size=16)
     ax.annotate("", (7.0, middle), (5.8, middle), arrowprops=arrow)
-    ax.text(7.6, middle, "model", ha="center", va="center", bbox=box | {"ec": "#D55E00"})
-    labels = {0: "gigabytes,\neach where it lies", 3: "kilobytes,\nsent", 7.6: "solved once"}
+    model = box | {"ec": "#D55E00"}
+    ax.text(7.6, middle, "model", ha="center", va="center", bbox=model)
+    labels = {
+        0: "gigabytes,\neach where it lies",
+        3: "kilobytes,\nsent",
+        7.6: "solved once",
+    }
     for x, text in labels.items():
         ax.text(x, -1, text, ha="center", va="center", color="0.3", size=9)
     ax.set(xlim=(-1.2, 8.6), ylim=(-1.5, 3.5))
@@ -179,7 +184,7 @@ def draw_defaults(ax, source):
         xscale="log",
         xlim=(0.2, 3),
         ylim=(len(names) - 0.4, -0.6),
-        xlabel="error over theirs, mean of tables, log scale; right of the line we lose",
+        xlabel="error over theirs, log scale; right of the line we lose",
     )
     ax.set_xticks([0.2, 0.5, 1, 2], [0.2, 0.5, 1, 2])
     ax.minorticks_off()

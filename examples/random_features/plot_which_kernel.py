@@ -70,11 +70,11 @@ for candidate, path in zip(model.candidates_, model.candidate_errors_, strict=Tr
 # %%
 # How flat is the optimum?
 # ------------------------
-# The rate of a kernel can be asked for as well, by a list; the figure has the
-# answers. The band holds what is not worse than the best by more than a standard error.
-# On concrete the Laplacian kernel is at home over nearly two decades of rates: that is why
-# the default does not search it. The Gaussian one (rbf) needs a search, and ReLU neurons
-# have no rate.
+# The rate of a kernel can be asked for as well, by a list; the figure has the answers.
+# The band holds what is not worse than the best by more than a standard error. On
+# concrete the Laplacian kernel is at home over nearly two decades of rates: that is why
+# the default does not search it. The Gaussian one (rbf) needs a search, and ReLU
+# neurons have no rate.
 
 unit = 1 / X.shape[1]  # columns have about unit variance once they are scaled
 asked = RandomFeatureRidgeCV(
