@@ -1,4 +1,4 @@
-"""Losses: a third of the labels is wrong."""
+"""Losses: three labels in ten are wrong."""
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -74,7 +74,7 @@ def chapter(data):
         hits=int(wrong[first].sum()),
     )
     story = Chapter(
-        "A third of the labels is wrong", text, ["way", "by", "error", "seconds"], rows
+        "Three labels in ten are wrong", text, ["way", "by", "error", "seconds"], rows
     )
     robust = CompSumClassifier(1.0, epsilon=0.1, norm=np.inf).fit(X[train], y[train])
     plain = CompSumClassifier(1.0).fit(X[train], y[train])
