@@ -21,10 +21,10 @@ TEXT = (
     "learnt without labels or pairs. The last row is a grid search over components "
     "through a pipeline, by the bridge's own held-out score on the pooled "
     "rows: no label is asked. Energy distance says how alike the populations are "
-    "then: {before:.2g} as they are, {distance:.2g} at least ({near}). The classifier is "
-    "right in {plain:.1%} as it is, in {standard:.1%} after standardising and in "
-    "{most:.1%} after the best bridge for it ({name}). Where populations differ in what "
-    "a classifier does not look at, no map helps it."
+    "then: {before:.2g} as they are, {distance:.2g} at least ({near}). The classifier "
+    "is right in {plain:.1%} as it is, in {standard:.1%} after standardising and in "
+    "{most:.1%} after the best bridge for it ({name}). Where populations differ in "
+    "what a classifier does not look at, no map helps it."
 )
 
 
