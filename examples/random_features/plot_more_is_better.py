@@ -106,7 +106,7 @@ widths = np.array([50, 100, 200, 400, 800, 1600])
 warnings.filterwarnings("ignore", ".*beyond the training targets")
 n = 200
 ax = plt.subplots(layout="constrained")[1]
-for alpha, colour in [(1e-5, "tab:blue"), (0.01, "tab:orange")]:
+for alpha, colour in [(1e-5, "C0"), (0.01, "C1")]:
     fine = np.geomspace(40, 2000, 60)
     point = rf_eigenframework(
         pool.eigenvalues, pool.eigencoefs, n, fine, alpha, n_pool=pool.n_pool
