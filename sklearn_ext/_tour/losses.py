@@ -19,7 +19,7 @@ TEXT = (
     "Handwritten digits ({source}), 1,000 of them to learn from. Three in ten of their "
     "labels were moved to another digit; nobody tells the models which, and settings "
     "are chosen on the wrong labels. The test labels are right. CompSumClassifierCV "
-    "chooses its loss and leaves out rows that it does not believe; its report "
+    "chooses its loss and may leave out rows that it does not believe; its report "
     "estimates {estimate:.0%} wrong labels ({low:.0%} to {high:.0%}), where there are "
     "{truth:.0%}. Of the hundred rows that it would look at first, {hits} are wrong."
 )
