@@ -137,7 +137,7 @@ def skip_inherited(app, what, name, obj, skip, options):
 
 def list_families(app, docname, source):
     """Fill in the families and their names where a page asks for them."""
-    if docname == "api/index":
+    if docname in ("api/index", "user_guide/index"):
         source[0] = app.builder.templates.render_string(
             source[0],
             {
