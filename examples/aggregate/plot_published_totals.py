@@ -108,7 +108,7 @@ for size, style in [(1, ":"), (5, "--"), (25, "-")]:
     print(f"bags of {size}:", np.round(scores, 3))
     ax.plot(epsilons, scores, style, label=f"bags of {size}")
 ax.axhline(everything.score(X_test, y_test), color="grey", lw=1)
-ax.set(xscale="log", xlabel="epsilon", ylabel="test R² of rows")
+ax.set(xscale="log", xlabel="privacy epsilon, log scale", ylabel="test R² of rows")
 ax.legend()
 
 # %%
