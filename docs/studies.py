@@ -221,23 +221,7 @@ def draw_score(ax, source):
     ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
 
 
-def draw_value(ax, source):
-    """Judge a policy from a drawn log: its interval at every row, and the truth."""
-    from sklearn_ext.bandits import PolicyValueDisplay
-
-    rng, n = np.random.default_rng(0), 5000
-    earns = np.array([0.3, 0.4, 0.6])
-    propensity = np.array([0.6, 0.3, 0.1])
-    action = rng.choice(3, n, p=propensity)
-    reward = (rng.random(n) < earns[action]).astype(float)
-    target = np.full(n, 2)  # the action that the log took least often
-    PolicyValueDisplay.from_log(action, reward, propensity[action], target, ax=ax)
-    ax.axhline(earns[2], color="0.4", ls=":", lw=1)
-    ax.annotate("truth", (n, earns[2] - 0.05), color="0.4", fontsize=9, ha="right")
-
-
 PICTURES = {
-    "value": (draw_value, (6.4, 3.4)),
     "defaults": (draw_defaults, (7.5, 7.0)),
     "score": (draw_score, (7.5, 4.2)),
     "verdicts": (draw_verdicts, (7.5, 3.6)),
