@@ -2,6 +2,7 @@
 
 In the order in which rows pass:
 
+- ``_views``: small transformers, learnt from all rows, each of unit size
 - ``_theory``: what unlabelled rows are worth, as a rate
 """
 
