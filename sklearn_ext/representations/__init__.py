@@ -3,9 +3,21 @@
 In the order in which rows pass:
 
 - ``_views``: small transformers, learnt from all rows, each of unit size
+- ``_hidden_layer``: the hidden layer of a network that learnt some task
+- ``_corruption_components``: on what corrupted copies of rows agree, in closed form
+- ``_temperatures``: the temperature of each row at which its softmax says so much
+- ``_contrastive_torch``: an encoder with heads, its batches of copies and its losses
 - ``_theory``: what unlabelled rows are worth, as a rate
 """
 
+from sklearn_ext.representations._corruption_components import CorruptionComponents
+from sklearn_ext.representations._hidden_layer import HiddenLayer
+from sklearn_ext.representations._temperatures import individual_temperatures
 from sklearn_ext.representations._theory import pretraining_rate
 
-__all__ = ["pretraining_rate"]
+__all__ = [
+    "CorruptionComponents",
+    "HiddenLayer",
+    "individual_temperatures",
+    "pretraining_rate",
+]

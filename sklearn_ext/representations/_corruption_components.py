@@ -23,11 +23,7 @@ from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext._numerics._corruption import corrupt
 from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext._numerics._factors import eigh
-from sklearn_ext._numerics._random_features import (
-    draw_phases,
-    gaussian_weights,
-    waves,
-)
+from sklearn_ext.representations._views import RandomFeaturesView
 
 N_WAVES = 300
 RANK = 1e-10  # eigenvalues below this share of the largest are rounding
@@ -43,7 +39,7 @@ class CorruptionComponents(
     the columns of each by values of other rows, and looks for a map f under which the
     copies of a row agree and those of different rows do not. For a linear map and the
     spectral loss :math:`-2\, \mathrm{E} f(x)^\top f(x^+) + \mathrm{E} (f(x)^\top
-    f(x^-))^2` nothing need be trained. With :math:`\Sigma` the covariance of the columns
+    f(x^-))^2` nothing need be trained. With :math:`\Sigma` the covariance of columns
     and :math:`k = (1 - c)^2`, copies have the cross-covariance :math:`C_+ = k \Sigma`
     and the covariance :math:`C = k \Sigma + (1 - k) \operatorname{blockdiag} \Sigma`;
     the minimum are the leading eigenvectors of :math:`C_+ v = \lambda C v`, each times
@@ -278,7 +274,8 @@ class CorruptionComponents(
     def _of_map(self, Z, w, groups):
         rng = check_random_state(self.random_state)
         if isinstance(self.feature_map, str):
-            self.feature_map_ = _Waves.of(Z, w, rng)
+            view = RandomFeaturesView(N_WAVES, random_state=rng)
+            self.feature_map_ = view.fit(Z, sample_weight=w)
         else:
             self.feature_map_ = clone(self.feature_map).fit(Z)
         draw = np.random.default_rng(rng.randint(2**31 - 1))
@@ -356,25 +353,6 @@ def _edges(x, w, n_bins):
     at = np.searchsorted(reached, levels - 1e-9)  # sums of weights round
     edges = np.unique(x[order][at])
     return edges[edges < x.max()]
-
-
-class _Waves:
-    """Random Fourier features that have a kernel's width from their rows."""
-
-    def __init__(self, weights, phases):
-        self.weights, self.phases = weights, phases
-
-    @classmethod
-    def of(cls, Z, w, rng):
-        mean = w @ Z / w.sum()
-        variance = w @ ((Z - mean) ** 2).sum(axis=1) / w.sum()
-        # sqrt(2 gamma) with gamma one over the mean squared distance of two rows
-        width = 1 / np.sqrt(variance) if variance > 0 else 1.0
-        weights = gaussian_weights(Z.shape[1], N_WAVES, "iid", rng) * width
-        return cls(weights, draw_phases(N_WAVES, rng))
-
-    def transform(self, Z):
-        return waves(Z @ self.weights + self.phases, N_WAVES)
 
 
 def _category_mask(X, chosen):

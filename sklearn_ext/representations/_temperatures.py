@@ -97,8 +97,8 @@ def _check(similarities, rho, least, most):
             type(similarities).__name__ if shape is None else f"shape {tuple(shape)}"
         )
         raise ValueError(
-            "similarities must be an array of shape (n_samples, n_others) with at least "
-            f"one other, got {found}."
+            "similarities must be an array of shape (n_samples, n_others) with at "
+            f"least one other, got {found}."
         )
     if not rho > 0:
         raise ValueError(f"rho must be positive, got {rho}.")

@@ -37,6 +37,7 @@ COUNTS = {
     "AggregateBoostingRegressor",
     "AggregateMetaRegressor",  # if the estimator that it fits takes them so
     "CorrectnessCalibratedClassifier",  # if the estimator that it fits takes them so
+    "HiddenLayer",  # of its network, beside the penalty
     "LogLossMixtureClassifier",  # likewise
     "NaiveBayesProbe",
     "NeuralBandit",  # in gamma
@@ -57,6 +58,7 @@ FEELS_UNITS = {
     "CorrectnessCalibratedClassifier",  # folds are dealt by the rows' values
     "DynamicSubmodularSelector",
     "FrozenFeatures",
+    "HiddenLayer",  # batches are drawn by the rows' values
     "InstanceRegressor",
     "InterpolatingAggregateRegressor",
     "InterpolatingAggregateRegressorCV",
@@ -100,6 +102,7 @@ FEELS_ORDER = {
 DRAWS = {
     "AggregateNetClassifier",
     "AggregateNetRegressor",
+    "HiddenLayer",
     "LightSchrodingerBridge",
     "LightSchrodingerBridgeCV",
     "NeuralBandit",
