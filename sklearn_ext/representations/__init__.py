@@ -2,10 +2,17 @@
 
 In the order in which rows pass:
 
+- ``_labels``: which rows have a label
 - ``_views``: small transformers, learnt from all rows, each of unit size
+- ``_head``: ridge in closed form, and what it says of rows that were left out
+- ``_pretrained``: the estimators for few labels
 - ``_theory``: what unlabelled rows are worth, as a rate
 """
 
+from sklearn_ext.representations._pretrained import (
+    PretrainedClassifier,
+    PretrainedRegressor,
+)
 from sklearn_ext.representations._theory import pretraining_rate
 
-__all__ = ["pretraining_rate"]
+__all__ = ["PretrainedClassifier", "PretrainedRegressor", "pretraining_rate"]
