@@ -440,7 +440,7 @@ def components_of(Z, w, groups, corruption):
     components = np.empty((len(mu), Z.shape[1]))
     for g, (R, block) in enumerate(zip(parts, np.split(scaled, ends), strict=True)):
         components[:, groups == g] = (R @ block).T
-    return Components(_signed(components), keep * mu / (keep * mu + 1 - keep), mean)
+    return Components(signed(components), keep * mu / (keep * mu + 1 - keep), mean)
 
 
 def components_of_copies(copies, w):
@@ -473,7 +473,7 @@ def components_of_copies(copies, w):
     found, U = eigh(R.T @ ((together + together.T) / 2) @ R)
     order = np.flatnonzero(found > RANK)[::-1]
     components = (R @ (U[:, order] * np.sqrt(found[order]))).T
-    return Components(_signed(components), found[order], mean)
+    return Components(signed(components), found[order], mean)
 
 
 def _whitener(C):
@@ -483,7 +483,7 @@ def _whitener(C):
     return U[:, kept] / np.sqrt(e[kept])
 
 
-def _signed(components):
+def signed(components):
     """Give each component the sign of its product with a vector without symmetries."""
     d = components.shape[1]
     return components * np.where(components @ np.cos(np.arange(d)) < 0, -1, 1)[:, None]

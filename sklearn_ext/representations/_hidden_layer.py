@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -57,7 +58,9 @@ class HiddenLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimato
         net name another sub-module instead.
     prefit : bool, default=False
         Whether ``estimator`` is fitted, and is to stay as it is: trained on a source,
-        say, to transform a target. `fit` then needs no ``y``.
+        say, to transform a target. `fit` then needs no ``y``. A clone forgets what it
+        learnt: where clones are made, as in a search, wrap it in
+        :class:`~sklearn.frozen.FrozenEstimator` instead.
     random_state : int, RandomState instance or None, default=None
         Seed of the network: its ``random_state``, or torch's generator while a skorch
         net is trained. None leaves the one that it has.
@@ -192,7 +195,7 @@ class HiddenLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimato
     def _trained(self, estimator, X, y, w):
         if self.random_state is not None:
             seed = check_random_state(self.random_state).randint(2**31 - 1)
-            _set_seeds(estimator, seed)
+            set_seeds(estimator, seed)
         options = _weights_for(estimator, w)
         if not _is_skorch(peel(estimator)[0]):
             return estimator.fit(X, y, **options)
@@ -209,9 +212,12 @@ class HiddenLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimato
 
     def _activations(self, X):
         dtype = X.dtype
-        net, heads = peel(self.estimator_)
+        fitted = self.estimator_
+        if isinstance(fitted, FrozenEstimator):
+            fitted = fitted.estimator
+        net, heads = peel(fitted)
         if heads:
-            X = _like_its_names(self.estimator_, X)
+            X = _like_its_names(fitted, X)
         for head in heads:
             X = head.transform(X)
         if _is_skorch(net):
@@ -254,14 +260,22 @@ def _codes(y):
     return np.unique(y, return_inverse=True)[1].reshape(y.shape)
 
 
-def _set_seeds(estimator, seed):
+def takes_seed(estimator):
+    """Tell whether an estimator, or something within it, has a random state."""
+    return bool(_seeded(estimator))
+
+
+def set_seeds(estimator, seed):
     """Give the same seed to the estimator and all within it that take one."""
-    seeds = {
-        name: seed
+    estimator.set_params(**dict.fromkeys(_seeded(estimator), seed))
+
+
+def _seeded(estimator):
+    return [
+        name
         for name in estimator.get_params()
         if name == "random_state" or name.endswith("__random_state")
-    }
-    estimator.set_params(**seeds)
+    ]
 
 
 def _weights_for(estimator, w):

@@ -80,7 +80,7 @@ def pretraining_rate(
     >>> from sklearn_ext.representations import pretraining_rate
     >>> rate = pretraining_rate(15_000, 30, 150, 3)
     >>> round(rate.ratio, 2)
-    0.22
+    0.18
     """
     if complexity_joint is None:
         complexity_joint = complexity_representation + complexity_head

@@ -69,6 +69,8 @@ FEELS_UNITS = {
     "LogisticProbe",
     "LogisticProbeCV",
     "NaiveBayesProbe",  # shrinks variances together where their units compare
+    "PretrainedClassifier",
+    "PretrainedRegressor",
     "ProbeSearchCV",  # the heads that it compares do
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
@@ -106,6 +108,8 @@ DRAWS = {
     "LightSchrodingerBridge",
     "LightSchrodingerBridgeCV",
     "NeuralBandit",
+    "PretrainedClassifier",
+    "PretrainedRegressor",
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",
