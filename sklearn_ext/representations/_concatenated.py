@@ -268,6 +268,35 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
             return Z
         return ((Z - self._mean) @ self.components_.T).astype(dtype, copy=False)
 
+    def fit_transform(self, X, y=None, sample_weight=None, **params):
+        """Fit every view and return the blocks of the same rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Target, see `fit`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+        **params : object
+            Parameters of the views' ``fit`` and, with metadata routing, ``transform``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_columns)
+            The representation.
+        """
+        if not _routing_enabled():
+            return self.fit(X, y, sample_weight, **params).transform(X)
+        router = self.get_metadata_routing()
+        to_fit, to_transform = (
+            {name: params[name] for name in router.consumes(method, params)}
+            for method in ("fit", "transform")
+        )
+        self.fit(X, y, sample_weight, **to_fit)
+        return self.transform(X, **to_transform)
+
     @_UndoneByRaw
     def inverse_transform(self, X):
         """Return rows from their representation: what the view "raw" holds of them.
@@ -389,6 +418,8 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
         router = MetadataRouter(owner=self).add_self_request(self)
         mapping = MethodMapping().add(caller="fit", callee="fit")
         mapping.add(caller="transform", callee="transform")
+        for method in ("fit", "transform"):
+            mapping.add(caller="fit_transform", callee=method)
         for member in self._members():
             if not isinstance(member.estimator, View):
                 router.add(**{member.name: member.estimator}, method_mapping=mapping)
@@ -522,7 +553,8 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
                 found[member.name] = {}
             elif not has_fit_parameter(member.estimator, "sample_weight"):
                 found[member.name].pop("sample_weight", None)
-                if sample_weight is not None and np.ptp(sample_weight) > 0:
+                unequal = sample_weight is not None and np.ptp(sample_weight) > 0
+                if unequal and self.resample is None:
                     raise ValueError(
                         f"The view {member.name!r} takes no sample_weight in fit. "
                         "Leave it out, pass repeated rows, or use "
