@@ -10,7 +10,8 @@ In the order in which rows pass:
 - ``_concatenated``: views, or several seeds of one, side by side; how alike they are
 - ``_corruption_components``: on what corrupted copies of rows agree, in closed form
 - ``_temperatures``: the temperature of each row at which its softmax says so much
-- ``_contrastive_torch``: an encoder with heads, its batches of copies and its losses
+- ``_contrastive``: an encoder that recognises a row among corrupted copies
+- ``_contrastive_torch``: its layers and heads, batches of copies, losses
 - ``_theory``: what unlabelled rows are worth, as a rate
 """
 
@@ -18,6 +19,7 @@ from sklearn_ext.representations._concatenated import (
     ConcatenatedRepresentations,
     representation_similarity,
 )
+from sklearn_ext.representations._contrastive import ContrastiveEncoder
 from sklearn_ext.representations._corruption_components import CorruptionComponents
 from sklearn_ext.representations._hidden_layer import HiddenLayer
 from sklearn_ext.representations._pretrained import (
@@ -29,6 +31,7 @@ from sklearn_ext.representations._theory import pretraining_rate
 
 __all__ = [
     "ConcatenatedRepresentations",
+    "ContrastiveEncoder",
     "CorruptionComponents",
     "HiddenLayer",
     "PretrainedClassifier",

@@ -1,5 +1,6 @@
 """Encoder with projection heads, batches of corrupted copies, and their losses."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -9,8 +10,6 @@ from torch.nn import functional
 
 from sklearn_ext._numerics._corruption import corrupt
 from sklearn_ext.representations._temperatures import individual_temperatures
-
-FENCE = 1.5  # interquartile ranges beyond the quartiles, as in a box plot
 
 
 class Encoder(nn.Module):
@@ -22,13 +21,11 @@ class Encoder(nn.Module):
         Number of columns, then the widths of the hidden layers.
     n_heads : int
         Number of projection heads.
-    n_classes : int
-        Classes that have a prototype in every head.
     double : bool
         Whether to train in double precision.
     """
 
-    def __init__(self, sizes, n_heads, n_classes, double):
+    def __init__(self, sizes, n_heads, double):
         super().__init__()
         width = sizes[-1]
         # drawn in double precision, so that both precisions start at the same net
@@ -37,15 +34,13 @@ class Encoder(nn.Module):
             nn.Sequential(_linear(width, width), nn.ReLU(), _linear(width, width))
             for _ in range(n_heads)
         )
-        prototypes = torch.randn(n_heads, n_classes, width, dtype=torch.float64)
-        self.prototypes = nn.Parameter(prototypes)
         self.to(torch.float64 if double else torch.float32)
 
     def forward(self, X):
-        """Return projections (n_heads, n_samples, width) and prototypes."""
+        """Return projections of shape (n_heads, n_samples, width)."""
         for layer in self.hidden:
             X = torch.relu(layer(X))
-        return torch.stack([head(X) for head in self.heads]), self.prototypes
+        return torch.stack([head(X) for head in self.heads])
 
     def weights(self):
         """Return weights (inputs, outputs) and offsets of the hidden layers."""
@@ -99,72 +94,35 @@ class InfoNCE(nn.Module):
         One for all; None finds that of each row, by ``limits``.
     limits : dict
         Parameters of `individual_temperatures`.
-    prototypes : bool
-        Whether labelled rows are also told from prototypes of other classes.
     """
 
-    def __init__(self, temperature, limits, prototypes):
+    def __init__(self, temperature, limits):
         super().__init__()
         self.temperature, self.limits = temperature, limits
-        self.prototypes = prototypes
 
-    def forward(self, output, target):
+    def forward(self, projections, target):
         """Return the mean over heads and rows."""
-        projections, prototypes = output
-        z = functional.normalize(projections, dim=-1)
-        n = z.shape[1] // 2
-        S = z[:, :n] @ z[:, n:].mT  # (n_heads, n, n)
-        loss, tau = self._of_pairs(S)
-        if self.prototypes:
-            loss = loss + self._of_classes(z[:, :n], S, prototypes, target["y"], tau)
-        return loss
-
-    def _of_pairs(self, S):
-        n = S.shape[1]
-        own = torch.eye(n, dtype=torch.bool, device=S.device)
-        if self.temperature is not None or n == 1:
-            tau = torch.full_like(S[..., :1], self.temperature or 1.0)
-            log_p = functional.log_softmax(S / tau, dim=2)
-            return -log_p[:, own].mean(), tau
-        others = S[:, ~own].reshape(-1, n - 1)
+        S, own = _similarities(functional.normalize(projections, dim=-1))
+        if self.temperature is not None:
+            log_p = functional.log_softmax(S / self.temperature, dim=2)
+            return -log_p[:, own].mean()
+        others = S[:, ~own].reshape(-1, S.shape[1] - 1)
         tau = individual_temperatures(others.detach(), **self.limits)
-        loss = tau * torch.logsumexp(others / tau[:, None], dim=1)
-        return (loss - S[:, own].reshape(-1)).mean(), tau.reshape(*S.shape[:2], 1)
-
-    def _of_classes(self, z, S, prototypes, code, tau):
-        known = code >= 0
-        if not known.any():
-            return S.sum() * 0
-        centres = functional.normalize(prototypes, dim=-1)
-        to_class = z[:, known] @ centres.mT  # (n_heads, n_known, n_classes)
-        other = known & (code[known, None] != code)
-        to_row = S[:, known].masked_fill(~other, -torch.inf)
-        to_row = to_row.masked_fill(_outlying(S[:, known].detach(), other), -torch.inf)
-        logits = torch.cat([to_class, to_row], dim=2) / tau[:, known]
-        log_p = functional.log_softmax(logits, dim=2)
-        return -log_p[:, torch.arange(len(logits[0])), code[known]].mean()
-
-
-def _outlying(S, other):
-    """Return which similarities of rows of different classes are beyond the fences."""
-    seen = S[:, other]
-    if seen.shape[1] == 0:
-        return torch.zeros_like(S, dtype=torch.bool)
-    low, high = torch.quantile(
-        seen, torch.tensor([0.25, 0.75], dtype=S.dtype, device=S.device), dim=1
-    )
-    reach = FENCE * (high - low)
-    low, high = (low - reach)[:, None, None], (high + reach)[:, None, None]
-    return (low > S) | (high < S)
+        mean = torch.logsumexp(others / tau[:, None], dim=1) - math.log(others.shape[1])
+        return (tau * (mean + self.limits["rho"]) - S[:, own].reshape(-1)).mean()
 
 
 class Spectral(nn.Module):
     """The spectral loss, whose linear minimum `CorruptionComponents` has."""
 
-    def forward(self, output, target):
-        """Return the mean over heads."""
-        projections, _ = output
-        n = projections.shape[1] // 2
-        S = projections[:, :n] @ projections[:, n:].mT
-        own = torch.eye(n, dtype=torch.bool, device=S.device)
+    def forward(self, projections, target):
+        """Return the mean over heads and pairs of rows."""
+        S, own = _similarities(projections)
         return (S[:, ~own] ** 2).mean() - 2 * S[:, own].mean()
+
+
+def _similarities(z):
+    """Return products of first and second copies, and which are of the same row."""
+    n = z.shape[1] // 2
+    own = torch.eye(n, dtype=torch.bool, device=z.device)
+    return z[:, :n] @ z[:, n:].mT, own  # (n_heads, n, n)

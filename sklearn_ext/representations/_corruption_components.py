@@ -356,16 +356,16 @@ def _edges(x, w, n_bins):
 
 
 def _category_mask(X, chosen):
-    names = list(getattr(X, "columns", getattr(X, "column_names", [])))
-    n = len(names) if names else np.shape(X)[1] if np.ndim(X) == 2 else 0
-    mask = np.zeros(n, dtype=bool)
+    """Return which columns are categories; nothing where none can be."""
+    names = list(getattr(X, "column_names", getattr(X, "columns", ())))
     if chosen is None:
-        return mask
+        return np.zeros(0, dtype=bool)
     if isinstance(chosen, str):  # from_dtype
-        for j, name in enumerate(names if hasattr(X, "columns") else []):
-            dtype = str(X[name].dtype)
-            mask[j] = dtype == "category" or dtype.startswith(("Categorical", "Enum"))
-        return mask
+        dtypes = [str(getattr(X[name], "dtype", "")) for name in names]
+        known = "category", "Categorical", "Enum"
+        return np.array([dtype.startswith(known) for dtype in dtypes], dtype=bool)
+    n = len(names) or np.shape(X)[-1]
+    mask = np.zeros(n, dtype=bool)
     chosen = np.asarray(chosen)
     if chosen.dtype.kind == "b":
         if len(chosen) != n:

@@ -191,6 +191,7 @@ class HiddenLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimato
             self.estimator_ = self._trained(
                 net, X[rows.first], y[rows.first], rows.weight
             )
+        del net[-1]._optimizer  # it is trained no further
 
     def _trained(self, estimator, X, y, w):
         if self.random_state is not None:

@@ -55,6 +55,8 @@ FEELS_UNITS = {
     "BagRegressor",
     "CompSumClassifier",
     "CompSumClassifierCV",
+    "ConcatenatedRepresentations",
+    "ContrastiveEncoder",  # batches are drawn by the rows' values
     "CorrectnessCalibratedClassifier",  # folds are dealt by the rows' values
     "DynamicSubmodularSelector",
     "FrozenFeatures",
@@ -104,6 +106,8 @@ FEELS_ORDER = {
 DRAWS = {
     "AggregateNetClassifier",
     "AggregateNetRegressor",
+    "ConcatenatedRepresentations",
+    "ContrastiveEncoder",
     "HiddenLayer",
     "LightSchrodingerBridge",
     "LightSchrodingerBridgeCV",
