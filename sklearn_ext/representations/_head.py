@@ -5,7 +5,7 @@ target, and are left out together. Nothing else is approximate: one eigendecompo
 serves all ridges, on the side of the columns or of the rows, whichever is smaller.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -22,6 +22,7 @@ from sklearn_ext._numerics._ridge import (
 GRID = np.logspace(-4, 2.5, 20)  # times the mean diagonal of the weighted kernel
 ENDS = (1e-9, 1e5)  # up to where the grid is widened
 TIE = 1e-9  # of the error, within which the larger ridge is taken
+MARGIN = 0.5  # confidence with which a mixture has to better the views
 CELLS = 2**22  # of residuals that are held at a time
 
 
@@ -119,6 +120,13 @@ class Head:
         error = float(rows.spread.sum() + (share @ residual**2).sum())
         return cls(np.inf, np.zeros((k, len(mean))), mean, residual, error)
 
+    def mixed(self, other, share, rows):
+        """Return what a mixture of the predictions of both says of rows left out."""
+        residual = self.residual + share * (other.residual - self.residual)
+        weight = rows.w / rows.w.sum()
+        error = float(rows.spread.sum() + weight @ (residual**2).sum(axis=1))
+        return replace(self, residual=residual, error=error)
+
     def predictions(self, rows):
         """Return the predictions of each labelled row by a model that left it out."""
         return (rows.Y - self.residual)[rows.group]
@@ -194,6 +202,37 @@ def _widened(problem):
 def _best(errors):
     """Return the place of the largest ridge whose error is the least."""
     return int(np.flatnonzero(errors <= errors.min() * (1 + TIE))[-1])
+
+
+def raw_share(raw, head, rows):
+    """Return the share of the plain ridge in the mixture of both that errs least.
+
+    Residuals of rows left out by a mixture are the mixture of residuals, so the best
+    share is a quotient. It is zero unless the mixture betters the views by two thirds
+    of a standard error: that much is the price of having chosen it.
+
+    Parameters
+    ----------
+    raw, head : Head
+        Plain ridge and views, on the same rows.
+    rows : WholeRows
+        The rows.
+
+    Returns
+    -------
+    float
+        From 0, the views alone, to 1, the plain ridge alone.
+    """
+    if len(rows) < 3:
+        return 0.0
+    apart = head.residual - raw.residual
+    size = float(rows.w @ (apart**2).sum(axis=1))
+    if not size > 0:
+        return 0.0
+    share = float(rows.w @ (apart * head.residual).sum(axis=1)) / size
+    share = min(max(share, 0.0), 1.0)
+    _, interval = paired_gain(head, head.mixed(raw, share, rows), rows, MARGIN)
+    return share if interval[0] > 0 else 0.0
 
 
 def paired_gain(one, other, rows, confidence_level):

@@ -30,7 +30,12 @@ from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext._numerics._classes import places_of
 from sklearn_ext._numerics._held_out import best_temperature, probabilities
 from sklearn_ext._numerics._ridge import RidgeMoments
-from sklearn_ext.representations._head import Head, WholeRows, paired_gain
+from sklearn_ext.representations._head import (
+    Head,
+    WholeRows,
+    paired_gain,
+    raw_share,
+)
 from sklearn_ext.representations._labels import check_target, is_labeled, plain
 from sklearn_ext.representations._views import (
     MomentView,
@@ -80,7 +85,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         "views": [str, list, tuple, HasMethods(["fit", "transform"])],
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "alphas": ["array-like", None],
-        "fallback": [StrOptions({"raw"}), None],
+        "fallback": [StrOptions({"mixture", "raw"}), None],
         "confidence_level": [Interval(Real, 0, 1, closed="neither")],
         "selection": [StrOptions({"loo"}), None],
         "unlabeled": [Real, str, None],
@@ -94,7 +99,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         *,
         n_components=300,
         alphas=None,
-        fallback="raw",
+        fallback="mixture",
         confidence_level=0.9,
         selection=None,
         unlabeled="auto",
@@ -295,25 +300,23 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         raw, head = Head.of(plain_columns, known, self.alphas), fit(every)
         if self.selection == "loo":
             every, head = self._select(every, head, fit, len(known))
+        gain, interval = paired_gain(raw, head, known, self.confidence_level)
+        share = 0.0
+        if self.fallback == "mixture":
+            share = raw_share(raw, head, known)
+        elif self.fallback == "raw":
+            share = float(interval[1] < 0)
+        self.raw_share_, self.n_unlabeled_ = share, summary.n_unlabeled
+        chosen, unit = head.mixed(raw, share, known), self._error_unit
+        self.alpha_ = raw.alpha if share == 1 else head.alpha
+        self.gain_, self.gain_interval_ = gain / unit, interval / unit
+        self.loo_error_, self.loo_error_raw_ = chosen.error / unit, raw.error / unit
         self.view_importance_ = {
-            views[i][0]: fit([j for j in every if j != i]).error - head.error
+            views[i][0]: (fit([j for j in every if j != i]).error - head.error) / unit
             for i in every
         }
-        gain, interval = paired_gain(raw, head, known, self.confidence_level)
-        self.used_raw_ = self.fallback == "raw" and bool(interval[1] < 0)
-        self.views_ = (
-            [("raw", raw_view)] if self.used_raw_ else [views[i] for i in every]
-        )
-        chosen = raw if self.used_raw_ else head
-        unit = self._error_unit
-        self.gain_, self.gain_interval_ = gain / unit, interval / unit
-        self.loo_error_raw_ = raw.error / unit
-        self.loo_error_ = chosen.error / unit
-        self.alpha_ = chosen.alpha
-        self.view_importance_ = {
-            name: increase / unit for name, increase in self.view_importance_.items()
-        }
-        self.n_unlabeled_ = summary.n_unlabeled
+        used = [] if share == 1 else [views[i] for i in every]
+        self._join(used, head, ("raw", raw_view), raw, share)
         self._finish(chosen, known, labels)
         vars(self).pop("loo_indices_", None)
         if all(isinstance(view, MomentView) for _, view in views):
@@ -321,6 +324,27 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         else:
             vars(self).pop("sufficient_statistics_", None)
         return self
+
+    def _join(self, views, head, raw_view, raw, share):
+        """Set one linear map of the views to the mixture of both heads."""
+        size, start = np.sqrt(max(len(views), 1)), 0
+        blocks = []
+        for _, view in views:
+            stop = start + view.n_columns_
+            blocks.append((1 - share) / size * head.coef[start:stop])
+            start = stop
+        if share > 0:
+            at = [i for i, (_, view) in enumerate(views) if type(view) is RawView]
+            if at:
+                blocks[at[0]] = blocks[at[0]] + share * raw.coef
+            else:
+                views, blocks = [*views, raw_view], [*blocks, share * raw.coef]
+        self.views_ = views
+        self.coef_ = (
+            np.sqrt(max(len(views), 1))
+            * np.concatenate([*blocks, np.empty((0, raw.coef.shape[1]))]).T
+        )
+        self.intercept_ = (1 - share) * head.intercept + share * raw.intercept
 
     def _fit_views(self, moments, rows):
         """Return pairs of a name and a fitted view, without those that do not vary."""
@@ -398,8 +422,8 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
     directions in which rows vary, and random Fourier features. One ridge on them has
     its penalty by exact leave-one-out, and so an answer to the question whether the
     unlabelled rows helped: ``gain_``, by how much the views lower the error of labelled
-    rows that were left out, with an interval. Where they clearly do not, the plain
-    ridge takes over.
+    rows that were left out, with an interval. Where the plain ridge is better, or both
+    together are, it has a share in the predictions.
 
     The head minimises
 
@@ -424,8 +448,11 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
     alphas : array-like or None, default=None
         Ridges to choose from, absolute. None is a grid relative to the mean diagonal
         of the weighted kernel, widened where its best is at an end.
-    fallback : {"raw"} or None, default="raw"
-        Whether the plain ridge takes over where all of ``gain_interval_`` is negative.
+    fallback : {"mixture", "raw"} or None, default="mixture"
+        What saves labels that the views harm. ``"mixture"``: the mixture of the
+        predictions of a plain ridge and of the views that errs least on rows left out,
+        if it betters the views by two thirds of a standard error. ``"raw"``: the plain
+        ridge takes over where all of ``gain_interval_`` is negative. None: nothing.
     confidence_level : float, default=0.9
         Of ``gain_interval_``.
     selection : {"loo"} or None, default=None
@@ -446,14 +473,16 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
     classes_ : ndarray of shape (n_classes,)
         Labels of the classes.
     views_ : list of tuple
-        Names and fitted views that the head uses; ``"raw"`` alone where the fallback
-        took over.
+        Names and fitted views that the predictions use; ``"raw"`` alone where
+        ``raw_share_`` is 1.
     coef_ : ndarray of shape (n_outputs, n_columns)
-        Coefficients of the columns that ``transform`` returns; an output is a class.
+        Coefficients of the columns that ``transform`` returns, those of both parts of
+        a mixture added; an output is a class.
     intercept_ : ndarray of shape (n_outputs,)
         Intercepts.
     alpha_ : float
-        The ridge; infinite where there is nothing but the intercept.
+        The ridge on the views, or that of the plain one where ``raw_share_`` is 1;
+        infinite where there is nothing but the intercept.
     loo_error_ : float
         Error of labelled rows that were left out: the mean over rows of the squared
         distance of scores and class indicator.
@@ -465,8 +494,9 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
     gain_interval_ : ndarray of shape (2,)
         Its interval, by Student from the differences of labelled rows; NaN for fewer
         than three.
-    used_raw_ : bool
-        Whether the fallback took over.
+    raw_share_ : float
+        Share of the plain ridge in the predictions, by ``fallback``: 0 is the views
+        alone, 1 the plain ridge alone.
     view_importance_ : dict
         By how much the error grows when a view is left out, by name.
     loo_predictions_ : ndarray of shape (n_labeled, n_outputs)
@@ -622,7 +652,6 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
         return np.eye(len(self.classes_))[places_of(labels, self.classes_)]
 
     def _finish(self, head, known, labels):
-        self.coef_, self.intercept_ = head.coef.T.copy(), head.intercept
         self.loo_predictions_ = head.predictions(known)
         codes = places_of(labels, self.classes_)
         smoothing = 1 / (len(known) + 1)
@@ -640,8 +669,8 @@ class PretrainedRegressor(MultiOutputMixin, RegressorMixin, _Pretrained):
     directions in which rows vary, and random Fourier features. One ridge on them has
     its penalty by exact leave-one-out, and so an answer to the question whether the
     unlabelled rows helped: ``gain_``, by how much the views lower the error of labelled
-    rows that were left out, with an interval. Where they clearly do not, the plain
-    ridge takes over.
+    rows that were left out, with an interval. Where the plain ridge is better, or both
+    together are, it has a share in the predictions.
 
     The head minimises :math:`\sum_{i \in L} w_i |y_i - b - \theta' \phi(x_i)|^2 +
     \alpha |\theta|^2` for the views :math:`\phi = (v_1, \dots, v_m) / \sqrt m`. All
@@ -667,7 +696,7 @@ class PretrainedRegressor(MultiOutputMixin, RegressorMixin, _Pretrained):
         variance of the target, one less a leave-one-out :math:`R^2`; the mean over
         outputs.
     loo_error_raw_ : see PretrainedClassifier
-    gain_, gain_interval_, used_raw_, view_importance_ : see PretrainedClassifier
+    gain_, gain_interval_, raw_share_, view_importance_ : see PretrainedClassifier
     loo_predictions_ : ndarray of shape (n_labeled,) or (n_labeled, n_outputs)
         Predictions of labelled rows by heads that left them out.
     loo_indices_, n_unlabeled_, sufficient_statistics_ : see PretrainedClassifier
@@ -695,7 +724,7 @@ class PretrainedRegressor(MultiOutputMixin, RegressorMixin, _Pretrained):
     >>> few = np.where(np.arange(len(y)) < 60, y, np.nan)  # sixty targets
     >>> model = PretrainedRegressor(random_state=0).fit(X, few)
     >>> f"R² {model.score(X[60:], y[60:]):.1f}, did it help? {model.gain_ > 0}"
-    'R² 0.4, did it help? True'
+    'R² 0.5, did it help? False'
     """
 
     @fit_context()
@@ -754,8 +783,8 @@ class PretrainedRegressor(MultiOutputMixin, RegressorMixin, _Pretrained):
         return float(len(self._spread))
 
     def _finish(self, head, known, labels):
-        self.coef_ = (head.coef * self._spread).T
-        self.intercept_ = head.intercept * self._spread
+        self.coef_ = self.coef_ * self._spread[:, None]
+        self.intercept_ = self.intercept_ * self._spread
         said = head.predictions(known) * self._spread
         self.loo_predictions_ = said[:, 0] if self._single else said
 

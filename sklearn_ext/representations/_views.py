@@ -374,7 +374,7 @@ class TransformerView(RowsView):
                 f"The view {type(self.transformer).__name__} takes no sample_weight in "
                 "fit. Leave it out, or pass repeated rows."
             )
-        self.transformer_ = clone(self.transformer).fit(X, **options)
+        self.transformer_ = clone(self.transformer).fit(X, None, **options)
         self._measure(self._columns(X), w)
 
     def _columns(self, X):

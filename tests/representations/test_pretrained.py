@@ -195,7 +195,8 @@ def test_the_scale_of_weights_does_not_matter(diabetes, factor):
 def test_one_output_is_one_column_of_many(diabetes):
     X, y, _ = diabetes
     two = np.column_stack([y, 1e6 * y])
-    model, single = regressor().fit(X, two), regressor().fit(X, y)
+    one = regressor(fallback=None)
+    model, single = clone(one).fit(X, two), clone(one).fit(X, y)
     assert_allclose(model.predict(X), np.outer(single.predict(X), [1, 1e6]), rtol=1e-6)
     assert_allclose(model.loo_error_, single.loo_error_, rtol=1e-8)
     assert model.loo_predictions_.shape == (60, 2)
@@ -282,22 +283,52 @@ def planted(kind, seed=0):
 def test_the_fallback_catches_views_that_harm():
     X, truth = planted("last component")
     y = np.where(np.arange(2000) < 200, truth, np.nan)
-    model, views = regressor().fit(X, y), regressor(fallback=None).fit(X, y)
-    assert model.used_raw_
+    model, views = (
+        regressor(fallback="raw").fit(X, y),
+        regressor(fallback=None).fit(X, y),
+    )
+    assert model.raw_share_ == 1
     assert model.gain_interval_[1] < 0
     assert [name for name, _ in model.views_] == ["raw"]
     assert_allclose(model.loo_error_, model.loo_error_raw_)
     assert model.score(X[200:], truth[200:]) > views.score(X[200:], truth[200:])
-    assert not views.used_raw_
+    assert views.raw_share_ == 0
+    mixture = regressor().fit(X, y)
+    assert mixture.raw_share_ > 0.9
+    assert (
+        mixture.score(X[200:], truth[200:]) > model.score(X[200:], truth[200:]) - 0.01
+    )
 
 
 def test_the_fallback_leaves_views_that_help():
     X, truth = planted("curve")
     y = np.where(np.arange(2000) < 200, truth, np.nan)
-    model = regressor().fit(X, y)
-    assert not model.used_raw_
+    for fallback in ("raw", "mixture"):
+        model = regressor(fallback=fallback).fit(X, y)
+        assert model.raw_share_ < 0.1
     assert model.gain_interval_[0] > 0
     assert model.view_importance_["random_features"] > 0.3
+
+
+@pytest.mark.parametrize("views", ["auto", ("tilt", "random_features")])
+def test_a_mixture_is_that_of_both_predictions(views):
+    X, truth = planted("last component")
+    truth = truth + 4 * np.sin(X[:, 0])
+    y = np.where(np.arange(2000) < 150, truth, np.nan)
+    model = regressor(views=views).fit(X, y)
+    head = regressor(views=views, fallback=None).fit(X, y)
+    raw = regressor(views="raw").fit(X, y)
+    share = model.raw_share_
+    assert 0.1 < share < 0.9
+    both = (1 - share) * head.predict(X) + share * raw.predict(X)
+    assert_allclose(model.predict(X), both, rtol=1e-8, atol=1e-8)
+    left = (1 - share) * head.loo_predictions_ + share * raw.loo_predictions_
+    assert_allclose(model.loo_predictions_, left, rtol=1e-8, atol=1e-8)
+    t = y[:150]
+    assert_allclose(((t - left) ** 2).mean() / t.var(), model.loo_error_, rtol=1e-8)
+    for other in (share - 0.05, share + 0.05):
+        worse = (1 - other) * head.loo_predictions_ + other * raw.loo_predictions_
+        assert ((t - worse) ** 2).mean() / t.var() > model.loo_error_
 
 
 def test_selection_takes_the_subset_of_the_least_error():
@@ -334,7 +365,7 @@ def test_all_five_views_and_any_transformer(digits):
     assert names[-1] == "own4"
     assert len(names) == model.transform(X).shape[1]
     assert model.score(X[80:], truth[80:]) > 0.8
-    assert len(classifier(views="all").fit(X, y).views_) in (1, 5)
+    assert len(classifier(views="all").fit(X, y).views_) == 5
 
 
 def test_the_users_transformer_is_left_alone(digits):
@@ -408,7 +439,7 @@ def test_a_class_of_one_row_and_two_rows_in_all():
     assert np.isfinite(model.gain_interval_).all()
     model = classifier().fit(X, np.r_[0, 1, np.full(38, -1)])
     assert np.isnan(model.gain_interval_).all()
-    assert not model.used_raw_
+    assert model.raw_share_ == 0
 
 
 def test_rows_without_variance():
