@@ -127,7 +127,8 @@ class LabelledEncoder(ContrastiveEncoder):
         super().__init__(max_iter=max_iter, random_state=random_state)
         self.code, self.kind = code, kind
 
-    def _train(self, Z, X, y, sizes, groups):
+    def fit(self, X, y=None):
+        self.n_features_in_ = X.shape[1]
         self.mean_, self.scale_ = np.zeros(X.shape[1]), np.ones(X.shape[1])
         net = fit_net(
             self,
@@ -140,7 +141,7 @@ class LabelledEncoder(ContrastiveEncoder):
             loader=nets.CorruptedPairs,
             iterator_train__corruption=self.corruption,
             module=WithPrototypes,
-            module__sizes=[X.shape[1], *sizes],
+            module__sizes=[X.shape[1], *self.hidden_layer_sizes],
             module__n_classes=int(self.code.max()) + 1,
             criterion=Labelled,
             criterion__kind=self.kind,

@@ -194,7 +194,7 @@ class ContrastiveEncoder(
             )
         coding = Coding.of(rows, np.ones(len(rows)), None)
         self.mean_, self.scale_ = coding.mean, coding.scale
-        return self._train(self._standardised(rows), X, y, sizes, groups)
+        return self._train(self._standardised(rows), sizes, groups)
 
     def transform(self, X):
         """Return the last hidden layer.
@@ -250,7 +250,7 @@ class ContrastiveEncoder(
     def _standardised(self, X):
         return ((X - self.mean_) / self.scale_).astype(X.dtype, copy=False)
 
-    def _train(self, Z, X, y, sizes, groups):
+    def _train(self, Z, sizes, groups):
         from torch.optim import Adam
 
         from sklearn_ext._core._torch import fit_net
@@ -259,8 +259,8 @@ class ContrastiveEncoder(
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         net = fit_net(
             self,
-            X,
-            y,
+            Z,
+            None,
             {},
             np.ones(len(Z), dtype=Z.dtype),
             seed=seed,
