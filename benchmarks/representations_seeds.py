@@ -1,5 +1,6 @@
 """Hidden layers of a source task under a new task or population, by seeds and width."""
 
+import sys
 import time
 import warnings
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.calibration_data import elsewhere
-from benchmarks.harness import Study
+from benchmarks.harness import Study, run_family
 from benchmarks.representations_data import emoji
 from benchmarks.representations_probe import accuracy, table
 from sklearn_ext.representations import ConcatenatedRepresentations
@@ -125,3 +126,7 @@ class Seeds(Study):
 
 
 BENCHMARKS = (Seeds,)
+
+
+if __name__ == "__main__":
+    run_family("representations_seeds", BENCHMARKS, sys.argv[1:])
