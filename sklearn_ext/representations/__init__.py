@@ -12,6 +12,7 @@ In the order in which rows pass:
 - ``_temperatures``: the temperature of each row at which its softmax says so much
 - ``_contrastive``: an encoder that recognises a row among corrupted copies
 - ``_contrastive_torch``: its layers and heads, batches of copies, losses
+- ``_plots``: did the unlabelled rows help, and which view did; how alike views are
 - ``_theory``: what unlabelled rows are worth, as a rate
 """
 
@@ -22,6 +23,10 @@ from sklearn_ext.representations._concatenated import (
 from sklearn_ext.representations._contrastive import ContrastiveEncoder
 from sklearn_ext.representations._corruption_components import CorruptionComponents
 from sklearn_ext.representations._hidden_layer import HiddenLayer
+from sklearn_ext.representations._plots import (
+    PretrainingGainDisplay,
+    RepresentationSimilarityDisplay,
+)
 from sklearn_ext.representations._pretrained import (
     PretrainedClassifier,
     PretrainedRegressor,
@@ -36,6 +41,8 @@ __all__ = [
     "HiddenLayer",
     "PretrainedClassifier",
     "PretrainedRegressor",
+    "PretrainingGainDisplay",
+    "RepresentationSimilarityDisplay",
     "individual_temperatures",
     "pretraining_rate",
     "representation_similarity",

@@ -24,7 +24,12 @@ from sklearn.utils.validation import (
 
 from sklearn_ext._core import _blocks
 from sklearn_ext._core._base import ExtEstimator, fit_context
-from sklearn_ext._core._compat import HasMethods, Interval, StrOptions
+from sklearn_ext._core._compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    _check_feature_names_in,
+)
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext._numerics._classes import places_of
@@ -206,17 +211,21 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         ndarray of shape (n_samples, n_columns)
             The columns of ``views_``.
         """
+        return self._map(X)
+
+    def _map(self, X):
+        """Return an array, whatever container ``transform`` was told to return."""
         check_is_fitted(self, "coef_")
         X = validate_data(self, X, dtype=FLOATS, reset=False)
-        return _beside([view.transform(X) for _, view in self.views_], len(X))
+        return _beside([view.map(X) for _, view in self.views_], len(X))
 
     def get_feature_names_out(self, input_features=None):
         """Return names of the columns that ``transform`` returns.
 
         Parameters
         ----------
-        input_features : object, default=None
-            Not used.
+        input_features : array-like of str, default=None
+            Only checked against the names that ``fit`` has seen.
 
         Returns
         -------
@@ -224,6 +233,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
             The name of a view and the number of its column.
         """
         check_is_fitted(self, "coef_")
+        _check_feature_names_in(self, input_features, generate_names=False)
         return np.array(
             [
                 f"{name}{j}"
@@ -234,7 +244,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         )
 
     def _scores(self, X):
-        return self.transform(X).astype(np.float64) @ self.coef_.T + self.intercept_
+        return self._map(X).astype(np.float64) @ self.coef_.T + self.intercept_
 
     def _check_target(self, y):
         return check_target(
@@ -287,9 +297,9 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         known = WholeRows.of(summary.X, self._targets(labels, summary.w), summary.w)
         views = self._fit_views(summary.moments, rows)
         distinct = summary.X[known.first]
-        columns = [view.transform(distinct).astype(np.float64) for _, view in views]
+        columns = [view.map(distinct).astype(np.float64) for _, view in views]
         raw_view = RawView().fit_moments(summary.moments)
-        plain_columns = raw_view.transform(distinct).astype(np.float64)
+        plain_columns = raw_view.map(distinct).astype(np.float64)
 
         def fit(some):
             return Head.of(

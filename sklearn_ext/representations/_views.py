@@ -66,8 +66,8 @@ def total_variance(moments):
 class View(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimator):
     """What views share: rows are checked, kept in their precision, scaled to unit size.
 
-    A subclass fits itself in ``_fit(X, w, weighted)``, or, where moments are all that
-    it needs, in ``_fit_moments(moments)``, and maps checked rows in ``_map(X)``.
+    A subclass fits itself in ``_fit(X, w)``, or, where moments are all that
+    it needs, in ``fit_moments(moments)``, and maps checked rows in ``map(X)``.
     """
 
     _parameter_constraints: dict = {}
@@ -113,7 +113,7 @@ class View(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=FLOATS, reset=False)
-        return self._map(X)
+        return self.map(X)
 
     @property
     def varies(self):
@@ -165,7 +165,7 @@ class RawView(MomentView):
     def _fit_variance(self, moments, variance):
         self.scale_, self.n_columns_ = np.sqrt(variance), len(moments.mean)
 
-    def _map(self, X):
+    def map(self, X):
         V = self._away(X)
         V /= self.scale_ or np.inf
         return V.astype(X.dtype, copy=False)
@@ -192,7 +192,7 @@ class TiltView(MomentView):
         self.scale_, self.n_columns_ = np.sqrt(float(e @ tilt**2)), len(e)
         self.components_ = V * (tilt / (self.scale_ or np.inf))
 
-    def _map(self, X):
+    def map(self, X):
         return (self._away(X) @ self.components_).astype(X.dtype, copy=False)
 
 
@@ -229,7 +229,7 @@ class RandomFeaturesView(MomentView):
         cosines = np.cos(self.phases_) * np.exp(-spread / 2)
         self.centre_ = np.sqrt(2 / k) * np.append(cosines, np.zeros(k // 2))
 
-    def _map(self, X):
+    def map(self, X):
         P = self._away(X) @ self.weights_
         P += self.phases_
         return self._unit(waves(P, self.n_components, pair=True), X.dtype)
@@ -285,7 +285,7 @@ class TriangleView(RowsView):
             out[rows] = np.maximum(D.mean(axis=1, keepdims=True) - D, 0)
         return out
 
-    def _map(self, X):
+    def map(self, X):
         return self._unit(self._near(X - self.mean_), X.dtype)
 
 
@@ -342,7 +342,7 @@ class GraphView(RowsView):
             self.neighbors_.kneighbors(A, return_distance=False)
         ].mean(axis=1)
 
-    def _map(self, X):
+    def map(self, X):
         return self._unit(self._neighbourly(X - self.mean_), X.dtype)
 
 
@@ -378,10 +378,11 @@ class TransformerView(RowsView):
         self._measure(self._columns(X), w)
 
     def _columns(self, X):
-        V = np.asarray(dense(self.transformer_.transform(X)), dtype=np.float64)
+        V = dense(self.transformer_.transform(X))
+        V = np.asarray(V, dtype=np.float64)
         return V.reshape(len(X), -1).copy()
 
-    def _map(self, X):
+    def map(self, X):
         return self._unit(self._columns(X), X.dtype)
 
 
