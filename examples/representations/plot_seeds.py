@@ -127,7 +127,7 @@ ax.axvline(own, color="C1", ls="--", label="the wide network's own answers")
 ax.set_yticks(range(len(scores)), scores)
 ax.invert_yaxis()
 ax.set_xlabel("accuracy on the other style, 4 labels a class (grey: each of 10 draws)")
-ax.legend(fontsize="small", loc="lower left")
+ax.legend(fontsize="small", loc="upper right")
 
 # %%
 # Are the seeds really different?
