@@ -363,11 +363,11 @@ class FactorScores(Study):
     """One representation of unlabelled rows, where the theory holds and where not."""
 
     title = "Factor scores alone, the tilt alone, the plain ridge"
-    note = """R² on new rows, or accuracy for classes (labels of each class): means of six
-    draws. The first set is drawn from the model: 3,000 rows of 50 columns, three factors,
-    noise of variance one, a target that is linear in the factors. Eight factors elsewhere.
-    *Rate* is the ratio of ``pretraining_rate`` with columns times factors and factors as
-    complexities."""
+    note = """R² on new rows, or accuracy for classes (labels of each class): means of
+    six draws. The first set is drawn from the model: 3,000 rows of 50 columns, three
+    factors, noise of variance one, a target that is linear in the factors. Elsewhere
+    eight factors. *Rate* is the ratio of ``pretraining_rate`` with columns times
+    factors and factors as complexities."""
 
     def run(self):
         """Fit heads on one view each."""
