@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from sklearn.decomposition import FactorAnalysis
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
@@ -10,6 +11,7 @@ from sklearn.ensemble import (
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifierCV, RidgeCV
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
 from benchmarks.harness import Comparison, Study
@@ -17,11 +19,17 @@ from benchmarks.representations_data import (
     CHOICE,
     KEPT,
     NUMBERS,
+    POPULATIONS,
     few_labels,
+    populations,
     split,
     table,
 )
-from sklearn_ext.representations import PretrainedClassifier, PretrainedRegressor
+from sklearn_ext.representations import (
+    PretrainedClassifier,
+    PretrainedRegressor,
+    pretraining_rate,
+)
 from sklearn_ext.representations._views import GraphView, TriangleView
 
 N_DRAWS = 3
@@ -235,6 +243,170 @@ class FewTargets(Study):
         return {"columns": ["set", "targets", *names], "rows": rows}
 
 
+class NewPopulation(Study):
+    """Labels of a source, and few of a target population."""
+
+    title = "A new population: accuracy on its new rows"
+    note = """3,000 rows of the source have labels, and 0, 4 or 16 of each class among
+    up to 3,000 rows of the target; accuracy on other rows of the target (emoji: half of
+    the pictures are shown, in both styles, and half are new in both); columns
+    standardised by the source; means of three draws. *Source model*: logistic
+    regression on the source. *Target ridge*, *target views*: the target's labels alone,
+    by a ridge and by ``PretrainedClassifier``, views of the target's rows. *With
+    source*: the same with one more view, the log probabilities of the source model.
+    *Pooled*: ``PretrainedClassifier`` on labels of both, views of both. *Weighted*: the
+    target's labels count as much as the source's, each a half. *Views of ...*:
+    no label of the target, views learnt from rows of the source, the target, both."""
+
+    def run(self):
+        """Fit everything everywhere."""
+        three = ("raw", "tilt", "random_features")
+        names = ("source model", "target ridge", "target views", "with source")
+        names = (
+            *names,
+            "pooled",
+            "weighted",
+            "views of source",
+            "views of target",
+            "views of both",
+        )
+        rows, means = [], {}
+        for name in POPULATIONS:
+            found = {}
+            for seed in range(N_DRAWS):
+                A, t, B, u, C, v = new_population(name, seed)
+                source = LogisticRegression(C=0.01, max_iter=300).fit(A, t)
+                view = FunctionTransformer(source.predict_log_proba)
+                found.setdefault((0, "source model"), []).append(source.score(C, v))
+                no, both = np.full(len(u), -1), np.vstack([A, B])
+                for label, X, y in (
+                    ("views of source", A, t),
+                    ("views of target", B, None),
+                    ("views of both", both, np.r_[t, no]),
+                ):
+                    model = PretrainedClassifier(random_state=seed)
+                    if y is None:  # moments of the target, labels of the source
+                        score = _views_of(B, A, t, seed).score(C, v)
+                    else:
+                        score = model.fit(X, y).score(C, v)
+                    found.setdefault((0, label), []).append(score)
+                for n_labels in (4, 16):
+                    known = few_labels(u, n_labels, seed)
+                    few = _few(u, known, -1)
+                    model = PretrainedClassifier(random_state=seed)
+                    helped = PretrainedClassifier(
+                        [*three, ("source", view)], random_state=seed
+                    )
+                    ways = {
+                        "target ridge": RidgeClassifierCV(ALPHAS).fit(
+                            B[known], u[known]
+                        ),
+                        "target views": model.fit(B, few),
+                        "with source": helped.fit(B, few),
+                        "pooled": pooled(both, t, few, seed),
+                        "weighted": pooled(both, t, few, seed, len(t) / len(known)),
+                    }
+                    found.setdefault((n_labels, "source model"), []).append(
+                        found[0, "source model"][-1]
+                    )
+                    for label, way in ways.items():
+                        found.setdefault((n_labels, label), []).append(way.score(C, v))
+            for n_labels in (0, 4, 16):
+                scores = [np.mean(found.get((n_labels, k), np.nan)) for k in names]
+                means[name, n_labels] = scores
+                cells = ["" if np.isnan(value) else f"{value:.3f}" for value in scores]
+                rows.append([name, n_labels, *cells])
+        for n_labels in (0, 4, 16):
+            mean = np.mean([means[name, n_labels] for name in POPULATIONS], axis=0)
+            cells = ["" if np.isnan(value) else f"{value:.3f}" for value in mean]
+            rows.append(["mean", n_labels, *cells])
+        columns = ["source and target", "labels of a class of the target", *names]
+        return {"columns": columns, "rows": rows}
+
+
+def new_population(name, seed):
+    """Return rows and classes of the source, of the target, and new ones of it."""
+    X, y, Z, z = populations(name)
+    rng = np.random.default_rng(seed)
+    if name.startswith("emoji"):  # the same pictures: shown ones, and new ones
+        order = rng.permutation(len(y))
+        home = away = order[: len(order) // 2]
+        new = order[len(order) // 2 :]
+    else:
+        home = rng.permutation(len(y))[:3000]
+        away = rng.permutation(len(z))
+        new = away[: min(2000, len(z) // 2)]
+        away = away[len(new) : len(new) + 3000]
+    scaler = StandardScaler().fit(X[home])
+    A, B, C = (scaler.transform(rows) for rows in (X[home], Z[away], Z[new]))
+    kept = abs(C).max(axis=0) < 1e6  # columns that vary in the source
+    return A[:, kept], y[home], B[:, kept], z[away], C[:, kept], z[new]
+
+
+def pooled(both, t, few, seed, weight=1.0):
+    """Fit to labels of the source and to few of the target, of more weight each."""
+    w = np.ones(len(both))
+    w[len(t) :][few >= 0] = weight
+    model = PretrainedClassifier(random_state=seed)
+    return model.fit(both, np.r_[t, few], sample_weight=w)
+
+
+def _views_of(B, A, t, seed):
+    """Fit to labels of A with views of B, where A counts for next to nothing."""
+    w = np.r_[np.ones(len(B)), np.full(len(A), 1e-6)]
+    y = np.r_[np.full(len(B), -1), t]
+    model = PretrainedClassifier(random_state=seed)
+    return model.fit(np.vstack([B, A]), y, sample_weight=w)
+
+
+class FactorScores(Study):
+    """One representation of unlabelled rows, where the theory holds and where not."""
+
+    title = "Factor scores alone, the tilt alone, the plain ridge"
+    note = """R² on new rows, or accuracy for classes (labels of each class): means of
+    six draws. The first set is drawn from the model: 3,000 rows of 50 columns, three
+    factors, noise of variance one, a target that is linear in the factors. Elsewhere
+    eight factors. *Rate* is the ratio of ``pretraining_rate`` with columns times
+    factors and factors as complexities."""
+
+    def run(self):
+        """Fit heads on one view each."""
+        ways = ("raw", "factors", "tilt")
+        sets = ("three factors", *NUMBERS, "satimage", "letter", "penbased", "texture")
+        rows = []
+        for name in sets:
+            drawn = name == "three factors"
+            X, y = (None, None) if drawn else table(name)
+            found = {}
+            for seed in range(6):
+                A, t, B, u = _three_factors(seed) if drawn else split(X, y, seed)
+                numbers = t.dtype.kind == "f"
+                rank = 3 if drawn else min(8, A.shape[1] // 2)
+                factors = FrozenEstimator(FactorAnalysis(rank, max_iter=100).fit(A))
+                model = PretrainedRegressor if numbers else PretrainedClassifier
+                for n_labels in (10, 20, 50, 200) if drawn else (20, 60):
+                    known = few_labels(t, n_labels, seed)
+                    few = _few(t, known, np.nan if numbers else -1)
+                    for way in ways:
+                        view = ("factors", factors) if way == "factors" else way
+                        fitted = model([view], fallback=None).fit(A, few)
+                        found.setdefault((n_labels, way), []).append(fitted.score(B, u))
+            for n_labels in dict.fromkeys(n for n, _ in found):
+                rate = pretraining_rate(len(A), n_labels, A.shape[1] * rank, rank).ratio
+                cells = [f"{np.mean(found[n_labels, way]):.3f}" for way in ways]
+                rows.append([name, n_labels, *cells, f"{rate:.2f}"])
+        return {"columns": ["set", "labels", *ways, "rate"], "rows": rows}
+
+
+def _three_factors(seed):
+    rng = np.random.default_rng(seed)
+    loadings, slopes = rng.normal(size=(3, 50)) / 2, rng.normal(size=3)
+    F = rng.normal(size=(5000, 3))
+    X = F @ loadings + rng.normal(size=(5000, 50))
+    y = F @ slopes + 0.3 * rng.normal(size=5000)
+    return X[:3000], y[:3000], X[3000:], y[3000:]
+
+
 class Cost(Comparison):
     """Views and head on satimage."""
 
@@ -276,4 +448,4 @@ class Cost(Comparison):
         return {"accuracy, unlabelled rows": float(np.mean(right))}
 
 
-BENCHMARKS = (FewLabels, Boosting, FewTargets, Cost)
+BENCHMARKS = (FewLabels, Boosting, FewTargets, NewPopulation, FactorScores, Cost)

@@ -28,6 +28,19 @@ NUMBERS = ("diabetes", "ames", "diamonds", "fifa", "apartments", "autompg")
 LOGARITHMIC = ("ames", "diamonds", "fifa")
 FROZEN = ("spam", "emoji")
 RAW = ("segment", "phoneme")  # in the package, not in the catalogue
+# a source and a target population: source of the table, column, its values at home and
+# away (None: all others), columns that are left out
+POPULATIONS = {
+    "emoji, Google to Twitter": ("google", "twitter"),
+    "emoji, Twitter to Google": ("twitter", "google"),
+    "employment, 2015 to 2018": ("acs_employment", "year", [2015], [2018]),
+    "vote, South to the rest": ("tv16", "state", "South", None),
+    "income, US to others": ("adult", "native_country", ["United-States"], None),
+    "income, under 35 to over 44": ("adult", "age", range(35), range(45, 100)),
+}
+SOUTH = """Alabama Arkansas Delaware Florida Georgia Kentucky Louisiana Maryland
+Mississippi Oklahoma Tennessee Texas Virginia"""
+SOUTH = [*SOUTH.split(), "North Carolina", "South Carolina", "West Virginia"]
 N_ROWS = 3000
 N_TEST = 2000
 
@@ -55,6 +68,14 @@ def table(name):
     else:
         found = load(name)
         data, target = found.data, found.target
+    X = _numbers(data)
+    if name in NUMBERS:
+        y = target.to_numpy(np.float64)
+        return X, np.log(y) if name in LOGARITHMIC else y
+    return X, np.unique(target.astype(str), return_inverse=True)[1]
+
+
+def _numbers(data):
     numbers = data.select_dtypes("number")
     categories = data.select_dtypes(exclude="number").astype(str)
     if categories.shape[1]:
@@ -62,11 +83,7 @@ def table(name):
         seen = indicators.loc[:, indicators.sum() >= 10]
         numbers = pd.concat([numbers, seen], axis=1)
     X = numbers.fillna(numbers.median()).to_numpy(np.float64)
-    X = X[:, X.std(axis=0) > 0]
-    if name in NUMBERS:
-        y = target.to_numpy(np.float64)
-        return X, np.log(y) if name in LOGARITHMIC else y
-    return X, np.unique(target.astype(str), return_inverse=True)[1]
+    return X[:, X.std(axis=0) > 0]
 
 
 def _embeddings(name):
@@ -99,6 +116,37 @@ def emoji(vendor):
         meta["category"].to_numpy()[plain].astype(str), return_inverse=True
     )
     return found.data[plain].astype(np.float64), codes[1]
+
+
+def populations(name):
+    """Return the rows of two populations.
+
+    Parameters
+    ----------
+    name : str
+        One of ``POPULATIONS``.
+
+    Returns
+    -------
+    X, y, X_away, y_away : ndarray
+        Columns and classes of the source, and of the target; pictures are the same in
+        both.
+    """
+    source, *rest = POPULATIONS[name]
+    if len(rest) == 1:
+        return *emoji(source), *emoji(*rest)
+    column, home, away = rest
+    found = load(source)
+    values = found.frame[column]
+    home = SOUTH if home == "South" else list(home)
+    at_home = values.isin(home).to_numpy()
+    at_away = ~at_home if away is None else values.isin(list(away)).to_numpy()
+    data = found.data.drop(columns=column, errors="ignore")
+    X, y = _numbers(data), np.unique(found.target.astype(str), return_inverse=True)[1]
+    if column == "age":  # what else differs is left to be found
+        X = np.column_stack([X, values])
+    X = X[:, X[at_home].std(axis=0) > 0]
+    return X[at_home], y[at_home], X[at_away], y[at_away]
 
 
 def split(X, y, seed):
