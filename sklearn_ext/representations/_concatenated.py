@@ -221,7 +221,7 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
             params = {k: _check_method_params(X, v, kept) for k, v in params.items()}
             y = None if y is None else _safe_indexing(y, kept)
             X, w = _safe_indexing(X, kept), w[kept]
-        rows = Rows.of(X, y, w)
+        rows = Rows.of(X, y, w / w.max())  # so that no sum overflows
         seeds = self._seeds(members)
         fits = [(m, i) for m in members for i in range(self.n_seeds)]
         views = Parallel(n_jobs=self.n_jobs)(

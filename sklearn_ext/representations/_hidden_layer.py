@@ -37,9 +37,7 @@ class HiddenLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimato
     that task is linear. They often serve a related task with few labels, or the same
     task in another population, better than the columns that the network was given.
 
-    Networks feel the scale of columns; the default standardises them. Weights of rows
-    are passed on; for the default network they count rows, so that their scale weighs
-    them against its penalty.
+    Networks feel the scale of columns; the default standardises them.
 
     Parameters
     ----------
@@ -188,9 +186,9 @@ class HiddenLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimato
         net = _default_net(y[rows.first])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # 200 epochs are meant
-            self.estimator_ = self._trained(
-                net, X[rows.first], y[rows.first], rows.weight
-            )
+            # relative to their mean, or their scale would weigh against the penalty
+            weight = rows.weight / rows.weight.mean()
+            self.estimator_ = self._trained(net, X[rows.first], y[rows.first], weight)
         del net[-1]._optimizer  # it is trained no further
 
     def _trained(self, estimator, X, y, w):

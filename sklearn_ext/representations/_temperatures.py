@@ -100,6 +100,12 @@ def _check(similarities, rho, least, most):
             "similarities must be an array of shape (n_samples, n_others) with at "
             f"least one other, got {found}."
         )
+    xp = namespace(similarities)
+    if not bool(xp.all(xp.isfinite(similarities))):
+        raise ValueError(
+            "similarities must be finite: leave out what is no other of a row, the row "
+            "itself for instance, instead of marking it by an infinity."
+        )
     if not rho > 0:
         raise ValueError(f"rho must be positive, got {rho}.")
     if not 0 < least < most:

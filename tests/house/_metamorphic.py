@@ -37,7 +37,6 @@ COUNTS = {
     "AggregateBoostingRegressor",
     "AggregateMetaRegressor",  # if the estimator that it fits takes them so
     "CorrectnessCalibratedClassifier",  # if the estimator that it fits takes them so
-    "HiddenLayer",  # of its network, beside the penalty
     "LogLossMixtureClassifier",  # likewise
     "NaiveBayesProbe",
     "NeuralBandit",  # in gamma

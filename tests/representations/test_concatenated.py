@@ -100,6 +100,8 @@ def test_weights_of_rows_count_in_sizes(wine):
     assert_allclose(np.average((Z**2).sum(axis=1), weights=w), 1)
     repeated = model.fit(np.repeat(X, w, axis=0)).transform(X)
     assert_allclose(Z, repeated, atol=1e-9)
+    huge = model.fit(X, sample_weight=w * 2.0**1014).transform(X)
+    assert_allclose(huge, Z, atol=1e-9)
 
 
 def test_a_view_without_variance_is_left_out(wine):

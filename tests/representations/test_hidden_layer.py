@@ -87,6 +87,8 @@ def test_default_equal_rows_are_one_row_of_their_weight(wine):
     model = HiddenLayer(random_state=0)
     one = model.fit(X, y, sample_weight=w).transform(X)
     assert_array_equal(model.fit(X[rows], y[rows]).transform(X), one)
+    huge = model.fit(X, y, sample_weight=w * 2.0**990).transform(X)
+    assert_allclose(huge, one, atol=1e-9)
 
 
 def test_weights_reach_the_net_in_a_pipeline(wine):

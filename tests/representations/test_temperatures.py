@@ -113,6 +113,7 @@ def test_tensors_stay_tensors(similarities):
         ({"similarities": np.ones(3)}, r"n_others\) with at least one other, .*\(3,\)"),
         ({"similarities": np.ones((3, 0))}, r"at least one other, got shape \(3, 0\)"),
         ({"similarities": [[1.0]]}, "got list"),
+        ({"similarities": np.array([[1.0, -np.inf]])}, "similarities must be finite"),
         ({"rho": 0}, "rho must be positive, got 0"),
         ({"rho": np.nan}, "rho must be positive, got nan"),
         (
