@@ -60,7 +60,7 @@ for corruption in (0.2, 0.5, 0.8):
     model = CorruptionComponents(None, n_bins=None, corruption=corruption).fit(X)
     axes[0].plot(np.arange(1, 21), model.eigenvalues_[:20], c="C0")
     axes[0].text(
-        20.5, model.eigenvalues_[19], f"{corruption:.0%}\nreplaced", va="center"
+        20.5, model.eigenvalues_[19], f"{corruption:.0%} replaced", va="center"
     )
 axes[0].set(xlabel="component", ylabel="agreement of two copies", ylim=(0, 1))
 axes[0].set_xlim(0.5, 30)
@@ -100,7 +100,7 @@ models = {
     "components, in bins": CorruptionComponents(64),
     "contrastive net": ContrastiveEncoder(max_iter=40, random_state=0),
     "three views": ConcatenatedRepresentations(random_state=0),
-    "three views, triangle": ConcatenatedRepresentations(
+    "views and triangle": ConcatenatedRepresentations(
         ["raw", "tilt", "random_features", "triangle"], random_state=0
     ),
 }
