@@ -382,7 +382,7 @@ class FactorScores(Study):
                 A, t, B, u = _three_factors(seed) if drawn else split(X, y, seed)
                 numbers = t.dtype.kind == "f"
                 rank = 3 if drawn else min(8, A.shape[1] // 2)
-                factors = FrozenEstimator(FactorAnalysis(rank, max_iter=100).fit(A))
+                factors = FrozenEstimator(FactorAnalysis(rank).fit(A))
                 model = PretrainedRegressor if numbers else PretrainedClassifier
                 for n_labels in (10, 20, 50, 200) if drawn else (20, 60):
                     known = few_labels(t, n_labels, seed)
