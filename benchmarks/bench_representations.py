@@ -331,9 +331,8 @@ class NewPopulation(Study):
     by a ridge and by ``PretrainedClassifier``, views of the target's rows. *With
     source*: the same with one more view, the log probabilities of the source model.
     *Pooled*: ``PretrainedClassifier`` on labels of both, views of both. *Weighted*: the
-    target's labels count as much as the source's, half
-    of all. *Views of ...*:
-    no label of the target, views learnt from rows of the source, the target, both."""
+    target's labels count as much together as the source's. *Views of ...*: no label of
+    the target, views learnt from rows of the source, the target, both."""
 
     def run(self):
         """Fit everything everywhere."""
@@ -502,7 +501,7 @@ class Cost(Comparison):
     def time_ours(self):
         return PretrainedClassifier(random_state=0).fit(self.X, self.few_y)
 
-    def time_all_five_views(self):
+    def time_ours_all_five(self):
         return PretrainedClassifier("all", random_state=0).fit(self.X, self.few_y)
 
     def time_label_spreading(self):
