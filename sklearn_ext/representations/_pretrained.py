@@ -297,17 +297,17 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         known = WholeRows.of(summary.X, self._targets(labels, summary.w), summary.w)
         views = self._fit_views(summary.moments, rows)
         distinct = summary.X[known.first]
+        alphas = _check_alphas(self.alphas)
         columns = [view.map(distinct).astype(np.float64) for _, view in views]
         raw_view = RawView().fit_moments(summary.moments)
         plain_columns = raw_view.map(distinct).astype(np.float64)
 
         def fit(some):
-            return Head.of(
-                _beside([columns[i] for i in some], len(distinct)), known, self.alphas
-            )
+            some = [columns[i] for i in some]
+            return Head.of(_beside(some, len(distinct)), known, alphas)
 
         every = tuple(range(len(views)))
-        raw, head = Head.of(plain_columns, known, self.alphas), fit(every)
+        raw, head = Head.of(plain_columns, known, alphas), fit(every)
         if self.selection == "loo":
             every, head = self._select(every, head, fit, len(known))
         gain, interval = paired_gain(raw, head, known, self.confidence_level)
@@ -400,6 +400,17 @@ class _Pretrained(TransformerMixin, ExtEstimator):
                 if other.error < head.error * (1 - 1e-9):
                     every, head = some, other
         return every, head
+
+
+def _check_alphas(alphas):
+    if alphas is None:
+        return None
+    found = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
+    if found.ndim > 1 or not len(found) or not (np.isfinite(found) & (found > 0)).all():
+        raise ValueError(
+            f"alphas must hold positive finite numbers in one row, got {alphas!r}."
+        )
+    return found
 
 
 def _fit_view(view, moments, rows):

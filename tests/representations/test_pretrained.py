@@ -468,6 +468,20 @@ def test_labelled_rows_that_are_all_equal():
     assert_array_equal(model.predict(X), 1)
 
 
+@pytest.mark.parametrize("alphas", [[], [1.0, 0.0], [np.inf], [[1.0], [2.0]]])
+def test_ridges_that_are_none(diabetes, alphas):
+    X, y, _ = diabetes
+    with pytest.raises(ValueError, match="alphas must hold positive finite numbers"):
+        regressor(alphas=alphas).fit(X, y)
+
+
+def test_ridges_of_ones_own_are_absolute(diabetes):
+    X, y, _ = diabetes
+    model = regressor(alphas=[0.5]).fit(X, y, sample_weight=np.full(len(y), 2.0))
+    assert model.alpha_ == 0.5
+    assert_allclose(model.predict(X), regressor(alphas=[0.25]).fit(X, y).predict(X))
+
+
 def test_a_failed_fit_leaves_the_model(digits):
     X, y, _ = digits
     model = classifier().fit(X, y)
