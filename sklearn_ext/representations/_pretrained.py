@@ -50,6 +50,7 @@ from sklearn_ext.representations._views import (
 )
 
 LEAST_FOR_SELECTION = 200  # labelled rows; with fewer, choosing views loses
+MANY_COLUMNS = 5000  # beyond, an eigenproblem takes the better part of a minute
 MOST_FOR_SELECTION = 8  # views, of which all subsets are tried
 
 
@@ -428,6 +429,14 @@ def _beside(columns, n_rows):
 
 
 def _summary(X, labels, w, labeled):
+    if (d := X.shape[1]) > MANY_COLUMNS:
+        warnings.warn(
+            f"The covariance of {d} columns takes {8e-9 * d**2:.1f} GB, and its "
+            f"eigenvectors about {2e-10 * d**3:.0f} seconds. Reduce the columns first, "
+            "for instance by PCA.",
+            UserWarning,
+            stacklevel=5,
+        )
     kept = w > 0
     known = labeled & kept
     moments = moments_of(X[kept], w[kept])
