@@ -54,9 +54,12 @@ FEELS_UNITS = {
     "BagRegressor",
     "CompSumClassifier",
     "CompSumClassifierCV",
+    "ConcatenatedRepresentations",
+    "ContrastiveEncoder",  # batches are drawn by the rows' values
     "CorrectnessCalibratedClassifier",  # folds are dealt by the rows' values
     "DynamicSubmodularSelector",
     "FrozenFeatures",
+    "HiddenLayer",  # batches are drawn by the rows' values
     "InstanceRegressor",
     "InterpolatingAggregateRegressor",
     "InterpolatingAggregateRegressorCV",
@@ -67,6 +70,8 @@ FEELS_UNITS = {
     "LogisticProbe",
     "LogisticProbeCV",
     "NaiveBayesProbe",  # shrinks variances together where their units compare
+    "PretrainedClassifier",
+    "PretrainedRegressor",
     "ProbeSearchCV",  # the heads that it compares do
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
@@ -100,9 +105,14 @@ FEELS_ORDER = {
 DRAWS = {
     "AggregateNetClassifier",
     "AggregateNetRegressor",
+    "ConcatenatedRepresentations",
+    "ContrastiveEncoder",
+    "HiddenLayer",
     "LightSchrodingerBridge",
     "LightSchrodingerBridgeCV",
     "NeuralBandit",
+    "PretrainedClassifier",
+    "PretrainedRegressor",
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",
