@@ -1,6 +1,6 @@
 """Codes by one matrix product: an encoder that is linear, and a threshold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
@@ -9,7 +9,8 @@ from sklearn_ext._numerics._arrays import blocks, finite_products
 from sklearn_ext.representations._sparse._dictionary import Dictionary
 from sklearn_ext.representations._sparse._pursuit import Choice, saved_by
 
-RIDGE = 1e-2  # beside the mean variance of the columns
+RIDGE = 0.1  # beside the mean variance of the columns
+PULL = 1e-5  # of factors towards one, beside the mean of what determines them
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class LinearEncoder:
 
     @classmethod
     def of(cls, dictionary, statistics):
-        """Regress codes on rows by ridge, and stretch what comes out to fit them.
+        """Regress codes on rows by ridge.
 
         Parameters
         ----------
@@ -52,14 +53,46 @@ class LinearEncoder:
         system = statistics.xx + RIDGE * np.trace(statistics.xx) / d * np.eye(d)
         coef = linalg.solve(system, statistics.zx.T, assume_a="pos").T
         intercept = statistics.z / n
-        # least squares shrinks: codes are as large as they were where they are not zero
         dtype = dictionary.atoms.dtype
         return cls(dictionary, coef.astype(dtype), intercept.astype(dtype))
+
+    def stretched(self, statistics):
+        """Multiply codes, each feature's by its own factor, to fit the rows best.
+
+        Regression shrinks, all the more what it can tell the least; where the threshold
+        has been passed, codes are too small. With factors s the squared error is
+        quadratic, with the matrix Z'Z times DD', entry by entry.
+
+        Parameters
+        ----------
+        statistics : CodeStatistics
+            Sums of this encoder's own codes.
+
+        Returns
+        -------
+        LinearEncoder
+            The encoder with other lengths.
+        """
+        system = statistics.zz * self.gram
+        pull = PULL * np.trace(system) / len(system)
+        if pull <= 0:
+            return self
+        system[np.diag_indices_from(system)] += pull
+        along = np.einsum("ij,ij->i", statistics.zx, self.atoms)
+        factor = linalg.solve(system, along + pull, assume_a="pos")
+        factor = np.maximum(factor, 0).astype(self.coef.dtype)
+        coef, intercept = self.coef * factor[:, None], self.intercept * factor
+        return replace(self, coef=coef, intercept=intercept)
 
     @property
     def atoms(self):
         """Atoms of the dictionary."""
         return self.dictionary.atoms
+
+    @property
+    def mean(self):
+        """What is taken off the rows."""
+        return self.dictionary.mean
 
     @property
     def batch_size(self):

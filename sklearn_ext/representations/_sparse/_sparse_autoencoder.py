@@ -22,6 +22,7 @@ from sklearn_ext._core._compat import (
     _align_api_if_sparse,
     _num_samples,
 )
+from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext._numerics._arrays import blocks as slices
 from sklearn_ext.representations._sparse._allocation import (
@@ -126,6 +127,10 @@ class Blocks:
         """Return the rows that are held out, centred; all rows where none is."""
         return self._centred(encoder, lambda rows, mask: ~mask)
 
+    def learners(self):
+        """Return the rows that are learnt from, as they came."""
+        return self._picked(lambda rows, mask: mask)
+
     def teachers(self, encoder):
         """Return rows to learn from, centred, evenly spaced where there are many."""
         step = max(1, sum(map(self._learners, range(len(self.sources)))) // TEACHERS)
@@ -136,11 +141,14 @@ class Blocks:
         return len(self.sources[i]()) if mask is None else int(mask.sum())
 
     def _centred(self, encoder, which):
+        return encoder.centred(self._picked(which))
+
+    def _picked(self, which):
         parts = []
         for load, mask in zip(self.sources, self.learn_from, strict=True):
             rows = load()
             parts.append(rows if mask is None else rows[which(rows, mask)])
-        return np.concatenate([encoder.centred(part) for part in parts])
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _summed(load, mask, summary, args, options):
@@ -214,9 +222,11 @@ class SparseAutoencoder(
     device : str or None, default=None
         Where ``solver="adam"`` trains; None is the CPU.
     torch_params : dict or None, default=None
-        For ``solver="adam"``: ``max_epochs`` (20), ``batch_size`` (1024), ``lr``
-        (1e-3), ``aux`` (1/32, weight of the loss that unused features share),
-        ``zipf`` (0.0, weight of a loss that evens out their usage).
+        Parameters of skorch's net for ``solver="adam"``, such as ``max_epochs`` (20),
+        ``batch_size`` (1024), ``lr`` (2e-3), ``module__aux`` (1/32, the weight of the
+        loss by which idle features learn from what the others leave) and
+        ``module__zipf`` (False; whether features that Zipf's law would have used more
+        take part in it).
     random_state : int, RandomState instance or None, default=None
         Which rows the dictionary starts from, and which are held out.
 
@@ -240,9 +250,10 @@ class SparseAutoencoder(
         Fraction of the variance that codes do not explain, on the rows that the price
         was set on.
     loss_curve_ : list of float
-        This fraction on the training rows, each with k features, before each pass.
+        This fraction on the training rows, each with k features, before each pass; or
+        the loss of each epoch of ``solver="adam"``, on the same scale.
     n_iter_ : int
-        Passes.
+        Passes, batches, or epochs.
     encoder_coef_ : ndarray of shape (n_components, n_features)
         Of the linear encoder; only with ``encoder="linear"``.
     encoder_intercept_ : ndarray of shape (n_components,)
@@ -469,20 +480,29 @@ class SparseAutoencoder(
         dictionary = start.dictionary(m, held, random_state, self.batch_size)
         if self.warm_start and hasattr(self, "components_"):
             dictionary = self._continued(dictionary)
-        tasks = FitTasks(self, X, None, max_subtasks=self.max_iter, task_name="pass")
         if self.solver == "adam":
-            encoder, curve = self._train_net(blocks, dictionary, start, seed, tasks)
+            encoder, curve = self._train_net(blocks, dictionary, seed)
         else:
-            encoder, curve = self._alternate(blocks, dictionary, tasks)
+            encoder, curve = self._alternate(blocks, dictionary, X)
         encoder, priced, sums = self._finish(blocks, encoder)
         vars(self).pop("_batches", None)
         self.n_samples_seen_ = n
-        self._store(encoder, priced, sums.usage / n, curve)
-        tasks.close(**self._state(encoder, priced.rule))
-        return self
+        return self._store(encoder, priced, sums.usage / n, curve)
 
-    def _alternate(self, blocks, dictionary, tasks):
+    def _train_net(self, blocks, dictionary, seed):
+        """Train by gradients; return the encoder, or its dictionary, and the losses."""
+        require("skorch", extra="torch", user="SparseAutoencoder(solver='adam')")
+        from sklearn_ext.representations._sparse._sparse_torch import train
+
+        rule = self._training_rule(None)
+        rows = blocks.learners()
+        state = partial(self._state, rule=rule)
+        encoder, curve = train(self, rows, dictionary, rule, seed, state)
+        return (encoder if self.encoder == "linear" else encoder.dictionary), curve
+
+    def _alternate(self, blocks, dictionary, X):
         """Code and learn in turn; return the dictionary and its errors."""
+        tasks = FitTasks(self, X, None, max_subtasks=self.max_iter, task_name="pass")
         curve, prices = [], None
         for turn in range(self.max_iter):
             tasks.begin()
@@ -502,6 +522,7 @@ class SparseAutoencoder(
             dictionary = revive(dictionary, sums, rule, self.min_usage, twins=not last)
             if tasks.end(partial(self._state, dictionary, rule)) or last:
                 break
+        tasks.close(**self._state(dictionary, rule))
         return dictionary, curve
 
     def _finish(self, blocks, encoder):
@@ -527,6 +548,9 @@ class SparseAutoencoder(
             rule = priced.rule
             sums = blocks.reduced(CodeStatistics.of, encoder, rule, with_rows=True)
             encoder = LinearEncoder.of(encoder, sums)
+            rule = self._price_on(blocks, encoder).rule
+            sums = blocks.reduced(CodeStatistics.of, encoder, rule)
+            encoder = encoder.stretched(sums)
             priced = self._price_on(blocks, encoder)
             sums = blocks.reduced(
                 CodeStatistics.of,
