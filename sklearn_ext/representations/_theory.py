@@ -78,10 +78,9 @@ def pretraining_rate(
     Examples
     --------
     >>> from sklearn_ext.representations import pretraining_rate
-    >>> rate = pretraining_rate(15_000, 30, complexity_representation=150, \
-complexity_head=3)
+    >>> rate = pretraining_rate(15_000, 30, 150, 3)
     >>> round(rate.ratio, 2)
-    0.22
+    0.18
     """
     if complexity_joint is None:
         complexity_joint = complexity_representation + complexity_head

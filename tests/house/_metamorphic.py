@@ -67,6 +67,8 @@ FEELS_UNITS = {
     "LogisticProbe",
     "LogisticProbeCV",
     "NaiveBayesProbe",  # shrinks variances together where their units compare
+    "PretrainedClassifier",
+    "PretrainedRegressor",
     "ProbeSearchCV",  # the heads that it compares do
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
@@ -104,6 +106,8 @@ DRAWS = {
     "LightSchrodingerBridge",
     "LightSchrodingerBridgeCV",
     "NeuralBandit",
+    "PretrainedClassifier",
+    "PretrainedRegressor",
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",

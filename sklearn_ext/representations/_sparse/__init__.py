@@ -9,4 +9,5 @@ In the order in which rows pass:
 - ``_sparse_torch``: the same network trained by gradients
 - ``_sparse_autoencoder``: the estimator
 - ``_report``: what the features stand for
+- ``_sparse_plots``: what a budget buys, and which features rows use
 """
