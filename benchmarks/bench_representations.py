@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifierCV, RidgeCV
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
+from benchmarks import representations_sparse
 from benchmarks.harness import Comparison, Study
 from benchmarks.representations_data import (
     CHOICE,
@@ -448,4 +449,12 @@ class Cost(Comparison):
         return {"accuracy, unlabelled rows": float(np.mean(right))}
 
 
-BENCHMARKS = (FewLabels, Boosting, FewTargets, NewPopulation, FactorScores, Cost)
+BENCHMARKS = (
+    FewLabels,
+    Boosting,
+    FewTargets,
+    NewPopulation,
+    FactorScores,
+    Cost,
+    *representations_sparse.BENCHMARKS,
+)

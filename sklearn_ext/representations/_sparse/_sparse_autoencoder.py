@@ -59,6 +59,7 @@ DEEP = 3  # times the budget: most atoms of a row under a shared budget
 REVIVALS = 3  # more passes at most that look for idle atoms
 RECENT = 0.05  # least weight of a new batch beside all that came before
 TIMELY = 0.3  # the same for its gains, which are those of better and better atoms
+SPARSER = 2 / 3  # of the passes, the first, that give each row half of its budget
 SHOWN = 2000  # rows of a batch that tell the price
 TEACHERS = 20_000  # rows that prices of features are set on
 CURVE = 16  # budgets of a curve
@@ -250,8 +251,9 @@ class SparseAutoencoder(
         Fraction of the variance that codes do not explain, on the rows that the price
         was set on.
     loss_curve_ : list of float
-        This fraction on the training rows, each with k features, before each pass; or
-        the loss of each epoch of ``solver="adam"``, on the same scale.
+        This fraction on the training rows before each pass; in the first two thirds of
+        them a row has half of its features, which makes for better ones. Or the loss of
+        each epoch of ``solver="adam"``, on the same scale.
     n_iter_ : int
         Passes, batches, or epochs.
     encoder_coef_ : ndarray of shape (n_components, n_features)
@@ -504,16 +506,18 @@ class SparseAutoencoder(
         """Code and learn in turn; return the dictionary and its errors."""
         tasks = FitTasks(self, X, None, max_subtasks=self.max_iter, task_name="pass")
         curve, prices = [], None
+        sparser = round(SPARSER * self.max_iter)
         for turn in range(self.max_iter):
             tasks.begin()
-            if self.allocation == "feature" and turn >= self.max_iter // 2:
+            if self.allocation == "feature" and turn >= sparser:
                 rows = blocks.teachers(dictionary)
                 priced = self._set_price(dictionary, rows, None, prices, rounds=2)
                 prices = priced.rule.price
             rule = self._training_rule(prices)
+            if turn < sparser:
+                rule = replace(rule, depth=-(-rule.depth // 2))
             sums = blocks.reduced(CodeStatistics.of, dictionary, rule)
-            still = bool(curve) and curve[-1] - sums.fvu <= self.tol * curve[-1]
-            still &= self.allocation != "feature" or turn > self.max_iter // 2
+            still = turn > sparser and curve[-1] - sums.fvu <= self.tol * curve[-1]
             curve.append(sums.fvu)
             last = still or turn == self.max_iter - 1
             dictionary = improve(
