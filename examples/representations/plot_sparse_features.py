@@ -136,9 +136,9 @@ plt.show()
 # %%
 # Steering
 # --------
-# To edit a row is to edit its codes: :meth:`~SparseAutoencoder.steer` adds to one
-# feature and leaves all else as it is, whether features explain it or not. We take the
-# rows about one thing, add another, and ask whose rows lie nearest now.
+# To edit a row is to edit its codes: ``steer`` adds to one feature and leaves all else
+# as it is, whether features explain it or not. We take the rows about one thing, add
+# another, and ask whose rows lie nearest now.
 
 
 def words_near(point, n_rows=40):
@@ -169,8 +169,8 @@ print("without its feature ", words_near(model.ablate(about[None], start)[0]))
 # %%
 # What a budget buys
 # ------------------
-# One fit knows the price of every budget (:meth:`~SparseAutoencoder.set_budget`). Beside
-# it principal components, which give each row the same dense numbers.
+# One fit knows the price of every budget, and ``set_budget`` changes it. Beside it
+# principal components, which give each row the same dense numbers.
 
 display = SparsityDisplay.from_estimator(model, X[new], name=f"{n_features} features")
 pca = PCA(min(128, X.shape[1] - 1)).fit(X[~new])
