@@ -63,7 +63,8 @@ print(f"{len(X):,} rows of {X.shape[1]} columns, a tenth of them put aside")
 n_features = 1024 if dates is not None else 128
 model = SparseAutoencoder(n_features, n_nonzero_coefs=8, random_state=0).fit(X[~new])
 count = np.diff(model.transform(X[new]).tocsr().indptr)
-print(f"a feature must save {model.price_:.3g} of a squared length of 1")
+saves = model.price_ / X.var(axis=0).sum()
+print(f"a feature must save {saves:.1%} of the mean squared length of a row")
 print(
     f"rows put aside: {count.mean():.1f} features, from {count.min()} to {count.max()}"
 )
