@@ -281,7 +281,9 @@ class SparseEncode(Comparison):
         )
 
     def quality(self, result):
-        return {} if result is None else {"codes a row": result.size / result.shape[0]}
+        if result is None:
+            return {}
+        return {"codes a row": (result != 0).sum() / result.shape[0]}
 
 
 class SparseMillion(Study):
