@@ -130,6 +130,7 @@ class SparseError(Study):
 
 OURS = {
     "**ours**": {},
+    "ours, 24 passes, all rows": {"max_iter": 24, "price": "train"},
     "ours, row": {"allocation": "row"},
     "ours, feature": {"allocation": "feature"},
     "ours, omp": {"pursuit": "omp"},
