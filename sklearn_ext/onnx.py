@@ -14,10 +14,10 @@ def register_converters():
 
     Afterwards :func:`skl2onnx.to_onnx` converts them, alone or inside pipelines:
     `NaiveBayesProbe` with either covariance, the linear probes, the linear regressors
-    of aggregates, `RashomonRidge`, and ridge regression and classification on random
-    features, whose maps are matrix products and one function a number. Products
-    that cancel where columns lie far from zero are taken in double precision, whatever
-    the input; what comes out is single.
+    of aggregates, `RashomonRidge`, `SparseAutoencoder` with a linear encoder, and ridge
+    regression and classification on random features, whose maps are matrix products
+    and one function a number. Products that cancel where columns lie far from zero are
+    taken in double precision, whatever the input; what comes out is single.
 
     Raises
     ------
@@ -35,8 +35,20 @@ def register_converters():
     >>> register_converters()  # doctest: +SKIP
     """
     skl2onnx = require("skl2onnx", extra="onnx", user="register_converters")
-    from sklearn_ext import aggregate, probes, random_features, rashomon
+    from sklearn_ext import (
+        aggregate,
+        probes,
+        random_features,
+        rashomon,
+        representations,
+    )
 
+    skl2onnx.update_registered_converter(
+        representations.SparseAutoencoder,
+        "SklearnExtSparseAutoencoder",
+        _code_shapes,
+        _convert_codes,
+    )
     for cls in (
         aggregate.BagRegressor,
         aggregate.InstanceRegressor,
@@ -89,6 +101,36 @@ def _convert_regressor(scope, operator, container):
         coef = np.atleast_2d(model.coef_).T
         intercept = np.atleast_1d(model.intercept_)
     _affine(ox, X, coef, intercept, version, **outputs).add_to(scope, container)
+
+
+def _code_shapes(operator):
+    from skl2onnx.common.data_types import FloatTensorType
+
+    n_rows = operator.inputs[0].get_first_dimension()
+    m = len(operator.raw_operator.components_)
+    operator.outputs[0].type = FloatTensorType([n_rows, m])
+
+
+def _convert_codes(scope, operator, container):
+    """Scores by one product, and zeros where their squares do not pay the price."""
+    from skl2onnx.algebra import onnx_ops as ox
+
+    model, version = operator.raw_operator, {"op_version": container.target_opset}
+    if not hasattr(model, "encoder_coef_") or model._allocation == "row":
+        raise NotImplementedError(
+            "Only encoder='linear' with allocation='mutual' or 'feature' converts to "
+            "ONNX: pursuit takes one feature after the other."
+        )
+    X = ox.OnnxCast(operator.inputs[0], to=DOUBLE, **version)
+    X = ox.OnnxSub(X, _double(model.mean_), **version)
+    scores = _affine(ox, X, model.encoder_coef_.T, model.encoder_intercept_, version)
+    if model._rule.positive:
+        scores = ox.OnnxRelu(scores, **version)
+    least = np.broadcast_to(model.price_, len(model.components_))
+    squares = ox.OnnxMul(scores, scores, **version)
+    kept = _gates(ox, squares, np.nextafter(_single(least), np.float32(-1)), version)
+    codes = ox.OnnxMul(scores, kept, output_names=operator.outputs[:1], **version)
+    codes.add_to(scope, container)
 
 
 def _classifier_shapes(operator):

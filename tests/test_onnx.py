@@ -9,7 +9,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
-from sklearn_ext import aggregate, probes, random_features, rashomon
+from sklearn_ext import (
+    aggregate,
+    probes,
+    random_features,
+    rashomon,
+    representations,
+)
 from sklearn_ext.onnx import register_converters
 
 skl2onnx = pytest.importorskip("skl2onnx", reason="the onnx extra is not installed")
@@ -129,6 +135,37 @@ def test_models_that_keep_rows_are_refused(params):
     model = random_features.RandomFeatureRidge(random_state=0, **params).fit(X, y)
     with pytest.raises(NotImplementedError, match="Only map='random' with a finite"):
         run(model, X)
+
+
+@pytest.mark.parametrize("positive", [True, False])
+@pytest.mark.parametrize("allocation", ["mutual", "feature"])
+def test_sparse_codes_of_a_linear_encoder(allocation, positive):
+    X, _ = load_digits(return_X_y=True)
+    model = representations.SparseAutoencoder(
+        40,
+        n_nonzero_coefs=4,
+        encoder="linear",
+        allocation=allocation,
+        positive_code=positive,
+        max_iter=3,
+        random_state=0,
+    ).fit(X)
+    (said,) = run(model, X)
+    expected = model.transform(X).toarray()
+    # a code that is as large as its price may fall on either side
+    clear = abs(expected**2 - model.price_) > 1e-3 * np.max(model.price_)
+    assert_allclose(said[clear], expected[clear], atol=1e-3)
+    assert clear.mean() > 0.99
+
+
+def test_codes_by_pursuit_are_refused():
+    X, _ = load_digits(return_X_y=True)
+    for params in ({}, {"encoder": "linear", "allocation": "row"}):
+        model = representations.SparseAutoencoder(
+            10, n_nonzero_coefs=2, max_iter=1, random_state=0, **params
+        ).fit(X)
+        with pytest.raises(NotImplementedError, match="Only encoder='linear'"):
+            run(model, X)
 
 
 def test_registering_twice_changes_nothing():

@@ -84,6 +84,7 @@ FEELS_UNITS = {
     "RegressorBandit",  # of its estimator
     "SchrodingerBridgeTrajectory",
     "SelectiveClassifierCV",  # folds are dealt by the rows' values
+    "SparseAutoencoder",
     "ShrinkageDiscriminantProbe",  # as NaiveBayesProbe
     "SphericalClassifier",
     "SubmodularFeatureSelector",
@@ -123,6 +124,7 @@ DRAWS = {
     "RegressorBandit",
     "RidgeBandit",
     "SchrodingerBridgeTrajectory",
+    "SparseAutoencoder",
     "TwoRegimes",
 }
 # walks from draw to draw, so that rounding leads elsewhere in the same distribution
