@@ -17,6 +17,7 @@ FAMILIES = (
     "probes",
     "random_features",
     "rashomon",
+    "representations",
     "submodular",
     "tasks",
 )

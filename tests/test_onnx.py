@@ -18,6 +18,7 @@ from sklearn_ext import (
     probes,
     random_features,
     rashomon,
+    representations,
     submodular,
     tasks,
 )
@@ -192,6 +193,37 @@ def test_models_that_keep_rows_are_refused(params):
         run(model, X)
 
 
+@pytest.mark.parametrize("positive", [True, False])
+@pytest.mark.parametrize("allocation", ["mutual", "feature"])
+def test_sparse_codes_of_a_linear_encoder(allocation, positive):
+    X, _ = load_digits(return_X_y=True)
+    model = representations.SparseAutoencoder(
+        40,
+        n_nonzero_coefs=4,
+        encoder="linear",
+        allocation=allocation,
+        positive_code=positive,
+        max_iter=3,
+        random_state=0,
+    ).fit(X)
+    (said,) = run(model, X)
+    expected = model.transform(X).toarray()
+    # a code that is as large as its price may fall on either side
+    clear = abs(expected**2 - model.price_) > 1e-3 * np.max(model.price_)
+    assert_allclose(said[clear], expected[clear], atol=1e-3)
+    assert clear.mean() > 0.99
+
+
+def test_codes_by_pursuit_are_refused():
+    X, _ = load_digits(return_X_y=True)
+    for params in ({}, {"encoder": "linear", "allocation": "row"}):
+        model = representations.SparseAutoencoder(
+            10, n_nonzero_coefs=2, max_iter=1, random_state=0, **params
+        ).fit(X)
+        with pytest.raises(NotImplementedError, match="Only encoder='linear'"):
+            run(model, X)
+
+
 def test_registering_twice_changes_nothing():
     register_converters()
     register_converters()
@@ -335,11 +367,17 @@ NO_FORMULA = {
     "AggregateMetaRegressor": "a regressor of the user's",
     "AggregateNetClassifier": "a torch net: torch.onnx exports net_.module_",
     "AggregateNetRegressor": "a torch net: torch.onnx exports net_.module_",
+    "ConcatenatedRepresentations": "estimators of the user's",
+    "ContrastiveEncoder": "a torch net",
+    "CorruptionComponents": "a linear map that has no converter yet",
     "DynamicSubmodularSelector": "keeps rows",
     "FrozenFeatures": "a frozen model of the user's",
+    "HiddenLayer": "a layer of a net of the user's",
     "LightSchrodingerBridge": "draws",
     "LightSchrodingerBridgeCV": "draws",
     "NeuralBandit": "a torch net",
+    "PretrainedClassifier": "a representation of the user's",
+    "PretrainedRegressor": "a representation of the user's",
     "RegressorBandit": "regressors of the user's",
     "SchrodingerBridgeTrajectory": "predicts nothing",
     "SubmodularSampler": "predicts nothing",

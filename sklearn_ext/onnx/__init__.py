@@ -27,7 +27,7 @@ def register_converters():
     * `TaskRidge`, with the task as a column of numbers, or else the population alone;
     * `RidgeBandit` and `AdversarialLinearBandit`: best action and predicted rewards;
     * what calibrates, selects or mixes models that convert themselves;
-    * `SubmodularFeatureSelector`.
+    * `SparseAutoencoder` with a linear encoder, and `SubmodularFeatureSelector`.
 
     Products that cancel where columns lie far from zero are taken in double precision,
     whatever the input; what comes out is single.

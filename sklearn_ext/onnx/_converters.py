@@ -19,11 +19,12 @@ from sklearn_ext import (
     probes,
     random_features,
     rashomon,
+    representations,
     submodular,
     tasks,
 )
 from sklearn_ext.onnx import _formulas
-from sklearn_ext.onnx._graph import Graph
+from sklearn_ext.onnx._graph import Graph, double, single
 from sklearn_ext.onnx._maps import random_features as features_of
 
 VALUES = {
@@ -105,6 +106,7 @@ def register():
                 _register(cls, shapes, partial(convert, formula), **more)
     _register(rashomon.RashomonSearchCV, _search_shapes, _convert_search, **PLAIN)
     _register(random_features.RandomFeatures, _map_shapes, _convert_map)
+    _register(representations.SparseAutoencoder, _code_shapes, _convert_codes)
     _register(submodular.SubmodularFeatureSelector, _column_shapes, _convert_columns)
 
 
@@ -141,6 +143,29 @@ def _convert_map(scope, operator, container):
     g = Graph(operator, container)
     Z = features_of(g, operator.raw_operator._map, None, g.rows())
     g.Identity(Z, output_names=operator.outputs[:1]).add_to(scope, container)
+
+
+def _code_shapes(operator):
+    m = len(operator.raw_operator.components_)
+    operator.outputs[0].type = FloatTensorType([_n_rows(operator), m])
+
+
+def _convert_codes(scope, operator, container):
+    """Scores by one product, and zeros where their squares do not pay the price."""
+    g, model = Graph(operator, container), operator.raw_operator
+    if not hasattr(model, "encoder_coef_") or model._allocation == "row":
+        raise NotImplementedError(
+            "Only encoder='linear' with allocation='mutual' or 'feature' converts to "
+            "ONNX: pursuit takes one feature after the other."
+        )
+    X = g.Sub(g.rows(), double(model.mean_))
+    scores = g.single(g.affine(X, model.encoder_coef_.T, model.encoder_intercept_))
+    if model._rule.positive:
+        scores = g.Relu(scores)
+    least = np.broadcast_to(model.price_, len(model.components_))
+    below = np.nextafter(single(least), np.float32(-1))
+    kept = g.above(g.Mul(scores, scores), below)
+    g.Mul(scores, kept, output_names=operator.outputs[:1]).add_to(scope, container)
 
 
 def _column_shapes(operator):

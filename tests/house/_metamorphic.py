@@ -54,9 +54,12 @@ FEELS_UNITS = {
     "BagRegressor",
     "CompSumClassifier",
     "CompSumClassifierCV",
+    "ConcatenatedRepresentations",
+    "ContrastiveEncoder",  # batches are drawn by the rows' values
     "CorrectnessCalibratedClassifier",  # folds are dealt by the rows' values
     "DynamicSubmodularSelector",
     "FrozenFeatures",
+    "HiddenLayer",  # batches are drawn by the rows' values
     "InstanceRegressor",
     "InterpolatingAggregateRegressor",
     "InterpolatingAggregateRegressorCV",
@@ -67,6 +70,8 @@ FEELS_UNITS = {
     "LogisticProbe",
     "LogisticProbeCV",
     "NaiveBayesProbe",  # shrinks variances together where their units compare
+    "PretrainedClassifier",
+    "PretrainedRegressor",
     "ProbeSearchCV",  # the heads that it compares do
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
@@ -79,6 +84,7 @@ FEELS_UNITS = {
     "RegressorBandit",  # of its estimator
     "SchrodingerBridgeTrajectory",
     "SelectiveClassifierCV",  # folds are dealt by the rows' values
+    "SparseAutoencoder",
     "ShrinkageDiscriminantProbe",  # as NaiveBayesProbe
     "SphericalClassifier",
     "SubmodularFeatureSelector",
@@ -100,9 +106,14 @@ FEELS_ORDER = {
 DRAWS = {
     "AggregateNetClassifier",
     "AggregateNetRegressor",
+    "ConcatenatedRepresentations",
+    "ContrastiveEncoder",
+    "HiddenLayer",
     "LightSchrodingerBridge",
     "LightSchrodingerBridgeCV",
     "NeuralBandit",
+    "PretrainedClassifier",
+    "PretrainedRegressor",
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",
@@ -113,6 +124,7 @@ DRAWS = {
     "RegressorBandit",
     "RidgeBandit",
     "SchrodingerBridgeTrajectory",
+    "SparseAutoencoder",
     "TwoRegimes",
 }
 # walks from draw to draw, so that rounding leads elsewhere in the same distribution
