@@ -216,7 +216,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
 
     def _map(self, X):
         """Return an array, whatever container ``transform`` was told to return."""
-        check_is_fitted(self, "coef_")
+        check_is_fitted(self, "view_coef_")
         X = validate_data(self, X, dtype=FLOATS, reset=False)
         return _beside([view.map(X) for _, view in self.views_], len(X))
 
@@ -233,7 +233,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         ndarray of str
             The name of a view and the number of its column.
         """
-        check_is_fitted(self, "coef_")
+        check_is_fitted(self, "view_coef_")
         _check_feature_names_in(self, input_features, generate_names=False)
         return np.array(
             [
@@ -245,7 +245,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         )
 
     def _scores(self, X):
-        return self._map(X).astype(np.float64) @ self.coef_.T + self.intercept_
+        return self._map(X).astype(np.float64) @ self.view_coef_.T + self.intercept_
 
     def _check_target(self, y):
         return check_target(
@@ -351,7 +351,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
             else:
                 views, blocks = [*views, raw_view], [*blocks, share * raw.coef]
         self.views_ = views
-        self.coef_ = (
+        self.view_coef_ = (
             np.sqrt(max(len(views), 1))
             * np.concatenate([*blocks, np.empty((0, raw.coef.shape[1]))]).T
         )
@@ -505,7 +505,7 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
     views_ : list of tuple
         Names and fitted views that the predictions use; ``"raw"`` alone where
         ``raw_share_`` is 1.
-    coef_ : ndarray of shape (n_outputs, n_columns)
+    view_coef_ : ndarray of shape (n_outputs, n_columns)
         Coefficients of the columns that ``transform`` returns, those of both parts of
         a mixture added; an output is a class.
     intercept_ : ndarray of shape (n_outputs,)
@@ -720,7 +720,7 @@ class PretrainedRegressor(MultiOutputMixin, RegressorMixin, _Pretrained):
 
     Attributes
     ----------
-    views_, coef_, intercept_, alpha_ : see PretrainedClassifier
+    views_, view_coef_, intercept_, alpha_ : see PretrainedClassifier
     loo_error_ : float
         Error of labelled rows that were left out: the mean squared error over the
         variance of the target, one less a leave-one-out :math:`R^2`; the mean over
@@ -813,7 +813,7 @@ class PretrainedRegressor(MultiOutputMixin, RegressorMixin, _Pretrained):
         return float(len(self._spread))
 
     def _finish(self, head, known, labels):
-        self.coef_ = self.coef_ * self._spread[:, None]
+        self.view_coef_ = self.view_coef_ * self._spread[:, None]
         self.intercept_ = self.intercept_ * self._spread
         said = head.predictions(known) * self._spread
         self.loo_predictions_ = said[:, 0] if self._single else said
