@@ -83,7 +83,7 @@ class PretrainingGainDisplay(Display):
         display = cls(
             gain=model.gain_,
             interval=model.gain_interval_,
-            confidence_level=model.confidence_level,
+            confidence_level=model._level,
             names=list(model.view_importance_),
             importance=np.array(list(model.view_importance_.values())),
             error_raw=model.loo_error_raw_,

@@ -13,6 +13,7 @@ from sklearn.base import (
     TransformerMixin,
     clone,
 )
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
@@ -148,7 +149,8 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         w = check_weights(sample_weight, X, dtype=np.float64)
         y = self._check_target(y)
         check_consistent_length(X, y)
-        labeled = is_labeled(y, self.unlabeled)
+        labeled = np.zeros(len(y), dtype=bool)
+        labeled[w > 0] = self._is_labeled(y[w > 0])
         self._classes = None
         known = labeled & (w > 0)
         labels = self._check_labels(y[known], len(y))
@@ -236,7 +238,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         _check_feature_names_in(self, input_features, generate_names=False)
         return np.array(
             [
-                f"{name}{j}"
+                f"{name}{'_' * name[-1:].isdigit()}{j}"
                 for name, view in self.views_
                 for j in range(view.n_columns_)
             ],
@@ -247,9 +249,26 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         return self._map(X).astype(np.float64) @ self.coef_.T + self.intercept_
 
     def _check_target(self, y):
-        return check_target(
-            y, numeric=isinstance(self, RegressorMixin), user=type(self).__name__
-        )
+        return check_target(y, numeric=self._numeric, user=type(self).__name__)
+
+    def _is_labeled(self, y, minus_one=None):
+        return is_labeled(y, self.unlabeled, numeric=self._numeric, minus_one=minus_one)
+
+    @property
+    def _numeric(self):
+        return isinstance(self, RegressorMixin)
+
+    def _score_known(self, score, X, y, sample_weight):
+        """Score rows that have a label by the conventions of the last fit."""
+        said, y = self.predict(X), self._check_target(y)
+        check_consistent_length(said, y, sample_weight)
+        minus_one = None if self._numeric else -1 not in self.classes_.tolist()
+        known = is_labeled(y, self._mark, numeric=self._numeric, minus_one=minus_one)
+        if not known.any():
+            raise ValueError("score needs a row with a label, got none.")
+        w = None if sample_weight is None else np.asarray(sample_weight)[known]
+        labels = y[known] if self._numeric else plain(y[known])
+        return float(score(labels, said[known], sample_weight=w))
 
     def _summarize(self, X, y=None, sample_weight=None, *, reset, classes=None):
         self._refuse_other_views()
@@ -259,17 +278,18 @@ class _Pretrained(TransformerMixin, ExtEstimator):
             return _summary(X, np.empty(0), w, np.zeros(len(X), dtype=bool))
         y = self._check_target(y)
         check_consistent_length(X, y)
-        labeled = is_labeled(y, self._mark(y, classes))
+        seen = [] if self._numeric else self._seen(classes)
+        labeled = self._is_labeled(y, minus_one=-1 not in seen)
         labels = plain(y[labeled & (w > 0)])
         if classes is not None and len(labels):
             places_of(labels, np.unique(classes), advice="name all in classes")
         return _summary(X, labels, w, labeled)
 
-    def _mark(self, y, classes):
-        """Return what marks rows of a block: others may hold the other labels."""
-        if self.unlabeled != "auto" or y.dtype.kind != "i":
-            return self.unlabeled
-        return None if classes is not None and -1 in classes else -1
+    def _seen(self, classes):
+        """Return the labels that there are: blocks alone do not tell."""
+        if classes is None and hasattr(self, "sufficient_statistics_"):
+            classes = np.unique(self.sufficient_statistics_.y)
+        return [] if classes is None else np.asarray(classes).tolist()
 
     def _partial_fit(self, X, y, sample_weight, **params):
         first = not hasattr(self, "sufficient_statistics_")
@@ -328,6 +348,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         used = [] if share == 1 else [views[i] for i in every]
         self._join(used, head, ("raw", raw_view), raw, share)
         self._finish(chosen, known, labels)
+        self._mark, self._level = self.unlabeled, self.confidence_level
         vars(self).pop("loo_indices_", None)
         if all(isinstance(view, MomentView) for _, view in views):
             self.sufficient_statistics_ = summary
@@ -469,10 +490,10 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
         Whether the subset of views with the least leave-one-out error is taken. It
         needs 200 labelled rows: with fewer, equal weights are better.
     unlabeled : object, default="auto"
-        What marks rows without a label. ``"auto"``: -1 in an integer ``y`` with at
-        least two other labels (so ``{-1, 1}`` are two classes), NaN in numbers, None or
-        any missing value among objects. None: all rows have a label. Any other value is
-        the mark itself.
+        What marks rows without a label. ``"auto"``: NaN in numbers, None or
+        any missing value among objects; where none is missing, -1 among whole numbers
+        with at least two other labels (so ``{-1, 1}`` are two classes). None: all rows
+        have a label. Any other value is the mark itself.
     n_jobs : int or None, default=None
         Threads for fitting the views.
     random_state : int, RandomState instance or None, default=None
@@ -565,8 +586,9 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
         X : array-like of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,), default=None
-            Labels; None where no row has one. Here -1 among integers marks rows without
-            a label unless ``classes`` holds it: other blocks may hold other labels.
+            Labels; None where no row has one. Here -1 among whole numbers marks rows
+            without a label unless ``classes`` holds it, or the labels that were seen
+            do: other blocks may hold other labels.
         classes : array-like, default=None
             All labels that any block may hold; None takes those that come.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -623,6 +645,29 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
         best = self._scores(X).argmax(axis=1)  # NotFittedError before classes_
         return self.classes_[best]
 
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy on rows that have a label.
+
+        A search over tables with unlabelled rows is thus scored by what is known, as
+        long as it has no ``scoring`` of its own.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Labels, unlabelled rows marked as in ``fit``; -1 among whole numbers marks
+            them unless it is a class.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+
+        Returns
+        -------
+        float
+            Share of labelled rows whose label is predicted.
+        """
+        return self._score_known(accuracy_score, X, y, sample_weight)
+
     def predict_proba(self, X):
         """Return probabilities of the classes.
 
@@ -645,13 +690,19 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
         _check_enough(self, labels, n_samples)
         if labels.dtype.kind == "f":
             assert_all_finite(labels, input_name="y")
+        kinds = sorted({type(label).__name__ for label in labels.tolist()})
+        if labels.dtype.kind == "O" and kinds != ["str"]:
+            raise ValueError(
+                f"y must hold labels of one kind, got {kinds}: mark rows without a "
+                "label by None among texts, or name their mark in unlabeled."
+            )
         check_classification_targets(labels)
         found = np.unique(labels)
         if len(found) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs at least two classes among the labelled "
-                f"rows, got one class: {found.tolist()[0]!r}. Among integers -1 marks "
-                "rows without a label only if there are two other labels."
+                f"rows, got one class: {found.tolist()[0]!r}. Among whole numbers -1 "
+                "marks rows without a label only if there are two other labels."
             )
         return labels
 
@@ -776,26 +827,52 @@ class PretrainedRegressor(MultiOutputMixin, RegressorMixin, _Pretrained):
         scores = self._scores(X)
         return scores[:, 0] if self._single else scores
 
+    def score(self, X, y, sample_weight=None):
+        """Return the coefficient of determination on rows that have a target.
+
+        A search over tables with unlabelled rows is thus scored by what is known, as
+        long as it has no ``scoring`` of its own.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets, unlabelled rows marked as in ``fit``.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+
+        Returns
+        -------
+        float
+            The mean over outputs.
+        """
+        return self._score_known(r2_score, X, y, sample_weight)
+
     def _check_labels(self, labels, n_samples):
         _check_enough(self, labels, n_samples)
+        assert_all_finite(labels, input_name="y")
         return labels
 
     def _targets(self, labels, w):
         self._single = labels.ndim == 1
         Y = labels.reshape(len(labels), -1)
-        share = w / w.sum()
-        spread = np.sqrt(share @ (Y - share @ Y) ** 2)
-        self._spread = np.where(spread > 1e-14 * abs(Y).max(axis=0), spread, 1.0)
-        return Y / self._spread
+        share, size = w / w.sum(), abs(Y).max(axis=0)
+        Z = Y / np.where(size > 0, size, 1.0)  # whose squares are numbers
+        self._origin = share @ Z * size
+        spread = np.sqrt(share @ (Z - share @ Z) ** 2)
+        self._spread = np.where(spread > 1e-14, spread * size, np.inf)
+        return (Y - self._origin) / self._spread
 
     @property
     def _error_unit(self):
         return float(len(self._spread))
 
     def _finish(self, head, known, labels):
-        self.coef_ = self.coef_ * self._spread[:, None]
-        self.intercept_ = self.intercept_ * self._spread
-        said = head.predictions(known) * self._spread
+        unit = np.where(np.isfinite(self._spread), self._spread, 0.0)
+        self.coef_ = self.coef_ * unit[:, None]
+        self.intercept_ = self.intercept_ * unit + self._origin
+        said = head.predictions(known) * unit + self._origin
         self.loo_predictions_ = said[:, 0] if self._single else said
 
 

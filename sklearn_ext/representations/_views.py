@@ -414,6 +414,10 @@ def named_views(views, *, n_components=300):
         views = (views,)
     pairs = []
     for entry in views:
+        if isinstance(entry, tuple) and len(entry) != 2:
+            raise ValueError(
+                f"views must hold pairs of a name and a view, got {entry!r}."
+            )
         name, view = entry if isinstance(entry, tuple) else (None, entry)
         if isinstance(view, str):
             if view not in known:

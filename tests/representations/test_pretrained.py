@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits, make_moons
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge, RidgeCV
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
@@ -509,3 +509,126 @@ def test_integer_weights_on_part_of_the_rows(digits):
     other = classifier().fit(X[40:], y[40:])
     assert_allclose(model.predict_proba(X), other.predict_proba(X), atol=1e-9)
     assert_array_equal(model.loo_indices_, np.arange(40, 80))
+
+
+def test_a_search_over_unlabelled_rows_scores_those_with_a_label(digits, diabetes):
+    X, y, truth = digits
+    grid = {"views": ["raw", "auto"]}
+    shuffled = KFold(3, shuffle=True, random_state=0)
+    text = np.where(y < 0, None, truth.astype(str).astype(object))
+    for labels in (y, y.astype(float), text):
+        folds = shuffled if labels is text else 3  # strata of None there are none
+        search = GridSearchCV(classifier(), grid, cv=folds).fit(X[:400], labels[:400])
+        assert search.best_score_ > 0.5
+        fold = np.flatnonzero(y[:400] >= 0)
+        model = search.best_estimator_
+        assert model.score(X[:400], labels[:400]) == np.mean(
+            model.predict(X[fold]) == labels[fold]
+        )
+        w = np.arange(1.0, 401)
+        assert_allclose(
+            model.score(X[:400], labels[:400], sample_weight=w),
+            np.average(model.predict(X[fold]) == labels[fold], weights=w[fold]),
+        )
+    X, y, _ = diabetes
+    search = GridSearchCV(regressor(), grid, cv=shuffled).fit(X, y)
+    assert search.best_score_ > 0.1
+    known = ~np.isnan(y)
+    model = search.best_estimator_
+    assert model.score(X, y) == model.score(X[known], y[known])
+    with pytest.raises(ValueError, match="score needs a row with a label, got none"):
+        model.score(X[60:], y[60:])
+
+
+def test_minus_one_scores_as_a_class_where_it_is_one():
+    X, y = make_moons(100, noise=0.1, random_state=0)
+    model = classifier().fit(X, 2 * y - 1)
+    assert model.score(X[y == 0], np.full(50, -1)) > 0.7
+    assert model.score(X, 2 * y - 1) == np.mean(model.predict(X) == 2 * y - 1)
+
+
+def test_rows_without_weight_say_nothing_of_the_marks():
+    X, y = make_moons(100, noise=0.1, random_state=0)
+    y = 2 * y - 1
+    y[5] = 3
+    w = np.ones(100)
+    w[5] = 0
+    model = classifier().fit(X, y, sample_weight=w)
+    assert_array_equal(model.classes_, [-1, 1])
+
+
+def test_a_class_minus_one_stays_one_in_later_blocks():
+    X, y = make_moons(100, noise=0.1, random_state=0)
+    y = 2 * y - 1
+    whole = classifier().fit(X, y)
+    model = classifier().fit(X[:50], y[:50]).partial_fit(X[50:], y[50:])
+    assert model.n_unlabeled_ == 0
+    assert_allclose(model.predict_proba(X), whole.predict_proba(X), atol=1e-7)
+
+
+@pytest.mark.parametrize("unlabeled", [None, -1])
+def test_a_missing_target_that_is_no_mark_is_refused(diabetes, unlabeled):
+    X, y, _ = diabetes
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        regressor(unlabeled=unlabeled).fit(X, y)
+
+
+def test_labels_of_several_kinds_are_named():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    y = np.array(["a", "b", None, 3] * 10, dtype=object)
+    with pytest.raises(ValueError, match=r"one kind, got \['int', 'str'\].*unlabeled"):
+        classifier().fit(X, y)
+    with pytest.raises(ValueError, match=r"got \['NoneType', 'str'\]"):
+        classifier(unlabeled=3).fit(X, y)
+
+
+@pytest.mark.parametrize("alphas", [[], [-1.0, 1.0], [np.nan], [np.inf, 1.0]])
+def test_ridges_that_are_none_are_named(diabetes, alphas):
+    X, y, _ = diabetes
+    with pytest.raises(ValueError, match="alphas must be None or non-negative finite"):
+        regressor(alphas=alphas).fit(X, y)
+
+
+@pytest.mark.parametrize("factor", [1e-200, 1e200])
+def test_targets_of_any_size(diabetes, factor):
+    X, y, _ = diabetes
+    one, other = regressor().fit(X, y), regressor().fit(X, y * factor)
+    assert_allclose(other.predict(X) / factor, one.predict(X), rtol=1e-8)
+    assert_allclose(other.loo_error_, one.loo_error_, rtol=1e-8)
+
+
+def test_a_target_that_does_not_vary(diabetes):
+    X, y, _ = diabetes
+    model = regressor().fit(X, np.where(np.isnan(y), np.nan, 3.1))
+    assert_allclose(model.predict(X), 3.1, rtol=1e-14)
+    assert model.loo_error_ == 0
+    assert model.gain_ == 0  # not a gain of rounding
+    two = regressor(fallback=None).fit(X, np.c_[y, np.where(np.isnan(y), y, 3.1)])
+    one = regressor(fallback=None).fit(X, y)
+    assert_allclose(two.predict(X)[:, 0], one.predict(X), rtol=1e-9)
+
+
+def test_weights_that_are_nearly_none(digits):
+    X, y, _ = digits
+    X, y = X[:300], y[:300]
+    w = np.where(np.arange(300) % 2, 1.0, 1e-300)
+    model = classifier(alphas=[0.1]).fit(X, y, sample_weight=w)
+    other = classifier(alphas=[0.1]).fit(X[1::2], y[1::2])
+    assert_allclose(model.decision_function(X), other.decision_function(X), atol=1e-9)
+    assert_allclose(model.gain_, other.gain_, rtol=1e-9)
+    assert np.isfinite(model.gain_interval_).all()
+    assert abs(model.loo_predictions_).max() < 10
+
+
+def test_names_of_columns_are_distinct(digits):
+    X, y, _ = digits
+    views = [("a", PCA(12)), ("a1", PCA(2)), PCA(3), PCA(4)]
+    names = classifier(views=views, fallback=None).fit(X, y).get_feature_names_out()
+    assert len(set(names)) == 21
+    assert names[0] == "a0"
+
+
+def test_pairs_of_views_are_pairs(digits):
+    X, y, _ = digits
+    with pytest.raises(ValueError, match=r"pairs of a name and a view, got \('raw', "):
+        classifier(views=[("raw", "tilt", 2)]).fit(X, y)

@@ -31,6 +31,9 @@ def test_bars_are_importances_and_the_point_is_the_gain():
     assert_allclose(line.get_segments()[0][:, 0], model.gain_interval_)
     assert "the views helped (90% interval" in display.ax_.get_title()
     assert display.plot(name="Mine").ax_.get_title() == "Mine"
+    model.set_params(confidence_level=0.5)
+    again = PretrainingGainDisplay.from_estimator(pipe)
+    assert "90% interval" in again.ax_.get_title()  # as it was fitted
     with pytest.raises(TypeError, match="LogisticRegression"):
         PretrainingGainDisplay.from_estimator(LogisticRegression())
 
