@@ -1,7 +1,7 @@
 """Few labels, many rows: views of all rows side by side under one ridge head."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from numbers import Integral, Real
 
@@ -37,6 +37,7 @@ from sklearn_ext._numerics._classes import places_of
 from sklearn_ext._numerics._held_out import best_temperature, probabilities
 from sklearn_ext._numerics._ridge import RidgeMoments
 from sklearn_ext.representations._head import (
+    LIGHT,
     Head,
     WholeRows,
     paired_gain,
@@ -90,6 +91,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
     _parameter_constraints: dict = {
         "views": [str, list, tuple, HasMethods(["fit", "transform"])],
         "n_components": [Interval(Integral, 1, None, closed="left")],
+        "standardize": ["boolean"],
         "alphas": ["array-like", None],
         "fallback": [StrOptions({"mixture", "raw"}), None],
         "confidence_level": [Interval(Real, 0, 1, closed="neither")],
@@ -104,6 +106,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         views="auto",
         *,
         n_components=300,
+        standardize=True,
         alphas=None,
         fallback="mixture",
         confidence_level=0.9,
@@ -114,6 +117,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
     ):
         self.views = views
         self.n_components = n_components
+        self.standardize = standardize
         self.alphas = alphas
         self.fallback = fallback
         self.confidence_level = confidence_level
@@ -219,7 +223,9 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         """Return an array, whatever container ``transform`` was told to return."""
         check_is_fitted(self, "coef_")
         X = validate_data(self, X, dtype=FLOATS, reset=False)
-        return _beside([view.map(X) for _, view in self.views_], len(X))
+        A = _scaled(X, self.scale_)
+        V = _beside([view.map(A) for _, view in self.views_], len(X))
+        return V.astype(X.dtype, copy=False)
 
     def get_feature_names_out(self, input_features=None):
         """Return names of the columns that ``transform`` returns.
@@ -315,10 +321,12 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         """Fit views and head; other views than the cheap ones need all rows."""
         labels = self._check_labels(summary.y, None)
         known = WholeRows.of(summary.X, self._targets(labels, summary.w), summary.w)
-        views = self._fit_views(summary.moments, rows)
-        distinct = summary.X[known.first]
+        scale = _scale(summary.moments, self.standardize)
+        moments = _scaled_moments(summary.moments, scale)
+        views = self._fit_views(moments, rows and (_scaled(rows[0], scale), rows[1]))
+        distinct = _scaled(summary.X[known.first], scale)
         columns = [view.map(distinct).astype(np.float64) for _, view in views]
-        raw_view = RawView().fit_moments(summary.moments)
+        raw_view = RawView().fit_moments(moments)
         plain_columns = raw_view.map(distinct).astype(np.float64)
 
         def fit(some):
@@ -337,6 +345,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         elif self.fallback == "raw":
             share = float(interval[1] < 0)
         self.raw_share_, self.n_unlabeled_ = share, summary.n_unlabeled
+        self.scale_ = scale
         chosen, unit = head.mixed(raw, share, known), self._error_unit
         self.alpha_ = raw.alpha if share == 1 else head.alpha
         self.gain_, self.gain_interval_ = gain / unit, interval / unit
@@ -430,6 +439,23 @@ def _fit_view(view, moments, rows):
     return view.fit(X, sample_weight=w)
 
 
+def _scale(moments, standardize):
+    """Return what columns are divided by: infinity for those that do not vary."""
+    square = np.diagonal(moments.gram) / moments.weight
+    varies = square > (10 * moments.eps * moments.mean) ** 2
+    deviation = np.sqrt(square) if standardize else np.ones_like(square)
+    return np.where(varies, deviation, np.inf)
+
+
+def _scaled(X, scale):
+    return X if (scale == 1).all() else X / scale
+
+
+def _scaled_moments(moments, scale):
+    gram = moments.gram / scale / scale[:, None]
+    return replace(moments, mean=moments.mean / scale, gram=gram)
+
+
 def _beside(columns, n_rows):
     """Return columns side by side, divided by the root of the number of views."""
     if not columns:
@@ -440,7 +466,8 @@ def _beside(columns, n_rows):
 def _summary(X, labels, w, labeled):
     kept = w > 0
     known = labeled & kept
-    moments = moments_of(X[kept], w[kept])
+    seen = w > LIGHT * w.max()  # lest a column vary by what weighs nothing
+    moments = moments_of(X[seen], w[seen])
     n_unlabeled = int(np.count_nonzero(kept & ~labeled))
     return PretrainingStatistics(moments, X[known], labels, w[known], n_unlabeled)
 
@@ -463,9 +490,9 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
     for indicators :math:`y_i` of the classes and :math:`\phi = (v_1, \dots, v_m) /
     \sqrt m`, so its kernel is the mean of the kernels of the views. It takes one
     eigenproblem of the smaller of labelled rows and columns; views take
-    :math:`O(n d^2 + d^3)`. Distances count: scale the columns first. Weights are
-    repetition: equal rows count as one of their summed weight, and are left out
-    together.
+    :math:`O(n d^2 + d^3)`. Views are distances, so columns are brought to standard
+    deviation one first. Weights are repetition: equal rows count as one of their summed
+    weight, and are left out together.
 
     Parameters
     ----------
@@ -476,6 +503,10 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
         transformer)``. Transformers are fitted to all rows without the target.
     n_components : int, default=300
         Columns of ``"random_features"``.
+    standardize : bool, default=True
+        Whether columns are divided by their standard deviation over all rows before the
+        views; else views and ridge feel their scale, which is right for columns of one
+        unit such as pixels. A column that does not vary plays no part either way.
     alphas : array-like or None, default=None
         Ridges to choose from, absolute. None is a grid relative to the mean diagonal
         of the weighted kernel, widened where its best is at an end.
@@ -504,8 +535,10 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
     classes_ : ndarray of shape (n_classes,)
         Labels of the classes.
     views_ : list of tuple
-        Names and fitted views that the predictions use; ``"raw"`` alone where
-        ``raw_share_`` is 1.
+        Names and fitted views that the predictions use, of columns divided by
+        ``scale_``; ``"raw"`` alone where ``raw_share_`` is 1.
+    scale_ : ndarray of shape (n_features,)
+        What columns are divided by; infinite where they do not vary.
     coef_ : ndarray of shape (n_outputs, n_columns)
         Coefficients of the columns that ``transform`` returns, those of both parts of
         a mixture added; an output is a class.
@@ -570,7 +603,8 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
     >>> from sklearn_ext.representations import PretrainedClassifier
     >>> X, y = load_digits(return_X_y=True)
     >>> few = np.where(np.arange(len(y)) < 60, y, -1)  # sixty labels
-    >>> model = PretrainedClassifier(random_state=0).fit(X, few)
+    >>> model = PretrainedClassifier(standardize=False, random_state=0)  # pixels
+    >>> model = model.fit(X, few)
     >>> f"{model.score(X[60:], y[60:]):.2f}, did it help? {model.gain_ > 0}"
     '0.81, did it help? True'
     """
@@ -736,12 +770,13 @@ class PretrainedRegressor(MultiOutputMixin, RegressorMixin, _Pretrained):
     The head minimises :math:`\sum_{i \in L} w_i |y_i - b - \theta' \phi(x_i)|^2 +
     \alpha |\theta|^2` for the views :math:`\phi = (v_1, \dots, v_m) / \sqrt m`. All
     outputs share the ridge, and count by their variance, so their units do not matter.
-    Distances of rows count: scale the columns first. Weights are repetition: equal rows
-    count as one of their summed weight, and are left out together.
+    Views are distances, so columns are brought to standard deviation one first. Weights
+    are repetition: equal rows count as one of their summed weight, and are left out
+    together.
 
     Parameters
     ----------
-    views, n_components, alphas, fallback : see PretrainedClassifier
+    views, n_components, standardize, alphas, fallback : see PretrainedClassifier
     confidence_level, selection : see PretrainedClassifier
     unlabeled : object, default="auto"
         What marks rows without a target. ``"auto"`` is NaN, or None among objects, in
@@ -751,7 +786,7 @@ class PretrainedRegressor(MultiOutputMixin, RegressorMixin, _Pretrained):
 
     Attributes
     ----------
-    views_, coef_, intercept_, alpha_ : see PretrainedClassifier
+    views_, scale_, coef_, intercept_, alpha_ : see PretrainedClassifier
     loo_error_ : float
         Error of labelled rows that were left out: the mean squared error over the
         variance of the target, one less a leave-one-out :math:`R^2`; the mean over

@@ -9,6 +9,7 @@ covariance, which add (`moments_of`). They may be fitted to rows, or to moments 
 """
 
 import warnings
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -53,8 +54,10 @@ CELLS = 2**22  # of a table of distances that are held at a time
 
 def moments_of(X, w):
     """Return mean and covariance of rows as sums that add, in double precision."""
-    X = X.astype(np.float64)
-    return RidgeMoments.of(X, np.empty((len(X), 0)), w.astype(np.float64))
+    first = X[0].astype(np.float64)  # from which constants are exactly zero
+    A = X - first
+    moments = RidgeMoments.of(A, np.empty((len(A), 0)), w.astype(np.float64))
+    return replace(moments, mean=moments.mean + first)
 
 
 def total_variance(moments):

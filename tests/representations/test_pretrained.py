@@ -44,7 +44,7 @@ def test_side_by_side_is_the_mean_of_kernels(digits):
     V = model.transform(X[:50])
     kernels = []
     for name, view in model.views_:
-        part = view.transform(X[:50])
+        part = view.transform(X[:50] / model.scale_)
         kernels.append(part @ part.T)
         assert name in ("raw", "tilt", "random_features")
     assert_allclose(V @ V.T, np.mean(kernels, axis=0), atol=1e-12)
@@ -235,7 +235,7 @@ def test_blocks_are_one_table(kind, digits, diabetes):
 
 def test_labels_may_come_last(digits):
     X, _, truth = digits
-    model = classifier().partial_fit(X)
+    model = classifier(standardize=False).partial_fit(X)
     with pytest.raises(Exception, match="not fitted"):
         model.predict(X)
     with pytest.raises(Exception, match="not fitted"):
@@ -315,9 +315,9 @@ def test_a_mixture_is_that_of_both_predictions(views):
     X, truth = planted("last component")
     truth = truth + 4 * np.sin(X[:, 0])
     y = np.where(np.arange(2000) < 150, truth, np.nan)
-    model = regressor(views=views).fit(X, y)
-    head = regressor(views=views, fallback=None).fit(X, y)
-    raw = regressor(views="raw").fit(X, y)
+    model = regressor(standardize=False, views=views).fit(X, y)
+    head = regressor(standardize=False, views=views, fallback=None).fit(X, y)
+    raw = regressor(standardize=False, views="raw").fit(X, y)
     share = model.raw_share_
     assert 0.1 < share < 0.9
     both = (1 - share) * head.predict(X) + share * raw.predict(X)
@@ -632,3 +632,53 @@ def test_pairs_of_views_are_pairs(digits):
     X, y, _ = digits
     with pytest.raises(ValueError, match=r"pairs of a name and a view, got \('raw', "):
         classifier(views=[("raw", "tilt", 2)]).fit(X, y)
+
+
+@pytest.mark.parametrize("views", ["auto", ("raw", "triangle", ("own", PCA(3)))])
+def test_columns_are_standardised_by_all_rows(diabetes, views):
+    X, y, _ = diabetes
+    X = X[:, :6] * [1, 1e8, 1e-8, 3, 1, 2] + [0, 1, 0, 1e3, 5, 0]
+    scaler = StandardScaler().fit(X)
+    model = regressor(views=views).fit(X, y)
+    other = regressor(views=views, standardize=False).fit(scaler.transform(X), y)
+    assert_allclose(model.predict(X), other.predict(scaler.transform(X)), rtol=1e-6)
+    assert_allclose(model.scale_, scaler.scale_)
+    assert_array_equal(other.scale_, 1)
+    w = np.random.default_rng(0).integers(0, 3, len(y))
+    scaler = StandardScaler().fit(X, sample_weight=w)
+    if views == "auto":
+        assert_allclose(regressor().fit(X, y, w).scale_, scaler.scale_)
+
+
+def test_scales_are_felt_on_request(diabetes):
+    X, y, _ = diabetes
+    wide = X * np.r_[1e4, np.ones(9)]
+    one = regressor(standardize=False).fit(wide, y)
+    assert one.loo_error_ > regressor().fit(wide, y).loo_error_ + 0.05
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("value", [0.1, 1e8, 1e20, -1e-20])
+def test_a_column_that_does_not_vary_plays_no_part(diabetes, standardize, value):
+    X, y, _ = diabetes
+    model = regressor(standardize=standardize, views=("raw", "tilt"))
+    padded = np.c_[X, np.full(len(X), value)]
+    one = clone(model).fit(X, y)
+    for other in (
+        clone(model).fit(padded, y),
+        clone(model).fit_blocks([(padded[:99], y[:99]), (padded[99:], y[99:])]),
+    ):
+        assert np.isinf(other.scale_[-1])
+        assert_allclose(other.predict(padded), one.predict(X), rtol=1e-8)
+        padded[:, -1] = 7  # whatever new rows say there
+        assert_allclose(other.predict(padded), one.predict(X), rtol=1e-8)
+        padded[:, -1] = value
+
+
+def test_single_precision_far_from_zero(diabetes):
+    X, y, _ = diabetes
+    narrow = (X + 1e5).astype(np.float32)
+    wide = narrow.astype(np.float64)
+    model, other = regressor().fit(narrow, y), regressor().fit(wide, y)
+    assert_allclose(model.predict(narrow), other.predict(wide), rtol=1e-6)
+    assert model.transform(narrow).dtype == np.float32
