@@ -1,6 +1,7 @@
 """Pictures: did the unlabelled rows help, and which view did."""
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._plots import Display
 from sklearn_ext.representations._pretrained import (
@@ -80,6 +81,7 @@ class PretrainingGainDisplay(Display):
         """
         wanted = (PretrainedClassifier, PretrainedRegressor)
         model = cls._innermost(estimator, wanted=wanted).model
+        check_is_fitted(model, "gain_")  # there is none before two labels
         display = cls(
             gain=model.gain_,
             interval=model.gain_interval_,

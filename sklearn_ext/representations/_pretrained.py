@@ -69,7 +69,7 @@ class PretrainingStatistics:
         return PretrainingStatistics(
             self.moments + other.moments,
             _joined(self.X, other.X),
-            _joined(self.y, other.y),
+            _joined_targets(self.y, other.y),
             _joined(self.w, other.w),
             self.n_unlabeled + other.n_unlabeled,
         )
@@ -80,6 +80,22 @@ def _joined(one, other):
     if not len(one) or not len(other):
         return one if len(one) else other
     return np.concatenate([one, other])
+
+
+def _joined_targets(one, other):
+    if len(one) and len(other):
+        widths = [y.shape[1] if y.ndim == 2 else 1 for y in (one, other)]
+        if one.ndim != other.ndim or widths[0] != widths[1]:
+            raise ValueError(
+                "Targets must have one shape in all blocks, got "
+                f"{widths[0]} and {widths[1]} columns."
+            )
+        if (one.dtype.kind in "UO") != (other.dtype.kind in "UO"):
+            raise ValueError(
+                "Labels must be of one kind in all blocks, got "
+                f"{one.dtype} and {other.dtype}."
+            )
+    return _joined(one, other)
 
 
 class _Pretrained(TransformerMixin, ExtEstimator):
@@ -201,6 +217,12 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         """
         _blocks.check_mergeable(self, other)
         self._refuse_other_views()
+        if not hasattr(other, "sufficient_statistics_"):
+            raise ValueError(
+                f"merge takes a {type(self).__name__} fitted from moments, got one "
+                "whose views had to see all rows."
+            )
+        self._take_classes(getattr(other, "_classes", None))
         both = self.sufficient_statistics_ + other.sufficient_statistics_
         return self._take_in(both)
 
@@ -307,6 +329,16 @@ class _Pretrained(TransformerMixin, ExtEstimator):
             self.sufficient_statistics_ = summary
             return self
         return self._solve(summary)
+
+    def _take_classes(self, classes):
+        known = getattr(self, "_classes", None)
+        if known is None or classes is None:
+            self._classes = classes if known is None else known
+        elif not np.array_equal(known, classes):
+            raise ValueError(
+                f"merge takes a {type(self).__name__} of the same classes, "
+                f"{known.tolist()}, got {classes.tolist()}."
+            )
 
     def _refuse_other_views(self):
         for name, view in named_views(self.views):

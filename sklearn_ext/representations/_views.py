@@ -22,7 +22,7 @@ from sklearn.base import (
 )
 from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import check_random_state
+from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.validation import (
     check_is_fitted,
     has_fit_parameter,
@@ -383,6 +383,13 @@ class TransformerView(RowsView):
     def _columns(self, X):
         V = dense(self.transformer_.transform(X))
         V = np.asarray(V, dtype=np.float64)
+        name = type(self.transformer).__name__
+        if len(V) != len(X):
+            raise ValueError(
+                f"The view {name} must return one row for each of {len(X)}, got "
+                f"{len(V)}."
+            )
+        assert_all_finite(V, input_name=f"view {name}")
         return V.reshape(len(X), -1).copy()
 
     def map(self, X):
@@ -422,6 +429,8 @@ def named_views(views, *, n_components=300):
                 f"views must hold pairs of a name and a view, got {entry!r}."
             )
         name, view = entry if isinstance(entry, tuple) else (None, entry)
+        if not isinstance(name, (str, type(None))):
+            raise TypeError(f"The names of views must be str, got {name!r}.")
         if isinstance(view, str):
             if view not in known:
                 raise ValueError(

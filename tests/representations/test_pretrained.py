@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits, make_moons
@@ -12,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge, RidgeCV
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler, scale
+from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
 
 from sklearn_ext.representations import PretrainedClassifier, PretrainedRegressor
 from sklearn_ext.representations._views import named_views
@@ -682,3 +683,77 @@ def test_single_precision_far_from_zero(diabetes):
     model, other = regressor().fit(narrow, y), regressor().fit(wide, y)
     assert_allclose(model.predict(narrow), other.predict(wide), rtol=1e-6)
     assert model.transform(narrow).dtype == np.float32
+
+
+def test_rows_left_out_are_refits_on_views_of_all_rows():
+    rng = np.random.default_rng(0)
+    X, code = rng.normal(size=(120, 5)), rng.integers(0, 3, 120)
+    X[5], X[7], X[100] = X[6], X[8], X[3]  # twins, some of other classes
+    y = np.where(np.arange(120) < 40, code, -1)
+    for views in ("auto", ("raw", "triangle", "graph", PCA(2))):
+        w = rng.integers(1, 4, 120) if views == "auto" else np.ones(120)
+        model = classifier(views=views, fallback=None, alphas=[0.3])
+        V = model.fit(X, y, sample_weight=w).transform(X)[:40]
+        Y, left = np.eye(3)[code[:40]], np.empty((40, 3))
+        for i in range(40):
+            kept = (X[:40] != X[i]).any(axis=1)
+            ridge = Ridge(alpha=0.3).fit(V[kept], Y[kept], sample_weight=w[:40][kept])
+            left[i] = ridge.predict(V[[i]])[0]
+        assert_allclose(model.loo_predictions_, left, atol=1e-10)
+        error = np.average(((Y - left) ** 2).sum(axis=1), weights=w[:40])
+        assert_allclose(model.loo_error_, error, rtol=1e-10)
+
+
+def test_merging_keeps_the_classes_of_either(digits):
+    X, _, truth = digits
+    every = np.arange(12)
+    other = classifier().partial_fit(X[60:90], truth[60:90], classes=every)
+    model = classifier().partial_fit(X[:60]).merge(other)
+    assert_array_equal(model.classes_, every)
+    ten = classifier().partial_fit(X[:60], truth[:60], classes=np.arange(10))
+    with pytest.raises(ValueError, match=r"merge takes .* of the same classes"):
+        ten.merge(other)
+    assert_array_equal(ten.classes_, np.arange(10))
+    whole = classifier(views=("raw", "triangle")).fit(X[:60], truth[:60])
+    with pytest.raises(ValueError, match=r"merge takes .* fitted from moments"):
+        ten.merge(whole)
+
+
+def test_blocks_of_other_targets_are_named(digits, diabetes):
+    X, _, truth = digits
+    model = classifier().partial_fit(X[:60], truth[:60])
+    with pytest.raises(ValueError, match="one kind in all blocks, got int64 and <U"):
+        model.partial_fit(X[60:], truth[60:].astype(str))
+    X, _, t = diabetes
+    model = regressor().partial_fit(X[:60], t[:60])
+    with pytest.raises(ValueError, match="one shape in all blocks, got 1 and 2 col"):
+        model.partial_fit(X[60:], np.c_[t, t][60:])
+    model = regressor().partial_fit(X[:60]).partial_fit(X[60:], np.c_[t, t][60:])
+    assert model.predict(X).shape == (len(X), 2)
+
+
+def test_views_that_do_not_map_rows_are_named(digits):
+    X, y, _ = digits
+    with pytest.warns(RuntimeWarning), pytest.raises(ValueError, match="FunctionTr"):
+        classifier(views=["raw", FunctionTransformer(np.log)]).fit(X - 1, y)
+    with pytest.raises(ValueError, match="one row for each of 1797, got 3"):
+        classifier(views=["raw", FunctionTransformer(_first_three)]).fit(X, y)
+    with pytest.raises(TypeError, match="names of views must be str, got 1"):
+        classifier(views=[(1, PCA(2))]).fit(X, y)
+
+
+def _first_three(X):
+    return X[:3]
+
+
+def test_weights_are_routed(digits):
+    X, y, _ = digits
+    X, y = X[:400], y[:400]
+    w = np.random.default_rng(0).integers(1, 3, 400).astype(float)
+    with sklearn.config_context(enable_metadata_routing=True):
+        one = classifier().set_fit_request(sample_weight=True)
+        one.set_score_request(sample_weight=True)
+        search = GridSearchCV(one, {"views": ["raw", "auto"]}, cv=3)
+        search.fit(X, y, sample_weight=w)
+    direct = classifier(**search.best_params_).fit(X, y, sample_weight=w)
+    assert_array_equal(search.predict(X), direct.predict(X))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -52,3 +53,10 @@ def test_verdicts(interval, said):
         error_raw=0.4,
     ).plot()
     assert said in display.ax_.get_title()
+
+
+def test_a_model_without_labels_so_far_has_no_picture():
+    X, _ = load_digits(return_X_y=True)
+    model = PretrainedClassifier().partial_fit(X)
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        PretrainingGainDisplay.from_estimator(model)
