@@ -96,7 +96,7 @@ class Head:
             return cls._constant(V.shape[1], rows, mean)
         problem = _Problem.of(V, rows)
         if alphas is not None:
-            grid = _checked(alphas)
+            grid = np.unique(np.asarray(alphas, dtype=np.float64))
             errors = problem.errors(grid)
         else:
             grid, errors = _widened(problem)
@@ -200,16 +200,6 @@ def _widened(problem):
                 np.concatenate(part) for part in zip(*parts, strict=True)
             )
     return unit * relative, errors
-
-
-def _checked(alphas):
-    grid = np.unique(np.asarray(alphas, dtype=np.float64))
-    if not grid.size or not np.isfinite(grid).all() or grid[0] < 0:
-        raise ValueError(
-            "alphas must be None or non-negative finite numbers, at least one; got "
-            f"{np.asarray(alphas).tolist()}."
-        )
-    return grid
 
 
 def _best(errors):

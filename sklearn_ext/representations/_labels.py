@@ -102,7 +102,7 @@ def _whole_rows(marked):
     if (some & ~every).any():
         first = int(np.flatnonzero(some & ~every)[0])
         raise ValueError(
-            "A row without a label has NaN in all outputs, but row "
+            "A row without a label has the mark (NaN) in all outputs, but row "
             f"{first} has it in some of {marked.shape[1]}. Fit one model an output."
         )
     return ~every

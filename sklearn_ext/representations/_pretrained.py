@@ -52,6 +52,7 @@ from sklearn_ext.representations._views import (
 )
 
 LEAST_FOR_SELECTION = 200  # labelled rows; with fewer, choosing views loses
+MANY_COLUMNS = 5000  # beyond, an eigenproblem takes the better part of a minute
 MOST_FOR_SELECTION = 8  # views, of which all subsets are tried
 
 
@@ -355,19 +356,19 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         known = WholeRows.of(summary.X, self._targets(labels, summary.w), summary.w)
         scale = _scale(summary.moments, self.standardize)
         moments = _scaled_moments(summary.moments, scale)
-        views = self._fit_views(moments, rows and (_scaled(rows[0], scale), rows[1]))
+        views = self._fit_views(moments, rows, scale)
         distinct = _scaled(summary.X[known.first], scale)
+        alphas = _check_alphas(self.alphas)
         columns = [view.map(distinct).astype(np.float64) for _, view in views]
         raw_view = RawView().fit_moments(moments)
         plain_columns = raw_view.map(distinct).astype(np.float64)
 
         def fit(some):
-            return Head.of(
-                _beside([columns[i] for i in some], len(distinct)), known, self.alphas
-            )
+            some = [columns[i] for i in some]
+            return Head.of(_beside(some, len(distinct)), known, alphas)
 
         every = tuple(range(len(views)))
-        raw, head = Head.of(plain_columns, known, self.alphas), fit(every)
+        raw, head = Head.of(plain_columns, known, alphas), fit(every)
         if self.selection == "loo":
             every, head = self._select(every, head, fit, len(known))
         gain, interval = paired_gain(raw, head, known, self.confidence_level)
@@ -418,7 +419,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         )
         self.intercept_ = (1 - share) * head.intercept + share * raw.intercept
 
-    def _fit_views(self, moments, rows):
+    def _fit_views(self, moments, rows, scale):
         """Return pairs of a name and a fitted view, without those that do not vary."""
         rng, pairs = check_random_state(self.random_state), []
         for name, view in named_views(self.views, n_components=self.n_components):
@@ -430,7 +431,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
             }
             pairs.append((name, view.set_params(**seeds)))
         views = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_fit_view)(view, moments, rows) for _, view in pairs
+            delayed(_fit_view)(view, moments, rows, scale) for _, view in pairs
         )
         fitted = [(name, view) for (name, _), view in zip(pairs, views, strict=True)]
         constant = [name for name, view in fitted if not view.varies]
@@ -464,11 +465,22 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         return every, head
 
 
-def _fit_view(view, moments, rows):
+def _check_alphas(alphas):
+    if alphas is None:
+        return None
+    found = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
+    if found.ndim > 1 or not len(found) or not (np.isfinite(found) & (found > 0)).all():
+        raise ValueError(
+            f"alphas must hold positive finite numbers in one row, got {alphas!r}."
+        )
+    return found
+
+
+def _fit_view(view, moments, rows, scale):
     if isinstance(view, MomentView):
         return view.fit_moments(moments)
     X, w = rows
-    return view.fit(X, sample_weight=w)
+    return view.fit(_scaled(X, scale), sample_weight=w)
 
 
 def _scale(moments, standardize):
@@ -496,6 +508,14 @@ def _beside(columns, n_rows):
 
 
 def _summary(X, labels, w, labeled):
+    if (d := X.shape[1]) > MANY_COLUMNS:
+        warnings.warn(
+            f"The covariance of {d} columns takes {8e-9 * d**2:.1f} GB, and its "
+            f"eigenvectors about {2e-10 * d**3:.0f} seconds. Reduce the columns first, "
+            "for instance by PCA.",
+            UserWarning,
+            stacklevel=5,
+        )
     kept = w > 0
     known = labeled & kept
     seen = w > LIGHT * w.max()  # lest a column vary by what weighs nothing

@@ -15,7 +15,11 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
 
-from sklearn_ext.representations import PretrainedClassifier, PretrainedRegressor
+from sklearn_ext.representations import (
+    PretrainedClassifier,
+    PretrainedRegressor,
+    _pretrained,
+)
 from sklearn_ext.representations._views import named_views
 
 
@@ -469,6 +473,27 @@ def test_labelled_rows_that_are_all_equal():
     assert_array_equal(model.predict(X), 1)
 
 
+def test_many_columns_say_what_they_take(diabetes, monkeypatch):
+    monkeypatch.setattr(_pretrained, "MANY_COLUMNS", 9)
+    X, y, _ = diabetes
+    with pytest.warns(UserWarning, match=r"10 columns takes 0\.0 GB.*by PCA"):
+        regressor().fit(X, y)
+
+
+@pytest.mark.parametrize("alphas", [[], [1.0, 0.0], [np.inf], [[1.0], [2.0]]])
+def test_ridges_that_are_none(diabetes, alphas):
+    X, y, _ = diabetes
+    with pytest.raises(ValueError, match="alphas must hold positive finite numbers"):
+        regressor(alphas=alphas).fit(X, y)
+
+
+def test_ridges_of_ones_own_are_absolute(diabetes):
+    X, y, _ = diabetes
+    model = regressor(alphas=[0.5]).fit(X, y, sample_weight=np.full(len(y), 2.0))
+    assert model.alpha_ == 0.5
+    assert_allclose(model.predict(X), regressor(alphas=[0.25]).fit(X, y).predict(X))
+
+
 def test_a_failed_fit_leaves_the_model(digits):
     X, y, _ = digits
     model = classifier().fit(X, y)
@@ -581,13 +606,6 @@ def test_labels_of_several_kinds_are_named():
         classifier().fit(X, y)
     with pytest.raises(ValueError, match=r"got \['NoneType', 'str'\]"):
         classifier(unlabeled=3).fit(X, y)
-
-
-@pytest.mark.parametrize("alphas", [[], [-1.0, 1.0], [np.nan], [np.inf, 1.0]])
-def test_ridges_that_are_none_are_named(diabetes, alphas):
-    X, y, _ = diabetes
-    with pytest.raises(ValueError, match="alphas must be None or non-negative finite"):
-        regressor(alphas=alphas).fit(X, y)
 
 
 @pytest.mark.parametrize("factor", [1e-200, 1e200])

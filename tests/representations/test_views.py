@@ -108,8 +108,8 @@ def test_mean_and_size_of_random_features_are_those_of_normal_rows():
         view = RandomFeaturesView(k, random_state=0).fit(X)
         assert_allclose(view.transform(X).mean(axis=0), 0, atol=0.01)
     sizes = []
-    for seed in range(40):
-        V = RandomFeaturesView(300, random_state=seed).fit(X).transform(X[:2000])
+    for seed in range(20):
+        V = RandomFeaturesView(300, random_state=seed).fit(X).transform(X[:20_000])
         sizes.append((V**2).sum(axis=1).mean())
     assert_allclose(np.mean(sizes), 1, rtol=0.02)  # over draws of the waves
 
@@ -156,6 +156,12 @@ def test_weights_that_a_view_cannot_take_are_refused(X):
     with pytest.raises(ValueError, match="PCA takes no sample_weight"):
         TransformerView(PCA(2)).fit(X, sample_weight=w)
     GraphView().fit(X, sample_weight=np.full(400, 2.0))
+
+
+def test_a_graph_of_many_rows_says_what_it_takes(X, monkeypatch):
+    monkeypatch.setattr(_views, "MANY_ROWS", 399)
+    with pytest.warns(UserWarning, match=r"all 400 rows .*about 0 seconds"):
+        GraphView().fit(X)
 
 
 @pytest.mark.parametrize("name", ALL)
