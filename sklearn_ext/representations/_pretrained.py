@@ -776,13 +776,20 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
         _check_enough(self, labels, n_samples)
         if labels.dtype.kind == "f":
             assert_all_finite(labels, input_name="y")
-        kinds = sorted({type(label).__name__ for label in labels.tolist()})
-        if labels.dtype.kind == "O" and kinds != ["str"]:
-            raise ValueError(
-                f"y must hold labels of one kind, got {kinds}: mark rows without a "
-                "label by None among texts, or name their mark in unlabeled."
-            )
-        check_classification_targets(labels)
+        if labels.dtype.kind == "O":
+            kinds = {
+                "str" if isinstance(label, str) else type(label).__name__
+                for label in labels
+            }
+            if kinds != {"str"}:
+                raise ValueError(
+                    "y must hold numbers or texts, labels of one kind, got "
+                    f"{sorted(kinds)}: mark rows without a label by None among texts, "
+                    "or name their mark in unlabeled."
+                )
+        with warnings.catch_warnings():  # few labels of many classes are no surprise
+            warnings.filterwarnings("ignore", "The number of unique classes")
+            check_classification_targets(labels)
         found = np.unique(labels)
         if len(found) < 2:
             raise ValueError(

@@ -775,3 +775,12 @@ def test_weights_are_routed(digits):
         search.fit(X, y, sample_weight=w)
     direct = classifier(**search.best_params_).fit(X, y, sample_weight=w)
     assert_array_equal(search.predict(X), direct.predict(X))
+
+
+def test_many_classes_of_one_label():
+    rng = np.random.default_rng(0)
+    names = [np.str_(f"c{i}") for i in range(30)]  # NumPy's own texts, too
+    y = np.array([*names, *[None] * 170], dtype=object)
+    model = classifier().fit(rng.normal(size=(200, 4)), y)  # no warning
+    assert len(model.classes_) == 30
+    assert_array_equal(model.loo_indices_, np.arange(30))
