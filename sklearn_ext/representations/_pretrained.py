@@ -488,7 +488,9 @@ def _scale(moments, standardize):
     square = np.diagonal(moments.gram) / moments.weight
     varies = square > (10 * moments.eps * moments.mean) ** 2
     deviation = np.sqrt(square) if standardize else np.ones_like(square)
-    return np.where(varies, deviation, np.inf)
+    digits, exponent = np.frexp(deviation)  # 32 bits, lest the order of sums move rows
+    rounded = np.ldexp(np.rint(digits * 2.0**32) / 2.0**32, exponent)
+    return np.where(varies, rounded, np.inf)
 
 
 def _scaled(X, scale):

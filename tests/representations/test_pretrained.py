@@ -784,3 +784,15 @@ def test_many_classes_of_one_label():
     model = classifier().fit(rng.normal(size=(200, 4)), y)  # no warning
     assert len(model.classes_) == 30
     assert_array_equal(model.loo_indices_, np.arange(30))
+
+
+def test_the_last_bit_of_a_scale_moves_no_row():
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        X, y = rng.normal(size=(60, 10)) * 3 + 7, rng.integers(0, 3, 60)
+        w = rng.integers(0, 5, 60)
+        model = classifier(views=("raw", "triangle"))
+        weighted = clone(model).fit(X, y, sample_weight=w)
+        repeated = clone(model).fit(np.repeat(X, w, axis=0), np.repeat(y, w))
+        assert_array_equal(weighted.scale_, repeated.scale_)
+        assert_allclose(weighted.transform(X), repeated.transform(X), atol=1e-9)
