@@ -2,8 +2,10 @@
 
 import warnings
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import combinations
 from numbers import Integral, Real
+from operator import add
 
 import numpy as np
 from sklearn.base import (
@@ -51,6 +53,8 @@ from sklearn_ext.representations._views import (
     named_views,
 )
 
+LEAST_WEIGHT = 1e-300  # of a row, relative: with none it would not be there
+MOST_RIDGE = 1e300
 LEAST_FOR_SELECTION = 200  # labelled rows; with fewer, choosing views loses
 MANY_COLUMNS = 5000  # beyond, an eigenproblem takes the better part of a minute
 MOST_FOR_SELECTION = 8  # views, of which all subsets are tried
@@ -58,22 +62,39 @@ MOST_FOR_SELECTION = 8  # views, of which all subsets are tried
 
 @dataclass(frozen=True)
 class PretrainingStatistics:
-    """Moments of all rows, and the labelled rows themselves; they add."""
+    """Moments of all rows, and the labelled rows themselves; they add.
+
+    Weights are times two to the power of ``exponent``: the largest is about one.
+    """
 
     moments: RidgeMoments
     X: np.ndarray  # (n_labeled, d)
     y: np.ndarray  # (n_labeled,) or (n_labeled, t)
     w: np.ndarray  # (n_labeled,)
     n_unlabeled: int
+    exponent: int
 
     def __add__(self, other):
+        exponent = max(self.exponent, other.exponent)
+        one, two = self._at(exponent), other._at(exponent)
+        heavy = [part.moments for part in (one, two) if part.moments.weight > 0]
         return PretrainingStatistics(
-            self.moments + other.moments,
+            reduce(add, heavy),
             _joined(self.X, other.X),
             _joined_targets(self.y, other.y),
-            _joined(self.w, other.w),
+            _joined(one.w, two.w),
             self.n_unlabeled + other.n_unlabeled,
+            exponent,
         )
+
+    def _at(self, exponent):
+        if exponent == self.exponent:
+            return self
+        factor, m = 2.0 ** max(self.exponent - exponent, -1000), self.moments
+        seen = factor if factor > LIGHT else 0.0  # as rows that weigh nothing
+        moments = replace(m, weight=seen * m.weight, gram=seen * m.gram)
+        w = (factor * self.w).clip(LEAST_WEIGHT)
+        return replace(self, moments=moments, w=w, exponent=exponent)
 
 
 def _joined(one, other):
@@ -358,7 +379,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         moments = _scaled_moments(summary.moments, scale)
         views = self._fit_views(moments, rows, scale)
         distinct = _scaled(summary.X[known.first], scale)
-        alphas = _check_alphas(self.alphas)
+        alphas = _check_alphas(self.alphas, summary.exponent)
         columns = [view.map(distinct).astype(np.float64) for _, view in views]
         raw_view = RawView().fit_moments(moments)
         plain_columns = raw_view.map(distinct).astype(np.float64)
@@ -380,7 +401,8 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         self.raw_share_, self.n_unlabeled_ = share, summary.n_unlabeled
         self.scale_ = scale
         chosen, unit = head.mixed(raw, share, known), self._error_unit
-        self.alpha_ = raw.alpha if share == 1 else head.alpha
+        alpha = raw.alpha if share == 1 else head.alpha
+        self.alpha_ = float(np.ldexp(alpha, summary.exponent))
         self.gain_, self.gain_interval_ = gain / unit, interval / unit
         self.loo_error_, self.loo_error_raw_ = chosen.error / unit, raw.error / unit
         self.view_importance_ = {
@@ -465,7 +487,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         return every, head
 
 
-def _check_alphas(alphas):
+def _check_alphas(alphas, exponent):
     if alphas is None:
         return None
     found = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
@@ -473,7 +495,8 @@ def _check_alphas(alphas):
         raise ValueError(
             f"alphas must hold positive finite numbers in one row, got {alphas!r}."
         )
-    return found
+    with np.errstate(over="ignore"):  # for weights next to nothing
+        return np.ldexp(found, -exponent).clip(max=MOST_RIDGE)
 
 
 def _fit_view(view, moments, rows, scale):
@@ -518,12 +541,15 @@ def _summary(X, labels, w, labeled):
             UserWarning,
             stacklevel=5,
         )
-    kept = w > 0
+    exponent, kept = int(np.frexp(w.max())[1]), w > 0
+    w = np.where(kept, np.ldexp(w, -exponent).clip(LEAST_WEIGHT), 0.0)
     known = labeled & kept
     seen = w > LIGHT * w.max()  # lest a column vary by what weighs nothing
     moments = moments_of(X[seen], w[seen])
     n_unlabeled = int(np.count_nonzero(kept & ~labeled))
-    return PretrainingStatistics(moments, X[known], labels, w[known], n_unlabeled)
+    return PretrainingStatistics(
+        moments, X[known], labels, w[known], n_unlabeled, exponent
+    )
 
 
 class PretrainedClassifier(ClassifierMixin, _Pretrained):

@@ -796,3 +796,50 @@ def test_the_last_bit_of_a_scale_moves_no_row():
         repeated = clone(model).fit(np.repeat(X, w, axis=0), np.repeat(y, w))
         assert_array_equal(weighted.scale_, repeated.scale_)
         assert_allclose(weighted.transform(X), repeated.transform(X), atol=1e-9)
+
+
+@pytest.mark.parametrize("factor", [1e-307, 1e300, 1e305])
+def test_weights_of_any_size_on_columns_of_any_size(diabetes, factor):
+    X, y, _ = diabetes
+    X = X * np.logspace(-8, 8, 10)
+    w = np.random.default_rng(0).uniform(0.5, 1, len(y))
+    one = regressor(alphas=[0.5]).fit(X, y, sample_weight=w)
+    other = regressor(alphas=[0.5 * factor]).fit(X, y, sample_weight=w * factor)
+    assert_allclose(other.predict(X), one.predict(X), rtol=1e-8)
+    assert_allclose(other.alpha_, 0.5 * factor)
+    parts = regressor().fit_blocks(
+        [(X[:60], y[:60], factor * w[:60]), (X[60:], y[60:], factor * w[60:])]
+    )
+    whole = regressor().fit(X, y, sample_weight=w)
+    assert_allclose(parts.predict(X), whole.predict(X), rtol=1e-7)
+    assert_allclose(parts.alpha_ / factor, whole.alpha_, rtol=1e-7)
+
+
+def test_a_block_that_weighs_nothing_makes_no_column_vary(diabetes):
+    X, _, t = diabetes
+    wide = np.c_[X, np.zeros(len(X))]
+    wide[:10, -1] = 1
+    model = regressor().partial_fit(wide[:60], sample_weight=np.full(60, 1e-300))
+    model.partial_fit(wide[60:], t[60:])
+    assert np.isinf(model.scale_[-1])
+    other = regressor(views=("raw", "tilt")).fit(X[60:], t[60:])
+    same = regressor(views=("raw", "tilt")).partial_fit(
+        wide[:60], sample_weight=np.full(60, 1e-300)
+    )
+    same.partial_fit(wide[60:], t[60:])
+    assert_allclose(same.predict(wide), other.predict(X), rtol=1e-8)
+
+
+def test_weights_as_far_apart_as_numbers_go(digits):
+    X, y, _ = digits
+    X, y = X[:300], y[:300]
+    w = np.where(np.arange(300) % 2, 1e300, 1e-300)
+    model = classifier(alphas=[1e299]).fit(X, y, sample_weight=w)
+    other = classifier(alphas=[0.1]).fit(X[1::2], y[1::2])
+    assert_allclose(model.decision_function(X), other.decision_function(X), atol=1e-9)
+    assert len(model.loo_predictions_) == len(model.loo_indices_) == 80
+    order = np.argsort(w, kind="stable")
+    parts = classifier(alphas=[1e299])
+    for part in (order[:150], order[150:]):
+        parts.partial_fit(X[part], y[part], sample_weight=w[part])
+    assert_allclose(parts.decision_function(X), model.decision_function(X), atol=1e-9)
