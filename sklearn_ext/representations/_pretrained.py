@@ -53,11 +53,11 @@ from sklearn_ext.representations._views import (
     named_views,
 )
 
-LEAST_WEIGHT = 1e-300  # of a row, relative: with none it would not be there
-MOST_RIDGE = 1e300
 LEAST_FOR_SELECTION = 200  # labelled rows; with fewer, choosing views loses
 MANY_COLUMNS = 5000  # beyond, an eigenproblem takes the better part of a minute
 MOST_FOR_SELECTION = 8  # views, of which all subsets are tried
+LEAST_WEIGHT = 1e-300  # of a row, relative: with none it would not be there
+MOST_RIDGE = 1e300  # relative to the largest weight
 
 
 @dataclass(frozen=True)
