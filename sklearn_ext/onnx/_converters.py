@@ -41,6 +41,7 @@ VALUES = {
         random_features.RandomFeatureRidgeCV,
     ),
     _formulas.tasks: (tasks.TaskRidge,),
+    _formulas.head_on_views: (representations.PretrainedRegressor,),
 }
 SCORES = {
     _formulas.linear_scores: (
@@ -58,6 +59,7 @@ SCORES = {
         random_features.RandomFeatureRidgeClassifierCV,
     ),
     _formulas.spherical_scores: (losses.SphericalClassifier,),
+    _formulas.tempered_head_on_views: (representations.PretrainedClassifier,),
 }
 CHANCES = {
     _formulas.logistic_members: (rashomon.RashomonLogisticRegression,),
