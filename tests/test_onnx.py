@@ -59,6 +59,8 @@ CLASSIFIERS = [
     probes.ProbeSearchCV({"naive": NAIVE, "linear": probes.LogisticProbe()}, cv=3),
     probes.TwoRegimes(preprocessor=None, n_repeats=2, n_bootstrap=20),
     rashomon.RashomonTreeClassifier(max_depth=2, n_members=20, random_state=0),
+    representations.PretrainedClassifier(random_state=0),
+    representations.PretrainedClassifier("tilt", n_components=31, random_state=0),
     rashomon.RashomonTreeClassifier(max_depth=2, voting="best"),
     rashomon.RashomonTreeClassifier(max_depth=2, voting="simplest", random_state=0),
     rashomon.RashomonSearchCV(
@@ -81,6 +83,7 @@ REGRESSORS = [
     random_features.RandomFeatureRidgeCV(n_components=30, **PLAIN),
     rashomon.RashomonRidge(),
     rashomon.RashomonRidge(predict_with="members", n_members=5, random_state=0),
+    representations.PretrainedRegressor(n_components=31, random_state=0),
     tasks.TaskRidge(),
     rashomon.RashomonSearchCV(
         {
@@ -352,6 +355,13 @@ def test_what_keeps_rows_says_what_converts():
         run(every, X)
 
 
+def test_views_that_keep_rows_say_what_converts():
+    X, y = load_wine(return_X_y=True)
+    model = representations.PretrainedClassifier(("raw", "triangle"), random_state=0)
+    with pytest.raises(NotImplementedError, match="Only views 'raw', 'tilt'"):
+        run(model.fit(X, y), X)
+
+
 def test_the_winner_of_a_comparison_may_be_the_majority():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((120, 6)), (rng.uniform(size=120) > 0.8).astype(int)
@@ -363,21 +373,19 @@ def test_the_winner_of_a_comparison_may_be_the_majority():
 
 
 NO_FORMULA = {
+    "ConcatenatedRepresentations": "views or networks of the user's",
+    "ContrastiveEncoder": "draws; torch.onnx exports the module of its net",
+    "CorruptionComponents": "takes categories and numbers in bins",
+    "HiddenLayer": "a network of the user's, which converts itself",
     "AggregateBoostingRegressor": "trees of its own",
     "AggregateMetaRegressor": "a regressor of the user's",
     "AggregateNetClassifier": "a torch net: torch.onnx exports net_.module_",
     "AggregateNetRegressor": "a torch net: torch.onnx exports net_.module_",
-    "ConcatenatedRepresentations": "estimators of the user's",
-    "ContrastiveEncoder": "a torch net",
-    "CorruptionComponents": "a linear map that has no converter yet",
     "DynamicSubmodularSelector": "keeps rows",
     "FrozenFeatures": "a frozen model of the user's",
-    "HiddenLayer": "a layer of a net of the user's",
     "LightSchrodingerBridge": "draws",
     "LightSchrodingerBridgeCV": "draws",
     "NeuralBandit": "a torch net",
-    "PretrainedClassifier": "a representation of the user's",
-    "PretrainedRegressor": "a representation of the user's",
     "RegressorBandit": "regressors of the user's",
     "SchrodingerBridgeTrajectory": "predicts nothing",
     "SubmodularSampler": "predicts nothing",

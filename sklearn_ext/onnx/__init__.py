@@ -5,7 +5,7 @@ The rooms, in the order in which a model passes them:
 - ``_converters``: what skl2onnx calls: types of the outputs, then labels beside
   probabilities, numbers, or columns.
 - ``_formulas``: the scores, chances or values of each estimator, as a graph.
-- ``_maps``: random features and waves.
+- ``_maps``: random features, waves, views and sparse codes.
 - ``_trees``: the members of a set of trees.
 - ``_graph``: operators at the version that is asked for, and models inside models.
 """
@@ -26,8 +26,9 @@ def register_converters():
     * votes of a Rashomon set: of lines, of trees, of members that were searched for;
     * `TaskRidge`, with the task as a column of numbers, or else the population alone;
     * `RidgeBandit` and `AdversarialLinearBandit`: best action and predicted rewards;
+    * `PretrainedClassifier` and `PretrainedRegressor` on the three cheap views;
     * what calibrates, selects or mixes models that convert themselves;
-    * `SparseAutoencoder` with a linear encoder, and `SubmodularFeatureSelector`.
+    * `SubmodularFeatureSelector`, and `SparseAutoencoder` with a linear encoder.
 
     Products that cancel where columns lie far from zero are taken in double precision,
     whatever the input; what comes out is single.

@@ -24,8 +24,9 @@ from sklearn_ext import (
     tasks,
 )
 from sklearn_ext.onnx import _formulas
-from sklearn_ext.onnx._graph import Graph, double, single
+from sklearn_ext.onnx._graph import Graph
 from sklearn_ext.onnx._maps import random_features as features_of
+from sklearn_ext.onnx._maps import sparse_codes
 
 VALUES = {
     _formulas.line: (
@@ -40,6 +41,7 @@ VALUES = {
         random_features.RandomFeatureRidgeCV,
     ),
     _formulas.tasks: (tasks.TaskRidge,),
+    _formulas.head_on_views: (representations.PretrainedRegressor,),
 }
 SCORES = {
     _formulas.linear_scores: (
@@ -57,6 +59,7 @@ SCORES = {
         random_features.RandomFeatureRidgeClassifierCV,
     ),
     _formulas.spherical_scores: (losses.SphericalClassifier,),
+    _formulas.tempered_head_on_views: (representations.PretrainedClassifier,),
 }
 CHANCES = {
     _formulas.logistic_members: (rashomon.RashomonLogisticRegression,),
@@ -146,26 +149,14 @@ def _convert_map(scope, operator, container):
 
 
 def _code_shapes(operator):
-    m = len(operator.raw_operator.components_)
-    operator.outputs[0].type = FloatTensorType([_n_rows(operator), m])
+    n = len(operator.raw_operator.components_)
+    operator.outputs[0].type = FloatTensorType([_n_rows(operator), n])
 
 
 def _convert_codes(scope, operator, container):
-    """Scores by one product, and zeros where their squares do not pay the price."""
-    g, model = Graph(operator, container), operator.raw_operator
-    if not hasattr(model, "encoder_coef_") or model._allocation == "row":
-        raise NotImplementedError(
-            "Only encoder='linear' with allocation='mutual' or 'feature' converts to "
-            "ONNX: pursuit takes one feature after the other."
-        )
-    X = g.Sub(g.rows(), double(model.mean_))
-    scores = g.single(g.affine(X, model.encoder_coef_.T, model.encoder_intercept_))
-    if model._rule.positive:
-        scores = g.Relu(scores)
-    least = np.broadcast_to(model.price_, len(model.components_))
-    below = np.nextafter(single(least), np.float32(-1))
-    kept = g.above(g.Mul(scores, scores), below)
-    g.Mul(scores, kept, output_names=operator.outputs[:1]).add_to(scope, container)
+    g = Graph(operator, container)
+    Z = sparse_codes(g, operator.raw_operator)
+    g.Identity(Z, output_names=operator.outputs[:1]).add_to(scope, container)
 
 
 def _column_shapes(operator):

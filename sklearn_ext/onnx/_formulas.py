@@ -8,7 +8,7 @@ import numpy as np
 
 from sklearn_ext.calibration._opinions import LEAST
 from sklearn_ext.onnx._graph import double, single
-from sklearn_ext.onnx._maps import random_features, waves
+from sklearn_ext.onnx._maps import random_features, views, waves
 from sklearn_ext.onnx._trees import voters, votes
 
 # --- numbers ----------------------------------------------------------------------
@@ -104,6 +104,20 @@ def feature_scores(g, model):
         factor *= 2
     Z = g.double(random_features(g, features.map, features.scaler, g.rows()))
     return _of_both(g, Z, factor * solution.coef.T, factor * solution.intercept)
+
+
+def head_on_views(g, model):
+    """Return a linear model of views side by side."""
+    size = np.sqrt(max(len(model.views_), 1))
+    if not model.views_:  # nothing varies: the intercept alone
+        zeros = np.zeros((model.n_features_in_, len(model.intercept_)))
+        return g.affine(g.rows(), zeros, model.intercept_)
+    return g.affine(views(g, model), model.view_coef_.T / size, model.intercept_)
+
+
+def tempered_head_on_views(g, model):
+    """Return scores whose softmax are the chances of a classifier on views."""
+    return g.Div(head_on_views(g, model), double([model.temperature_]))
 
 
 def spherical_scores(g, model):

@@ -81,3 +81,46 @@ def waves(g, fmap, X):
         return Z
     cosines = _cosine_of_turns(g, g.affine(Z, fmap.weights, fmap.phases))
     return g.Concat(Z, g.double(g.Mul(cosines, single([0.5]))), axis=1)
+
+
+def views(g, model):
+    """Scale the columns and set the views of their moments side by side."""
+    X = g.Div(g.rows(), double(model.scale_))
+    blocks = [_view(g, view, X) for _, view in model.views_]
+    return blocks[0] if len(blocks) == 1 else g.Concat(*blocks, axis=1)
+
+
+def _view(g, view, X):
+    A = g.Sub(X, double(getattr(view, "mean_", [0.0])))
+    if hasattr(view, "components_"):
+        return g.MatMul(A, double(view.components_))
+    if hasattr(view, "phases_"):
+        half, k = view.n_components // 2, view.n_components
+        W, phases = view.weights_, view.phases_
+        W, phases = np.c_[W, W[:, :half]], np.r_[phases, phases[:half] - np.pi / 2]
+        turns = g.affine(A, W / (2 * np.pi), phases / (2 * np.pi))
+        Z = g.Mul(g.double(_cosine_of_turns(g, turns)), double([np.sqrt(2 / k)]))
+        return g.Div(g.Sub(Z, double(view.centre_)), double([view.scale_]))
+    if type(view).__name__ == "RawView":
+        return g.Div(A, double([view.scale_]))
+    raise NotImplementedError(
+        "Only views 'raw', 'tilt' and 'random_features' convert to ONNX, got a "
+        f"{type(view).__name__}: it keeps rows or an estimator of its own."
+    )
+
+
+def sparse_codes(g, model):
+    """Return scores by one product; zeros where their squares do not pay the price."""
+    if not hasattr(model, "encoder_coef_") or model._allocation == "row":
+        raise NotImplementedError(
+            "Only encoder='linear' with allocation='mutual' or 'feature' converts to "
+            "ONNX: pursuit takes one feature after the other."
+        )
+    X = g.Sub(g.rows(), double(model.mean_))
+    scores = g.single(g.affine(X, model.encoder_coef_.T, model.encoder_intercept_))
+    if model._rule.positive:
+        scores = g.Relu(scores)
+    least = single(np.broadcast_to(model.price_, len(model.components_)))
+    return g.Mul(
+        scores, g.above(g.Mul(scores, scores), np.nextafter(least, single(-1)))
+    )

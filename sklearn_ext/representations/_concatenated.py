@@ -650,8 +650,9 @@ class Rows:
         if y is None:
             return cls(X, None, w, np.arange(len(w)))
         check_consistent_length(X, y)
-        labeled = np.flatnonzero(is_labeled(np.asarray(y)))
-        return cls(X, y, w, labeled)
+        found = np.asarray(y)  # floats may be targets, of which -1 is one like any
+        known = is_labeled(found, numeric=found.dtype.kind == "f")
+        return cls(X, y, w, np.flatnonzero(known))
 
     def at(self, positions):
         """Return some rows."""

@@ -70,8 +70,6 @@ FEELS_UNITS = {
     "LogisticProbe",
     "LogisticProbeCV",
     "NaiveBayesProbe",  # shrinks variances together where their units compare
-    "PretrainedClassifier",
-    "PretrainedRegressor",
     "ProbeSearchCV",  # the heads that it compares do
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",

@@ -20,6 +20,7 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from sklearn_ext.representations._concatenated import (
     ConcatenatedRepresentations,
+    Rows,
     representation_similarity,
 )
 from sklearn_ext.representations._hidden_layer import HiddenLayer
@@ -427,3 +428,10 @@ def test_errors_of_the_data(wine):
         ConcatenatedRepresentations([HiddenLayer()]).fit(wine[0], np.full(178, np.nan))
     with pytest.raises(ValueError, match="two or more, got 1"):
         representation_similarity([wine[0]])
+
+
+def test_minus_one_among_floats_is_a_number():
+    rows = Rows.of(np.zeros((4, 2)), np.array([-1.0, 0.0, 2.0, 5.0]), np.ones(4))
+    assert_array_equal(rows.labeled, np.arange(4))
+    rows = Rows.of(np.zeros((4, 2)), np.array([-1, 0, 2, 5]), np.ones(4))
+    assert_array_equal(rows.labeled, [1, 2, 3])
