@@ -873,7 +873,7 @@ class PretrainedRegressor(MultiOutputMixin, RegressorMixin, _Pretrained):
 
     Attributes
     ----------
-    views_, scale_, coef_, intercept_, alpha_ : see PretrainedClassifier
+    views_, scale_, view_coef_, intercept_, alpha_ : see PretrainedClassifier
     loo_error_ : float
         Error of labelled rows that were left out: the mean squared error over the
         variance of the target, one less a leave-one-out :math:`R^2`; the mean over
