@@ -115,8 +115,9 @@ class Start:
     @classmethod
     def of(cls, X, n_kept, seed, mask=None):
         """Summarise a block of rows."""
-        mean = X.mean(axis=0, dtype=np.float64)
-        total = sum(float(np.square(X[at] - mean).sum()) for at in blocks(len(X), 4096))
+        first, parts = X[0].astype(np.float64), blocks(len(X), 4096)
+        mean = first + sum((X[at] - first).sum(axis=0) for at in parts) / len(X)
+        total = sum(float(np.square(X[at] - mean).sum()) for at in parts)
         single = chance(X, seed)
         keys = np.c_[single * GOLDEN, single, hash_rows(X, seed=seed)]
         return cls(len(X), mean, total, X, keys, n_kept)._lowest()

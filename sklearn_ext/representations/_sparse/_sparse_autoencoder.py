@@ -554,8 +554,10 @@ class SparseAutoencoder(
             encoder = LinearEncoder.of(encoder, sums)
             rule = self._price_on(blocks, encoder).rule
             sums = blocks.reduced(CodeStatistics.of, encoder, rule)
-            encoder = encoder.stretched(sums)
-            priced = self._price_on(blocks, encoder)
+            ways = encoder.stretched(sums)
+            prices = [self._price_on(blocks, way) for way in ways]
+            best = min(range(len(ways)), key=lambda way: prices[way].fvu)
+            encoder, priced = ways[best], prices[best]
             sums = blocks.reduced(
                 CodeStatistics.of,
                 encoder,

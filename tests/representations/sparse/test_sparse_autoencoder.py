@@ -219,12 +219,20 @@ def test_a_row_equal_to_the_mean_has_no_code(fitted):
     assert_allclose(fitted.inverse_transform(codes)[0], fitted.mean_)
 
 
-def test_rows_without_variance():
-    X = np.ones((50, 3))
-    model = SparseAutoencoder(4, n_nonzero_coefs=1, random_state=0).fit(X)
-    assert model.transform(X).nnz == 0
-    assert model.score(X) == 0
-    assert_allclose(model.inverse_transform(model.transform(X)), X)
+@pytest.mark.parametrize("encoder", ["pursuit", "linear"])
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+def test_rows_without_variance(allocation, encoder):
+    X = np.full((300, 3), 0.1)  # whose sum is rounded
+    model = SparseAutoencoder(
+        4, n_nonzero_coefs=1, allocation=allocation, encoder=encoder, random_state=0
+    )
+    models = [clone(model).fit(X), clone(model).fit_blocks(np.array_split(X, 7))]
+    if encoder == "pursuit":
+        models.append(clone(model).partial_fit(X[:70]).partial_fit(X[70:]))
+    for model in models:
+        assert model.transform(X).nnz == 0
+        assert model.score(X) == model.fvu_ == 0
+        assert_array_equal(model.inverse_transform(model.transform(X)), X)
 
 
 def test_columns_without_variance_do_no_harm(digits):
