@@ -377,7 +377,7 @@ def revive(dictionary, statistics, rule, min_usage, twins=True):
         is_idle |= _twins(gram if rule.positive else abs(gram), usage)
     idle = np.flatnonzero(is_idle)
     typical = statistics.square / max(statistics.n_samples, 1)
-    least = max(np.max(rule.price), typical * (1e3 * rounding(dictionary.atoms)) ** 2)
+    least = max(np.min(rule.price), typical * (1e3 * rounding(dictionary.atoms)) ** 2)
     rest = statistics.rest[squares(statistics.rest) > least][: len(idle)]
     if not len(rest):
         return dictionary

@@ -26,11 +26,13 @@ from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext._numerics._arrays import blocks as slices
 from sklearn_ext.representations._sparse._allocation import (
-    ROUNDS,
     GainTable,
+    capped_prices,
     common_factor,
     feature_prices,
+    most_rows,
     price_of,
+    whole_budget,
 )
 from sklearn_ext.representations._sparse._dictionary import (
     PLENTY,
@@ -63,6 +65,7 @@ SPARSER = 2 / 3  # of the passes, the first, that give each row half of its budg
 SHOWN = 2000  # rows of a batch that tell the price
 TEACHERS = 20_000  # rows that prices of features are set on
 CURVE = 16  # budgets of a curve
+LEARNING = 2  # rounds of prices of features before a pass, which go on from the last
 
 
 @dataclass(frozen=True)
@@ -450,7 +453,7 @@ class SparseAutoencoder(
             )
             dictionary = Dictionary(self.components_, mean, self.batch_size)
         shown = dictionary.centred(rows[:: max(1, len(rows) // SHOWN)])
-        priced = self._set_price(dictionary, shown, None, past.prices, rounds=2)
+        priced = self._set_price(dictionary, shown, None, past.prices, learning=True)
         rule = self._training_rule(past.prices)
         batch = CodeStatistics.of(rows, dictionary, rule)
         past = past.joined(batch, priced, self._shares_budget())
@@ -511,7 +514,7 @@ class SparseAutoencoder(
             tasks.begin()
             if self.allocation == "feature" and turn >= sparser:
                 rows = blocks.teachers(dictionary)
-                priced = self._set_price(dictionary, rows, None, prices, rounds=2)
+                priced = self._set_price(dictionary, rows, None, prices, learning=True)
                 prices = priced.rule.price
             rule = self._training_rule(prices)
             if turn < sparser:
@@ -574,7 +577,7 @@ class SparseAutoencoder(
             learnt = blocks.teachers(encoder)
         return self._set_price(encoder, rows, learnt, prices)
 
-    def _set_price(self, encoder, rows, learnt=None, prices=None, rounds=ROUNDS):
+    def _set_price(self, encoder, rows, learnt=None, prices=None, learning=False):
         """Find the price at which rows spend the budget, and what that leaves.
 
         Parameters
@@ -588,8 +591,8 @@ class SparseAutoencoder(
             takes the same.
         prices : ndarray of shape (m,), default=None
             Where prices of features start.
-        rounds : int
-            How often they are mended.
+        learning : bool, default=False
+            Whether they are for one pass, and need not be exact.
 
         Returns
         -------
@@ -605,19 +608,24 @@ class SparseAutoencoder(
             rule = self._training_rule(None)
             choice = choice.cut(rule.depth)
         elif self.allocation == "mutual":
-            rule = replace(wide, price=price_of(choice.gains, int(len(rows) * k)))
+            rule = replace(
+                wide, price=price_of(choice.gains, whole_budget(len(rows), k))
+            )
             choice = choice.cut((choice.gains >= rule.price).sum(axis=0))
         else:
             m, teachers = len(encoder.atoms), rows if learnt is None else learnt
-            if prices is None:
-                prices = np.full(m, max(table.price(k), table.gains[-1]))
-            cap = -int(-len(teachers) * k // m)
-            prices = feature_prices(
-                lambda own: encoder.choose(teachers, replace(wide, price=own)),
-                cap,
-                prices,
-                rounds,
-            )
+            entry = max(table.price(k), table.gains[-1])
+            prices = np.full(m, entry) if prices is None else prices
+            cap = most_rows(len(teachers), k, m)
+
+            def choose(own):
+                return encoder.choose(teachers, replace(wide, price=own))
+
+            if learning:
+                prices = feature_prices(choose, cap, prices, entry, LEARNING)
+            else:
+                prices = feature_prices(choose, cap, prices, entry)
+                prices = capped_prices(choose, cap, prices)
             if learnt is not None:
                 prices = prices * common_factor(
                     lambda f: encoder.choose(rows, replace(wide, price=f * prices)), k

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -344,3 +344,16 @@ def test_blocks_may_come_from_a_generator(digits):
     model = SparseAutoencoder(20, n_nonzero_coefs=2, max_iter=2, random_state=0)
     model.fit_blocks(part for part in np.array_split(X, 3))
     assert model.n_samples_seen_ == len(X)
+
+
+def test_features_share_rows_that_differ_in_one_direction():
+    """Where most features could serve a row, prices settle who serves it."""
+    X = load_wine().data  # one column is nearly all the variance
+    model = SparseAutoencoder(
+        64, n_nonzero_coefs=4, allocation="feature", random_state=0
+    ).fit(X)
+    usage = np.diff(model.transform(X).tocsc().indptr)
+    assert usage.max() <= 12  # ceil(178 * 4 / 64)
+    assert usage.sum() > 2 * len(X)
+    assert model.n_dead_ <= 6
+    assert model.score(X) > -0.01
