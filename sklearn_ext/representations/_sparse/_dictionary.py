@@ -117,7 +117,8 @@ class Start:
         """Summarise a block of rows."""
         first, parts = X[0].astype(np.float64), blocks(len(X), 4096)
         mean = first + sum((X[at] - first).sum(axis=0) for at in parts) / len(X)
-        total = sum(float(np.square(X[at] - mean).sum()) for at in parts)
+        with np.errstate(over="ignore"):  # `check_size` tells
+            total = sum(float(np.square(X[at] - mean).sum()) for at in parts)
         single = chance(X, seed)
         keys = np.c_[single * GOLDEN, single, hash_rows(X, seed=seed)]
         return cls(len(X), mean, total, X, keys, n_kept)._lowest()
@@ -130,6 +131,15 @@ class Start:
         keys = np.concatenate([self.keys, other.keys])
         both = Start(n, self.mean + share * gap, square, rows, keys, self.n_kept)
         return both._lowest()
+
+    def check_size(self):
+        """Refuse rows whose squares the dtype cannot hold."""
+        most = float(np.finfo(self.rows.dtype).max) / 4
+        if not self.square < most:
+            raise ValueError(
+                "the squared lengths of the rows are too large for "
+                f"{self.rows.dtype}: divide the rows by a number."
+            )
 
     def _lowest(self):
         order = np.lexsort(self.keys.T[::-1])

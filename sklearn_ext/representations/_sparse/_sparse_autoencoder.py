@@ -9,7 +9,7 @@ from operator import add
 import numpy as np
 from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch, assert_all_finite, check_random_state, column_or_1d
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
@@ -207,7 +207,8 @@ class SparseAutoencoder(
         Whether the price is set on a tenth of the rows, that the dictionary does not
         see: then new rows use k features in the mean. On the rows that it learnt from,
         the dictionary needs fewer than on new ones. Below 1,000 rows it is ``"train"``
-        in any case.
+        in any case: then new rows use more than k features, twice as many where there
+        are only few rows to learn from. `set_budget` sets the price on any rows.
     max_iter : int, default=12
         Passes over the rows at most.
     tol : float, default=1e-3
@@ -420,7 +421,8 @@ class SparseAutoencoder(
         """Learn from one more batch of rows.
 
         The batch is coded before it teaches the dictionary, so its gains are those of
-        new rows, and tell the price. Older batches count less.
+        new rows, and tell the price. Older batches count less. The first call after
+        `fit` starts anew.
 
         Parameters
         ----------
@@ -440,12 +442,18 @@ class SparseAutoencoder(
                 f"{self.solver!r} and {self.encoder!r}."
             )
         fresh = not hasattr(self, "_batches")
+        if not fresh and len(self.components_) != self.n_components:
+            raise ValueError(
+                f"partial_fit goes on with {len(self.components_)} features, got "
+                f"n_components={self.n_components}: call fit for another number."
+            )
         rows = self._validate(X, reset=fresh)
         random_state = check_random_state(self.random_state)
         start = Start.of(rows, self.n_components, random_state.randint(2**31 - 1))
+        start.check_size()
         past = Batches() if fresh else self._batches
+        m = self._check_budget(len(rows) if fresh else np.inf)
         if fresh:
-            m = self._check_budget(len(rows))
             dictionary = start.dictionary(m, 0.0, random_state, self.batch_size)
         else:
             mean = self.mean_ + (start.mean - self.mean_) * (
@@ -478,6 +486,7 @@ class SparseAutoencoder(
         kept = self.n_components + self.n_components // 2 + 64
         blocks = Blocks(sources, n_jobs)
         start = blocks.reduced(Start.of, kept, seed)
+        start.check_size()
         n, m = start.n_samples, self._check_budget(start.n_samples)
         held = min(HELD_OUT, MOST_HELD / n) if self.price == "holdout" else 0.0
         held = held if n >= FEW else 0.0
@@ -633,7 +642,7 @@ class SparseAutoencoder(
             rule = replace(wide, price=prices)
             choice = encoder.choose(rows, rule)
         _, saved = encoder.fit(choice, rule, MANY_SWEEPS)
-        left, total = square.sum() - saved.sum(), square.sum()
+        left, total = np.maximum(square - saved, 0).sum(), square.sum()
         return Priced(rule, table, float(left / total) if total > 0 else 0.0)
 
     def _shares_budget(self):
@@ -799,7 +808,8 @@ class SparseAutoencoder(
         left = total = 0.0
         for _, rows, _, saved in self._coded(X):
             length = squares(rows)
-            left, total = left + (length - saved).sum(), total + length.sum()
+            left = left + np.maximum(length - saved, 0).sum()
+            total = total + length.sum()
         return -float(left / total) if total > 0 else 0.0
 
     @fit_context()
@@ -960,6 +970,18 @@ class SparseAutoencoder(
         for name, given in (("rows", rows), ("y", y)):
             if given is not None and len(given) != n:
                 raise ValueError(f"{name} has {len(given)} entries for {n} rows of X.")
+        wanted = range(len(atoms)) if features is None else features
+        wanted = self._positions(wanted)
+        if feature_names is None:
+            feature_names = getattr(self, "feature_names_in_", None)
+        if feature_names is not None and len(feature_names) != self.n_features_in_:
+            raise ValueError(
+                f"feature_names has {len(feature_names)} names for "
+                f"{self.n_features_in_} columns."
+            )
+        if y is not None:
+            y = column_or_1d(y)
+            assert_all_finite(y, input_name="y")
         codes, unexplained, total = [], 0.0, 0.0
         for _, centred, part, _ in self._coded(X):
             left = centred - part @ atoms
@@ -967,7 +989,6 @@ class SparseAutoencoder(
             unexplained = unexplained + length * explained(part, left, atoms, length)
             codes, total = [*codes, part], total + length
         codes = sparse.vstack(codes, format="csr")
-        wanted = np.arange(len(atoms)) if features is None else np.atleast_1d(features)
         usage = np.bincount(codes.indices, minlength=len(atoms))
         size = np.abs(codes)
         sums, largest = size.sum(axis=0), size.max(axis=0).toarray().ravel()
@@ -989,8 +1010,6 @@ class SparseAutoencoder(
             if has.shape[0] != n:
                 raise ValueError(f"words has {has.shape[0]} rows, X has {n}.")
             table["words"] = top_words(shown, has, names, n_words)
-        if feature_names is None:
-            feature_names = getattr(self, "feature_names_in_", None)
         if feature_names is not None:
             table["columns"] = top_columns(atoms[wanted], feature_names, n_columns)
         if y is not None:
@@ -1003,6 +1022,18 @@ class SparseAutoencoder(
         except ImportError:
             return table
         return pd.DataFrame(table)
+
+    def _positions(self, features, only_one=False):
+        """Return positions of features as an array, or say what is wrong with them."""
+        found, m = np.atleast_1d(np.asarray(features)), len(self.components_)
+        found = found.astype(np.intp) if found.size == 0 else found
+        wrong = found.ndim > 1 or found.dtype.kind not in "iu"
+        if wrong or ((found < 0) | (found >= m)).any() or (only_one and len(found) > 1):
+            few = "a position" if only_one else "positions"
+            raise ValueError(
+                f"features are given by {few} from 0 to {m - 1}, got {features!r}."
+            )
+        return found
 
     def coactivation(self, X):
         """Count in how many rows two features are used together.
@@ -1036,7 +1067,7 @@ class SparseAutoencoder(
             The rows, less what these features give.
         """
         check_is_fitted(self)
-        features = np.unique(np.atleast_1d(features))
+        features = np.unique(self._positions(features))
         rows = self._validate(X, reset=False)
         return rows - self._codes(rows)[:, features] @ self.components_[features]
 
@@ -1059,8 +1090,15 @@ class SparseAutoencoder(
             The rows, with the change of this feature.
         """
         check_is_fitted(self)
+        (feature,) = self._positions(feature, only_one=True)
         rows = self._validate(X, reset=False)
-        change = np.broadcast_to(np.asarray(amount, dtype=float), len(rows))
+        change = np.asarray(amount, dtype=float)
+        if change.shape not in {(), (len(rows),)} or not np.isfinite(change).all():
+            raise ValueError(
+                f"amount must be a finite number, or one for each of {len(rows)} rows, "
+                f"got {amount!r}."
+            )
+        change = np.broadcast_to(change, len(rows))
         if self._rule.positive:
             now = self._codes(rows)[:, [feature]].toarray().ravel()
             change = np.maximum(now + change, 0) - now

@@ -357,3 +357,36 @@ def test_features_share_rows_that_differ_in_one_direction():
     assert usage.sum() > 2 * len(X)
     assert model.n_dead_ <= 6
     assert model.score(X) > -0.01
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(("dtype", "size"), [(np.float32, 1e25), (float, 1e160)])
+def test_rows_too_large_to_square_are_refused(digits, method, dtype, size):
+    X = (digits[0] * size).astype(dtype)
+    model = SparseAutoencoder(20, n_nonzero_coefs=2, max_iter=1)
+    with pytest.raises(ValueError, match="squared lengths of the rows are too large"):
+        getattr(model, method)(X)
+
+
+def test_a_failed_batch_leaves_the_model(digits):
+    X, _ = digits
+    model = SparseAutoencoder(30, n_nonzero_coefs=3, random_state=0).partial_fit(X)
+    before = pickle.dumps({**vars(model)})
+    for params, rows, match in (
+        ({"n_nonzero_coefs": 31}, X, "n_nonzero_coefs=31 is more than n_components=30"),
+        ({"n_components": 40}, X, "goes on with 30 features, got n_components=40"),
+        ({}, np.full_like(X, np.nan), "contains NaN"),
+        ({}, X[:, :3], "X has 3 features"),
+        ({}, X * 1e160, "too large"),
+    ):
+        other = clone(model).get_params()
+        with pytest.raises(ValueError, match=match):
+            model.set_params(**params).partial_fit(rows)
+        model.set_params(**other)
+        assert pickle.dumps({**vars(model)}) == before
+
+
+def test_no_variance_is_left_less_than_nothing():
+    X = load_wine().data.astype(np.float32)
+    model = SparseAutoencoder(random_state=0).fit(X)
+    assert model.score(X) <= 0 <= model.fvu_
