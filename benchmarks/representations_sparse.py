@@ -10,7 +10,6 @@ from sklearn.decomposition import PCA, sparse_encode
 from benchmarks.harness import Comparison, Study
 from benchmarks.real_data import frozen, load
 from benchmarks.representations_sparse_peers import (
-    RATES,
     batch_top_k,
     dictionary_learning,
     minibatch_dictionary,
@@ -23,11 +22,9 @@ from sklearn_ext.representations._sparse._allocation import price_of
 from sklearn_ext.representations._sparse._dictionary import Dictionary, squares
 from sklearn_ext.representations._sparse._pursuit import MANY_SWEEPS, Rule
 
-# set, features, budget, rows to test on; at most 8,000 to learn from
+# set, features, budget, rows to test on; at most 5,000 to learn from
 SETS = {
     "tweets": (512, 8, 4000),
-    "mnist5k": (512, 16, 1000),
-    "emoji-google": (512, 16, 757),
     "spam": (512, 8, 1500),
     "emoji-twitter": (512, 16, 757),
     "optdigits": (256, 8, 1500),
@@ -45,7 +42,7 @@ def rows_of(name):
     return np.asarray(X, dtype=np.float32)
 
 
-def split(X, n_test, seed, n_most=8000):
+def split(X, n_test, seed, n_most=5000):
     """Return rows to learn from and rows to test on, no row in both."""
     X = np.unique(X, axis=0)
     X = X[np.random.default_rng(seed).permutation(len(X))]
@@ -68,15 +65,15 @@ class SparseError(Study):
 
     title = "Sparse codes: variance unexplained on new rows, at equal budget"
     note = """Fraction of the variance of rows that nobody learnt from, with exactly n k
-    non-zero codes for n rows: 512 features, k 8 (texts) or 16 (pictures); optdigits 256
-    and 8. *Own*: by the
+    non-zero codes for n rows: 512 features and k 8, of pictures k 16, of optdigits 256
+    features. *Own*: by the
     peer's own encoder, its largest codes kept, the threshold chosen on these very rows.
     *Our coder*: everybody's atoms, coded by our mutual pursuit. Networks had 40 epochs
-    and the better of two learning rates, MiniBatchDictionaryLearning the best of three
-    penalties and four epochs, chosen by the rows that are shown: peers are at their
-    best, ours is at its defaults, with a tenth of the rows held out for the price. Our
-    defaults were chosen on other rows of the first four sets. CPU seconds of one fit,
-    summed over the sets."""
+    of batches of 256, at the learning rates that were best for them in trials on other
+    rows of spam, as was the penalty of MiniBatchDictionaryLearning (four epochs). Ours
+    is at its defaults, with a tenth of the rows held out for the price; they were
+    chosen on other rows of tweets and spam, and the last two sets had no part in it.
+    CPU seconds of one fit, summed over the sets."""
     versions = PEERS
 
     def run(self):
@@ -103,23 +100,21 @@ class SparseError(Study):
                 atoms = model.components_, model.mean_, T, k, positive, omp
                 coded = coded_error(*atoms) / total
                 note(label, name, own, coded, start + time.process_time() - stop)
-            for label, (train, settings) in TRAINERS.items():
-                tried = []
-                for setting in settings:
-                    start = time.process_time()
-                    learnt = train(X, m, k, SEED, setting)
-                    spent = time.process_time() - start
-                    coded = coded_error(learnt.atoms, learnt.mean, T, k) / total
-                    if train is minibatch_dictionary:
-                        own = orthogonal_pursuit(learnt, T, k) / total
-                    elif learnt.scores is None:
-                        own = np.nan
-                    else:
-                        own = own_error(learnt, T, k) / total
-                    tried.append((np.fmin(own, coded), own, coded, spent))
-                _, own, coded, spent = min(tried)
-                note(label, name, own, coded, time.process_time() - spent)
-            left = T - PCA(k).fit(X).inverse_transform(PCA(k).fit(X).transform(T))
+            for label, (train, setting) in TRAINERS.items():
+                start = time.process_time()
+                learnt = train(X, m, k, SEED, setting)
+                stop = time.process_time()
+                coded = coded_error(learnt.atoms, learnt.mean, T, k) / total
+                if train is minibatch_dictionary:
+                    own = orthogonal_pursuit(learnt, T, k) / total
+                elif learnt.scores is None:
+                    own = np.nan
+                else:
+                    own = own_error(learnt, T, k) / total
+                note(label, name, own, coded, start + time.process_time() - stop)
+                print(name, label, found[label][name], flush=True)
+            pca = PCA(k).fit(X)
+            left = T - pca.inverse_transform(pca.transform(T))
             found.setdefault("PCA, k dense numbers", {})[name] = (
                 float(np.square(left).sum() / total),
                 np.nan,
@@ -135,6 +130,7 @@ class SparseError(Study):
 
 OURS = {
     "**ours**": {},
+    "ours, 24 passes, all rows": {"max_iter": 24, "price": "train"},
     "ours, row": {"allocation": "row"},
     "ours, feature": {"allocation": "feature"},
     "ours, omp": {"pursuit": "omp"},
@@ -142,15 +138,11 @@ OURS = {
     "ours, linear encoder": {"encoder": "linear"},
 }
 TRAINERS = {
-    "BatchTopK, Adam (own port)": (batch_top_k, RATES),
-    "overcomplete BatchTopKSAE": (overcomplete, RATES),
-    "overcomplete TopKSAE": (partial(overcomplete, kind="TopKSAE"), RATES),
-    "overcomplete MpSAE": (partial(overcomplete, kind="MpSAE", epochs=10), RATES),
-    "dictionary-learning BatchTopK": (dictionary_learning, RATES),
-    "MiniBatchDictionaryLearning (own: signed OMP)": (
-        minibatch_dictionary,
-        (0.05, 0.1, 0.2),
-    ),
+    "BatchTopK, Adam (own port)": (batch_top_k, 3e-3),
+    "dictionary-learning BatchTopK": (dictionary_learning, 3e-3),
+    "overcomplete BatchTopKSAE": (overcomplete, 1e-2),
+    "overcomplete MpSAE": (partial(overcomplete, kind="MpSAE", epochs=10), 1e-2),
+    "MiniBatchDictionaryLearning (own: signed OMP)": (minibatch_dictionary, 0.1),
 }
 
 
@@ -158,15 +150,15 @@ class SparsePrice(Study):
     """Whether a price set on held-out rows keeps the budget on new ones."""
 
     title = "Sparse codes: features that new rows use, 8 asked for"
-    note = """Mean number of features of new rows at the fitted price, mean of eight
+    note = """Mean number of features of new rows at the fitted price, mean of five
     splits, and its distance from 8 in standard errors: of the new rows and, for
     ``holdout``, of the rows that set the price. *Last pass* is the rule that we tried
     first: the tenth is kept from the last pass only."""
     sets = ("tweets", "spam", "emoji-google", "emoji-twitter", "mnist5k", "digits")
-    splits = 8
+    splits = 5
 
     def run(self):
-        """Fit three ways to eight splits of each set."""
+        """Fit three ways to five splits of each set."""
         rows = []
         for name in self.sets:
             X = rows_of(name)
@@ -232,7 +224,7 @@ class SparseFit(Comparison):
         )
 
     def time_BatchTopK_Adam(self):
-        return batch_top_k(self.X, self.m, self.k, SEED, 1e-3)
+        return batch_top_k(self.X, self.m, self.k, SEED, 3e-3)
 
     def quality(self, result):
         if isinstance(result, SparseAutoencoder):
@@ -290,7 +282,9 @@ class SparseEncode(Comparison):
         )
 
     def quality(self, result):
-        return {} if result is None else {"codes a row": result.size / result.shape[0]}
+        if result is None:
+            return {}
+        return {"codes a row": (result != 0).sum() / result.shape[0]}
 
 
 class SparseMillion(Study):

@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.decomposition import MiniBatchDictionaryLearning, sparse_encode
 
 EPOCHS, BATCH = 40, 256
-RATES = (3e-3, 1e-2)  # of which the better one on held-out rows counts
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ def register_converters():
     `NaiveBayesProbe` with either covariance, the linear probes, the linear regressors
     of aggregates, `RashomonRidge`, `SparseAutoencoder` with a linear encoder, and ridge
     regression and classification on random features, whose maps are matrix products
-    and one function a number. Products that cancel where columns lie far from zero are taken in double precision, whatever
-    the input; what comes out is single.
+    and one function a number. Products that cancel where columns lie far from zero are
+    taken in double precision, whatever the input; what comes out is single.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from sklearn_ext._numerics._arrays import rounding
 
 SWEEPS = 6  # of the refit while a dictionary is learnt
 MANY_SWEEPS = 300  # at most, when rows are transformed
-CLOSE = 1e-7  # change in a sweep, beside a row's largest coefficient, that ends it
+CLOSE = 100.0  # roundings of the largest coefficient: a change that ends the sweeps
 CELLS = 2**17  # of Gram matrices of supports, refitted at a time
 LENGTHS = (2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64)  # of supports refitted together
 
@@ -273,7 +273,7 @@ def _supports(choice, gram):
 
 def _descend(blocks, b, coefs, until, positive, sweeps):
     """Sweep through coordinates; step t is one of the first ``until[t]`` rows."""
-    c = coefs.copy()
+    c, close = coefs.copy(), CLOSE * rounding(coefs)
     for _ in range(sweeps):
         largest = 0.0
         for t, n in enumerate(until):
@@ -284,7 +284,7 @@ def _descend(blocks, b, coefs, until, positive, sweeps):
             if sweeps > SWEEPS:
                 largest = max(largest, abs(new - c[t, :n]).max(initial=0))
             c[t, :n] = new
-        if sweeps > SWEEPS and largest <= CLOSE * abs(c).max(initial=0):
+        if sweeps > SWEEPS and largest <= close * abs(c).max(initial=0):
             break
     return c
 

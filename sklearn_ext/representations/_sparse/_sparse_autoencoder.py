@@ -116,11 +116,16 @@ class Blocks:
         return reduce(add, parts)
 
     def hold_out(self, share, seed):
-        """Keep a share of the distinct rows, drawn by their hash, out of sums."""
-        if share:
-            self.learn_from = [
-                ~is_held_out(chance(load(), seed), share) for load in self.sources
-            ]
+        """Keep a share of the distinct rows, drawn by their hash, out of sums.
+
+        Among few distinct rows that may be none, or all: then nobody is held out.
+        """
+        if not share:
+            return
+        masks = [~is_held_out(chance(load(), seed), share) for load in self.sources]
+        n, n_learn = sum(map(len, masks)), sum(int(mask.sum()) for mask in masks)
+        if 0 < n_learn < n:
+            self.learn_from = masks
 
     @property
     def any_held(self):
@@ -491,6 +496,7 @@ class SparseAutoencoder(
         held = min(HELD_OUT, MOST_HELD / n) if self.price == "holdout" else 0.0
         held = held if n >= FEW else 0.0
         blocks.hold_out(held, seed)
+        held = held if blocks.any_held else 0.0
         dictionary = start.dictionary(m, held, random_state, self.batch_size)
         if self.warm_start and hasattr(self, "components_"):
             dictionary = self._continued(dictionary)

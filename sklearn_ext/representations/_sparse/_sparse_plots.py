@@ -90,7 +90,7 @@ class SparsityDisplay(Display):
         SparsityDisplay
             The display.
         """
-        from matplotlib.ticker import NullFormatter, ScalarFormatter
+        from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
         ax = self._axes(ax)
         style = {"marker": ".", "label": name, **(curve_kwargs or {})}
@@ -100,7 +100,7 @@ class SparsityDisplay(Display):
             color = self.line_.get_color()
             ax.plot(self.budget, at, "o", ms=9, mfc="none", color=color)
         ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(ScalarFormatter())
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_ylim(0, 1)
         ax.set_xlabel("features of a row, in the mean")

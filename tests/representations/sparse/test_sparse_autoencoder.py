@@ -235,6 +235,17 @@ def test_rows_without_variance(allocation, encoder):
         assert_array_equal(model.inverse_transform(model.transform(X)), X)
 
 
+@pytest.mark.parametrize("n_distinct", [1, 2, 3, 20])
+def test_many_copies_of_few_rows(n_distinct):
+    rows = np.random.default_rng(1).standard_normal((n_distinct, 4))
+    X = np.tile(rows, (1500 // n_distinct, 1))
+    model = SparseAutoencoder(4, n_nonzero_coefs=2, random_state=0).fit(X)
+    codes = model.transform(rows)
+    assert codes.nnz <= 2.5 * n_distinct
+    assert model.score(X) > -0.5
+    assert_allclose(model.score(X), model.score(rows), atol=1e-6)
+
+
 def test_columns_without_variance_do_no_harm(digits):
     X, _ = digits
     wide = np.c_[X, np.full(len(X), 1e6)]
