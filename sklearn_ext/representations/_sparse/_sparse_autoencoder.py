@@ -65,6 +65,7 @@ SPARSER = 2 / 3  # of the passes, the first, that give each row half of its budg
 SHOWN = 2000  # rows of a batch that tell the price
 TEACHERS = 20_000  # rows that prices of features are set on
 CURVE = 16  # budgets of a curve
+STRETCHES, STALLED = 8, 0.02  # times that linear codes get other lengths; gain at least
 LEARNING = 2  # rounds of prices of features before a pass, which go on from the last
 
 
@@ -566,16 +567,21 @@ class SparseAutoencoder(
                 break
             encoder = revive(encoder, sums, priced.rule, 0.0, twins=False)
             prices = priced.rule.price if np.ndim(priced.rule.price) else None
-        if self.encoder == "linear" and not isinstance(encoder, LinearEncoder):
-            rule = priced.rule
-            sums = blocks.reduced(CodeStatistics.of, encoder, rule, with_rows=True)
-            encoder = LinearEncoder.of(encoder, sums)
-            rule = self._price_on(blocks, encoder).rule
-            sums = blocks.reduced(CodeStatistics.of, encoder, rule)
-            ways = encoder.stretched(sums)
-            prices = [self._price_on(blocks, way) for way in ways]
-            best = min(range(len(ways)), key=lambda way: prices[way].fvu)
-            encoder, priced = ways[best], prices[best]
+        if self.encoder == "linear":
+            if not isinstance(encoder, LinearEncoder):
+                rule = priced.rule
+                sums = blocks.reduced(CodeStatistics.of, encoder, rule, with_rows=True)
+                encoder = LinearEncoder.of(encoder, sums)
+                priced = self._price_on(blocks, encoder)
+            for _ in range(STRETCHES):
+                before = priced.fvu
+                sums = blocks.reduced(CodeStatistics.of, encoder, priced.rule)
+                for way in encoder.stretched(sums):
+                    found = self._price_on(blocks, way)
+                    if found.fvu < priced.fvu:
+                        encoder, priced = way, found
+                if before - priced.fvu <= STALLED * before:
+                    break
             sums = blocks.reduced(
                 CodeStatistics.of,
                 encoder,
@@ -901,7 +907,8 @@ class SparseAutoencoder(
         if by_step:
             budgets = table.ranks
         else:
-            budgets = np.geomspace(min(0.5, table.largest), table.largest, CURVE)
+            least = min(0.5, table.largest) or 1.0  # rows without variance have none
+            budgets = np.geomspace(least, max(least, table.largest), CURVE)
         prices = np.array([0.0 if by_step else table.price(k) for k in budgets])
         if X is None:
             return Bunch(n_nonzero_coefs=budgets, fvu=table.fvu(budgets), price=prices)
@@ -915,7 +922,8 @@ class SparseAutoencoder(
             steps = int(k) if by_step else (choice.gains >= price).sum(axis=0)
             cut = choice.cut(steps)
             used.append(cut.count.mean())
-            fvu.append(1 - encoder.fit(cut, open_rule)[1].sum() / total)
+            left = total - encoder.fit(cut, open_rule)[1].sum()
+            fvu.append(left / total if total > 0 else 0.0)
         return Bunch(n_nonzero_coefs=np.array(used), fvu=np.array(fvu), price=prices)
 
     # reading

@@ -401,3 +401,12 @@ def test_no_variance_is_left_less_than_nothing():
     X = load_wine().data.astype(np.float32)
     model = SparseAutoencoder(random_state=0).fit(X)
     assert model.score(X) <= 0 <= model.fvu_
+
+
+@pytest.mark.parametrize("allocation", ["mutual", "row"])
+def test_the_curve_of_rows_without_variance(allocation):
+    X = np.full((20, 3), 0.1)
+    model = SparseAutoencoder(3, n_nonzero_coefs=1, allocation=allocation).fit(X)
+    for curve in (model.budget_curve(), model.budget_curve(X)):
+        assert (curve.fvu == 0).all()
+        assert (curve.price == 0).all()
