@@ -19,6 +19,7 @@ FAST = {
     "AggregateNetClassifier": {"max_epochs": 15},
     "AggregateNetRegressor": {"max_epochs": 15},
     "CompSumClassifierCV": {"Cs": 3, "taus": (1.0, 1.7)},
+    "ContrastiveEncoder": {"hidden_layer_sizes": (16,), "max_iter": 20},
     "LightSchrodingerBridge": {"n_components": 3},  # some checks have 4 distinct rows
     "ProbeSearchCV": {
         "estimators": {
@@ -41,7 +42,12 @@ FAST = {
 }
 
 # Not tested where torch is missing; fitting them there is an ImportError by design.
-NEEDS_TORCH = {"AggregateNetClassifier", "AggregateNetRegressor", "NeuralBandit"}
+NEEDS_TORCH = {
+    "AggregateNetClassifier",
+    "AggregateNetRegressor",
+    "ContrastiveEncoder",
+    "NeuralBandit",
+}
 LEFT_OUT = set() if find_spec("skorch") else NEEDS_TORCH
 
 # Checks of scikit-learn fit bridges without a target, which warns by design.

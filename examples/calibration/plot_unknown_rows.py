@@ -20,6 +20,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from sklearn_ext.calibration import CorrectnessCalibratedClassifier
 
+# sphinx_gallery_thumbnail_number = 2
+
 
 def drawn(seed):
     """Return rows to learn from, rows from home and from elsewhere, with classes."""

@@ -1,12 +1,15 @@
-"""Pictures: did the unlabelled rows help, and which view did."""
+"""Pictures: did the unlabelled rows help, which view did, how alike views are."""
 
 import numpy as np
 
 from sklearn_ext._core._plots import Display
+from sklearn_ext.representations._concatenated import ConcatenatedRepresentations
 from sklearn_ext.representations._pretrained import (
     PretrainedClassifier,
     PretrainedRegressor,
 )
+
+MOST_CELLS = 12  # blocks whose numbers are still read in a picture
 
 
 class PretrainingGainDisplay(Display):
@@ -133,3 +136,93 @@ class PretrainingGainDisplay(Display):
             said = "the views harmed"
         level = f"{self.confidence_level:.0%} interval"
         return f"{said} ({level}; columns alone: {self.error_raw:.2g})"
+
+
+class RepresentationSimilarityDisplay(Display):
+    """How alike the blocks of concatenated representations are.
+
+    Parameters
+    ----------
+    similarity : ndarray of shape (n_blocks, n_blocks)
+        As ``similarity_`` of :class:`ConcatenatedRepresentations`, or from
+        :func:`representation_similarity`.
+    names : sequence of str
+        Names of the blocks.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure of the axes.
+    image_ : matplotlib AxesImage
+        The cells.
+    text_ : ndarray of shape (n_blocks, n_blocks)
+        Their numbers, None where there are too many to be read.
+
+    See Also
+    --------
+    representation_similarity : Measures it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn_ext.representations import (
+    ...     ConcatenatedRepresentations, RepresentationSimilarityDisplay)
+    >>> X, _ = load_wine(return_X_y=True)
+    >>> model = ConcatenatedRepresentations(random_state=0).fit(X)
+    >>> display = RepresentationSimilarityDisplay.from_estimator(model)
+    """
+
+    similarity: np.ndarray
+    names: list
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None):
+        """Draw the blocks of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : ConcatenatedRepresentations
+            Fitted, or a pipeline that ends in it.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        RepresentationSimilarityDisplay
+            The display.
+        """
+        model = cls._innermost(estimator, wanted=ConcatenatedRepresentations).model
+        names = [name for name, _ in model.views_]
+        return cls(similarity=model.similarity_, names=names).plot(ax)
+
+    def plot(self, ax=None, *, image_kwargs=None):
+        """Draw a cell for each pair, from 0, nothing in common, to 1, the same.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        image_kwargs : dict, default=None
+            Passed to ``Axes.imshow``.
+
+        Returns
+        -------
+        RepresentationSimilarityDisplay
+            The display.
+        """
+        ax, n = self._axes(ax), len(self.names)
+        style = {"vmin": 0, "vmax": 1, "cmap": "Blues", **(image_kwargs or {})}
+        self.image_ = ax.imshow(self.similarity, **style)
+        ax.grid(False)
+        self.text_ = np.full((n, n), None)
+        for i, j in np.ndindex(n, n) if n <= MOST_CELLS else ():
+            value = self.similarity[i, j]
+            color = "white" if value > 0.6 else "black"
+            place = {"ha": "center", "va": "center", "fontsize": "small"}
+            self.text_[i, j] = ax.text(j, i, f"{value:.2f}", color=color, **place)
+        ax.set_xticks(range(n), self.names, rotation=45, ha="right")
+        ax.set_yticks(range(n), self.names)
+        ax.figure.colorbar(self.image_, ax=ax, label="alignment of kernels (CKA)")
+        return self

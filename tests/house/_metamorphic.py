@@ -54,9 +54,12 @@ FEELS_UNITS = {
     "BagRegressor",
     "CompSumClassifier",
     "CompSumClassifierCV",
+    "ConcatenatedRepresentations",
+    "ContrastiveEncoder",  # batches are drawn by the rows' values
     "CorrectnessCalibratedClassifier",  # folds are dealt by the rows' values
     "DynamicSubmodularSelector",
     "FrozenFeatures",
+    "HiddenLayer",  # batches are drawn by the rows' values
     "InstanceRegressor",
     "InterpolatingAggregateRegressor",
     "InterpolatingAggregateRegressorCV",
@@ -103,6 +106,9 @@ FEELS_ORDER = {
 DRAWS = {
     "AggregateNetClassifier",
     "AggregateNetRegressor",
+    "ConcatenatedRepresentations",
+    "ContrastiveEncoder",
+    "HiddenLayer",
     "LightSchrodingerBridge",
     "LightSchrodingerBridgeCV",
     "NeuralBandit",

@@ -9,7 +9,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ext.representations import PretrainedClassifier, PretrainingGainDisplay
+from sklearn_ext.representations import (
+    ConcatenatedRepresentations,
+    PretrainedClassifier,
+    PretrainingGainDisplay,
+    RepresentationSimilarityDisplay,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +54,19 @@ def test_verdicts(interval, said):
         error_raw=0.4,
     ).plot()
     assert said in display.ax_.get_title()
+
+
+def test_cells_are_similarities():
+    X, _ = load_digits(return_X_y=True)
+    pipe = make_pipeline(StandardScaler(), ConcatenatedRepresentations(random_state=0))
+    model = pipe.fit(X)[-1]
+    display = RepresentationSimilarityDisplay.from_estimator(pipe)
+    assert_allclose(display.image_.get_array(), model.similarity_)
+    assert display.text_[0, 1].get_text() == f"{model.similarity_[0, 1]:.2f}"
+    labels = [label.get_text() for label in display.ax_.get_xticklabels()]
+    assert labels == ["raw", "tilt", "random_features"]
+    names = [f"net{i}" for i in range(13)]
+    many = RepresentationSimilarityDisplay(similarity=np.eye(13), names=names).plot()
+    assert (many.text_ == None).all()  # noqa: E711 (an array of objects)
+    with pytest.raises(TypeError, match="PretrainedClassifier"):
+        RepresentationSimilarityDisplay.from_estimator(PretrainedClassifier())
