@@ -112,7 +112,7 @@ def head_on_views(g, model):
     if not model.views_:  # nothing varies: the intercept alone
         zeros = np.zeros((model.n_features_in_, len(model.intercept_)))
         return g.affine(g.rows(), zeros, model.intercept_)
-    return g.affine(views(g, model), model.coef_.T / size, model.intercept_)
+    return g.affine(views(g, model), model.view_coef_.T / size, model.intercept_)
 
 
 def tempered_head_on_views(g, model):

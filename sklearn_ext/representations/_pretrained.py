@@ -265,7 +265,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
 
     def _map(self, X):
         """Return an array, whatever container ``transform`` was told to return."""
-        check_is_fitted(self, "coef_")
+        check_is_fitted(self, "view_coef_")
         X = validate_data(self, X, dtype=FLOATS, reset=False)
         A = _scaled(X, self.scale_)
         V = _beside([view.map(A) for _, view in self.views_], len(X))
@@ -284,7 +284,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         ndarray of str
             The name of a view and the number of its column.
         """
-        check_is_fitted(self, "coef_")
+        check_is_fitted(self, "view_coef_")
         _check_feature_names_in(self, input_features, generate_names=False)
         return np.array(
             [
@@ -296,7 +296,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         )
 
     def _scores(self, X):
-        return self._map(X).astype(np.float64) @ self.coef_.T + self.intercept_
+        return self._map(X).astype(np.float64) @ self.view_coef_.T + self.intercept_
 
     def _check_target(self, y):
         return check_target(y, numeric=self._numeric, user=type(self).__name__)
@@ -435,7 +435,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
             else:
                 views, blocks = [*views, raw_view], [*blocks, share * raw.coef]
         self.views_ = views
-        self.coef_ = (
+        self.view_coef_ = (
             np.sqrt(max(len(views), 1))
             * np.concatenate([*blocks, np.empty((0, raw.coef.shape[1]))]).T
         )
@@ -619,7 +619,7 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
         ``scale_``; ``"raw"`` alone where ``raw_share_`` is 1.
     scale_ : ndarray of shape (n_features,)
         What columns are divided by; infinite where they do not vary.
-    coef_ : ndarray of shape (n_outputs, n_columns)
+    view_coef_ : ndarray of shape (n_outputs, n_columns)
         Coefficients of the columns that ``transform`` returns, those of both parts of
         a mixture added; an output is a class.
     intercept_ : ndarray of shape (n_outputs,)
@@ -873,7 +873,7 @@ class PretrainedRegressor(MultiOutputMixin, RegressorMixin, _Pretrained):
 
     Attributes
     ----------
-    views_, scale_, coef_, intercept_, alpha_ : see PretrainedClassifier
+    views_, scale_, view_coef_, intercept_, alpha_ : see PretrainedClassifier
     loo_error_ : float
         Error of labelled rows that were left out: the mean squared error over the
         variance of the target, one less a leave-one-out :math:`R^2`; the mean over
@@ -992,7 +992,7 @@ class PretrainedRegressor(MultiOutputMixin, RegressorMixin, _Pretrained):
 
     def _finish(self, head, known, labels):
         unit = np.where(np.isfinite(self._spread), self._spread, 0.0)
-        self.coef_ = self.coef_ * unit[:, None]
+        self.view_coef_ = self.view_coef_ * unit[:, None]
         self.intercept_ = self.intercept_ * unit + self._origin
         said = head.predictions(known) * unit + self._origin
         self.loo_predictions_ = said[:, 0] if self._single else said

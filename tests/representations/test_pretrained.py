@@ -61,7 +61,7 @@ def test_the_head_is_ridge_on_the_labelled_rows(diabetes):
     known = ~np.isnan(y)
     ridge = Ridge(alpha=model.alpha_ * 1.0, solver="cholesky")
     ridge.fit(model.transform(X[known]), y[known])
-    assert_allclose(model.coef_[0], ridge.coef_, rtol=1e-7, atol=1e-9)
+    assert_allclose(model.view_coef_[0], ridge.coef_, rtol=1e-7, atol=1e-9)
     assert_allclose(model.predict(X), ridge.predict(model.transform(X)), rtol=1e-9)
     assert_array_equal(model.loo_indices_, np.flatnonzero(known))
 
@@ -205,7 +205,7 @@ def test_one_output_is_one_column_of_many(diabetes):
     assert_allclose(model.predict(X), np.outer(single.predict(X), [1, 1e6]), rtol=1e-6)
     assert_allclose(model.loo_error_, single.loo_error_, rtol=1e-8)
     assert model.loo_predictions_.shape == (60, 2)
-    assert model.coef_.shape == (2, 10 + 10 + 300)
+    assert model.view_coef_.shape == (2, 10 + 10 + 300)
 
 
 def blocks_of(X, y):
@@ -246,7 +246,7 @@ def test_labels_may_come_last(digits):
     with pytest.raises(Exception, match="not fitted"):
         model.transform(X)
     model.partial_fit(X[:5], np.zeros(5, dtype=int))  # one class is none so far
-    assert not hasattr(model, "coef_")
+    assert not hasattr(model, "view_coef_")
     model.partial_fit(X[:80], truth[:80])
     assert model.score(X[80:], truth[80:]) > 0.75
     with pytest.raises(ValueError, match="at least 2 labelled rows, got 0"):
