@@ -373,16 +373,16 @@ def test_the_winner_of_a_comparison_may_be_the_majority():
 
 
 NO_FORMULA = {
-    "ConcatenatedRepresentations": "views or networks of the user's",
-    "ContrastiveEncoder": "draws; torch.onnx exports the module of its net",
-    "CorruptionComponents": "takes categories and numbers in bins",
-    "HiddenLayer": "a network of the user's, which converts itself",
     "AggregateBoostingRegressor": "trees of its own",
     "AggregateMetaRegressor": "a regressor of the user's",
     "AggregateNetClassifier": "a torch net: torch.onnx exports net_.module_",
     "AggregateNetRegressor": "a torch net: torch.onnx exports net_.module_",
+    "ConcatenatedRepresentations": "views or networks of the user's",
+    "ContrastiveEncoder": "draws; torch.onnx exports the module of its net",
+    "CorruptionComponents": "takes categories and numbers in bins",
     "DynamicSubmodularSelector": "keeps rows",
     "FrozenFeatures": "a frozen model of the user's",
+    "HiddenLayer": "a network of the user's, which converts itself",
     "LightSchrodingerBridge": "draws",
     "LightSchrodingerBridgeCV": "draws",
     "NeuralBandit": "a torch net",

@@ -5,6 +5,7 @@ whoever saves it takes one more atom. A new row then needs no batch to be coded.
 """
 
 from dataclasses import dataclass
+from itertools import count
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn_ext._core._compat import Interval, StrOptions, validate_params
 LEVELS = 1000  # of a table of gains
 ROUNDS = 16  # of prices that rise and fall, and then of such that only rise
 LEAP = 4.0  # by which a price moves at most in a round
+HASTE = 0.01  # growing step by which prices rise at least, where caps are exceeded
 
 
 @validate_params(
@@ -66,9 +68,11 @@ def allocate_budget(gains, n_nonzero_coefs, allocation="mutual"):
         raise ValueError(
             f"gains must be a table of rows and steps, got {gains.ndim}-d."
         )
+    if np.isnan(gains).any():
+        raise ValueError("gains must be numbers, got NaN: what is not taken gains 0.")
     n, width = gains.shape
     if allocation == "feature":
-        cap = -int(-n * n_nonzero_coefs // width)
+        cap = most_rows(n, n_nonzero_coefs, max(width, 1))
         order = np.argsort(-gains, axis=0, kind="stable")[:cap]
         kept = np.zeros(gains.shape, dtype=bool)
         np.put_along_axis(kept, order, True, axis=0)
@@ -82,13 +86,23 @@ def allocate_budget(gains, n_nonzero_coefs, allocation="mutual"):
                 f"{n_nonzero_coefs!r}; 'mutual' takes fractions."
             )
         return kept & (np.arange(width) < n_nonzero_coefs)
-    budget = int(n * n_nonzero_coefs)
+    budget = whole_budget(n, n_nonzero_coefs)
     if kept.sum() <= budget:
         return kept
     order = np.argsort(-falling, axis=None, kind="stable")[:budget]
     kept = np.zeros(gains.size, dtype=bool)
     kept[order] = True
     return kept.reshape(gains.shape)
+
+
+def whole_budget(n, n_nonzero_coefs):
+    """Return the non-zero codes of n rows; 100 rows with 0.29 have 29 of them."""
+    return int(round(n * n_nonzero_coefs, 6))
+
+
+def most_rows(n, n_nonzero_coefs, m):
+    """Return the rows that each of m features may have."""
+    return int(np.ceil(round(n * n_nonzero_coefs / m, 6)))
 
 
 @dataclass(frozen=True)
@@ -198,12 +212,12 @@ def price_of(gains, budget):
     return float((last + above.min()) / 2 if len(above) else 2 * last)
 
 
-def feature_prices(choose, cap, prices, rounds=ROUNDS):
-    """Find a price for each atom at which no more rows than ``cap`` take it.
+def feature_prices(choose, cap, prices, entry=np.inf, rounds=ROUNDS):
+    """Find prices of atoms at which about as many rows as ``cap`` take each.
 
     Prices move by the ratio of demand and supply, ever less; then, as in an auction,
-    they only rise to what the last of the rows that can be served would pay, until no
-    atom is taken too often.
+    they only rise to what the last of the rows that can be served would pay before it
+    took another atom.
 
     Parameters
     ----------
@@ -213,8 +227,10 @@ def feature_prices(choose, cap, prices, rounds=ROUNDS):
         Most rows an atom may have.
     prices : ndarray of shape (m,)
         Where to start, positive.
+    entry : float, default=inf
+        Most that an atom costs at the start, which nobody takes.
     rounds : int
-        Of prices that may fall.
+        Of prices that may fall, and of such that rise.
 
     Returns
     -------
@@ -224,19 +240,50 @@ def feature_prices(choose, cap, prices, rounds=ROUNDS):
     for turn in range(rounds):
         usage, _ = _bids(choose(prices), len(prices))
         ratio = (usage + 0.5) / max(cap - 0.5, 0.5)
-        prices = prices * np.clip(ratio, 1 / LEAP, LEAP) ** max(0.25, 0.95**turn)
+        moved = prices * np.clip(ratio, 1 / LEAP, LEAP) ** max(0.25, 0.95**turn)
+        prices = np.where(usage > 0, moved, np.minimum(moved, entry))
     for _ in range(rounds):
-        usage, bids = _bids(choose(prices), len(prices))
-        over = np.flatnonzero(usage > cap)
+        over, least = _rising(choose(prices), cap, prices)
         if not len(over):
             break
         prices = prices.copy()
-        prices[over] = [max(price_of(bids(j), cap), prices[j]) for j in over]
+        prices[over] = least
     return prices
 
 
+def capped_prices(choose, cap, prices):
+    """Raise prices until no atom is taken by more rows than ``cap``.
+
+    What is in too much demand rises each time, and ever faster, so that this ends where
+    atoms are so alike that rows move on together to the cheapest of them.
+
+    Parameters
+    ----------
+    choose, cap, prices
+        As for `feature_prices`.
+
+    Returns
+    -------
+    ndarray of shape (m,)
+        The prices.
+    """
+    for turn in count():
+        over, least = _rising(choose(prices), cap, prices)
+        if not len(over):
+            return prices
+        prices = prices.copy()
+        prices[over] = np.maximum(least, prices[over] * (1 + HASTE * turn))
+
+
+def _rising(choice, cap, prices):
+    """Return atoms that too many rows take, and what so many would pay for them."""
+    usage, bids = _bids(choice, len(prices))
+    over = np.flatnonzero(usage > cap)
+    return over, np.array([max(price_of(bids(j), cap), prices[j]) for j in over])
+
+
 def _bids(choice, m):
-    """Count the rows of each atom; return also what gives what they save with it."""
+    """Count the rows of each atom; return also what tells what they would pay."""
     taken = np.arange(len(choice.atoms))[:, None] < choice.count
     atoms, gains = choice.atoms[taken], choice.gains[taken]
     usage = np.bincount(atoms, minlength=m)

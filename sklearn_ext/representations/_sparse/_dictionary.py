@@ -115,8 +115,10 @@ class Start:
     @classmethod
     def of(cls, X, n_kept, seed, mask=None):
         """Summarise a block of rows."""
-        mean = X.mean(axis=0, dtype=np.float64)
-        total = sum(float(np.square(X[at] - mean).sum()) for at in blocks(len(X), 4096))
+        first, parts = X[0].astype(np.float64), blocks(len(X), 4096)
+        mean = first + sum((X[at] - first).sum(axis=0) for at in parts) / len(X)
+        with np.errstate(over="ignore"):  # `check_size` tells
+            total = sum(float(np.square(X[at] - mean).sum()) for at in parts)
         single = chance(X, seed)
         keys = np.c_[single * GOLDEN, single, hash_rows(X, seed=seed)]
         return cls(len(X), mean, total, X, keys, n_kept)._lowest()
@@ -129,6 +131,15 @@ class Start:
         keys = np.concatenate([self.keys, other.keys])
         both = Start(n, self.mean + share * gap, square, rows, keys, self.n_kept)
         return both._lowest()
+
+    def check_size(self):
+        """Refuse rows whose squares the dtype cannot hold."""
+        most = float(np.finfo(self.rows.dtype).max) / 4
+        if not self.square < most:
+            raise ValueError(
+                "the squared lengths of the rows are too large for "
+                f"{self.rows.dtype}: divide the rows by a number."
+            )
 
     def _lowest(self):
         order = np.lexsort(self.keys.T[::-1])
@@ -376,7 +387,7 @@ def revive(dictionary, statistics, rule, min_usage, twins=True):
         is_idle |= _twins(gram if rule.positive else abs(gram), usage)
     idle = np.flatnonzero(is_idle)
     typical = statistics.square / max(statistics.n_samples, 1)
-    least = max(np.max(rule.price), typical * (1e3 * rounding(dictionary.atoms)) ** 2)
+    least = max(np.min(rule.price), typical * (1e3 * rounding(dictionary.atoms)) ** 2)
     rest = statistics.rest[squares(statistics.rest) > least][: len(idle)]
     if not len(rest):
         return dictionary

@@ -11,6 +11,7 @@ from sklearn_ext.representations._sparse._pursuit import Choice, saved_by
 
 RIDGE = 0.1  # beside the mean variance of the columns
 PULL = 1e-5  # of factors towards one, beside the mean of what determines them
+LIMITS = (np.inf, 4.0, 2.0, 1.0)  # of factors, that are tried in turn
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class LinearEncoder:
             The encoder.
         """
         n, d = statistics.n_samples, len(dictionary.mean)
-        system = statistics.xx + RIDGE * np.trace(statistics.xx) / d * np.eye(d)
+        penalty = RIDGE * np.trace(statistics.xx) / d or 1.0
+        system = statistics.xx + penalty * np.eye(d)
         coef = linalg.solve(system, statistics.zx.T, assume_a="pos").T
         intercept = statistics.z / n
         dtype = dictionary.atoms.dtype
@@ -61,7 +63,9 @@ class LinearEncoder:
 
         Regression shrinks, all the more what it can tell the least; where the threshold
         has been passed, codes are too small. With factors s the squared error is
-        quadratic, with the matrix Z'Z times DD', entry by entry.
+        quadratic, with the matrix Z'Z times DD', entry by entry. Longer codes pass the
+        threshold in other rows, too, for which they were not made: so factors are also
+        limited, and what the rows make of each is to be seen.
 
         Parameters
         ----------
@@ -70,17 +74,20 @@ class LinearEncoder:
 
         Returns
         -------
-        LinearEncoder
-            The encoder with other lengths.
+        list of LinearEncoder
+            Encoders with other lengths, the last at most as long as this one.
         """
         system = statistics.zz * self.gram
         pull = PULL * np.trace(system) / len(system)
         if pull <= 0:
-            return self
+            return [self]
         system[np.diag_indices_from(system)] += pull
         along = np.einsum("ij,ij->i", statistics.zx, self.atoms)
         factor = linalg.solve(system, along + pull, assume_a="pos")
-        factor = np.maximum(factor, 0).astype(self.coef.dtype)
+        return [self._times(np.clip(factor, 0, limit)) for limit in LIMITS]
+
+    def _times(self, factor):
+        factor = factor.astype(self.coef.dtype)
         coef, intercept = self.coef * factor[:, None], self.intercept * factor
         return replace(self, coef=coef, intercept=intercept)
 

@@ -55,7 +55,9 @@ class Choice:
         Coefficients as the pursuit left them; zero beyond a row's last step.
     gains : ndarray of shape (depth, n)
         What each step saved of the squared error; under one price for all, never more
-        than the step before it. Zero beyond a row's last step.
+        than the step before it. Where atoms have prices of their own, what the row
+        would have paid for this one, before it took another. Zero beyond a row's last
+        step.
     count : ndarray of shape (n,)
         Steps of each row.
     """
@@ -137,6 +139,9 @@ def pursue(products, squares, gram, rule, work=None):
         move = left[here, best]
         gain = move.astype(np.float64) ** 2
         go = gain > floor[rows]
+        if own_prices:
+            work[here, best] = 0
+            other = work.max(axis=1)  # what the second best would be worth
         if rule.orthogonal:  # whose last step was worth its price
             go &= paid
         else:
@@ -147,6 +152,7 @@ def pursue(products, squares, gram, rule, work=None):
             rows, best, move, gain = rows[go], best[go], move[go], gain[go]
             left, work, here = left[go], scratch[: len(rows)], np.arange(len(rows))
             limit, saved = limit[go], saved[go]
+            other = other[go] if own_prices else None
         if not len(rows):
             break
         atoms[step, rows], taken[step, rows] = best, products[rows, best]
@@ -164,7 +170,10 @@ def pursue(products, squares, gram, rule, work=None):
             work *= move[:, None]
             left -= work
         _mask(left, here, atoms[: step + 1, rows], rule)
-        limit = gain if own_prices else np.minimum(limit, gain)
+        if own_prices:
+            limit = np.maximum(gain - other, np.minimum(gain, rule.price[best]))
+        else:
+            limit = np.minimum(limit, gain)
         gains[step, rows] = limit
         count[rows] = step + 1
     choice = Choice(atoms, taken, coefs, gains, count)

@@ -75,9 +75,10 @@ def word_table(words):
         table, names = words
         table = sparse.csr_array(table).astype(bool).astype(np.float64)
     else:
-        counter = CountVectorizer(binary=True, min_df=min(RARE, len(words)))
+        counter = CountVectorizer(binary=True)
         table = sparse.csr_array(counter.fit_transform(words), dtype=np.float64)
-        names = counter.get_feature_names_out()
+        common = table.sum(axis=0) >= min(RARE, len(words))
+        table, names = table[:, common], counter.get_feature_names_out()[common]
     if table.shape[1] != len(names):
         raise ValueError(
             f"words has {table.shape[1]} columns but {len(names)} names for them."

@@ -9,7 +9,7 @@ from operator import add
 import numpy as np
 from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch, assert_all_finite, check_random_state, column_or_1d
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
@@ -26,11 +26,13 @@ from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext._numerics._arrays import blocks as slices
 from sklearn_ext.representations._sparse._allocation import (
-    ROUNDS,
     GainTable,
+    capped_prices,
     common_factor,
     feature_prices,
+    most_rows,
     price_of,
+    whole_budget,
 )
 from sklearn_ext.representations._sparse._dictionary import (
     PLENTY,
@@ -63,6 +65,8 @@ SPARSER = 2 / 3  # of the passes, the first, that give each row half of its budg
 SHOWN = 2000  # rows of a batch that tell the price
 TEACHERS = 20_000  # rows that prices of features are set on
 CURVE = 16  # budgets of a curve
+STRETCHES, STALLED = 8, 0.02  # times that linear codes get other lengths; gain at least
+LEARNING = 2  # rounds of prices of features before a pass, which go on from the last
 
 
 @dataclass(frozen=True)
@@ -209,7 +213,8 @@ class SparseAutoencoder(
         Whether the price is set on a tenth of the rows, that the dictionary does not
         see: then new rows use k features in the mean. On the rows that it learnt from,
         the dictionary needs fewer than on new ones. Below 1,000 rows it is ``"train"``
-        in any case.
+        in any case: then new rows use more than k features, twice as many where there
+        are only few rows to learn from. `set_budget` sets the price on any rows.
     max_iter : int, default=12
         Passes over the rows at most.
     tol : float, default=1e-3
@@ -422,7 +427,8 @@ class SparseAutoencoder(
         """Learn from one more batch of rows.
 
         The batch is coded before it teaches the dictionary, so its gains are those of
-        new rows, and tell the price. Older batches count less.
+        new rows, and tell the price. Older batches count less. The first call after
+        `fit` starts anew.
 
         Parameters
         ----------
@@ -442,12 +448,18 @@ class SparseAutoencoder(
                 f"{self.solver!r} and {self.encoder!r}."
             )
         fresh = not hasattr(self, "_batches")
+        if not fresh and len(self.components_) != self.n_components:
+            raise ValueError(
+                f"partial_fit goes on with {len(self.components_)} features, got "
+                f"n_components={self.n_components}: call fit for another number."
+            )
         rows = self._validate(X, reset=fresh)
         random_state = check_random_state(self.random_state)
         start = Start.of(rows, self.n_components, random_state.randint(2**31 - 1))
+        start.check_size()
         past = Batches() if fresh else self._batches
+        m = self._check_budget(len(rows) if fresh else np.inf)
         if fresh:
-            m = self._check_budget(len(rows))
             dictionary = start.dictionary(m, 0.0, random_state, self.batch_size)
         else:
             mean = self.mean_ + (start.mean - self.mean_) * (
@@ -455,7 +467,7 @@ class SparseAutoencoder(
             )
             dictionary = Dictionary(self.components_, mean, self.batch_size)
         shown = dictionary.centred(rows[:: max(1, len(rows) // SHOWN)])
-        priced = self._set_price(dictionary, shown, None, past.prices, rounds=2)
+        priced = self._set_price(dictionary, shown, None, past.prices, learning=True)
         rule = self._training_rule(past.prices)
         batch = CodeStatistics.of(rows, dictionary, rule)
         past = past.joined(batch, priced, self._shares_budget())
@@ -480,6 +492,7 @@ class SparseAutoencoder(
         kept = self.n_components + self.n_components // 2 + 64
         blocks = Blocks(sources, n_jobs)
         start = blocks.reduced(Start.of, kept, seed)
+        start.check_size()
         n, m = start.n_samples, self._check_budget(start.n_samples)
         held = min(HELD_OUT, MOST_HELD / n) if self.price == "holdout" else 0.0
         held = held if n >= FEW else 0.0
@@ -517,7 +530,7 @@ class SparseAutoencoder(
             tasks.begin()
             if self.allocation == "feature" and turn >= sparser:
                 rows = blocks.teachers(dictionary)
-                priced = self._set_price(dictionary, rows, None, prices, rounds=2)
+                priced = self._set_price(dictionary, rows, None, prices, learning=True)
                 prices = priced.rule.price
             rule = self._training_rule(prices)
             if turn < sparser:
@@ -554,14 +567,21 @@ class SparseAutoencoder(
                 break
             encoder = revive(encoder, sums, priced.rule, 0.0, twins=False)
             prices = priced.rule.price if np.ndim(priced.rule.price) else None
-        if self.encoder == "linear" and not isinstance(encoder, LinearEncoder):
-            rule = priced.rule
-            sums = blocks.reduced(CodeStatistics.of, encoder, rule, with_rows=True)
-            encoder = LinearEncoder.of(encoder, sums)
-            rule = self._price_on(blocks, encoder).rule
-            sums = blocks.reduced(CodeStatistics.of, encoder, rule)
-            encoder = encoder.stretched(sums)
-            priced = self._price_on(blocks, encoder)
+        if self.encoder == "linear":
+            if not isinstance(encoder, LinearEncoder):
+                rule = priced.rule
+                sums = blocks.reduced(CodeStatistics.of, encoder, rule, with_rows=True)
+                encoder = LinearEncoder.of(encoder, sums)
+                priced = self._price_on(blocks, encoder)
+            for _ in range(STRETCHES):
+                before = priced.fvu
+                sums = blocks.reduced(CodeStatistics.of, encoder, priced.rule)
+                for way in encoder.stretched(sums):
+                    found = self._price_on(blocks, way)
+                    if found.fvu < priced.fvu:
+                        encoder, priced = way, found
+                if before - priced.fvu <= STALLED * before:
+                    break
             sums = blocks.reduced(
                 CodeStatistics.of,
                 encoder,
@@ -578,7 +598,7 @@ class SparseAutoencoder(
             learnt = blocks.teachers(encoder)
         return self._set_price(encoder, rows, learnt, prices)
 
-    def _set_price(self, encoder, rows, learnt=None, prices=None, rounds=ROUNDS):
+    def _set_price(self, encoder, rows, learnt=None, prices=None, learning=False):
         """Find the price at which rows spend the budget, and what that leaves.
 
         Parameters
@@ -592,8 +612,8 @@ class SparseAutoencoder(
             takes the same.
         prices : ndarray of shape (m,), default=None
             Where prices of features start.
-        rounds : int
-            How often they are mended.
+        learning : bool, default=False
+            Whether they are for one pass, and need not be exact.
 
         Returns
         -------
@@ -609,19 +629,24 @@ class SparseAutoencoder(
             rule = self._training_rule(None)
             choice = choice.cut(rule.depth)
         elif self.allocation == "mutual":
-            rule = replace(wide, price=price_of(choice.gains, int(len(rows) * k)))
+            rule = replace(
+                wide, price=price_of(choice.gains, whole_budget(len(rows), k))
+            )
             choice = choice.cut((choice.gains >= rule.price).sum(axis=0))
         else:
             m, teachers = len(encoder.atoms), rows if learnt is None else learnt
-            if prices is None:
-                prices = np.full(m, max(table.price(k), table.gains[-1]))
-            cap = -int(-len(teachers) * k // m)
-            prices = feature_prices(
-                lambda own: encoder.choose(teachers, replace(wide, price=own)),
-                cap,
-                prices,
-                rounds,
-            )
+            entry = max(table.price(k), table.gains[-1])
+            prices = np.full(m, entry) if prices is None else prices
+            cap = most_rows(len(teachers), k, m)
+
+            def choose(own):
+                return encoder.choose(teachers, replace(wide, price=own))
+
+            if learning:
+                prices = feature_prices(choose, cap, prices, entry, LEARNING)
+            else:
+                prices = feature_prices(choose, cap, prices, entry)
+                prices = capped_prices(choose, cap, prices)
             if learnt is not None:
                 prices = prices * common_factor(
                     lambda f: encoder.choose(rows, replace(wide, price=f * prices)), k
@@ -629,7 +654,7 @@ class SparseAutoencoder(
             rule = replace(wide, price=prices)
             choice = encoder.choose(rows, rule)
         _, saved = encoder.fit(choice, rule, MANY_SWEEPS)
-        left, total = square.sum() - saved.sum(), square.sum()
+        left, total = np.maximum(square - saved, 0).sum(), square.sum()
         return Priced(rule, table, float(left / total) if total > 0 else 0.0)
 
     def _shares_budget(self):
@@ -795,7 +820,8 @@ class SparseAutoencoder(
         left = total = 0.0
         for _, rows, _, saved in self._coded(X):
             length = squares(rows)
-            left, total = left + (length - saved).sum(), total + length.sum()
+            left = left + np.maximum(length - saved, 0).sum()
+            total = total + length.sum()
         return -float(left / total) if total > 0 else 0.0
 
     @fit_context()
@@ -881,7 +907,8 @@ class SparseAutoencoder(
         if by_step:
             budgets = table.ranks
         else:
-            budgets = np.geomspace(min(0.5, table.largest), table.largest, CURVE)
+            least = min(0.5, table.largest) or 1.0  # rows without variance have none
+            budgets = np.geomspace(least, max(least, table.largest), CURVE)
         prices = np.array([0.0 if by_step else table.price(k) for k in budgets])
         if X is None:
             return Bunch(n_nonzero_coefs=budgets, fvu=table.fvu(budgets), price=prices)
@@ -895,7 +922,8 @@ class SparseAutoencoder(
             steps = int(k) if by_step else (choice.gains >= price).sum(axis=0)
             cut = choice.cut(steps)
             used.append(cut.count.mean())
-            fvu.append(1 - encoder.fit(cut, open_rule)[1].sum() / total)
+            left = total - encoder.fit(cut, open_rule)[1].sum()
+            fvu.append(left / total if total > 0 else 0.0)
         return Bunch(n_nonzero_coefs=np.array(used), fvu=np.array(fvu), price=prices)
 
     # reading
@@ -956,6 +984,18 @@ class SparseAutoencoder(
         for name, given in (("rows", rows), ("y", y)):
             if given is not None and len(given) != n:
                 raise ValueError(f"{name} has {len(given)} entries for {n} rows of X.")
+        wanted = range(len(atoms)) if features is None else features
+        wanted = self._positions(wanted)
+        if feature_names is None:
+            feature_names = getattr(self, "feature_names_in_", None)
+        if feature_names is not None and len(feature_names) != self.n_features_in_:
+            raise ValueError(
+                f"feature_names has {len(feature_names)} names for "
+                f"{self.n_features_in_} columns."
+            )
+        if y is not None:
+            y = column_or_1d(y)
+            assert_all_finite(y, input_name="y")
         codes, unexplained, total = [], 0.0, 0.0
         for _, centred, part, _ in self._coded(X):
             left = centred - part @ atoms
@@ -963,7 +1003,6 @@ class SparseAutoencoder(
             unexplained = unexplained + length * explained(part, left, atoms, length)
             codes, total = [*codes, part], total + length
         codes = sparse.vstack(codes, format="csr")
-        wanted = np.arange(len(atoms)) if features is None else np.atleast_1d(features)
         usage = np.bincount(codes.indices, minlength=len(atoms))
         size = np.abs(codes)
         sums, largest = size.sum(axis=0), size.max(axis=0).toarray().ravel()
@@ -985,8 +1024,6 @@ class SparseAutoencoder(
             if has.shape[0] != n:
                 raise ValueError(f"words has {has.shape[0]} rows, X has {n}.")
             table["words"] = top_words(shown, has, names, n_words)
-        if feature_names is None:
-            feature_names = getattr(self, "feature_names_in_", None)
         if feature_names is not None:
             table["columns"] = top_columns(atoms[wanted], feature_names, n_columns)
         if y is not None:
@@ -999,6 +1036,18 @@ class SparseAutoencoder(
         except ImportError:
             return table
         return pd.DataFrame(table)
+
+    def _positions(self, features, only_one=False):
+        """Return positions of features as an array, or say what is wrong with them."""
+        found, m = np.atleast_1d(np.asarray(features)), len(self.components_)
+        found = found.astype(np.intp) if found.size == 0 else found
+        wrong = found.ndim > 1 or found.dtype.kind not in "iu"
+        if wrong or ((found < 0) | (found >= m)).any() or (only_one and len(found) > 1):
+            few = "a position" if only_one else "positions"
+            raise ValueError(
+                f"features are given by {few} from 0 to {m - 1}, got {features!r}."
+            )
+        return found
 
     def coactivation(self, X):
         """Count in how many rows two features are used together.
@@ -1032,7 +1081,7 @@ class SparseAutoencoder(
             The rows, less what these features give.
         """
         check_is_fitted(self)
-        features = np.unique(np.atleast_1d(features))
+        features = np.unique(self._positions(features))
         rows = self._validate(X, reset=False)
         return rows - self._codes(rows)[:, features] @ self.components_[features]
 
@@ -1055,8 +1104,15 @@ class SparseAutoencoder(
             The rows, with the change of this feature.
         """
         check_is_fitted(self)
+        (feature,) = self._positions(feature, only_one=True)
         rows = self._validate(X, reset=False)
-        change = np.broadcast_to(np.asarray(amount, dtype=float), len(rows))
+        change = np.asarray(amount, dtype=float)
+        if change.shape not in {(), (len(rows),)} or not np.isfinite(change).all():
+            raise ValueError(
+                f"amount must be a finite number, or one for each of {len(rows)} rows, "
+                f"got {amount!r}."
+            )
+        change = np.broadcast_to(change, len(rows))
         if self._rule.positive:
             now = self._codes(rows)[:, [feature]].toarray().ravel()
             change = np.maximum(now + change, 0) - now

@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_ext.representations import allocate_budget
 from sklearn_ext.representations._sparse._allocation import (
     GainTable,
+    capped_prices,
     common_factor,
     feature_prices,
     price_of,
@@ -101,6 +102,8 @@ def test_wrong_budgets_are_refused():
         allocate_budget(np.ones((4, 3)), 1.5, "row")
     with pytest.raises(ValueError, match="rows and steps, got 1-d"):
         allocate_budget(np.ones(4), 1)
+    with pytest.raises(ValueError, match="got NaN"):
+        allocate_budget([[np.nan, 1.0]], 1)
     with pytest.raises(ValueError, match="'n_nonzero_coefs'"):
         allocate_budget(np.ones((4, 3)), 0)
     with pytest.raises(ValueError, match="'allocation'"):
@@ -162,3 +165,36 @@ def test_prices_lie_between_who_pays_and_who_does_not():
     gains = np.array([5.0, 3.0, 3.0, 1.0, 0.0])
     expected = {0: 10.0, 1: 4.0, 2: 4.0, 3: 2.0, 4: 0.0}
     assert {k: price_of(gains, k) for k in expected} == expected
+
+
+def test_budgets_are_not_lost_to_rounding():
+    """0.29 times 100 is 28.999999999999996, and 2.3 times 10 / 23 is above one."""
+    for k, budget in ((0.29, 29), (0.57, 57), (1.15, 115)):
+        assert allocate_budget(np.ones((100, 3)), k).sum() == budget
+    kept = allocate_budget(np.ones((100, 3)), 0.57, "feature")
+    assert (kept.sum(axis=0) == 19).all()
+
+
+@pytest.mark.parametrize("allocation", ["mutual", "row", "feature"])
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
+def test_empty_tables_of_gains(allocation, shape):
+    assert allocate_budget(np.zeros(shape), 1, allocation).shape == shape
+
+
+def test_caps_hold_where_atoms_are_alike(rng):
+    """Rows move on together from one copy of an atom to the next."""
+    gains = np.repeat(rng.exponential(size=(60, 2)), 4, axis=1)
+
+    def choose(prices):
+        net = np.where(gains >= prices, gains - prices, -1)
+        best = net.argmax(axis=1)
+        rows = np.arange(60)
+        worth = net[rows, best]
+        net[rows, best] = 0
+        bids = gains[rows, best] - np.maximum(net.max(axis=1), 0)
+        return Choice(best[None], bids[None], bids[None], bids[None], worth >= 0)
+
+    prices = feature_prices(choose, 10, np.full(8, 0.1))
+    prices = capped_prices(choose, 10, prices)
+    choice = choose(prices)
+    assert np.bincount(choice.atoms[0][choice.count]).max() <= 10

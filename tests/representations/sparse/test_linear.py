@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_wine
 
 from sklearn_ext.representations import SparseAutoencoder
 from sklearn_ext.representations._sparse._dictionary import CodeStatistics, Dictionary
@@ -55,7 +55,7 @@ def test_stretched_codes_fit_best(made):
     choice = encoder.choose(rows, rule)
     Z = as_sparse(choice, choice.coefs, 20).toarray()
     sums = CodeStatistics.of(X, encoder, rule)
-    factor = encoder.stretched(sums).intercept / encoder.intercept
+    factor = encoder.stretched(sums)[0].intercept / encoder.intercept
 
     def error(s):
         return np.square(rows - (Z * s) @ dictionary.atoms).sum()
@@ -95,3 +95,11 @@ def test_one_product_codes_new_rows(allocation):
     assert plain.score(X) > model.score(X)
     assert not hasattr(model.set_params(encoder="pursuit").fit(X), "encoder_coef_")
     assert_array_equal(model.components_.shape, (60, 64))
+
+
+@pytest.mark.parametrize("allocation", ["mutual", "row"])
+def test_longer_codes_are_taken_only_where_they_explain_more(allocation):
+    """On a raw table one column is all the variance, and most features say the same."""
+    X = load_wine().data
+    model = SparseAutoencoder(encoder="linear", allocation=allocation, random_state=0)
+    assert model.fit(X).score(X) > -0.3

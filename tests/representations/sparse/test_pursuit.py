@@ -36,7 +36,9 @@ def loop(x, D, rule):
         if net[j] < 0 or products[j] == 0:
             break
         atoms.append(int(j))
-        gains.append(products[j] ** 2)
+        second = max(0, np.delete(net, j).max())
+        own = np.ndim(rule.price) > 0  # then: what the row would have paid
+        gains.append(products[j] ** 2 - (second if own else 0))
         left = left - products[j] * D[j]
     return atoms, gains
 

@@ -182,3 +182,34 @@ def test_shares_add_up_for_orthogonal_atoms(rng):
     left = rows - codes @ atoms
     shares = explained(codes, left, atoms, np.square(rows).sum())
     assert_allclose(shares.sum(), 1)
+
+
+def test_wrong_features_and_amounts_are_refused(model, digits):
+    X, y = digits[0][:50], digits[1][:50]
+    for wrong in (40, -1, [1, -39], 2.5, "a", [True] * 40, [[1]]):
+        for call in (
+            lambda f: model.ablate(X, f),
+            lambda f: model.steer(X, f, 1.0),
+            lambda f: model.feature_report(X, features=f),
+        ):
+            with pytest.raises(ValueError, match=r"from 0 to 39, got"):
+                call(wrong)
+    with pytest.raises(ValueError, match=r"a position from 0 to 39, got \[1, 2\]"):
+        model.steer(X, [1, 2], 1.0)
+    for amount in (np.nan, np.ones(3), [[1.0]]):
+        with pytest.raises(ValueError, match="amount must be a finite number, or one"):
+            model.steer(X, 1, amount)
+    with pytest.raises(ValueError, match="feature_names has 1 names for 64 columns"):
+        model.feature_report(X, feature_names=["a"])
+    with pytest.raises(ValueError, match="y contains NaN"):
+        model.feature_report(X, np.full(50, np.nan))
+    with pytest.raises(ValueError, match="y should be a 1d array"):
+        model.feature_report(X, np.c_[y, y])
+
+
+def test_no_feature_and_no_common_word(model, digits):
+    X = digits[0][:50]
+    assert_array_equal(model.ablate(X, []), X)
+    assert len(model.feature_report(X, features=[])) == 0
+    rare = [f"word{i}" for i in range(50)]
+    assert model.feature_report(X, words=rare)["words"].tolist() == [[]] * 40

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -219,12 +219,20 @@ def test_a_row_equal_to_the_mean_has_no_code(fitted):
     assert_allclose(fitted.inverse_transform(codes)[0], fitted.mean_)
 
 
-def test_rows_without_variance():
-    X = np.ones((50, 3))
-    model = SparseAutoencoder(4, n_nonzero_coefs=1, random_state=0).fit(X)
-    assert model.transform(X).nnz == 0
-    assert model.score(X) == 0
-    assert_allclose(model.inverse_transform(model.transform(X)), X)
+@pytest.mark.parametrize("encoder", ["pursuit", "linear"])
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+def test_rows_without_variance(allocation, encoder):
+    X = np.full((300, 3), 0.1)  # whose sum is rounded
+    model = SparseAutoencoder(
+        4, n_nonzero_coefs=1, allocation=allocation, encoder=encoder, random_state=0
+    )
+    models = [clone(model).fit(X), clone(model).fit_blocks(np.array_split(X, 7))]
+    if encoder == "pursuit":
+        models.append(clone(model).partial_fit(X[:70]).partial_fit(X[70:]))
+    for model in models:
+        assert model.transform(X).nnz == 0
+        assert model.score(X) == model.fvu_ == 0
+        assert_array_equal(model.inverse_transform(model.transform(X)), X)
 
 
 @pytest.mark.parametrize("n_distinct", [1, 2, 3, 20])
@@ -347,3 +355,58 @@ def test_blocks_may_come_from_a_generator(digits):
     model = SparseAutoencoder(20, n_nonzero_coefs=2, max_iter=2, random_state=0)
     model.fit_blocks(part for part in np.array_split(X, 3))
     assert model.n_samples_seen_ == len(X)
+
+
+def test_features_share_rows_that_differ_in_one_direction():
+    """Where most features could serve a row, prices settle who serves it."""
+    X = load_wine().data  # one column is nearly all the variance
+    model = SparseAutoencoder(
+        64, n_nonzero_coefs=4, allocation="feature", random_state=0
+    ).fit(X)
+    usage = np.diff(model.transform(X).tocsc().indptr)
+    assert usage.max() <= 12  # ceil(178 * 4 / 64)
+    assert usage.sum() > 2 * len(X)
+    assert model.n_dead_ <= 6
+    assert model.score(X) > -0.01
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(("dtype", "size"), [(np.float32, 1e25), (float, 1e160)])
+def test_rows_too_large_to_square_are_refused(digits, method, dtype, size):
+    X = (digits[0] * size).astype(dtype)
+    model = SparseAutoencoder(20, n_nonzero_coefs=2, max_iter=1)
+    with pytest.raises(ValueError, match="squared lengths of the rows are too large"):
+        getattr(model, method)(X)
+
+
+def test_a_failed_batch_leaves_the_model(digits):
+    X, _ = digits
+    model = SparseAutoencoder(30, n_nonzero_coefs=3, random_state=0).partial_fit(X)
+    before = pickle.dumps({**vars(model)})
+    for params, rows, match in (
+        ({"n_nonzero_coefs": 31}, X, "n_nonzero_coefs=31 is more than n_components=30"),
+        ({"n_components": 40}, X, "goes on with 30 features, got n_components=40"),
+        ({}, np.full_like(X, np.nan), "contains NaN"),
+        ({}, X[:, :3], "X has 3 features"),
+        ({}, X * 1e160, "too large"),
+    ):
+        other = clone(model).get_params()
+        with pytest.raises(ValueError, match=match):
+            model.set_params(**params).partial_fit(rows)
+        model.set_params(**other)
+        assert pickle.dumps({**vars(model)}) == before
+
+
+def test_no_variance_is_left_less_than_nothing():
+    X = load_wine().data.astype(np.float32)
+    model = SparseAutoencoder(random_state=0).fit(X)
+    assert model.score(X) <= 0 <= model.fvu_
+
+
+@pytest.mark.parametrize("allocation", ["mutual", "row"])
+def test_the_curve_of_rows_without_variance(allocation):
+    X = np.full((20, 3), 0.1)
+    model = SparseAutoencoder(3, n_nonzero_coefs=1, allocation=allocation).fit(X)
+    for curve in (model.budget_curve(), model.budget_curve(X)):
+        assert (curve.fvu == 0).all()
+        assert (curve.price == 0).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_wine
 
 from sklearn_ext.representations import SparseAutoencoder
 
@@ -103,3 +103,12 @@ def test_missing_torch_names_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "skorch", None)
     with pytest.raises(ImportError, match=r"sklearn-ext\[torch\]"):
         SparseAutoencoder(4, n_nonzero_coefs=2, solver="adam").fit(np.eye(9))
+
+
+def test_a_net_that_has_learnt_little_is_no_worse_than_the_mean():
+    """A few steps on a raw table: all features say the same, and their sum too much."""
+    X = load_wine().data
+    model = SparseAutoencoder(
+        64, n_nonzero_coefs=4, solver="adam", encoder="linear", random_state=0
+    )
+    assert model.fit(X).score(X) > -0.3
