@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import sklearn_ext  # noqa: E402
@@ -28,11 +28,13 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
     "numpydoc",
+    "figures",  # ours: draws the benchmarks
 ]
 exclude_patterns = [
     "_build",
     "_inventories",
     "benchmarks/tables",
+    "benchmarks/pictures",
     "**/sg_execution_times.rst",
     "sg_execution_times.rst",
 ]
@@ -101,7 +103,7 @@ sphinx_gallery_conf = {
     "reference_url": {"sklearn_ext": None},
     "backreferences_dir": "api/generated/examples",
     "show_signature": False,
-    "reset_modules": ("matplotlib",),
+    "reset_modules": ("matplotlib", "figures.house_style"),
 }
 
 

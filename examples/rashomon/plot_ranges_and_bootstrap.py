@@ -50,7 +50,7 @@ for shift, ranges, label, style in (
         linestyle=style,
         linewidth=3,
         label=label,
-        color="tab:blue" if shift > 0 else "tab:orange",
+        color="C0" if shift > 0 else "C1",
     )
 ax.plot(model.coef_[0], np.arange(5), "k|", ms=14, label="fitted")
 ax.axvline(0, color="black", linewidth=0.8)

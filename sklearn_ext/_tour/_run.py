@@ -64,13 +64,16 @@ def tour(families=(), *, output="tour.html"):
     if unknown := sorted(set(families) - set(known)):
         raise ValueError(f"The tour has no chapter {unknown}; it has {known}.")
     require("matplotlib", extra="plot", user="The tour").use("Agg")
+    from matplotlib import style
+
     data = _real_data()
     names = list(families) or known
     chapters, started = {}, time.perf_counter()
     for number, name in enumerate(names, 1):
         _progress(f"[{number}/{len(names)}] {name} ...")
         start = time.perf_counter()
-        chapter = import_module(f"sklearn_ext._tour.{name}").chapter(data)
+        with style.context("sklearn_ext.house"):
+            chapter = import_module(f"sklearn_ext._tour.{name}").chapter(data)
         _progress(
             f"[{number}/{len(names)}] {name}: {time.perf_counter() - start:.1f} s"
         )

@@ -205,7 +205,7 @@ class SchrodingerBridgeDisplay(Display):
         start = self.paths[:, 0]
         ax.scatter(*start.T, s=8, c="0.55", label="source", zorder=1)
         if self.target is not None:
-            marks = {"s": 8, "c": "tab:orange", "marker": "^", "alpha": 0.35}
+            marks = {"s": 8, "c": "C1", "marker": "^", "alpha": 0.35}
             ax.scatter(*self.target.T, label="target", zorder=1, **marks)
 
     def _paths(self, ax):
@@ -232,8 +232,8 @@ class SchrodingerBridgeDisplay(Display):
         start = self.paths[:, 0]
         move = self.means - start
         style = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.003}
-        ax.quiver(*start.T, *move.T, color="tab:blue", alpha=0.7, zorder=2, **style)
-        ax.scatter(*self.means.T, s=8, c="tab:blue", label="expected T(x)", zorder=3)
+        ax.quiver(*start.T, *move.T, color="C0", alpha=0.7, zorder=2, **style)
+        ax.scatter(*self.means.T, s=8, c="C0", label="expected T(x)", zorder=3)
 
     def _components(self, ax):
         from matplotlib.patches import Ellipse
@@ -243,7 +243,7 @@ class SchrodingerBridgeDisplay(Display):
             values, vectors = np.linalg.eigh(cov)
             angle = np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1]))
             width, height = 4 * np.sqrt(np.clip(values[::-1], 0, None))
-            style = {"fill": False, "edgecolor": "tab:blue", "zorder": 2}
+            style = {"fill": False, "edgecolor": "C0", "zorder": 2}
             style["linewidth"] = 0.4 + 4 * mass
             style["label"] = "mapped by a component, 2 sd" if i == 0 else None
             ax.add_patch(Ellipse(centre, width, height, angle=angle, **style))
@@ -262,11 +262,11 @@ class SchrodingerBridgeDisplay(Display):
             squeeze=False,
         )
         for ax, i in zip(axes[0], np.round(shown).astype(int), strict=False):
-            ax.scatter(*self.paths[:, i].T, s=6, c="tab:blue")
+            ax.scatter(*self.paths[:, i].T, s=6, c="C0")
             ax.set(title=f"t = {self.times[i]:.2f}", xlabel=self.labels[0])
         if self.target is not None:
             chosen = self.target[: len(self.paths)]  # as many as on the other axes
-            axes[0, -1].scatter(*chosen.T, s=6, c="tab:orange", marker="^")
+            axes[0, -1].scatter(*chosen.T, s=6, c="C1", marker="^")
             axes[0, -1].set(title="target", xlabel=self.labels[0])
         axes[0, 0].set_ylabel(self.labels[1])
         self.ax_, self.figure_ = axes[0], figure

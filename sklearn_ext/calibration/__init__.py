@@ -5,6 +5,9 @@ In the order in which rows pass:
 - ``_nearest``: the nearest rows, exactly or through cells
 - ``_opinions``: features of a prediction: own score, nearest rows and how near they
   are, corrupted copies
+- ``_inner``: the classifier inside, its rows and its weights
+- ``_folds``: folds that keep copies of a row together
+- ``_confidence``: the model of correctness, what it says of held-out rows
 - ``_correctness``: the probability that a prediction is right, as an estimator, and a
   warning of rows unlike those of training
 - ``_selective``: a threshold below which nothing is answered, with a promise
@@ -13,10 +16,8 @@ In the order in which rows pass:
 - ``_plots``: reliability, and risk against coverage
 """
 
-from sklearn_ext.calibration._correctness import (
-    CorrectnessCalibratedClassifier,
-    DriftReport,
-)
+from sklearn_ext.calibration._confidence import DriftReport
+from sklearn_ext.calibration._correctness import CorrectnessCalibratedClassifier
 from sklearn_ext.calibration._metrics import (
     area_under_risk_coverage,
     calibration_error,

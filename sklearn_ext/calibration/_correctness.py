@@ -1,18 +1,15 @@
 """The probability that a classifier's prediction is right."""
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from scipy.special import expit, logit
 from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone, is_classifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import Pipeline
 from sklearn.utils import (
     Bunch,
     assert_all_finite,
@@ -32,8 +29,6 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import (
     check_is_fitted,
     column_or_1d,
-    has_fit_parameter,
-    validate_data,
 )
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
@@ -46,9 +41,20 @@ from sklearn_ext._core._compat import (
     _safe_indexing,
 )
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers, hash_rows
 from sklearn_ext._numerics._held_out import best_temperature, clopper_pearson
-from sklearn_ext._numerics._logistic import prepare, solve
+from sklearn_ext.calibration._confidence import (
+    CorrectnessLoss,
+    CorrectnessModel,
+    DriftReport,
+    HeldOut,
+)
+from sklearn_ext.calibration._folds import N_FOLDS, Equals, some_of, without
+from sklearn_ext.calibration._inner import (
+    columns_seen,
+    default_classifier,
+    rows_of,
+    weight_params,
+)
 from sklearn_ext.calibration._metrics import check_level, correctness_log_loss
 from sklearn_ext.calibration._opinions import (
     UNKNOWN,
@@ -58,7 +64,6 @@ from sklearn_ext.calibration._opinions import (
     class_chances,
     corruption_features,
     familiarity_feature,
-    numbers_of,
     own_features,
     own_names,
     vote_feature,
@@ -66,317 +71,9 @@ from sklearn_ext.calibration._opinions import (
 
 FEW_ERRORS = 20  # fewer teach nothing about when the model errs
 FEW_FOR_REST = 10
-N_FOLDS = 5
-DISPUTED = 0.01  # share of rows with an equal of another class
-COINCIDENCES = 0.05  # equals expected by chance, per row
 MOST_ASKED = 20_000  # held-out rows: a handful of coefficients needs no more
 MOST_VOTERS = 100_000  # rows among which the nearest are sought
 STRINGS = ("neighbors", "corruption")
-
-
-def default_classifier():
-    """Return logistic regression on standardised columns, ready for any routing."""
-    scaler, model = StandardScaler(), LogisticRegression()
-    if _routing_enabled():
-        scaler.set_fit_request(sample_weight=True)
-        model.set_fit_request(sample_weight=True)
-    return make_pipeline(scaler, model)
-
-
-def weight_params(estimator, sample_weight):
-    """Return how weights reach an estimator where routing is off.
-
-    Parameters
-    ----------
-    estimator : object
-        A classifier, or a pipeline, whose steps are told if they ask.
-    sample_weight : ndarray of shape (n_samples,) or None
-        The weights.
-
-    Returns
-    -------
-    dict
-        Parameters of ``fit``; empty where nobody asks.
-    """
-    if sample_weight is None:
-        return {}
-    if isinstance(estimator, Pipeline):
-        return {
-            f"{name}__{key}": value
-            for name, step in estimator.steps
-            if step is not None and step != "passthrough"
-            for key, value in weight_params(step, sample_weight).items()
-        }
-    takes = has_fit_parameter(estimator, "sample_weight")
-    return {"sample_weight": sample_weight} if takes else {}
-
-
-@dataclass(frozen=True)
-class Equals:
-    """Rows with equal columns, and what they are: copies, or draws that coincide.
-
-    Copies of a row are one row and share a fold. In a table of few values equal rows
-    are drawn again and again, will be so for new rows, too, and are dealt one by one:
-    kept together, every fold would be asked about combinations that nobody knew.
-    They are draws where they disagree about the class, or where as many coincidences
-    are expected by chance if columns were independent.
-    """
-
-    group: np.ndarray  # (n_samples,), numbered in random order
-    code: np.ndarray  # (n_samples,), the classes
-    weight: np.ndarray  # (n_samples,), which of equal rows comes first
-    are_draws: bool
-
-    @classmethod
-    def of(cls, X, code, weight=None):
-        """Group rows, of numbers or of anything."""
-        X, weight = as_numbers(X), np.zeros(len(code)) if weight is None else weight
-        rows = EqualRows.in_either_precision(X)
-        least, most = np.full(len(rows), code.max()), np.zeros(len(rows), dtype=int)
-        np.minimum.at(least, rows.group, code)
-        np.maximum.at(most, rows.group, code)
-        disputed = (least < most)[rows.group].mean() > DISPUTED
-        by_chance = not disputed and len(rows) < len(code) and _coincide(X[rows.first])
-        return cls(rows.group, code, weight, bool(disputed or by_chance))
-
-    @property
-    def size(self):
-        """Rows that count: all draws, or distinct rows."""
-        return len(self.code) if self.are_draws else int(self.group.max()) + 1
-
-    def folds(self, n_folds=N_FOLDS):
-        """Deal to stratified folds, in turn; no order of rows decides."""
-        if self.are_draws:
-            # in turn, every fold would have the same share of every combination
-            chance = hash_rows(self.group, self.code, self._turn())
-            order = np.lexsort((chance, self.code))
-            fold = np.empty(len(order), dtype=np.intp)
-            fold[order] = np.arange(len(order)) % n_folds
-        else:
-            first = np.lexsort((self.code, self.group))
-            kept = np.flatnonzero(np.diff(self.group[first], prepend=-1))
-            order = np.argsort(self.code[first[kept]], kind="stable")
-            of_group = np.empty(len(order), dtype=np.intp)
-            of_group[order] = np.arange(len(order)) % n_folds
-            fold = of_group[self.group]
-        return [
-            (np.flatnonzero(fold != k), np.flatnonzero(fold == k))
-            for k in np.unique(fold)
-        ]
-
-    def _turn(self):
-        """Count every row among its equals of the same class."""
-        order = np.lexsort((self.weight, self.code, self.group))
-        is_first = np.diff(self.group[order], prepend=-1) != 0
-        is_first |= np.diff(self.code[order], prepend=-1) != 0
-        places = np.arange(len(order))
-        turn = np.empty(len(order))
-        turn[order] = places - np.maximum.accumulate(np.where(is_first, places, 0))
-        return turn
-
-
-def _coincide(X):
-    """Whether distinct rows would have equals if their columns were independent."""
-    if sparse.issparse(X):
-        return False
-    n, chance = len(X), float(len(X))
-    for column in X.T:
-        count = np.unique(column, return_counts=True)[1]
-        chance *= count @ (count - 1) / max(n * (n - 1), 1)
-        if chance < COINCIDENCES:
-            return False
-    return True
-
-
-def whole_folds(X, code, n_folds=N_FOLDS):
-    """Deal rows to stratified folds, copies to the same one.
-
-    Rows are copies by their columns alone. If the class decided, too, a row would
-    find its equals of every other class in the other folds and none of its own.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_samples, n_features)
-        Rows, of numbers or of anything.
-    code : ndarray of shape (n_samples,)
-        Their classes.
-    n_folds : int
-        Number of folds.
-
-    Returns
-    -------
-    list of tuple
-        Train and test positions.
-    """
-    return Equals.of(X, code).folds(n_folds)
-
-
-def some_of(part, group, most):
-    """Keep the rows of at most so many groups, those that come first in their order.
-
-    Parameters
-    ----------
-    part : ndarray of shape (n_part,)
-        Positions of rows.
-    group : ndarray of shape (n_samples,)
-        Group of every row, numbered in random order.
-    most : int
-        Groups to keep.
-
-    Returns
-    -------
-    ndarray
-        Positions, in the order of ``part``.
-    """
-    if len(part) <= most:
-        return part
-    groups = np.unique(group[part])
-    if len(groups) <= most:
-        return part
-    return part[group[part] <= groups[most - 1]]
-
-
-def without(splits, kept):
-    """Drop rows from splits, and name the others by their new positions.
-
-    A split without test rows asks nothing and is dropped, too.
-    """
-    place = np.cumsum(kept) - 1
-    left = [tuple(place[part[kept[part]]] for part in split) for split in splits]
-    left = [(train, test) for train, test in left if len(test)]
-    if not left:
-        raise ValueError("cv tests no row of positive weight: nothing is held out.")
-    return left
-
-
-# the model of correctness: logistic regression on a few standardised features
-
-
-@dataclass(frozen=True)
-class CorrectnessModel:
-    """Log-odds of being right, linear in features of the row's prediction."""
-
-    coef: np.ndarray  # (n_model_features,), of standardised features
-    intercept: float
-    mean: np.ndarray  # (n_model_features,)
-    scale: np.ndarray  # (n_model_features,)
-
-    @classmethod
-    def of(cls, features, hit, weight, C, rising=None):
-        """Fit ridge logistic regression with a free intercept.
-
-        Parameters
-        ----------
-        features : ndarray of shape (n_samples, n_model_features)
-            Features of rows that the classifier has not seen.
-        hit : ndarray of shape (n_samples,), dtype bool
-            Whether it was right.
-        weight : ndarray of shape (n_samples,)
-            Weights, of mean one over distinct rows.
-        C : float
-            Inverse penalty.
-        rising : int or None, default=None
-            A feature that must not lower the confidence when it grows.
-
-        Returns
-        -------
-        CorrectnessModel
-            The model; constant where all rows or none were right.
-        """
-        total, right = weight.sum(), weight @ hit
-        mean = weight @ features / total
-        scale = np.sqrt(weight @ (features - mean) ** 2 / total)
-        scale = np.where(scale > 1e-9 * np.maximum(1, abs(mean)), scale, 1.0)
-        if hit.all() or not hit.any():
-            odds = float(logit((right + 0.5) / (total + 1)))
-            return cls(np.zeros(features.shape[1]), odds, mean, scale)
-        problem = prepare((features - mean) / scale, hit.astype(np.intp), weight, 2)
-        found = solve(problem, C, tol=1e-14)
-        if rising is not None and found.coef[0][rising] < 0:  # then it is best at zero
-            kept = np.arange(features.shape[1]) != rising
-            model = cls.of(features[:, kept], hit, weight, C)
-            coef = np.zeros(len(kept))
-            coef[kept] = model.coef
-            return cls(coef, model.intercept, mean, scale)
-        return cls(found.coef[0], float(found.intercept[0]), mean, scale)
-
-    def contributions(self, features):
-        """Return what each feature adds to the log-odds, from the mean row on."""
-        return (features - self.mean) / self.scale * self.coef
-
-    def __call__(self, features):
-        """Return the probability of being right."""
-        return expit(self.intercept + self.contributions(features).sum(axis=1))
-
-
-@dataclass(frozen=True)
-class CorrectnessLoss:
-    """Log-loss of correctness out of fold, of ever more evidence."""
-
-    base: float  # the classifier's own probability
-    own: float  # its score and class, calibrated
-    calibrated: float  # with the opinions
-
-
-@dataclass(frozen=True)
-class DriftReport:
-    """How many rows of a batch lie further away than nearly all training rows did.
-
-    Parameters
-    ----------
-    n_rows : int
-        Rows of the batch.
-    unknown : float
-        Share of them with a familiarity of at most ``expected``.
-    low, high : float
-        Exact interval of that share.
-    expected : float
-        Share of unknown rows among rows that come from where the training rows do.
-    confidence : float
-        Mean confidence of the batch.
-    is_drift : bool
-        Whether the interval lies above twice the expected share.
-
-    See Also
-    --------
-    CorrectnessCalibratedClassifier : Returns it from ``drift``.
-    """
-
-    n_rows: int
-    unknown: float
-    low: float
-    high: float
-    expected: float
-    confidence: float
-    is_drift: bool
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """What fold models say of rows that they have not seen."""
-
-    rows: np.ndarray  # (n_held,), positions
-    fold: np.ndarray  # (n_held,)
-    proba: np.ndarray  # (n_held, n_classes)
-    code: np.ndarray  # (n_held,), predicted class
-    features: np.ndarray  # (n_held, n_model_features), those of the opinions last
-
-    @classmethod
-    def joined(cls, parts):
-        """Join the folds."""
-        fold = [np.full(len(part[0]), k) for k, part in enumerate(parts)]
-        rows, *rest = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return cls(rows, np.concatenate(fold), *rest)
-
-    def cross_fitted(self, hit, weight, C, rising=None):
-        """Return confidences by models of correctness that left the row's fold out."""
-        confidence = np.empty(len(self.rows))
-        for k in np.unique(self.fold):
-            out = self.fold == k
-            kept = self.features[~out], hit[~out], weight[~out]
-            model = CorrectnessModel.of(*kept, C, rising)
-            confidence[out] = model(self.features[out])
-        return confidence
 
 
 def _asks_neighbors(model):
@@ -1105,41 +802,6 @@ class CorrectnessCalibratedClassifier(
         if "corruption" in strings:
             tags.input_tags.sparse = False
         return tags
-
-
-def rows_of(estimator, X, *, reset=False):
-    """Check names and number of columns; the models inside check the cells."""
-    if sparse.issparse(X) and not get_tags(estimator).input_tags.sparse:
-        raise TypeError(
-            f"{type(estimator).__name__} got sparse rows, but what it fits takes dense "
-            "ones only: use X.toarray(), or an estimator for sparse rows."
-        )
-    if hasattr(X, "columns") or hasattr(X, "column_names"):  # a table stays one
-        validate_data(estimator, X, skip_check_array=True, reset=reset)
-        return X
-    if _are_texts(X):  # for a pipeline that starts with a vectorizer
-        if reset:
-            for name in ("n_features_in_", "feature_names_in_"):
-                estimator.__dict__.pop(name, None)
-        return X
-    options = {"accept_sparse": ("csr", "csc"), "dtype": None}
-    return validate_data(estimator, X, ensure_all_finite=False, reset=reset, **options)
-
-
-def _are_texts(X):
-    if isinstance(X, (list, tuple)):
-        return bool(X) and all(isinstance(row, str) for row in X)
-    shape = getattr(X, "shape", ())
-    return len(shape) == 1 and shape[0] > 0 and isinstance(np.asarray(X)[0], str)
-
-
-def columns_seen(base, X):
-    """Return the numbers that a classifier, or the end of a pipeline, is given."""
-    if isinstance(base, FrozenEstimator):
-        base = base.estimator
-    if isinstance(base, Pipeline) and len(base.steps) > 1:
-        X = base[:-1].transform(X)
-    return numbers_of(X)
 
 
 def _plain(X):

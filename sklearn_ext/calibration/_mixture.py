@@ -34,14 +34,8 @@ from sklearn_ext._core._compat import (
     _safe_indexing,
 )
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext.calibration._correctness import (
-    N_FOLDS,
-    default_classifier,
-    rows_of,
-    weight_params,
-    whole_folds,
-    without,
-)
+from sklearn_ext.calibration._folds import N_FOLDS, whole_folds, without
+from sklearn_ext.calibration._inner import default_classifier, rows_of, weight_params
 from sklearn_ext.calibration._opinions import class_chances
 
 LEAST = 1e-15  # likelihoods are not taken to be smaller

@@ -32,13 +32,9 @@ from sklearn_ext._core._compat import (
     _safe_indexing,
     validate_params,
 )
-from sklearn_ext.calibration._correctness import (
-    N_FOLDS,
-    CorrectnessCalibratedClassifier,
-    default_classifier,
-    rows_of,
-    whole_folds,
-)
+from sklearn_ext.calibration._correctness import CorrectnessCalibratedClassifier
+from sklearn_ext.calibration._folds import N_FOLDS, whole_folds
+from sklearn_ext.calibration._inner import default_classifier, rows_of
 from sklearn_ext.calibration._metrics import Judged, check_level, confidence_of
 
 

@@ -1,11 +1,13 @@
 """Chooses tau, C and whether to prune on held-out rows, with the labels as they are."""
 
+from dataclasses import replace
 from inspect import signature
 from numbers import Integral
 from types import SimpleNamespace
 
 import numpy as np
-from scipy.special import softmax
+from scipy import sparse
+from scipy.special import log_softmax, softmax
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
@@ -16,6 +18,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import check_weights
+from sklearn_ext._numerics._arrays import near_zero, rounding
 from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext._numerics._logistic import solve_path
 from sklearn_ext.losses._comp_sum import (
@@ -60,11 +63,12 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
     labels increases with accuracy on true ones, so the ranking is right in expectation;
     where the flips depend on the class it is a heuristic. The search costs one logistic
     path a fold and as many warm solves as there are other values of ``tau``, and twice
-    that with ``prune="auto"``. The penalty feels the scale of the columns: standardise
-    them.
+    that with ``prune="auto"``. The penalty is that of standardised columns, so that
+    their scale does not matter.
 
-    Folds are dealt to distinct rows: copies of a row stand on one side, and integer
-    weights equal repetition. A class of one distinct row is always trained on.
+    Folds are dealt to distinct rows: copies of a row stand on one side, whatever their
+    labels, and integer weights equal repetition. A class of one distinct row is always
+    trained on.
 
     Parameters
     ----------
@@ -88,6 +92,10 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         it prunes unless the score is worse by more than its noise, and fits the rest by
         the ``tau`` closest to one alone: there a loss that trusts labels less gains
         little, and pruning hardly harms.
+    standardize : bool, default=True
+        Whether the penalty is that of columns of standard deviation one; else it feels
+        their scale. With ``epsilon`` above zero, which is in the units of X, columns
+        stay as they are.
     n_jobs : int or None, default=None
         Folds at a time, in threads.
     fit_intercept, class_weight, tol, max_iter, memory, device : see CompSumClassifier
@@ -147,6 +155,7 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         "cv": ["cv_object"],
         "scoring": [str, callable, None],
         "prune": ["boolean", StrOptions({"auto"})],
+        "standardize": ["boolean"],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         **{name: ALONE[name] for name in SHARED},
@@ -163,6 +172,7 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         cv=None,
         scoring=None,
         prune="auto",
+        standardize=True,
         n_jobs=None,
         fit_intercept=True,
         class_weight=None,
@@ -181,6 +191,7 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         self.cv = cv
         self.scoring = scoring
         self.prune = prune
+        self.standardize = standardize
         self.n_jobs = n_jobs
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
@@ -212,9 +223,17 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
             The fitted classifier.
         """
         taus = _positive("taus", self.taus, zero=True)
+        if not np.isfinite(taus[-1]):
+            raise ValueError(f"taus must be finite numbers, got {self.taus!r}.")
         warn_of_large_tau(taus[-1])
         data = labelled(self, X, y, sample_weight, self.class_weight)
         rows = self._rows(X, y, sample_weight, data.classes)
+        scale = (
+            _deviations(data.X, data.weight)
+            if self.standardize and not self.epsilon
+            else None
+        )
+        rows = rows.over(scale)
         folds = self._folds(rows, groups)
         Cs = self._grid(rows)
         scores = self._search(rows, folds, Cs, taus)
@@ -242,14 +261,19 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         self.n_pruned_ = int((rows.weight > 0).sum() - kept.sum())
         data = rows.take(np.flatnonzero(kept))
         problem = prepare_rows(self, data)
-        finish(self, solve_stages(self, problem, self.C_, self.tau_), data)
+        stages = solve_stages(self, problem, self.C_, self.tau_)
+        stages[-1] = rows.in_own_units(stages[-1])
+        finish(self, stages, data)
+        self._scale = scale
         return self
 
-    def held_out(self, X, y, sample_weight=None):
-        """Return probabilities by models that left the row out.
+    def held_out(self, X, y, sample_weight=None, groups=None):
+        """Return probabilities by models that left the row out, in two ways.
 
-        Their tau and C are the best for all rows: models without suspect rows are too
-        sure to tell how many labels are wrong.
+        The first models have the tau and C that score best for all rows: models
+        without suspect rows are too sure to tell how many labels are wrong. The second
+        are logistic regressions with the C of least held-out log-loss: theirs is the
+        probability of the label as it is, without a local minimum.
 
         Parameters
         ----------
@@ -259,18 +283,33 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
             Labels, of classes that were fitted.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights.
+        groups : array-like of shape (n_samples,), default=None
+            Groups for the splitter.
 
         Returns
         -------
-        proba : ndarray of shape (n_samples, n_classes)
+        probas : list of ndarray of shape (n_samples, n_classes)
             Zeros where a row was never held out.
         weight : ndarray of shape (n_samples,)
             Weights of the rows.
         """
         check_is_fitted(self)
         rows = self._rows(X, y, sample_weight, self.classes_, reset=False)
-        folds = self._folds(rows, None)
-        return self._held_out(rows, folds, *self._whole), rows.seen
+        rows = rows.over(self._scale)
+        folds = self._folds(rows, groups)
+        lost = np.zeros(len(self.Cs_))
+        for train, test in folds:
+            data = rows.take(_trained(rows, train, None))
+            known = np.searchsorted(rows.classes, data.classes)
+            at = np.flatnonzero(np.isin(rows.y[test], known))
+            own, X_test = np.searchsorted(known, rows.y[test[at]]), rows.X[test[at]]
+            for i, found in enumerate(self._path(prepare_rows(self, data), self.Cs_)):
+                scores = linear_scores(X_test, found.coef, found.intercept)
+                logs = log_softmax(scores, axis=1)[np.arange(len(own)), own]
+                lost[i] -= rows.seen[test[at]] @ logs
+        C = float(self.Cs_[lost.argmin()])
+        ways = dict.fromkeys([self._whole, (C, 1.0)])
+        return [self._held_out(rows, folds, *way) for way in ways], rows.seen
 
     def _rows(self, X, y, sample_weight, classes, *, reset=True):
         """Return all rows, those without weight too: splitters see them as they are."""
@@ -300,14 +339,13 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
     def _folds(self, rows, groups):
         if self.cv is not None and not isinstance(self.cv, Integral):
             splitter = check_cv(self.cv, rows.labels, classifier=True)
-            return list(splitter.split(rows.X, rows.labels, groups))
+            folds = list(splitter.split(rows.given, rows.labels, groups))
+            self._check_folds(folds, rows)
+            return folds
         n_folds, seed = self.cv or 5, 0
         if self.random_state is not None:
             seed = check_random_state(self.random_state).randint(2**31 - 1)
-        equal = rows.distinct(seed)
-        fold = equal.deal(n_folds, strata=rows.y)
-        distinct = np.bincount(rows.y[equal.first], minlength=len(rows.classes))
-        fold[distinct[rows.y] < 2] = -1  # else a fold would not know the class
+        fold = rows.deal(n_folds, seed)
         tests = [np.flatnonzero(fold == k) for k in range(n_folds)]
         if not any(map(len, tests)):
             raise ValueError(
@@ -320,6 +358,27 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
             if len(test)
         ]
 
+    def _check_folds(self, folds, rows):
+        """Refuse folds of other rows, and folds that tell nothing."""
+        if not folds:
+            raise ValueError(
+                "cv has no folds; an iterator is used up by the first fit: pass a list."
+            )
+        for k, (train, test) in enumerate(folds):
+            where = f"Fold {k} of cv"
+            if max(np.max(train, initial=0), np.max(test, initial=0)) >= len(rows.y):
+                raise ValueError(
+                    f"{where} names rows beyond the {len(rows.y)} of X; a list of "
+                    "folds serves only the rows that it was made for."
+                )
+            if not _has_two_classes(rows, train):
+                raise ValueError(
+                    f"{where} trains on fewer than two classes; deal rows of every "
+                    "class to every fold, as StratifiedKFold does."
+                )
+            if not (rows.seen[test] > 0).any():
+                raise ValueError(f"{where} tests no row of positive weight.")
+
     def _search(self, rows, folds, Cs, taus, suspects=None):
         score = self._score()
         suspects = [None] * len(folds) if suspects is None else suspects
@@ -327,7 +386,17 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
             delayed(_fold_scores)(self, rows, fold, Cs, taus, score, suspect)
             for fold, suspect in zip(folds, suspects, strict=True)
         )
+        if not np.isfinite(found).all():
+            raise ValueError(
+                f"scoring={self.scoring!r} gave a score that is not finite; choose "
+                "another, or folds that all know every class."
+            )
         return np.array(found)
+
+    def _path(self, problem, Cs):
+        """Solve log-loss for every C."""
+        options = {"tol": self.tol, "max_iter": self.max_iter, "memory": self.memory}
+        return solve_path(problem, Cs, **options)
 
     def _score(self):
         """Return ``(solution, data, rows, test)`` to the held-out score."""
@@ -372,16 +441,81 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
 
 
 class _Rows(Labelled):
-    """All rows, also those without weight, and their labels as the user wrote them."""
+    """All rows, also those without weight, and what the user gave them as."""
 
-    def __init__(self, X, y, weight, classes, *, seen, labels):
+    def __init__(self, X, y, weight, classes, *, seen, labels, given=None, scale=None):
         super().__init__(X, y, weight, classes)
-        object.__setattr__(self, "seen", seen)  # weights without those of classes
-        object.__setattr__(self, "labels", labels)
+        more = {"seen": seen, "labels": labels}  # weights without those of classes
+        more |= {"given": X if given is None else given, "scale": scale}
+        for name, value in more.items():
+            object.__setattr__(self, name, value)
 
-    def distinct(self, seed=0):
-        """Group equal rows, in an order that both precisions share."""
-        return EqualRows.in_either_precision(self.X, self.y, w=self.seen, seed=seed)
+    def over(self, scale):
+        """Return the rows with their columns divided by a scale."""
+        if scale is None:
+            return self
+        part = (1 / scale).astype(self.X.dtype)
+        X = (
+            self.X @ sparse.diags_array(part)
+            if sparse.issparse(self.X)
+            else self.X * part
+        )
+        X = X.tocsr() if sparse.issparse(X) else X
+        more = {"seen": self.seen, "labels": self.labels, "given": self.X}
+        return _Rows(X, self.y, self.weight, self.classes, scale=scale, **more)
+
+    def in_own_units(self, solution):
+        """Return a solution whose coefficients belong to the columns as given."""
+        if self.scale is None:
+            return solution
+        coef = (solution.coef / self.scale).astype(solution.coef.dtype)
+        return replace(solution, coef=coef)
+
+    def distinct(self):
+        """Group equal rows of the same class."""
+        return EqualRows.of(self.given, self.y, w=self.seen)
+
+    def deal(self, n_folds, seed):
+        """Deal rows to folds, equal ones to the same, whatever their labels.
+
+        If the label decided, too, a row that was labelled twice would find its other
+        label in the other folds and its own in none. Every fold leaves rows of every
+        class to train on: where it would not, they are never held out.
+
+        Parameters
+        ----------
+        n_folds : int
+            Number of folds.
+        seed : int
+            Another seed, other folds.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Fold of each row; -1 where it is never held out.
+        """
+        seen = self.seen > 0
+        group = EqualRows.of(self.given, w=self.seen).group
+        n_classes, n_groups = len(self.classes), group.max() + 1
+        pairs = np.unique(group[seen] * n_classes + self.y[seen])
+        of_group, code = pairs // n_classes, pairs % n_classes
+        # the rarest label of equal rows is what is to be spread over the folds
+        rank = np.empty(n_classes, dtype=np.intp)
+        count = np.bincount(code, minlength=n_classes)
+        rank[np.argsort(count, kind="stable")] = np.arange(n_classes)
+        rarest = np.full(n_groups, n_classes)
+        np.minimum.at(rarest, of_group, rank[code])
+        strata = np.where(group < 0, -1, np.argsort(rank)[rarest[group]])
+        # in an order that both precisions share
+        equal = EqualRows.in_either_precision(
+            self.given, strata, w=self.seen, seed=seed
+        )
+        fold = equal.deal(n_folds, strata=strata)
+        for k in range(n_classes):
+            own = group[seen & (self.y == k)]
+            if len(np.unique(fold[seen & (self.y == k)])) == 1:
+                fold[np.isin(group, own)] = -1
+        return fold
 
 
 class _Accuracy:
@@ -416,9 +550,30 @@ class _Scorer:
     def __call__(self, solution, data, rows, test):
         model = CompSumClassifier(**self.model.get_params())
         model.n_features_in_ = self.n_features
-        store_solution(model, solution, data)
+        store_solution(model, rows.in_own_units(solution), data)
         params = {"sample_weight": rows.seen[test]} if self.weighs else {}
-        return float(self.scorer(model, rows.X[test], rows.labels[test], **params))
+        return float(self.scorer(model, rows.given[test], rows.labels[test], **params))
+
+
+def _deviations(X, weight):
+    """Return standard deviations of the columns; one for those that do not vary."""
+    share, pivot, eps = weight / weight.sum(), 0.0, rounding(X)
+    if sparse.issparse(X):
+        X, pivot = near_zero(sparse.csr_array(X, dtype=np.float64))
+    top = abs(X).max(axis=0)  # brought near one first: squares over- and underflow
+    top = np.asarray(top.todense() if sparse.issparse(top) else top, float).ravel()
+    top[top == 0] = 1.0
+    if sparse.issparse(X):
+        X = (X @ sparse.diags_array(1 / top)).tocsr()
+        mean = X.T @ share
+        variance = np.maximum(X.power(2).T @ share - mean**2, 0)
+    else:
+        away = (X - X[0]) / top  # what does not vary is zero to the last digit
+        variance = share @ (away - share @ away) ** 2
+        mean = X[0] / top + share @ away
+    deviation = top * np.sqrt(variance)
+    varies = deviation > 8 * eps * abs(top * mean + pivot)
+    return np.where(varies, deviation, 1.0)
 
 
 def _trained(rows, train, suspect):
@@ -441,10 +596,9 @@ def _fold_scores(model, rows, fold, Cs, taus, score, suspect):
     data = rows.take(_trained(rows, train, suspect))
     test = test[rows.seen[test] > 0]
     problem = prepare_rows(model, data)
-    options = {"tol": model.tol, "max_iter": model.max_iter, "memory": model.memory}
     plain = SimpleNamespace(**vars(model) | {"epsilon": 0.0})
     scores = np.empty((len(Cs), len(taus)))
-    for i, first in enumerate(solve_path(problem, Cs, **options)):
+    for i, first in enumerate(model._path(problem, Cs)):
         start = {True: first.minimum.theta, False: first.minimum.theta}
         # away from one on both sides, each solution from its neighbour
         for j in np.argsort(abs(taus - 1), kind="stable"):
@@ -477,7 +631,10 @@ def _clearly_better(scores, before):
 
 
 def _positive(name, values, *, zero=False):
-    found = np.unique(np.asarray(values, dtype=float).ravel())
+    try:
+        found = np.unique(np.asarray(values, dtype=float).ravel())
+    except (TypeError, ValueError):
+        found = np.array([np.nan])
     low = found[0] >= 0 if zero and len(found) else len(found) and found[0] > 0
     if not low or np.isnan(found).any():
         sign = "non-negative" if zero else "positive"

@@ -1,15 +1,18 @@
 """How many labels are wrong, which classes are confused, and whose label is wrong."""
 
 from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, check_scalar
 
 from sklearn_ext._core._pipelines import innermost
 from sklearn_ext.losses._comp_sum_cv import CompSumClassifierCV
 from sklearn_ext.losses._linear import check_rows, codes_of
 
-TEMPERATURES = np.geomspace(0.25, 16, 13)
+TEMPERATURES = np.geomspace(0.02, 32, 23)
+NEAR = 4.0  # log-likelihood; below the best by less, rows cannot tell settings apart
 TRACE = 1e-12
 
 
@@ -67,20 +70,24 @@ def noise_report(
     y,
     sample_weight=None,
     *,
+    groups=None,
     confidence_level=0.95,
     n_bootstrap=100,
     random_state=None,
 ):
     r"""Estimate how many labels are wrong, and which.
 
-    Models of the ``tau`` and ``C`` that are best for all rows, suspect or not, are
-    fitted to five folds; their softmax, with a temperature, stands for the
+    Models are fitted to five folds in two ways: with the ``tau`` and ``C`` that are
+    best for all rows, suspect or not, and as logistic regressions with the ``C`` of
+    least held-out log-loss. Their softmax, with a temperature, stands for the
     probabilities p of the true classes of held-out rows. A row of true class k bears
-    the label j with probability :math:`T_{kj}`. T and the temperature maximise the
-    likelihood :math:`\sum_i \log \sum_k p_{ik} T_{k y_i}` of the labels (by EM), and
-    Bayes' rule gives the probability that a label is wrong. A flat temperature explains
-    errors of the model, T those of the labels; where the linear model is poor and sure,
-    T takes its errors for noise, and where it learns the noise the rate is too low.
+    the label j with probability :math:`T_{kj}`. The way, the temperature and T maximise
+    the likelihood :math:`\sum_i \log \sum_k p_{ik} T_{k y_i}` of the labels (T by EM),
+    and Bayes' rule gives the probability that a label is wrong. A flat temperature
+    explains errors of the model, T those of the labels; where the linear model is poor
+    and sure, T takes its errors for noise, and where it learns the noise the rate is
+    too low. Few rows do not tell these apart; then the interval is wide, as each
+    resample chooses way and temperature among those that the rows do not rule out.
 
     Parameters
     ----------
@@ -92,8 +99,11 @@ def noise_report(
         Labels, of which some may be wrong.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows; the bootstrap draws rows, not weights.
+    groups : array-like of shape (n_samples,), default=None
+        Groups for the estimator's splitter, if it wants any.
     confidence_level : float, default=0.95
-        Of the intervals, which hold the spread of rows but not that of the models.
+        Of the intervals, which hold the spread of rows and of temperatures, but take
+        the models as they are.
     n_bootstrap : int, default=100
         Resamples.
     random_state : int, RandomState instance or None, default=None
@@ -126,44 +136,69 @@ def noise_report(
     estimator, (X,), _ = innermost(
         estimator, X, wanted=CompSumClassifierCV, user="noise_report"
     )
+    check_scalar(confidence_level, "confidence_level", Real)
+    check_scalar(n_bootstrap, "n_bootstrap", Integral)
     if not 0 < confidence_level < 1 or n_bootstrap < 2:
         raise ValueError(
             "confidence_level must lie in (0, 1) and n_bootstrap be 2 or more, got "
             f"{confidence_level} and {n_bootstrap}."
         )
     codes = codes_of(estimator, check_rows(estimator, X), y)
-    proba, w = estimator.held_out(X, y, sample_weight)
-    known = (proba.sum(axis=1) > 0) & (w > 0)
-    logs = np.log(np.maximum(proba, 1e-300))
+    if len(np.unique(codes)) < 2:
+        raise ValueError(
+            "noise_report needs rows of at least two classes, got one class in y: "
+            f"{estimator.classes_[codes[:1]].tolist()[0]!r}."
+        )
+    probas, w = estimator.held_out(X, y, sample_weight, groups)
+    rows = np.flatnonzero((probas[0].sum(axis=1) > 0) & (w > 0))
+    ways = [np.log(np.maximum(proba, 1e-300)) for proba in probas]
     fits = []
-    for temperature in TEMPERATURES:
-        p = _tempered(logs, temperature)
-        T, value = transition(p[known], codes[known], w[known])
-        fits.append((value, temperature, T))
-    _, temperature, T = max(fits, key=lambda fit: fit[0])
-    p = _tempered(logs, temperature)
-    wrong, posterior = _posterior(p, codes, T)
+    for logs in ways:
+        for temperature in TEMPERATURES:
+            p = _tempered(logs[rows], temperature)
+            fits.append(_Fit(logs, temperature, *transition(p, codes[rows], w[rows])))
+    best = max(fits, key=lambda fit: fit.value)
+    near = [fit for fit in fits if len(rows) * (best.value - fit.value) < NEAR]
+    p = _tempered(best.logs, best.temperature)
+    wrong, posterior = _posterior(p, codes, best.transition)
     rng = check_random_state(random_state)
     rates, tables = [], []
-    rows = np.flatnonzero(known)
     for _ in range(n_bootstrap):
-        drawn = np.bincount(rng.choice(rows, len(rows)), minlength=len(w)) * w
-        other, _ = transition(p[rows], codes[rows], drawn[rows], T)
-        tables.append(other)
-        rates.append(
-            np.average(_posterior(p, codes, other)[0][rows], weights=drawn[rows])
-        )
+        drawn = np.bincount(rng.choice(len(rows), len(rows)), minlength=len(rows))
+        rate, table = _refit(near, rows, codes[rows], drawn * w[rows])
+        rates.append(rate)
+        tables.append(table)
     ends = [(1 - confidence_level) / 2, (1 + confidence_level) / 2]
     return NoiseReport(
         classes=estimator.classes_,
-        noise_rate=float(np.average(wrong[known], weights=w[known])),
+        noise_rate=float(np.average(wrong[rows], weights=w[rows])),
         noise_rate_interval=np.quantile(rates, ends),
-        confusion=T,
+        confusion=best.transition,
         confusion_interval=np.quantile(tables, ends, axis=0),
         wrong_proba=wrong,
         likely=estimator.classes_[posterior.argmax(axis=1)],
-        temperature=float(temperature),
+        temperature=float(best.temperature),
     )
+
+
+class _Fit(NamedTuple):
+    """Probabilities with a temperature, and the transition that suits them."""
+
+    logs: np.ndarray
+    temperature: float
+    transition: np.ndarray
+    value: float
+
+
+def _refit(fits, rows, codes, w):
+    """Rate and transition of the setting that is best for other weights."""
+    found = []
+    for fit in fits:
+        p = _tempered(fit.logs[rows], fit.temperature)
+        T, value = transition(p, codes, w, fit.transition)
+        found.append((value, p, T))
+    _, p, T = max(found, key=lambda one: one[0])
+    return np.average(_posterior(p, codes, T)[0], weights=w), T
 
 
 def transition(p, codes, w, start=None, *, max_iter=300, tol=1e-7):

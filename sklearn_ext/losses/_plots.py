@@ -1,12 +1,14 @@
 """Pictures of noise in labels, of certified accuracy and of subgroups."""
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_ext._core._pipelines import peel
 from sklearn_ext._core._plots import Display
+from sklearn_ext._core._validation import check_weights
 from sklearn_ext.losses._comp_sum import CompSumClassifier
 from sklearn_ext.losses._comp_sum_cv import CompSumClassifierCV
+from sklearn_ext.losses._groups._game import comp_sum_of
 from sklearn_ext.losses._groups._worst_group import (
     WorstGroupClassifier,
     codes_of_subgroups,
@@ -14,7 +16,7 @@ from sklearn_ext.losses._groups._worst_group import (
 from sklearn_ext.losses._linear import codes_of
 from sklearn_ext.losses._noise import NoiseReport, noise_report
 from sklearn_ext.losses._robust import certified_radius
-from sklearn_ext.losses._row_terms import comp_sum_loss, suspects
+from sklearn_ext.losses._row_terms import suspects
 
 
 class NoiseReportDisplay(Display):
@@ -50,7 +52,9 @@ class NoiseReportDisplay(Display):
     report: NoiseReport
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, random_state=None, ax=None):
+    def from_estimator(
+        cls, estimator, X, y, *, groups=None, random_state=None, ax=None
+    ):
         """Estimate the noise and draw it.
 
         Parameters
@@ -61,6 +65,8 @@ class NoiseReportDisplay(Display):
             Rows.
         y : array-like of shape (n_samples,)
             Labels, of which some may be wrong.
+        groups : array-like of shape (n_samples,), default=None
+            Groups for the estimator's splitter, if it wants any.
         random_state : int, RandomState instance or None, default=None
             Seed of the bootstrap.
         ax : matplotlib Axes, default=None
@@ -72,7 +78,8 @@ class NoiseReportDisplay(Display):
             The display.
         """
         model, (X,), _ = cls._innermost(estimator, X, wanted=CompSumClassifierCV)
-        report = noise_report(model, X, y, random_state=random_state)
+        options = {"groups": groups, "random_state": random_state}
+        report = noise_report(model, X, y, **options)
         return cls(report=report).plot(ax)
 
     def plot(self, ax=None, *, name=None, curve_kwargs=None):
@@ -374,7 +381,7 @@ class LabelQualityDisplay(Display):
         wanted = CompSumClassifier, CompSumClassifierCV
         model, (X,), _ = cls._innermost(estimator, X, wanted=wanted)
         proba, codes = model.predict_proba(X), codes_of(model, X, y)
-        w = np.ones(len(codes)) if sample_weight is None else np.asarray(sample_weight)
+        w = check_weights(sample_weight, np.empty((len(codes), 0)), dtype=np.float64)
         display = cls(
             quality=proba[np.arange(len(codes)), codes],
             codes=codes,
@@ -487,9 +494,9 @@ class GroupLossDisplay(Display):
         Parameters
         ----------
         estimator : fitted classifier
-            With ``predict_proba``. Of a WorstGroupClassifier, also at the end of a
-            Pipeline, the mix and the gap are drawn, too, and the losses are those of
-            its ``tau``.
+            With ``predict_log_proba``. Of a WorstGroupClassifier, also at the end of a
+            Pipeline, the gap and, if it was fitted to such subgroups, the mix are
+            drawn, too, and the losses are those of its ``tau``.
         X : array-like of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,)
@@ -511,23 +518,29 @@ class GroupLossDisplay(Display):
             The display.
         """
         check_is_fitted(estimator)
-        y = np.asarray(y)
+        if not hasattr(estimator, "predict_log_proba"):
+            raise TypeError(
+                "GroupLossDisplay.from_estimator takes a fitted classifier that has "
+                f"predict_log_proba, got {type(estimator).__name__}."
+            )
+        logs, y = estimator.predict_log_proba(X), column_or_1d(y)
+        own = codes_of(estimator, logs, y)
         names, codes = codes_of_subgroups(subgroups, y)
-        own = codes_of(estimator, np.empty((len(y), 0)), y)
         model, _ = peel(estimator, (WorstGroupClassifier,))
         ours = isinstance(model, WorstGroupClassifier)
-        tau = model.tau if ours else 1.0
-        p = estimator.predict_proba(X)[np.arange(len(own)), own]
-        lost = comp_sum_loss(np.maximum(p, np.finfo(p.dtype).tiny), tau=tau)
-        w = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
-        count = np.bincount(codes, w)
+        tau = model._tau if ours else 1.0
+        least = np.log(np.finfo(np.float64).tiny)  # of probabilities that vanish
+        lost = -np.maximum(logs[np.arange(len(own)), own].astype(float), least)
+        w = check_weights(sample_weight, np.empty((len(y), 0)), dtype=np.float64)
+        lost, count = comp_sum_of(lost, tau), np.bincount(codes, w)
         known = count > 0
         losses = np.bincount(codes, w * lost)[known] / count[known]
         names, weights, gap = names[known], None, None
         if ours:
+            gap = model.gap_bound_ / model.objective_
+        if ours and model._of_classes == (subgroups is None):
             mix = dict(zip(model.subgroups_, model.subgroup_weights_, strict=True))
             weights = np.array([mix.get(n, 0.0) for n in names])
-            gap = model.gap_bound_ / model.objective_
         display = cls(
             subgroups=names,
             losses=losses,

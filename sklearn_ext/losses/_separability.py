@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
+from scipy import linalg, sparse
+from scipy.optimize import nnls
 from sklearn.utils import check_X_y
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -14,6 +15,8 @@ from sklearn_ext._numerics._lbfgs import Stopping, minimise
 STEP, STAGES = 4.0, 30  # of the smoothing, and how often it is divided
 NEGLIGIBLE = 1e-2  # part of tol below which a margin counts as none
 INNER = 500  # iterations a stage
+CLOSEST, EXCHANGES = 300, 4  # pairs that are solved exactly, and how often they change
+MASS = 100.0  # weight of the balance of classes among them
 ROUNDING = 1e-10  # of margins, where rows have mean length one
 
 
@@ -66,8 +69,10 @@ def separability(X, y, *, fit_intercept=True, tol=1e-2, max_iter=5000):
     Any coefficients give a lower bound, their own margin; any weights q of the pairs of
     a row and a rival class give an upper one, the length of the weighted sum of the
     differences. Both come from minimising the log-sum-exp of negative margins with a
-    penalty that is divided by four again and again. So an answer is a proof, either
-    way: if logistic regression does not converge, ask here whether it can.
+    penalty that is divided by four again and again; once a plane separates the rows,
+    the nearest points of the hulls of the closest ones are found exactly, by least
+    squares with nonnegative weights. So an answer is a proof, either way: if logistic
+    regression does not converge, ask here whether it can.
 
     Parameters
     ----------
@@ -209,11 +214,15 @@ def _bracket(pairs, tol, max_iter):
         G, mass = pairs.slope(Q)
         if not pairs.fit_intercept or abs(mass).max() < 1e-10:
             upper = min(upper, float(np.linalg.norm(G)))
-        size = float(np.linalg.norm(W)) or 1.0
         b = _centred(pairs, W, b)
-        margin = -float(pairs.rivals(W, b).max()) / size
+        margin = _margin(pairs, W, b)
         if margin > lower:
             lower, best = margin, np.concatenate([W.ravel(), b])
+        if ROUNDING < lower < (1 - tol) * upper:
+            ends, exact = _nearest(pairs, *pairs.split(best))
+            upper = min(upper, ends[1])
+            if ends[0] > lower:
+                lower, best = ends[0], exact
         if upper - lower <= tol * upper or upper <= NEGLIGIBLE * tol * pairs.length:
             break
         if used >= max_iter:
@@ -236,21 +245,73 @@ def _soft(pairs, theta, lam, offset):
     return _Soft(float(value), np.concatenate([(G + lam * W).ravel(), mass]))
 
 
-def _balance(pairs, W, b):
-    """Shift intercepts until every class gains as much weight as it gives.
+def _margin(pairs, W, b):
+    size = float(np.linalg.norm(W)) or 1.0
+    return -float(pairs.rivals(W, b).max()) / size
 
-    The weights from label to rival form a matrix that is balanced by a diagonal
-    similarity (Osborne's iteration).
+
+def _nearest(pairs, W, b):
+    """Solve the pairs of least margin exactly; return both ends, and coefficients.
+
+    The largest margin is the distance of nearest points of convex hulls: the shortest
+    weighted sum of differences over weights that sum to one and balance the classes.
     """
+    K, d = pairs.n_classes, pairs.X.shape[1]
+    lower, upper, best, kept = -np.inf, np.inf, None, np.empty(0, dtype=np.intp)
+    for _ in range(EXCHANGES):
+        Z = pairs.rivals(W, b).ravel()
+        worst = np.argsort(-Z, kind="stable")[: CLOSEST // EXCHANGES]
+        kept = np.union1d(kept, worst[np.isfinite(Z[worst])])
+        row, rival = np.divmod(kept, K)
+        X = pairs.X[row]
+        X = X.toarray() if sparse.issparse(X) else X
+        if pairs.fit_intercept:
+            X = np.column_stack([X, np.full(len(kept), MASS)])
+        A, at = np.zeros((len(kept), K, X.shape[1])), np.arange(len(kept))
+        A[at, pairs.y[row]] = X
+        A[at, rival] = -X
+        try:
+            q = _shortest(A.reshape(len(kept), -1))
+        except RuntimeError:  # too many pairs are tied: the bracket is what it was
+            break
+        Q = np.zeros((len(pairs.y), K))
+        Q[row, rival] = q
+        G, mass = pairs.slope(_balanced(pairs, Q)[1])
+        if not pairs.fit_intercept or abs(mass).max() < 1e-10:
+            upper = min(upper, float(np.linalg.norm(G)))
+        V = np.tensordot(q, A, 1)
+        W, b = V[:, :d], MASS * V[:, d] if pairs.fit_intercept else np.zeros(K)
+        b = _centred(pairs, W, b)
+        if (margin := _margin(pairs, W, b)) > lower:
+            lower, best = margin, np.concatenate([W.ravel(), b])
+    return (lower, upper), best
+
+
+def _shortest(A):
+    """Weights of sum one whose combination of rows is shortest."""
+    length = np.sqrt(np.mean(np.einsum("ij,ij->i", A, A)))
+    R = linalg.qr(A.T, mode="r")[0][: len(A)]
+    target = np.append(np.zeros(len(R)), length)
+    q = nnls(np.vstack([R, np.full(len(A), length)]), target)[0]
+    return q / q.sum()
+
+
+def _balance(pairs, W, b):
+    """Shift intercepts until every class gains as much weight as it gives."""
     Z = pairs.rivals(W, b)
     Q = np.exp(Z - Z.max())
-    Q /= Q.sum()
+    shift, Q = _balanced(pairs, Q / Q.sum())
+    return b + shift, Q
+
+
+def _balanced(pairs, Q):
+    """Balance weights from label to rival by a diagonal similarity, as Osborne did."""
     if not pairs.fit_intercept:
-        return b, Q
+        return np.zeros(pairs.n_classes), Q
     M = np.array([np.bincount(pairs.y, q, pairs.n_classes) for q in Q.T]).T
-    shift = np.zeros(len(b))
+    shift = np.zeros(len(M))
     for _ in range(200):
-        for k in range(len(b)):
+        for k in range(len(M)):
             gives, gains = M[k].sum(), M[:, k].sum()
             if gives <= 0 or gains <= 0:
                 continue
@@ -261,7 +322,7 @@ def _balance(pairs, W, b):
         if abs(M.sum(axis=0) - M.sum(axis=1)).max() < 1e-13 * M.sum():
             break
     Q = Q * np.exp(shift - shift[pairs.y][:, None])
-    return b + shift, Q / Q.sum()
+    return shift, Q / Q.sum()
 
 
 def _centred(pairs, W, b):

@@ -511,7 +511,7 @@ class _RangeDisplay(Display):
         names = self.names
         if names is None:
             names = [f"feature_{i}" for i in range(len(ranges))]
-        style = {"height": 0.6, "color": "tab:blue", "alpha": 0.6} | bar_kwargs
+        style = {"height": 0.6, "color": "C0", "alpha": 0.6} | bar_kwargs
         width = np.ptp(ranges[order], axis=1)
         self.bars_ = ax.barh(place, width, left=ranges[order, 0], **style)
         if self.point is not None:

@@ -37,12 +37,8 @@ from sklearn_ext.calibration import (
     correctness_auc,
     log_loss_split,
 )
-from sklearn_ext.calibration._correctness import (
-    CorrectnessModel,
-    Equals,
-    some_of,
-    whole_folds,
-)
+from sklearn_ext.calibration._confidence import CorrectnessModel
+from sklearn_ext.calibration._folds import Equals, some_of, whole_folds
 from sklearn_ext.calibration._metrics import correctness_log_loss
 
 
@@ -211,6 +207,15 @@ def test_equals_of_another_class_share_a_fold_where_rows_are_copies():
     assert not Equals.of(X, y).are_draws
     for train, _ in whole_folds(X, y):
         assert all((k in train) == (900 + k in train) for k in range(4))
+
+
+def test_a_disputed_pair_counts_once_however_often_it_is_repeated():
+    X, y = load_digits(return_X_y=True)
+    X, code = np.concatenate([X, X[:1]]), np.append(y, (y[0] + 1) % 10)
+    often = np.repeat(np.arange(len(code)), np.where(np.arange(len(code)) < 1, 50, 1))
+    often = np.append(often, [len(code) - 1] * 49)
+    assert not Equals.of(X, code).are_draws
+    assert not Equals.of(X[often], code[often]).are_draws
 
 
 def test_some_rows_are_kept_with_their_copies():

@@ -83,6 +83,38 @@ def test_convex_up_to_one_and_not_beyond(tau):
     assert bend > 0 if tau <= 1 else bend < -0.03
 
 
+@pytest.mark.parametrize("tau", [0, 0.5, 1])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_convex_along_random_segments(tau, n_classes):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), np.arange(40) % n_classes
+    f = prepare(X, y, rng.random(40) + 0.1, n_classes).at(0.7, tau - 1)
+    for _ in range(20):
+        a, b = rng.normal(size=(2, f.start().size))
+        ends = f(a).value + f(b).value
+        assert f((a + b) / 2).value <= ends / 2 * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("tau", [0, 1, 1.7])
+def test_all_rows_equal_predict_the_prior(tau):
+    X, y = np.full((6, 2), 0.1), np.array([0, 1, 1, 0, 1, 1])
+    model = CompSumClassifier(tau, tol=1e-10).fit(X, y)
+    assert_allclose(model.coef_, 0, atol=1e-12)
+    odds = 2 ** (1 / (2 - tau))  # the population's minimiser is a power of the prior
+    assert_allclose(model.predict_proba(X)[0, 1], odds / (1 + odds), rtol=1e-3)
+
+
+def test_a_class_without_weight_is_left_out(table):
+    X, y = table
+    w = (y != y.max()).astype(float) if y.max() > 1 else np.ones(len(y))
+    names = y if y.max() > 1 else np.where(np.arange(len(y)) < 5, 7, y)
+    w = np.where(names == 7, 0.0, w)
+    model = CompSumClassifier().fit(X, names, w)
+    alone = CompSumClassifier().fit(X[w > 0], names[w > 0])
+    assert model.classes_.tolist() == alone.classes_.tolist() == [0, 1]
+    assert_allclose(model.coef_, alone.coef_, rtol=1e-6, atol=1e-9)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_sum_exponential_loss_survives_a_start_that_is_far_off(dtype):
     rng = np.random.default_rng(0)
@@ -204,9 +236,10 @@ class TestRefusals:
         with pytest.warns(UserWarning, match="beyond 2 rows that are fitted badly"):
             CompSumClassifier(2.5).fit(*wine)
 
-    def test_separable_without_penalty(self, wine):
+    @pytest.mark.parametrize("tau", [0, 0.5, 1])
+    def test_separable_without_penalty(self, wine, tau):
         with pytest.warns(ConvergenceWarning, match=r"use separability\(X, y\)"):
-            CompSumClassifier(1, C=np.inf).fit(*wine)
+            CompSumClassifier(tau, C=np.inf).fit(*wine)
 
     def test_weights(self, wine):
         X, y = wine

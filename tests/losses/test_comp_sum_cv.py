@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import GroupKFold, StratifiedKFold
-from sklearn.preprocessing import scale
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
 
 from sklearn_ext.losses import (
     CompSumClassifier,
@@ -14,6 +16,7 @@ from sklearn_ext.losses import (
     certified_accuracy,
     certified_accuracy_scorer,
 )
+from sklearn_ext.losses._comp_sum_cv import _deviations
 from tests.losses.conftest import flipped
 
 SMALL = {"Cs": [0.01, 0.1, 1.0], "taus": (1.0, 1.7)}
@@ -24,7 +27,8 @@ def test_scores_are_those_of_single_fits(table):
     y = flipped(y, 0.2)
     folds = list(StratifiedKFold(3).split(X, y))
     w = np.random.default_rng(0).integers(0, 3, len(y)).astype(float)
-    model = CompSumClassifierCV(**SMALL, tol=1e-9, cv=folds, prune=False)
+    options = {"prune": False, "standardize": False}
+    model = CompSumClassifierCV(**SMALL, tol=1e-9, cv=folds, **options)
     model.fit(X, y, w)
     for k, (train, test) in enumerate(folds):
         for i, C in enumerate(model.Cs_):
@@ -179,7 +183,14 @@ def test_random_state_deals_other_folds(wine):
     [
         ({"taus": [-1]}, "taus must be non-negative numbers"),
         ({"taus": []}, "taus must be non-negative numbers"),
+        ({"taus": [1, np.inf]}, "taus must be finite numbers"),
+        ({"taus": ["a"]}, "taus must be non-negative numbers"),
         ({"Cs": [0.0, 1]}, "Cs must be positive numbers"),
+        ({"cv": [(np.arange(50), np.arange(50, 178))]}, "fewer than two classes"),
+        ({"cv": [(np.arange(178), [])]}, "tests no row"),
+        ({"cv": [(np.arange(178), [178])]}, "rows beyond the 178 of X"),
+        ({"cv": iter(())}, "has no folds"),
+        ({"scoring": lambda *_: np.nan}, "score that is not finite"),
         ({"C_range": (1, np.inf)}, "C_range must be two positive finite"),
     ],
 )
@@ -206,3 +217,98 @@ def test_few_rows_are_pruned_by_what_two_folds_leave(rng):
     X, y = rng.normal(size=(7, 2)), np.array([0, 0, 0, 0, 0, 1, 1])
     model = CompSumClassifierCV(Cs=[1.0], taus=(1.0,), cv=3, prune=True).fit(X, y)
     assert set(model.predict(X)) <= {0, 1}
+
+
+def test_equal_rows_of_other_labels_stand_on_one_side(rng):
+    """A row labelled twice would else find its other label in the other folds."""
+    X, y = rng.normal(size=(60, 4)), rng.integers(0, 3, 60)
+    twice = np.r_[X, X], np.r_[y, (y + 1) % 3]
+    model = CompSumClassifierCV(**SMALL).fit(*twice)
+    rows = model._rows(*twice, None, model.classes_, reset=False)
+    for train, test in model._folds(rows, None):
+        assert not set(train % 60) & set(test % 60)
+        assert set(rows.y[train]) == {0, 1, 2}
+
+
+def test_labels_by_chance_of_rows_labelled_twice_score_one_half(rng):
+    X = rng.normal(size=(150, 100))
+    twice = np.r_[X, X], np.r_[np.zeros(150, int), np.ones(150, int)]
+    options = {"Cs": [1.0], "taus": (1.0,)}
+    for prune in (False, True):
+        model = CompSumClassifierCV(**options, prune=prune).fit(*twice)
+        assert_allclose(model.scores_, 0.5)
+
+
+def test_a_class_that_only_shares_rows_is_left_in_every_fold(rng):
+    """Two rows of the second class, both labelled twice: one fold must not own both."""
+    X, y = rng.normal(size=(40, 2)), np.zeros(40, int)
+    for copies in (1, 2, 3):
+        shared = np.r_[X, X[:copies]], np.r_[y, np.ones(copies, int)]
+        for n_folds in (2, 3, 5):
+            model = CompSumClassifierCV(**SMALL, cv=n_folds).fit(*shared)
+            rows = model._rows(*shared, None, model.classes_, reset=False)
+            for train, _ in model._folds(rows, None):
+                assert set(rows.y[train]) == {0, 1}
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_units_of_the_columns_change_nothing(wine, prune):
+    X, y = wine
+    folds = list(StratifiedKFold(3).split(X, y))
+    options = {"cv": folds, "prune": prune, "tol": 1e-9}
+    seen = []
+
+    def scorer(model, X, y):
+        seen.append(X)
+        return model.score(X, y)
+
+    one = CompSumClassifierCV(**SMALL, **options).fit(X, y)
+    units = np.r_[1e8, 1e-8, np.full(10, 3.0), 1.0]
+    other = CompSumClassifierCV(**SMALL, **options, scoring=scorer)
+    other.fit(X * units + 5 * units, y)
+    assert_array_equal(other.scores_, one.scores_)
+    assert_allclose(other.coef_ * units, one.coef_, rtol=1e-4, atol=1e-6)
+    assert_allclose(seen[0], (X * units + 5 * units)[folds[0][1]])  # in their own
+    assert_array_equal(other.predict(X * units + 5 * units), one.predict(X))
+
+
+def test_standardized_is_what_a_scaler_in_front_does(wine):
+    X, y = wine
+    raw = X * np.r_[300.0, np.ones(12)]
+    folds = list(StratifiedKFold(3).split(X, y))
+    inside = CompSumClassifierCV(**SMALL, cv=folds, prune=False).fit(raw, y)
+    plain = CompSumClassifierCV(**SMALL, cv=folds, prune=False, standardize=False)
+    outside = make_pipeline(StandardScaler(), plain).fit(raw, y)
+    assert_allclose(inside.predict_proba(raw), outside.predict_proba(raw), atol=1e-4)
+    assert_allclose(inside.scores_, plain.scores_)
+
+
+def test_columns_that_do_not_vary_and_sparse_ones(wine):
+    X, y = wine
+    X = np.column_stack([np.where(abs(X) > 0.5, X, 0), np.full(len(y), 1e5)])
+    for dtype in (np.float64, np.float32):
+        rows = X.astype(dtype)
+        dense = CompSumClassifierCV(**SMALL).fit(rows, y)
+        thin = CompSumClassifierCV(**SMALL).fit(sparse.csr_array(rows), y)
+        assert abs(dense.coef_[:, -1]).max() < 1e-6
+        assert_allclose(thin.scores_, dense.scores_)
+        assert_array_equal(thin.predict(rows), dense.predict(rows))
+
+
+def test_epsilon_is_in_the_units_of_the_columns(wine):
+    X, y = wine
+    options = {"epsilon": 0.2, "prune": False}
+    one = CompSumClassifierCV(**SMALL, **options).fit(3 * X, y)
+    two = CompSumClassifierCV(**SMALL, **options, standardize=False).fit(3 * X, y)
+    assert_array_equal(one.coef_, two.coef_)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rounding_does_not_make_a_column_vary(rng, dtype):
+    X = rng.normal(size=(30_000, 3)).astype(dtype) + dtype(1e3)
+    X[:, 1] = 0.1
+    weight = rng.random(len(X))
+    for rows in (X, sparse.csr_array(X)):
+        found = _deviations(rows, weight)
+        assert found[1] == 1.0
+        assert_allclose(found[[0, 2]], 1, rtol=0.03)

@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
 from sklearn_ext.losses import (
     CertifiedAccuracyDisplay,
@@ -108,3 +109,52 @@ def test_report_of_a_pipeline_is_that_of_its_model(wine):
     one = noise_report(model, X, y, random_state=0)
     other = noise_report(model[-1], model[:-1].transform(X), y, random_state=0)
     assert_array_equal(one.wrong_proba, other.wrong_proba)
+
+
+def test_the_mix_is_drawn_only_on_the_subgroups_that_it_weighs(wine):
+    X, y = wine
+    g = np.arange(len(y)) % 3  # named as the classes are
+    fitted = WorstGroupClassifier(0.1).fit(X, y, subgroups=g)
+    assert GroupLossDisplay.from_estimator(fitted, X, y).weights is None
+    classes = WorstGroupClassifier(0.1).fit(X, y)
+    assert GroupLossDisplay.from_estimator(classes, X, y, g).weights is None
+    display = GroupLossDisplay.from_estimator(classes, X, y)
+    assert_allclose(display.weights, classes.subgroup_weights_)
+
+
+def test_losses_of_subgroups_are_those_that_were_fitted(wine):
+    X, y = wine
+    model = WorstGroupClassifier(0.1, tau=0.5).fit(X, y).set_params(tau=1.0)
+    display = GroupLossDisplay.from_estimator(model, X, y)
+    assert_allclose(display.losses, model.subgroup_losses_)
+    assert display.ylabel == "loss, tau 0.5"
+
+
+def test_losses_of_far_rows_are_not_cut(wine):
+    X, y = (wine[0] * 1000).astype(np.float32), wine[1]
+    model = WorstGroupClassifier(0.1).fit(X / 1000, y)
+    display = GroupLossDisplay.from_estimator(model, -X, y)
+    lost = -model.predict_log_proba(-X)[np.arange(len(y)), y]
+    means = [np.minimum(lost[y == k], 708.3964).mean() for k in range(3)]
+    assert_allclose(display.losses, means, rtol=1e-4)
+    assert display.losses.max() > 100
+
+
+def test_refusals_of_displays(wine):
+    X, y = wine
+    model, w = WorstGroupClassifier(0.1).fit(X, y), np.ones(len(y))
+    quality = CompSumClassifier().fit(X, y)
+    for draw in (
+        lambda w: GroupLossDisplay.from_estimator(model, X, y, sample_weight=w),
+        lambda w: LabelQualityDisplay.from_estimator(quality, X, y, sample_weight=w),
+    ):
+        with pytest.raises(ValueError, match="at least one non-zero"):
+            draw(0 * w)
+        with pytest.raises(ValueError, match="must be non-negative"):
+            draw(-w)
+        with pytest.raises(ValueError, match="shape"):
+            draw(w[:3])
+    with pytest.raises(TypeError, match="predict_log_proba, got LinearSVC"):
+        GroupLossDisplay.from_estimator(LinearSVC().fit(X, y), X, y)
+    with pytest.raises(ValueError, match="y has 5 labels for the 178 rows"):
+        GroupLossDisplay.from_estimator(model, X, y[:5])

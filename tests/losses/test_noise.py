@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold, KFold
 
 from sklearn_ext.losses import CompSumClassifierCV, noise_report
 from sklearn_ext.losses._noise import transition
@@ -95,5 +96,21 @@ def test_refusals(wine):
     model = CompSumClassifierCV(**SMALL).fit(X, y)
     with pytest.raises(ValueError, match="confidence_level must lie in"):
         noise_report(model, X, y, confidence_level=1)
+    with pytest.raises(TypeError, match="n_bootstrap must be an instance of"):
+        noise_report(model, X, y, n_bootstrap="many")
     with pytest.raises(ValueError, match="was not fitted with them"):
         noise_report(model, X, y + 5)
+    with pytest.raises(ValueError, match="at least two classes, got one class in y"):
+        noise_report(model, X[y == 1], y[y == 1])
+    folds = list(KFold(3, shuffle=True, random_state=0).split(X))
+    model = CompSumClassifierCV(**SMALL, cv=folds).fit(X, y)
+    with pytest.raises(ValueError, match="serves only the rows that it was made for"):
+        noise_report(model, X[::2], y[::2])
+
+
+def test_groups_reach_the_splitter(wine):
+    X, y = wine
+    groups = np.arange(len(y)) % 9
+    model = CompSumClassifierCV(**SMALL, cv=GroupKFold(3)).fit(X, y, groups=groups)
+    report = noise_report(model, X, y, groups=groups, n_bootstrap=2)
+    assert report.noise_rate < 0.1

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
 from scipy.optimize import linprog
-from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.preprocessing import scale
 from sklearn.svm import SVC
 
@@ -87,10 +87,22 @@ def test_passes_stay_below_the_guarantee_of_normalised_steps(digits):
 
 def test_a_margin_of_three_ten_thousandths_of_the_rows_is_found():
     X, y = load_breast_cancer(return_X_y=True)
-    found = separability(scale(X), y)
+    X, sign = scale(X), np.where(y == 1, 1, -1)
+    found = separability(X, y)
     assert found.separable
-    assert found.margin_lower > 1e-3
-    assert found.margin_upper < 3e-3
+    assert_allclose(found.margin_upper, found.margin_lower, rtol=1e-5)
+    own = sign * (X @ found.coef[0] + found.intercept) / np.linalg.norm(found.coef)
+    assert_allclose(found.margin_lower, own.min(), rtol=1e-6)
+    assert own.min() < 3e-4 * np.linalg.norm(X, axis=1).mean()
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_the_bracket_closes_on_raw_columns(form, fit_intercept):
+    X, y = load_wine(return_X_y=True)
+    found = separability(form(X), y, fit_intercept=fit_intercept)
+    assert_allclose(found.margin_upper, found.margin_lower, rtol=1e-4)
+    assert found.n_passes < 3000
 
 
 def test_units_and_offsets_change_nothing():

@@ -109,14 +109,24 @@ def test_worst_fares_better_than_under_the_mean():
     assert ours.worst_group_score(X, y) <= ours.score(X, y)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_optimum_to_the_millionth(seed):
+    X, y, g = three(seed)
+    best = oracle(X, y, g, np.ones(len(y)), 1.0)
+    model = WorstGroupClassifier(tol=1e-6).fit(X, y, subgroups=g)
+    assert model.lower_bound_ - 1e-9 <= best <= model.objective_ + 1e-9
+    assert_allclose([model.objective_, model.lower_bound_], best, rtol=1.1e-6)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("beta", [0.0, 3.0, 100.0])
-def test_gradient_of_the_smoothed_game(beta):
+def test_gradient_of_the_smoothed_game(beta, tau):
     X, y, g = three()
     model = WorstGroupClassifier()
     data = labelled(model, X, y, None)
     problem = prepare(data.X, data.y, data.weight, 2)
     share = 1 / np.bincount(g)[g]
-    f = SmoothedObjective(Game(problem, 1.0, g, share, 3), beta)
+    f = SmoothedObjective(Game(problem, 1.0, g, share, 3, tau), beta)
     rng = np.random.default_rng(0)
     theta, v = rng.normal(size=(2, problem.objective.start().size))
     slope = (f(theta + 1e-6 * v).value - f(theta - 1e-6 * v).value) / 2e-6
@@ -190,6 +200,25 @@ class TestRefusals:
         with pytest.raises(ValueError, match="subgroups holds missing values"):
             WorstGroupClassifier().fit(*wine, subgroups=g)
 
+    def test_missing_of_other_kinds(self, wine):
+        X, y = wine
+        pd = pytest.importorskip("pandas")
+        texts = pd.Series(np.where(y == 0, None, "a")).astype("string")
+        days = np.where(y == 0, np.datetime64("NaT"), np.datetime64("2020-01-01"))
+        for g in (texts, days, pd.Series(days)):
+            with pytest.raises(ValueError, match="subgroups holds missing values"):
+                WorstGroupClassifier().fit(X, y, subgroups=g)
+
+    def test_several_columns(self, wine):
+        X, y = wine
+        with pytest.raises(ValueError, match="columns joined to one label"):
+            WorstGroupClassifier().fit(X, y, subgroups=np.c_[y, y])
+
+    def test_columns_in_unlike_units_say_so(self, wine):
+        X, y = wine
+        with pytest.warns(ConvergenceWarning, match="scale the features"):
+            WorstGroupClassifier(0.1).fit(X * np.r_[1e8, np.ones(12)], y)
+
     def test_labels_that_cannot_be_sorted(self, wine):
         X, y = wine
         mixed = np.array([1, "a"] * (len(y) // 2), dtype=object)
@@ -210,6 +239,8 @@ class TestRefusals:
         model = WorstGroupClassifier(0.1).fit(X, y)
         with pytest.raises(ValueError, match="y has 178 labels"):
             model.worst_group_score(X, y, [0, 1])
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            model.worst_group_score(X, y[:10])
 
 
 def comp_sum_worst(v, X, y, g, w, C, tau):

@@ -44,10 +44,8 @@ class Game:
             lost = np.logaddexp(0, np.where(y == 1, -Z[0], Z[0]))
         else:
             lost = logsumexp(Z, axis=0) - Z[y, np.arange(len(y))]
-        if self.tau != 1:
-            growth = np.minimum((1 - self.tau) * lost, EXPONENT)
-            lost = np.expm1(growth) / (1 - self.tau)
-        return np.bincount(self.subgroup, self.share * lost, self.n_subgroups)
+        lost = self.share * comp_sum_of(lost, self.tau)
+        return np.bincount(self.subgroup, lost, self.n_subgroups)
 
     def mix(self, q):
         """Return the objective of one mix of the subgroups: a logistic one."""
@@ -146,6 +144,13 @@ class Game:
         ]
         A, c = slopes @ np.array(steps).T, np.array(steps) @ pull - self.losses(theta)
         return simplex_quadratic((A + A.T) / 2, c, q)
+
+
+def comp_sum_of(lost, tau):
+    """Turn log-losses into comp-sum losses with ``tau`` at most one, finite ones."""
+    if tau == 1:
+        return lost
+    return np.expm1(np.minimum((1 - tau) * lost, EXPONENT)) / (1 - tau)
 
 
 def class_sums_of(objective, w):
@@ -355,7 +360,7 @@ def play(
         for mix in mixes:
             lower, other, passes = game.dual(mix, theta, tol / 10)
             if lower > bound[0] or bound[1] is None:
-                bound = max(lower, 0.0), mix
+                bound = max(float(lower), 0.0), mix
             best = min(best, (game.primal(other), other), key=lambda pair: pair[0])
             n_evaluations += passes + 1
         closed = best[0] - bound[0] <= tol * max(best[0], NOTHING)

@@ -5,7 +5,11 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+)
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
@@ -197,13 +201,14 @@ class WorstGroupClassifier(CallbackSupportMixin, LinearClassifierMixin, ExtEstim
             options = {"beta": self.beta, "tol": self.tol, "max_iter": self.max_iter}
             found = play(game, report=report, **options)
         self._store(found, game, data, names)
+        self._of_classes = subgroups is None
         tasks.close(classes_=data.classes, coef_=self.coef_, intercept_=self.intercept_)
         if not (found.converged or found.interrupted):
             warnings.warn(
                 f"WorstGroupClassifier stopped after {found.n_iter} iterations with "
                 f"objective {found.objective:.6g} and lower bound "
-                f"{found.lower_bound:.6g}. Increase max_iter or tol, lower C, or join "
-                "subgroups of few rows.",
+                f"{found.lower_bound:.6g}. Increase max_iter or tol, lower C, scale "
+                "the features, or join subgroups of few rows.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -255,7 +260,7 @@ class WorstGroupClassifier(CallbackSupportMixin, LinearClassifierMixin, ExtEstim
         self.objective_, self.lower_bound_ = found.objective, found.lower_bound
         self.gap_bound_ = found.objective - found.lower_bound
         self.n_iter_, self.n_evaluations_ = found.n_iter, found.n_evaluations
-        self.converged_ = found.converged
+        self.converged_, self._tau = found.converged, game.tau
 
     def worst_group_score(self, X, y, subgroups=None, sample_weight=None):
         """Accuracy of the subgroup with the least.
@@ -277,11 +282,12 @@ class WorstGroupClassifier(CallbackSupportMixin, LinearClassifierMixin, ExtEstim
             The accuracy.
         """
         check_is_fitted(self)
-        y = np.asarray(y)
+        said, y = self.predict(X), column_or_1d(y)
+        check_consistent_length(said, y)
         _, codes = codes_of_subgroups(subgroups, y)
         w = check_weights(sample_weight, np.empty((len(y), 0)), dtype=np.float64)
         count = np.bincount(codes, w)
-        right = np.bincount(codes, w * (self.predict(X) == y))
+        right = np.bincount(codes, w * (said == y))
         return float((right[count > 0] / count[count > 0]).min())
 
 
@@ -291,14 +297,11 @@ def codes_of_subgroups(subgroups, y, keep=slice(None)):
     if values.ndim != 1 or len(values) != len(y):
         raise ValueError(
             f"subgroups has shape {values.shape}, y has {len(y)} labels: pass one "
-            "subgroup for each row."
+            "subgroup for each row, with several columns joined to one label."
         )
-    missing = values != values if values.dtype.kind in "fO" else None
-    if values.dtype.kind == "O":
-        missing = missing | (values == None)  # noqa: E711
-    if missing is not None and np.any(missing):
+    if _has_missing(values):
         raise ValueError(
-            "subgroups holds missing values (NaN or None); give these rows a "
+            "subgroups holds missing values (NaN, NaT, NA or None); give these rows a "
             "subgroup of their own, or leave them out."
         )
     try:
@@ -309,3 +312,12 @@ def codes_of_subgroups(subgroups, y, keep=slice(None)):
             f"subgroups holds labels that cannot be sorted, of types {kinds}; pass "
             "strings, or numbers, alone."
         ) from error
+
+
+def _has_missing(values):
+    if values.dtype.kind == "O":
+        return any(
+            value is None or type(value).__name__ == "NAType" or value != value
+            for value in values
+        )
+    return values.dtype.kind in "fmM" and bool(np.any(values != values))

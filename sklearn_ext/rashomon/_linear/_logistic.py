@@ -216,6 +216,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         self : RashomonLogisticRegression
             Fitted estimator.
         """
+        self._at_fit = self.get_params(deep=False)  # a later set_params waits
         X, label, weight = check_two_classes(self, X, y, sample_weight)
         self._n_rows = unit_rows(weight)
         weight = class_weighted(weight, label, self.classes_, self.class_weight)
@@ -406,17 +407,17 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         check_count("n_samples", n_samples)
         delta = check_level(confidence_level)
         refuse_weights(self._n_rows)
-        if self.fit_intercept:
+        if self._at_fit["fit_intercept"]:
             raise ValueError(
                 "The certificate needs a prior of every coefficient, and the intercept "
                 "has none: fit with fit_intercept=False on rows with a column of ones."
             )
-        if self._ball() is not None and self.radius is None:
+        if self._ball() is not None and self._at_fit["radius"] is None:
             raise ValueError(
                 "The certificate needs a space chosen without these rows: fit with "
                 "radius=, or with space='gaussian'."
             )
-        theta = self.theta if theta is None else theta
+        theta = self._at_fit["theta"] if theta is None else theta
         slack = self._threshold_at(theta) - self.min_loss_
         refuse_empty(slack)
         seed = check_random_state(random_state).randint(2**31)
@@ -438,9 +439,9 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         points = drawn.points.reshape(drawn.log_weight.size, -1)
         coefs, logs = points * self._unit, drawn.log_weight.ravel()
         if self._ball() is None:
-            logs = logs - 0.5 * ((coefs / self.prior_scale) ** 2).sum(axis=1)
+            logs = logs - 0.5 * ((coefs / self._at_fit["prior_scale"]) ** 2).sum(axis=1)
         else:
-            outside = np.linalg.norm(coefs, axis=1) > self.radius
+            outside = np.linalg.norm(coefs, axis=1) > self._at_fit["radius"]
             logs = np.where(outside, -np.inf, logs)
         wrong = np.empty(len(points))
         for part in ray_blocks(len(points), self._n_rows):
@@ -457,30 +458,36 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
                 f"Weights must have a sum of at least {TINY:g}, got {total:g}. Scale "
                 "sample_weight or class_weight up."
             )
-        if np.isinf(self.C) and self.space == "ball" and self.radius is None:
+        if (
+            np.isinf(self._at_fit["C"])
+            and self._at_fit["space"] == "ball"
+            and self._at_fit["radius"] is None
+        ):
             raise ValueError(
                 "C=inf has no natural ball: give radius, or use a finite C."
             )
         weight = weight / total
-        self._penalty = 1 / (self.C * total)
+        self._penalty = 1 / (self._at_fit["C"] * total)
         # centred columns change only the intercept, and a shear keeps volumes
         self._mean = np.zeros(X.shape[1])
-        if self.fit_intercept:
+        if self._at_fit["fit_intercept"]:
             self._mean = X.T @ weight
         self._unit = _units(X, self._mean, weight, self._penalty)
         penalty = self._penalty * self._unit**2
-        if self.fit_intercept:
+        if self._at_fit["fit_intercept"]:
             penalty = np.append(penalty, 0.0)
         sign = 2.0 * label - 1.0
         return LogisticProblem(self._rows(X), sign, weight, penalty)
 
     def _rows(self, X):
-        return make_rows(X, self._mean, 1 / self._unit, constant=self.fit_intercept)
+        return make_rows(
+            X, self._mean, 1 / self._unit, constant=self._at_fit["fit_intercept"]
+        )
 
     def _unshifted(self, points):
         """Coefficients and intercepts for features as they were given."""
         coef = points[:, : self._dimension] * self._unit
-        if not self.fit_intercept:
+        if not self._at_fit["fit_intercept"]:
             return coef, np.zeros(len(points))
         return coef, points[:, -1] - coef @ self._mean
 
@@ -489,11 +496,14 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         self.coef_ = coef.copy()
         share = self._problem.weight @ (self._problem.sign > 0)
         entropy = entr(share) + entr(1 - share)
-        self._zero_loss = float(entropy if self.fit_intercept else np.log(2))
+        self._zero_loss = float(entropy if self._at_fit["fit_intercept"] else np.log(2))
 
     def _threshold_at(self, theta):
         return loss_threshold(
-            self.min_loss_, theta, self.theta_mode, self.reference_loss
+            self.min_loss_,
+            theta,
+            self._at_fit["theta_mode"],
+            self._at_fit["reference_loss"],
         )
 
     def _ratios_at(self, thetas):
@@ -502,10 +512,10 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         return [self._measure(*pair)[0] for pair in zip(slacks, drawn, strict=True)]
 
     def _ball(self):
-        if self.space == "gaussian":
+        if self._at_fit["space"] == "gaussian":
             return None
-        if self.radius is not None:
-            return float(self.radius)
+        if self._at_fit["radius"] is not None:
+            return float(self._at_fit["radius"])
         return float(np.sqrt(2 * self._zero_loss / self._penalty))
 
     def _measure(self, slack, drawn, confidence_level=None):
@@ -513,8 +523,8 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         space = CoefficientSpace(
             self._dimension,
             self._ball(),
-            float(self.prior_scale),
-            self._zero_loss if self.radius is None else -np.inf,
+            float(self._at_fit["prior_scale"]),
+            self._zero_loss if self._at_fit["radius"] is None else -np.inf,
             self._unit,
         )
         return estimate_ratio(
@@ -523,8 +533,8 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             slack,
             drawn,
             space,
-            n_draws=self.n_rays,
-            confidence_level=confidence_level or self.confidence_level,
+            n_draws=self._at_fit["n_rays"],
+            confidence_level=confidence_level or self._at_fit["confidence_level"],
             rng=np.random.default_rng([self._seeds[0], 1]),
         )
 
@@ -536,10 +546,10 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             self._problem,
             self._centre,
             slack,
-            self.n_rays,
+            self._at_fit["n_rays"],
             n,
             np.random.default_rng(seed),
-            intercept=self.fit_intercept,
+            intercept=self._at_fit["fit_intercept"],
         )
 
     def _members(self, drawn, n, rng):

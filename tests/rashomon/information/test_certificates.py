@@ -359,6 +359,8 @@ def test_logistic_certificates_hold(rng, params):
     truth = rng.random(4000) < 1 / (1 + np.exp(-2 * new @ w))
     assert (clf.member_predictions(new) != truth).mean() < found.bound < 0.5
     assert clf.generalization_bound(0.2, random_state=0).bits < found.bits
+    clf.set_params(fit_intercept=True, C=1e-3, radius=0.1, theta=0.5, prior_scale=9.0)
+    assert clf.generalization_bound(random_state=0) == found  # as it was fitted
 
 
 def test_thresholds_from_other_rows():
