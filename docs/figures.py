@@ -155,6 +155,24 @@ ERRORS = {
             only="geometric mean",
         )
     ],
+    "representations": [
+        Columns(
+            "FewLabels",
+            "views",
+            _own_names(("ridge", "spreading", "self-training", "forest")),
+            ("set", "labels of a class"),
+            accuracy=True,
+            only="mean, all, new rows",
+        ),
+        Columns(
+            "FewTargets",
+            "views",
+            _own_names(("ridge", "forest")),
+            ("targets",),
+            accuracy=True,
+            only="mean",
+        ),
+    ],
     "tasks": [
         Columns("NewTasks", "", _own_names(WAYS), ("set", "known rows"), only="mean"),
         Columns("Peers", "", _own_names(PACKAGES), ("set",), only="mean"),

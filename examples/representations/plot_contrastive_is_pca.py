@@ -70,6 +70,7 @@ directions = model.components_ / np.linalg.norm(model.components_, axis=1)[:, No
 cosines = abs(directions @ pca.components_[:20].T)
 ends = (0.5, 20.5, 20.5, 0.5)
 image = axes[1].imshow(cosines, cmap="Blues", vmin=0, vmax=1, extent=ends)
+axes[1].grid(False)
 axes[1].set(xlabel="principal component", ylabel="corruption component")
 figure.colorbar(image, ax=axes[1], label="cosine of their angle")
 print(f"cosines on the diagonal: at least {np.diag(cosines).min():.6f}")

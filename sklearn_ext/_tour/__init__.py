@@ -3,5 +3,6 @@
 - ``_run``: runs the chapters, prints their tables, writes the report
 - ``_chapter``: what a chapter returns, and its clock
 - ``aggregate``, ``bandits``, ``bridge``, ``calibration``, ``losses``, ``probes``,
-  ``random_features``, ``rashomon``, ``submodular``, ``tasks``: the chapters
+  ``random_features``, ``rashomon``, ``representations``, ``submodular``, ``tasks``:
+  the chapters
 """

@@ -215,6 +215,7 @@ class RepresentationSimilarityDisplay(Display):
         ax, n = self._axes(ax), len(self.names)
         style = {"vmin": 0, "vmax": 1, "cmap": "Blues", **(image_kwargs or {})}
         self.image_ = ax.imshow(self.similarity, **style)
+        ax.grid(False)
         self.text_ = np.full((n, n), None)
         for i, j in np.ndindex(n, n) if n <= MOST_CELLS else ():
             value = self.similarity[i, j]

@@ -102,14 +102,15 @@ def test_products_of_random_features_tend_to_the_kernel(X):
 
 def test_mean_and_size_of_random_features_are_those_of_normal_rows():
     rng = np.random.default_rng(3)
-    X = rng.normal(size=(200_000, 3)) * [3.0, 1.0, 0.2] + 5
-    for k in (40, 41):
+    X = rng.normal(size=(100_000, 3)) * [3.0, 1.0, 0.2] + 5
+    for k in (10, 11):
         view = RandomFeaturesView(k, random_state=0).fit(X)
-        V = view.transform(X)
-        assert_allclose(V.mean(axis=0), 0, atol=0.005)
-    view = RandomFeaturesView(4000, random_state=0).fit(X)
-    V = view.transform(X[:20_000])
-    assert_allclose((V**2).sum(axis=1).mean(), 1, rtol=0.03)
+        assert_allclose(view.transform(X).mean(axis=0), 0, atol=0.01)
+    sizes = []
+    for seed in range(20):
+        V = RandomFeaturesView(300, random_state=seed).fit(X).transform(X[:20_000])
+        sizes.append((V**2).sum(axis=1).mean())
+    assert_allclose(np.mean(sizes), 1, rtol=0.02)  # over draws of the waves
 
 
 def test_triangle_is_the_nearness_to_centres(X):
