@@ -5,11 +5,11 @@ from numbers import Integral, Real
 import numpy as np
 from scipy import linalg
 
-from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._base import ExtEstimator
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext.bandits._decisions import DecisionMixin
-from sklearn_ext.bandits._exploration import explore
+from sklearn_ext.bandits._exploration import Rule, explore
 from sklearn_ext.bandits._rewards import RewardMoments
 from sklearn_ext.bandits._ridge._bandit import RidgeBandit
 from sklearn_ext.bandits._ridge._feature_map import Waves
@@ -33,9 +33,13 @@ class AdversarialLinearBandit(DecisionMixin, ExtEstimator):
 
     Against an opponent that punishes the current favourite it earned 0.67 where ridges
     earn 0.60; in a world that stays as it is, or that changes once, a
-    :class:`RidgeBandit` (with ``forget``) is better. Columns are standardised by the
-    means and deviations of the first call, which stay as they are. Weights count rows:
-    their sum decides how far the scores reach.
+    :class:`RidgeBandit` (with ``forget``) is better. Weights count rows: their sum
+    decides how far the scores reach.
+
+    A batch is taken to be one that the bandit itself decided since its last update,
+    among all actions; the log of a first ``fit``, one of constant shares of the
+    actions. Columns are standardised by the first call of ``fit`` or the first 50 rows
+    of ``partial_fit``, which count as one batch, and then stay as they are.
 
     Time is :math:`O(n m^2 K)` for the covariances and :math:`O(K m^3)` a batch.
 
@@ -65,6 +69,7 @@ class AdversarialLinearBandit(DecisionMixin, ExtEstimator):
         Those of the column of ones.
     gamma_ : float
         The learning rate.
+    reward_mean_, reward_scale_ : see RidgeBandit
     n_features_in_, feature_names_in_ : see RidgeBandit
 
     See Also
@@ -85,13 +90,6 @@ class AdversarialLinearBandit(DecisionMixin, ExtEstimator):
     >>> run.propensity.shape
     (1, 400)
     """
-
-    __metadata_request__fit = {"reward": True, "propensity": True}
-    __metadata_request__partial_fit = {"reward": True, "propensity": True}
-    __metadata_request__score = {"reward": True, "propensity": True}
-
-    exploration = "log_barrier"
-    min_probability = 0.0
 
     _parameter_constraints: dict = {
         "actions": ["array-like", None],
@@ -116,80 +114,6 @@ class AdversarialLinearBandit(DecisionMixin, ExtEstimator):
         self.n_reference = n_reference
         self.reward_range = reward_range
 
-    @fit_context()
-    def fit(self, X, y, sample_weight=None, *, reward=None, propensity=None):
-        """Learn from a log as one batch, and forget what was learnt before.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,)
-            The action that was taken in each row.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
-        reward : array-like of shape (n_samples,), default=None
-            What came back. None: demonstrations, in which y was right.
-        propensity : array-like of shape (n_samples,), default=None
-            Probability with which the action was drawn; it is checked. The log is
-            taken to be one of constant shares of the actions.
-
-        Returns
-        -------
-        AdversarialLinearBandit
-            The fitted bandit.
-        """
-        log = self._check_log(X, y, sample_weight, None, reward, propensity, reset=True)
-        return self._add(log, first=True)
-
-    @fit_context()
-    def partial_fit(
-        self,
-        X,
-        y,
-        classes=None,
-        sample_weight=None,
-        *,
-        reward=None,
-        propensity=None,
-    ):
-        """Learn from one more batch, which the current policy decided.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,)
-            The action that was taken in each row.
-        classes : array-like of shape (n_actions,), default=None
-            All actions; needed in the first call unless ``actions`` is given.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
-        reward : array-like of shape (n_samples,), default=None
-            What came back. None: demonstrations, in which y was right.
-        propensity : array-like of shape (n_samples,), default=None
-            Probability with which the action was drawn; checked, and not needed.
-
-        Returns
-        -------
-        AdversarialLinearBandit
-            The fitted bandit.
-        """
-        first = not hasattr(self, "_theta")
-        self._check_first_call(first, classes)
-        log = self._check_log(
-            X, y, sample_weight, classes, reward, propensity, reset=first
-        )
-        return self._add(log, first=first)
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_theta")
-
-    @property
-    def gamma_(self):
-        """The learning rate."""
-        return self.learning_rate
-
     @property
     def coef_(self):
         """Cumulated weights of the columns."""
@@ -200,43 +124,69 @@ class AdversarialLinearBandit(DecisionMixin, ExtEstimator):
         """Cumulated weights of the column of ones."""
         return self._theta[:, -1] - self.coef_ @ self._map.mean
 
-    def _add(self, log, *, first):
-        K, shown = len(self.classes_), bool(np.isnan(log.reward).all())
-        right = np.where(shown, 1.0, log.reward)
-        counts = np.bincount(log.action, log.w, minlength=K)
-        if first:
-            self._map = Waves.of(log.X, log.w, 0, np.random.RandomState(0))
-            self._bounds = self._known_bounds(right)
-            self._seen = RewardMoments.of_log(log, K)
-            self.class_count_ = np.zeros(K)
+    def _start(self, log, *, stream):
+        self._spec = self.n_reference, self.reg_covar
+        shares = log.counts(len(self.classes_))
+        if stream:  # where nothing is known, decisions are drawn by equal chances
+            shares = np.ones_like(shares)
+        policy = np.tile(shares / shares.sum(), (len(log), 1))
+        return self._begin(log.after(), policy)
+
+    def _go_on(self, log):
+        K, shown = len(self.classes_), np.isnan(log.reward).all()
         Z = self._rows_of(log.X)
-        rows, w = (Z, log.w) if first else self._reference
-        if not first:
-            rows, w = np.vstack([rows, Z]), np.append(w, log.w)
-        kept = slice(-self.n_reference, None)
-        self._reference = rows[kept], w[kept]
-        if shown:  # every action learns from every row
-            policy, taken = np.ones((len(rows[kept]), K)), np.ones((len(Z), K))
-            loss = log.action[:, None] != np.arange(K)
-        else:
-            low, high = self._bounds
-            taken = log.action[:, None] == np.arange(K)
-            loss = ((high - right) / (high - low))[:, None]
-            policy = np.tile(counts / counts.sum(), (len(rows[kept]), 1))
-            if not first:
-                scores = rows[kept] @ self._theta.T
-                policy = explore("log_barrier", scores, self.learning_rate)
-        estimates = loss_weights(
-            Z, taken * loss * log.w[:, None], *self._reference, policy, self.reg_covar
-        )
-        self._theta = -estimates if first else self._theta - estimates
-        self.class_count_ = self.class_count_ + (log.w.sum() if shown else counts)
+        if self._warm_up is not None:
+            earlier, policy = self._warm_up
+            policy = np.vstack([policy, self._policy(Z)])
+            return self._begin(log.after(earlier), policy)
+        rows, w = self._reference
+        rows, w = self._latest(np.vstack([rows, Z]), np.append(w, log.w))
+        policy = np.ones((len(rows), K)) if shown else self._policy(rows)
+        self._theta = self._theta - self._estimates(Z, log, rows, w, policy)
+        self._reference, self._played = (rows, w), self._rule.gamma
+        self._seen = self._seen + RewardMoments.of_log(log, K)
+        self.class_count_ = self.class_count_ + log.counts(K)
         return self
 
-    def _known_bounds(self, reward):
-        if not isinstance(self.reward_range, str):
-            return self._reward_range()
-        return min(0.0, float(reward.min())), max(1.0, float(reward.max()))
+    def _begin(self, log, policy):
+        """Learn from the first rows as from one batch, standardised by themselves."""
+        K, shown = len(self.classes_), np.isnan(log.reward)
+        policy = np.where(shown[:, None], 1.0, policy)
+        self._seen = RewardMoments.of_log(log, K)
+        self._bounds = self._rule.reward_range or (
+            min(0.0, self._seen.low),
+            max(1.0, self._seen.high),
+        )
+        self._map = Waves.of(log.X, log.w, 0, np.random.RandomState(0))
+        Z = self._rows_of(log.X)
+        rows, w = self._latest(Z, log.w)
+        self._theta = -self._estimates(Z, log, rows, w, policy[len(Z) - len(rows) :])
+        self._reference, self._played = (rows, w), self._rule.gamma
+        self.class_count_ = log.counts(K)
+        self._warm_up = (log, policy) if log.is_short else None
+        return self
+
+    def _latest(self, rows, w):
+        """Return the last rows that together count ``n_reference``."""
+        n, _ = self._spec
+        later = np.cumsum(w[::-1])[::-1] - w
+        w = np.clip(n - later, 0, w)[-n:]
+        return rows[-n:][w > 0], w[w > 0]
+
+    def _policy(self, rows):
+        """Return the probabilities with which rows were decided until now."""
+        return explore("log_barrier", rows @ self._theta.T, self._played)
+
+    def _estimates(self, Z, log, rows, w, policy):
+        """Estimate the loss weights of a batch, of all actions where it was shown."""
+        low, high = self._bounds
+        taken = log.action[:, None] == np.arange(len(self.classes_))
+        lost = taken * ((high - log.reward) / (high - low))[:, None]
+        loss = np.where(np.isnan(log.reward)[:, None], ~taken, lost) * log.w[:, None]
+        return loss_weights(Z, loss, rows, w, policy, self._spec[1])
+
+    def _rule_of(self, bounds):
+        return Rule("log_barrier", self.learning_rate, 0.0, 0.0, bounds)
 
     # --- scores -------------------------------------------------------------------
 
@@ -249,8 +199,8 @@ class AdversarialLinearBandit(DecisionMixin, ExtEstimator):
     def _rewards(self, rows):
         return rows @ self._theta.T
 
-    def _optimism(self, rows):
-        return 0.0
+    def _scores(self, rows):
+        return self._rewards(rows)
 
 
 def loss_weights(Z, loss, reference, w, policy, reg_covar):

@@ -10,14 +10,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import _num_samples
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext.bandits._exploration import (
-    draw,
-    explore,
-    raise_to_minimum,
-    small_loss_gamma,
-)
+from sklearn_ext.bandits._exploration import Rule, draw
 from sklearn_ext.bandits._log import (
     Log,
     are_labels,
@@ -64,13 +60,108 @@ class Decisions:
 
 
 class DecisionMixin(ClassifierMixin):
-    """Decisions of a bandit that predicts rewards.
+    """A bandit that predicts rewards: what it learns from, and what it decides.
 
-    The bandit has the parameters ``actions``, ``exploration``, ``min_probability`` and
-    ``reward_range``, the attributes ``classes_`` and ``gamma_``, and three methods:
-    ``_rows(X)`` checks rows, ``_rewards(rows)`` predicts the reward of each action, and
-    ``_optimism(rows)`` what is added to it while actions are explored.
+    The bandit has the parameters ``actions`` and ``reward_range`` and, unless it is
+    without them, those of a `Rule`. To learn it has ``_start(log, stream)`` and
+    ``_go_on(log)``, which keep the moments of the rewards as ``_seen``; to decide
+    ``_rows(X)``, which checks rows, ``_rewards(rows)``, the predicted reward of each
+    action, and ``_scores(rows)``, that reward with what is added while it is explored.
     """
+
+    __metadata_request__fit = {"reward": True, "propensity": True}
+    __metadata_request__partial_fit = {"reward": True, "propensity": True}
+    __metadata_request__score = {"reward": True, "propensity": True}
+
+    # --- learning -----------------------------------------------------------------
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, *, reward=None, propensity=None):
+        """Learn from a whole log, and forget what was learnt before.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            The action that was taken in each row.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+        reward : array-like of shape (n_samples,), default=None
+            What came back. None: demonstrations, in which y was right.
+        propensity : array-like of shape (n_samples,), default=None
+            Probability with which the action was drawn. It is checked, but not needed
+            to learn rewards; scorers need it.
+
+        Returns
+        -------
+        estimator
+            The fitted bandit.
+        """
+        log = self._check_log(X, y, sample_weight, None, reward, propensity, reset=True)
+        return self._start(log, stream=False)
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(
+        self,
+        X,
+        y,
+        classes=None,
+        sample_weight=None,
+        *,
+        reward=None,
+        propensity=None,
+    ):
+        """Learn from more rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            The action that was taken in each row.
+        classes : array-like of shape (n_actions,), default=None
+            All actions; needed in the first call unless ``actions`` is given.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+        reward : array-like of shape (n_samples,), default=None
+            What came back. None: demonstrations, in which y was right. Calls with and
+            without rewards may be mixed.
+        propensity : array-like of shape (n_samples,), default=None
+            Probability with which the action was drawn; see `fit`.
+
+        Returns
+        -------
+        estimator
+            The fitted bandit.
+        """
+        first = not self.__sklearn_is_fitted__()
+        self._check_first_call(first, classes)
+        log = self._check_log(
+            X, y, sample_weight, classes, reward, propensity, reset=first
+        )
+        return self._start(log, stream=True) if first else self._go_on(log)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_seen")
+
+    @property
+    def reward_mean_(self):
+        """Mean of the rewards."""
+        return self._seen.mean
+
+    @property
+    def reward_scale_(self):
+        """Standard deviation of the rewards."""
+        return self._seen.scale
+
+    @property
+    def gamma_(self):
+        """How far differences of scores count now."""
+        gamma = self._rule.gamma
+        return self._seen.gamma if isinstance(gamma, str) else gamma
+
+    # --- decisions ----------------------------------------------------------------
 
     def decide(self, X, *, available=None, random_state=None):
         """Draw an action for each row.
@@ -128,13 +219,8 @@ class DecisionMixin(ClassifierMixin):
         check_is_fitted(self)
         rows = self._rows(X)
         mask = check_available(available, len(rows), self.classes_)
-        scores = self._rewards(rows) + self._optimism(rows)
-        gamma = self.gamma_
-        if self.exploration == "small_loss":
-            gamma = small_loss_gamma(scores, gamma, self._reward_range(), mask)
-        p = explore(self.exploration, scores, gamma, mask)
-        self._check_min_probability(len(self.classes_))
-        return raise_to_minimum(p, self.min_probability, mask)
+        seen = self._seen.low, self._seen.high
+        return self._rule.probabilities(self._scores(rows), self.gamma_, seen, mask)
 
     def predict(self, X):
         """Return the action with the highest predicted reward.
@@ -203,6 +289,8 @@ class DecisionMixin(ClassifierMixin):
                 "logged action was drawn: log Decisions.propensity beside the action."
             )
         action = column_or_1d(y)
+        if len(action) != len(said):
+            raise ValueError(f"y has {len(action)} actions for {len(said)} rows of X.")
         reward = check_reward(reward, len(action))
         propensity = check_propensity(propensity, len(action))
         if np.all(propensity == 1) and len(np.unique(action)) > 1:
@@ -214,8 +302,10 @@ class DecisionMixin(ClassifierMixin):
             )
         w = (said == action) / propensity
         if sample_weight is not None:
-            w = w * column_or_1d(sample_weight)
+            w = w * check_weights(sample_weight, said, dtype=np.float64)
         if not w.any():
+            if not np.isin(action.astype(object), self.classes_.astype(object)).any():
+                positions(self.classes_, action)  # say that they are of another kind
             warnings.warn(
                 "None of the predicted actions was logged: their value is unknown.",
                 UserWarning,
@@ -224,26 +314,20 @@ class DecisionMixin(ClassifierMixin):
             return float("nan")
         return float(w @ reward / w.sum())
 
-    def _check_min_probability(self, n_actions):
-        if self.min_probability * n_actions > 1:
-            raise ValueError(
-                f"min_probability={self.min_probability:g} is more than 1 / "
-                f"{n_actions}, one over the number of actions."
-            )
-
     # --- rows in ------------------------------------------------------------------
 
     def _check_log(self, X, y, sample_weight, classes, reward, propensity, *, reset):
         """Return rows of positive weight, with positions of their actions."""
         if reset or not (self._is_plain(X) and are_labels(y, self.classes_, len(X))):
             X, y = validate_data(self, X, y, dtype=np.float64, reset=reset)
-            check_classification_targets(y)
+            if self.actions is None and classes is None:  # else prices are labels, too
+                check_classification_targets(y)
             y = column_or_1d(y, warn=True)
         if sample_weight is None:
             w = np.ones(len(X))
         else:
-            w = check_weights(sample_weight, X, dtype=np.float64)
-        bounds = None if isinstance(self.reward_range, str) else self._reward_range()
+            w = check_weights(sample_weight, X, dtype=np.float64).copy()
+        bounds = self._given_range()
         if reward is not None:
             reward = check_reward(reward, len(X), bounds)
         elif bounds is not None:
@@ -257,7 +341,8 @@ class DecisionMixin(ClassifierMixin):
             reward = np.full(len(X), np.nan)
         if reset:
             self.classes_ = self._labels(y, classes)
-        self._check_min_probability(len(self.classes_))
+        self._rule = self._rule_of(bounds)
+        self._rule.check(len(self.classes_))
         return Log(X, positions(self.classes_, y), reward, w)
 
     def _labels(self, y, classes):
@@ -286,8 +371,8 @@ class DecisionMixin(ClassifierMixin):
         named = np.unique(classes)
         if len(named) != len(self.classes_) or not np.all(named == self.classes_):
             raise ValueError(
-                f"classes={list(named)} is not what the first call was given, "
-                f"{list(self.classes_)}: use add_actions or drop_actions."
+                f"classes={named.tolist()} is not what the first call was given, "
+                f"{self.classes_.tolist()}: use add_actions or drop_actions."
             )
 
     def _table(self, X):
@@ -311,9 +396,10 @@ class DecisionMixin(ClassifierMixin):
             and np.isfinite(X).all()
         )
 
-    def _reward_range(self):
+    def _given_range(self):
+        """Return the lowest and the highest reward, None where they are not given."""
         if isinstance(self.reward_range, str):
-            return self._seen.low, self._seen.high
+            return None
         bounds = np.asarray(self.reward_range, dtype=np.float64)
         if bounds.shape != (2,) or not bounds[0] < bounds[1]:
             raise ValueError(
@@ -321,3 +407,9 @@ class DecisionMixin(ClassifierMixin):
                 f"{self.reward_range!r}."
             )
         return float(bounds[0]), float(bounds[1])
+
+    def _rule_of(self, bounds):
+        """Return how probabilities are made until the next rows come."""
+        return Rule(
+            self.exploration, self.gamma, self.min_probability, self.width, bounds
+        )

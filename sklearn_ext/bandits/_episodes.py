@@ -240,12 +240,19 @@ def _estimate(games, steps, weights, learning_rate, reg_covar, low, high):
 
 
 def _count(env, space, what):
-    size = getattr(getattr(env, space, None), "n", None)
+    space_, size = getattr(env, space, None), None
+    if isinstance(getattr(space_, "n", None), Integral):
+        size = space_.n
     if size is None:
         raise ValueError(
             f"The {what} of {type(env).__name__} must be discrete: "
-            f"env.{space}.n is missing."
+            f"env.{space}.n is no number."
             + (" Pass feature_map=." if what == "observations" else "")
+        )
+    if (start := getattr(space_, "start", 0)) != 0:
+        raise ValueError(
+            f"env.{space} starts at {start}: {what} are counted from 0 here, wrap the "
+            "environment."
         )
     return int(size)
 

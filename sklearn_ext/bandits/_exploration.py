@@ -1,5 +1,8 @@
 """From scores of actions to probabilities with which each is tried, and a draw."""
 
+from math import isfinite
+from typing import NamedTuple
+
 import numpy as np
 
 CELLS = 2**16  # worked on at a time, so that they stay in the cache of a core
@@ -122,6 +125,70 @@ def small_loss_gamma(scores, gamma, reward_range, available=None):
     best = np.where(available, scores, -np.inf) if available is not None else scores
     loss = (high - best.max(axis=1)) / max(high - low, np.finfo(float).tiny)
     return gamma / np.clip(loss, 1e-6, 1.0)
+
+
+class Rule(NamedTuple):
+    """How a bandit makes probabilities of scores, as it was set when it learnt.
+
+    Attributes
+    ----------
+    exploration : str
+        Name of the rule.
+    gamma : float or "auto"
+        How far differences of scores count.
+    min_probability : float
+        Probability of each action at least.
+    width : float
+        How many standard errors are added to a prediction.
+    reward_range : tuple of float or None
+        Lowest and highest reward; None is those seen.
+    """
+
+    exploration: str
+    gamma: object
+    min_probability: float
+    width: float
+    reward_range: tuple | None
+
+    def check(self, n_actions):
+        """Refuse a least probability that so many actions cannot have."""
+        if self.min_probability * n_actions > 1:
+            raise ValueError(
+                f"min_probability={self.min_probability:g} is more than 1 / "
+                f"{n_actions}, one over the number of actions."
+            )
+
+    def probabilities(self, scores, gamma, reward_range, available=None):
+        """Return the probabilities of the actions.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_samples, n_actions)
+            Predicted rewards, widths included.
+        gamma : float
+            How far their differences count.
+        reward_range : tuple of float
+            Lowest and highest reward seen.
+        available : ndarray of bool of shape (n_samples, n_actions), default=None
+            Which actions may be taken.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_actions)
+            Probabilities.
+        """
+        self.check(scores.shape[1])
+        if not isfinite(np.vdot(scores, scores)) and not np.isfinite(scores).all():
+            row = np.flatnonzero(~np.isfinite(scores).all(axis=1))[0]
+            raise ValueError(
+                f"The scores of row {row} are {scores[row].tolist()}: the row is too "
+                "far from all that was learnt, or the model of the reward failed."
+            )
+        if self.exploration == "small_loss":
+            bounds = self.reward_range or reward_range
+            gamma = small_loss_gamma(scores, gamma, bounds, available)
+        p = explore(self.exploration, scores, gamma, available)
+        return raise_to_minimum(p, self.min_probability, available)
 
 
 def raise_to_minimum(probabilities, minimum, available=None):

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.utils.validation import column_or_1d
+
+WARM_UP = 50  # rows that have been seen when centres and scales of columns are frozen
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,21 @@ class Log:
     def __len__(self):
         return len(self.X)
 
-    def followed_by(self, other):
-        """Return the rows of both."""
-        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return Log(*map(np.concatenate, pairs))
+    def after(self, earlier=None):
+        """Return the rows of both, in arrays that nobody else writes into."""
+        parts = [vars(log).values() for log in (earlier, self) if log is not None]
+        return Log(*map(np.concatenate, zip(*parts, strict=True)))
+
+    @property
+    def is_short(self):
+        """Say whether there are so few rows that columns have no scale yet."""
+        return len(self) < WARM_UP and self.w.sum() < WARM_UP
+
+    def counts(self, n_actions):
+        """Return how many rows each action learns from; all do from what was shown."""
+        shown, w = np.isnan(self.reward), self.w
+        counts = np.bincount(self.action[~shown], w[~shown], minlength=n_actions)
+        return counts + w[shown].sum()
 
 
 def check_actions(actions):
@@ -37,14 +49,23 @@ def check_actions(actions):
     ndarray of shape (n_actions,)
         The labels, sorted.
     """
-    labels = column_or_1d(np.asarray(actions))
-    known = np.unique(labels)
+    labels = np.asarray(actions)
+    try:
+        known = np.unique(labels)
+        comparable = labels.ndim == 1 and bool((labels == labels).all())
+    except TypeError:
+        comparable = False
+    if not comparable:
+        raise ValueError(
+            f"actions must be a list of labels of one kind, none of them missing, got "
+            f"{labels.tolist()}."
+        )
     if len(known) != len(labels):
-        raise ValueError(f"actions must be distinct, got {list(labels)}.")
+        raise ValueError(f"actions must be distinct, got {labels.tolist()}.")
     if len(known) < 2:
         raise ValueError(
             f"A bandit chooses between at least two actions (more than one class), got "
-            f"actions={list(labels)}."
+            f"actions={labels.tolist()}."
         )
     return known
 
@@ -68,7 +89,7 @@ def positions(labels, actions, *, name="y"):
     """
     text = [a.dtype.kind in "US" for a in (labels, actions)]
     if "O" not in (labels.dtype.kind, actions.dtype.kind) and text[0] != text[1]:
-        found = at = np.zeros(len(actions), dtype=int)
+        at, found = np.zeros(len(actions), int), np.zeros(len(actions), bool)
     else:
         try:
             at = np.searchsorted(labels, actions)
@@ -78,10 +99,12 @@ def positions(labels, actions, *, name="y"):
         at = np.minimum(at, len(labels) - 1)
         found = labels[at] == actions
     if not np.all(found):
-        unknown = list(np.unique(np.asarray(actions)[~np.asarray(found)])[:5])
+        unknown = np.unique(np.asarray(actions)[~np.asarray(found, dtype=bool)])[
+            :5
+        ].tolist()
         raise ValueError(
             f"{name} holds {unknown}, which are not among the actions "
-            f"{list(labels)} (classes_). Name all of them in actions=, or add them "
+            f"{labels.tolist()} (classes_). Name all of them in actions=, or add them "
             "with add_actions."
         )
     return at
@@ -106,6 +129,8 @@ def check_available(available, n_rows, labels):
     """
     if available is None:
         return None
+    if hasattr(available, "columns"):
+        available = _in_order(available, labels)
     mask = np.asarray(available)
     if mask.dtype != bool or (mask.ndim == 1 and labels.dtype == bool):
         if mask.ndim != 1:
@@ -128,6 +153,19 @@ def check_available(available, n_rows, labels):
     return mask
 
 
+def _in_order(frame, labels):
+    """Return the columns of a frame in the order of the actions that name them."""
+    names, wanted = ([str(x) for x in v] for v in (frame.columns, labels.tolist()))
+    if names == [str(i) for i in range(len(labels))]:
+        return np.asarray(frame)  # columns without names
+    if sorted(names) != sorted(wanted):
+        raise ValueError(
+            f"available has the columns {list(frame.columns)}; the actions are "
+            f"{labels.tolist()}."
+        )
+    return np.asarray(frame)[:, [names.index(label) for label in wanted]]
+
+
 def check_reward(reward, n_rows, reward_range=None):
     """Return rewards as numbers, one a row and inside their range.
 
@@ -146,6 +184,8 @@ def check_reward(reward, n_rows, reward_range=None):
         The rewards.
     """
     reward = np.asarray(reward)
+    if reward.dtype.kind in "US":
+        raise ValueError(f"reward must be numbers, got {reward.dtype}.")
     if reward.ndim != 1:
         raise ValueError(
             f"reward must have one number a row, of shape ({n_rows},), got the shape "
@@ -173,6 +213,16 @@ def check_reward(reward, n_rows, reward_range=None):
                 f"{reward.min():g} to {reward.max():g}."
             )
     return reward
+
+
+def check_size(X):
+    """Refuse numbers whose squares are beyond all numbers."""
+    size = max(abs(X.max(initial=0.0)), abs(X.min(initial=0.0)))
+    if not size <= 1e150:
+        raise ValueError(
+            f"X is as large as {size:.0e}, and its square cannot be computed: use "
+            "other units, below 1e150."
+        )
 
 
 def check_propensity(propensity, n_rows):

@@ -93,6 +93,14 @@ class RegretDisplay(Display):
             raise ValueError(
                 f"baseline={baseline!r} is not among the runs {sorted(self.runs)}."
             )
+        if not self.runs:
+            raise ValueError("runs holds no run to draw.")
+        shapes = {name: run.reward.shape for name, run in self.runs.items()}
+        if baseline is not None and len(set(shapes.values())) > 1:
+            raise ValueError(
+                f"Differences to {baseline!r} need runs of as many repeats and rows as "
+                f"it has, got {shapes}."
+            )
         ax, self.lines_ = self._axes(ax), []
         curves = {name: _curve(run, kind) for name, run in self.runs.items()}
         for i, (name, curve) in enumerate(curves.items()):

@@ -13,6 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn_ext._core._compat import Interval, StrOptions, validate_params
 from sklearn_ext._numerics._random_features import draw_phases, gaussian_weights, waves
 from sklearn_ext.bandits._exploration import draw
+from sklearn_ext.bandits._log import check_actions, check_available, positions
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,15 @@ class BanditProblem:
     expected: np.ndarray
     actions: np.ndarray
     available: np.ndarray | None = None
+
+    def __post_init__(self):
+        n, K = len(self.X), len(self.actions)
+        if not np.array_equal(self.actions, np.unique(self.actions)):
+            raise ValueError("actions of a BanditProblem must be distinct and sorted.")
+        for name in ("rewards", "expected"):
+            if (shape := np.shape(getattr(self, name))) != (n, K):
+                raise ValueError(f"{name} has the shape {shape}, not {(n, K)}.")
+        check_available(self.available, n, np.asarray(self.actions))
 
     def __len__(self):
         return len(self.X)
@@ -221,8 +231,9 @@ def make_bandit_log(problem, policy=None, *, random_state=None):
     problem : BanditProblem
         Rows with all rewards.
     policy : object or array-like of shape (n_samples, n_actions), default=None
-        Something with ``predict_proba`` and ``classes_``, or probabilities in the order
-        of ``problem.actions``. None draws uniformly.
+        Something with ``predict_proba`` and ``classes_``, of which the actions that may
+        be taken keep their proportions, or probabilities in the order of
+        ``problem.actions``. None draws uniformly.
     random_state : int, RandomState instance or None, default=None
         Seed of the draws.
 
@@ -255,7 +266,7 @@ def make_bandit_log(problem, policy=None, *, random_state=None):
         allowed = np.ones((n, K)) if allowed is None else allowed
         p = allowed / allowed.sum(axis=1, keepdims=True)
     elif hasattr(policy, "predict_proba"):
-        p = _in_order(policy, policy.predict_proba(problem.X), problem.actions)
+        p = _in_order(policy, problem, slice(None))
     else:
         p = check_array(policy, dtype=np.float64)
         if p.shape != (n, K) or p.min() < 0 or not np.allclose(p.sum(axis=1), 1):
@@ -263,6 +274,8 @@ def make_bandit_log(problem, policy=None, *, random_state=None):
                 f"policy must be probabilities of shape {(n, K)} that sum to one in "
                 f"each row, or have predict_proba; got the shape {p.shape}."
             )
+        if problem.available is not None:
+            _check_allowed(np.where(problem.available, 0.0, p).max(axis=1) == 0)
     at, rows = draw(p, rng), np.arange(n)
     return problem.X, problem.actions[at], problem.rewards[rows, at], p[rows, at]
 
@@ -405,19 +418,22 @@ def _run(bandit, problem, batch_size, delay, shuffle, seed):
     order = rng.permutation(n) if shuffle else np.arange(n)
     world = problem.take(order)
     learns = hasattr(bandit, "partial_fit") and hasattr(bandit, "decide")
+    own = slice(None)  # columns of the actions that the bandit knows
     if learns:
         bandit = beginner(bandit, problem.actions, rng)
+        known = check_actions(bandit.get_params().get("actions", problem.actions))
+        own = positions(problem.actions, known, name="actions")
     at, propensity = np.empty(n, dtype=int), np.empty(n)
     waiting, start = [], time.process_time()
     for first in range(0, n, batch_size):
         rows = slice(first, first + batch_size)
-        mask = None if world.available is None else world.available[rows]
         if learns:
+            mask = None if world.available is None else world.available[rows, own]
             made = bandit.decide(world.X[rows], available=mask, random_state=rng)
             at[rows] = np.searchsorted(problem.actions, made.action)
             propensity[rows] = made.propensity
         else:
-            p = _in_order(bandit, bandit.predict_proba(world.X[rows]), problem.actions)
+            p = _in_order(bandit, world, rows)
             at[rows] = draw(p, rng)
             propensity[rows] = p[np.arange(len(p)), at[rows]]
         waiting.append(rows)
@@ -445,17 +461,31 @@ def beginner(bandit, actions, rng):
     return new
 
 
-def _in_order(policy, probabilities, actions):
-    """Return probabilities in the order of the problem's actions."""
-    labels = np.asarray(policy.classes_)
+def _in_order(policy, problem, rows):
+    """Return a policy's probabilities of the problem's actions that may be taken."""
+    labels, actions = np.asarray(policy.classes_), problem.actions
     if not np.isin(labels, actions).all():
         raise ValueError(
-            f"The policy chooses among {list(labels)}, the problem has the actions "
-            f"{list(actions)}."
+            f"The policy chooses among {labels.tolist()}, the problem has the actions "
+            f"{actions.tolist()}."
         )
-    p = np.zeros((len(probabilities), len(actions)))
-    p[:, np.searchsorted(actions, labels)] = probabilities
-    return p
+    X = problem.X[rows]
+    p = np.zeros((len(X), len(actions)))
+    p[:, np.searchsorted(actions, labels)] = policy.predict_proba(X)
+    if problem.available is None:
+        return p
+    p *= problem.available[rows]
+    total = p.sum(axis=1, keepdims=True)
+    _check_allowed(total[:, 0] > 0)
+    return p / total
+
+
+def _check_allowed(possible):
+    if len(bad := np.flatnonzero(~possible)):
+        raise ValueError(
+            f"In row {bad[0]} the policy takes an action that cannot be taken there "
+            "(available)."
+        )
 
 
 def _noisy(expected, noise, rng):

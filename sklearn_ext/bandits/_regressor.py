@@ -10,13 +10,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._base import ExtEstimator
 from sklearn_ext._core._compat import HasMethods, Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext.bandits._decisions import DecisionMixin
 from sklearn_ext.bandits._exploration import RULES
 from sklearn_ext.bandits._rewards import RewardMoments
 from sklearn_ext.bandits._ridge._bandit import RidgeBandit
+from sklearn_ext.bandits._ridge._feature_map import with_seed
+
+ENOUGH = 30  # rows of an action from which a model that cannot be fitted is an error
 
 
 @shared_docs(RidgeBandit)
@@ -28,7 +31,8 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
     probabilities. A regressor predicts the reward. A classifier with ``predict_proba``
     predicts the probability of a reward of one, by log loss; rewards are 0 or 1 then,
     and ``exploration="small_loss"`` suits it. Nets of skorch are regressors like
-    others. An action without rows is expected to bring the mean of all.
+    others. An action without rows is expected to bring the mean of all, and one with
+    fewer than 30, where the estimator cannot be fitted to so few, its own mean.
 
     ``n_estimators`` clones an action, each with weights drawn from a Poisson law with
     mean one, differ by about as much as the model is unsure; ``width`` times their
@@ -46,9 +50,9 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
         Model of the reward; None is :class:`sklearn.linear_model.Ridge`.
     actions : see RidgeBandit
     update : {"auto", "partial_fit", "refit"}, default="auto"
-        How clones learn from further rows: by their own ``partial_fit``, or by a new
-        fit to the whole log, which is kept. ``"auto"`` takes the first where there is
-        one.
+        How clones learn in ``partial_fit``: by their own, or by a new fit to the whole
+        log, which is kept. ``"auto"`` takes the first where there is one. ``fit`` is a
+        whole fit of the clones.
     refit_growth : float, default=1.5
         Factor by which the log must grow before it is fitted again.
     n_estimators : int, default=1
@@ -91,10 +95,6 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
     >>> bandit.fit(X, action, reward=reward).decide(X[:3]).action.shape
     (3,)
     """
-
-    __metadata_request__fit = {"reward": True, "propensity": True}
-    __metadata_request__partial_fit = {"reward": True, "propensity": True}
-    __metadata_request__score = {"reward": True, "propensity": True}
 
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"]), None],
@@ -140,82 +140,6 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, *, reward=None, propensity=None):
-        """Learn from a whole log, and forget what was learnt before.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,)
-            The action that was taken in each row.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
-        reward : array-like of shape (n_samples,), default=None
-            What came back. None: demonstrations, in which y was right.
-        propensity : array-like of shape (n_samples,), default=None
-            Probability with which the action was drawn; checked, and not needed.
-
-        Returns
-        -------
-        RegressorBandit
-            The fitted bandit.
-        """
-        log = self._check_log(X, y, sample_weight, None, reward, propensity, reset=True)
-        return self._start(log)
-
-    @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(
-        self,
-        X,
-        y,
-        classes=None,
-        sample_weight=None,
-        *,
-        reward=None,
-        propensity=None,
-    ):
-        """Learn from more rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,)
-            The action that was taken in each row.
-        classes : array-like of shape (n_actions,), default=None
-            All actions; needed in the first call unless ``actions`` is given.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
-        reward : array-like of shape (n_samples,), default=None
-            What came back. None: demonstrations, in which y was right.
-        propensity : array-like of shape (n_samples,), default=None
-            Probability with which the action was drawn; see `fit`.
-
-        Returns
-        -------
-        RegressorBandit
-            The fitted bandit.
-        """
-        first = not hasattr(self, "estimators_")
-        self._check_first_call(first, classes)
-        log = self._check_log(
-            X, y, sample_weight, classes, reward, propensity, reset=first
-        )
-        if first:
-            return self._start(log)
-        self._seen = self._seen + RewardMoments.of_log(log, len(self.classes_))
-        self.class_count_ = self.class_count_ + self._counts(log)
-        if not self._keeps_log:
-            self.estimators_ = self._fitted(log, self.estimators_)
-            return self
-        self._log = self._log.followed_by(log)
-        if self._log.w.sum() >= self.refit_growth * self._fitted_at:
-            self._fitted_at = self._log.w.sum()
-            self.estimators_ = self._fitted(self._log)
-        return self
-
     def predict_reward(self, X, return_std=False):
         """Predict the reward of every action.
 
@@ -239,24 +163,9 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
         mean = said.mean(axis=0)
         return (mean, said.std(axis=0)) if return_std else mean
 
-    @property
-    def reward_mean_(self):
-        """Mean of the rewards."""
-        return self._seen.mean
-
-    @property
-    def reward_scale_(self):
-        """Standard deviation of the rewards."""
-        return self._seen.scale
-
-    @property
-    def gamma_(self):
-        """How far differences of scores count now."""
-        return self._seen.gamma if isinstance(self.gamma, str) else self.gamma
-
     # --- the fit ------------------------------------------------------------------
 
-    def _start(self, log):
+    def _start(self, log, *, stream):
         model = self._model()
         can = hasattr(model, "partial_fit")
         if self.update == "partial_fit" and not can:
@@ -265,41 +174,51 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
                 f"{type(model).__name__} has not: use update='refit'."
             )
         self._keeps_log = self.update == "refit" or not can
-        self._log = log if self._keeps_log else None
+        self._log = log.after() if self._keeps_log else None
         self._fitted_at = log.w.sum()
         self._seed = check_random_state(self.random_state).randint(2**31 - 1)
         self._seen = RewardMoments.of_log(log, len(self.classes_))
-        self.class_count_ = self._counts(log)
-        self._calls = 0
-        self.estimators_ = self._fitted(log)
+        self.class_count_ = log.counts(len(self.classes_))
+        self._calls, self._n_members = 0, self.n_estimators
+        self.estimators_ = self._fitted(log, stream=stream)
+        return self
+
+    def _go_on(self, log):
+        self._seen = self._seen + RewardMoments.of_log(log, len(self.classes_))
+        self.class_count_ = self.class_count_ + log.counts(len(self.classes_))
+        if not self._keeps_log:
+            self.estimators_ = self._fitted(log, self.estimators_, stream=True)
+            return self
+        self._log = log.after(self._log)
+        if self._log.w.sum() >= self.refit_growth * self._fitted_at:
+            self._fitted_at = self._log.w.sum()
+            self.estimators_ = self._fitted(self._log)
         return self
 
     def _model(self):
         return Ridge() if self.estimator is None else self.estimator
 
-    def _counts(self, log):
-        shown = np.isnan(log.reward)
-        counts = np.bincount(
-            log.action[~shown], log.w[~shown], minlength=len(self.classes_)
-        )
-        return counts + log.w[shown].sum()
-
-    def _fitted(self, log, known=None):
+    def _fitted(self, log, known=None, *, stream=False):
         """Fit the clones of each action, or let those that are known go on."""
         if known is not None:
             self._calls += 1  # new weights; a new fit draws those of a first one
         seeds = np.random.SeedSequence([self._seed, self._calls])
-        seeds = seeds.generate_state(len(self.classes_))
-        mean = self._seen.mean
+        seeds, mean = seeds.generate_state(len(self.classes_)), self._seen.mean
+        if known is not None:  # what was never tried brings the mean of now
+            known = [
+                k if n > 0 else [mean] * len(k)
+                for k, n in zip(known, self.class_count_, strict=True)
+            ]
         return Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_action)(
                 self._model(),
                 known and known[k],
                 *_rows_of(log, k),
-                self.n_estimators,
+                self._n_members,
                 mean,
                 np.random.RandomState(seeds[k]),
-                self._keeps_log,
+                not stream or self._keeps_log,
+                not self._keeps_log,
             )
             for k in range(len(self.classes_))
         )
@@ -319,10 +238,9 @@ class RegressorBandit(DecisionMixin, ExtEstimator):
     def _rewards(self, rows):
         return self._member_predictions(rows).mean(axis=0)
 
-    def _optimism(self, rows):
-        if self.width == 0 or self.n_estimators == 1:
-            return 0.0
-        return self.width * self._member_predictions(rows).std(axis=0)
+    def _scores(self, rows):
+        said = self._member_predictions(rows)
+        return said.mean(axis=0) + self._rule.width * said.std(axis=0)
 
 
 def _rows_of(log, k):
@@ -333,32 +251,49 @@ def _rows_of(log, k):
     return log.X[mine], reward[mine], log.w[mine]
 
 
-def _fit_action(model, known, X, reward, w, n_estimators, mean, rng, refit):
+def _fit_action(model, known, X, reward, w, n_estimators, mean, rng, whole, goes_on):
     """Fit or continue the clones of one action."""
     members = []
     for i in range(n_estimators):
-        drawn = w if n_estimators == 1 else w * rng.poisson(1.0, size=len(w))
+        drawn = w if n_estimators == 1 else _draws(w, rng)
         seed, old = rng.randint(2**31 - 1), known[i] if known else mean
         kept = drawn > 0
         part = X[kept], reward[kept], drawn[kept]
         if not len(part[0]):
             members.append(old)
-        elif refit or isinstance(old, float):
-            members.append(_fresh(model, *part, seed, refit))
+        elif isinstance(old, float):
+            members.append(_fresh(model, *part, seed, whole, goes_on))
         else:
             members.append(_continued(old, *part))
     return members
 
 
-def _fresh(model, X, reward, w, seed, refit):
-    model = clone(model)
-    if "random_state" in model.get_params():
-        model.set_params(random_state=seed)
+def _draws(w, rng):
+    """Draw for each row how often a bootstrap takes it, if it is there w times."""
+    many = w > 1e9  # a Poisson number is its mean there
+    return np.where(many, w, rng.poisson(np.where(many, 0.0, w)))
+
+
+def _fresh(model, X, reward, w, seed, whole, goes_on):
+    model = with_seed(clone(model), seed, everywhere=True)
     if is_classifier(model):
         reward = _clicks(reward)
-        if refit and len(np.unique(reward)) == 1:
-            return float(reward[0])  # nothing to tell apart
-    return _learn(model, "fit" if refit else "partial_fit", X, reward, w)
+        if np.ptp(reward) == 0:  # nothing to tell apart
+            if not goes_on:
+                return float(reward[0])
+            whole = False  # `partial_fit` is told of both classes
+    method, constant = "fit" if whole else "partial_fit", np.ptp(reward) == 0
+    if len(X) >= ENOUGH and not constant:
+        return _learn(model, method, X, reward, w)
+    _check_repeatable(model, w)
+    try:
+        model = _learn(model, method, X, reward, w)
+        enough = bool(np.isfinite(_predicted(model, X[:1])).all())
+    except ValueError as error:  # neighbours, folds: it takes more rows
+        if len(X) >= ENOUGH or isinstance(error, TypeError):  # a bad parameter is both
+            raise
+        enough = False
+    return model if enough else float(np.average(reward, weights=w))
 
 
 def _continued(model, X, reward, w):
@@ -378,13 +313,17 @@ def _learn(model, method, X, reward, w):
         return call(X, reward, **given)
     if has_fit_parameter(model, "sample_weight"):
         return call(X, reward, sample_weight=w, **given)
-    if np.any(w % 1):
+    _check_repeatable(model, w)
+    rows = np.repeat(np.arange(len(w)), w.astype(int))
+    return call(X[rows], reward[rows], **given)
+
+
+def _check_repeatable(model, w):
+    if np.any(w % 1) and not has_fit_parameter(model, "sample_weight"):
         raise ValueError(
             f"estimator={type(model).__name__} takes no sample_weight, and weights "
             "that are no whole numbers cannot be repeated rows."
         )
-    rows = np.repeat(np.arange(len(w)), w.astype(int))
-    return call(X[rows], reward[rows], **given)
 
 
 def _is_net(model):
@@ -407,6 +346,7 @@ def _predicted(model, X):
     X = X.astype(np.float32) if _is_net(model) else X
     if not is_classifier(model):
         return np.asarray(model.predict(X), dtype=np.float64).reshape(len(X))
-    chances = model.predict_proba(X)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a class never seen
+        chances = model.predict_proba(X)
     at = np.flatnonzero(model.classes_ == 1)
     return chances[:, at[0]] if len(at) else np.zeros(len(X))

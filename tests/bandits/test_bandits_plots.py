@@ -46,6 +46,15 @@ def test_differences_are_paired(runs):
     assert "less that of width 0.0" in display.ax_.get_ylabel()
 
 
+def test_runs_that_cannot_be_compared(runs):
+    with pytest.raises(ValueError, match="no run to draw"):
+        RegretDisplay.from_runs({})
+    short = simulate(RidgeBandit(), make_linear_bandit(40, 3, 4), batch_size=20)
+    with pytest.raises(ValueError, match=r"as many .*\(3, 120\).*\(1, 40\)"):
+        RegretDisplay.from_runs({**runs, "short": short}, baseline="short")
+    RegretDisplay.from_runs({**runs, "short": short})
+
+
 def test_unknown_kinds_and_baselines(runs):
     with pytest.raises(ValueError, match="kind must be one of"):
         RegretDisplay.from_runs(runs, kind="loss")

@@ -126,3 +126,10 @@ def test_errors():
         episodic_log_barrier(lake, 5, horizon=2)
     with pytest.raises(ValueError, match="must return a finite vector"):
         episodic_log_barrier(Lake(), 5, horizon=2, feature_map=lambda x: [np.nan])
+    lake.observation_space, lake.action_space = (SimpleNamespace(n=16, start=0),) * 2
+    lake.action_space = SimpleNamespace(n=4, start=1)
+    with pytest.raises(ValueError, match=r"env\.action_space starts at 1"):
+        episodic_log_barrier(lake, 5, horizon=2)
+    lake.action_space = SimpleNamespace(n=np.array([2, 2]))
+    with pytest.raises(ValueError, match="must be discrete"):
+        episodic_log_barrier(lake, 5, horizon=2)

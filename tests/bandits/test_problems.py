@@ -162,3 +162,60 @@ def test_policies_are_checked():
         make_linear_bandit(shared=2.0)
     with pytest.raises(ValueError, match="Unknown label type"):
         make_bandit_from_classification(problem.X, problem.X[:, 0])
+
+
+def _world(available=None):
+    problem = make_linear_bandit(60, 2, 3, random_state=0)
+    fields = problem.X, problem.rewards, problem.expected, np.array([0, 5, 9])
+    return BanditProblem(*fields, available)
+
+
+def test_bandits_with_actions_of_their_own():
+    run = simulate(RidgeBandit([0, 9]), _world(), batch_size=10, random_state=0)
+    assert set(run.action[0]) == {0, 9}
+    assert run.expected_regret.min() >= 0
+    for actions in ([0, 5, 9, 11], [0, 1, 9]):
+        with pytest.raises(ValueError, match=r"actions holds \[1+\], .*\[0, 5, 9\]"):
+            simulate(RidgeBandit(actions), _world(), batch_size=10)
+    available = np.ones((60, 3), dtype=bool)
+    available[:, 0] = False
+    run = simulate(RidgeBandit([0, 9]), _world(available), batch_size=10)
+    assert set(run.action[0]) == {9}
+    available[:, 2] = False
+    with pytest.raises(ValueError, match="no action in row"):
+        simulate(RidgeBandit([0, 9]), _world(available), batch_size=10)
+
+
+def test_policies_that_know_of_no_masks_keep_to_them():
+    available = np.ones((60, 3), dtype=bool)
+    available[:, 0] = False
+    world = _world(available)
+    uniform = DummyClassifier(strategy="uniform")
+    uniform.fit(world.X, world.actions[np.arange(60) % 3])
+    run = simulate(uniform, world, random_state=0)
+    assert set(run.action[0]) == {5, 9}
+    assert run.expected_regret.min() >= 0
+    assert_allclose(run.propensity, 0.5)
+    _, action, _, propensity = make_bandit_log(world, uniform, random_state=0)
+    assert set(action) == {5, 9}
+    assert_allclose(propensity, 0.5)
+    with pytest.raises(ValueError, match=r"row 0.*cannot be taken"):
+        make_bandit_log(world, np.full((60, 3), 1 / 3))
+    only = DummyClassifier(strategy="constant", constant=0)
+    only.fit(world.X, world.actions[np.arange(60) % 3])
+    for attempt in (simulate, lambda p, w: make_bandit_log(w, p)):
+        with pytest.raises(ValueError, match=r"row 0.*cannot be taken"):
+            attempt(only, world)
+
+
+def test_worlds_of_other_shapes_are_refused():
+    X, R = np.ones((4, 2)), np.ones((4, 3))
+    for bad, message in (
+        ((X, R[:3], R, [0, 1, 2]), r"rewards .*\(3, 3\).*\(4, 3\)"),
+        ((X, R, R[:, :2], [0, 1, 2]), r"expected .*\(4, 2\)"),
+        ((X, R, R, [0, 2, 1]), "sorted"),
+        ((X, R, R, [0, 1, 2], R[:, :1] > 0), r"available .*\(4, 1\)"),
+        ((X, R, R, [0, 1, 2], R < 0), "no action in row 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            BanditProblem(*bad[:3], np.array(bad[3]), *bad[4:])

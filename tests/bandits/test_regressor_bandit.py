@@ -3,10 +3,19 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import LinearRegression, LogisticRegression, SGDRegressor
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    SGDClassifier,
+    SGDRegressor,
+)
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils.estimator_checks import check_estimator
 
@@ -136,6 +145,111 @@ def test_models_without_weights_take_repeated_rows(log):
     assert_allclose(one.predict_reward(X), two.predict_reward(X))
     with pytest.raises(ValueError, match="takes no sample_weight"):
         bandit_of(KNeighborsRegressor()).fit(X, action, w / 2, reward=reward)
+
+
+def test_an_action_that_was_never_tried_has_the_mean_of_now(log):
+    X, action, reward, _ = log
+    seen = action != "d"
+    X, action, reward = X[seen], action[seen], reward[seen]
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    for model in (SGDRegressor(), LinearRegression()):
+        bandit = bandit_of(model, refit_growth=1.0)
+        for rows in (slice(0, 1), slice(1, 30), slice(30, None)):
+            bandit.partial_fit(X[rows], action[rows], reward=reward[rows])
+        assert_allclose(bandit.predict_reward(X)[:, 3], reward.mean())
+
+
+def test_a_fit_is_a_whole_one_of_models_that_can_go_on(log):
+    X, action, reward, _ = log
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    bandit = bandit_of(SGDRegressor(tol=1e-6, max_iter=3000))
+    bandit.fit(X, action, reward=reward)
+    for k, label in enumerate("ab"):
+        rows = action == label
+        ours = bandit.estimators_[k][0]
+        alone = clone(ours).fit(X[rows], reward[rows])
+        assert_array_equal(ours.coef_, alone.coef_)
+        assert ours.n_iter_ > 1
+    before = bandit.predict_reward(X)
+    bandit.partial_fit(X[:9], action[:9], reward=reward[:9])
+    assert abs(bandit.predict_reward(X) - before).max() < 2
+
+
+@pytest.mark.parametrize("model", [GaussianNB(), SGDClassifier(loss="log_loss")])
+def test_classifiers_that_go_on_may_begin_with_equal_clicks(log, model):
+    X, action, reward, _ = log
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    click, action = (reward > 0).astype(float), np.where(action == "d", "a", action)
+    for first in (np.zeros(60), click[:60]):
+        bandit = bandit_of(model).fit(X[:60], action[:60], reward=first)
+        bandit.partial_fit(X[60:], action[60:], reward=click[60:])
+        p = bandit.predict_reward(X)
+        assert (p >= 0).all()
+        assert (p <= 1).all()
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
+@pytest.mark.parametrize(
+    "model",
+    [KNeighborsRegressor(), CalibratedClassifierCV(GaussianNB())],
+    ids=lambda model: type(model).__name__,
+)
+def test_models_that_need_more_rows_wait_for_them(log, model):
+    X, action, reward, _ = log
+    click = (reward > 0).astype(float)
+    bandit = bandit_of(model, refit_growth=1.0)
+    for rows in np.array_split(np.arange(120), 40):
+        bandit.partial_fit(X[rows], action[rows], reward=click[rows])
+        assert np.isfinite(bandit.decide(X).propensity).all()
+        if rows[0] == 0:
+            means = [click[:3][action[:3] == a] for a in ABCD]
+            means = [m.mean() if len(m) else click[:3].mean() for m in means]
+            assert_allclose(bandit.predict_reward(X[:1])[0], means)
+    assert not isinstance(bandit.estimators_[0][0], float)
+    with pytest.raises(ValueError, match="'n_neighbors' parameter"):
+        bandit_of(KNeighborsRegressor(-1)).fit(X[:3], action[:3], reward=click[:3])
+    with pytest.raises(ValueError, match="n_neighbors"):
+        bandit_of(KNeighborsRegressor(100)).fit(X, action, reward=click).decide(X)
+
+
+def test_members_count_a_weight_as_so_many_draws(rng):
+    X, w = np.zeros((4000, 1)), np.full(4000, 9.0)
+    bandit = bandit_of(CountsRows(), n_estimators=1)
+    r = rng.normal(size=4000)
+    bandit.set_params(n_estimators=2).fit(X, ["a"] * 4000, w, reward=r)
+    for member in bandit.estimators_[0]:
+        assert_allclose(member.w_.mean(), 9, rtol=0.05)
+        assert_allclose(member.w_.var(), 9, rtol=0.15)  # not 81
+    bandit.fit(X[:50], ["a"] * 50, np.full(50, 1e300), reward=r[:50])
+    assert_allclose(bandit.estimators_[0][0].w_, 1e300)
+
+
+def test_seeds_reach_models_inside_pipelines(log):
+    X, action, reward, _ = log
+    forest = make_pipeline(StandardScaler(), RandomForestRegressor(3))
+    said = [
+        bandit_of(forest).fit(X, action, reward=reward).predict_reward(X)
+        for _ in range(2)
+    ]
+    assert_array_equal(said[0], said[1])
+
+
+class CountsRows(RegressorMixin, BaseEstimator):
+    """Keeps the weights that it was given."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.w_ = sample_weight
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), np.nan)
+
+
+def test_predictions_that_are_no_numbers_are_refused(log):
+    X, action, reward, _ = log
+    bandit = bandit_of(CountsRows()).fit(X, action, reward=reward)
+    with pytest.raises(ValueError, match="model of the reward failed"):
+        bandit.decide(X)
 
 
 def test_it_learns():

@@ -10,6 +10,7 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.kernel_approximation import RBFSampler
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -22,7 +23,7 @@ from sklearn_ext.bandits import (
     make_linear_bandit,
     simulate,
 )
-from sklearn_ext.bandits._ridge._bandit import WARM_UP
+from sklearn_ext.bandits._log import WARM_UP
 from tests.bandits.test_ridge_sums import same
 
 ABCD = list("abcd")
@@ -77,13 +78,13 @@ def test_stream_merge_blocks_and_fit_agree(log):
 
 
 def test_a_map_sees_the_first_rows_in_whatever_batches(log):
-    X, action, reward, w = log
+    X, action, reward, _ = log
     first = slice(0, WARM_UP)
     one = RidgeBandit(ABCD, random_state=0)
-    one.fit(X[first], action[first], w[first], reward=reward[first])
+    one.fit(X[first], action[first], reward=reward[first])
     two = stream(
         RidgeBandit(ABCD, random_state=0),
-        *(a[first] for a in (X, action, reward, w)),
+        *(a[first] for a in (X, action, reward)),
         sizes=(1, 1, 1, 20, 27),
     )
     assert one._warm_up is None
@@ -136,6 +137,16 @@ def test_a_row_of_weight_three_is_forgotten_as_three_rows(log):
     one = linear(forget=0.9).fit(X, action, w, reward=reward)
     two = linear(forget=0.9).fit(X[times], action[times], reward=reward[times])
     same(one.sufficient_statistics_, two.sufficient_statistics_)
+
+
+def test_what_is_forgotten_to_the_last_bit_leaves_no_trace(log):
+    X, action, reward, _ = log
+    action = np.where(np.arange(120) < 10, action, "a")
+    action[3] = "d"
+    for bandit in (linear(forget=1e-8), linear(forget=1e-8)):
+        bandit.fit(X, action, reward=reward)
+        assert_allclose(bandit.predict_proba(X).sum(axis=1), 1)
+        assert_allclose(bandit.class_count_[3], 0, atol=1e-12)
 
 
 # --- rows one by one ------------------------------------------------------------------
@@ -354,6 +365,37 @@ def test_rewards_that_are_all_equal_keep_it_uniform(log):
         assert_allclose(bandit.predict_proba(X), 0.25, rtol=1e-6)
 
 
+def test_the_first_reward_that_differs_gives_a_scale(log):
+    X, action, _, _ = log
+    bandit = linear().fit(X, action, reward=np.zeros(120))
+    bandit.partial_fit(X[:1], action[:1], reward=[0.0])
+    assert bandit._recent  # nothing new: a row among others
+    bandit.partial_fit(X[:1], action[:1], reward=[1.0])
+    assert bandit.noise_var_ > 0
+    whole = linear().fit(
+        np.vstack([X, X[:1], X[:1]]),
+        np.r_[action, action[:1], action[:1]],
+        reward=np.r_[np.zeros(121), 1.0],
+    )
+    assert_allclose(bandit.predict_proba(X), whole.predict_proba(X), rtol=1e-8)
+
+
+@pytest.mark.parametrize("weight", [1e12, 1e16, 1e30, 1e300])
+def test_weights_beyond_all_penalties_leave_least_squares(log, weight):
+    X, action, reward, _ = log
+    X, reward = np.vstack([X, X + 1]), np.r_[reward, reward]
+    action = np.r_[action, action]
+    least = linear(alpha=1e-6).fit(X, action, reward=reward).predict_reward(X)[:, :2]
+    for alpha in (1e-2, 5.0, "evidence"):
+        bandit = linear(alpha=alpha)
+        bandit.fit(X, action, np.full(240, weight), reward=reward)
+        said = bandit.predict_reward(X)[:, :2]
+        assert_allclose(said, least, atol=0.02 * abs(least).max())
+    waves = RidgeBandit(ABCD, random_state=0)
+    waves.fit(X, action, np.full(240, weight), reward=reward)
+    assert abs(waves.predict_reward(X)).max() < 1e4
+
+
 def test_an_action_without_rows_starts_at_the_mean(log):
     X, action, reward, _ = log
     seen = action != "d"
@@ -389,6 +431,41 @@ def test_actions_come_and_go(log):
     alone = RidgeBandit(list("abd"), feature_map=None)
     alone.fit(X[kept], action[kept], reward=reward[kept])
     assert_allclose(bandit.predict_reward(X), alone.predict_reward(X), rtol=1e-8)
+
+
+def test_actions_come_and_go_while_the_map_is_warm(log):
+    X, action, reward, _ = log
+    kept, order = action != "c", np.argsort(action == "c", kind="stable")
+    X, action, reward = X[order], action[order], reward[order]
+    bandit = RidgeBandit(list("abd"), random_state=0)
+    bandit.partial_fit(X[:8], action[:8], reward=reward[:8]).add_actions(["c"])
+    assert list(bandit.classes_) == ABCD
+    bandit.partial_fit(X[8:], action[8:], reward=reward[8:])
+    whole = RidgeBandit(ABCD, random_state=0).fit(X, action, reward=reward)
+    assert_allclose(bandit.predict_proba(X), whole.predict_proba(X), rtol=1e-6)
+    bandit = RidgeBandit(ABCD, random_state=0)
+    first = np.r_[0:8, 118:120]  # two rows of what is dropped
+    bandit.partial_fit(X[first], action[first], reward=reward[first])
+    bandit.drop_actions(["c"]).partial_fit(X[8:50], action[8:50], reward=reward[8:50])
+    alone = RidgeBandit(list("abd"), random_state=0)
+    alone.fit(X[:50], action[:50], reward=reward[:50])
+    assert kept.sum() > 50
+    assert_allclose(bandit.predict_proba(X), alone.predict_proba(X), rtol=1e-6)
+    shown = RidgeBandit(list("abd"), random_state=0).partial_fit(X[:8], action[:8])
+    shown.add_actions(["c"])  # demonstrations said nothing of it
+    assert shown.class_count_.tolist() == [8, 8, 0, 8]
+    shown.partial_fit(X[8:80], action[8:80], reward=reward[8:80])
+    assert shown.class_count_[2] == 0
+
+
+def test_no_actions_may_come_and_go(log):
+    X, action, reward, _ = log
+    bandit = RidgeBandit([1, 2, 3, 4], feature_map=None)
+    bandit.fit(X, np.searchsorted(ABCD, action) + 1, reward=reward)
+    for change in (bandit.add_actions, bandit.drop_actions):
+        assert change([]).classes_.dtype.kind == "i"
+        assert bandit.classes_.tolist() == [1, 2, 3, 4]
+    assert list(linear().fit(X, action, reward=reward).add_actions([]).classes_) == ABCD
 
 
 def test_longer_labels_are_not_cut():
@@ -657,6 +734,37 @@ def test_a_map_must_return_a_table_of_the_rows(log):
     shorter = FunctionTransformer(lambda X: X[1:])
     with pytest.raises(ValueError, match="must return a table of 120 rows"):
         RidgeBandit(feature_map=shorter).fit(X, action, reward=reward)
+
+
+def test_a_map_must_return_finite_numbers(log):
+    from sklearn.preprocessing import FunctionTransformer
+
+    X, action, reward, _ = log
+    inverse = FunctionTransformer(lambda X: np.where(X > 0, X, np.inf))
+    with pytest.raises(ValueError, match=r"feature_map=FunctionTransformer.*infinity"):
+        RidgeBandit(feature_map=inverse).fit(X, action, reward=reward)
+
+
+def test_a_map_that_draws_takes_the_seed(log):
+    X, action, reward, _ = log
+    said = [
+        RidgeBandit(
+            ABCD, feature_map=make_pipeline(StandardScaler(), RBFSampler()), **seed
+        )
+        .fit(X, action, reward=reward)
+        .predict_reward(X)
+        for seed in ({"random_state": 0}, {"random_state": 0}, {"random_state": 1})
+    ]
+    assert_array_equal(said[0], said[1])
+    assert (said[0] != said[2]).any()
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+@pytest.mark.parametrize("feature_map", [None, "random_features"])
+def test_columns_beyond_all_squares_are_refused(log, feature_map):
+    X, action, reward, _ = log
+    with pytest.raises(ValueError, match="1e150"):
+        RidgeBandit(feature_map=feature_map).fit(1e200 * X, action, reward=reward)
 
 
 @pytest.mark.parametrize(

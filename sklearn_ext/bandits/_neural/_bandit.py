@@ -7,12 +7,12 @@ from scipy.special import expit
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._base import ExtEstimator
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._optional import require
 from sklearn_ext.bandits._decisions import DecisionMixin
-from sklearn_ext.bandits._exploration import RULES
+from sklearn_ext.bandits._exploration import RULES, Rule
 from sklearn_ext.bandits._rewards import RewardMoments
 from sklearn_ext.bandits._ridge._bandit import RidgeBandit
 from sklearn_ext.bandits._ridge._feature_map import Waves
@@ -34,8 +34,10 @@ class NeuralBandit(CallbackSupportMixin, DecisionMixin, ExtEstimator):
     net is for many rows and features that must be learnt.
 
     Rows are kept (``replay``), and each call of ``partial_fit`` trains on all of them
-    from where the net stands. Columns are standardised by the first call. Training
-    needs torch and skorch; decisions need neither. Weights count rows in gamma; in the
+    from where the net stands. Columns and rewards are standardised by the first call of
+    ``fit`` or the first 50 rows of ``partial_fit``; while there are fewer, each call
+    trains a net from the start. Training needs torch and skorch; decisions need
+    neither. Weights count rows in gamma; in the
     loss their scale does not matter.
 
     .. warning:: ``y`` is the action that was *taken*: see :class:`RidgeBandit`.
@@ -96,10 +98,6 @@ class NeuralBandit(CallbackSupportMixin, DecisionMixin, ExtEstimator):
     (3, 5)
     """
 
-    __metadata_request__fit = {"reward": True, "propensity": True}
-    __metadata_request__partial_fit = {"reward": True, "propensity": True}
-    __metadata_request__score = {"reward": True, "propensity": True}
-
     _parameter_constraints: dict = {
         "actions": ["array-like", None],
         "hidden_units": [Interval(Integral, 1, None, closed="left")],
@@ -156,78 +154,6 @@ class NeuralBandit(CallbackSupportMixin, DecisionMixin, ExtEstimator):
         self.device = device
         self.random_state = random_state
 
-    @fit_context()
-    def fit(self, X, y, sample_weight=None, *, reward=None, propensity=None):
-        """Learn from a whole log, and forget what was learnt before.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,)
-            The action that was taken in each row.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
-        reward : array-like of shape (n_samples,), default=None
-            What came back. None: demonstrations, in which y was right.
-        propensity : array-like of shape (n_samples,), default=None
-            Probability with which the action was drawn; checked, and not needed.
-
-        Returns
-        -------
-        NeuralBandit
-            The fitted bandit.
-        """
-        log = self._check_log(X, y, sample_weight, None, reward, propensity, reset=True)
-        return self._start(log)
-
-    @fit_context()
-    def partial_fit(
-        self,
-        X,
-        y,
-        classes=None,
-        sample_weight=None,
-        *,
-        reward=None,
-        propensity=None,
-    ):
-        """Train on.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,)
-            The action that was taken in each row.
-        classes : array-like of shape (n_actions,), default=None
-            All actions; needed in the first call unless ``actions`` is given.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
-        reward : array-like of shape (n_samples,), default=None
-            What came back. None: demonstrations, in which y was right.
-        propensity : array-like of shape (n_samples,), default=None
-            Probability with which the action was drawn; see `fit`.
-
-        Returns
-        -------
-        NeuralBandit
-            The fitted bandit.
-        """
-        first = not hasattr(self, "coefs_")
-        self._check_first_call(first, classes)
-        log = self._check_log(
-            X, y, sample_weight, classes, reward, propensity, reset=first
-        )
-        if first:
-            return self._start(log)
-        added = RewardMoments.of_log(log, len(self.classes_))
-        self._seen = self._seen + added
-        self.class_count_ = self.class_count_ + self._counts(log)
-        if self.replay:
-            self._log = log = self._log.followed_by(log)
-        return self._train(log)
-
     def predict_reward(self, X):
         """Predict the reward of every action.
 
@@ -244,31 +170,33 @@ class NeuralBandit(CallbackSupportMixin, DecisionMixin, ExtEstimator):
         check_is_fitted(self)
         return self._rewards(self._rows(X))
 
-    @property
-    def reward_mean_(self):
-        """Mean of the rewards."""
-        return self._seen.mean
-
-    @property
-    def reward_scale_(self):
-        """Standard deviation of the rewards."""
-        return self._seen.scale
-
-    @property
-    def gamma_(self):
-        """How far differences of scores count now."""
-        return self._seen.gamma if isinstance(self.gamma, str) else self.gamma
-
     # --- the fit ------------------------------------------------------------------
 
-    def _start(self, log):
-        rng = check_random_state(self.random_state)
+    def _start(self, log, *, stream):
+        self._seed = check_random_state(self.random_state).randint(2**31 - 1)
+        self._spec = self.loss, self.perturbation, self.n_members, self.replay
+        return self._begin(log.after())
+
+    def _go_on(self, log):
+        if self._warm_up is not None:
+            return self._begin(log.after(self._warm_up))
+        K = len(self.classes_)
+        self._seen = self._seen + RewardMoments.of_log(log, K)
+        self.class_count_ = self.class_count_ + log.counts(K)
+        if self._log is not None:
+            self._log = log = log.after(self._log)
+        return self._train(log)
+
+    def _begin(self, log):
+        """Draw a net for columns that are standardised by all rows so far."""
+        rng, K = np.random.RandomState(self._seed), len(self.classes_)
+        loss, perturbation, n_members, replay = self._spec
         self._map = Waves.of(log.X, log.w, 0, rng)
-        self._seen = RewardMoments.of_log(log, len(self.classes_))
+        self._seen = RewardMoments.of_log(log, K)
         self._unit = (0.0, 1.0)  # the log loss takes rewards as they are
-        if self.loss == "squared_error":
+        if loss == "squared_error":
             self._unit = (self._seen.mean, self._seen.scale)
-        d, h, K = log.X.shape[1], self.hidden_units, len(self.classes_)
+        d, h = log.X.shape[1], self.hidden_units
         self._first = [
             rng.standard_normal((d, h)) * np.sqrt(2 / d),
             np.zeros(h),
@@ -276,19 +204,14 @@ class NeuralBandit(CallbackSupportMixin, DecisionMixin, ExtEstimator):
             np.zeros(K),
         ]
         n_parameters = sum(part.size for part in self._first)
-        n_signs = self.n_members * n_parameters if self.perturbation else 0
+        n_signs = n_members * n_parameters if perturbation else 0
         signs = rng.choice([-1.0, 1.0], size=n_signs)
-        self._signs = signs.reshape(self.n_members, -1)
+        self._signs = signs.reshape(n_members, -1)
         self.coefs_ = self._first
-        self._seed = rng.randint(2**31 - 1)
-        self.class_count_ = self._counts(log)
-        self._log = log if self.replay else None
+        self.class_count_ = log.counts(K)
+        self._warm_up = log if log.is_short else None
+        self._log = log if replay else None
         return self._train(log)
-
-    def _counts(self, log):
-        K, shown = len(self.classes_), np.isnan(log.reward)
-        counts = np.bincount(log.action[~shown], log.w[~shown], minlength=K)
-        return counts + log.w[shown].sum()
 
     def _train(self, log):
         torch = require("torch", extra="torch", user="NeuralBandit")
@@ -312,10 +235,10 @@ class NeuralBandit(CallbackSupportMixin, DecisionMixin, ExtEstimator):
             module__start=self._first,
             module__moved=moved,
             module__signs=self._signs,
-            module__perturbation=float(self.perturbation),
+            module__perturbation=float(self._spec[1]),
             module__standardize=self._map,
             criterion=WeightedLoss,
-            criterion__row_loss=getattr(_net_torch, self.loss),
+            criterion__row_loss=getattr(_net_torch, self._spec[0]),
             optimizer=torch.optim.Adam,
             optimizer__weight_decay=2 * self.pull,
             lr=self.learning_rate,
@@ -338,7 +261,7 @@ class NeuralBandit(CallbackSupportMixin, DecisionMixin, ExtEstimator):
         taken = log.action[:, None] == np.arange(K)
         rewards = np.where(taken, log.reward[:, None], np.nan)
         rewards[shown] = taken[shown]
-        if self.loss == "log_loss":
+        if self._spec[0] == "log_loss":
             low, high = np.nanmin(rewards), np.nanmax(rewards)
             if low < 0 or high > 1:
                 raise ValueError(
@@ -356,10 +279,13 @@ class NeuralBandit(CallbackSupportMixin, DecisionMixin, ExtEstimator):
     def _rewards(self, rows):
         W, b, V, c = self.coefs_
         outputs = np.maximum(rows @ W + b, 0.0) @ V + c
-        if self.loss == "log_loss":
+        if self._spec[0] == "log_loss":
             return expit(outputs)
         middle, unit = self._unit
         return middle + unit * outputs
 
-    def _optimism(self, rows):
-        return 0.0
+    def _scores(self, rows):
+        return self._rewards(rows)
+
+    def _rule_of(self, bounds):
+        return Rule(self.exploration, self.gamma, self.min_probability, 0.0, bounds)

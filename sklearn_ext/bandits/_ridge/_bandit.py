@@ -13,7 +13,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import HasMethods, Interval, StrOptions
 from sklearn_ext.bandits._decisions import DecisionMixin
 from sklearn_ext.bandits._exploration import RULES
-from sklearn_ext.bandits._log import positions
+from sklearn_ext.bandits._log import Log, check_size, positions
 from sklearn_ext.bandits._rewards import RewardMoments
 from sklearn_ext.bandits._ridge._feature_map import PlainColumns, Transformed, Waves
 from sklearn_ext.bandits._ridge._posterior import (
@@ -26,7 +26,6 @@ from sklearn_ext.bandits._ridge._posterior import (
 )
 from sklearn_ext.bandits._ridge._statistics import BanditStatistics
 
-WARM_UP = 50  # rows that a map has seen when it is frozen
 GROWTH = 1.5  # of the rows, after which the whole grid of penalties is looked at
 FEW = 4  # rows of a batch that are learnt one by one,
 PATIENCE = 1.2  # until the rows have grown by this since all was solved anew,
@@ -171,10 +170,6 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
     array(['left', 'right'], dtype='<U5')
     """
 
-    __metadata_request__fit = {"reward": True, "propensity": True}
-    __metadata_request__partial_fit = {"reward": True, "propensity": True}
-    __metadata_request__score = {"reward": True, "propensity": True}
-
     _parameter_constraints: dict = {
         "actions": ["array-like", None],
         "feature_map": [
@@ -228,82 +223,21 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
 
     # --- learning -----------------------------------------------------------------
 
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, *, reward=None, propensity=None):
-        """Learn from a whole log, and forget what was learnt before.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,)
-            The action that was taken in each row.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
-        reward : array-like of shape (n_samples,), default=None
-            What came back. None: demonstrations, in which y was right.
-        propensity : array-like of shape (n_samples,), default=None
-            Probability with which the action was drawn. It is checked, but not needed
-            to learn rewards; scorers need it.
-
-        Returns
-        -------
-        RidgeBandit
-            The fitted bandit.
-        """
-        log = self._check_log(X, y, sample_weight, None, reward, propensity, reset=True)
+    def _start(self, log, *, stream):
         self._seed = self._draw_seed()
         return self._warm(log)
 
-    @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(
-        self,
-        X,
-        y,
-        classes=None,
-        sample_weight=None,
-        *,
-        reward=None,
-        propensity=None,
-    ):
-        """Learn from more rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,)
-            The action that was taken in each row.
-        classes : array-like of shape (n_actions,), default=None
-            All actions; needed in the first call unless ``actions`` is given.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
-        reward : array-like of shape (n_samples,), default=None
-            What came back. None: demonstrations, in which y was right. Calls with and
-            without rewards may be mixed.
-        propensity : array-like of shape (n_samples,), default=None
-            Probability with which the action was drawn; see `fit`.
-
-        Returns
-        -------
-        RidgeBandit
-            The fitted bandit.
-        """
-        first = not hasattr(self, "_known")
-        self._check_first_call(first, classes)
-        log = self._check_log(
-            X, y, sample_weight, classes, reward, propensity, reset=first
-        )
-        if first:
-            self._seed = self._draw_seed()
-            return self._warm(log)
+    def _go_on(self, log):
         if self._warm_up is not None:
-            return self._warm(self._warm_up.followed_by(log))
-        if len(log) <= FEW and self.forget == 1:
-            grown = self._seen.n_rows + log.w.sum() > PATIENCE * self._solved_at
-            if not grown:
+            return self._warm(log, self._warm_up)
+        weight = float(log.w.sum())
+        if max(len(log), weight) <= FEW and self.forget == 1:
+            grown = self._seen.n_rows + weight > PATIENCE * self._solved_at
+            # the first reward that differs from all others is the first with a scale
+            first = self.noise_var_ == 0 and (log.reward != self._seen.mean).any()
+            if not grown and not first:
                 return self._learn_rows(log)
-        kept = self.sufficient_statistics_.discounted(self.forget ** log.w.sum())
+        kept = self.sufficient_statistics_.discounted(self.forget**weight)
         return self._solve(kept + self._sums(log), follow=True)
 
     def fit_blocks(self, blocks, *, n_jobs=None, classes=None):
@@ -363,7 +297,7 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
                 f"{names[0] or self.n_features_in_} here and "
                 f"{names[1] or other.n_features_in_} in the other."
             )
-        ours, theirs = list(self.classes_), list(other.classes_)
+        ours, theirs = self.classes_.tolist(), other.classes_.tolist()
         if ours != theirs:
             raise ValueError(
                 f"merge needs bandits of the same actions (classes_), got {ours} here "
@@ -394,6 +328,8 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         """
         check_is_fitted(self)
         new = column_or_1d(np.asarray(labels))
+        if not len(new):
+            return self
         text = [a.dtype.kind in "US" for a in (self.classes_, new)]
         if text[0] != text[1] and "O" not in (self.classes_.dtype.kind, new.dtype.kind):
             raise ValueError(
@@ -401,7 +337,9 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
                 f"{new.dtype}."
             )
         if len(known := np.intersect1d(self.classes_, new)):
-            raise ValueError(f"labels holds {list(known)}, which are actions already.")
+            raise ValueError(
+                f"labels holds {known.tolist()}, which are actions already."
+            )
         return self._take(np.union1d(self.classes_, new))
 
     @fit_context()
@@ -427,8 +365,8 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         kept = np.delete(self.classes_, at)
         if len(kept) < 2:
             raise ValueError(
-                f"A bandit chooses between at least two actions; {list(kept)} would be "
-                "left."
+                f"A bandit chooses between at least two actions; {kept.tolist()} would "
+                "be left."
             )
         return self._take(kept)
 
@@ -476,9 +414,6 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         reward = self._rewards(rows)
         return (reward, self._std(rows)) if return_std else reward
 
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_known")
-
     @property
     def sufficient_statistics_(self):
         """Sums of all rows."""
@@ -502,7 +437,7 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         """Further factor of the penalty of waves."""
         if not isinstance(self._map, Waves):
             raise AttributeError("wave_penalty_ needs feature_map='random_features'")
-        return WAVE_PENALTIES[self._at[1]] if isinstance(self.alpha, str) else 1.0
+        return self._wave_penalty
 
     @property
     def noise_var_(self):
@@ -513,21 +448,6 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
     def information_gain_(self):
         """Half the log determinant of what was learnt."""
         return self._posterior.log_det / 2
-
-    @property
-    def reward_mean_(self):
-        """Mean of the rewards."""
-        return self._seen.mean
-
-    @property
-    def reward_scale_(self):
-        """Standard deviation of the rewards."""
-        return self._seen.scale
-
-    @property
-    def gamma_(self):
-        """How far differences of scores count now."""
-        return self._seen.gamma if isinstance(self.gamma, str) else self.gamma
 
     @property
     def coef_(self):
@@ -554,17 +474,18 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         if self.feature_map is None:
             return PlainColumns()
         if not isinstance(self.feature_map, str):
-            return Transformed.of(self.feature_map, log.X)
+            return Transformed.of(self.feature_map, log.X, seed)
         rng = np.random.RandomState(seed)
         return Waves.of(log.X, log.w, self.n_components, rng)
 
     def _draw_seed(self):
         return check_random_state(self.random_state).randint(2**31 - 1)
 
-    def _warm(self, log):
+    def _warm(self, log, earlier=None):
         """Fit the map anew to all rows so far, and keep these while they are few."""
+        log = log.after(earlier) if earlier is not None or log.is_short else log
         self._map = self._fitted_map(log, self._seed)
-        few = self.feature_map is not None and len(log) < WARM_UP
+        few = self.feature_map is not None and log.is_short
         self._warm_up = log if few else None
         return self._solve(self._sums(log))
 
@@ -595,11 +516,14 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         if (f := self.forget) < 1:  # a row of weight w is w rows one after the other
             later = w.sum() - np.cumsum(w)
             w = f**later * (1 - f**w) / (1 - f)
-        return self._sums_of(self._map(log.X), log.action, log.reward, w)
+        kept = w > 0  # what is forgotten to the last bit has no mean either
+        Z = self._map(log.X if kept.all() else log.X[kept])
+        return self._sums_of(Z, log.action[kept], log.reward[kept], w[kept])
 
     def _sums_of(self, Z, action, reward, w):
         """Return the sums of features; rewards that are NaN are demonstrations."""
         K, right = len(self.classes_), np.isnan(reward)
+        check_size(Z)
         if right.all():
             return BanditStatistics.of_demonstrations(Z, action, w, K)
         if not right.any():
@@ -614,6 +538,7 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         scale = Scale.of(statistics, scaled=self._map.scaled)
         products = Products.of(statistics, scale)
         alpha, features = self.alpha, self._features()
+        self._wave_penalty = 1.0
         if isinstance(alpha, str):
             grown = not follow or statistics.n_rows >= GROWTH * self._searched_at
             if grown:
@@ -622,6 +547,7 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
             start = None if grown else self._at
             self._at = choose_penalties(products, n_columns, start, features)
             alpha, penalty = ALPHAS[self._at[0]], WAVE_PENALTIES[self._at[1]]
+            self._wave_penalty = penalty
             scale = scale.with_waves(n_columns, penalty)
             products = products.with_waves(n_columns, penalty)
         self._known, self._recent = statistics, ()
@@ -664,7 +590,9 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
                 posterior = posterior.after_row(z, action, reward, w)
             seen = seen.after_row([reward for _, reward in taught], w)
         self._posterior, self._seen = posterior, seen
-        self._recent = (*self._recent, (Z, log.action, log.reward, log.w))
+        # the user may write the next row into the same arrays
+        Z = Z.copy() if Z is log.X else Z
+        self._recent = (*self._recent, (Z, log.action, log.reward.copy(), log.w))
         if len(self._recent) >= KEPT:
             self._known, self._recent = self.sufficient_statistics_, ()
         return self
@@ -673,8 +601,17 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         """Rearrange the actions; labels that are new start without rows."""
         at = {label: i for i, label in enumerate(self.classes_.tolist())}
         order = [at.get(label, -1) for label in labels.tolist()]
-        self.classes_ = labels
-        self._warm_up = None  # the map stays as it is
+        self.classes_, log, self._warm_up = labels, self._warm_up, None
+        if log is not None and not np.isnan(log.reward).any():
+            to = np.full(len(at), -1)
+            to[[i for i in order if i >= 0]] = np.flatnonzero(np.array(order) >= 0)
+            kept = to[log.action] >= 0
+            if kept.any():
+                there = to[log.action[kept]]
+                return self._warm(
+                    Log(log.X[kept], there, log.reward[kept], log.w[kept])
+                )
+        # what was shown says nothing of an action that was not there: the map stays
         return self._solve(self.sufficient_statistics_.take(order))
 
     # --- scores -------------------------------------------------------------------
@@ -685,11 +622,12 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
     def _std(self, rows):
         return np.sqrt(self.noise_var_ * self._posterior.variances(rows))
 
-    def _optimism(self, rows):
-        if self.width == 0 or self.noise_var_ == 0:
-            return 0.0
-        unit = self.width * math.sqrt(self.noise_var_)
-        return unit * np.sqrt(self._posterior.variances(rows))
+    def _scores(self, rows):
+        rewards = self._rewards(rows)
+        if self._rule.width == 0 or self.noise_var_ == 0:
+            return rewards
+        unit = self._rule.width * math.sqrt(self.noise_var_)
+        return rewards + unit * np.sqrt(self._posterior.variances(rows))
 
     def _refuse_to_forget(self, what):
         if self.forget < 1:

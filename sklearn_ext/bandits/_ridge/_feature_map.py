@@ -10,13 +10,25 @@ from math import factorial, pi
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils import check_array
 
 from sklearn_ext._numerics._random_features import draw_phases, gaussian_weights
+from sklearn_ext.bandits._log import check_size
 
 CLIP = 3.0  # standard deviations; heavy tails and columns that were constant at first
 EPS = 10 * np.finfo(np.float64).eps
 SINE = [(-1) ** i * pi ** (2 * i + 1) / factorial(2 * i + 1) for i in range(11)]
 CELLS = 2**13  # of the waves, computed at a time so that they stay in the cache
+
+
+def with_seed(model, seed, *, everywhere=False):
+    """Give a model a seed wherever it has none, or everywhere, pipelines included."""
+    given = {
+        name: seed
+        for name, value in model.get_params().items()
+        if name.split("__")[-1] == "random_state" and (everywhere or value is None)
+    }
+    return model.set_params(**given) if given else model
 
 
 @dataclass(frozen=True)
@@ -42,9 +54,9 @@ class Transformed:
     scaled = False
 
     @classmethod
-    def of(cls, transformer, X):
+    def of(cls, transformer, X, seed):
         """Fit a clone to the first rows."""
-        return cls(clone(transformer).fit(X, None))
+        return cls(with_seed(clone(transformer), seed).fit(X, None))
 
     def n_columns(self, n_components):
         """Return how many components are columns; the others are waves."""
@@ -59,7 +71,8 @@ class Transformed:
                 f"feature_map={type(self.transformer).__name__} must return a table of "
                 f"{len(X)} rows, got the shape {Z.shape}."
             )
-        return Z
+        name = f"feature_map={type(self.transformer).__name__}"
+        return check_array(Z, input_name=f"What {name} returns")
 
 
 @dataclass(frozen=True)
@@ -85,6 +98,7 @@ class Waves:
     @classmethod
     def of(cls, X, w, n_components, rng):
         """Draw waves for columns that are standardised by these weighted rows."""
+        check_size(X)
         d = X.shape[1]
         share = w / w.sum()
         mean = X[0] + share @ (X - X[0])

@@ -463,10 +463,12 @@ class Eigenvectors:
 
 
 def _factor(A, alpha):
-    A = A.copy()
-    A.flat[:: len(A) + 1] += alpha
-    L, info = linalg.lapack.dpotrf(A, lower=1, clean=1)
-    if info == 0:
-        return Triangle(L)
+    B = A.copy()
+    B.flat[:: len(B) + 1] += alpha
+    if alpha >= RESOLVED * np.trace(A):  # else pivots may be rounding of either sign
+        L, info = linalg.lapack.dpotrf(B, lower=1, clean=1)
+        if info == 0:
+            return Triangle(L)
     e, V = eigh(A)
-    return Eigenvectors(EigenFactor(np.maximum(e - alpha, 0.0), V, alpha, 0.0))
+    cut = len(A) * EPS * e.max(initial=0.0)
+    return Eigenvectors(EigenFactor(np.maximum(e, 0.0), V, alpha, cut))

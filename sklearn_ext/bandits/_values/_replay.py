@@ -1,6 +1,7 @@
 """A bandit run through a log by rejection, and rewards predicted out of fold."""
 
 import time
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -29,6 +30,7 @@ from sklearn_ext.bandits._log import (
     positions,
 )
 from sklearn_ext.bandits._problems import BanditRun, beginner
+from sklearn_ext.bandits._values._weights import FEW
 
 
 @validate_params(
@@ -121,6 +123,14 @@ def replay(
         own.append(chance[chosen])
     seconds = time.process_time() - start
     rows = np.concatenate(kept)
+    if len(rows) < FEW:
+        warnings.warn(
+            f"replay kept {len(rows)} of {len(X)} rows. It keeps a row in proportion "
+            f"to the least propensity, {p.min():.3g}: a longer log, or one without "
+            "such rare actions, shows more.",
+            UserWarning,
+            stacklevel=2,
+        )
     return BanditRun(
         row=rows[None],
         action=action[None, rows],

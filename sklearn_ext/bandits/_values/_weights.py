@@ -10,6 +10,8 @@ from sklearn.utils.validation import column_or_1d
 from sklearn_ext.bandits._log import check_propensity, check_reward, positions
 
 FEW = 30  # rows that count: below, estimates are not worth much
+LACK = 0.3  # of what weights should sum to, from which on it is worth a warning,
+SURE = 5.0  # if it is as many standard deviations: chance alone does so in 4e-6
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Logged:
         if len(never) and (share := target[:, never].sum() / len(target)) > 0:
             warnings.warn(
                 f"The target takes actions that were never logged, "
-                f"{list(self.labels[never])}, in {share:.1%} of the rows: what they "
+                f"{self.labels[never].tolist()}, in {share:.1%} of the rows: what they "
                 "earn is unknown, and counts as nothing.",
                 UserWarning,
                 stacklevel=4,
@@ -107,7 +109,56 @@ class Logged:
                 UserWarning,
                 stacklevel=4,
             )
+        elif (share := missing_share(w, target[:, np.unique(self.action)].sum())) > 0:
+            warnings.warn(
+                f"The weights of this target sum to {1 - share:.0%} of the rows, and "
+                f"should to about all: {self._why(w, target)}. The value is that of "
+                "the rows that are there.",
+                UserWarning,
+                stacklevel=4,
+            )
         return w
+
+    def _why(self, w, target):
+        """Say what may be wrong where weights sum to too little."""
+        wrong = "the propensities are not those with which actions were drawn"
+        rare = (
+            "in the others its actions were so rare that none of them was drawn (a "
+            "log with min_probability would show them)"
+        )
+        if self.probabilities is None:
+            return f"either {wrong}, or {rare}"
+        with np.errstate(divide="ignore", invalid="ignore"):
+            squares = np.where(target > 0, target**2 / self.probabilities, 0.0).sum()
+        # the sum of terms that are not negative is below its mean by t with
+        # probability exp(-t^2 / 2 / their squares) at most
+        return wrong if len(w) - w.sum() > SURE * np.sqrt(squares) else rare
+
+
+def missing_share(w, due):
+    """Return which share of the rows weights lack beyond doubt, or zero.
+
+    The conditional mean of every weight is one, so they sum to about the number of
+    rows. Where the sum is m times that, as many rows again would have brought squares
+    of ``sum w^2 / m``; that is the variance of the sum.
+
+    Parameters
+    ----------
+    w : ndarray of shape (n_samples,)
+        Weights.
+    due : float
+        What they should sum to.
+
+    Returns
+    -------
+    float
+        ``1 - m`` if it is more than `LACK` and more than `SURE` standard deviations.
+    """
+    total = w.sum()
+    if not 0 < total < (1 - LACK) * due:
+        return 0.0
+    m = float(total / due)
+    return 1 - m if due - total > SURE * np.sqrt(w @ w / m) else 0.0
 
 
 def effective_size(w):
@@ -133,7 +184,7 @@ def _check_probabilities(p, n, labels, name):
     if p.shape != (n, len(labels)):
         raise ValueError(
             f"{name} has the shape {p.shape}; {n} rows and the {len(labels)} actions "
-            f"{list(labels)} need {(n, len(labels))}. Name all actions in labels=."
+            f"{labels.tolist()} need {(n, len(labels))}. Name all actions in labels=."
         )
     if p.min() < 0 or not np.allclose(p.sum(axis=1), 1, atol=1e-6):
         raise ValueError(f"{name} must be probabilities that sum to one in each row.")

@@ -214,7 +214,8 @@ def test_a_bandit_that_learnt_is_judged_on_its_own_log():
     assert found.lower < problem.expected.max(axis=1).mean() < found.upper
     X = problem.X[run.row[0]]
     uniform = DummyClassifier(strategy="uniform").fit(X, log[0])
-    shown = policy_value(*log, uniform, X=X, policy="explore")
+    with pytest.warns(UserWarning, match=r"sum to \d\d% of the rows"):  # it was sure
+        shown = policy_value(*log, uniform, X=X, policy="explore")
     assert shown.lower < problem.expected.mean() < shown.upper
 
 
@@ -371,3 +372,67 @@ def test_columns_need_sorted_labels():
             policy_value(
                 *GOOD, [0] * 100, labels=labels, estimator="dr", predicted_reward=table
             )
+
+
+# --- weights that sum to too little ---------------------------------------------------
+
+
+def _drawn(rng, p):
+    at = (p.cumsum(axis=1) < rng.random((len(p), 1))).sum(axis=1)
+    at = np.minimum(at, p.shape[1] - 1)
+    return at, rng.integers(0, 2, len(p)), p[np.arange(len(p)), at]
+
+
+def test_correct_logs_raise_no_alarm(rng):
+    """Five hundred logs, fixed and adaptive, with targets that they never tried."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*effective sample size")
+        for run in range(500):
+            n, K = int(rng.integers(50, 1500)), int(rng.integers(2, 8))
+            p = rng.dirichlet(np.full(K, rng.uniform(0.2, 3)), n)
+            if run % 2:  # the favourite changes by what was drawn so far
+                p = np.full((n, K), 0.02)
+                p[np.arange(n), np.sort(rng.integers(0, K, n))] += 1 - 0.02 * K
+            p = 0.02 + (1 - 0.02 * K) * p
+            action, reward, propensity = _drawn(rng, p / p.sum(axis=1, keepdims=True))
+            target = rng.integers(0, K, n) if run % 3 else np.full(n, action[0])
+            given = {"labels": np.arange(K), "interval": None}
+            if len(np.unique(action)) == K:
+                policy_value(action, reward, propensity, target, **given)
+
+
+@pytest.mark.parametrize("factor", [1.6, 3.0])
+def test_propensities_that_are_too_large_are_noticed(rng, factor):
+    p = np.full((3000, 4), 0.25)
+    action, reward, propensity = _drawn(rng, p)
+    log = action, reward, factor * propensity
+    with pytest.warns(UserWarning, match=r"sum to .* of the rows.*either the prop"):
+        policy_value(*log, np.zeros(3000, int), interval=None)
+    with pytest.warns(UserWarning, match=r"sum to .* of the rows"):
+        compare_policies(*log, np.zeros(3000, int), interval=None)
+
+
+def test_all_probabilities_tell_wrong_ones_from_rare_actions(rng):
+    n = 4000
+    target = np.zeros(n, int)
+    p = np.where(np.arange(n)[:, None] % 2, [0.7, 0.3], [1e-7, 1 - 1e-7])
+    action, reward, propensity = _drawn(rng, p)  # a sure log: half is never seen
+    assert (propensity > 0.01).all()
+    with pytest.warns(UserWarning, match=r"sum to 5\d% .*: in the others its actions"):
+        policy_value(action, reward, p, target, interval=None)
+    with pytest.warns(UserWarning, match=r"sum to 5\d% .*either"):
+        policy_value(action, reward, propensity, target, interval=None)
+    action, reward, _ = _drawn(rng, np.tile([0.3, 0.7], (n, 1)))
+    wrong = np.tile([0.6, 0.4], (n, 1))
+    with pytest.warns(UserWarning, match=r"rows, and should .*: the propensities are"):
+        policy_value(action, reward, wrong, target, interval=None)
+
+
+def test_what_was_never_logged_is_not_missed_twice(rng):
+    action, reward, propensity = _drawn(rng, np.full((900, 3), 1 / 3))
+    target = np.tile([0.4, 0.0, 0.0, 0.6], (900, 1))
+    with pytest.warns(UserWarning, match=r"never logged, \[3\], in 60.0%") as caught:
+        policy_value(
+            action, reward, propensity, target, labels=[0, 1, 2, 3], interval=None
+        )
+    assert len(caught) == 1
