@@ -16,7 +16,7 @@ from sklearn_ext.representations import (
     individual_temperatures,
 )
 
-SETS = "optdigits", "satimage", "penbased"
+SETS = "optdigits", "satimage", "penbased", "letter"
 VIEWS = "raw", "tilt", "random_features"
 
 
