@@ -61,9 +61,11 @@ def is_labeled(y, unlabeled="auto"):
     if isinstance(unlabeled, str) and unlabeled == "auto":
         if y.dtype.kind == "i":
             marked = y == UNLABELED
-            return ~marked if len(np.unique(y[~marked])) > 1 else np.ones_like(marked)
+            several = len(np.unique(y[~marked])) > 1
+            return _whole_rows(marked) if several else np.ones(len(y), dtype=bool)
         if y.dtype.kind == "O":
-            return np.array([not _is_missing(value) for value in y], dtype=bool)
+            missing = [_is_missing(value) for value in y.ravel()]
+            return _whole_rows(np.array(missing, dtype=bool).reshape(y.shape))
         return np.ones(len(y), dtype=bool)
     if y.dtype.kind == "O":
         return np.array([_is_other(value, unlabeled) for value in y], dtype=bool)
@@ -79,7 +81,7 @@ def _whole_rows(marked):
     if (some & ~every).any():
         first = int(np.flatnonzero(some & ~every)[0])
         raise ValueError(
-            "A row without a label has NaN in all outputs, but row "
+            "A row without a label has its mark in all outputs, but row "
             f"{first} has it in some of {marked.shape[1]}. Fit one model an output."
         )
     return ~every
