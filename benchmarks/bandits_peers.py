@@ -6,6 +6,8 @@ sets which are not reported.
 
 import numpy as np
 
+from sklearn_ext.bandits._ridge._feature_map import Waves
+
 
 class Ours:
     """`RidgeBandit`, which also returns propensities."""
@@ -38,13 +40,48 @@ class OurModels:
     choose, learn = Ours.choose, Ours.learn
 
 
+class OnOurWaves:
+    """A peer that is given the features which `RidgeBandit` of this seed has."""
+
+    def __init__(self, d, K, seed, make, n_components=100):
+        self.peer, self.map = make(d + n_components, K, seed), None
+        self.n_components, self.seed = n_components, seed
+
+    def choose(self, X):
+        """Return positions of actions; the map is drawn for the first batch."""
+        if self.map is None:
+            seed = np.random.RandomState(self.seed).randint(2**31 - 1)
+            rng = np.random.RandomState(seed)
+            self.map = Waves.of(X, np.ones(len(X)), self.n_components, rng)
+        return self.peer.choose(self.map(X))
+
+    def learn(self, X, at, reward):
+        """Learn from what was done."""
+        self.peer.learn(self.map(X), at, reward)
+
+
+class WithOnes:
+    """A peer that has no intercept, given a column of ones."""
+
+    def __init__(self, d, K, seed, make):
+        self.peer = make(d + 1, K, seed)
+
+    def choose(self, X):
+        """Return positions of actions."""
+        return self.peer.choose(_with_one(X))
+
+    def learn(self, X, at, reward):
+        """Learn from what was done."""
+        self.peer.learn(_with_one(X), at, reward)
+
+
 class ContextualBandits:
     """Its LinUCB, alpha 0.1."""
 
-    def __init__(self, d, K, seed):
+    def __init__(self, d, K, seed, alpha=0.1):
         from contextualbandits.online import LinUCB
 
-        self.model, self.K = LinUCB(K, alpha=0.1, random_state=seed + 1), K
+        self.model, self.K = LinUCB(K, alpha=alpha, random_state=seed + 1), K
         self.rng, self.fitted = np.random.default_rng(seed), False
 
     def choose(self, X):

@@ -8,6 +8,7 @@ import numpy as np
 CELLS = 2**16  # worked on at a time, so that they stay in the cache of a core
 MAX_STEPS = 100  # of Newton; three to seven are usual
 PRECISION = 4e-16  # of the sum, for each action
+LARGE = 1e300  # gaps below it can be told from infinite ones
 
 
 def log_barrier_probabilities(scores, gamma, available=None):
@@ -234,6 +235,8 @@ def draw(probabilities, rng):
     below = probabilities.cumsum(axis=1)
     # below 1 in units of the last bit, hence below the sum, whatever it rounds to
     at = rng.random_sample(len(below)) * below[:, -1]
+    if len(below) == 1:
+        return below[0].searchsorted(at, side="right")
     return (below <= at[:, None]).sum(axis=1)
 
 
@@ -278,10 +281,10 @@ def explore(exploration, scores, gamma, available=None):
     """
     if len(scores) == 1 and available is None and exploration == "log_barrier":
         # a single row, where the overhead of arrays is what costs
-        with np.errstate(over="ignore", invalid="ignore"):
-            gaps = (scores[0].max() - scores[0]) * float(gamma)
-        if np.isfinite(gaps).all():
-            return _log_barrier_of_one(gaps)[None]
+        row, gamma = scores[0], float(gamma)
+        top = float(row.max())
+        if (top - float(row.min())) * gamma < LARGE:
+            return _log_barrier_of_one((top - row) * gamma)[None]
     rule, gamma = RULES[exploration], np.asarray(gamma)
     step = max(1, CELLS // scores.shape[1])
     if len(scores) <= step:
@@ -302,41 +305,45 @@ def _gaps(scores, gamma, available):
     with np.errstate(over="ignore", invalid="ignore"):
         gaps = scores.max(axis=1, keepdims=True) - scores
         scaled = gamma * gaps
-    scaled[gaps == 0] = 0.0  # also for an infinite gamma
+    if not np.isfinite(gamma).all():
+        scaled[gaps == 0] = 0.0
     if available is not None:
         scaled[~available] = np.inf  # also for a gamma of zero
     return scaled
 
 
 def _log_barrier(gaps):
-    """Solve for lambda by Newton: the sum is convex and decreasing.
+    """Solve for lambda by Newton on one over the sum of the probabilities.
 
-    From below no step overshoots, and the first from above lands below. So the start
-    may be a guess: exact where all gaps are equal, close where they are large.
+    That is concave and grows with lambda, close to a line: no step from below
+    overshoots, and the first from above lands below. So the start may be a guess: exact
+    where all gaps are equal, close where they are large.
     """
-    others = (1 / (1 + gaps)).sum(axis=1, keepdims=True) - 1
+    ones = np.ones(gaps.shape[1])
+    others = (1 / (1 + gaps)).dot(ones) - 1
     with np.errstate(divide="ignore"):
         lam = np.where(others < 0.5, 1 / (1 - others), 1 + others)
     for _ in range(MAX_STEPS):
-        p = 1 / (lam + gaps)
-        excess = p.sum(axis=1, keepdims=True) - 1
-        if np.abs(excess).max() < PRECISION * gaps.shape[1]:
+        p = 1 / (lam[:, None] + gaps)
+        total = p.dot(ones)
+        if np.abs(total - 1).max() < PRECISION * len(ones):
             break
-        lam = np.maximum(lam + excess / np.einsum("ij,ij->i", p, p)[:, None], 1.0)
-    return p / p.sum(axis=1, keepdims=True)
+        step = (total - 1) * total / np.einsum("ij,ij->i", p, p)
+        lam = np.maximum(lam + step, 1.0)
+    return p / total[:, None]
 
 
 def _log_barrier_of_one(gaps):
     """Do the same for a single row of finite gaps."""
     ones = np.ones(len(gaps))
-    others = (1 / (1 + gaps)).dot(ones) - 1
+    others = float((1 / (1 + gaps)).dot(ones)) - 1
     lam = 1 / (1 - others) if others < 0.5 else 1 + others
     for _ in range(MAX_STEPS):
         p = 1 / (lam + gaps)
-        total = p.dot(ones)
+        total = float(p.dot(ones))
         if abs(total - 1) < PRECISION * len(gaps):
             break
-        lam = max(lam + (total - 1) / p.dot(p), 1.0)
+        lam = max(lam + (total - 1) * total / float(p.dot(p)), 1.0)
     return p / total
 
 

@@ -87,12 +87,12 @@ def positions(labels, actions, *, name="y"):
     ndarray of int of shape (n_samples,)
         Positions.
     """
-    text = [a.dtype.kind in "US" for a in (labels, actions)]
-    if "O" not in (labels.dtype.kind, actions.dtype.kind) and text[0] != text[1]:
+    kinds = labels.dtype.kind, actions.dtype.kind
+    if "O" not in kinds and (kinds[0] in "US") != (kinds[1] in "US"):
         at, found = np.zeros(len(actions), int), np.zeros(len(actions), bool)
     else:
         try:
-            at = np.searchsorted(labels, actions)
+            at = labels.searchsorted(actions)
         except TypeError:  # labels that do not compare
             known = {label: i for i, label in enumerate(labels.tolist())}
             at = np.array([known.get(a, len(labels)) for a in actions.tolist()], int)

@@ -74,10 +74,10 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
     (:class:`HiddenLayer`). With ``n_seeds`` each view is fitted several times from
     different random states, drawn from one seed sequence, so that results do not depend
     on ``n_jobs``. Networks of one architecture and one task differ in what they find
-    useful; side by side they keep more of it for the next task. Three seeds give most
-    of that. One network ten times as wide does as well when the task changes, at half
-    the cost; several are worth it when they exist anyway, when they are trained in
-    parallel, or when the population changes.
+    useful; side by side they keep more of it for the next task. Three seeds give about
+    half of what ten do. One network ten times as wide does as well when the task
+    changes, at half the cost; several are worth it when they exist anyway, when they
+    are trained in parallel, or when the population changes.
 
     Rows without a label (-1 among integer classes, NaN among numbers, None among
     objects) are seen by views that need none. Views feel the scale of columns.

@@ -50,6 +50,7 @@ from sklearn_ext.representations._views import (
 )
 
 LEAST_FOR_SELECTION = 200  # labelled rows; with fewer, choosing views loses
+MANY_COLUMNS = 5000  # beyond, an eigenproblem takes the better part of a minute
 MOST_FOR_SELECTION = 8  # views, of which all subsets are tried
 
 
@@ -297,17 +298,17 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         known = WholeRows.of(summary.X, self._targets(labels, summary.w), summary.w)
         views = self._fit_views(summary.moments, rows)
         distinct = summary.X[known.first]
+        alphas = _check_alphas(self.alphas)
         columns = [view.map(distinct).astype(np.float64) for _, view in views]
         raw_view = RawView().fit_moments(summary.moments)
         plain_columns = raw_view.map(distinct).astype(np.float64)
 
         def fit(some):
-            return Head.of(
-                _beside([columns[i] for i in some], len(distinct)), known, self.alphas
-            )
+            some = [columns[i] for i in some]
+            return Head.of(_beside(some, len(distinct)), known, alphas)
 
         every = tuple(range(len(views)))
-        raw, head = Head.of(plain_columns, known, self.alphas), fit(every)
+        raw, head = Head.of(plain_columns, known, alphas), fit(every)
         if self.selection == "loo":
             every, head = self._select(every, head, fit, len(known))
         gain, interval = paired_gain(raw, head, known, self.confidence_level)
@@ -402,6 +403,17 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         return every, head
 
 
+def _check_alphas(alphas):
+    if alphas is None:
+        return None
+    found = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
+    if found.ndim > 1 or not len(found) or not (np.isfinite(found) & (found > 0)).all():
+        raise ValueError(
+            f"alphas must hold positive finite numbers in one row, got {alphas!r}."
+        )
+    return found
+
+
 def _fit_view(view, moments, rows):
     if isinstance(view, MomentView):
         return view.fit_moments(moments)
@@ -417,6 +429,14 @@ def _beside(columns, n_rows):
 
 
 def _summary(X, labels, w, labeled):
+    if (d := X.shape[1]) > MANY_COLUMNS:
+        warnings.warn(
+            f"The covariance of {d} columns takes {8e-9 * d**2:.1f} GB, and its "
+            f"eigenvectors about {2e-10 * d**3:.0f} seconds. Reduce the columns first, "
+            "for instance by PCA.",
+            UserWarning,
+            stacklevel=5,
+        )
     kept = w > 0
     known = labeled & kept
     moments = moments_of(X[kept], w[kept])

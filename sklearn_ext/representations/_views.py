@@ -266,9 +266,11 @@ class TriangleView(RowsView):
         self.random_state = random_state
 
     def _fit(self, X, w):
-        self.mean_ = (w / w.sum()) @ X.astype(np.float64)
+        # of distinct rows in their own order, so that repetition changes no bit
         rows = EqualRows.in_either_precision(X, w=w)
-        A, v = X[rows.first] - self.mean_, rows.weight
+        A, v = X[rows.first].astype(np.float64), rows.weight
+        self.mean_ = (v / v.sum()) @ A
+        A -= self.mean_
         k = min(self.n_clusters, len(A))
         rng = check_random_state(self.random_state)
         means = KMeans(k, n_init=1, random_state=rng).fit(A, sample_weight=v)
@@ -314,7 +316,7 @@ class GraphView(RowsView):
                 "weighted rows. Leave the view out, or pass repeated rows."
             )
         if len(X) > MANY_ROWS:
-            seconds = 2e-10 * len(X) ** 2 * X.shape[1]
+            seconds = len(X) ** 2 * (1e-8 + 1e-10 * X.shape[1])
             warnings.warn(
                 f"The view 'graph' compares all {len(X)} rows with each other, about "
                 f"{seconds:.0f} seconds here, and again for new rows. Leave it out, or "

@@ -2,6 +2,7 @@
 
 import pickle
 
+import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -18,6 +19,7 @@ from sklearn_ext.bandits import (
     RegressorBandit,
     RidgeBandit,
 )
+from sklearn_ext.bandits._rewards import RewardMoments
 
 ABCD = list("abcd")
 BANDITS = {
@@ -335,3 +337,27 @@ def test_rows_beyond_all_numbers_are_refused(clicks):
     for rows in (np.full((1, 3), 1e300), np.vstack([X[:4], np.full((1, 3), 1e300)])):
         with pytest.raises(ValueError, match=rf"row {len(rows) - 1} .*too far"):
             model.decide(rows)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_row_that_fails_half_way_changes_nothing(rng, monkeypatch, error):
+    """Single rows are learnt outside of the context of a fit, and undone as there."""
+    X, action, reward = rng.normal(size=(60, 3)), np.arange(60) % 3, rng.random(60)
+    bandit = RidgeBandit(feature_map=None).fit(X, action, reward=reward)
+    bandit.partial_fit(X[:1], action[:1], reward=reward[:1])
+    bandit.set_params(min_probability=0.1)
+    before, row = joblib.hash(vars(bandit)), (X[1:2], action[1:2])
+
+    def fail(*args):
+        raise error("half way")
+
+    with pytest.raises(ValueError, match="not among the actions"):
+        bandit.partial_fit(X[1:2], np.array([7]), reward=reward[1:2])
+    assert joblib.hash(vars(bandit)) == before
+    with monkeypatch.context() as patched:
+        patched.setattr(RewardMoments, "after_row", fail)
+        with pytest.raises(error, match="half way"):
+            bandit.partial_fit(*row, reward=reward[1:2])
+    assert joblib.hash(vars(bandit)) == before
+    bandit.partial_fit(*row, reward=reward[1:2])
+    assert joblib.hash(vars(bandit)) != before

@@ -6,7 +6,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 from scipy.stats import chisquare
 
-from sklearn_ext.bandits import inverse_gap_probabilities, log_barrier_probabilities
+from sklearn_ext.bandits import (
+    _exploration,
+    inverse_gap_probabilities,
+    log_barrier_probabilities,
+)
 from sklearn_ext.bandits._exploration import (
     draw,
     explore,
@@ -191,3 +195,24 @@ def test_masks_are_checked():
         log_barrier_probabilities([[1.0, 2.0]], 1, [[True, True, False]])
     with pytest.raises(ValueError, match="No action is available in row 1"):
         log_barrier_probabilities(np.ones((2, 2)), 1, [[True, True], [False, False]])
+
+
+@pytest.mark.parametrize("n_actions", [2, 10, 1000])
+@pytest.mark.parametrize("spread", [1e-3, 1.0, 30.0, 1e3, 1e6])
+def test_eight_steps_are_enough(rng, monkeypatch, n_actions, spread):
+    """On one over the sum Newton is so close to a line that it needs few steps."""
+    scores = spread * rng.exponential(size=(200, n_actions))
+    found = log_barrier_probabilities(scores, 1.0)
+    one = log_barrier_probabilities(scores[0], 1.0)
+    monkeypatch.setattr(_exploration, "MAX_STEPS", 8)
+    assert_allclose(log_barrier_probabilities(scores, 1.0), found, rtol=1e-12)
+    assert_allclose(log_barrier_probabilities(scores[0], 1.0), one, rtol=1e-12)
+    assert_allclose(one, found[0], rtol=1e-12)
+
+
+def test_a_single_row_is_drawn_as_in_a_batch(rng):
+    p = rng.dirichlet(np.full(5, 0.3), size=300) * (rng.random((300, 5)) < 0.7)
+    p = p[p.sum(axis=1) > 0]
+    together = draw(p, np.random.RandomState(0))
+    source = np.random.RandomState(0)
+    assert_array_equal(np.concatenate([draw(row[None], source) for row in p]), together)

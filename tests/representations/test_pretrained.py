@@ -14,7 +14,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
-from sklearn_ext.representations import PretrainedClassifier, PretrainedRegressor
+from sklearn_ext.representations import (
+    PretrainedClassifier,
+    PretrainedRegressor,
+    _pretrained,
+)
 from sklearn_ext.representations._views import named_views
 
 
@@ -466,6 +470,27 @@ def test_labelled_rows_that_are_all_equal():
     model = classifier().fit(X, y)
     assert np.isnan(model.loo_error_)
     assert_array_equal(model.predict(X), 1)
+
+
+def test_many_columns_say_what_they_take(diabetes, monkeypatch):
+    monkeypatch.setattr(_pretrained, "MANY_COLUMNS", 9)
+    X, y, _ = diabetes
+    with pytest.warns(UserWarning, match=r"10 columns takes 0\.0 GB.*by PCA"):
+        regressor().fit(X, y)
+
+
+@pytest.mark.parametrize("alphas", [[], [1.0, 0.0], [np.inf], [[1.0], [2.0]]])
+def test_ridges_that_are_none(diabetes, alphas):
+    X, y, _ = diabetes
+    with pytest.raises(ValueError, match="alphas must hold positive finite numbers"):
+        regressor(alphas=alphas).fit(X, y)
+
+
+def test_ridges_of_ones_own_are_absolute(diabetes):
+    X, y, _ = diabetes
+    model = regressor(alphas=[0.5]).fit(X, y, sample_weight=np.full(len(y), 2.0))
+    assert model.alpha_ == 0.5
+    assert_allclose(model.predict(X), regressor(alphas=[0.25]).fit(X, y).predict(X))
 
 
 def test_a_failed_fit_leaves_the_model(digits):

@@ -7,6 +7,7 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
+from sklearn_ext.representations import _views
 from sklearn_ext.representations._views import (
     ALL,
     AUTO,
@@ -155,6 +156,12 @@ def test_weights_that_a_view_cannot_take_are_refused(X):
     with pytest.raises(ValueError, match="PCA takes no sample_weight"):
         TransformerView(PCA(2)).fit(X, sample_weight=w)
     GraphView().fit(X, sample_weight=np.full(400, 2.0))
+
+
+def test_a_graph_of_many_rows_says_what_it_takes(X, monkeypatch):
+    monkeypatch.setattr(_views, "MANY_ROWS", 399)
+    with pytest.warns(UserWarning, match=r"all 400 rows .*about 0 seconds"):
+        GraphView().fit(X)
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -582,7 +582,8 @@ class RidgeBandit(DecisionMixin, ExtEstimator):
         if posterior.mean_inverse is None:
             posterior = posterior.ready_for_rows(self._known)
         rows = posterior.scale.rows(Z)
-        for z, k, r, w in zip(rows, log.action, log.reward, log.w, strict=True):
+        columns = (x.tolist() for x in (log.action, log.reward, log.w))
+        for z, k, r, w in zip(rows, *columns, strict=True):
             taught = [(k, r)]
             if r != r:  # a demonstration
                 taught = [(j, float(j == k)) for j in range(len(self.classes_))]

@@ -1,5 +1,6 @@
 """The ridge of each action from the sums: its reward, its width, and the evidence."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -267,9 +268,10 @@ class Posterior:
         K, m = products.c.shape
         _, noise_var, log_det, L = evidence(products, alpha)
         coef, inverse = np.empty((K, m)), np.empty((K, m, m))
+        traces = np.einsum("kjj->k", products.A)
         for k in range(K):
             mean = Triangle(L[k, :m, :m])
-            if alpha < RESOLVED * np.trace(products.A[k]):  # the penalty is rounding
+            if alpha < RESOLVED * traces[k]:  # the penalty is rounding
                 mean = _factor(products.A[k], alpha)
             coef[k] = mean.solve(products.c[k])
             width = mean if alpha <= 1 else _factor(products.A[k], 1.0)
@@ -336,23 +338,25 @@ class Posterior:
         """
         weight, level, mean = self.weight.copy(), self.level.copy(), self.mean.copy()
         coef, base, inverse = self.coef.copy(), self.base.copy(), self.inverse.copy()
-        total = weight[k] + w
-        share = w / total
-        between = weight[k] * share
-        d, error = z - mean[k], reward - level[k]
-        q = inverse[k].dot(d)
-        pivot = 1 + between * d.dot(q)
-        inverse[k] -= np.outer(q, between / pivot * q)
+        before = float(weight[k])
+        share = w / (before + w)
+        between = before * share
+        d, error = z - mean[k], reward - float(level[k])
+        E = inverse[k]
+        q = E.dot(d)
+        pivot = 1 + between * float(d.dot(q))
+        E -= q[:, None] * (between / pivot * q)
         mean_inverse = inverse
         if self.mean_inverse is not self.inverse:
             mean_inverse = self.mean_inverse.copy()
-            q = mean_inverse[k].dot(d)
-            pivot = 1 + between * d.dot(q)
-            mean_inverse[k] -= np.outer(q, between / pivot * q)
-        coef[k] += between * (error - d.dot(coef[k])) / pivot * q
+            E = mean_inverse[k]
+            q = E.dot(d)
+            pivot = 1 + between * float(d.dot(q))
+            E -= q[:, None] * (between / pivot * q)
+        coef[k] += between * (error - float(d.dot(coef[k]))) / pivot * q
         mean[k] += share * d
         level[k] += share * error
-        weight[k] = total
+        weight[k] += w
         base[k] = level[k] - mean[k].dot(coef[k])
         return Posterior(
             self.scale,
@@ -364,7 +368,7 @@ class Posterior:
             inverse,
             self.alpha,
             self.noise_var,
-            self.log_det + float(np.log(pivot)),
+            self.log_det + math.log(max(pivot, 1.0)),
             mean_inverse,
         )
 
@@ -403,15 +407,18 @@ class Posterior:
             for i, z in enumerate(Z):
                 out[i] = self._variances_of_one(z)
             return out
+        m, ones = Z.shape[1], np.ones((len(Z), 1))
+        Z = np.hstack([Z, ones])  # so that one triangle has the mean and the level, too
         for k, (inverse, mean) in enumerate(zip(self.inverse, self.mean, strict=True)):
-            root = _root(inverse)
-            shift = root @ mean
+            root = np.zeros((m + 1, m + 1))
+            root[:m, :m] = _root(inverse)
+            root[:m, m] = -root[:m, :m] @ mean
+            root[m, m] = 1 / np.sqrt(self.weight[k])
             for start in range(0, len(Z), ROWS):
                 # half the operations of a product with the inverse itself
                 T = dtrmm(1.0, root, Z[start : start + ROWS].T)
-                T -= shift[:, None]
                 out[start : start + ROWS, k] = np.einsum("ji,ji->i", T, T)
-        return out + 1 / self.weight
+        return out
 
     def _variances_of_one(self, z):
         D = z - self.mean

@@ -86,11 +86,12 @@ class BanditStatistics:
         order = np.argsort(action, kind="stable")
         taken, starts = np.unique(action[order], return_index=True)
         stops = np.append(starts[1:], len(order))
+        rows, w = np.column_stack([Z, reward])[order], w[order]
         for k, start, stop in zip(taken, starts, stops, strict=True):
-            rows = order[start:stop]
-            moments = _moments(Z[rows], reward[rows, None], w[rows])
-            total.weight[k], total.x_mean[k], r_mean, total.xx[k], xr, rr = moments
-            total.r_mean[k], total.xr[k], total.rr[k] = r_mean[0], xr[:, 0], rr[0]
+            weight, mean, P = _moments(rows[start:stop], w[start:stop])
+            total.weight[k], total.x_mean[k] = weight, mean[:-1]
+            total.r_mean[k], total.rr[k] = mean[-1], P[-1, -1]
+            total.xx[k], total.xr[k] = P[:-1, :-1], P[:-1, -1]
         return replace(
             total,
             n_rows=float(w.sum()),
@@ -106,16 +107,16 @@ class BanditStatistics:
         from every row. See `of` for the parameters.
         """
         right = action[:, None] == np.arange(n_actions)
-        weight, x_mean, r_mean, xx, xr, rr = _moments(Z, right.astype(np.float64), w)
+        weight, mean, P = _moments(np.column_stack([Z, right]), w)
         K, m = n_actions, Z.shape[1]
         return cls(
             float(weight),
             np.full(K, weight),
-            np.tile(x_mean, (K, 1)),
-            r_mean,
-            np.tile(xx, (K, 1, 1)).reshape(K, m, m),
-            xr.T,
-            rr,
+            np.tile(mean[:m], (K, 1)),
+            mean[m:],
+            np.tile(P[:m, :m], (K, 1, 1)),
+            P[m:, :m].copy(),
+            np.diagonal(P)[m:].copy(),
             0.0,
             1.0,
         )
@@ -199,14 +200,12 @@ class BanditStatistics:
         )
 
 
-def _moments(Z, R, w):
-    """Return weight, means and centred products of features and several rewards."""
-    weight = w.sum()
-    share = w / weight
+def _moments(rows, w):
+    """Return weight, means and centred products of all columns."""
+    weight, first = w.sum(), rows[0]
     # differences from a row are small numbers where the columns are far from zero
-    x_mean = Z[0] + share @ (Z - Z[0])
-    r_mean = R[0] + share @ (R - R[0])
-    Z, R = Z - x_mean, R - r_mean
-    WR = R * w[:, None]
-    WZ = Z if np.all(w == 1) else Z * w[:, None]
-    return weight, x_mean, r_mean, WZ.T @ Z, Z.T @ WR, np.einsum("ij,ij->j", WR, R)
+    rows = rows - first
+    shift = (w / weight) @ rows
+    rows -= shift
+    weighted = rows if np.all(w == 1) else rows * w[:, None]
+    return weight, first + shift, weighted.T @ rows

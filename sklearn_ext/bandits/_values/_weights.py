@@ -109,7 +109,7 @@ class Logged:
                 UserWarning,
                 stacklevel=4,
             )
-        elif (share := missing_share(w, target[:, np.unique(self.action)].sum())) > 0:
+        elif (share := missing_share(w, target.sum() - target[:, never].sum())) > 0:
             warnings.warn(
                 f"The weights of this target sum to {1 - share:.0%} of the rows, and "
                 f"should to about all: {self._why(w, target)}. The value is that of "
