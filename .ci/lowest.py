@@ -1,8 +1,14 @@
-"""Print the lowest version of each dependency and extra, as constraints for pip."""
+"""Print the lowest version of each dependency and extra, as constraints for pip.
+
+They have wheels for the oldest Python only.
+"""
 
 import re
 import tomllib
 from pathlib import Path
+
+# of packages that ours need: what their lowest versions cannot live with
+INDIRECT = ["pyparsing<3.3"]  # warns matplotlib of names that it still calls
 
 
 def lowest(requirement):
@@ -18,7 +24,7 @@ def main():
     ]
     extras = project["optional-dependencies"].values()
     wanted = [*project["dependencies"], *(line for extra in extras for line in extra)]
-    print(*filter(None, map(lowest, wanted)), sep="\n")
+    print(*filter(None, map(lowest, wanted)), *INDIRECT, sep="\n")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifierCV, RidgeCV
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
+from benchmarks import representations_sparse
 from benchmarks.harness import Comparison, Study
 from benchmarks.representations_data import (
     CHOICE,
@@ -533,4 +534,5 @@ BENCHMARKS = (
     NewPopulation,
     FactorScores,
     Cost,
+    *representations_sparse.BENCHMARKS,
 )

@@ -29,17 +29,27 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "numpydoc",
     "figures",  # ours: draws the benchmarks
+    "studies",  # ours: draws what no story of the gallery has
 ]
 exclude_patterns = [
     "_build",
     "_inventories",
     "benchmarks/tables",
     "benchmarks/pictures",
+    "user_guide/pictures",
     "**/sg_execution_times.rst",
     "sg_execution_times.rst",
 ]
 autosummary_generate = True
-autosummary_context = {"families": sklearn_ext.FAMILIES}
+guide = ROOT / "docs" / "user_guide"
+chapters = {  # what the pages below the overview of a family speak of, word by word
+    family: {
+        page.stem: set(re.findall(r"\w+", page.read_text()))
+        for page in sorted(guide.glob(f"{family}_*.rst"))
+    }
+    for family in sklearn_ext.FAMILIES
+}
+autosummary_context = {"families": sklearn_ext.FAMILIES, "chapters": chapters}
 autosummary_imported_members = True
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
@@ -127,7 +137,7 @@ def skip_inherited(app, what, name, obj, skip, options):
 
 def list_families(app, docname, source):
     """Fill in the families and their names where a page asks for them."""
-    if docname == "api/index":
+    if docname in ("api/index", "user_guide/index"):
         source[0] = app.builder.templates.render_string(
             source[0],
             {

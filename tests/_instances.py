@@ -36,6 +36,8 @@ FAST = {
         "cv": 2,
     },
     "SelectiveClassifierCV": {"target_error": 0.4},  # some checks have 20 rows
+    # scikit-learn's checks try one component, and have 20 rows
+    "SparseAutoencoder": {"n_components": 8, "n_nonzero_coefs": 1},
     "TwoRegimes": {"n_repeats": 2, "n_bootstrap": 20},
 }
 

@@ -21,6 +21,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone, is_classifier, is_clusterer, is_regressor
+from sklearn.feature_selection import RFE, SelectFromModel
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
@@ -299,6 +300,26 @@ def r20_workers_agree(estimator):
     one = fitted(clone(estimator).set_params(n_jobs=1), X, y)
     two = fitted(clone(estimator).set_params(n_jobs=2), X, y)
     same(one, two, X, 1e-12)
+
+
+def r25_coefficients_are_those_of_the_columns(estimator):
+    """SHAP, SelectFromModel and RFE take `coef_` for those of a linear model."""
+    X, y = data_for(estimator)
+    model = fitted(estimator, X, y)
+    if not hasattr(model, "coef_"):
+        return
+    coef = np.atleast_2d(model.coef_)
+    assert coef.shape[1] == model.n_features_in_ == X.shape[1]
+    scores = X @ coef.T + model.intercept_
+    if is_regressor(model):
+        assert_allclose(scores[:, 0], model.predict(X), rtol=1e-6, atol=1e-6)
+    elif len(coef) == 1:
+        assert_array_equal(model.classes_[(scores[:, 0] > 0) * 1], model.predict(X))
+    else:
+        assert_array_equal(model.classes_[scores.argmax(axis=1)], model.predict(X))
+    kept = SelectFromModel(model, prefit=True, threshold=-np.inf, max_features=2)
+    assert kept.transform(X).shape == (len(X), 2)
+    assert RFE(estimator, n_features_to_select=2, step=2).fit(X, y).n_features_ == 2
 
 
 def failed_fit_leaves_the_state(estimator):

@@ -1,11 +1,20 @@
 """Every estimator with a ``device`` gives the same answers on each of them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 
-from tests._instances import ESTIMATORS, MAPPED_TO_THEMSELVES, data_for, fitted, outputs
+from tests._instances import (
+    ESTIMATORS,
+    MAPPED_TO_THEMSELVES,
+    NEEDS_TORCH,
+    data_for,
+    fitted,
+    outputs,
+)
 
 torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
@@ -29,3 +38,17 @@ def test_devices_agree(estimator, device):
             assert_allclose(there[method], result, rtol=1e-4, atol=1e-4 * scale)
         else:
             assert np.mean(there[method] == result) > 0.97
+
+
+PAGE = Path(__file__).parents[1] / "docs" / "user_guide" / "gpu.rst"
+
+
+@pytest.mark.parametrize("estimator", WITH_DEVICE, ids=lambda e: type(e).__name__)
+def test_the_page_names_every_estimator_with_a_device(estimator):
+    cls = type(estimator)
+    family = cls.__module__.split(".")[1]
+    assert f"`~sklearn_ext.{family}.{cls.__name__}`" in PAGE.read_text()
+
+
+def test_every_net_takes_a_device():
+    assert {type(estimator).__name__ for estimator in WITH_DEVICE} >= NEEDS_TORCH

@@ -57,6 +57,7 @@ class Line(RegressorMixin, ExtEstimator):
         A = (X - self.x_mean_) * np.sqrt(w)[:, None]
         target = np.sqrt(w) * (y - self.mean_)
         self.coef_ = np.linalg.solve(A.T @ A + np.eye(A.shape[1]), A.T @ target)
+        self.intercept_ = self.mean_ - self.x_mean_ @ self.coef_
         return self
 
     def predict(self, X):
@@ -149,6 +150,16 @@ class ColumnOutput(Line):
 class IgnoresIntercept(Line):
     def predict(self, X):
         return super().predict(X) - self.mean_
+
+
+class CoefficientsOfFeatures(Line):
+    def fit(self, X, y, sample_weight=None):
+        super().fit(X, y, sample_weight)
+        self.coef_ = np.repeat(self.coef_, 2)
+        return self
+
+    def predict(self, X):
+        return super().predict(np.repeat(X, 2, axis=1)) - self.mean_
 
 
 class TakesNegativeWeights(Centroids):

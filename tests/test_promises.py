@@ -103,8 +103,8 @@ def test_r23_callbacks_follow_and_stop_the_fit(estimator):
     assert stopper.states[0] is not None
     for method in ("predict", "transform"):
         if hasattr(model, method):
-            assert len(getattr(stopper.states[0], method)(X)) == len(X)
-            assert len(getattr(model, method)(X)) == len(X)
+            assert getattr(stopper.states[0], method)(X).shape[0] == len(X)
+            assert getattr(model, method)(X).shape[0] == len(X)
     assert not hasattr(model, "_callback_fit_ctx")
 
 

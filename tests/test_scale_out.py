@@ -3,6 +3,7 @@
 import inspect
 from functools import partial, reduce
 from operator import add
+from pathlib import Path
 
 import dask
 import dask.array as da
@@ -151,3 +152,20 @@ def test_some_estimators_are_fitted_from_sums():
     assert len(FROM_SUMS) >= 9
     for estimator in FROM_SUMS:
         assert callable(ready(estimator)[0].fit_blocks)
+
+
+PAGE = Path(__file__).parents[1] / "docs" / "user_guide" / "scale_out.rst"
+
+
+@each_estimator
+def test_the_page_names_every_model_of_sums(estimator):
+    name = type(estimator).__name__
+    which, places = PAGE.read_text().split(
+        "Models that were fitted in different places"
+    )
+    assert f".{name}`" in which
+    if hasattr(estimator, "merge"):
+        ridge = name.startswith("RandomFeatureRidge")
+        named = "the four ridges" if ridge else f".{name}`"
+        assert named in places.split("What it costs")[0]
+    assert callable(getattr(ready(estimator)[0], "fit_blocks", None))

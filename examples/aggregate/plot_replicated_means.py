@@ -23,6 +23,8 @@ from sklearn_ext.aggregate import (
     optimal_rho,
 )
 
+# sphinx_gallery_thumbnail_number = 1
+
 rng = np.random.default_rng(0)
 X, coef = rng.normal(size=(600, 40)), rng.normal(size=40)
 coef /= np.linalg.norm(coef)
@@ -47,26 +49,26 @@ for name, search in [("replicated means", naive), ("bag means", aware)]:
 # %%
 # What theory says
 # ----------------
-# On the left the slopes of both winners beside the true ones. On the right the excess
-# risk over ``rho``, without a ridge: bias grows, variance falls, and the best weight is
-# in between.
-fig, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-axes[0].plot(coef, naive.best_estimator_.coef_, "x", label="scored on replicated means")
-axes[0].plot(coef, aware.best_estimator_.coef_, ".", label="scored on bag means")
-axes[0].axline((0, 0), slope=1, color="grey", lw=1)
-axes[0].set(xlabel="true slope", ylabel="estimated slope")
-axes[0].legend()
-RiskCurveDisplay.from_theory(
+# First the slopes of both winners beside the true ones, then the excess risk over
+# ``rho``, without a ridge: bias grows, variance falls, and the best weight is in
+# between.
+ax = plt.subplots()[1]
+ax.plot(coef, naive.best_estimator_.coef_, "x", label="scored on replicated means")
+ax.plot(coef, aware.best_estimator_.coef_, ".", label="scored on bag means")
+ax.axline((0, 0), slope=1, color="grey", lw=1)
+ax.set(xlabel="true slope", ylabel="estimated slope")
+ax.legend()
+
+curve = RiskCurveDisplay.from_theory(
     np.logspace(-3, 1, 60),
     n_samples=600,
     bag_size=5,
     n_features=40,
     noise_var=0.49,
-    ax=axes[1],
 )
 best, risk = optimal_rho(600, 120, 40, noise_var=0.49)
-axes[1].plot(best, risk, "ko", label="least risk")
-axes[1].legend()
+curve.ax_.plot(best, risk, "ko", label="least risk")
+curve.ax_.legend()
 plt.show()
 
 # %%

@@ -26,6 +26,8 @@ from sklearn_ext.bandits import (
     simulate,
 )
 
+# sphinx_gallery_thumbnail_number = 1
+
 try:
     from benchmarks.real_data_readers import keel
 
@@ -59,9 +61,9 @@ runs = {
 }
 for name, run in runs.items():
     print(f"{name:12} wrong claims: {run.mean_regret.mean():.3f} of all")
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-RegretDisplay.from_runs(runs, ax=axes[0])
-ExplorationDisplay.from_run(runs["default"], ax=axes[1])
+RegretDisplay.from_runs(runs)
+ExplorationDisplay.from_run(runs["default"])
+plt.show()
 
 # %%
 # What the log knows

@@ -82,7 +82,7 @@ for ax, gene in zip(axes, ("PCNA", "LYZ"), strict=True):
         print(
             f"{gene}, {label}: {inside:.0%} of {len(truth)} held-out cells in the band"
         )
-        ax.bar(group - 0.2, high - low, 0.3, low, alpha=0.4, color="tab:blue")
+        ax.bar(group - 0.2, high - low, 0.3, low, alpha=0.4, color="C0")
         ax.margins(y=0.05)
         ax.use_sticky_edges = False
         ax.plot(np.full(len(truth), group), truth, "k.", ms=4)

@@ -23,7 +23,7 @@ rng = np.random.default_rng(0)
 X = rng.normal(size=(2000, 2))
 Y = make_swiss_roll(2000, noise=0.4, random_state=0)[0][:, [0, 2]] / 5
 
-fig, axes = plt.subplots(1, 3, figsize=(14, 4.2), layout="constrained")
+fig, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
 for ax, epsilon in zip(axes, (0.01, 0.1, 1.0), strict=True):
     bridge = LightSchrodingerBridge(
         40, epsilon=epsilon, tol=1e-3, n_init=1, random_state=0
@@ -31,7 +31,7 @@ for ax, epsilon in zip(axes, (0.01, 0.1, 1.0), strict=True):
     bridge.fit(X, X_target=Y)
     SchrodingerBridgeDisplay.from_estimator(bridge, X, Y, n_rows=120, ax=ax)
     spread = bridge.sample(X[:50], 200).std(axis=1).mean()
-    ax.set_title(f"epsilon = {epsilon}: spread given x {spread:.2f}")
+    ax.set_title(f"epsilon {epsilon:g}, spread {spread:.2f}")
 plt.show()
 
 # %%

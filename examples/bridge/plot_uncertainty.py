@@ -17,6 +17,8 @@ import numpy as np
 
 from sklearn_ext.bridge import LightSchrodingerBridge, SchrodingerBridgeDisplay
 
+# sphinx_gallery_thumbnail_number = 1
+
 rng = np.random.default_rng(0)
 
 

@@ -25,6 +25,8 @@ from sklearn_ext.calibration import (
     selective_threshold,
 )
 
+# sphinx_gallery_thumbnail_number = 2
+
 try:
     from benchmarks.real_data import load
 

@@ -27,6 +27,8 @@ from sklearn_ext.calibration import (
     log_loss_split,
 )
 
+# sphinx_gallery_thumbnail_number = 2
+
 try:
     from benchmarks.real_data import DatasetUnavailable, load
 except ImportError:
@@ -80,16 +82,13 @@ print(f"(calibrated), {losses.calibrated:.3f} (with neighbours)")
 # The bands show where the points of a calibrated model would lie, each alone and all
 # together; the legend has the error with its interval and an exact test.
 
-fig, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-ReliabilityDisplay.from_estimator(
-    model, B, u, ax=axes[0], name="neighbours", random_state=0
-)
-RiskCoverageDisplay.from_estimator(rescaled, B, u, ax=axes[1], name="temperature")
-RiskCoverageDisplay.from_estimator(model, B, u, ax=axes[1], name="neighbours")
+ReliabilityDisplay.from_estimator(model, B, u, name="neighbours", random_state=0)
+curve = RiskCoverageDisplay.from_estimator(rescaled, B, u, name="temperature")
+RiskCoverageDisplay.from_estimator(model, B, u, ax=curve.ax_, name="neighbours")
 
 # %%
-# On the right, the homes are answered from the most confident on. If half of them may
-# go to a person, the error among the others is smaller with the neighbours' help.
+# In the second figure homes are answered from the most confident on. If half of them
+# may go to a person, the error among the others is smaller with the neighbours' help.
 #
 # Why was this home not trusted?
 # ------------------------------

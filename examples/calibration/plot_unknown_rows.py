@@ -20,6 +20,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from sklearn_ext.calibration import CorrectnessCalibratedClassifier
 
+# sphinx_gallery_thumbnail_number = 2
+
 
 def drawn(seed):
     """Return rows to learn from, rows from home and from elsewhere, with classes."""
@@ -103,7 +105,7 @@ ax.legend()
 # coefficient is zero; a linear model errs on them more.
 
 for name, model in models.items():
-    print(f"{name:>18}: coefficient of familiarity {model.coef_[-1]:.2f}")
+    print(f"{name:>18}: familiarity counts {model.correctness_coef_[-1]:.2f}")
 
 # %%
 # So the warning is a reason to have rows labelled, no substitute for it, and its

@@ -84,6 +84,7 @@ for ax, (name, model) in zip(axes, models.items(), strict=True):
     right = model.predict(X_test) == y_test
     rows[name] = {k: right[g_test == k].mean() for k in names} | {"all": right.mean()}
     ax.tick_params(axis="x", rotation=60)
+    ax.label_outer()
 print(pd.DataFrame(rows).round(3).T)
 
 # %%

@@ -25,6 +25,8 @@ from sklearn_ext.losses import (
     noise_report,
 )
 
+# sphinx_gallery_thumbnail_number = 4
+
 X, y = load_digits(return_X_y=True)
 images, X = X, scale(X)
 rng = np.random.default_rng(0)

@@ -29,6 +29,8 @@ from sklearn.naive_bayes import GaussianNB
 from benchmarks.real_data import frozen
 from sklearn_ext.probes import LogisticProbe, NaiveBayesProbe
 
+# sphinx_gallery_thumbnail_number = 1
+
 reviews = frozen("food", n_rows=2000)
 test = reviews.meta["test"].to_numpy()
 X, y = reviews.data[~test], reviews.target[~test]

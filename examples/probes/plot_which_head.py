@@ -59,6 +59,8 @@ _ = TwoRegimesDisplay.from_estimator(simulated).ax_.set_title("Independent featu
 
 from benchmarks.real_data import frozen
 
+# sphinx_gallery_thumbnail_number = 1
+
 digits = frozen("mnist5k", n_rows=2000)
 heads = {
     "shrinkage": ShrinkageDiscriminantProbe(),

@@ -35,6 +35,8 @@ from sklearn_ext.random_features import (
     scaling_report,
 )
 
+# sphinx_gallery_thumbnail_number = 3
+
 X, digit = load_digits(return_X_y=True)
 X, y = X / 16, np.where(digit % 2, 1.0, -1.0)
 order = np.random.default_rng(0).permutation(len(X))
@@ -104,7 +106,7 @@ widths = np.array([50, 100, 200, 400, 800, 1600])
 warnings.filterwarnings("ignore", ".*beyond the training targets")
 n = 200
 ax = plt.subplots(layout="constrained")[1]
-for alpha, colour in [(1e-5, "tab:blue"), (0.01, "tab:orange")]:
+for alpha, colour in [(1e-5, "C0"), (0.01, "C1")]:
     fine = np.geomspace(40, 2000, 60)
     point = rf_eigenframework(
         pool.eigenvalues, pool.eigencoefs, n, fine, alpha, n_pool=pool.n_pool

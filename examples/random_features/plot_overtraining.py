@@ -39,6 +39,8 @@ from sklearn_ext.random_features import (
     rf_eigenframework,
 )
 
+# sphinx_gallery_thumbnail_number = 1
+
 X, y = load_diabetes(return_X_y=True)
 X, y = scale(X), scale(y)
 n_rows = 110

@@ -33,6 +33,8 @@ from sklearn_ext.rashomon import (
     thresholds_from,
 )
 
+# sphinx_gallery_thumbnail_number = 1
+
 cards = load("australian")
 X = pd.get_dummies(cards.data, dtype=float).to_numpy()
 y = (np.asarray(cards.target) == np.unique(cards.target)[-1]).astype(int)
@@ -66,15 +68,15 @@ def error_elsewhere(theta):
 
 
 elsewhere = [error_elsewhere(theta) for theta in thetas]
-fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-left.plot(thetas, [b.bound for b in bounds], label="certificate, 95 %")
-left.plot(thetas, elsewhere, "--", label="on other rows")
-left.plot(thetas, [b.mean_loss for b in bounds], ":", label="on training rows")
-left.axvline(found.theta, color="0.7", linewidth=1, zorder=0)
-left.set_xlabel(r"slack $\theta$")
-left.set_ylabel("mean error of the set")
-left.set_ylim(0, 0.35)
-left.legend(loc="lower right")
+ax = plt.subplots()[1]
+ax.plot(thetas, [b.bound for b in bounds], label="certificate, 95 %")
+ax.plot(thetas, elsewhere, "--", label="on other rows")
+ax.plot(thetas, [b.mean_loss for b in bounds], ":", label="on training rows")
+ax.axvline(found.theta, color="0.7", linewidth=1, zorder=0)
+ax.set_xlabel(r"slack $\theta$")
+ax.set_ylabel("mean error of the set")
+ax.set_ylim(0, 0.35)
+ax.legend(loc="lower right")
 
 # %%
 # Beside a test set
@@ -101,16 +103,17 @@ for i, n in enumerate(sizes):
         clf = RashomonTreeClassifier(2, thresholds=cuts, theta=0.12, n_members=1)
         both[0, i, seed] = clf.fit(X[rows], y[rows]).generalization_bound().bound
         both[1, i, seed] = held_out(rows, seed)
+ax = plt.subplots()[1]
 for limits, name, style in zip(
     both, ("certificate", "held-out fifth"), ("-", "--"), strict=True
 ):
-    right.plot(sizes, limits.mean(axis=1), style, marker="o", label=name)
+    ax.plot(sizes, limits.mean(axis=1), style, marker="o", label=name)
 majority = min(y.mean(), 1 - y.mean())
-right.axhline(majority, color="0.7", linewidth=1, zorder=0)
-right.annotate("error of the majority class", (200, majority + 0.005), color="0.4")
-right.set_xlabel("rows")
-right.set_ylabel("limit of the error, 95 %")
-right.legend()
+ax.axhline(majority, color="0.7", linewidth=1, zorder=0)
+ax.annotate("error of the majority class", (200, majority + 0.005), color="0.4")
+ax.set_xlabel("rows")
+ax.set_ylabel("limit of the error, 95 %")
+ax.legend()
 plt.show()
 
 # %%

@@ -33,6 +33,8 @@ from sklearn_ext.rashomon import (
     rashomon_curve,
 )
 
+# sphinx_gallery_thumbnail_number = 2
+
 people = load("compas_binary")
 X, y = people.data.astype(float), np.asarray(people.target).astype(int)
 trees = RashomonTreeClassifier(

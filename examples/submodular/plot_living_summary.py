@@ -27,6 +27,8 @@ from sklearn_ext.submodular import (
     maximize,
 )
 
+# sphinx_gallery_thumbnail_number = 2
+
 X, y = load_digits(return_X_y=True)  # in the order of the writers
 X = X / 16
 window, n_select = 900, 20

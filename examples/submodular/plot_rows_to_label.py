@@ -35,6 +35,8 @@ from sklearn_ext.submodular import (
     maximize,
 )
 
+# sphinx_gallery_thumbnail_number = 1
+
 X, y = load_digits(return_X_y=True)
 X = X / 16
 draws = []

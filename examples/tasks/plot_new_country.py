@@ -27,6 +27,8 @@ from sklearn_ext.tasks import (
     TaskShrinkageDisplay,
 )
 
+# sphinx_gallery_thumbnail_number = 3
+
 try:
     from benchmarks.real_data import load
 
@@ -88,7 +90,7 @@ for ax, fitted, name in zip(
     ax.plot(rows["year"], fitted.predict(rows), label="prediction")
     ax.plot(rows["year"], truth, "k.", label="truth")
     ax.set(title=f"{hidden}: {name}", xlabel="year")
-axes[1].plot(rows["year"].iloc[known], truth.iloc[known], "ro", label="known")
+axes[1].plot(rows["year"].iloc[known], truth.iloc[known], "C1o", label="known")
 axes[0].set_ylabel("life expectancy, years")
 axes[1].legend()
 

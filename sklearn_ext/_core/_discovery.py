@@ -77,6 +77,14 @@ def trusted_types():
         Full names of the classes, sorted; classes of other packages, subclasses of
         ours included, are never in it.
 
+    Notes
+    -----
+    Models of other packages inside ours are for you to trust. Trees of scikit-learn,
+    which `RashomonSearchCV` tries by default, are written in C and read without a check
+    that they are whole; for a file whose maker you trust, add their types:
+    ``trusted=[*sklearn_ext.trusted_types(), "sklearn.tree._tree.Tree"]``.
+    `skops.io.get_untrusted_types` lists what is missing.
+
     Examples
     --------
     >>> import sklearn_ext

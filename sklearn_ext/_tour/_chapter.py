@@ -30,6 +30,13 @@ class Chapter:
     figures: list = field(default_factory=list)
 
 
+def best(rows, column, least=False):
+    """Return label and value of the row with the largest (or least) number."""
+    numbers = [row for row in rows if isinstance(row[column], float)]
+    row = (min if least else max)(numbers, key=lambda row: row[column])
+    return row[0], row[column]
+
+
 @contextmanager
 def clock():
     """Measure wall time: ``with clock() as t: ...``, then ``t.seconds``."""

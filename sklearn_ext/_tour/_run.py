@@ -29,6 +29,7 @@ th, td { padding: .3rem .8rem; text-align: left; min-width: 5rem;
 th { background: light-dark(#f6f8fa, #161b22) }
 pre { padding: .8rem; overflow-x: auto; font-size: .85rem;
       background: light-dark(#f6f8fa, #161b22) }
+td:nth-child(2) { white-space: nowrap } figure { margin: 1rem 0 }
 img { max-width: 100%; background: #ffffff }
 figcaption, header p, footer { color: light-dark(#57606a, #9198a1); font-size: .9rem }
 """

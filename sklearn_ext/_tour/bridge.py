@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ext._tour._chapter import Chapter, clock
+from sklearn_ext._tour._chapter import Chapter, best, clock
 from sklearn_ext.bridge import (
     LightSchrodingerBridge,
     SchrodingerBridgeDisplay,
@@ -20,10 +20,11 @@ TEXT = (
     "first: as it is, after standardising each side, and after a bridge that was "
     "learnt without labels or pairs. The last row is a grid search over components "
     "through a pipeline, by the bridge's own held-out score on the pooled "
-    "rows: no label is asked. Energy distance says how alike the populations "
-    "are then. On the emoji the bridge removes nearly all of the difference, and the "
-    "classifier hardly gains: the styles differ mostly where it does not look. That "
-    "standardising costs accuracy and the bridge does not is the point."
+    "rows: no label is asked. Energy distance says how alike the populations are "
+    "then: {before:.2g} as they are, {distance:.2g} at least ({near}). The classifier "
+    "is right in {plain:.1%} as it is, in {standard:.1%} after standardising and in "
+    "{most:.1%} after the best bridge for it ({name}). Where populations differ in "
+    "what a classifier does not look at, no map helps it."
 )
 
 
@@ -42,16 +43,25 @@ def chapter(data):
     """
     X, X_labels, Y, labels, source = _populations(data)
     columns = ["map", "by", "accuracy", "energy distance", "seconds"]
-    story = Chapter(
-        "From one population to another", TEXT.format(source=source), columns
-    )
+    story = Chapter("From one population to another", "", columns)
     classifier = LogisticRegression(C=0.01, max_iter=300)
     classifier = make_pipeline(StandardScaler(), classifier).fit(Y, labels)
     for label, owner, move in _maps(X, Y):
         with clock() as timer:
             Z = move()
-        score = classifier.score(Z, X_labels)
+        score = float(classifier.score(Z, X_labels))
         story.rows.append([label, owner, score, energy_distance(Z, Y), timer.seconds])
+    (near, distance), (name, most) = best(story.rows, 3, True), best(story.rows[2:], 2)
+    story.text = TEXT.format(
+        source=source,
+        near=near,
+        distance=distance,
+        before=story.rows[0][3],
+        plain=story.rows[0][2],
+        standard=story.rows[1][2],
+        most=most,
+        name=name,
+    )
     story.figures = _figures(X, Y)
     return story
 

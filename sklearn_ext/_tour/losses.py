@@ -1,4 +1,4 @@
-"""Losses: a third of the labels is wrong."""
+"""Losses: three labels in ten are wrong."""
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -19,7 +19,7 @@ TEXT = (
     "Handwritten digits ({source}), 1,000 of them to learn from. Three in ten of their "
     "labels were moved to another digit; nobody tells the models which, and settings "
     "are chosen on the wrong labels. The test labels are right. CompSumClassifierCV "
-    "chooses its loss and leaves out rows that it does not believe; its report "
+    "chooses its loss and may leave out rows that it does not believe; its report "
     "estimates {estimate:.0%} wrong labels ({low:.0%} to {high:.0%}), where there are "
     "{truth:.0%}. Of the hundred rows that it would look at first, {hits} are wrong."
 )
@@ -74,7 +74,7 @@ def chapter(data):
         hits=int(wrong[first].sum()),
     )
     story = Chapter(
-        "A third of the labels is wrong", text, ["way", "by", "error", "seconds"], rows
+        "Three labels in ten are wrong", text, ["way", "by", "error", "seconds"], rows
     )
     robust = CompSumClassifier(1.0, epsilon=0.1, norm=np.inf).fit(X[train], y[train])
     plain = CompSumClassifier(1.0).fit(X[train], y[train])

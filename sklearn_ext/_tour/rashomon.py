@@ -19,11 +19,12 @@ from sklearn_ext.rashomon import (
 )
 
 TEXT = (
-    "Will a defendant be charged again? Ten yes-or-no features of 6172 people. A tree, "
-    "a linear model and a forest predict about equally well, which hints at a large "
-    "Rashomon set; its share of all trees is exact. The column of other answers is the "
-    "share of people who would get another answer from an equally good model of the "
-    "same kind: nothing that a single model can tell."
+    "Will a defendant be charged again? {columns} yes-or-no features of {rows} people. "
+    "A tree, a linear model and a forest are right in {low:.1%} to {high:.1%} of new "
+    "cases; the nearer these numbers, the larger a Rashomon set is to be expected, and "
+    "its share of all trees is exact. The column of other answers is the share of "
+    "people who would get another answer from an equally good model of the same kind: "
+    "nothing that a single model can tell."
 )
 COLUMNS = ["model", "by", "test accuracy", "other answers", "log10 ratio", "seconds"]
 
@@ -45,7 +46,7 @@ def chapter(data):
     X = people.data.to_numpy(float)
     y = np.asarray(people.target).astype(int)
     parts = train_test_split(X, y, test_size=0.3, random_state=0)
-    story = Chapter("Who would get another answer?", TEXT, COLUMNS)
+    story = Chapter("Who would get another answer?", "", COLUMNS)
     trees = None
     for label, owner, model in _models():
         with clock() as timer:
@@ -55,6 +56,10 @@ def chapter(data):
         story.rows.append([label, owner, score, others, ratio, timer.seconds])
         if isinstance(model, GridSearchCV) and owner == "ours":
             trees = model.best_estimator_
+    others = [row[2] for row in story.rows if row[1] == "others"]
+    story.text = TEXT.format(
+        rows=len(X), columns=X.shape[1], low=min(others), high=max(others)
+    )
     story.figures = _figures(trees, parts[1])
     return story
 

@@ -5,6 +5,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import check_array, check_consistent_length
 
 from sklearn_ext._core._validation import check_weights
+from sklearn_ext.aggregate._bags._marks import warn_if_cut
 from sklearn_ext.aggregate._bags._partition import (
     IN_SCORE,
     Bags,
@@ -48,13 +49,16 @@ class BagRegressorMixin(RegressorMixin):
     def _score(self, X, y, bags, sample_weight):
         if bags is None:
             score = super().score(X, y, sample_weight)
-            warn_if_forgotten(np.asarray(y, dtype=float), IN_SCORE, stacklevel=4)
+            values = np.asarray(y, dtype=float)
+            if not warn_if_forgotten(values, IN_SCORE, stacklevel=4):
+                warn_if_cut(self, X, values, stacklevel=4)
             return score
         predicted = self.predict(X)
         y = check_array(y, ensure_2d=False, dtype=float, input_name="y")
         check_consistent_length(X, y)
         weights = check_weights(sample_weight, y, dtype=np.float64)
         partition = Bags.of(bags, len(y), weights)
+        warn_if_cut(self, X, y, bags, weights, stacklevel=4)
         means = bag_values(y, partition, getattr(self, "aggregate", "mean"))
         return bag_r2_score(
             partition.spread(means), predicted, bags=bags, sample_weight=sample_weight
@@ -149,6 +153,8 @@ class BagClassifierMixin(ClassifierMixin):
                 )
             return super().score(X, y, sample_weight)
         shares = class_shares(y, self.classes_, self.classes)
+        weights = check_weights(sample_weight, shares, dtype=np.float64)
+        warn_if_cut(self, X, shares, bags, weights, stacklevel=3)
         return -bag_log_loss(
             shares, self.predict_proba(X), bags=bags, sample_weight=sample_weight
         )

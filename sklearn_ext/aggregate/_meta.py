@@ -23,6 +23,7 @@ from sklearn_ext._core._compat import (
     Interval,
     _num_samples,
 )
+from sklearn_ext.aggregate._bags._marks import BagMarks
 from sklearn_ext.aggregate._bags._partition import check_bags, check_lengths
 from sklearn_ext.aggregate._base import BagRegressorMixin
 
@@ -151,6 +152,7 @@ class AggregateMetaRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEstimat
             )
         data = X, y
         X, y, bags = check_bags(X, np.asarray(y, dtype=float), bags, sample_weight)
+        self._marks = BagMarks.of(X, y, bags)
         weights = {} if sample_weight is None else {"sample_weight": bags.weights}
         search = _Search(bags.means(y), bags, self.rho)
         tasks = FitTasks(self, *data, max_subtasks=self.max_iter, task_name="refit")

@@ -155,9 +155,9 @@ class CorrectnessCalibratedClassifier(
         Fitted to all rows.
     opinions_ : list
         The opinions, fitted to all rows.
-    coef_ : ndarray of shape (n_model_features,)
+    correctness_coef_ : ndarray of shape (n_model_features,)
         Coefficients of the standardised features: own score, own class, opinions.
-    intercept_ : float
+    correctness_intercept_ : float
         Log-odds of being right of the average row.
     feature_mean_ : ndarray of shape (n_model_features,)
         Means of the features out of fold.
@@ -490,7 +490,8 @@ class CorrectnessCalibratedClassifier(
             features = self._with_familiarity(held.features, data.opinions)
             held = replace(held, features=features)
         model = CorrectnessModel.of(held.features, hit, weight, self.C, at)
-        self.coef_, self.intercept_ = model.coef, model.intercept
+        self.correctness_coef_ = model.coef
+        self.correctness_intercept_ = model.intercept
         self.feature_mean_, self.feature_scale_ = model.mean, model.scale
         self.n_errors_ = int((~hit).sum())
         own = held.proba[np.arange(len(hit)), held.code]
@@ -634,8 +635,8 @@ class CorrectnessCalibratedClassifier(
         -------
         ndarray of shape (n_samples, n_blocks)
             Log-odds that the own score, the own class and each opinion add to
-            ``intercept_``, in the order of `get_explanation_names_out`; the sum is the
-            log-odds of ``confidence``.
+            ``correctness_intercept_``, in the order of `get_explanation_names_out`; the
+            sum is the log-odds of ``confidence``.
         """
         added = self._model().contributions(self._said(X)[3])
         widths = [len(names) for names in own_names(self.classes_)]
@@ -756,7 +757,10 @@ class CorrectnessCalibratedClassifier(
     def _model(self):
         check_is_fitted(self)
         return CorrectnessModel(
-            self.coef_, self.intercept_, self.feature_mean_, self.feature_scale_
+            self.correctness_coef_,
+            self.correctness_intercept_,
+            self.feature_mean_,
+            self.feature_scale_,
         )
 
     def _said(self, X):

@@ -102,6 +102,7 @@ class NoiseReportDisplay(Display):
         ax, report = self._axes(ax), self.report
         style = {"cmap": "Greys", "vmin": 0, "vmax": 1, **(curve_kwargs or {})}
         self.image_ = ax.imshow(report.confusion, **style)
+        ax.grid(visible=False)
         K = len(report.classes)
         if K <= 12:
             for (k, j), value in np.ndenumerate(report.confusion):
@@ -415,8 +416,8 @@ class LabelQualityDisplay(Display):
             rows = rows[np.argsort(self.quality[rows], kind="stable")]
             share = (np.arange(len(rows)) + 0.5) / len(rows)
             style = {
-                "color": f"C{n % 10}",
-                "ls": "-" if n < 10 else "--",
+                "color": f"C{n % 8}",  # as many as the style of the house has
+                "ls": ("-", "--", ":", "-.")[n // 8 % 4],
                 "label": None if many else str(self.classes[k]),
                 **(curve_kwargs or {}),
             }

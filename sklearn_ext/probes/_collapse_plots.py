@@ -151,6 +151,7 @@ class CollapseDisplay:
         found = self.diagnostics
         options = {"cmap": "RdBu_r", "vmin": -1, "vmax": 1} | options
         self.artist_ = ax.imshow(found.cosines, **options)
+        ax.grid(visible=False)
         k = len(found.classes)
         where = range(0, k, -(-k // 20))  # labels do not overlap
         names = [str(found.classes[i]) for i in where]

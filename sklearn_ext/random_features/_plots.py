@@ -506,7 +506,7 @@ class RFLearningCurveDisplay(Display):
         ridges=(),
         measure=True,
         n_repeats=5,
-        max_pool=5000,
+        max_pool=3000,
         random_state=None,
         ax=None,
         curve_kwargs=None,
@@ -532,7 +532,7 @@ class RFLearningCurveDisplay(Display):
             Whether to fit clones to ``n_repeats`` subsets of each size.
         n_repeats : int, default=5
             Subsets of each size.
-        max_pool : int, default=5000
+        max_pool : int, default=3000
             Rows of the pool.
         random_state : int, RandomState instance or None, default=None
             Seed of pool and subsets.
@@ -719,7 +719,7 @@ class EigenspectrumDisplay(Display):
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, max_pool=5000, random_state=None, ax=None, **kwargs
+        cls, estimator, X, y, *, max_pool=3000, random_state=None, ax=None, **kwargs
     ):
         """Measure the spectrum on a pool and draw it.
 
@@ -731,7 +731,7 @@ class EigenspectrumDisplay(Display):
             The pool.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets; of a classifier, labels.
-        max_pool : int, default=5000
+        max_pool : int, default=3000
             Rows of the pool.
         random_state : int, RandomState instance or None, default=None
             Seed of the pool.

@@ -12,6 +12,7 @@ In the order in which rows pass:
 - ``_temperatures``: the temperature of each row at which its softmax says so much
 - ``_contrastive``: an encoder that recognises a row among corrupted copies
 - ``_contrastive_torch``: its layers and heads, batches of copies, losses
+- ``_sparse``: each row as a few of many features, to be read, searched and edited
 - ``_plots``: did the unlabelled rows help, and which view did; how alike views are
 - ``_theory``: what unlabelled rows are worth, as a rate
 """
@@ -31,6 +32,12 @@ from sklearn_ext.representations._pretrained import (
     PretrainedClassifier,
     PretrainedRegressor,
 )
+from sklearn_ext.representations._sparse._allocation import allocate_budget
+from sklearn_ext.representations._sparse._sparse_autoencoder import SparseAutoencoder
+from sklearn_ext.representations._sparse._sparse_plots import (
+    FeatureUsageDisplay,
+    SparsityDisplay,
+)
 from sklearn_ext.representations._temperatures import individual_temperatures
 from sklearn_ext.representations._theory import pretraining_rate
 
@@ -38,11 +45,15 @@ __all__ = [
     "ConcatenatedRepresentations",
     "ContrastiveEncoder",
     "CorruptionComponents",
+    "FeatureUsageDisplay",
     "HiddenLayer",
     "PretrainedClassifier",
     "PretrainedRegressor",
     "PretrainingGainDisplay",
     "RepresentationSimilarityDisplay",
+    "SparseAutoencoder",
+    "SparsityDisplay",
+    "allocate_budget",
     "individual_temperatures",
     "pretraining_rate",
     "representation_similarity",

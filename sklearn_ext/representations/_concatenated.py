@@ -561,7 +561,7 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
         given = dict(fit_params)
         if sample_weight is not None:
             given["sample_weight"] = sample_weight
-        if _routing_enabled():
+        if given and _routing_enabled():  # of nothing the routing has no names
             routed = process_routing(self, "fit", **given)
             return {
                 m.name: dict(routed[m.name].fit) if m.name in routed else {}
@@ -673,10 +673,8 @@ class Rows:
 
     def labeled(self, *, numbers):
         """Return positions of rows with a label; -1 is one among numbers."""
-        y = np.asarray(self.y)
-        if numbers and y.dtype.kind in "iub":
-            return np.arange(len(y))
-        return np.flatnonzero(is_labeled(y))
+        y = np.asarray(self.y)  # floats may be targets, of which -1 is one like any
+        return np.flatnonzero(is_labeled(y, numeric=numbers or y.dtype.kind == "f"))
 
     def at(self, positions):
         """Return some rows."""

@@ -22,6 +22,7 @@ from sklearn_ext._numerics._ridge import (
 GRID = np.logspace(-4, 2.5, 20)  # times the mean diagonal of the weighted kernel
 ENDS = (1e-9, 1e5)  # up to where the grid is widened
 TIE = 1e-9  # of the error, within which the larger ridge is taken
+LIGHT = 1e-16  # of the largest weight: left out or not, the others say the same
 MARGIN = 0.5  # confidence with which a mixture has to better the views
 CELLS = 2**22  # of residuals that are held at a time
 
@@ -105,6 +106,8 @@ class Head:
         best = float(grid[_best(errors)])
         coef, intercept = problem.spectrum.solve([best] * rows.Y.shape[1])
         (residual,) = problem.residuals([best])
+        light = rows.w < LIGHT * rows.w.max()
+        residual[light] = rows.Y[light] - V[light] @ coef - intercept
         error = float(rows.spread.sum() + least)
         return cls(best, coef, intercept, residual, error)
 

@@ -1,4 +1,4 @@
-"""Which rows have a label: -1 among integers, NaN among numbers, None among objects."""
+"""Which rows have a label: not -1 among whole numbers, not NaN, not None."""
 
 import numpy as np
 from sklearn.utils.validation import check_array, column_or_1d
@@ -31,10 +31,14 @@ def check_target(y, *, numeric, user):
     if numeric:
         options = {"ensure_2d": False, "ensure_all_finite": "allow-nan"}
         return check_array(y, dtype=np.float64, input_name="y", **options)
+    if hasattr(y, "to_list") and not isinstance(y.dtype, np.dtype):  # of a data frame
+        values = y.to_list()  # integers stay integers, though some are missing
+        y = np.empty(len(values), dtype=object)
+        y[:] = values
     return column_or_1d(y, warn=True)
 
 
-def is_labeled(y, unlabeled="auto"):
+def is_labeled(y, unlabeled="auto", *, numeric=False, minus_one=None):
     """Tell which rows have a label.
 
     Parameters
@@ -42,9 +46,14 @@ def is_labeled(y, unlabeled="auto"):
     y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Target.
     unlabeled : object, default="auto"
-        ``"auto"``: -1 among integers marks rows without a label if there are at least
-        two other labels, NaN does so among numbers, None or any missing value among
-        objects. None: all rows have one. Any other value is the mark itself.
+        ``"auto"``: NaN marks rows without a label among numbers, None or any missing
+        value among objects, and where none is missing -1 among whole numbers, if there
+        are at least two other labels. None: all rows have one. Any other value is the
+        mark itself.
+    numeric : bool, default=False
+        Whether -1 is a number like any other.
+    minus_one : bool or None, default=None
+        Whether -1 marks rows whatever the other labels; None looks at them.
 
     Returns
     -------
@@ -53,25 +62,38 @@ def is_labeled(y, unlabeled="auto"):
     """
     if unlabeled is None:
         return np.ones(len(y), dtype=bool)
-    if y.dtype.kind == "f":
-        marked = np.isnan(y)
-        if not isinstance(unlabeled, str) and not np.isnan(unlabeled):
-            marked = y == unlabeled
-        return _whole_rows(marked)
     if isinstance(unlabeled, str) and unlabeled == "auto":
-        if y.dtype.kind == "i":
-            marked = y == UNLABELED
-            several = len(np.unique(y[~marked])) > 1
-            return _whole_rows(marked) if several else np.ones(len(y), dtype=bool)
-        if y.dtype.kind == "O":
-            missing = [_is_missing(value) for value in y.ravel()]
-            return _whole_rows(np.array(missing, dtype=bool).reshape(y.shape))
-        return np.ones(len(y), dtype=bool)
+        known = _is_known(y)
+        if not numeric and known.all():
+            return known & ~_is_minus_one(plain(y), minus_one)
+        return known
     if y.dtype.kind == "O":
         return np.array([_is_other(value, unlabeled) for value in y], dtype=bool)
     if (y.dtype.kind == "U") != isinstance(unlabeled, str):
         return np.ones(len(y), dtype=bool)
+    if y.dtype.kind == "f":
+        return _whole_rows(np.isnan(y) if np.isnan(unlabeled) else y == unlabeled)
     return y != unlabeled
+
+
+def _is_known(y):
+    if y.dtype.kind == "f":
+        return _whole_rows(np.isnan(y))
+    if y.dtype.kind == "O":
+        missing = [_is_missing(value) for value in y.ravel()]
+        return _whole_rows(np.array(missing, dtype=bool).reshape(y.shape))
+    return np.ones(len(y), dtype=bool)
+
+
+def _is_minus_one(y, marks):
+    """Tell where -1 marks rows: among whole numbers, beside two labels."""
+    whole = y.dtype.kind == "i" or (y.dtype.kind == "f" and (y == np.rint(y)).all())
+    if not whole or marks is False:
+        return np.zeros(len(y), dtype=bool)
+    found = y == UNLABELED
+    if marks is None and len(np.unique(y[~found])) < 2:
+        return np.zeros(len(y), dtype=bool)
+    return ~_whole_rows(found)
 
 
 def _whole_rows(marked):

@@ -1,6 +1,7 @@
 """Pictures: did the unlabelled rows help, which view did, how alike views are."""
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._plots import Display
 from sklearn_ext.representations._concatenated import ConcatenatedRepresentations
@@ -83,10 +84,11 @@ class PretrainingGainDisplay(Display):
         """
         wanted = (PretrainedClassifier, PretrainedRegressor)
         model = cls._innermost(estimator, wanted=wanted).model
+        check_is_fitted(model, "gain_")  # there is none before two labels
         display = cls(
             gain=model.gain_,
             interval=model.gain_interval_,
-            confidence_level=model.confidence_level,
+            confidence_level=model._level,
             names=list(model.view_importance_),
             importance=np.array(list(model.view_importance_.values())),
             error_raw=model.loo_error_raw_,

@@ -1,9 +1,11 @@
 """Few labels, many rows: views of all rows side by side under one ridge head."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import combinations
 from numbers import Integral, Real
+from operator import add
 
 import numpy as np
 from sklearn.base import (
@@ -13,6 +15,7 @@ from sklearn.base import (
     TransformerMixin,
     clone,
 )
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
@@ -36,6 +39,7 @@ from sklearn_ext._numerics._classes import places_of
 from sklearn_ext._numerics._held_out import best_temperature, probabilities
 from sklearn_ext._numerics._ridge import RidgeMoments
 from sklearn_ext.representations._head import (
+    LIGHT,
     Head,
     WholeRows,
     paired_gain,
@@ -52,26 +56,45 @@ from sklearn_ext.representations._views import (
 LEAST_FOR_SELECTION = 200  # labelled rows; with fewer, choosing views loses
 MANY_COLUMNS = 5000  # beyond, an eigenproblem takes the better part of a minute
 MOST_FOR_SELECTION = 8  # views, of which all subsets are tried
+LEAST_WEIGHT = 1e-300  # of a row, relative: with none it would not be there
+MOST_RIDGE = 1e300  # relative to the largest weight
 
 
 @dataclass(frozen=True)
 class PretrainingStatistics:
-    """Moments of all rows, and the labelled rows themselves; they add."""
+    """Moments of all rows, and the labelled rows themselves; they add.
+
+    Weights are times two to the power of ``exponent``: the largest is about one.
+    """
 
     moments: RidgeMoments
     X: np.ndarray  # (n_labeled, d)
     y: np.ndarray  # (n_labeled,) or (n_labeled, t)
     w: np.ndarray  # (n_labeled,)
     n_unlabeled: int
+    exponent: int
 
     def __add__(self, other):
+        exponent = max(self.exponent, other.exponent)
+        one, two = self._at(exponent), other._at(exponent)
+        heavy = [part.moments for part in (one, two) if part.moments.weight > 0]
         return PretrainingStatistics(
-            self.moments + other.moments,
+            reduce(add, heavy),
             _joined(self.X, other.X),
-            _joined(self.y, other.y),
-            _joined(self.w, other.w),
+            _joined_targets(self.y, other.y),
+            _joined(one.w, two.w),
             self.n_unlabeled + other.n_unlabeled,
+            exponent,
         )
+
+    def _at(self, exponent):
+        if exponent == self.exponent:
+            return self
+        factor, m = 2.0 ** max(self.exponent - exponent, -1000), self.moments
+        seen = factor if factor > LIGHT else 0.0  # as rows that weigh nothing
+        moments = replace(m, weight=seen * m.weight, gram=seen * m.gram)
+        w = (factor * self.w).clip(LEAST_WEIGHT)
+        return replace(self, moments=moments, w=w, exponent=exponent)
 
 
 def _joined(one, other):
@@ -79,6 +102,22 @@ def _joined(one, other):
     if not len(one) or not len(other):
         return one if len(one) else other
     return np.concatenate([one, other])
+
+
+def _joined_targets(one, other):
+    if len(one) and len(other):
+        widths = [y.shape[1] if y.ndim == 2 else 1 for y in (one, other)]
+        if one.ndim != other.ndim or widths[0] != widths[1]:
+            raise ValueError(
+                "Targets must have one shape in all blocks, got "
+                f"{widths[0]} and {widths[1]} columns."
+            )
+        if (one.dtype.kind in "UO") != (other.dtype.kind in "UO"):
+            raise ValueError(
+                "Labels must be of one kind in all blocks, got "
+                f"{one.dtype} and {other.dtype}."
+            )
+    return _joined(one, other)
 
 
 class _Pretrained(TransformerMixin, ExtEstimator):
@@ -90,6 +129,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
     _parameter_constraints: dict = {
         "views": [str, list, tuple, HasMethods(["fit", "transform"])],
         "n_components": [Interval(Integral, 1, None, closed="left")],
+        "standardize": ["boolean"],
         "alphas": ["array-like", None],
         "fallback": [StrOptions({"mixture", "raw"}), None],
         "confidence_level": [Interval(Real, 0, 1, closed="neither")],
@@ -104,6 +144,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         views="auto",
         *,
         n_components=300,
+        standardize=True,
         alphas=None,
         fallback="mixture",
         confidence_level=0.9,
@@ -114,6 +155,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
     ):
         self.views = views
         self.n_components = n_components
+        self.standardize = standardize
         self.alphas = alphas
         self.fallback = fallback
         self.confidence_level = confidence_level
@@ -149,7 +191,8 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         w = check_weights(sample_weight, X, dtype=np.float64)
         y = self._check_target(y)
         check_consistent_length(X, y)
-        labeled = is_labeled(y, self.unlabeled)
+        labeled = np.zeros(len(y), dtype=bool)
+        labeled[w > 0] = self._is_labeled(y[w > 0])
         self._classes = None
         known = labeled & (w > 0)
         labels = self._check_labels(y[known], len(y))
@@ -196,6 +239,12 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         """
         _blocks.check_mergeable(self, other)
         self._refuse_other_views()
+        if not hasattr(other, "sufficient_statistics_"):
+            raise ValueError(
+                f"merge takes a {type(self).__name__} fitted from moments, got one "
+                "whose views had to see all rows."
+            )
+        self._take_classes(getattr(other, "_classes", None))
         both = self.sufficient_statistics_ + other.sufficient_statistics_
         return self._take_in(both)
 
@@ -216,9 +265,11 @@ class _Pretrained(TransformerMixin, ExtEstimator):
 
     def _map(self, X):
         """Return an array, whatever container ``transform`` was told to return."""
-        check_is_fitted(self, "coef_")
+        check_is_fitted(self, "view_coef_")
         X = validate_data(self, X, dtype=FLOATS, reset=False)
-        return _beside([view.map(X) for _, view in self.views_], len(X))
+        A = _scaled(X, self.scale_)
+        V = _beside([view.map(A) for _, view in self.views_], len(X))
+        return V.astype(X.dtype, copy=False)
 
     def get_feature_names_out(self, input_features=None):
         """Return names of the columns that ``transform`` returns.
@@ -233,11 +284,11 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         ndarray of str
             The name of a view and the number of its column.
         """
-        check_is_fitted(self, "coef_")
+        check_is_fitted(self, "view_coef_")
         _check_feature_names_in(self, input_features, generate_names=False)
         return np.array(
             [
-                f"{name}{j}"
+                f"{name}{'_' * name[-1:].isdigit()}{j}"
                 for name, view in self.views_
                 for j in range(view.n_columns_)
             ],
@@ -245,12 +296,29 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         )
 
     def _scores(self, X):
-        return self._map(X).astype(np.float64) @ self.coef_.T + self.intercept_
+        return self._map(X).astype(np.float64) @ self.view_coef_.T + self.intercept_
 
     def _check_target(self, y):
-        return check_target(
-            y, numeric=isinstance(self, RegressorMixin), user=type(self).__name__
-        )
+        return check_target(y, numeric=self._numeric, user=type(self).__name__)
+
+    def _is_labeled(self, y, minus_one=None):
+        return is_labeled(y, self.unlabeled, numeric=self._numeric, minus_one=minus_one)
+
+    @property
+    def _numeric(self):
+        return isinstance(self, RegressorMixin)
+
+    def _score_known(self, score, X, y, sample_weight):
+        """Score rows that have a label by the conventions of the last fit."""
+        said, y = self.predict(X), self._check_target(y)
+        check_consistent_length(said, y, sample_weight)
+        minus_one = None if self._numeric else -1 not in self.classes_.tolist()
+        known = is_labeled(y, self._mark, numeric=self._numeric, minus_one=minus_one)
+        if not known.any():
+            raise ValueError("score needs a row with a label, got none.")
+        w = None if sample_weight is None else np.asarray(sample_weight)[known]
+        labels = y[known] if self._numeric else plain(y[known])
+        return float(score(labels, said[known], sample_weight=w))
 
     def _summarize(self, X, y=None, sample_weight=None, *, reset, classes=None):
         self._refuse_other_views()
@@ -260,17 +328,18 @@ class _Pretrained(TransformerMixin, ExtEstimator):
             return _summary(X, np.empty(0), w, np.zeros(len(X), dtype=bool))
         y = self._check_target(y)
         check_consistent_length(X, y)
-        labeled = is_labeled(y, self._mark(y, classes))
+        seen = [] if self._numeric else self._seen(classes)
+        labeled = self._is_labeled(y, minus_one=-1 not in seen)
         labels = plain(y[labeled & (w > 0)])
         if classes is not None and len(labels):
             places_of(labels, np.unique(classes), advice="name all in classes")
         return _summary(X, labels, w, labeled)
 
-    def _mark(self, y, classes):
-        """Return what marks rows of a block: others may hold the other labels."""
-        if self.unlabeled != "auto" or y.dtype.kind != "i":
-            return self.unlabeled
-        return None if classes is not None and -1 in classes else -1
+    def _seen(self, classes):
+        """Return the labels that there are: blocks alone do not tell."""
+        if classes is None and hasattr(self, "sufficient_statistics_"):
+            classes = np.unique(self.sufficient_statistics_.y)
+        return [] if classes is None else np.asarray(classes).tolist()
 
     def _partial_fit(self, X, y, sample_weight, **params):
         first = not hasattr(self, "sufficient_statistics_")
@@ -282,6 +351,16 @@ class _Pretrained(TransformerMixin, ExtEstimator):
             self.sufficient_statistics_ = summary
             return self
         return self._solve(summary)
+
+    def _take_classes(self, classes):
+        known = getattr(self, "_classes", None)
+        if known is None or classes is None:
+            self._classes = classes if known is None else known
+        elif not np.array_equal(known, classes):
+            raise ValueError(
+                f"merge takes a {type(self).__name__} of the same classes, "
+                f"{known.tolist()}, got {classes.tolist()}."
+            )
 
     def _refuse_other_views(self):
         for name, view in named_views(self.views):
@@ -296,11 +375,13 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         """Fit views and head; other views than the cheap ones need all rows."""
         labels = self._check_labels(summary.y, None)
         known = WholeRows.of(summary.X, self._targets(labels, summary.w), summary.w)
-        views = self._fit_views(summary.moments, rows)
-        distinct = summary.X[known.first]
-        alphas = _check_alphas(self.alphas)
+        scale = _scale(summary.moments, self.standardize)
+        moments = _scaled_moments(summary.moments, scale)
+        views = self._fit_views(moments, rows, scale)
+        distinct = _scaled(summary.X[known.first], scale)
+        alphas = _check_alphas(self.alphas, summary.exponent)
         columns = [view.map(distinct).astype(np.float64) for _, view in views]
-        raw_view = RawView().fit_moments(summary.moments)
+        raw_view = RawView().fit_moments(moments)
         plain_columns = raw_view.map(distinct).astype(np.float64)
 
         def fit(some):
@@ -318,8 +399,10 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         elif self.fallback == "raw":
             share = float(interval[1] < 0)
         self.raw_share_, self.n_unlabeled_ = share, summary.n_unlabeled
+        self.scale_ = scale
         chosen, unit = head.mixed(raw, share, known), self._error_unit
-        self.alpha_ = raw.alpha if share == 1 else head.alpha
+        alpha = raw.alpha if share == 1 else head.alpha
+        self.alpha_ = float(np.ldexp(alpha, summary.exponent))
         self.gain_, self.gain_interval_ = gain / unit, interval / unit
         self.loo_error_, self.loo_error_raw_ = chosen.error / unit, raw.error / unit
         self.view_importance_ = {
@@ -329,6 +412,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         used = [] if share == 1 else [views[i] for i in every]
         self._join(used, head, ("raw", raw_view), raw, share)
         self._finish(chosen, known, labels)
+        self._mark, self._level = self.unlabeled, self.confidence_level
         vars(self).pop("loo_indices_", None)
         if all(isinstance(view, MomentView) for _, view in views):
             self.sufficient_statistics_ = summary
@@ -351,13 +435,13 @@ class _Pretrained(TransformerMixin, ExtEstimator):
             else:
                 views, blocks = [*views, raw_view], [*blocks, share * raw.coef]
         self.views_ = views
-        self.coef_ = (
+        self.view_coef_ = (
             np.sqrt(max(len(views), 1))
             * np.concatenate([*blocks, np.empty((0, raw.coef.shape[1]))]).T
         )
         self.intercept_ = (1 - share) * head.intercept + share * raw.intercept
 
-    def _fit_views(self, moments, rows):
+    def _fit_views(self, moments, rows, scale):
         """Return pairs of a name and a fitted view, without those that do not vary."""
         rng, pairs = check_random_state(self.random_state), []
         for name, view in named_views(self.views, n_components=self.n_components):
@@ -369,7 +453,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
             }
             pairs.append((name, view.set_params(**seeds)))
         views = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_fit_view)(view, moments, rows) for _, view in pairs
+            delayed(_fit_view)(view, moments, rows, scale) for _, view in pairs
         )
         fitted = [(name, view) for (name, _), view in zip(pairs, views, strict=True)]
         constant = [name for name, view in fitted if not view.varies]
@@ -403,7 +487,7 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         return every, head
 
 
-def _check_alphas(alphas):
+def _check_alphas(alphas, exponent):
     if alphas is None:
         return None
     found = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
@@ -411,14 +495,34 @@ def _check_alphas(alphas):
         raise ValueError(
             f"alphas must hold positive finite numbers in one row, got {alphas!r}."
         )
-    return found
+    with np.errstate(over="ignore"):  # for weights next to nothing
+        return np.ldexp(found, -exponent).clip(max=MOST_RIDGE)
 
 
-def _fit_view(view, moments, rows):
+def _fit_view(view, moments, rows, scale):
     if isinstance(view, MomentView):
         return view.fit_moments(moments)
     X, w = rows
-    return view.fit(X, sample_weight=w)
+    return view.fit(_scaled(X, scale), sample_weight=w)
+
+
+def _scale(moments, standardize):
+    """Return what columns are divided by: infinity for those that do not vary."""
+    square = np.diagonal(moments.gram) / moments.weight
+    varies = square > (10 * moments.eps * moments.mean) ** 2
+    deviation = np.sqrt(square) if standardize else np.ones_like(square)
+    digits, exponent = np.frexp(deviation)  # 32 bits, lest the order of sums move rows
+    rounded = np.ldexp(np.rint(digits * 2.0**32) / 2.0**32, exponent)
+    return np.where(varies, rounded, np.inf)
+
+
+def _scaled(X, scale):
+    return X if (scale == 1).all() else X / scale
+
+
+def _scaled_moments(moments, scale):
+    gram = moments.gram / scale / scale[:, None]
+    return replace(moments, mean=moments.mean / scale, gram=gram)
 
 
 def _beside(columns, n_rows):
@@ -437,11 +541,15 @@ def _summary(X, labels, w, labeled):
             UserWarning,
             stacklevel=5,
         )
-    kept = w > 0
+    exponent, kept = int(np.frexp(w.max())[1]), w > 0
+    w = np.where(kept, np.ldexp(w, -exponent).clip(LEAST_WEIGHT), 0.0)
     known = labeled & kept
-    moments = moments_of(X[kept], w[kept])
+    seen = w > LIGHT * w.max()  # lest a column vary by what weighs nothing
+    moments = moments_of(X[seen], w[seen])
     n_unlabeled = int(np.count_nonzero(kept & ~labeled))
-    return PretrainingStatistics(moments, X[known], labels, w[known], n_unlabeled)
+    return PretrainingStatistics(
+        moments, X[known], labels, w[known], n_unlabeled, exponent
+    )
 
 
 class PretrainedClassifier(ClassifierMixin, _Pretrained):
@@ -462,9 +570,9 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
     for indicators :math:`y_i` of the classes and :math:`\phi = (v_1, \dots, v_m) /
     \sqrt m`, so its kernel is the mean of the kernels of the views. It takes one
     eigenproblem of the smaller of labelled rows and columns; views take
-    :math:`O(n d^2 + d^3)`. Distances count: scale the columns first. Weights are
-    repetition: equal rows count as one of their summed weight, and are left out
-    together.
+    :math:`O(n d^2 + d^3)`. Views are distances, so columns are brought to standard
+    deviation one first. Weights are repetition: equal rows count as one of their summed
+    weight, and are left out together.
 
     Parameters
     ----------
@@ -475,6 +583,10 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
         transformer)``. Transformers are fitted to all rows without the target.
     n_components : int, default=300
         Columns of ``"random_features"``.
+    standardize : bool, default=True
+        Whether columns are divided by their standard deviation over all rows before the
+        views; else views and ridge feel their scale, which is right for columns of one
+        unit such as pixels. A column that does not vary plays no part either way.
     alphas : array-like or None, default=None
         Ridges to choose from, absolute. None is a grid relative to the mean diagonal
         of the weighted kernel, widened where its best is at an end.
@@ -489,10 +601,10 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
         Whether the subset of views with the least leave-one-out error is taken. It
         needs 200 labelled rows: with fewer, equal weights are better.
     unlabeled : object, default="auto"
-        What marks rows without a label. ``"auto"``: -1 in an integer ``y`` with at
-        least two other labels (so ``{-1, 1}`` are two classes), NaN in numbers, None or
-        any missing value among objects. None: all rows have a label. Any other value is
-        the mark itself.
+        What marks rows without a label. ``"auto"``: NaN in numbers, None or
+        any missing value among objects; where none is missing, -1 among whole numbers
+        with at least two other labels (so ``{-1, 1}`` are two classes). None: all rows
+        have a label. Any other value is the mark itself.
     n_jobs : int or None, default=None
         Threads for fitting the views.
     random_state : int, RandomState instance or None, default=None
@@ -503,9 +615,11 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
     classes_ : ndarray of shape (n_classes,)
         Labels of the classes.
     views_ : list of tuple
-        Names and fitted views that the predictions use; ``"raw"`` alone where
-        ``raw_share_`` is 1.
-    coef_ : ndarray of shape (n_outputs, n_columns)
+        Names and fitted views that the predictions use, of columns divided by
+        ``scale_``; ``"raw"`` alone where ``raw_share_`` is 1.
+    scale_ : ndarray of shape (n_features,)
+        What columns are divided by; infinite where they do not vary.
+    view_coef_ : ndarray of shape (n_outputs, n_columns)
         Coefficients of the columns that ``transform`` returns, those of both parts of
         a mixture added; an output is a class.
     intercept_ : ndarray of shape (n_outputs,)
@@ -569,7 +683,8 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
     >>> from sklearn_ext.representations import PretrainedClassifier
     >>> X, y = load_digits(return_X_y=True)
     >>> few = np.where(np.arange(len(y)) < 60, y, -1)  # sixty labels
-    >>> model = PretrainedClassifier(random_state=0).fit(X, few)
+    >>> model = PretrainedClassifier(standardize=False, random_state=0)  # pixels
+    >>> model = model.fit(X, few)
     >>> f"{model.score(X[60:], y[60:]):.2f}, did it help? {model.gain_ > 0}"
     '0.81, did it help? True'
     """
@@ -585,8 +700,9 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
         X : array-like of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,), default=None
-            Labels; None where no row has one. Here -1 among integers marks rows without
-            a label unless ``classes`` holds it: other blocks may hold other labels.
+            Labels; None where no row has one. Here -1 among whole numbers marks rows
+            without a label unless ``classes`` holds it, or the labels that were seen
+            do: other blocks may hold other labels.
         classes : array-like, default=None
             All labels that any block may hold; None takes those that come.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -643,6 +759,29 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
         best = self._scores(X).argmax(axis=1)  # NotFittedError before classes_
         return self.classes_[best]
 
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy on rows that have a label.
+
+        A search over tables with unlabelled rows is thus scored by what is known, as
+        long as it has no ``scoring`` of its own.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Labels, unlabelled rows marked as in ``fit``; -1 among whole numbers marks
+            them unless it is a class.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+
+        Returns
+        -------
+        float
+            Share of labelled rows whose label is predicted.
+        """
+        return self._score_known(accuracy_score, X, y, sample_weight)
+
     def predict_proba(self, X):
         """Return probabilities of the classes.
 
@@ -665,13 +804,26 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
         _check_enough(self, labels, n_samples)
         if labels.dtype.kind == "f":
             assert_all_finite(labels, input_name="y")
-        check_classification_targets(labels)
+        if labels.dtype.kind == "O":
+            kinds = {
+                "str" if isinstance(label, str) else type(label).__name__
+                for label in labels
+            }
+            if kinds != {"str"}:
+                raise ValueError(
+                    "y must hold numbers or texts, labels of one kind, got "
+                    f"{sorted(kinds)}: mark rows without a label by None among texts, "
+                    "or name their mark in unlabeled."
+                )
+        with warnings.catch_warnings():  # few labels of many classes are no surprise
+            warnings.filterwarnings("ignore", "The number of unique classes")
+            check_classification_targets(labels)
         found = np.unique(labels)
         if len(found) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs at least two classes among the labelled "
-                f"rows, got one class: {found.tolist()[0]!r}. Among integers -1 marks "
-                "rows without a label only if there are two other labels."
+                f"rows, got one class: {found.tolist()[0]!r}. Among whole numbers -1 "
+                "marks rows without a label only if there are two other labels."
             )
         return labels
 
@@ -705,12 +857,13 @@ class PretrainedRegressor(MultiOutputMixin, RegressorMixin, _Pretrained):
     The head minimises :math:`\sum_{i \in L} w_i |y_i - b - \theta' \phi(x_i)|^2 +
     \alpha |\theta|^2` for the views :math:`\phi = (v_1, \dots, v_m) / \sqrt m`. All
     outputs share the ridge, and count by their variance, so their units do not matter.
-    Distances of rows count: scale the columns first. Weights are repetition: equal rows
-    count as one of their summed weight, and are left out together.
+    Views are distances, so columns are brought to standard deviation one first. Weights
+    are repetition: equal rows count as one of their summed weight, and are left out
+    together.
 
     Parameters
     ----------
-    views, n_components, alphas, fallback : see PretrainedClassifier
+    views, n_components, standardize, alphas, fallback : see PretrainedClassifier
     confidence_level, selection : see PretrainedClassifier
     unlabeled : object, default="auto"
         What marks rows without a target. ``"auto"`` is NaN, or None among objects, in
@@ -720,7 +873,7 @@ class PretrainedRegressor(MultiOutputMixin, RegressorMixin, _Pretrained):
 
     Attributes
     ----------
-    views_, coef_, intercept_, alpha_ : see PretrainedClassifier
+    views_, scale_, view_coef_, intercept_, alpha_ : see PretrainedClassifier
     loo_error_ : float
         Error of labelled rows that were left out: the mean squared error over the
         variance of the target, one less a leave-one-out :math:`R^2`; the mean over
@@ -796,26 +949,52 @@ class PretrainedRegressor(MultiOutputMixin, RegressorMixin, _Pretrained):
         scores = self._scores(X)
         return scores[:, 0] if self._single else scores
 
+    def score(self, X, y, sample_weight=None):
+        """Return the coefficient of determination on rows that have a target.
+
+        A search over tables with unlabelled rows is thus scored by what is known, as
+        long as it has no ``scoring`` of its own.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets, unlabelled rows marked as in ``fit``.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+
+        Returns
+        -------
+        float
+            The mean over outputs.
+        """
+        return self._score_known(r2_score, X, y, sample_weight)
+
     def _check_labels(self, labels, n_samples):
         _check_enough(self, labels, n_samples)
+        assert_all_finite(labels, input_name="y")
         return labels
 
     def _targets(self, labels, w):
         self._single = labels.ndim == 1
         Y = labels.reshape(len(labels), -1)
-        share = w / w.sum()
-        spread = np.sqrt(share @ (Y - share @ Y) ** 2)
-        self._spread = np.where(spread > 1e-14 * abs(Y).max(axis=0), spread, 1.0)
-        return Y / self._spread
+        share, size = w / w.sum(), abs(Y).max(axis=0)
+        Z = Y / np.where(size > 0, size, 1.0)  # whose squares are numbers
+        self._origin = share @ Z * size
+        spread = np.sqrt(share @ (Z - share @ Z) ** 2)
+        self._spread = np.where(spread > 1e-14, spread * size, np.inf)
+        return (Y - self._origin) / self._spread
 
     @property
     def _error_unit(self):
         return float(len(self._spread))
 
     def _finish(self, head, known, labels):
-        self.coef_ = self.coef_ * self._spread[:, None]
-        self.intercept_ = self.intercept_ * self._spread
-        said = head.predictions(known) * self._spread
+        unit = np.where(np.isfinite(self._spread), self._spread, 0.0)
+        self.view_coef_ = self.view_coef_ * unit[:, None]
+        self.intercept_ = self.intercept_ * unit + self._origin
+        said = head.predictions(known) * unit + self._origin
         self.loo_predictions_ = said[:, 0] if self._single else said
 
 

@@ -9,6 +9,7 @@ covariance, which add (`moments_of`). They may be fitted to rows, or to moments 
 """
 
 import warnings
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -21,7 +22,7 @@ from sklearn.base import (
 )
 from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import check_random_state
+from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.validation import (
     check_is_fitted,
     has_fit_parameter,
@@ -53,8 +54,10 @@ CELLS = 2**22  # of a table of distances that are held at a time
 
 def moments_of(X, w):
     """Return mean and covariance of rows as sums that add, in double precision."""
-    X = X.astype(np.float64)
-    return RidgeMoments.of(X, np.empty((len(X), 0)), w.astype(np.float64))
+    first = X[0].astype(np.float64)  # from which constants are exactly zero
+    A = X - first
+    moments = RidgeMoments.of(A, np.empty((len(A), 0)), w.astype(np.float64))
+    return replace(moments, mean=moments.mean + first)
 
 
 def total_variance(moments):
@@ -382,6 +385,13 @@ class TransformerView(RowsView):
     def _columns(self, X):
         V = dense(self.transformer_.transform(X))
         V = np.asarray(V, dtype=np.float64)
+        name = type(self.transformer).__name__
+        if len(V) != len(X):
+            raise ValueError(
+                f"The view {name} must return one row for each of {len(X)}, got "
+                f"{len(V)}."
+            )
+        assert_all_finite(V, input_name=f"view {name}")
         return V.reshape(len(X), -1).copy()
 
     def map(self, X):
@@ -416,7 +426,13 @@ def named_views(views, *, n_components=300):
         views = (views,)
     pairs = []
     for entry in views:
+        if isinstance(entry, tuple) and len(entry) != 2:
+            raise ValueError(
+                f"views must hold pairs of a name and a view, got {entry!r}."
+            )
         name, view = entry if isinstance(entry, tuple) else (None, entry)
+        if not isinstance(name, (str, type(None))):
+            raise TypeError(f"The names of views must be str, got {name!r}.")
         if isinstance(view, str):
             if view not in known:
                 raise ValueError(

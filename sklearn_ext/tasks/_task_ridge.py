@@ -94,13 +94,14 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_regressors,)
-        Slopes of the population. The regressors are the columns of ``X``, without
-        ``group_feature``.
+    coef_ : ndarray of shape (n_features,)
+        Slopes of the population; only without ``group_feature`` and ``estimator``, for
+        with them the population is no linear model of the columns of ``X``.
     intercept_ : float
         Intercept of the population.
     prior_mean_ : ndarray of shape (n_coefficients,)
-        Mean of the population: intercept, if there is one, then slopes.
+        Mean of the population: intercept, if there is one, then slopes of the
+        regressors, which are the columns of ``X`` without ``group_feature``.
     prior_cov_ : ndarray of shape (n_coefficients, n_coefficients)
         Covariance of the population, in the same order.
     noise_var_ : float
@@ -488,6 +489,16 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         return len(known) + int((positions(known, news) < 0).sum())
 
     @property
+    def coef_(self):
+        """Slopes of the population, if its predictions are linear in the columns."""
+        check_is_fitted(self)
+        if len(self._slopes) != self.n_features_in_ or hasattr(self, "shared_"):
+            raise AttributeError(
+                "coef_ needs group_feature=None and estimator=None: see prior_mean_."
+            )
+        return self._slopes
+
+    @property
     def task_coef_(self):
         """Slopes of each task."""
         return self._scale.coefficients(self._all_tasks().means)[1]
@@ -808,7 +819,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             "_news": None,  # tasks of which more is known since the fit
             "_noise_prior": NoisePrior.of(tasks.rss, tasks.dof, population.noise_var),
             "_dof": (max(dof_noise, 1.0), max(len(tasks.groups) - 1.0, 1.0)),
-            "coef_": slopes,
+            "_slopes": slopes,
             "intercept_": float(intercept),
             "prior_mean_": np.append([intercept] * first, slopes),
             "prior_cov_": scale.covariance(population.cov),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_score
@@ -15,6 +16,7 @@ from sklearn_ext.aggregate import (
     BagRegressor,
     BagShuffleSplit,
     InterpolatingAggregateRegressor,
+    LabelProportionClassifier,
     LeaveOneBagOut,
     bag_cross_validate,
     bag_log_loss,
@@ -105,11 +107,51 @@ def test_the_trap_of_replicated_means(replicated):
     }
     model = InterpolatingAggregateRegressor()
     naive = GridSearchCV(model, grid, cv=KFold(5, shuffle=True, random_state=0))
-    naive.fit(X, y, bags=bags)
+    with pytest.warns(UserWarning, match="y holds aggregates of bags that were fitted"):
+        naive.fit(X, y, bags=bags)
     with config_context(enable_metadata_routing=True):
         aware = GridSearchCV(model, grid, cv=BagKFold(5)).fit(X, y, bags=bags)
     assert np.sum((naive.best_estimator_.coef_ - coef) ** 2) > 0.6
     assert np.sum((aware.best_estimator_.coef_ - coef) ** 2) < 0.25
+
+
+@pytest.mark.parametrize(
+    "model", [BagRegressor(), InterpolatingAggregateRegressor(rho=0.1)], ids=repr
+)
+def test_a_search_whose_folds_cut_bags_says_so(replicated, model):
+    X, y, bags, _ = replicated
+    grid = {"alpha": [1.0, 10.0]}
+    cutting = KFold(5, shuffle=True, random_state=0)
+    with config_context(enable_metadata_routing=True):
+        with pytest.warns(UserWarning, match="bags that are scored were fitted to"):
+            GridSearchCV(model, grid, cv=cutting).fit(X, y, bags=bags)
+        GridSearchCV(model, grid, cv=BagKFold(5), return_train_score=True).fit(
+            X, y, bags=bags
+        )
+    # labels that begin again in another table are no bags that were seen
+    first, second = np.split(np.argsort(bags, kind="stable"), 2)
+    fitted = clone(model).fit(X[first], y[first], bags=bags[first])
+    fitted.score(X[second], y[second], bags=bags[second] - 60)
+    # nor are rows without weight others
+    w = np.ones(len(y))
+    w[np.unique(bags, return_index=True)[1]] = 0
+    fitted.fit(X, y, bags=bags, sample_weight=w).score(X, y, bags=bags, sample_weight=w)
+
+
+def test_a_search_over_proportions_whose_folds_cut_bags_says_so():
+    rng = np.random.default_rng(0)
+    X, bags = rng.standard_normal((240, 3)), np.repeat(np.arange(60), 4)
+    share = np.bincount(bags, X[:, 0] > 0) / 4
+    P = np.column_stack([1 - share, share])[bags]
+    search = GridSearchCV(
+        LabelProportionClassifier(classes=[0, 1]),
+        {"alpha": [1.0]},
+        cv=KFold(2, shuffle=True, random_state=0),
+    )
+    with config_context(enable_metadata_routing=True):
+        with pytest.warns(UserWarning, match="bags that are scored were fitted to"):
+            search.fit(X, P, bags=bags)
+        search.set_params(cv=BagKFold(3)).fit(X, P, bags=bags)
 
 
 def test_cross_validation_without_routing(replicated):

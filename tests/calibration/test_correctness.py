@@ -91,7 +91,8 @@ def test_the_confidence_is_the_largest_probability_unless_it_must_be_raised(both
 def test_the_parts_of_an_explanation_add_up(both):
     model, X, _ = both
     c, parts = model.confidence(X), model.explain(X)
-    assert_allclose(parts.sum(axis=1) + model.intercept_, np.log(c / (1 - c)))
+    added = parts.sum(axis=1) + model.correctness_intercept_
+    assert_allclose(added, np.log(c / (1 - c)))
     opinions = ["neighbors", "familiarity"]
     assert list(model.get_explanation_names_out()) == ["score", "class", *opinions]
     assert list(model.get_opinion_names_out()) == opinions
@@ -117,7 +118,9 @@ def test_copies_are_weights(opinions):
     one = CorrectnessCalibratedClassifier(base, opinions=opinions, random_state=0)
     other = clone(one).fit(np.repeat(X, times, axis=0), np.repeat(y, times))
     one.fit(X, y, sample_weight=times)
-    assert_allclose(one.coef_, other.coef_, rtol=1e-6, atol=1e-7)
+    assert_allclose(
+        one.correctness_coef_, other.correctness_coef_, rtol=1e-6, atol=1e-7
+    )
     assert_allclose(one.predict_proba(X), other.predict_proba(X), rtol=1e-5)
 
 
@@ -243,7 +246,9 @@ def test_of_many_rows_some_are_asked_and_vote(monkeypatch):
     assert losses == sorted(losses)
     order = np.random.default_rng(0).permutation(2000)
     again = clone(model).fit(X[order], y[order])
-    assert_allclose(again.coef_, model.coef_, rtol=1e-6, atol=1e-8)
+    assert_allclose(
+        again.correctness_coef_, model.correctness_coef_, rtol=1e-6, atol=1e-8
+    )
 
 
 # rows that the opinion does not know
@@ -266,7 +271,7 @@ def test_unknown_rows_have_less_confidence_and_it_is_calibrated():
     rare = model.familiarity(B) < 0.05
     assert 0.03 < rare.mean() < 0.07
     parts = model.explain(B)[:, 3]
-    assert model.coef_[-1] > 0
+    assert model.correctness_coef_[-1] > 0
     assert parts[rare].max() < parts[~rare].min()
     right, c = model.predict(B) == u, model.confidence(B)
     odds = np.log(c / (1 - c)) - parts  # what votes alone would say

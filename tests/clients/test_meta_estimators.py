@@ -1,6 +1,7 @@
 """Our estimators inside those of scikit-learn that fit others."""
 
 import numpy as np
+import pytest
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
@@ -18,8 +19,10 @@ from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.utils.validation import has_fit_parameter
 
-from tests._instances import data_for
+from tests._instances import FEW_ERRORS, data_for
 from tests.clients._models import CLASSIFIERS, REGRESSORS, each
+
+pytestmark = pytest.mark.filterwarnings(FEW_ERRORS)
 
 
 @each(CLASSIFIERS)

@@ -1,25 +1,35 @@
 """Our estimators in the hands of other packages."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone, is_classifier
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import StandardScaler, scale
 from sklearn.utils import shuffle
 from sklearn.utils.validation import has_fit_parameter
 
 import sklearn_ext
+from sklearn_ext.bandits import (
+    AdversarialLinearBandit,
+    RidgeBandit,
+    make_bandit_from_classification,
+    make_bandit_log,
+    policy_value,
+)
 from sklearn_ext.probes import LogisticProbe, NaiveBayesProbe
 from sklearn_ext.random_features import RandomFeatureRidge
-from tests._instances import data_for
+from sklearn_ext.tasks import TaskRidge
+from tests._instances import FEW_ERRORS, data_for
 from tests.clients._models import CLASSIFIERS, REGRESSORS, each
 
 # of the packages themselves; our own raise in the rest of the suite
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings(FEW_ERRORS),
 ]
 
 
@@ -106,6 +116,23 @@ def test_shap_values_add_up_to_the_prediction(model):
     assert_allclose(total, expected, rtol=1e-4, atol=1e-4 * abs(expected).max())
 
 
+@each(CLASSIFIERS + REGRESSORS)
+def test_shap_chooses_an_explainer_that_explains_the_predictions(model):
+    """What has a `coef_` is explained as a linear model: it has to be one."""
+    shap = pytest.importorskip("shap", reason="needs shap")
+    X, y = data_for(model, n_features=4)
+    fitted = clone(model).fit(X, y)
+    linear = hasattr(fitted, "coef_")
+    explained = fitted if linear else fitted.predict
+    if not linear and is_classifier(fitted):
+        explained = fitted.predict_proba
+    found = shap.Explainer(explained, X)(X[:3])
+    assert len(found.values) == 3
+    if linear and not is_classifier(fitted):
+        total = found.base_values + found.values.sum(axis=1)
+        assert_allclose(total, fitted.predict(X[:3]), rtol=1e-6)
+
+
 @pytest.mark.filterwarnings("ignore:.*Any type hint is inferred")  # at its import
 @each(CLASSIFIERS + REGRESSORS)
 def test_mlflow_stores_and_loads(model, tmp_path):
@@ -133,3 +160,72 @@ def test_fairlearn_reduces_by_weights(model):
     fair = ExponentiatedGradient(model, DemographicParity(), max_iter=3)
     fair.fit(X, y, sensitive_features=group)
     assert set(np.unique(fair.predict(X, random_state=0))) <= {0, 1}
+
+
+@each([m for m in CLASSIFIERS if type(m).__module__.startswith("sklearn_ext.losses")])
+def test_cleanlab_finds_wrong_labels(model):
+    pytest.importorskip("cleanlab", reason="needs cleanlab")
+    from cleanlab.classification import CleanLearning
+
+    X, y = shuffle(*load_breast_cancer(return_X_y=True), random_state=0)
+    X, y = scale(X[:300, :8]), y[:300]
+    wrong = np.random.default_rng(0).uniform(size=300) < 0.15
+    learning = CleanLearning(model, cv_n_folds=3, seed=0)
+    learning.fit(X, np.where(wrong, 1 - y, y))
+    found = learning.get_label_issues()["is_label_issue"].to_numpy()
+    assert wrong[found].mean() > 0.5  # by chance .15
+    assert found[wrong].mean() > 0.6
+    assert np.mean(learning.predict(X) == y) > 0.88
+
+
+@pytest.mark.parametrize(
+    "model", [RidgeBandit(random_state=0), AdversarialLinearBandit()], ids=repr
+)
+def test_obp_values_policies_as_we_do(model):
+    pytest.importorskip("obp", reason="needs obp")
+    from obp import ope
+
+    X, y = shuffle(*load_wine(return_X_y=True), random_state=0)
+    X = scale(X)
+    problem = make_bandit_from_classification(X, y)
+    _, action, reward, propensity = make_bandit_log(problem, random_state=0)
+    policy = clone(model).fit(X[:90], y[:90]).predict_proba(X)
+    log = {
+        "n_rounds": len(X),
+        "n_actions": 3,
+        "action": action,
+        "reward": reward,
+        "pscore": propensity,
+        "position": np.zeros(len(X), dtype=int),
+        "context": X,
+        "action_context": np.eye(3),
+    }
+    estimators = [
+        ope.InverseProbabilityWeighting(estimator_name="ips"),
+        ope.SelfNormalizedInverseProbabilityWeighting(estimator_name="snips"),
+    ]
+    theirs = ope.OffPolicyEvaluation(log, estimators).estimate_policy_values(
+        policy[:, :, None]
+    )
+    for name, value in theirs.items():
+        ours = policy_value(action, reward, propensity, policy, estimator=name)
+        assert_allclose(ours.value, value, rtol=1e-9)
+
+
+def test_skforecast_forecasts_many_series_as_tasks():
+    pytest.importorskip("skforecast", reason="needs skforecast")
+    from skforecast.recursive import ForecasterRecursiveMultiSeries
+
+    rng, t = np.random.default_rng(0), np.arange(80)
+    days = pd.date_range("2024-01-01", periods=80, freq="D")
+    waves = {
+        f"shop {i}": 3 * np.sin(t / 5 + i) + i + 0.1 * rng.normal(size=80)
+        for i in range(6)
+    }
+    past = {name: pd.Series(wave[:70], days[:70]) for name, wave in waves.items()}
+    model = TaskRidge(group_feature="_level_skforecast")
+    forecaster = ForecasterRecursiveMultiSeries(model, lags=7, encoding="ordinal")
+    forecaster.fit(past)
+    found = forecaster.predict(steps=10).pivot(columns="level", values="pred")
+    far = (found - pd.DataFrame(waves, days)[70:]).abs().mean()
+    assert (far < 0.3).all()  # the waves are 2.1 high, in root mean square

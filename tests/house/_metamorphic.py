@@ -70,8 +70,6 @@ FEELS_UNITS = {
     "LogisticProbe",
     "LogisticProbeCV",
     "NaiveBayesProbe",  # shrinks variances together where their units compare
-    "PretrainedClassifier",
-    "PretrainedRegressor",
     "ProbeSearchCV",  # the heads that it compares do
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
@@ -84,6 +82,7 @@ FEELS_UNITS = {
     "RegressorBandit",  # of its estimator
     "SchrodingerBridgeTrajectory",
     "SelectiveClassifierCV",  # folds are dealt by the rows' values
+    "SparseAutoencoder",
     "ShrinkageDiscriminantProbe",  # as NaiveBayesProbe
     "SphericalClassifier",
     "SubmodularFeatureSelector",
@@ -123,6 +122,7 @@ DRAWS = {
     "RegressorBandit",
     "RidgeBandit",
     "SchrodingerBridgeTrajectory",
+    "SparseAutoencoder",
     "TwoRegimes",
 }
 # walks from draw to draw, so that rounding leads elsewhere in the same distribution

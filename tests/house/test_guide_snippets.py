@@ -3,6 +3,7 @@
 import doctest
 import re
 import textwrap
+import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+PATIENCE = 10  # seconds of one core; all of these pages took less than two
 GUIDE = Path(__file__).parents[2] / "docs" / "user_guide"
 PAGES = [  # those that open with a table of the reader
     page.stem
@@ -44,7 +46,9 @@ def test_the_first_snippet_runs(page, tmp_path, monkeypatch, capsys):
         unused = {"target", "label"} - set(re.findall(r"\"(target|label)\"", code))
         table = table.drop(columns=list(unused))
     table.to_csv("table.csv", index=False)
+    began = time.process_time()
     exec(compile(code, page, "exec"), {})
+    assert time.process_time() - began < PATIENCE
     assert capsys.readouterr().out
     assert plt.get_fignums()
     plt.close("all")

@@ -90,8 +90,8 @@ def test_the_search_is_narrow_and_the_fit_wide():
     narrow = RandomFeatureRidgeCV(20, random_state=0).fit(X, y)
     assert model.candidates_ == narrow.candidates_
     np.testing.assert_array_equal(model.candidate_errors_, narrow.candidate_errors_)
-    assert model.coef_.shape == (150,)
-    assert narrow.coef_.shape == (20,)
+    assert model.component_coef_.shape == (150,)
+    assert narrow.component_coef_.shape == (20,)
 
 
 @pytest.mark.parametrize("seed", [0, np.random.RandomState(3)])

@@ -198,7 +198,7 @@ def test_a_device_computes_and_numpy_is_stored(cls, k, data):
         classes = {"classes": [0, 1]} if hasattr(cls, "predict_proba") else {}
         stream = given(cls)(k, device="cpu", random_state=0)
         stream.partial_fit(X[:40], y[:40], **classes).partial_fit(X[40:], y[40:])
-        assert isinstance(stream.coef_, np.ndarray)
+        assert isinstance(stream.component_coef_, np.ndarray)
         assert_allclose(stream.predict(X), expected.predict(X), rtol=1e-5, atol=1e-6)
 
 

@@ -332,7 +332,7 @@ def test_wrong_attributes_say_which_to_read(cls, data):
         with pytest.raises(AttributeError, match="n_components='infinite'"):
             getattr(finite, name)
     with pytest.raises(AttributeError, match="see dual_coef_"):
-        infinite.coef_  # noqa: B018
+        infinite.component_coef_  # noqa: B018
 
 
 @pytest.mark.parametrize("name", ["ridge", "flow"])

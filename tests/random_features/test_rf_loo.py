@@ -110,7 +110,7 @@ def test_errors_equal_those_of_ridge_cv(t, weighted):
     ours = (model.cv_results_.T * weights).T
     assert_allclose(ours, peer.cv_results_, rtol=1e-8)
     assert model.alpha_ == peer.alpha_
-    assert_allclose(model.coef_, peer.coef_, rtol=1e-8)
+    assert_allclose(model.component_coef_, peer.coef_, rtol=1e-8)
 
 
 def test_errors_equal_those_of_ridge_cv_in_single_precision():
@@ -231,7 +231,7 @@ def test_each_target_may_have_its_ridge():
     for j in range(3):
         one = RidgeOnlyCV(20, random_state=0).fit(X, y[:, j])
         assert joint.alpha_[j] == one.alpha_
-        assert_allclose(joint.coef_[j], one.coef_, rtol=1e-7)
+        assert_allclose(joint.component_coef_[j], one.component_coef_, rtol=1e-7)
         assert_allclose(joint.loo_residuals_[:, j], one.loo_residuals_, rtol=1e-7)
 
 
@@ -282,7 +282,7 @@ def test_a_subset_gives_leave_one_out_of_the_whole_model():
     for start in range(0, 300, 70):
         streamed.partial_fit(X[start : start + 70], y[start : start + 70])
     assert_allclose(np.sort(streamed.loo_indices_), np.sort(part.loo_indices_))
-    assert_allclose(streamed.coef_, part.coef_, rtol=1e-7)
+    assert_allclose(streamed.component_coef_, part.component_coef_, rtol=1e-7)
 
 
 @pytest.mark.parametrize("cv", ["loo", "gcv"])
@@ -300,7 +300,9 @@ def test_blocks_equal_one_fit(cv):
     halves[0].merge(halves[1])
     for model in (parts, joined, halves[0]):
         assert_allclose(model.alpha_, whole.alpha_, rtol=1e-9)
-        assert_allclose(model.coef_, whole.coef_, rtol=1e-6, atol=1e-9)
+        assert_allclose(
+            model.component_coef_, whole.component_coef_, rtol=1e-6, atol=1e-9
+        )
         if cv == "loo":
             assert_allclose(model.loo_error_path_, whole.loo_error_path_, rtol=1e-5)
 

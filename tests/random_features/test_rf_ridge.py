@@ -44,7 +44,7 @@ def test_coefficients_equal_ridge_on_the_same_features(
     ).fit(X, y, sample_weight=w)
     expected = peer(X, y, 0.1, w, k, fit_intercept)
     tolerance = {"atol": 1e-5} if solver == "cg" else {"rtol": 1e-7, "atol": 1e-9}
-    assert_allclose(model.coef_, expected.coef_, **tolerance)
+    assert_allclose(model.component_coef_, expected.coef_, **tolerance)
     assert_allclose(model.intercept_, expected.intercept_, **tolerance)
 
 
@@ -55,7 +55,7 @@ def test_an_alpha_for_each_target():
         model = RandomFeatureRidge(k, alphas, random_state=0).fit(X, y)
         expected = peer(X, y, alphas, k=k)
         assert model.solver_ == f"{side}-eigen"
-        assert_allclose(model.coef_, expected.coef_, rtol=1e-7, atol=1e-8)
+        assert_allclose(model.component_coef_, expected.coef_, rtol=1e-7, atol=1e-8)
         assert model.effective_dof_.shape == (3,)
 
 
@@ -66,7 +66,7 @@ def test_no_ridge_gives_the_least_norm_solution():
     expected = np.linalg.lstsq(centred, y - y.mean(), rcond=None)[0]
     for solver in ("primal", "dual"):
         model = RandomFeatureRidge(200, 0.0, solver=solver, random_state=0).fit(X, y)
-        assert_allclose(model.coef_, expected, atol=1e-5)
+        assert_allclose(model.component_coef_, expected, atol=1e-5)
         assert_allclose(model.predict(X), y, atol=1e-7)
 
 
@@ -101,7 +101,7 @@ def test_infinite_width_is_kernel_ridge_on_the_centred_kernel(kernel, fit_interc
         expected = y.mean() + (K_new - K.mean(axis=0)) @ H @ dual
     assert_allclose(model.predict(X_new), expected, rtol=1e-8)
     assert model.X_fit_.shape == X.shape
-    assert not hasattr(model, "coef_")
+    assert not hasattr(model, "component_coef_")
     assert model.dual_coef_.shape == (len(X),)
 
 
@@ -153,7 +153,9 @@ def test_blocks_equal_one_fit(sizes, weighted):
     for model in models[1:]:
         models[0].merge(model)
     for model in (parts, joined, models[0]):
-        assert_allclose(model.coef_, whole.coef_, rtol=1e-10, atol=1e-10)
+        assert_allclose(
+            model.component_coef_, whole.component_coef_, rtol=1e-10, atol=1e-10
+        )
         assert_allclose(model.intercept_, whole.intercept_, rtol=1e-10)
         assert model.n_samples_seen_ == len(X)
 
@@ -166,7 +168,7 @@ def test_merging_does_not_depend_on_the_order():
         models = [RandomFeatureRidge(30, random_state=0).fit(X[p], y[p]) for p in parts]
         first = models[order[0]]
         first.merge(models[order[1]]).merge(models[order[2]])
-        found.append(first.coef_)
+        found.append(first.component_coef_)
     assert_allclose(found[0], found[1], rtol=1e-10)
 
 
@@ -176,7 +178,7 @@ def test_sums_are_centred_when_means_are_large():
     identity = {"feature_map": FunctionTransformer(), "batch_size": 50}
     model = RandomFeatureRidge(alpha=1e-6, solver="primal", **identity).fit(X, y)
     expected = np.linalg.lstsq(X - X.mean(0), y - y.mean(), rcond=None)[0]
-    assert_allclose(model.coef_, expected, rtol=1e-6)
+    assert_allclose(model.component_coef_, expected, rtol=1e-6)
 
 
 def test_partial_fit_after_fit_goes_on():
@@ -185,7 +187,7 @@ def test_partial_fit_after_fit_goes_on():
         whole = RandomFeatureRidge(k, solver="primal", random_state=0).fit(X, y)
         model = RandomFeatureRidge(k, random_state=0).fit(X[:60], y[:60])
         model.partial_fit(X[60:], y[60:])
-        assert_allclose(model.coef_, whole.coef_, atol=1e-9)
+        assert_allclose(model.component_coef_, whole.component_coef_, atol=1e-9)
 
 
 @pytest.mark.parametrize("alpha", [1e-7, 1e-5, 1e-2])
@@ -195,13 +197,13 @@ def test_single_precision_is_refined(alpha):
     single = RandomFeatureRidge(200, alpha, random_state=0)
     single.fit(X.astype(np.float32), y)
     predicted = single.predict(X.astype(np.float32))
-    assert predicted.dtype == single.coef_.dtype == np.float32
+    assert predicted.dtype == single.component_coef_.dtype == np.float32
     # what is left is the rounding of the features themselves
     assert_allclose(predicted, double.predict(X), rtol=2e-3)
     assert single.n_iter_ > 0 or alpha == 1e-2
     exact = RandomFeatureRidge(200, alpha, precision="float64", random_state=0)
     exact.fit(X.astype(np.float32).astype(np.float64), y)
-    assert exact.coef_.dtype == np.float64
+    assert exact.component_coef_.dtype == np.float64
 
 
 def test_conjugate_gradients_warn_when_they_stop_early(monkeypatch):
@@ -278,7 +280,7 @@ def test_a_constant_target_is_predicted():
     X, _ = make()
     for k in (20, 500):
         model = RandomFeatureRidge(k).fit(X, np.full(len(X), 7.0))
-        assert_allclose(model.coef_, 0.0, atol=1e-12)
+        assert_allclose(model.component_coef_, 0.0, atol=1e-12)
         assert_allclose(model.intercept_, 7.0)
 
 
@@ -286,14 +288,14 @@ def test_target_of_one_column_keeps_its_shape():
     X, y = make()
     model = RandomFeatureRidge(20).fit(X, y[:, None])
     assert model.predict(X).shape == (len(X), 1)
-    assert model.coef_.shape == (1, 20)
+    assert model.component_coef_.shape == (1, 20)
 
 
 def test_batches_do_not_change_the_result():
     X, y = make()
     one = RandomFeatureRidge(20, random_state=0).fit(X, y)
     many = RandomFeatureRidge(20, batch_size=7, random_state=0).fit(X, y)
-    assert_allclose(many.coef_, one.coef_, rtol=1e-10)
+    assert_allclose(many.component_coef_, one.component_coef_, rtol=1e-10)
     assert_allclose(many.predict(X), one.predict(X), rtol=1e-10)
 
 
@@ -308,7 +310,7 @@ def test_device_computes_in_torch_and_stores_numpy():
     model = RandomFeatureRidge(20, device="cpu", random_state=0)
     model.partial_fit(X[:50], y[:50]).partial_fit(X[50:], y[50:])
     whole = RandomFeatureRidge(20, random_state=0).fit(X, y)
-    assert_allclose(model.coef_, whole.coef_, rtol=1e-8)
+    assert_allclose(model.component_coef_, whole.component_coef_, rtol=1e-8)
 
 
 def test_views_factorize_nothing(rng):

@@ -216,7 +216,9 @@ def test_a_sample_of_blocks_is_that_of_the_whole_in_any_order(limit):
         parts.partial_fit(*block)
     for other in (parts, joined):
         assert_allclose(other.loo_error_path_, whole.loo_error_path_, rtol=1e-9)
-        assert_allclose(other.coef_, whole.coef_, rtol=1e-9, atol=1e-12)
+        assert_allclose(
+            other.component_coef_, whole.component_coef_, rtol=1e-9, atol=1e-12
+        )
         assert_allclose(other.predict_interval(X), whole.predict_interval(X))
 
 
@@ -239,7 +241,7 @@ def test_a_given_ridge_is_absolute(cls):
     y = target(cls, y)
     plain = given(cls)(20, 1.0, random_state=0).fit(X, y)
     scaled = given(cls)(20, 5.0, random_state=0).fit(X, y, np.full(len(X), 5.0))
-    assert_allclose(scaled.coef_, plain.coef_, rtol=1e-8)
+    assert_allclose(scaled.component_coef_, plain.component_coef_, rtol=1e-8)
     assert_allclose(scaled.kappa_, plain.kappa_, rtol=1e-8)
     assert_allclose(scaled.fitting_ratio_, plain.fitting_ratio_, rtol=1e-8)
 

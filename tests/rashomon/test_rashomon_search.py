@@ -19,6 +19,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from sklearn_ext import trusted_types
 from sklearn_ext.rashomon import (
     RashomonSearchCV,
     RashomonTreeClassifier,
@@ -311,3 +312,17 @@ def test_targets_in_a_column_are_flattened_with_a_warning(rng):
         column = RashomonSearchCV(peers, theta=1.0).fit(X, y[:, None])
     assert_allclose(column.predict(X), flat.predict(X))
     assert_allclose(column.prediction_range_, flat.prediction_range_)
+
+
+def test_a_default_search_is_stored_by_skops():
+    """Its trees are scikit-learn's, and theirs are for the reader to trust."""
+    skops_io = pytest.importorskip("skops.io", reason="needs skops")
+    X, y = iris()
+    model = RashomonSearchCV(cv=3, random_state=0).fit(X, y)
+    trees = [m for m in model.members_ if isinstance(m, DecisionTreeClassifier)]
+    assert trees
+    stored = skops_io.dumps(model)
+    foreign = set(skops_io.get_untrusted_types(data=stored)) - set(trusted_types())
+    assert foreign <= {"sklearn.tree._tree.Tree"}
+    loaded = skops_io.loads(stored, trusted=[*trusted_types(), *foreign])
+    assert_array_equal(loaded.predict(X), model.predict(X))

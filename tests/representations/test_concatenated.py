@@ -25,6 +25,7 @@ from sklearn.preprocessing import (
 
 from sklearn_ext.representations._concatenated import (
     ConcatenatedRepresentations,
+    Rows,
     representation_similarity,
 )
 from sklearn_ext.representations._hidden_layer import HiddenLayer
@@ -404,6 +405,9 @@ def test_metadata_reaches_the_views_that_ask_for_it(wine):
     w = np.where(y == 0, 0.5, 1.0)
     with config_context(enable_metadata_routing=True):
         deaf = HiddenLayer(net(), random_state=0)
+        own = clone(deaf).fit(X, y).transform(X)
+        model = ConcatenatedRepresentations([deaf]).fit(X, y)
+        assert_allclose(kernel(model.transform(X)), kernel(own))
         with pytest.raises(UnsetMetadataPassedError):
             ConcatenatedRepresentations([deaf]).fit(X, y, sample_weight=w)
         for asks in (True, False):
@@ -533,3 +537,10 @@ def test_errors_of_the_data(wine):
         ConcatenatedRepresentations([HiddenLayer()]).fit(wine[0], np.full(178, np.nan))
     with pytest.raises(ValueError, match="two or more, got 1"):
         representation_similarity([wine[0]])
+
+
+def test_minus_one_among_floats_is_a_number():
+    rows = Rows(np.zeros((4, 2)), np.array([-1.0, 0.0, 2.0, 5.0]), np.ones(4))
+    assert_array_equal(rows.labeled(numbers=False), np.arange(4))
+    rows = Rows.of(np.zeros((4, 2)), np.array([-1, 0, 2, 5]), np.ones(4))
+    assert_array_equal(rows.labeled, [1, 2, 3])

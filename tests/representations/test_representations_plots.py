@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -36,6 +37,9 @@ def test_bars_are_importances_and_the_point_is_the_gain():
     assert_allclose(line.get_segments()[0][:, 0], model.gain_interval_)
     assert "the views helped (90% interval" in display.ax_.get_title()
     assert display.plot(name="Mine").ax_.get_title() == "Mine"
+    model.set_params(confidence_level=0.5)
+    again = PretrainingGainDisplay.from_estimator(pipe)
+    assert "90% interval" in again.ax_.get_title()  # as it was fitted
     with pytest.raises(TypeError, match="LogisticRegression"):
         PretrainingGainDisplay.from_estimator(LogisticRegression())
 
@@ -54,6 +58,13 @@ def test_verdicts(interval, said):
         error_raw=0.4,
     ).plot()
     assert said in display.ax_.get_title()
+
+
+def test_a_model_without_labels_so_far_has_no_picture():
+    X, _ = load_digits(return_X_y=True)
+    model = PretrainedClassifier().partial_fit(X)
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        PretrainingGainDisplay.from_estimator(model)
 
 
 def test_cells_are_similarities():

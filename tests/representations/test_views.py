@@ -193,3 +193,11 @@ def test_names_and_what_is_no_view():
         named_views([3])
     with pytest.raises(ValueError, match="at least one view"):
         named_views([])
+
+
+def test_a_graph_of_many_rows_is_said_to_take_long(X, monkeypatch):
+    monkeypatch.setattr(_views, "MANY_ROWS", 399)
+    with pytest.warns(UserWarning, match=r"all 400 rows .* about \d+ seconds"):
+        GraphView(3).fit(X)
+    monkeypatch.setattr(_views, "MANY_ROWS", 400)
+    GraphView(3).fit(X)

@@ -311,7 +311,9 @@ def test_group_feature_is_the_same_as_groups(table):
             model.predict(X), expected.predict(table.X, table.groups), rtol=1e-7
         )
         assert model.n_features_in_ == 3
-        assert model.coef_.shape == (2,)
+        assert model.prior_mean_.shape == (3,)
+        with pytest.raises(AttributeError, match="coef_ needs group_feature=None"):
+            model.coef_  # noqa: B018
 
 
 def test_only_a_group_column_is_a_random_intercept():
@@ -332,6 +334,7 @@ def test_shared_estimator_takes_what_is_far_from_linear():
     y = np.sin(3 * X[:, 0]) + rng.normal(size=40)[groups] + 0.1 * rng.normal(size=600)
     boosting = HistGradientBoostingRegressor(random_state=0)
     model = TaskRidge(estimator=boosting).fit(X, y, groups=groups)
+    assert not hasattr(model, "coef_")  # the population is the boosting's
     linear = TaskRidge().fit(X, y, groups=groups)
     new_X, new_groups = rng.uniform(-2, 2, (300, 1)), rng.integers(0, 40, 300)
     truth = (

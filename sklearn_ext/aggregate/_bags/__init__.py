@@ -5,4 +5,5 @@
 - ``_partition``: labels, weights and rows as a partition that is checked, summed and
   held out in whole bags
 - ``_splitters``: cross-validation that never cuts a bag
+- ``_marks``: hashes of the bags of a fit, by which a score tells that folds cut them
 """

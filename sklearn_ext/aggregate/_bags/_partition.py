@@ -225,20 +225,24 @@ IN_SCORE = (
 
 
 def warn_if_forgotten(y, advice, stacklevel):
-    """Warn of bags that somebody left out: then aggregates repeat on their rows."""
+    """Warn of bags that somebody left out: then aggregates repeat on their rows.
+
+    Returns whether it did.
+    """
     values = y if y.ndim == 1 else y[:, 0]
     values = values[np.isfinite(values)]
     if not (values % 1).any():  # counts and classes repeat anyway
-        return
+        return False
     distinct = len(np.unique(values))
     if distinct > 0.55 * len(values):
-        return
+        return False
     warnings.warn(
         f"y repeats ({distinct} values in {len(values)} rows): were bags= forgotten? "
         f"{advice} bags=np.arange(len(y)) says that rows are their own bags.",
         UserWarning,
         stacklevel=stacklevel,
     )
+    return True
 
 
 _LARGEST = 1e150  # beyond it squares overflow

@@ -10,6 +10,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS
+from sklearn_ext.aggregate._bags._marks import BagMarks
 from sklearn_ext.aggregate._bags._partition import (
     check_bags,
     check_lengths,
@@ -179,6 +180,7 @@ class AggregateBoostingRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEst
         X, y, bags = check_bags(
             X, np.asarray(y, float), bags, sample_weight, whole_rows=True
         )
+        self._marks = BagMarks.of(X, y, bags)
         rng = check_random_state(self.random_state)
         self.n_bags_ = len(bags.ids)
         train, held = self._hold_out(X, y, bags, rng)

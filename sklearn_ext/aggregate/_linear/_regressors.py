@@ -18,6 +18,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions, _safe_indexing
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import FLOATS
+from sklearn_ext.aggregate._bags._marks import BagMarks
 from sklearn_ext.aggregate._bags._partition import (
     check_bags,
     check_lengths,
@@ -98,6 +99,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
             X, both, bags, sample_weight, whole_rows=self._leaves_out
         )
         y = both[:, : y.shape[1]]
+        self._marks = BagMarks.of(X, y, bags)
         data = BaggedData.of(X, y, bags, self.aggregate, self.bag_weight)
         check_magnitude(data.x_means, "X")
         if noise is not None:

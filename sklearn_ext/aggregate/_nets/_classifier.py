@@ -11,6 +11,7 @@ from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import FLOATS
+from sklearn_ext.aggregate._bags._marks import BagMarks
 from sklearn_ext.aggregate._bags._partition import check_bags, check_lengths
 from sklearn_ext.aggregate._base import BagClassifierMixin
 from sklearn_ext.aggregate._nets._base import BagNet
@@ -131,6 +132,7 @@ class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
         X, y = validate_data(self, X, y, dtype=FLOATS, multi_output=True)
         self.classes_, targets = class_targets(self, y)
         X, targets, bags = check_bags(X, targets, bags, sample_weight, whole_rows=True)
+        self._marks = BagMarks.of(X, targets, bags)
         require("torch", extra="torch", user=type(self).__name__)
         from sklearn_ext.aggregate._nets import _net_torch as nets
 

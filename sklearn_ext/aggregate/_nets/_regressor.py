@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import FLOATS
+from sklearn_ext.aggregate._bags._marks import BagMarks
 from sklearn_ext.aggregate._bags._partition import check_bags, check_lengths
 from sklearn_ext.aggregate._base import BagRegressorMixin
 from sklearn_ext.aggregate._nets._base import BagNet
@@ -112,6 +113,7 @@ class AggregateNetRegressor(BagNet, MultiOutputMixin, BagRegressorMixin, ExtEsti
         self._one_target = y.ndim == 1
         y = np.asarray(y, dtype=float).reshape(len(y), -1)
         X, y, bags = check_bags(X, y, bags, sample_weight, whole_rows=True)
+        self._marks = BagMarks.of(X, y, bags)
         means = bags.means(y)
         self._center = np.average(means, axis=0, weights=bags.sizes)
         variance = np.average((means - self._center) ** 2, axis=0, weights=bags.sizes)

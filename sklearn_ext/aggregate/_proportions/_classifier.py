@@ -14,6 +14,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS
+from sklearn_ext.aggregate._bags._marks import BagMarks
 from sklearn_ext.aggregate._bags._partition import (
     check_bags,
     check_lengths,
@@ -164,6 +165,7 @@ class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEst
         self.classes_, targets = class_targets(self, y)
         dtype = X.dtype
         X, targets, partition = check_bags(X, targets, bags, sample_weight)
+        self._marks = BagMarks.of(X, targets, partition)
         check_magnitude(X, "X")
         search = _Search(X.astype(float), partition.weights, self)
         tasks = FitTasks(self, *data, max_subtasks=None)
@@ -279,21 +281,26 @@ def _counts(proportions, bags):
 class _Search:
     """The penalised objective in coordinates where its Hessian is near the identity.
 
-    Columns are centred by a shift of the intercept, so sparse rows stay sparse, and
-    scaled by the diagonal of the Hessian at zero.
+    Columns are centred, sparse ones by a shift of the intercept, and scaled by the
+    diagonal of the Hessian at zero.
     """
 
     def __init__(self, X, weights, estimator):
-        self.X, self.total = X, weights.sum()
+        self.total = weights.sum()
         self.alpha, self.intercept = estimator.alpha, estimator.fit_intercept
         self.n_classes = len(estimator.classes_)
         self.shape = (1 if self.n_classes == 2 else self.n_classes, X.shape[1] + 1)
         mean = (weights @ X) / self.total
-        squares = weights @ (X.multiply(X) if sparse.issparse(X) else X**2)
-        squares = np.maximum(np.asarray(squares) - self.total * mean**2, 0)
         self.center = mean if self.intercept else np.zeros_like(mean)
-        if not self.intercept:
-            squares = squares + self.total * mean**2
+        self.shift = np.zeros_like(mean)  # of the intercept, instead of the columns
+        if not sparse.issparse(X):
+            X = X - self.center
+            squares = weights @ X**2
+        else:
+            squares = np.asarray(weights @ X.multiply(X))
+            squares = np.maximum(squares - self.total * self.center**2, 0)
+            self.shift = self.center
+        self.X = X
         curvature = squares / 4 + self.alpha
         curvature[curvature == 0] = 1.0
         self.scale = np.sqrt(self.total / 4 / curvature)
@@ -310,14 +317,16 @@ class _Search:
         binary = self.n_classes == 2
 
         def evaluate(params):
-            coef, intercept = self.slopes(params)
+            params = params.reshape(self.shape)
+            coef = params[:, :-1] * self.scale
+            intercept = params[:, -1] * self.intercept - coef @ self.shift
             logits = self.X @ coef.T + intercept
             if binary:
                 logits = np.column_stack([np.zeros(len(logits)), logits])
             value, slope = loss(logits)
             slope = slope[:, 1:] if binary else slope
             at_intercept = slope.sum(axis=0)
-            gradient = slope.T @ self.X - np.outer(at_intercept, self.center)
+            gradient = slope.T @ self.X - np.outer(at_intercept, self.shift)
             gradient = (gradient + self.alpha * coef) * self.scale
             value += self.alpha / 2 * np.sum(coef**2)
             at_intercept = at_intercept * self.intercept

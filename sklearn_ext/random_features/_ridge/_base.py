@@ -463,17 +463,21 @@ class BaseRandomFeatureRidge(ExtEstimator):
         return self._solution().coef
 
     @property
-    def coef_(self):
-        """Coefficients of the features."""
+    def component_coef_(self):
+        """Coefficients of the random features."""
         if self._infinite:
-            raise AttributeError("coef_ needs finite n_components; see dual_coef_.")
+            raise AttributeError(
+                "component_coef_ needs finite n_components; see dual_coef_."
+            )
         return self._encoder.shaped(self._solution().coef)
 
     @property
     def dual_coef_(self):
         """Coefficients of the training rows."""
         if not self._infinite:
-            raise AttributeError("dual_coef_ needs n_components='infinite'; see coef_.")
+            raise AttributeError(
+                "dual_coef_ needs n_components='infinite'; see component_coef_."
+            )
         return self._encoder.shaped(self._solution().coef)
 
     @property

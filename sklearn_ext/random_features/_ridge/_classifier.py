@@ -158,8 +158,8 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
     temperature_ : float
         Divisor of the scores in ``predict_proba``, larger is flatter: it minimises
         the log-loss of leave-one-out scores.
-    coef_ : ndarray of shape (n_scores, n_components)
-        Coefficients of the features, only when ``n_components`` is finite.
+    component_coef_ : ndarray of shape (n_scores, n_components)
+        Coefficients of the random features, only when ``n_components`` is finite.
     dual_coef_ : ndarray of shape (n_scores, n_samples)
         Coefficients of the distinct rows, only when ``n_components="infinite"``.
     X_fit_ : see RandomFeatureRidge

@@ -82,7 +82,8 @@ class RandomFeatureRidgeClassifierCV(
         Leave-one-out predictions of the scores.
     loo_indices_ : ndarray of shape (n_rows,)
         The rows of these results.
-    coef_, dual_coef_, X_fit_, intercept_, solver_ : see RandomFeatureRidgeClassifier
+    component_coef_, dual_coef_, X_fit_ : see RandomFeatureRidgeClassifier
+    intercept_, solver_ : see RandomFeatureRidgeClassifier
     n_samples_seen_, effective_dof_, kappa_ : see RandomFeatureRidgeClassifier
     fitting_ratio_, n_iter_, n_features_in_ : see RandomFeatureRidgeClassifier
     feature_names_in_ : see RandomFeatureRidgeClassifier

@@ -108,8 +108,8 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_components,) or (n_targets, n_components)
-        Coefficients of the features, only when ``n_components`` is finite.
+    component_coef_ : ndarray of shape (n_components,) or (n_targets, n_components)
+        Coefficients of the random features, only when ``n_components`` is finite.
     dual_coef_ : ndarray of shape (n_samples,) or (n_targets, n_samples)
         Coefficients of the distinct rows, only when ``n_components="infinite"``.
     X_fit_ : ndarray of shape (n_samples, n_features)

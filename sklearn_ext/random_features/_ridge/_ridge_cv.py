@@ -146,7 +146,7 @@ class RandomFeatureRidgeCV(
     loo_indices_ : ndarray of shape (n_rows,)
         The rows of these results, only when ``cv="loo"``: all copies in the data, of
         blocks the first ones. Of ``fit_blocks`` their positions in their blocks.
-    coef_, dual_coef_, X_fit_, intercept_, solver_ : see RandomFeatureRidge
+    component_coef_, dual_coef_, X_fit_, intercept_, solver_ : see RandomFeatureRidge
     n_samples_seen_, effective_dof_, kappa_, fitting_ratio_ : see RandomFeatureRidge
     n_iter_, n_features_in_, feature_names_in_ : see RandomFeatureRidge
 

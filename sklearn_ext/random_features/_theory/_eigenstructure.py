@@ -183,7 +183,7 @@ def warn_of_large_shares(n_grid, n_pool):
 
 
 def scaling_report(
-    estimator, X, y, n_grid, k_grid, *, max_pool=5000, random_state=None
+    estimator, X, y, n_grid, k_grid, *, max_pool=3000, random_state=None
 ):
     """Predict what more rows and more features would buy, with tuned ridges.
 
@@ -200,7 +200,7 @@ def scaling_report(
         Numbers of rows, below those of the pool; more than half is warned about.
     k_grid : array-like
         Numbers of features; ``inf`` is allowed.
-    max_pool : int, default=5000
+    max_pool : int, default=3000
         Rows of the pool, drawn at random from more.
     random_state : int, RandomState instance or None, default=None
         Seed of that draw.

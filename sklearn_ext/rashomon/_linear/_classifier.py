@@ -98,9 +98,9 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
 
     Attributes
     ----------
-    coef_ : ndarray of shape (1, n_features)
+    best_coef_ : ndarray of shape (1, n_features)
         Best coefficients found.
-    intercept_ : ndarray of shape (1,)
+    best_intercept_ : ndarray of shape (1,)
         Their intercept.
     log_ratio_, log10_ratio_, ratio_, information_bits_ : see RatioMixin
     log_ratio_interval_ : see RatioMixin
@@ -251,7 +251,7 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         self._inside_errors = errors[inside]
         self._store_ratio(self._at(self._threshold(best_loss)))
         self.loss_grid_, self.log_cdf_ = law.errors / total, law.mean_log_cdf
-        self.coef_, self.intercept_ = self._unscaled(best[None])
+        self.best_coef_, self.best_intercept_ = self._unscaled(best[None])
         self._keep_members(np.random.default_rng(seed.spawn(1)[0]))
         self.hypothesis_space_ = {
             "name": "linear classifiers",
@@ -280,7 +280,7 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         """
         X = check_rows(self, X)
         if self.predict_with == "best":
-            return X @ self.coef_[0] + self.intercept_[0]
+            return X @ self.best_coef_[0] + self.best_intercept_[0]
         return (self.members_.decision(X) > 0).mean(axis=0) - 0.5
 
     def predict_proba(self, X):
@@ -474,7 +474,7 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         if self.log_ratio_ == -np.inf or len(found) == 0:
             if self.log_ratio_ == -np.inf:
                 warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
-            self.members_ = LinearMembers(self.coef_, self.intercept_)
+            self.members_ = LinearMembers(self.best_coef_, self.best_intercept_)
             return
         replace = len(found) < self.n_members
         chosen = rng.choice(len(found), size=self.n_members, replace=replace)

@@ -72,8 +72,9 @@ class RashomonTreeClassifier(
     and L losses inside the threshold the cost is about
     ``min(C(m, D-2) 2**(D-2), distinct subsets) * (2 m L**2 + n m**2)`` operations;
     memory is a table of that many subsets by L. Deep trees are sampled instead.
-    Members, counts and vote shares are computed when they are first read. Callbacks
-    hear of every twentieth of the work; there is no answer before its end.
+    Members, counts and vote shares are computed when they are first read. What will
+    take more than ten seconds says so beforehand, and callbacks hear of every twentieth
+    of the work; there is no answer before its end.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ BRACKET_CELLS = 512  # for "auto"
 FINE_UNITS = 30  # in the lightest row, from which a unit is finer than rows
 CHEAP = 1e10  # operations: half a second
 FINE_CELLS = 2048  # of sampled laws with losses that are not whole
-PATIENCE = 300  # seconds that sampling may take without a warning
+PATIENCE = 30  # predicted seconds without a warning, to a factor of three
 TEMPERATURES = 40  # of a usual tempered run
 MOVES = 60  # Metropolis moves after each change of temperature
 PARTS = 20  # of a fit, as progress bars see it
@@ -156,7 +156,7 @@ def sampling_cost(rows, space, n_trees, n_visits):
     """
     leaves, k = 2.0**space.depth, space.n_classes
     words = k + min(rows.total, 200_000) / 64
-    seconds = n_visits * leaves * (4e-8 * k + 3e-8 * words)
+    seconds = n_visits * leaves * (4e-8 * k + 2e-9 * words)
     batch = min(n_trees, 4096)  # whose losses are worked on at once
     return seconds, leaves * (n_trees * (4 + 8 * k) + batch * 24 * k)
 
@@ -396,7 +396,7 @@ def _sampled(rows, space, plan, seed, n_jobs, progress):
 
 
 def _check_effort(rows, space, plan, method):
-    """Refuse what memory cannot hold and warn before what takes minutes."""
+    """Refuse what memory cannot hold and warn before what takes its time."""
     names = "n_draws"
     n_trees = n_visits = plan.n_draws
     if method == "smc":
@@ -410,10 +410,11 @@ def _check_effort(rows, space, plan, method):
             f"more than {MEMORY / 2**30:.0f} GB. Lower max_depth or {names}."
         )
     if seconds > PATIENCE:
+        long = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
         warnings.warn(
-            f"method={method!r} at depth {space.depth} will take about "
-            f"{seconds / 60:.0f} minutes on one core. Lower max_depth or {names} to "
-            "be faster.",
+            f"method={method!r} at depth {space.depth} will take about {long} on one "
+            f"core. Lower max_depth or {names} to be faster; "
+            "set_callbacks(sklearn.callback.ProgressBar()) shows how far it is.",
             UserWarning,
             stacklevel=5,
         )

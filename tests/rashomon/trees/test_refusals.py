@@ -5,6 +5,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.datasets import load_breast_cancer
 
 from sklearn_ext.rashomon import RashomonTreeClassifier
 from sklearn_ext.rashomon._trees import _plan
@@ -197,6 +198,16 @@ def test_refuses_memory_and_warns_of_minutes(rng):
         pytest.raises(KeyError),
     ):
         RashomonTreeClassifier(9, method="smc").fit(X[:, :2], y)
+
+
+def test_what_takes_more_than_ten_seconds_says_so():
+    X, y = load_breast_cancer(return_X_y=True)
+    with (
+        pytest.warns(UserWarning, match=r"about \d minutes .*ProgressBar"),
+        mock.patch.object(_plan, "temper_losses", side_effect=KeyError),
+        pytest.raises(KeyError),
+    ):
+        RashomonTreeClassifier(8).fit(X, y)
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2, 3])

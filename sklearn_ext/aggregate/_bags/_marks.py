@@ -1,0 +1,113 @@
+"""Marks of the bags that a fit saw, so that a score can tell that folds cut them.
+
+A fold that cuts a bag leaves the aggregate of the whole on both sides: what is scored
+is known. Only ``score`` can see it, and only if it knows what was fitted to.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_ext._core._compat import _safe_indexing
+from sklearn_ext._numerics._equal_rows import as_numbers, hash_rows
+from sklearn_ext.aggregate._bags._partition import Bags
+
+MOST = 1000  # bags that are marked: those of the smallest hashes
+ADVICE = "Keep bags whole: cv=BagKFold(n_splits), with bags= for fit and score."
+
+
+@dataclass(frozen=True)
+class BagMarks:
+    """Hashes of some of the bags: their aggregates, their labels, their rows."""
+
+    aggregate: np.ndarray  # (n_marks,), sorted
+    label: tuple  # of str
+    rows: np.ndarray  # (n_marks,), sums of the hashes of rows
+    share: float  # of the bags that are marked
+    coarse: bool  # whether many bags have equal aggregates
+
+    @classmethod
+    def of(cls, X, y, bags):
+        """Mark bags whose rows all carry one value; None where there are none."""
+        if bags.are_rows:
+            return None
+        _, first = np.unique(bags.codes, return_index=True)
+        y = y.reshape(len(y), -1)
+        constant = np.ones(len(first), dtype=bool)
+        np.logical_and.at(constant, bags.codes, (y == y[first][bags.codes]).all(axis=1))
+        places = np.flatnonzero(constant)
+        if len(places) == 0:  # y are responses of rows
+            return None
+        aggregate = hash_rows(y[first[places]])
+        order = np.argsort(aggregate, kind="stable")[:MOST]
+        places, aggregate = places[order], aggregate[order]
+        at = np.full(len(first), -1)
+        at[places] = np.arange(len(places))
+        kept = np.flatnonzero(at[bags.codes] >= 0)
+        rows = np.zeros(len(places), dtype=np.uint64)
+        seen = as_numbers(_safe_indexing(X, kept))
+        np.add.at(rows, at[bags.codes[kept]], hash_rows(seen))
+        distinct = len(np.unique(aggregate))
+        return cls(
+            aggregate,
+            tuple(str(bags.ids[place]) for place in places),
+            rows,
+            len(places) / max(len(first), 1),
+            distinct < 0.9 * len(places) or not (y % 1).any(),
+        )
+
+    def warn_if_cut(self, X, y, bags, *, stacklevel):
+        """Warn of bags that are scored and were fitted to, but not to these rows.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows that are scored.
+        y : ndarray of shape (n_samples,) or (n_samples, k)
+            Aggregates, replicated on them.
+        bags : Bags or None
+            Their bags; without them, aggregates alone are compared.
+        stacklevel : int
+            Of the warning.
+
+        """
+        if bags is None:
+            if self.coarse:
+                return
+            known = np.isin(hash_rows(y), self.aggregate).mean()
+            if known < self.share / 2:
+                return
+            told = f"y holds aggregates of bags that were fitted to. {ADVICE}"
+        else:
+            here = BagMarks.of(X, y, bags)
+            if here is None or bags.counts.max() == 1:  # rows are their own bags
+                return
+            fitted = dict(zip(self.keys(), self.rows.tolist(), strict=True))
+            also = zip(here.keys(), here.rows.tolist(), strict=True)
+            cut = sum(fitted.get(key, rows) != rows for key, rows in also)
+            if not cut:
+                return
+            told = (
+                f"{cut} of {len(here.rows)} bags that are scored were fitted to, with "
+                f"other rows of theirs: the folds cut bags. {ADVICE}"
+            )
+        warnings.warn(told, UserWarning, stacklevel=stacklevel)
+
+    def keys(self):
+        """Return what tells a bag: its aggregate and its label."""
+        return zip(self.aggregate.tolist(), self.label, strict=True)
+
+
+def warn_if_cut(model, X, y, bags=None, weights=None, *, stacklevel):
+    """Warn where a fitted model scores other rows of its own bags."""
+    marks = getattr(model, "_marks", None)
+    if marks is None:
+        return
+    y = np.asarray(y, dtype=float)
+    partition = None if bags is None else Bags.of(bags, len(y))
+    if bags is not None and weights is not None and not (weights > 0).all():
+        kept = np.flatnonzero(weights > 0)
+        X, y = _safe_indexing(X, kept), y[kept]
+        partition = Bags.of(partition.ids[partition.codes[kept]], len(y))
+    marks.warn_if_cut(X, y, partition, stacklevel=stacklevel + 1)
