@@ -542,5 +542,6 @@ def test_errors_of_the_data(wine):
 def test_minus_one_among_floats_is_a_number():
     rows = Rows(np.zeros((4, 2)), np.array([-1.0, 0.0, 2.0, 5.0]), np.ones(4))
     assert_array_equal(rows.labeled(numbers=False), np.arange(4))
-    rows = Rows.of(np.zeros((4, 2)), np.array([-1, 0, 2, 5]), np.ones(4))
-    assert_array_equal(rows.labeled, [1, 2, 3])
+    rows = Rows(np.zeros((4, 2)), np.array([-1, 0, 2, 5]), np.ones(4))
+    assert_array_equal(rows.labeled(numbers=False), [1, 2, 3])
+    assert_array_equal(rows.labeled(numbers=True), np.arange(4))
