@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import TransformerMixin, clone
+from sklearn.base import MetaEstimatorMixin, TransformerMixin, clone, is_regressor
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -44,10 +44,11 @@ from sklearn_ext.representations._corruption_components import signed
 from sklearn_ext.representations._hidden_layer import (
     HiddenLayer,
     set_seeds,
+    takes_missing,
     takes_seed,
 )
 from sklearn_ext.representations._labels import is_labeled, plain
-from sklearn_ext.representations._views import RawView, View, named_views
+from sklearn_ext.representations._views import ALL, AUTO, RawView, View, named_views
 
 AT_A_TIME = 4096  # rows whose blocks are measured together
 RANK = 1e-12  # eigenvalues below this share of the largest are rounding
@@ -102,8 +103,8 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
         Principal components of the whole to keep: a closed form of distilling all into
         one small representation. None keeps all columns.
     prefit : bool, default=False
-        Whether the views are fitted, and are to stay as they are. `fit` then learns
-        their scales, and components, from its rows.
+        Whether the estimators are fitted, and are to stay as they are. `fit` then
+        learns their scales, and components, from its rows, and views given by name.
     n_jobs : int or None, default=None
         Views that are fitted at the same time.
     random_state : int, RandomState instance or None, default=None
@@ -221,7 +222,9 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
             params = {k: _check_method_params(X, v, kept) for k, v in params.items()}
             y = None if y is None else _safe_indexing(y, kept)
             X, w = _safe_indexing(X, kept), w[kept]
-        rows = Rows.of(X, y, w / w.max())  # so that no sum overflows
+        if y is not None:
+            check_consistent_length(X, y)
+        rows = Rows(X, y, w / w.max())  # so that no sum overflows
         seeds = self._seeds(members)
         fits = [(m, i) for m in members for i in range(self.n_seeds)]
         views = Parallel(n_jobs=self.n_jobs)(
@@ -428,12 +431,13 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         try:
-            members = [get_tags(m.estimator) for m in self._members()]
+            views = [member.estimator for member in self._members()]
         except (TypeError, ValueError):  # fit will say what is wrong
             return tags
-        tags.input_tags.sparse = all(m.input_tags.sparse for m in members)
-        tags.input_tags.allow_nan = all(m.input_tags.allow_nan for m in members)
-        tags.target_tags.required = any(m.target_tags.required for m in members)
+        tags.input_tags.sparse = all(get_tags(v).input_tags.sparse for v in views)
+        tags.input_tags.allow_nan = all(map(takes_missing, views))
+        learners = [part for view in views for part in _learners(view)]
+        tags.target_tags.required = not self.prefit and bool(learners)
         return tags
 
     # --- what is fitted -----------------------------------------------------------
@@ -459,16 +463,12 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
         """Return the views as named estimators, without those of weight zero."""
         views = self.views
         if isinstance(views, str):
-            pairs = named_views(views)
-        else:
-            views = views if isinstance(views, (list, tuple)) else [views]
-            pairs = [self._pair(entry) for entry in views]
+            views = {"auto": AUTO, "all": ALL}.get(views, (views,))
+        views = views if isinstance(views, (list, tuple)) else [views]
+        pairs = [self._pair(entry) for entry in views]
         if not pairs:
             raise ValueError("views must hold at least one view, got none.")
-        names = []
-        for name, _ in pairs:
-            taken = sum(other.partition("-")[0] == name for other in names)
-            names.append(f"{name}-{taken + 1}" if taken else name)
+        names = self._distinct([name for name, _ in pairs], views)
         weights = _weights(self.weights, names)
         members = [
             Member(name, view, weight)
@@ -480,7 +480,9 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
         return members
 
     def _pair(self, entry):
-        name, view = entry if isinstance(entry, tuple) else (None, entry)
+        name, view = None, entry
+        if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str):
+            name, view = entry
         if isinstance(view, str):
             known, view = named_views((view,))[0]
             return name or known, view
@@ -497,6 +499,25 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
             wanted = get_routing_for_object(view).consumes("fit", ["sample_weight"])
             layer.set_fit_request(sample_weight=bool(wanted))
         return name, layer
+
+    def _distinct(self, names, views):
+        """Check names that were given, and number others that are taken."""
+        taken, own = [name for name, _ in self._named()], self._get_param_names()
+        for name in taken:
+            if taken.count(name) > 1 or "__" in name or name in own:
+                raise ValueError(
+                    "names of views must be distinct, without '__', and no parameters "
+                    f"of {type(self).__name__}, got {name!r}."
+                )
+        found = []
+        for name, view in zip(names, views, strict=True):
+            free, number = name, 1
+            while free in taken and not isinstance(view, tuple):
+                number += 1
+                free = f"{name}-{number}"
+            found.append(free)
+            taken.append(free)
+        return found
 
     def _seeds(self, members):
         """Return the seed of each fit; None leaves a view the one that it has."""
@@ -525,14 +546,14 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
         if is_table and not all(isinstance(view, View) for view in views):
             return validate_data(self, X, reset=reset, skip_check_array=True)
         sparse = all(get_tags(view).input_tags.sparse for view in views)
-        finite = all(get_tags(view).input_tags.allow_nan for view in views)
+        missing = all(takes_missing(view) for view in views)
         return validate_data(
             self,
             X,
             dtype=FLOATS,
             reset=reset,
             accept_sparse=("csr", "csc") if sparse else False,
-            ensure_all_finite="allow-nan" if finite else True,
+            ensure_all_finite="allow-nan" if missing else True,
         )
 
     def _fit_params(self, members, sample_weight, fit_params):
@@ -540,7 +561,7 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
         given = dict(fit_params)
         if sample_weight is not None:
             given["sample_weight"] = sample_weight
-        if _routing_enabled():
+        if given and _routing_enabled():  # of nothing the routing has no names
             routed = process_routing(self, "fit", **given)
             return {
                 m.name: dict(routed[m.name].fit) if m.name in routed else {}
@@ -567,6 +588,12 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
     def _place(self, blocks, weights, rows):
         """Measure the blocks on the rows, and set what `transform` needs."""
         mean, gram, parts = _moments(blocks, rows)
+        for block, at in zip(blocks, parts, strict=True):
+            if not np.isfinite(gram[at, at]).all():
+                raise ValueError(
+                    f"The view {block.name!r} has columns with NaN, infinite or too "
+                    "large values on the training rows: impute or scale them."
+                )
         variances = np.array([_variance(mean[at], gram[at, at]) for at in parts])
         varies = variances > 0
         for block in [b for b, good in zip(blocks, varies, strict=True) if not good]:
@@ -580,7 +607,8 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
                 "ConcatenatedRepresentations needs rows that differ in some view, got "
                 f"{len(rows.w)} sample(s) without any difference."
             )
-        total = weights[varies].sum()
+        shares = np.where(varies, weights / weights[varies].max(), 0.0)
+        shares /= shares.sum()
         self._blocks, kept = [], np.flatnonzero(varies)
         for i in kept:
             factor, centre = (
@@ -588,7 +616,7 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
                 np.zeros(parts[i].stop - parts[i].start),
             )
             if self.block_scale:
-                factor, centre = factor / np.sqrt(total * variances[i]), mean[parts[i]]
+                factor, centre = np.sqrt(shares[i] / variances[i]), mean[parts[i]]
             self._blocks.append(replace(blocks[i], centre=centre, factor=float(factor)))
         self.views_ = [(block.name, block.view) for block in self._blocks]
         self.similarity_ = _similarity(gram, [parts[i] for i in kept])
@@ -642,17 +670,11 @@ class Rows:
     X: object
     y: object
     w: np.ndarray  # (n_samples,), positive
-    labeled: np.ndarray  # positions of rows with a label
 
-    @classmethod
-    def of(cls, X, y, w):
-        """Find the rows that have a label."""
-        if y is None:
-            return cls(X, None, w, np.arange(len(w)))
-        check_consistent_length(X, y)
-        found = np.asarray(y)  # floats may be targets, of which -1 is one like any
-        known = is_labeled(found, numeric=found.dtype.kind == "f")
-        return cls(X, y, w, np.flatnonzero(known))
+    def labeled(self, *, numbers):
+        """Return positions of rows with a label; -1 is one among numbers."""
+        y = np.asarray(self.y)  # floats may be targets, of which -1 is one like any
+        return np.flatnonzero(is_labeled(y, numeric=numbers or y.dtype.kind == "f"))
 
     def at(self, positions):
         """Return some rows."""
@@ -661,9 +683,8 @@ class Rows:
 
     def target(self, at):
         """Return the target of some rows, all of which have one."""
-        if len(self.labeled) == len(self.w):
-            return _safe_indexing(self.y, at)
-        return plain(np.asarray(self.y)[at])
+        y = np.asarray(self.y)
+        return _safe_indexing(self.y, at) if y.dtype.kind != "O" else plain(y[at])
 
     def drawn(self, at, seed):
         """Draw positions with replacement: distinct rows, by their weights."""
@@ -682,19 +703,21 @@ def _fitted(member, rows, params, seed, prefit, resample):
     view = member.estimator
     if isinstance(view, HiddenLayer) and view.prefit:
         return copy(view).fit(rows.X)  # a clone would lose what its network learnt
-    if prefit:
+    if prefit and not isinstance(view, View):
         check_is_fitted(view)
         return view
     view = clone(view)
     if seed is not None and takes_seed(view):
         set_seeds(view, seed)
-    required = get_tags(view).target_tags.required
-    if required and rows.y is None:
+    learners = [] if isinstance(view, View) else list(_learners(view))
+    if learners and rows.y is None:
         raise ValueError(
             f"The view {member.name!r} requires y to be passed, but the target y is "
             "None."
         )
-    at = rows.labeled if required else np.arange(len(rows.w))
+    at = np.arange(len(rows.w))
+    if learners:
+        at = rows.labeled(numbers=any(map(is_regressor, learners)))
     if len(at) == 0:
         raise ValueError(
             f"The view {member.name!r} learns from labels, and no row has one: -1, NaN "
@@ -710,8 +733,23 @@ def _fitted(member, rows, params, seed, prefit, resample):
         params.pop("sample_weight", None)  # the draw has used it
     y = None
     if rows.y is not None:
-        y = rows.target(at) if required else _safe_indexing(rows.y, at)
+        y = rows.target(at) if learners else _safe_indexing(rows.y, at)
     return view.fit(rows.at(at), y, **params)
+
+
+def _learners(view):
+    """Find what learns from labels in a view, also within pipelines and unions."""
+    if isinstance(view, HiddenLayer) and view.estimator is not None:
+        yield view.estimator
+    elif get_tags(view).target_tags.required:
+        yield view
+    elif isinstance(view, MetaEstimatorMixin) and hasattr(view, "estimator"):
+        yield from _learners(view.estimator)
+    else:
+        for parts in ("steps", "transformer_list", "transformers"):
+            for _, part, *_ in getattr(view, parts, ()):
+                if hasattr(part, "fit"):
+                    yield from _learners(part)
 
 
 def _columns(view, X, **params):
@@ -769,12 +807,21 @@ def representation_similarity(representations, sample_weight=None):
         )
     check_consistent_length(*tables)
     w = check_weights(sample_weight, tables[0], dtype=np.float64)
-    Z = np.hstack([A.astype(np.float64) - A[0] for A in tables])
+    kept = np.flatnonzero(w)
+    w = w[kept]
+    Z = np.hstack([_at_unit_size(A[kept].astype(np.float64)) for A in tables])
     Z -= (w / w.sum()) @ Z
     ends = np.cumsum([A.shape[1] for A in tables])
     starts = ends - [A.shape[1] for A in tables]
     parts = [slice(*pair) for pair in zip(starts, ends, strict=True)]
     return _similarity(Z.T @ (Z * (w / w.sum())[:, None]), parts)
+
+
+def _at_unit_size(A):
+    """Bring a table near zero and its largest value to one, so that squares exist."""
+    A = np.ldexp(A, -np.frexp(np.abs(A).max())[1])
+    A = A - A[0]
+    return np.ldexp(A, -np.frexp(np.abs(A).max())[1])
 
 
 def _moments(blocks, rows):
@@ -802,9 +849,12 @@ def _variance(mean, gram):
 
 
 def _similarity(gram, parts):
-    squares = np.array([[np.sum(gram[a, b] ** 2) for b in parts] for a in parts])
-    norms = np.sqrt(np.diagonal(squares))
+    sized = [(at, np.sqrt(np.trace(gram[at, at]))) for at in parts]
     with np.errstate(invalid="ignore"):
+        squares = np.array(  # of products of blocks of unit size: those exist
+            [[np.sum((gram[a, b] / s / r) ** 2) for b, r in sized] for a, s in sized]
+        )
+        norms = np.sqrt(np.diagonal(squares))
         return squares / np.outer(norms, norms)
 
 

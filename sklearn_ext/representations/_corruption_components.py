@@ -7,7 +7,12 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    check_array,
+    check_is_fitted,
+    has_fit_parameter,
+    validate_data,
+)
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import (
@@ -20,6 +25,7 @@ from sklearn_ext._core._compat import (
     _safe_indexing,
 )
 from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext._numerics._arrays import dense
 from sklearn_ext._numerics._corruption import corrupt
 from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext._numerics._factors import eigh
@@ -51,15 +57,16 @@ class CorruptionComponents(
     - on categories, and on numbers cut into bins, whose columns of a block move
       together, it is multiple correspondence analysis;
     - on a ``feature_map`` of the whole row, such as random Fourier features, the same
-      problem holds with both matrices estimated from corrupted copies.
+      problem holds with both matrices estimated from corrupted copies, where the mean
+      variance over the number of rows is added to the diagonal of :math:`C`.
 
     It is a map, a baseline for contrastive nets, and a proof of what their loss does.
     As the only representation in front of a classifier it seldom beats the best of
     plain columns, their tilt and random features.
 
-    Bins and scales are the rows' own, so units do not matter. Cost: one product of all
-    rows, one eigendecomposition of the coded columns, or of the rows where these are
-    fewer.
+    Bins and scales are the rows' own, so units do not matter, but for the draws of a
+    ``feature_map``, which go by the rows' values. Cost: one product of all rows, one
+    eigendecomposition of the coded columns, or of the rows where these are fewer.
 
     Parameters
     ----------
@@ -73,7 +80,8 @@ class CorruptionComponents(
     feature_map : {"random_features"}, transformer or None, default=None
         A map of the coded row: None is none, ``"random_features"`` are 300 random
         Fourier features with ``gamma`` one over the mean squared distance of two rows.
-        With a map, numbers are standardised instead of cut.
+        With a map, numbers are standardised instead of cut. One whose `fit` takes
+        no weights sees each distinct row once.
     n_draws : int, default=4
         Corrupted copies of a row from which the matrices are estimated, with a
         ``feature_map`` only.
@@ -173,6 +181,7 @@ class CorruptionComponents(
             The fitted components.
         """
         w = check_weights(sample_weight, X, dtype=np.float64)
+        w = w / w.max()  # so that no product overflows
         if not w.all():
             X, w = _safe_indexing(X, np.flatnonzero(w)), w[w > 0]
         numbers, categories = self._read(X, reset=True)
@@ -186,6 +195,7 @@ class CorruptionComponents(
             numbers, categories, w = self._distinct(numbers, categories, w)
         self._coding = Coding.of(numbers, w, n_bins)
         Z, groups = self._code(numbers, categories), self._groups()
+        self.__dict__.pop("feature_map_", None)
         if self.feature_map is None:
             found = components_of(Z, w, groups, self.corruption)
         else:
@@ -218,7 +228,7 @@ class CorruptionComponents(
         check_is_fitted(self)
         Z = self._code(*self._read(X, reset=False))
         if hasattr(self, "feature_map_"):
-            Z = np.asarray(self.feature_map_.transform(Z))
+            Z = self._mapped(Z)
         return ((Z - self.mean_) @ self.components_.T).astype(self.components_.dtype)
 
     @property
@@ -277,13 +287,18 @@ class CorruptionComponents(
             view = RandomFeaturesView(N_WAVES, random_state=rng)
             self.feature_map_ = view.fit(Z, sample_weight=w)
         else:
-            self.feature_map_ = clone(self.feature_map).fit(Z)
+            weighted = has_fit_parameter(self.feature_map, "sample_weight")
+            options = {"sample_weight": w} if weighted else {}
+            self.feature_map_ = clone(self.feature_map).fit(Z, **options)
         draw = np.random.default_rng(rng.randint(2**31 - 1))
         copies = (
             corrupt(Z, Z, draw, corruption=self.corruption, groups=groups, w=w)
             for _ in range(self.n_draws)
         )
-        return components_of_copies(map(self.feature_map_.transform, copies), w)
+        return components_of_copies(map(self._mapped, copies), w)
+
+    def _mapped(self, Z):
+        return np.asarray(dense(self.feature_map_.transform(Z)))
 
 
 @dataclass(frozen=True)
@@ -323,9 +338,12 @@ class Coding:
         if n_bins is not None:
             return cls(tuple(_edges(x, w, n_bins) for x in X.T), None, None)
         mean = w @ X.astype(np.float64) / w.sum()
-        scale = np.sqrt(w @ (X - mean) ** 2 / w.sum())
+        away = X - mean
+        power = np.frexp(np.abs(away).max(axis=0))[1]  # of two, lest squares overflow
+        variance = w @ np.ldexp(away, -power) ** 2 / w.sum()
         constant = X.min(axis=0) == X.max(axis=0)
-        return cls(None, mean, np.where(constant, np.inf, scale))
+        scale = np.where(constant, np.inf, np.ldexp(np.sqrt(variance), power))
+        return cls(None, mean, scale)
 
     @property
     def sizes(self):
@@ -372,7 +390,7 @@ def _category_mask(X, chosen):
             raise ValueError(
                 f"categorical_features is a mask of {len(chosen)} columns, got {n}."
             )
-        return chosen
+        return chosen.copy()
     if chosen.dtype.kind in "iu":
         if len(chosen) and not (-n <= chosen.min() and chosen.max() < n):
             raise ValueError(

@@ -4,22 +4,35 @@ import warnings
 from numbers import Integral
 
 import numpy as np
+from scipy import sparse
 from scipy.special import expit
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn import config_context
+from sklearn.base import (
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    clone,
+    is_classifier,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    has_fit_parameter,
+    validate_data,
+)
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
-from sklearn_ext._core._compat import HasMethods
+from sklearn_ext._core._compat import HasMethods, _safe_indexing
 from sklearn_ext._core._pipelines import peel
 from sklearn_ext._core._validation import FLOATS, check_weights
-from sklearn_ext._numerics._arrays import relu
+from sklearn_ext._numerics._arrays import dense, relu
 from sklearn_ext._numerics._equal_rows import EqualRows
 
 ACTIVATIONS = {
@@ -37,7 +50,8 @@ class HiddenLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimato
     that task is linear. They often serve a related task with few labels, or the same
     task in another population, better than the columns that the network was given.
 
-    Networks feel the scale of columns; the default standardises them.
+    Networks feel the scale of columns; the default standardises them. Tables go to a
+    pipeline or a search as they are, with names, categories and missing values.
 
     Parameters
     ----------
@@ -50,7 +64,7 @@ class HiddenLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimato
     layer : int or str, default=-1
         Which hidden layer: from 0 on, or -1 for the last. Of a skorch net it is the
         name of a sub-module, whose output is taken; -1 is what the last sub-module with
-        weights is given.
+        weights is given. Of one that is passed several times, the last output counts.
     activation : bool, default=True
         Whether to take the layer after its activation function, or before. For a skorch
         net name another sub-module instead.
@@ -131,14 +145,17 @@ class HiddenLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimato
         HiddenLayer
             The fitted transformer.
         """
+        self._is_net = self.estimator is None or is_net(self.estimator)
+        self._which = {"layer": self.layer, "activation": self.activation}
         if self.prefit:
-            X = validate_data(self, X, dtype=FLOATS)
+            X = self._check(X, reset=True)
             self._take(X)
         else:
-            X, y = validate_data(self, X, y, dtype=FLOATS, multi_output=True)
+            X, y = self._check(X, y, reset=True)
             self._train(X, y, sample_weight)
         # a layer that is not there is an error now, not in the first transform
-        self._n_features_out = self._activations(X[:1]).shape[1]
+        first = self._activations(_safe_indexing(X, [0]))
+        self._n_features_out = first.shape[1]
         return self
 
     def transform(self, X):
@@ -155,10 +172,24 @@ class HiddenLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimato
             The activations of the layer.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=FLOATS, reset=False)
-        return self._activations(X)
+        return self._activations(self._check(X, reset=False))
 
     # --- the fit ------------------------------------------------------------------
+
+    def _check(self, X, y=None, *, reset):
+        """Check rows; tables go to a pipeline as they are, with their columns."""
+        given = (X,) if self.prefit or not reset else (X, y)
+        if self._is_net or not (hasattr(X, "columns") or hasattr(X, "column_names")):
+            finite = "allow-nan" if get_tags(self).input_tags.allow_nan else True
+            options = {"multi_output": True} if len(given) > 1 else {}
+            options |= {"dtype": FLOATS, "ensure_all_finite": finite, "reset": reset}
+            return validate_data(self, *given, **options)
+        validate_data(self, *given, reset=reset, skip_check_array=True)
+        if len(given) == 1:
+            return X
+        y = check_array(y, ensure_2d=False, dtype=None, input_name="y")
+        check_consistent_length(X, y)
+        return X, y
 
     def _take(self, X):
         if self.estimator is None:
@@ -196,45 +227,49 @@ class HiddenLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimato
             seed = check_random_state(self.random_state).randint(2**31 - 1)
             set_seeds(estimator, seed)
         options = _weights_for(estimator, w)
-        if not _is_skorch(peel(estimator)[0]):
-            return estimator.fit(X, y, **options)
-        import torch
+        net = peel(estimator)[0]
+        # the network's weights are ours to pass on, by the names of steps
+        with config_context(enable_metadata_routing=False):
+            if not _is_skorch(net):
+                return estimator.fit(X, y, **options)
+            import torch
 
-        if y.dtype.kind == "f":  # skorch takes what the loss of the module takes
-            y = y.astype(np.float32).reshape(len(y), -1)
-        with torch.random.fork_rng():
-            if self.random_state is not None:
-                torch.manual_seed(seed)
-            return estimator.fit(X.astype(np.float32), y, **options)
+            X = X.astype(np.float32) if isinstance(X, np.ndarray) else X
+            with torch.random.fork_rng():
+                if self.random_state is not None:
+                    torch.manual_seed(seed)
+                return estimator.fit(X, _skorch_target(net, y), **options)
 
     # --- the layer ----------------------------------------------------------------
 
     def _activations(self, X):
-        dtype = X.dtype
+        dtype = X.dtype if isinstance(X, np.ndarray) else None
         fitted = self.estimator_
         if isinstance(fitted, FrozenEstimator):
             fitted = fitted.estimator
         net, heads = peel(fitted)
-        if heads:
+        if heads and isinstance(X, np.ndarray):
             X = _like_its_names(fitted, X)
         for head in heads:
             X = head.transform(X)
         if _is_skorch(net):
-            found = _of_module(net, np.asarray(X), self.layer, self.activation)
+            found = _of_module(net, np.asarray(dense(X)), **self._which)
         elif hasattr(net, "coefs_"):
-            found = _of_mlp(net, np.asarray(X), self.layer, self.activation)
+            X = X if sparse.issparse(X) else np.asarray(X)
+            found = _of_mlp(net, X, **self._which)
         else:
             raise TypeError(
                 "HiddenLayer takes an MLPClassifier, an MLPRegressor, a skorch net, or "
                 f"a pipeline that ends in one, got {type(net).__name__}, which has no "
                 "hidden layers."
             )
-        return found.astype(dtype, copy=False)
+        return found.astype(dtype or found.dtype, copy=False)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = not self.prefit
         tags.target_tags.multi_output = True
+        tags.input_tags.allow_nan = takes_missing(self.estimator)
         return tags
 
 
@@ -277,24 +312,49 @@ def _seeded(estimator):
     ]
 
 
+def is_net(estimator):
+    """Tell a network from a pipeline or a search that may end in one."""
+    return hasattr(estimator, "hidden_layer_sizes") or _is_skorch(estimator)
+
+
+def takes_missing(estimator):
+    """Tell whether an estimator, or what a pipeline begins with, takes NaN."""
+    if isinstance(estimator, Pipeline):
+        return takes_missing(estimator.steps[0][1])
+    return hasattr(estimator, "fit") and get_tags(estimator).input_tags.allow_nan
+
+
 def _weights_for(estimator, w):
     """Return weights by the names that an estimator, or each step of one, takes."""
     if w is None:
         return {}
-    if not isinstance(estimator, Pipeline):
-        if not has_fit_parameter(estimator, "sample_weight"):
-            raise ValueError(
-                f"{type(estimator).__name__} takes no sample_weight in fit: leave the "
-                "weights out, or pass repeated rows."
-            )
-        return {"sample_weight": w}
-    last, net = estimator.steps[-1]
-    _weights_for(net, w)
-    return {
-        f"{name}__sample_weight": w
-        for name, step in estimator.steps
-        if name == last or has_fit_parameter(step, "sample_weight")
-    }
+    if isinstance(estimator, Pipeline):
+        *heads, last = estimator.steps
+        taking = [pair for pair in heads if has_fit_parameter(pair[1], "sample_weight")]
+        return {
+            f"{name}__{key}": w
+            for name, step in [*taking, last]
+            for key in _weights_for(step, w)
+        }
+    if not has_fit_parameter(estimator, "sample_weight"):
+        raise ValueError(
+            f"{type(estimator).__name__} takes no sample_weight in fit: leave the "
+            "weights out, or pass repeated rows."
+        )
+    return {"sample_weight": w}
+
+
+def _skorch_target(net, y):
+    """Return the target as the loss of a module takes it."""
+    if not is_classifier(net):
+        return y.astype(np.float32).reshape(len(y), -1) if y.dtype.kind == "f" else y
+    if y.ndim > 1 or y.dtype == np.int64:
+        return y
+    from skorch import NeuralNetBinaryClassifier
+
+    binary = isinstance(net, NeuralNetBinaryClassifier)
+    codes = np.unique(y, return_inverse=True)[1]
+    return codes.astype(np.float32 if binary else np.int64)
 
 
 def _like_its_names(pipeline, X):
@@ -338,11 +398,10 @@ def _of_module(net, X, layer, activation):
     import torch
 
     module, before = _sub_module(net.module_, layer)
-    found = []
+    latest, found = [], []
 
     def keep(_, given, put_out=None):
-        kept = given[0] if before else put_out
-        found.append(kept.detach().reshape(len(kept), -1).cpu().numpy())
+        latest[:] = [given[0] if before else put_out]
 
     hook = (
         module.register_forward_pre_hook(keep)
@@ -354,10 +413,22 @@ def _of_module(net, X, layer, activation):
     try:
         with torch.random.fork_rng():  # a DataLoader draws, also in order
             for _ in net.forward_iter(rows, training=False):
-                pass
+                if not latest or not isinstance(latest[0], torch.Tensor):
+                    raise ValueError(_no_rows(net, layer, latest))
+                kept = latest.pop().detach()
+                found.append(kept.reshape(len(kept), -1).cpu().numpy())
     finally:
         hook.remove()
     return np.concatenate(found)
+
+
+def _no_rows(net, layer, latest):
+    got = f"a {type(latest[0]).__name__}" if latest else "nothing, as it is not used"
+    named = [name for name, _ in net.module_.named_modules() if name]
+    return (
+        f"layer={layer!r} must lead to a sub-module that puts out a tensor, got {got}: "
+        f"name another of {named}."
+    )
 
 
 def _sub_module(module, layer):

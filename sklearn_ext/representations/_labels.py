@@ -80,7 +80,8 @@ def _is_known(y):
     if y.dtype.kind == "f":
         return _whole_rows(np.isnan(y))
     if y.dtype.kind == "O":
-        return np.array([not _is_missing(value) for value in y], dtype=bool)
+        missing = [_is_missing(value) for value in y.ravel()]
+        return _whole_rows(np.array(missing, dtype=bool).reshape(y.shape))
     return np.ones(len(y), dtype=bool)
 
 
@@ -92,7 +93,7 @@ def _is_minus_one(y, marks):
     found = y == UNLABELED
     if marks is None and len(np.unique(y[~found])) < 2:
         return np.zeros(len(y), dtype=bool)
-    return found
+    return ~_whole_rows(found)
 
 
 def _whole_rows(marked):
@@ -102,7 +103,7 @@ def _whole_rows(marked):
     if (some & ~every).any():
         first = int(np.flatnonzero(some & ~every)[0])
         raise ValueError(
-            "A row without a label has the mark (NaN) in all outputs, but row "
+            "A row without a label has its mark in all outputs, but row "
             f"{first} has it in some of {marked.shape[1]}. Fit one model an output."
         )
     return ~every

@@ -8,6 +8,7 @@ from sklearn_ext._core._validation import FLOATS
 from sklearn_ext._numerics._arrays import namespace
 
 N_HALVINGS = 25  # of a ratio of 200: 1.6e-7 of the temperature
+NOTHING = 800.0  # its exponential is no number above zero
 
 
 def individual_temperatures(
@@ -66,7 +67,10 @@ def individual_temperatures(
     xp = namespace(similarities)
     if not hasattr(similarities, "detach") and similarities.dtype not in FLOATS:
         similarities = similarities.astype(np.float64)
-    h = similarities - xp.max(similarities, axis=1, keepdims=True)
+    # a similarity so far below the largest counts for nothing at any temperature
+    floor = -NOTHING * max_temperature
+    half = similarities / 2 - xp.max(similarities, axis=1, keepdims=True) / 2
+    h = 2 * xp.clip(half, min=floor / 2)
     low = xp.full_like(h[:, 0], math.log(min_temperature))
     high = xp.full_like(h[:, 0], math.log(max_temperature))
     for _ in range(N_HALVINGS):
@@ -108,8 +112,8 @@ def _check(similarities, rho, least, most):
         )
     if not rho > 0:
         raise ValueError(f"rho must be positive, got {rho}.")
-    if not 0 < least < most:
+    if not 0 < least < most < math.inf:
         raise ValueError(
-            "temperatures need 0 < min_temperature < max_temperature, got "
+            "temperatures need 0 < min_temperature < max_temperature < infinity, got "
             f"min_temperature={least} and max_temperature={most}."
         )

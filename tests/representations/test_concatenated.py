@@ -12,11 +12,16 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import QuantileTransformer, StandardScaler
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    QuantileTransformer,
+    StandardScaler,
+)
 
 from sklearn_ext.representations._concatenated import (
     ConcatenatedRepresentations,
@@ -118,6 +123,11 @@ def test_a_view_without_variance_is_left_out(wine):
     assert model.get_feature_names_out()[0] == "raw_c0"
     assert model.transform(frame).shape == (178, 14)
     assert model.similarity_.shape == (2, 2)
+
+
+class Missing(PCA):
+    def transform(self, X):
+        return np.full((len(X), 2), np.nan)
 
 
 class Flat(PCA):
@@ -252,6 +262,43 @@ def test_rows_without_label_are_for_views_that_need_none(wine):
         assert len(model.views_[1][1].estimator_.classes_) == 3
 
 
+def test_what_learns_from_labels_within_a_view_sees_none_but_those(wine):
+    X, y = wine
+    marked, lda = np.where(np.arange(len(y)) % 2, -1, y), LinearDiscriminantAnalysis()
+    for view in (make_pipeline(StandardScaler(), lda), make_union(lda)):
+        model = ConcatenatedRepresentations([view]).fit(X, marked)
+        own = clone(view).fit(X[::2], y[::2]).transform(X)
+        assert_allclose(kernel(model.transform(X)), kernel(own))
+        with pytest.raises(ValueError, match="requires y to be passed"):
+            model.fit(X)
+
+
+def test_among_numbers_to_be_predicted_minus_one_is_a_number(wine):
+    X, y = wine[0], np.random.default_rng(0).integers(-3, 4, len(wine[0]))
+    regressor = MLPRegressor(hidden_layer_sizes=(6,), max_iter=20, random_state=0)
+    for target in (y, np.c_[y, -y]):
+        for wrapped in (regressor, make_pipeline(StandardScaler(), regressor)):
+            model = ConcatenatedRepresentations(wrapped).fit(X, target)
+            own = HiddenLayer(wrapped).fit(X, target).transform(X)
+            assert_allclose(kernel(model.transform(X)), kernel(own))
+
+
+def test_several_outputs_are_labels_of_a_row_together(wine):
+    X, y = wine
+    both = np.c_[y == 0, y == 1].astype(int)
+    layer = HiddenLayer(net(), random_state=0)
+    model = ConcatenatedRepresentations([layer])
+    own = clone(layer).fit(X, both).transform(X)
+    assert_allclose(kernel(model.fit(X, both).transform(X)), kernel(own))
+    own = clone(layer).fit(X[::2], both[::2]).transform(X)
+    unknown = (np.arange(len(y)) % 2 == 1)[:, None]
+    for marked in (np.where(unknown, -1, both), np.where(unknown, None, both)):
+        assert_allclose(kernel(model.fit(X, marked).transform(X)), kernel(own))
+    marked[0, 1] = None
+    with pytest.raises(ValueError, match="row 0 has it in some of 2"):
+        model.fit(X, marked)
+
+
 # --- what users pass ------------------------------------------------------------------
 
 
@@ -295,6 +342,40 @@ class First(TransformerMixin, BaseEstimator):
         return column.astype("category").cat.codes.to_numpy()[:, None]
 
 
+def test_fitted_views_beside_named_ones(wine):
+    X, _ = wine
+    pca = PCA(2).fit(X[:90])
+    model = ConcatenatedRepresentations(["raw", pca], prefit=True).fit(X[90:])
+    assert model.views_[1][1] is pca
+    assert_allclose(model.views_[0][1].mean_, X[90:].mean(axis=0))
+
+
+def test_missing_values_where_all_views_take_them(wine):
+    X = np.where(wine[0] > 2, np.nan, wine[0])
+    fill = make_pipeline(SimpleImputer(), PCA(2))
+    model = ConcatenatedRepresentations([fill, clone(fill)]).fit(X)
+    assert np.isfinite(model.transform(X)).all()
+    with pytest.raises(ValueError, match="contains NaN"):
+        ConcatenatedRepresentations([fill, "raw"]).fit(X)
+
+
+def test_names_that_are_given_stay(wine):
+    X, _ = wine
+    views = [PCA(1), ("pca-2", PCA(2)), PCA(3)]
+    model = ConcatenatedRepresentations(views).fit(X)
+    assert [name for name, _ in model.views_] == ["pca", "pca-2", "pca-3"]
+
+
+@pytest.mark.parametrize("size", [1e-100, 1e8, 1e150])
+def test_weights_of_any_size(wine, size):
+    X, _ = wine
+    one = ConcatenatedRepresentations(["raw", "tilt"], weights=[2, 1]).fit(X)
+    for scale in (size, size**2):
+        weights = np.array([2.0, 1.0]) * scale
+        other = ConcatenatedRepresentations(["raw", "tilt"], weights=weights).fit(X)
+        assert_allclose(other.transform(X), one.transform(X), rtol=1e-12)
+
+
 def test_sparse_rows_where_all_views_take_them(wine):
     X = sparse.csr_array(np.where(abs(wine[0]) > 1, wine[0], 0))
     model = ConcatenatedRepresentations([TruncatedSVD(2), TruncatedSVD(3)]).fit(X)
@@ -324,6 +405,9 @@ def test_metadata_reaches_the_views_that_ask_for_it(wine):
     w = np.where(y == 0, 0.5, 1.0)
     with config_context(enable_metadata_routing=True):
         deaf = HiddenLayer(net(), random_state=0)
+        own = clone(deaf).fit(X, y).transform(X)
+        model = ConcatenatedRepresentations([deaf]).fit(X, y)
+        assert_allclose(kernel(model.transform(X)), kernel(own))
         with pytest.raises(UnsetMetadataPassedError):
             ConcatenatedRepresentations([deaf]).fit(X, y, sample_weight=w)
         for asks in (True, False):
@@ -393,6 +477,24 @@ def test_weighted_similarity_is_that_of_repeated_rows(wine):
     assert_allclose(found, expected)
 
 
+@pytest.mark.parametrize("size", [1e-150, 1e8, 1e150])
+def test_similarity_has_no_unit(wine, size):
+    X, _ = wine
+    one = representation_similarity([X, X[:, :3]])
+    assert_allclose(representation_similarity([X * size, X[:, :3]]), one, rtol=1e-9)
+    scaled = FunctionTransformer(lambda X: X * np.sqrt(size))
+    model = ConcatenatedRepresentations(["raw", scaled]).fit(X)
+    assert_allclose(model.similarity_, 1, rtol=1e-9)
+
+
+def test_a_row_of_weight_zero_is_none(wine):
+    X, w = wine[0].copy(), np.ones(178)
+    X[0], w[0] = 1e18, 0
+    found = representation_similarity([X[:, :4], X[:, 2:]], sample_weight=w)
+    expected = representation_similarity([X[1:, :4], X[1:, 2:]])
+    assert_allclose(found, expected, rtol=1e-12)
+
+
 # --- errors ---------------------------------------------------------------------------
 
 
@@ -403,6 +505,11 @@ def test_weighted_similarity_is_that_of_repeated_rows(wine):
         ({"views": "row"}, ValueError, "got 'row'"),
         ({"views": []}, ValueError, "at least one view, got none"),
         ({"views": [3]}, TypeError, "views must hold names, estimators, .* got 3"),
+        ({"views": [("a", PCA(), 3)]}, TypeError, r"got \('a', PCA\(\), 3\)"),
+        ({"views": [(3, PCA())]}, TypeError, r"got \(3, PCA\(\)\)"),
+        ({"views": [("a", PCA()), ("a", PCA())]}, ValueError, "distinct, .* got 'a'"),
+        ({"views": [("a__b", PCA())]}, ValueError, "without '__', .* got 'a__b'"),
+        ({"views": [("weights", PCA())]}, ValueError, "no parameters .* 'weights'"),
         ({"views": [HiddenLayer()]}, ValueError, "requires y to be passed"),
         ({"weights": [1, 2]}, ValueError, r"weights must be 3 .* got \[1.0, 2.0\]"),
         ({"weights": [1, 1, -1]}, ValueError, "non-negative numbers"),
@@ -424,6 +531,8 @@ def test_errors_of_the_data(wine):
         pytest.raises(ValueError, match=r"got 5 sample\(s\) without any difference"),
     ):
         ConcatenatedRepresentations("raw").fit(np.ones((5, 2)))
+    with pytest.raises(ValueError, match="'missing' has columns with NaN, infinite"):
+        ConcatenatedRepresentations([("missing", Missing()), "raw"]).fit(wine[0])
     with pytest.raises(ValueError, match="no row has one"):
         ConcatenatedRepresentations([HiddenLayer()]).fit(wine[0], np.full(178, np.nan))
     with pytest.raises(ValueError, match="two or more, got 1"):
@@ -431,7 +540,8 @@ def test_errors_of_the_data(wine):
 
 
 def test_minus_one_among_floats_is_a_number():
-    rows = Rows.of(np.zeros((4, 2)), np.array([-1.0, 0.0, 2.0, 5.0]), np.ones(4))
-    assert_array_equal(rows.labeled, np.arange(4))
-    rows = Rows.of(np.zeros((4, 2)), np.array([-1, 0, 2, 5]), np.ones(4))
-    assert_array_equal(rows.labeled, [1, 2, 3])
+    rows = Rows(np.zeros((4, 2)), np.array([-1.0, 0.0, 2.0, 5.0]), np.ones(4))
+    assert_array_equal(rows.labeled(numbers=False), np.arange(4))
+    rows = Rows(np.zeros((4, 2)), np.array([-1, 0, 2, 5]), np.ones(4))
+    assert_array_equal(rows.labeled(numbers=False), [1, 2, 3])
+    assert_array_equal(rows.labeled(numbers=True), np.arange(4))

@@ -7,7 +7,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 from sklearn.decomposition import PCA
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    StandardScaler,
+)
 
 from sklearn_ext._numerics._corruption import corrupt
 from sklearn_ext.representations._corruption_components import (
@@ -147,6 +151,73 @@ def test_a_feature_map_may_be_a_transformer(rng):
     square = FunctionTransformer(lambda X: np.c_[X, X**2])
     model = CorruptionComponents(4, feature_map=square, random_state=0).fit(X)
     assert model.components_.shape == (4, 12)
+
+
+def test_a_feature_map_may_give_sparse_columns(rng):
+    X = table(rng)
+    for map_ in (KBinsDiscretizer(3), KBinsDiscretizer(3, encode="onehot-dense")):
+        map_.set_params(quantile_method="averaged_inverted_cdf")
+        model = CorruptionComponents(4, feature_map=map_, random_state=0).fit(X)
+        assert model.transform(X).shape == (300, 4)
+
+
+def test_a_feature_map_sees_the_weights_that_it_takes(rng):
+    X, w = table(rng), rng.integers(0, 4, 300)
+    model = CorruptionComponents(4, feature_map=StandardScaler(), random_state=0)
+    model.fit(X, sample_weight=w)
+    assert_allclose(model.feature_map_.mean_, 0, atol=1e-12)
+    again = model.fit(np.repeat(X, w, axis=0))
+    assert_allclose(again.feature_map_.mean_, 0, atol=1e-12)
+
+
+def test_a_fit_without_a_map_forgets_an_earlier_one(rng):
+    X = table(rng)
+    model = CorruptionComponents(3, feature_map="random_features", random_state=0)
+    model.fit(X).set_params(feature_map=None).fit(X)
+    assert not hasattr(model, "feature_map_")
+    assert_array_equal(model.transform(X), CorruptionComponents(3).fit_transform(X))
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"n_bins": None}, {"feature_map": "random_features"}]
+)
+def test_weights_and_columns_of_any_size(rng, params):
+    X, w = 100 * table(rng), rng.integers(0, 4, 300)
+    model = CorruptionComponents(3, random_state=0, **params)
+    one = model.fit(X, sample_weight=w).transform(X)
+    for size in (2.0**1013, 2.0**-1060):
+        other = model.fit(X, sample_weight=w * size).transform(X)
+        assert_allclose(other, one, rtol=1e-9, atol=1e-11)
+    for size in (2.0**600, 2.0**-600):
+        other = model.fit(X * size, sample_weight=w).transform(X * size)
+        assert np.isfinite(other).all()
+        if "feature_map" not in params:  # draws go by the rows' values
+            assert_allclose(other, one, rtol=1e-9, atol=1e-11)
+
+
+def test_a_mask_is_the_users(rng):
+    mask = np.arange(3) == 0
+    X = np.c_[rng.integers(0, 3, 200), table(rng, 200, 2)]
+    model = CorruptionComponents(3, categorical_features=mask).fit(X)
+    before = model.transform(X)
+    mask[:] = True
+    assert_array_equal(model.transform(X), before)
+
+
+def test_missing_categories_are_one(rng):
+    place = rng.choice(["sea", "hill", "town"], 200).astype(object)
+    frame = pd.DataFrame({"place": place, "size": rng.normal(size=200)})
+    named = frame.astype({"place": "category"})
+    frame.loc[::7, "place"] = None
+    missing = frame.astype({"place": "category"})
+    named["place"] = named["place"].cat.add_categories("none")
+    named.loc[::7, "place"] = "none"
+    one, two = (CorruptionComponents(None).fit(f) for f in (missing, named))
+    assert_allclose(one.eigenvalues_, two.eigenvalues_)
+    frame.loc[3, "size"] = np.nan
+    with pytest.raises(ValueError, match="X contains NaN"):
+        two.fit(frame.astype({"place": "category"}))
+    assert_allclose(one.eigenvalues_, two.eigenvalues_)  # as it was
 
 
 def test_categories_of_a_frame(rng):

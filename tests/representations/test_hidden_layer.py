@@ -8,12 +8,16 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_ext.representations._hidden_layer import HiddenLayer
 
@@ -29,10 +33,10 @@ def net(*sizes, **params):
     return MLPClassifier(sizes or (8,), **params)
 
 
-def trained(model, X, y):
+def trained(model, X, y, **params):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(X, y)
+        return model.fit(X, y, **params)
 
 
 @pytest.mark.parametrize("activation", ["identity", "logistic", "relu", "tanh"])
@@ -125,6 +129,59 @@ def test_a_fitted_net_stays_as_it_is(wine):
     scores = layer.transform(frame) @ own.coefs_[-1] + own.intercepts_[-1]
     assert_allclose(softmax(scores, axis=1), source.predict_proba(frame))
     assert list(layer.get_feature_names_out()[:2]) == ["hiddenlayer0", "hiddenlayer1"]
+
+
+def test_set_params_after_fit_changes_nothing(wine):
+    layer = trained(HiddenLayer(net(9, 7)), *wine)
+    before = layer.transform(wine[0])
+    layer.set_params(layer=0, activation=False, prefit=True, estimator=None)
+    assert_array_equal(layer.transform(wine[0]), before)
+
+
+def test_weights_reach_the_net_with_metadata_routing(wine):
+    X, y = wine
+    w = np.arange(len(X)) % 3
+    nested = make_pipeline(StandardScaler(), make_pipeline("passthrough", net()))
+    for layer in (HiddenLayer(random_state=0), HiddenLayer(nested)):
+        plain = trained(clone(layer), X, y).transform(X)
+        weighted = trained(clone(layer), X, y, sample_weight=w).transform(X)
+        with config_context(enable_metadata_routing=True):
+            assert_array_equal(trained(clone(layer), X, y).transform(X), plain)
+            again = trained(clone(layer), X, y, sample_weight=w).transform(X)
+        assert_array_equal(again, weighted)
+        assert abs(weighted - plain).max() > 0.01
+
+
+def test_tables_reach_a_pipeline_with_their_columns(wine):
+    X, y = wine
+    frame = pd.DataFrame(X).add_prefix("c").assign(place=list("ab") * 89)
+    frame.loc[3, "c0"] = np.nan
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    columns = make_column_transformer(
+        (OneHotEncoder(), ["place"]), remainder=numbers, sparse_threshold=1.0
+    )
+    pipe = make_pipeline(columns, net())
+    source = trained(clone(pipe), frame, y)
+    layer = trained(HiddenLayer(pipe), frame, y)
+    Z = layer.transform(frame)
+    scores = Z @ source[-1].coefs_[-1] + source[-1].intercepts_[-1]
+    assert_allclose(softmax(scores, axis=1), source.predict_proba(frame))
+    fitted = HiddenLayer(source, prefit=True).fit(frame)
+    assert_array_equal(fitted.transform(frame), Z)
+    with pytest.raises(ValueError, match="feature names"):
+        layer.transform(frame[frame.columns[::-1]])
+    with pytest.raises(ValueError, match="inconsistent numbers"):
+        layer.fit(frame, y[:-1])
+
+
+def test_missing_values_for_a_pipeline_that_takes_them(wine):
+    X, y = np.where(wine[0] > 2, np.nan, wine[0]), wine[1]
+    layer = trained(HiddenLayer(make_pipeline(SimpleImputer(), net())), X, y)
+    filled = SimpleImputer().fit_transform(X)
+    expected = trained(HiddenLayer(net()), filled, y).transform(filled)
+    assert_allclose(layer.transform(X), expected)
+    with pytest.raises(ValueError, match="contains NaN"):
+        HiddenLayer(net()).fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -241,3 +298,43 @@ def test_sub_modules_by_name(torch, wine):
         HiddenLayer(Fresh.net(torch), activation=False).fit(X, y)
     with pytest.raises(ValueError, match="takes no sample_weight"):
         HiddenLayer(Fresh.net(torch)).fit(X, y, sample_weight=np.ones(len(y)))
+
+
+def test_a_module_that_is_passed_twice_counts_by_its_last_output(torch, wine):
+    from skorch import NeuralNetClassifier
+
+    X, act = wine[0], torch.nn.Tanh()
+    module = torch.nn.Sequential(
+        torch.nn.Linear(13, 5), act, torch.nn.Linear(5, 6), act, torch.nn.Linear(6, 3)
+    )
+    twice = NeuralNetClassifier(module, criterion=torch.nn.CrossEntropyLoss)
+    twice.initialize()
+    shared = HiddenLayer(twice, layer="1", prefit=True).fit(X).transform(X)
+    before = HiddenLayer(twice, layer="2", prefit=True).fit(X).transform(X)
+    assert_allclose(shared, np.tanh(before), atol=1e-6)
+
+
+def test_a_module_without_rows_is_an_error(torch, wine):
+    from skorch import NeuralNetClassifier
+
+    class Module(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.memory = torch.nn.LSTM(13, 3)
+            self.unused = torch.nn.Linear(3, 3)
+
+        def forward(self, X):
+            return self.memory(X)[0]
+
+    net = NeuralNetClassifier(Module, criterion=torch.nn.CrossEntropyLoss).initialize()
+    for layer, got in (("memory", "a tuple"), (-1, "nothing, as it is not used")):
+        with pytest.raises(ValueError, match=f"layer={layer!r} must .* got {got}"):
+            HiddenLayer(net, layer=layer, prefit=True).fit(wine[0])
+
+
+def test_classes_of_any_kind_reach_a_skorch_classifier(torch, wine):
+    X, y = wine
+    model = HiddenLayer(Fresh.net(torch), random_state=0)
+    one = model.fit(X, y).transform(X)
+    for names in (y.astype(float), y.astype(np.int32), np.array(list("abc"))[y]):
+        assert_array_equal(model.fit(X, names).transform(X), one)

@@ -92,6 +92,23 @@ def test_a_wide_limit_is_kept(similarities):
     assert_array_equal(found, 3.0)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_huge_similarities(dtype):
+    most = np.finfo(dtype).max
+    for size in (most, most / 10, most / 1e10):
+        h = np.array([[size, -size, 0, 1], [size, size, size, -size]], dtype=dtype)
+        found = individual_temperatures(h)
+        # log 4 of one above all is more than a nat, log(4 / 3) of three is less
+        assert_allclose(found, [10.0, 0.05], rtol=1e-6)
+
+
+def test_one_other_and_ties():
+    assert_array_equal(individual_temperatures(np.array([[3.0], [1e30]])), 0.05)
+    ties = np.array([[1, 1, 0, 0.0]])
+    for rho, least in ((np.log(2) + 1e-6, True), (np.log(2) - 1e-3, False)):
+        assert (individual_temperatures(ties, rho=rho) == 0.05).all() == least
+
+
 def test_float32_and_integers():
     h = np.random.default_rng(0).integers(-3, 4, size=(5, 20))
     whole = individual_temperatures(h)
@@ -120,6 +137,7 @@ def test_tensors_stay_tensors(similarities):
             {"min_temperature": 2.0, "max_temperature": 1.0},
             "min_temperature=2.0 and max_temperature=1.0",
         ),
+        ({"max_temperature": np.inf}, "< infinity, .* max_temperature=inf"),
     ],
 )
 def test_errors(call, message):
