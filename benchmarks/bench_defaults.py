@@ -68,6 +68,7 @@ from sklearn_ext.rashomon import (
     RashomonSearchCV,
     RashomonTreeClassifier,
 )
+from sklearn_ext.representations import PretrainedClassifier, PretrainedRegressor
 
 BAG = 10  # rows of a bag, drawn at random
 
@@ -142,7 +143,14 @@ RASHOMON = {
         ),
     ),
 }
+REPRESENTATIONS = {
+    "PretrainedClassifier": (
+        PretrainedClassifier(random_state=0),
+        LogisticRegression(max_iter=1000),
+    ),
+}
 REGRESSORS = {
+    "PretrainedRegressor": (PretrainedRegressor(random_state=0), RidgeCV()),
     "RandomFeatureRidge": (RandomFeatureRidge(random_state=0), RidgeCV()),
     "RandomFeatureRidgeCV": (
         RandomFeatureRidgeCV(random_state=0),
@@ -363,6 +371,13 @@ class RashomonClassifiers(_Classifiers):
     pairs = RASHOMON
 
 
+class Pretrained(_Classifiers):
+    """Classifiers on views of all rows, here with a label on every row."""
+
+    title = "Views at their defaults, all rows labelled, ours / beside"
+    pairs = REPRESENTATIONS
+
+
 class DefaultRegressors(_Defaults):
     """Mean squared errors over the variance of the target."""
 
@@ -405,6 +420,7 @@ BENCHMARKS = [
     Losses,
     RandomFeatureClassifiers,
     RashomonClassifiers,
+    Pretrained,
     DefaultRegressors,
     DefaultRegressorsOfBags,
     DefaultClassifiersOfBags,

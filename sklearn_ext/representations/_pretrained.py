@@ -646,6 +646,7 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
     loo_predictions_ : ndarray of shape (n_labeled, n_outputs)
         Scores of labelled rows by heads that left them out. A class with one labelled
         row is unknown to the head that predicts this row.
+        After ``fit_blocks`` rows of blocks that were done first come first.
     loo_indices_ : ndarray of shape (n_labeled,)
         The rows of these predictions; only after ``fit``.
     temperature_ : float

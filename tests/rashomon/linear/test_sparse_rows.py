@@ -95,7 +95,7 @@ def test_linear_sparse_equals_dense(rng, container, p, params):
         for rows in (X, container(X))
     )
     assert two.min_loss_ == one.min_loss_
-    for name in ("coef_", "intercept_", "log_ratio_", "log_cdf_"):
+    for name in ("best_coef_", "best_intercept_", "log_ratio_", "log_cdf_"):
         assert_allclose(getattr(two, name), getattr(one, name), rtol=1e-9, atol=1e-12)
     S = container(X)
     assert_allclose(two.decision_function(S), one.decision_function(X))
