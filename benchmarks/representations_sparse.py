@@ -70,9 +70,9 @@ class SparseError(Study):
     peer's own encoder, its largest codes kept, the threshold chosen on these very rows.
     *Our coder*: everybody's atoms, coded by our mutual pursuit. Networks had 40 epochs
     of batches of 256, at the learning rates that were best for them in trials on other
-    rows of spam, as was the penalty of MiniBatchDictionaryLearning (four epochs). Ours
+    draws of spam, as was the penalty of MiniBatchDictionaryLearning (four epochs). Ours
     is at its defaults, with a tenth of the rows held out for the price; they were
-    chosen on other rows of tweets and spam, and the last two sets had no part in it.
+    chosen on other draws of tweets and spam, and the last two sets had no part in it.
     CPU seconds of one fit, summed over the sets."""
     versions = PEERS
 
