@@ -21,6 +21,7 @@ import re
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
@@ -34,7 +35,7 @@ def texts():
 
     rows, table = frozen("tweets").data.astype(np.float32), load("tweets").data
     words = [re.sub(r"http\S+|[@#]\w+|&\w+;|\d", " ", text) for text in table["text"]]
-    dates = table["created_at"].dt.tz_localize(None)
+    dates = pd.to_datetime(table["created_at"]).dt.tz_localize(None)
     return rows, words, dates.to_numpy("datetime64[M]")
 
 
