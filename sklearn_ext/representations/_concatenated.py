@@ -117,15 +117,15 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
     similarity_ : ndarray of shape (n_blocks, n_blocks)
         Linear centred kernel alignment of each two blocks on the training rows: 1 where
         they are the same up to a rotation, near 0 where they have nothing in common.
-    components_ : ndarray of shape (n_components_, n_columns)
+    components_ : ndarray of shape (n_components, n_columns)
         Principal components, only with ``n_components``.
-    explained_variance_ratio_ : ndarray of shape (n_components_,)
+    explained_variance_ratio_ : ndarray of shape (n_components,)
         Their share of the variance, only with ``n_components``.
     n_components_ : int
         Their number, only with ``n_components``.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, when all are strings.
 
     See Also

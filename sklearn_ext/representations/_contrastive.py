@@ -82,13 +82,13 @@ class ContrastiveEncoder(
         Their offsets.
     mean_, scale_ : ndarray of shape (n_features,)
         Means and standard deviations of the columns, infinite of constant ones.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (n_iter,)
         Mean loss of each epoch.
     n_iter_ : int
         Number of epochs.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, when all are strings.
 
     See Also

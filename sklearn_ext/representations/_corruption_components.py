@@ -93,11 +93,11 @@ class CorruptionComponents(
 
     Attributes
     ----------
-    components_ : ndarray of shape (n_components_, n_coded)
+    components_ : ndarray of shape (n_components, n_coded)
         The map, on coded or mapped rows.
     mean_ : ndarray of shape (n_coded,)
         Mean of these.
-    eigenvalues_ : ndarray of shape (n_components_,)
+    eigenvalues_ : ndarray of shape (n_components,)
         The eigenvalues :math:`\lambda`, descending: how far copies agree.
     n_components_ : int
         Number of components.
@@ -105,7 +105,7 @@ class CorruptionComponents(
         The fitted map, only with ``feature_map``.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, when all are strings.
 
     See Also
@@ -222,7 +222,7 @@ class CorruptionComponents(
 
         Returns
         -------
-        ndarray of shape (n_samples, n_components_)
+        ndarray of shape (n_samples, n_components)
             The components.
         """
         check_is_fitted(self)

@@ -83,7 +83,7 @@ class HiddenLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimato
         The fitted network, or pipeline.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, when all are strings.
 
     See Also
