@@ -58,7 +58,8 @@ def drawings():
 
         X, y = load_digits(return_X_y=True)
         thin = np.minimum(X, np.roll(X.reshape(-1, 8, 8), 1, axis=2).reshape(X.shape))
-        return X, thin + np.random.default_rng(0).normal(size=X.shape), y
+        noise = np.random.default_rng(0).normal(size=X.shape)
+        return X, thin + 0.5 * X.std(axis=0) * noise, y
 
 
 X, Z, y = drawings()
