@@ -411,7 +411,7 @@ def mapie(c, hit, target, method="bonferroni_holm", most=0.99, n=100):
     from mapie.risk_control import BinaryClassificationController
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.filterwarnings("ignore", module=r"mapie\.")
         tuned = BinaryClassificationController(
             lambda X: np.column_stack([1 - X[:, 0], X[:, 0]]),
             "precision",

@@ -86,7 +86,7 @@ def _accuracy(model, X, y, few, X_new, y_new, alone=False):
     """Return accuracy on new rows, and on rows that were there without a label."""
     known = few >= 0
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some peers warn of few labels
+        warnings.filterwarnings("ignore", module=r"sklearn\.")  # of few labels
         model.fit(X[known], y[known]) if alone else model.fit(X, few)
         here = np.mean(model.predict(X[~known]) == y[~known])
         return np.mean(model.predict(X_new) == y_new), here
@@ -510,7 +510,7 @@ class Cost(Comparison):
 
     def time_label_spreading(self):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.filterwarnings("ignore", module=r"sklearn\.")  # stops early
             model = LabelSpreading(kernel="knn", n_neighbors=10)
             return model.fit(self.X, self.few_y)
 

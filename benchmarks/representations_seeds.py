@@ -102,7 +102,7 @@ class Seeds(Study):
         for model in (nets(n_seeds=10), nets(width=640)):
             start = time.process_time()
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)
+                warnings.simplefilter("ignore", ConvergenceWarning)  # 50 epochs
                 fitted.append(model.fit(move.X, move.y))
             seconds.append(time.process_time() - start)
         ten, wide = fitted

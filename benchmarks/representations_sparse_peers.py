@@ -150,7 +150,7 @@ def minibatch_dictionary(X, m, k, seed, alpha, epochs=4):
         random_state=seed,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"sklearn\.")
         scale = np.sqrt(np.square(X - mean).sum(axis=1).mean())
         atoms = model.fit((X - mean) / scale).components_
     length = np.linalg.norm(atoms, axis=1)
@@ -163,7 +163,7 @@ def orthogonal_pursuit(learnt, T, k):
     """Return the error of scikit-learn's signed OMP with k atoms for each row."""
     rows = T - learnt.mean
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.filterwarnings("ignore", module=r"sklearn\.")  # atoms that depend
         Z = sparse_encode(
             rows,
             learnt.atoms,

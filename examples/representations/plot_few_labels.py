@@ -68,7 +68,9 @@ for n_labels in sizes:
         known = few >= 0
         for name, model in ways.items():
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # spreading warns where it stops early
+                warnings.filterwarnings(
+                    "ignore", module=r"sklearn\."
+                )  # spreading stops early
                 if name in ("ridge", "forest"):
                     model.fit(A[known], few[known])
                 else:

@@ -49,7 +49,7 @@ def chapter(data):
     )
     for name, owner, model, alone in _ways():
         with clock() as timer, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # some warn of few labels
+            warnings.filterwarnings("ignore", module=r"sklearn\.")  # of few labels
             model.fit(A[known], t[known]) if alone else model.fit(A, few)
         said = "-"
         if isinstance(model, PretrainedClassifier):
