@@ -75,7 +75,7 @@ for n_labels in sizes:
                     model.fit(A[known], few[known])
                 else:
                     model.fit(A, few)
-            said[name].append(model.score(B, u))
+                said[name].append(model.score(B, u))
     for name, scores in said.items():
         accuracy[name].append(np.mean(scores))
 
@@ -108,14 +108,15 @@ PretrainingGainDisplay.from_estimator(model)
 # ---------------------
 # Columns may already be all that is needed. A target that is linear, and depends on the
 # direction in which rows vary *least*, is the worst that can happen to views. Here it
-# is planted. The interval lies below zero, and the plain ridge gets the larger part of
-# the say (``raw_share_``).
+# is planted, and ``standardize=False`` keeps the columns from being brought to one
+# scale, which would mend it. The interval lies below zero, and the plain ridge gets the
+# larger part of the say (``raw_share_``).
 
 rng = np.random.default_rng(0)
 rows = rng.normal(size=(2000, 50)) * np.linspace(3, 0.3, 50)
 target = (rows[:, -1] > 0).astype(int)
 few = np.where(np.arange(2000) < 120, target, -1)
-model = PretrainedClassifier(random_state=0).fit(rows, few)
+model = PretrainedClassifier(standardize=False, random_state=0).fit(rows, few)
 low, high = model.gain_interval_
 print(f"error saved: {model.gain_:.3f}, between {low:.3f} and {high:.3f}")
 print(f"share of the plain ridge: {model.raw_share_:.2f}")

@@ -28,12 +28,12 @@ try:
     # 1,280 columns say little more than their first 100 components, in a tenth of time
     turn = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)[2][:100].T
     X, Z = X @ turn, Z @ turn
-    styles = "Google", "Twitter"
+    styles, wide = ("Google", "Twitter"), True
 except ImportError:
     X, y = load_digits(return_X_y=True)
     pictures = X.reshape(-1, 8, 8)
     Z = gaussian_filter(np.roll(pictures, 1, axis=2), (0, 0.7, 1.2)).reshape(X.shape)
-    z, styles = y, ("sharp", "shaken")
+    z, styles, wide = y, ("sharp", "shaken"), False  # pixels share a unit
 
 # %%
 # Half of the things are shown in both styles, the other half is new: the same picture
@@ -42,7 +42,7 @@ except ImportError:
 rng = np.random.default_rng(0)
 order = rng.permutation(len(y))
 shown, new = order[: len(order) // 2], order[len(order) // 2 :]
-scaler = StandardScaler().fit(X[shown])
+scaler = StandardScaler(with_std=wide).fit(X[shown])
 A, B, C = (scaler.transform(rows) for rows in (X[shown], Z[shown], Z[new]))
 kept = X[shown].std(axis=0) > 0
 A, t, B, u, C, v = A[:, kept], y[shown], B[:, kept], z[shown], C[:, kept], z[new]
@@ -71,7 +71,7 @@ def ways(few, seed):
     both, labels = np.vstack([A, B]), np.r_[t, few]
     weight = np.ones(len(labels))
     weight[len(t) :][known] = len(t) / known.sum() / 4
-    model = PretrainedClassifier(random_state=seed)
+    model = PretrainedClassifier(standardize=False, random_state=seed)
     return {
         "the new labels alone": model.fit(B, few).score(C, v),
         "pooled": model.fit(both, labels).score(C, v),
@@ -109,6 +109,6 @@ for name, rows, labels in (
     ("the first style", A, t),
     ("both styles", np.vstack([A, B]), np.r_[t, np.full(len(u), -1)]),
 ):
-    model = PretrainedClassifier(random_state=0).fit(rows, labels)
+    model = PretrainedClassifier(standardize=False, random_state=0).fit(rows, labels)
     print(f"views of rows in {name}: {model.score(C, v):.3f}")
 plt.show()
