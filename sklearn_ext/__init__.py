@@ -14,6 +14,7 @@ FAMILIES = (
     "bridge",
     "calibration",
     "losses",
+    "networks",
     "probes",
     "random_features",
     "rashomon",

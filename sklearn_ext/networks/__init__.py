@@ -1,0 +1,16 @@
+"""Networks for tables: tuned narrow, trained wide.
+
+In the order in which rows pass:
+
+- ``_preprocess``: a raw table becomes numbers that a network can take
+- ``_parametrization``: how weights start and move, so that a rate fits every width
+- ``_mlp``: an ensemble of perceptrons that finds its own rate and leaves rows out
+- ``_mlp_torch``: its training, loss and schedule
+- ``_tangent``: the kernel of a network, and how sharp its loss is
+- ``_hierarchical``: a polynomial seen through an unknown curve, in closed form
+- ``_proxy_search``: search on a small copy, refit the large one
+- ``_noprop``: draws from the distribution of a numeric target
+- ``_plots``: rates over widths, training, link, movement of the kernel
+"""
+
+__all__ = []
