@@ -13,4 +13,8 @@ In the order in which rows pass:
 - ``_plots``: rates over widths, training, link, movement of the kernel
 """
 
-__all__ = []
+from sklearn_ext.networks._hierarchical._regressor import (
+    HierarchicalPolynomialRegressor,
+)
+
+__all__ = ["HierarchicalPolynomialRegressor"]
