@@ -13,4 +13,6 @@ In the order in which rows pass:
 - ``_plots``: rates over widths, training, link, movement of the kernel
 """
 
-__all__ = []
+from sklearn_ext.networks._parametrization import mup_scales
+
+__all__ = ["mup_scales"]
