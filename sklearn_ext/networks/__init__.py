@@ -13,4 +13,6 @@ In the order in which rows pass:
 - ``_plots``: rates over widths, training, link, movement of the kernel
 """
 
-__all__ = []
+from sklearn_ext.networks._proxy_search import ProxySearchCV
+
+__all__ = ["ProxySearchCV"]
