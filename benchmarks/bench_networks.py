@@ -49,22 +49,20 @@ class _Tables(Study):
             peers.main(method, *self.names)
         figures = peers.stored()
         rows = [self._row(name, figures[name]) for name in self.names]
-        for label, kind in (("accuracy", False), ("R²", True)):
-            rows.append(self._mean(label, figures, kind, METHODS[:-1]))
-            rows.append(self._mean(label, figures, kind, METHODS))
+        for is_regression in (False, True):
+            for methods in (METHODS[:-1], METHODS):
+                rows.append(self._mean(figures, is_regression, methods))
         columns = ["table", "training rows", *METHODS]
         return {"columns": columns, "rows": rows}
 
     def _row(self, name, figures):
-        known = table(name)
-        n = len(known.split(0)[0])
+        n_train = len(table(name).split(0)[0])
         label = f"{name} (R²)" if name in REGRESSION else name
-        return [label, str(n), *(_shown(figures.get(m, {})) for m in METHODS)]
+        return [label, f"{n_train:,}", *(_shown(figures.get(m, {})) for m in METHODS)]
 
-    def _mean(self, label, figures, is_regression, methods):
+    def _mean(self, figures, is_regression, methods):
         """Return means over the tables, and splits, that all the methods have."""
-        found = {method: [] for method in methods}
-        n_tables = 0
+        found, n_tables = {method: [] for method in methods}, 0
         for name in self.names:
             splits = [set(figures[name].get(m, {})) for m in methods]
             common = set.intersection(*splits)
@@ -74,7 +72,8 @@ class _Tables(Study):
             for m in methods:
                 found[m].append(mean(figures[name][m][s]["score"] for s in common))
         cells = [f"{mean(found[m]):.4f}" if found.get(m) else "" for m in METHODS]
-        return [f"**mean {label}, {n_tables} tables**", "", *cells]
+        label = f"mean {'R²' if is_regression else 'accuracy'} of {n_tables} tables"
+        return [label + ", all four" * (methods == METHODS), "", *cells]
 
 
 def _shown(splits):
@@ -221,12 +220,13 @@ class _BesideRealMLP(_Beside):
 
 
 def _timed(base, name):
+    beside = "beside RealMLP-TD, " if base is _BesideRealMLP else ""
     return type(
         f"{base.__name__[1:]}{name.title()}",
         (base,),
         {
             "name": name,
-            "title": f"Fit and prediction at defaults, {name}",
+            "title": f"Fit and prediction at defaults, {beside}{name}",
             "__doc__": f"Time on {name}.",
             "__module__": __name__,
         },
@@ -363,7 +363,7 @@ class OneMember(Comparison):
     def time_ours(self):
         return self._ours(1)
 
-    def time_eight_members(self):
+    def time_ours_eight_members(self):
         return self._ours(8)
 
     def time_scikit_learn_mlp(self):
