@@ -14,7 +14,18 @@ In the order in which rows pass:
 - ``_plots``: rates over widths, training, link, movement of the kernel
 """
 
+from sklearn_ext.networks._plots import (
+    FeatureLearningDisplay,
+    LearningRateTransferDisplay,
+    TrainingDisplay,
+)
 from sklearn_ext.networks._proxy_search import ProxySearchCV
 from sklearn_ext.networks._transfer import learning_rate_sensitivity
 
-__all__ = ["ProxySearchCV", "learning_rate_sensitivity"]
+__all__ = [
+    "FeatureLearningDisplay",
+    "LearningRateTransferDisplay",
+    "ProxySearchCV",
+    "TrainingDisplay",
+    "learning_rate_sensitivity",
+]

@@ -10,6 +10,7 @@ from sklearn_ext._core._plots import Display
 from sklearn_ext.networks._transfer import best_rate, learning_rate_sensitivity
 
 LOG_RATES = tuple(2.0 ** np.arange(-11, 0))  # of the papers' pictures, 2^-11 to 2^-1
+WIDE = 30  # largest over smallest size from which an axis is logarithmic
 NAMES = {"standard": "standard parametrisation", "mup": "muP"}
 
 
@@ -202,20 +203,16 @@ class LearningRateTransferDisplay(_Panels):
         panel = {"figsize": (1 + 4 * n, 3.6), "sharey": True}
         axes = self._panels(axes, n, **panel)
         best, shift, cost = self.best_rates(), self.shifts(), self.sensitivities()
-        top = min(
-            self.initial_loss,
-            np.nanmax(self.loss, where=np.isfinite(self.loss), initial=-np.inf),
-        )
+        known = np.where(np.isfinite(self.loss), self.loss, np.nan)
         self.lines_ = []
         for i, (ax, name) in enumerate(zip(axes, self.parametrizations, strict=True)):
             self.lines_.append([])
             for j, width in enumerate(self.hidden_units):
-                loss = np.where(np.isfinite(self.loss[i, j]), self.loss[i, j], np.nan)
                 moved = "" if j == 0 else f", optimum {shift[i, j]:+.1f} octaves"
                 label = f"{width} units{moved}, sensitivity {cost[i, j]:.2f}"
                 style = {"marker": "os^Dv"[j % 5], "color": f"C{j}"}
                 style |= {"ms": 4, "lw": 1.5, "label": label, **(curve_kwargs or {})}
-                (line,) = ax.plot(self.learning_rates, loss, **style)
+                (line,) = ax.plot(self.learning_rates, known[i, j], **style)
                 self.lines_[-1].append(line)
                 if np.isfinite(best[i, j]):
                     ax.axvline(best[i, j], ls=":", lw=1.2, color=line.get_color())
@@ -223,8 +220,10 @@ class LearningRateTransferDisplay(_Panels):
             ax.set_title(NAMES.get(name, name))
             ax.set_xlabel("learning rate")
             ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
-        low = np.nanmin(np.where(np.isfinite(self.loss), self.loss, np.nan))
-        axes[0].set_ylim(low - 0.08 * (top - low), top + 0.08 * (top - low))
+        if np.isfinite(known).any():  # what exploded must not flatten the rest
+            low, top = np.nanmin(known), min(self.initial_loss, np.nanmax(known))
+            margin = 0.08 * (abs(top - low) or 1.0)
+            axes[0].set_ylim(low - margin, max(low, top) + margin)
         axes[0].set_ylabel(self.loss_name)
         return self
 
@@ -368,19 +367,20 @@ class TrainingDisplay(_Panels):
         """
         left, right = self._panels(axes, 2, figsize=(9, 3.4))
         epochs, style = np.arange(1, len(self.loss) + 1), curve_kwargs or {}
-        self.lines_ = left.plot(
-            epochs, self.loss, "o-", ms=3, label="training", **style
-        )
+        style = {"ms": 3, **style}
+        self.lines_ = left.plot(epochs, self.loss, "o-", label="training", **style)
         if np.isfinite(self.oob_loss).any():
             self.lines_ += left.plot(
-                epochs, self.oob_loss, "s-", ms=3, label="rows left out", **style
+                epochs, self.oob_loss, "s-", label="rows left out", **style
             )
             left.axvline(
                 self.best_iter, ls="--", color="0.35", label=f"kept: {self.best_iter}"
             )
         right.plot(epochs, self.logit_rms, "o-", ms=3, label="outputs")
         right.plot(epochs, self.activation_rms, "s-", ms=3, label="last hidden layer")
-        right.set_yscale("log")
+        sizes = np.r_[self.logit_rms, self.activation_rms]
+        if (sizes > 0).all() and sizes.max() > WIDE * sizes.min():
+            right.set_yscale("log")
         ended = f"ended: {self.stop_reason}" if self.stop_reason else ""
         left.set(xlabel="epoch", ylabel=self.loss_name, title=ended)
         right.set(xlabel="epoch", ylabel="root mean square")
@@ -447,17 +447,10 @@ class FeatureLearningDisplay(Display):
         """
         ax = self._axes(ax, figsize=(5.6, 3.6))
         epochs, style = np.arange(len(self.similarity)), curve_kwargs or {}
-        self.lines_ = ax.plot(
-            epochs,
-            self.similarity,
-            "o-",
-            ms=4,
-            label="with the kernel at the start",
-            **style,
-        )
-        self.lines_ += ax.plot(
-            epochs, self.alignment, "s-", ms=4, label="with the target", **style
-        )
+        style = {"ms": 4, **style}
+        start, target = "with the kernel at the start", "with the target"
+        self.lines_ = ax.plot(epochs, self.similarity, "o-", label=start, **style)
+        self.lines_ += ax.plot(epochs, self.alignment, "s-", label=target, **style)
         ax.set_ylim(min(0, np.min(self.alignment) - 0.05), 1.05)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set(xlabel="epoch", ylabel="centred cosine of the kernel", title=name or "")
