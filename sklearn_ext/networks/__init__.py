@@ -21,6 +21,7 @@ from sklearn_ext.networks._parametrization import mup_scales
 from sklearn_ext.networks._plots import (
     FeatureLearningDisplay,
     LearningRateTransferDisplay,
+    LinkDisplay,
     TrainingDisplay,
 )
 from sklearn_ext.networks._proxy_search import ProxySearchCV
@@ -30,6 +31,7 @@ __all__ = [
     "FeatureLearningDisplay",
     "HierarchicalPolynomialRegressor",
     "LearningRateTransferDisplay",
+    "LinkDisplay",
     "ProxySearchCV",
     "TrainingDisplay",
     "learning_rate_sensitivity",

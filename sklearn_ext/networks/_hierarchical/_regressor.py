@@ -231,14 +231,13 @@ class HierarchicalPolynomialRegressor(
             alphas = alphas / rows.unit
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         tasks = FitTasks(self, table, target, max_subtasks=None, metadata=metadata)
-        found = None
+        report, found = _Report(tasks, rows), None
         for degree in degrees:
+            if report.stopped:
+                break
             features = self._features(rows, degree)
             problem = Problem(rows, features, alphas, self.n_knots, self.monotonic)
-
-            def report(stage, rows=rows, features=features, degree=degree):
-                return tasks.end(lambda: _state(rows, features, degree, [stage], stage))
-
+            report.features, report.degree = features, degree
             stages = problem.solve(self.max_iter, report)
             taken = choose(stages, rows.share, self.min_gain)
             if found is None or taken.error < (1 - TIE) * found[-1].error:
@@ -403,6 +402,17 @@ class HierarchicalPolynomialRegressor(
         knots, values = self.link_.knots, self.link_.values
         lines += [f"    g({knots[j]:.4g}) = {values[j]:.4g}" for j in np.unique(some)]
         return "\n".join(lines)
+
+
+class _Report:
+    """Tell callbacks of each round, and remember whether one wants to stop."""
+
+    def __init__(self, tasks, rows):
+        self.tasks, self.rows, self.stopped = tasks, rows, False
+
+    def __call__(self, stage):
+        about = self.rows, self.features, self.degree, [stage], stage
+        self.stopped = self.tasks.end(lambda: _state(*about))
 
 
 def _state(rows, features, degree, stages, taken):

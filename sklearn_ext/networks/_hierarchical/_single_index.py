@@ -136,7 +136,7 @@ class Problem:
         max_iter : int
             Rounds of each route at most.
         report : callable
-            Called with each stage; True asks to stop.
+            Called with each round; afterwards its ``stopped`` says whether to go on.
 
         Returns
         -------
@@ -178,12 +178,13 @@ class Problem:
     def _route(self, route, max_iter, report):
         """Return a route with further rounds, up to some that gained nothing."""
         route = list(route)
-        while sum(stage.name == "refined" for stage in route) < max_iter:
+        while len(route) <= max_iter and not report.stopped:
             idle = len(route) - 1 - _last_gain(route)
             stage = self._refined(route[-1]) if idle < PATIENCE else None
-            if stage is None or report(stage):
+            if stage is None:
                 break
             route.append(stage)
+            report(stage)
         return route
 
     def _blocks(self):
