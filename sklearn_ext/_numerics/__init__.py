@@ -12,7 +12,7 @@
   leave-one-out of whole rows
 - ``_random_features``: random Fourier features, weights of random maps, the rule
   ``"scale"``
-- ``_quantiles``: quantiles of weighted values
+- ``_quantiles``: quantiles of weighted values, normal scores of their ranks
 - ``_corruption``: copies of rows in which columns have the values of other rows
 - ``_held_out``: a temperature from held-out scores; the interval of a count of hits
 """

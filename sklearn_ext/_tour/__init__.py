@@ -2,7 +2,5 @@
 
 - ``_run``: runs the chapters, prints their tables, writes the report
 - ``_chapter``: what a chapter returns, and its clock
-- ``aggregate``, ``bandits``, ``bridge``, ``calibration``, ``losses``, ``probes``,
-  ``random_features``, ``rashomon``, ``representations``, ``submodular``, ``tasks``:
-  the chapters
+- ``chapters``: one family each, by its name
 """

@@ -15,8 +15,8 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 import sklearn_ext
-from sklearn_ext import _tour
 from sklearn_ext._core._optional import require
+from sklearn_ext._tour import chapters as shelf
 
 STYLE = """
 :root { color-scheme: light dark }
@@ -61,7 +61,7 @@ def tour(families=(), *, output="tour.html"):
     ImportError
         When matplotlib or the checkout with the data loader is missing.
     """
-    known = [m.name for m in iter_modules(_tour.__path__) if m.name[0] != "_"]
+    known = [m.name for m in iter_modules(shelf.__path__) if m.name[0] != "_"]
     if unknown := sorted(set(families) - set(known)):
         raise ValueError(f"The tour has no chapter {unknown}; it has {known}.")
     require("matplotlib", extra="plot", user="The tour").use("Agg")
@@ -74,7 +74,7 @@ def tour(families=(), *, output="tour.html"):
         _progress(f"[{number}/{len(names)}] {name} ...")
         start = time.perf_counter()
         with style.context("sklearn_ext.house"):
-            chapter = import_module(f"sklearn_ext._tour.{name}").chapter(data)
+            chapter = import_module(f"{shelf.__name__}.{name}").chapter(data)
         _progress(
             f"[{number}/{len(names)}] {name}: {time.perf_counter() - start:.1f} s"
         )

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.special import ndtr, ndtri
 
 from sklearn_ext._numerics._arrays import (
     ArrayHolder,
@@ -19,11 +18,12 @@ from sklearn_ext._numerics._arrays import (
     namespace,
     to_numpy,
 )
+from sklearn_ext._numerics._quantiles import normal_scores
 from sklearn_ext._numerics._random_features import rounding_of_means
 
 SCALINGS = ("standard", "clip", "quantile")
 LIMIT = 3.0  # deviations that clipped columns and normal quantiles do not pass
-N_KNOTS = 257  # values of a column between which its quantiles are interpolated
+N_LEVELS = 128  # of a column, at whose values its quantiles are interpolated
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,9 @@ class Quantiles(ArrayHolder):
         """Rank the values of each column."""
         X = dense(X)
         table, weights = to_numpy(float64(X)), to_numpy(float64(w))
-        knots = [_knots(column, weights) for column in table.T]
+        knots = [
+            normal_scores(x, weights, limit=LIMIT, n_levels=N_LEVELS) for x in table.T
+        ]
         m = max(len(values) for values, _ in knots)
         stacked = [
             np.stack([np.pad(row, (0, m - len(row)), mode="edge") for row in rows])
@@ -144,16 +146,3 @@ def _moments(X, w):
     if sparse.issparse(X):
         return mean, w @ X.multiply(X) - mean**2
     return mean, w @ (X - mean) ** 2
-
-
-def _knots(column, w):
-    """Return some values of a column, and the normal quantiles of their mid-ranks."""
-    values, at = np.unique(column[w > 0], return_inverse=True)
-    weight = np.bincount(at, w[w > 0])
-    rank = (np.cumsum(weight) - weight / 2) / weight.sum()
-    if len(values) > N_KNOTS:
-        wanted = ndtr(np.linspace(-LIMIT, LIMIT, N_KNOTS // 2))
-        after = np.searchsorted(rank, wanted).clip(1, len(values) - 1)
-        kept = np.unique(np.concatenate([[0], after - 1, after, [len(values) - 1]]))
-        values, rank = values[kept], rank[kept]
-    return values, ndtri(rank).clip(-LIMIT, LIMIT)

@@ -24,6 +24,7 @@ from sklearn_ext._core._compat import (
     _num_samples,
     _safe_indexing,
 )
+from sklearn_ext._core._tables import category_mask
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext._numerics._arrays import dense
 from sklearn_ext._numerics._corruption import corrupt
@@ -240,7 +241,7 @@ class CorruptionComponents(
     def _read(self, X, *, reset):
         """Return columns of numbers as an array, and those of categories, or None."""
         if reset:
-            self._is_category = _category_mask(X, self.categorical_features)
+            self._is_category = category_mask(X, self.categorical_features)
         if not self._is_category.any():
             X = validate_data(self, X, dtype=FLOATS, reset=reset)
             return X, None
@@ -371,41 +372,6 @@ def _edges(x, w, n_bins):
     at = np.searchsorted(reached, levels - 1e-9)  # sums of weights round
     edges = np.unique(x[order][at])
     return edges[edges < x.max()]
-
-
-def _category_mask(X, chosen):
-    """Return which columns are categories; nothing where none can be."""
-    names = list(getattr(X, "column_names", getattr(X, "columns", ())))
-    if chosen is None:
-        return np.zeros(0, dtype=bool)
-    if isinstance(chosen, str):  # from_dtype
-        dtypes = [str(getattr(X[name], "dtype", "")) for name in names]
-        known = "category", "Categorical", "Enum"
-        return np.array([dtype.startswith(known) for dtype in dtypes], dtype=bool)
-    n = len(names) or np.shape(X)[-1]
-    mask = np.zeros(n, dtype=bool)
-    chosen = np.asarray(chosen)
-    if chosen.dtype.kind == "b":
-        if len(chosen) != n:
-            raise ValueError(
-                f"categorical_features is a mask of {len(chosen)} columns, got {n}."
-            )
-        return chosen.copy()
-    if chosen.dtype.kind in "iu":
-        if len(chosen) and not (-n <= chosen.min() and chosen.max() < n):
-            raise ValueError(
-                f"categorical_features names column {int(abs(chosen).max())}, got {n} "
-                "columns."
-            )
-        mask[chosen] = True
-        return mask
-    if missing := sorted(set(chosen.tolist()) - set(names)):
-        raise ValueError(
-            f"categorical_features names {missing}, which are no columns of X: it has "
-            f"{names or 'no names'}."
-        )
-    mask[[names.index(name) for name in chosen.tolist()]] = True
-    return mask
 
 
 # --- the eigenproblem, arrays in, arrays out ------------------------------------------

@@ -9,8 +9,7 @@ import pytest
 
 import sklearn_ext
 from sklearn_ext import __main__ as command
-from sklearn_ext import _tour
-from sklearn_ext._tour import _run
+from sklearn_ext._tour import _run, chapters
 from sklearn_ext._tour._chapter import Chapter, clock
 
 
@@ -25,11 +24,11 @@ def toy_chapter(data):
 
 @pytest.fixture
 def toy(monkeypatch, tmp_path):
-    module = ModuleType("sklearn_ext._tour.toy")
+    module = ModuleType("sklearn_ext._tour.chapters.toy")
     module.chapter = toy_chapter
     monkeypatch.setitem(sys.modules, module.__name__, module)
     (tmp_path / "toy.py").touch()
-    monkeypatch.setattr(_tour, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(chapters, "__path__", [str(tmp_path)])
     yield tmp_path
     plt.close("all")
 

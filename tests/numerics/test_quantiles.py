@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sklearn_ext._numerics._quantiles import covering_quantile
+from sklearn_ext._numerics._quantiles import covering_quantile, quantiles
 
 
 @pytest.mark.parametrize("level", [0.1, 0.5, 0.77, 0.9])
@@ -38,3 +38,18 @@ def test_a_share_that_is_met_but_for_rounding_is_met():
     level = 0.7 / 1.1  # the cumulative sum of seven tenths is short by an ulp
     assert covering_quantile(values, w, level) == 6
     assert_allclose(np.cumsum(w)[6], level * 1.1)
+
+
+def test_shares_of_the_weight():
+    rng = np.random.default_rng(0)
+    values, w = rng.integers(0, 9, 60).astype(float), rng.integers(1, 5, 60)
+    levels = np.linspace(0, 1, 41)
+    expected = np.quantile(np.repeat(values, w), levels, method="averaged_inverted_cdf")
+    for factor in (1, 0.1, 1e-300, 1e300):
+        np.testing.assert_allclose(quantiles(values, factor * w, levels), expected)
+
+
+def test_the_usual_median():
+    assert quantiles(np.array([4.0, 1.0, 3.0, 2.0]), np.ones(4), [0.5]) == 2.5
+    big = np.array([1.7e308, 1.6e308])
+    np.testing.assert_allclose(quantiles(big, np.ones(2), [0.5]), [1.65e308])

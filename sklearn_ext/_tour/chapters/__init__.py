@@ -1,0 +1,5 @@
+"""The chapters of the tour, each a function ``chapter(data)``.
+
+``aggregate``, ``bandits``, ``bridge``, ``calibration``, ``losses``, ``probes``,
+``random_features``, ``rashomon``, ``representations``, ``submodular``, ``tasks``
+"""
