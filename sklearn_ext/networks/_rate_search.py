@@ -50,7 +50,8 @@ def read_curve(rates, member_loss):
     rates : ndarray of shape (n_rates,)
         The rates, ascending.
     member_loss : ndarray of shape (n_epochs, n_rates * n_held)
-        Out-of-fold loss of each member by epoch, the members of a rate side by side.
+        Out-of-fold loss of each member by epoch, the members of a rate side by side;
+        infinite where they diverged, NaN of a member that left no row out.
 
     Returns
     -------
@@ -58,16 +59,16 @@ def read_curve(rates, member_loss):
         ``learning_rates``, ``loss`` (n_rates, n_held) of each member's best epoch,
         infinite of those that diverged, and ``best``, the place of the best rate.
     """
-    finite = np.where(np.isfinite(member_loss), member_loss, np.inf)
-    loss = finite.min(axis=0).reshape(len(rates), -1)
-    mean = loss.mean(axis=1)
+    gone = np.isinf(member_loss).any(axis=0)
+    loss = np.where(gone, np.inf, member_loss.min(axis=0)).reshape(len(rates), -1)
+    mean = np.nanmean(loss, axis=1)
     best = int(np.argmax(mean <= mean.min() * (1 + TIE)))
     return Bunch(learning_rates=rates, loss=loss, best=best)
 
 
 def beyond(curve):
     """Return the direction in which the best rate lies outside the grid, or 0."""
-    mean, best = curve.loss.mean(axis=1), curve.best
+    mean, best = np.nanmean(curve.loss, axis=1), curve.best
     if len(mean) == 1 or best not in (0, len(mean) - 1):
         return 0
     inner = 1 if best == 0 else len(mean) - 2
