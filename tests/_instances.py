@@ -1,18 +1,22 @@
 """One instance of every public estimator, and small real data that suit each."""
 
+import inspect
 from importlib.util import find_spec
 
 import numpy as np
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 
 from sklearn_ext import all_estimators
-from sklearn_ext.probes import NaiveBayesProbe, ShrinkageDiscriminantProbe
+from sklearn_ext.probes import (
+    NaiveBayesProbe,
+    ShrinkageDiscriminantProbe,
+)
 
 # Parameters that only make the common tests faster; defaults are tested by R24.
 FAST = {
@@ -29,6 +33,13 @@ FAST = {
             "discriminant": ShrinkageDiscriminantProbe(var_shrinkage=0.0),
         },
         "cv": 3,
+    },
+    "ProxySearchCV": {
+        "estimator": LinearRegression(),
+        "param_grid": {"fit_intercept": [True, False]},
+        "proxy_params": {"tol": 1e-5},
+        "cv": 3,
+        "error_score": "raise",
     },
     "RashomonSearchCV": {
         "estimators": [
@@ -64,6 +75,16 @@ ESTIMATORS = [
     cls(**FAST.get(name, {})) for name, cls in all_estimators() if name not in LEFT_OUT
 ]
 IDS = [type(estimator).__name__ for estimator in ESTIMATORS]
+
+
+def plain(cls, **params):
+    """Return an instance with defaults, and its own example of what has none."""
+    required = {
+        name: FAST[cls.__name__][name]
+        for name, parameter in inspect.signature(cls).parameters.items()
+        if parameter.default is parameter.empty
+    }
+    return cls(**{**required, **params})
 
 
 def data_for(estimator, n_rows=90, n_features=6):

@@ -386,6 +386,7 @@ NO_FORMULA = {
     "LightSchrodingerBridge": "draws",
     "LightSchrodingerBridgeCV": "draws",
     "NeuralBandit": "a torch net",
+    "ProxySearchCV": "an estimator of the user's: best_estimator_ converts",
     "RegressorBandit": "regressors of the user's",
     "SchrodingerBridgeTrajectory": "predicts nothing",
     "SubmodularSampler": "predicts nothing",

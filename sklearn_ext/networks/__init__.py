@@ -16,5 +16,6 @@ In the order in which rows pass:
 """
 
 from sklearn_ext.networks._mlp import MuMLPClassifier, MuMLPRegressor
+from sklearn_ext.networks._proxy_search import ProxySearchCV
 
-__all__ = ["MuMLPClassifier", "MuMLPRegressor"]
+__all__ = ["MuMLPClassifier", "MuMLPRegressor", "ProxySearchCV"]

@@ -421,10 +421,12 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
 
     Equal rows are one row of their summed weight, and weights are scaled to mean one,
     so that weights equal repetition and the order of rows says nothing. With
-    ``numeric="standard"`` or ``"passthrough"`` columns on another scale meet other folds
-    and batches, which are drawn by the rows' values. A training costs ``n_members * hidden_units * (n_features + n_layers * hidden_units)``
-    products a row and epoch; memory is the coded table in single precision, once more,
-    and the weights.
+    ``numeric="standard"`` or ``"passthrough"`` columns on another scale meet other
+    folds and batches, which are drawn by the rows' values.
+
+    A training costs ``n_members * hidden_units * (n_features + n_layers *
+    hidden_units)`` products a row and epoch; memory is twice the coded table in single
+    precision, and the weights.
 
     Parameters
     ----------

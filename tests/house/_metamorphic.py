@@ -71,6 +71,7 @@ FEELS_UNITS = {
     "LogisticProbeCV",
     "NaiveBayesProbe",  # shrinks variances together where their units compare
     "ProbeSearchCV",  # the heads that it compares do
+    "ProxySearchCV",  # of what it searches
     "RandomFeatureRidge",
     "RandomFeatureRidgeCV",
     "RandomFeatureRidgeClassifier",
@@ -97,6 +98,7 @@ FEELS_OFFSETS = {
 }
 # the order of rows is part of the question (a stream), or seeds are spent row by row
 FEELS_ORDER = {
+    "ProxySearchCV",  # its splitter sees rows as they are
     "RashomonSearchCV",  # splitters that the user may pass see rows as they are
     "TwoRegimes",  # likewise
 }
