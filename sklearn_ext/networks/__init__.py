@@ -16,6 +16,7 @@ In the order in which rows pass:
 """
 
 from sklearn_ext.networks._mlp import MuMLPClassifier, MuMLPRegressor
+from sklearn_ext.networks._parametrization import mup_scales
 from sklearn_ext.networks._proxy_search import ProxySearchCV
 
-__all__ = ["MuMLPClassifier", "MuMLPRegressor", "ProxySearchCV"]
+__all__ = ["MuMLPClassifier", "MuMLPRegressor", "ProxySearchCV", "mup_scales"]
