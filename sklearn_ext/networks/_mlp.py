@@ -1,6 +1,7 @@
 """Ensembles of perceptrons that find their own learning rate and leave rows out."""
 
 import warnings
+from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.special import log_softmax, logsumexp, softmax
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import Bunch, check_array, check_random_state, column_or_1d
+from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -42,6 +43,29 @@ FEW_BATCHES = 64  # batches of an epoch of large tables
 N_HALVED = 3  # how often a rate found is halved where members diverge at full width
 ROUNDED = ("quantile", "robust")  # codes of columns whose size is known
 DENSE = 4096  # sparse rows that are made dense at a time
+
+
+@dataclass(frozen=True)
+class TrainingHistory:
+    """What was measured after each epoch, arrays of shape (n_iter_,).
+
+    Attributes
+    ----------
+    oob_loss : ndarray
+        Mean loss of rows at the members that left them out; NaN without such rows.
+    activation_rms, logit_rms : ndarray
+        Root mean squares of the last hidden layer and of the outputs.
+    gradient_norm : ndarray
+        Norm of the gradient of the last batch, mean over members.
+    learning_rate : ndarray
+        Learning rate at the end of the epoch.
+    """
+
+    oob_loss: np.ndarray
+    activation_rms: np.ndarray
+    logit_rms: np.ndarray
+    gradient_norm: np.ndarray
+    learning_rate: np.ndarray
 
 
 class TunedMembers(CallbackSupportMixin):
@@ -369,9 +393,9 @@ class TunedMembers(CallbackSupportMixin):
         self.diverged_members_ = training.diverged
         losses = np.array(training.train_loss, dtype=float)
         self.loss_curve_ = losses[:, good].mean(axis=1)
-        names = training.history[0]
-        self.history_ = Bunch(
-            **{name: np.array([e[name] for e in training.history]) for name in names}
+        epochs = training.history
+        self.history_ = TrainingHistory(
+            **{name: np.array([epoch[name] for epoch in epochs]) for name in epochs[0]}
         )
         self.n_iter_ = len(training.history)
         self.best_iter_ = training.best + 1
@@ -498,7 +522,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     ----------
     learning_rate_ : float
         Rate of the training.
-    learning_rate_curve_ : Bunch
+    learning_rate_curve_ : LearningRateCurve
         Only with ``learning_rate="auto"``: ``learning_rates`` (n_rates,), ``loss``
         (n_rates, 2) of narrow members on the rows that they left out, infinite where
         they diverged, and ``best``, the place of the chosen one.
@@ -517,7 +541,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
         learn from.
     loss_curve_ : ndarray of shape (n_iter_,)
         Training loss by epoch, mean over the members.
-    history_ : Bunch
+    history_ : TrainingHistory
         By epoch: ``oob_loss`` of the rows left out; root mean squares of the last
         hidden layer and of the outputs, ``activation_rms`` and ``logit_rms``;
         ``gradient_norm``, mean over members; ``learning_rate`` at its end.
@@ -866,6 +890,7 @@ class MuMLPRegressor(TunedMembers, MultiOutputMixin, RegressorMixin, ExtEstimato
         largest = np.abs(gap).max(axis=0)
         largest = np.where(largest > CONSTANT * np.abs(mean), largest, 0)
         mean = np.where(largest > 0, mean, target[0])
+        gap = np.where(largest > 0, gap, 0)
         unit = np.where(largest > 0, largest, 1)
         scale = unit * np.sqrt(np.average((gap / unit) ** 2, axis=0, weights=weight))
         self._target_mean, self._target_scale = mean, np.where(largest > 0, scale, 0)

@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers, hash_rows
 
-DECIMALS = 3  # of coded columns, in which rows are told apart when they are ordered
+FINENESS = 1e3  # coded columns are told apart in thousandths when rows are ordered
 BLOCK = 8192  # rows rounded at a time
 LEAST_REST = 1e-6  # share of a class that must stay with the members that leave it out
 
@@ -82,7 +82,7 @@ def keys_of(Z, *, rounded, seed=0):
     Z : ndarray or CSR matrix of shape (n_rows, n_coded)
         Coded columns.
     rounded : bool
-        Whether rows that agree to three decimals are one: then neither units nor
+        Whether rows that agree to a thousandth are one: then neither units nor
         offsets of the columns, nor their precision, change order and folds.
     seed : int, default=0
         Another seed, another order.
@@ -96,8 +96,8 @@ def keys_of(Z, *, rounded, seed=0):
         return hash_rows(Z, seed=seed)
     keys = np.empty(len(Z), dtype=np.uint64)
     for at in range(0, len(Z), BLOCK):
-        part = Z[at : at + BLOCK].round(DECIMALS)
-        keys[at : at + BLOCK] = hash_rows(part, seed=seed)
+        part = np.multiply(Z[at : at + BLOCK], FINENESS, dtype=np.float64)
+        keys[at : at + BLOCK] = hash_rows(np.rint(part), seed=seed)
     return keys
 
 
