@@ -10,7 +10,7 @@ from torch import nn
 
 from sklearn_ext._core._torch import fit_net
 from sklearn_ext._numerics._nets import members_of
-from sklearn_ext._numerics._nets_torch import BatchedMLP, MemberAdam, spread
+from sklearn_ext._numerics._nets._nets_torch import BatchedMLP, MemberAdam, spread
 from sklearn_ext.networks._parametrization import mup_scales
 
 NO_FOLD = -2  # of members; -1 is that of rows which nobody leaves out
