@@ -8,6 +8,7 @@ In the order in which rows pass:
 - ``_rate_search``: which learning rate of a grid is best
 - ``_mlp``: an ensemble of perceptrons that finds its own rate and leaves rows out
 - ``_mlp_torch``: its training, loss and schedule
+- ``_regime``: whether a table needs features, or a kernel would do
 - ``_tangent``: the kernel of a network, and how sharp its loss is
 - ``_hierarchical``: a polynomial seen through an unknown curve, in closed form
 - ``_proxy_search``: search on a small copy, refit the large one
