@@ -13,6 +13,7 @@ In the order in which rows pass:
 - ``_plots``: rates over widths, training, link, movement of the kernel
 """
 
+from sklearn_ext.networks._parametrization import mup_scales
 from sklearn_ext.networks._proxy_search import ProxySearchCV
 
-__all__ = ["ProxySearchCV"]
+__all__ = ["ProxySearchCV", "mup_scales"]
