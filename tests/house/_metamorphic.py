@@ -69,6 +69,8 @@ FEELS_UNITS = {
     "LogLossMixtureClassifier",  # folds are dealt by the rows' values
     "LogisticProbe",
     "LogisticProbeCV",
+    "MuMLPClassifier",  # folds and batches are drawn by the rows' values
+    "MuMLPRegressor",
     "NaiveBayesProbe",  # shrinks variances together where their units compare
     "ProbeSearchCV",  # the heads that it compares do
     "ProxySearchCV",  # of what it searches
@@ -111,6 +113,8 @@ DRAWS = {
     "HiddenLayer",
     "LightSchrodingerBridge",
     "LightSchrodingerBridgeCV",
+    "MuMLPClassifier",
+    "MuMLPRegressor",
     "NeuralBandit",
     "PretrainedClassifier",
     "PretrainedRegressor",
