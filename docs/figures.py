@@ -117,6 +117,7 @@ WORLDS = (
 NOISE = _own_names(("log-loss", "cleanlab"))
 PACKAGES = ("GPBoost, slopes", "GPBoost, trees", "LightGBM, category", "merf")
 WAYS = ("pooled", "ridge, one-hot", "boosting, target code", "boosting, category")
+NETS = ("HistGradientBoosting", "MLP of scikit-learn", "RealMLP-TD")
 ERRORS = {
     "aggregate": [
         Columns("TunedRidge", "", {"ratio": "RidgeCV on bag means"}, ("bags",)),
@@ -134,6 +135,17 @@ ERRORS = {
     "losses": [
         Columns("LabelNoise", "ours", NOISE, ("noise", "rate"), accuracy=True),
         Columns("LabelNoiseElsewhere", "ours", NOISE, ("noise", "rate"), accuracy=True),
+    ],
+    "networks": [
+        Columns(
+            table,
+            "ours",
+            _own_names(NETS),
+            ("table",),
+            accuracy=True,
+            only="mean",
+        )
+        for table in ("ChoiceTables", "EvidenceTables")
     ],
     "random_features": [
         Columns(

@@ -221,8 +221,42 @@ def draw_score(ax, source):
     ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
 
 
+def draw_networks(ax, source):
+    """Show, table by table, how far our networks are ahead of peers, or behind."""
+    figures = json.loads((RESULTS / "networks_tables.json").read_text())
+    peers = {  # name: marker, and how far from the line of the table
+        "HistGradientBoosting": ("o", -0.15),
+        "MLP of scikit-learn": ("s", 0.0),
+        "RealMLP-TD": ("D", 0.15),
+    }
+    for peer, (marker, lift) in peers.items():
+        ahead = {}
+        for y, methods in enumerate(figures.values()):
+            ours, theirs = methods.get("ours", {}), methods.get(peer, {})
+            if both := set(ours) & set(theirs):
+                gaps = [ours[s]["score"] - theirs[s]["score"] for s in both]
+                ahead[y] = 100 * np.mean(gaps)
+        at, gap = np.array(list(ahead)), np.array(list(ahead.values()))
+        for side, colour in ((gap >= 0, "#0072B2"), (gap < 0, "#D55E00")):
+            ax.plot(gap[side], at[side] + lift, marker, color=colour, ms=4.5, alpha=0.8)
+        label = f"{peer}: ahead of it on {(gap > 0).sum()} of {len(gap)}"
+        ax.plot([], [], marker, color="0.4", ms=4.5, label=label)
+    ax.axvline(0, color="0.3", lw=1)
+    ax.set_yticks(range(len(figures)), figures, fontsize=8)
+    ax.set(
+        ylim=(len(figures) - 0.4, -0.6),
+        xlabel="our score minus theirs, hundredths of accuracy or R²",
+    )
+    ax.set_xscale("symlog", linthresh=2)
+    ticks = [-20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20]
+    ax.set_xticks(ticks, ticks)
+    ax.grid(axis="y", visible=False)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1))
+
+
 PICTURES = {
     "defaults": (draw_defaults, (7.5, 7.0)),
+    "networks": (draw_networks, (7.5, 7.5)),
     "score": (draw_score, (7.5, 4.2)),
     "verdicts": (draw_verdicts, (7.5, 3.6)),
     "variances": (draw_variances, (7.5, 3.2)),

@@ -12,11 +12,27 @@ In the order in which rows pass:
 - ``_hierarchical``: a polynomial seen through an unknown curve, in closed form
 - ``_proxy_search``: search on a small copy, refit the large one
 - ``_noprop``: draws from the distribution of a numeric target
+- ``_transfer``: how a loss depends on the rate, and what a wrong rate costs
 - ``_plots``: rates over widths, training, link, movement of the kernel
 """
 
 from sklearn_ext.networks._mlp import MuMLPClassifier, MuMLPRegressor
 from sklearn_ext.networks._parametrization import mup_scales
+from sklearn_ext.networks._plots import (
+    FeatureLearningDisplay,
+    LearningRateTransferDisplay,
+    TrainingDisplay,
+)
 from sklearn_ext.networks._proxy_search import ProxySearchCV
+from sklearn_ext.networks._transfer import learning_rate_sensitivity
 
-__all__ = ["MuMLPClassifier", "MuMLPRegressor", "ProxySearchCV", "mup_scales"]
+__all__ = [
+    "FeatureLearningDisplay",
+    "LearningRateTransferDisplay",
+    "MuMLPClassifier",
+    "MuMLPRegressor",
+    "ProxySearchCV",
+    "TrainingDisplay",
+    "learning_rate_sensitivity",
+    "mup_scales",
+]

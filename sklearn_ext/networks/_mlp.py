@@ -1,6 +1,7 @@
 """Ensembles of perceptrons that find their own learning rate and leave rows out."""
 
 import warnings
+from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.special import log_softmax, logsumexp, softmax
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import Bunch, check_array, check_random_state, column_or_1d
+from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -33,14 +34,38 @@ from sklearn_ext._numerics._classes import class_factors
 from sklearn_ext._numerics._nets import forward, n_parameters
 from sklearn_ext.networks import _rate_search as search
 from sklearn_ext.networks._preprocess import TablePreprocessor
-from sklearn_ext.networks._rows_left_out import DistinctRows
+from sklearn_ext.networks._rows_left_out import DistinctRows, deal, keys_of, order_of
 
 CONSTANT = 1e-14  # range of a target, relative to its mean, that is rounding
 N_VALIDATION = 10  # folds of which a single member leaves one out
 DEEP = 8  # layers beyond which plain nets do not keep their rate
 FEW_BATCHES = 64  # batches of an epoch of large tables
 N_HALVED = 3  # how often a rate found is halved where members diverge at full width
+ROUNDED = ("quantile", "robust")  # codes of columns whose size is known
 DENSE = 4096  # sparse rows that are made dense at a time
+
+
+@dataclass(frozen=True)
+class TrainingHistory:
+    """What was measured after each epoch, arrays of shape (n_iter_,).
+
+    Attributes
+    ----------
+    oob_loss : ndarray
+        Mean loss of rows at the members that left them out; NaN without such rows.
+    activation_rms, logit_rms : ndarray
+        Root mean squares of the last hidden layer and of the outputs.
+    gradient_norm : ndarray
+        Norm of the gradient of the last batch, mean over members.
+    learning_rate : ndarray
+        Learning rate at the end of the epoch.
+    """
+
+    oob_loss: np.ndarray
+    activation_rms: np.ndarray
+    logit_rms: np.ndarray
+    gradient_norm: np.ndarray
+    learning_rate: np.ndarray
 
 
 class TunedMembers(CallbackSupportMixin):
@@ -196,9 +221,12 @@ class TunedMembers(CallbackSupportMixin):
         rows = DistinctRows.of(X, target, w, seed=seed)
         self._forget()
         table = self._table(torch_side, X, target[rows.first], rows)
+        keys = keys_of(table.Z, rounded=self.numeric in ROUNDED, seed=seed)
+        table = table.ordered(order_of(keys, table.target))
         plan = self._plan(torch_side, len(rows), device, seed)
-        rate = self._rate(torch_side, table, rows, plan)
-        table = table.dealt(self._deal(rows, table.target))
+        rate = self._rate(torch_side, table, keys, plan)
+        n_folds = N_VALIDATION if self.n_members == 1 else self.n_members
+        table = table.dealt(deal(keys, n_folds, table.weight, table.strata))
         report = {
             "estimator": self,
             "X": data[0],
@@ -218,7 +246,7 @@ class TunedMembers(CallbackSupportMixin):
         self._check_training(training, table, members.rates[0])
         self._take(training, float(members.rates[0]))
         if self.leave_out is not None:
-            self._score_left_out(training.outputs, rows, target, X)
+            self._score_left_out(training.outputs, rows, table, X)
         return self
 
     def _forget(self):
@@ -241,15 +269,16 @@ class TunedMembers(CallbackSupportMixin):
             Z = np.zeros((len(rows), 0))
         with np.errstate(over="ignore"):
             Z = Z.astype(np.float32, copy=False)
-        entries = Z.data if sparse.issparse(Z) else Z
-        if not np.isfinite(entries.sum(dtype=np.float64)):
+        with np.errstate(invalid="ignore"):
+            total = (Z.data if sparse.issparse(Z) else Z).sum(dtype=np.float64)
+        if not np.isfinite(total):
             raise ValueError(
                 f"X holds values that single precision cannot, with numeric="
                 f"{self.numeric!r}; scale X, or choose numeric='quantile'."
             )
         codes, n_outputs, weight = self._learnt(target, rows.weight)
-        fold = np.full(len(rows), -1)
-        return torch_side.TrainingRows(Z, codes, weight, fold, n_outputs)
+        order = np.arange(len(rows))
+        return torch_side.TrainingRows(Z, codes, weight, order, order, n_outputs)
 
     def _plan(self, torch_side, n_rows, device, seed):
         residual = self.n_layers > 2 if self.residual == "auto" else bool(self.residual)
@@ -292,20 +321,13 @@ class TunedMembers(CallbackSupportMixin):
             laziness=np.full(k, float(self.laziness)),
         )
 
-    def _deal(self, rows, target):
-        n_folds = N_VALIDATION if self.n_members == 1 else self.n_members
-        return rows.deal(n_folds, target if target.ndim == 1 else None)
-
-    def _rate(self, torch_side, table, rows, plan):
+    def _rate(self, torch_side, table, keys, plan):
         """Return the learning rate: the user's, or that of the best narrow members."""
         if self.learning_rate != "auto":
             return float(self.learning_rate)
-        fold = rows.deal(
-            search.N_FOLDS, table.target if table.target.ndim == 1 else None
-        )
-        dealt = table.dealt(fold)
+        dealt = table.dealt(deal(keys, search.N_FOLDS, table.weight, table.strata))
         narrow = plan.narrow(self.proxy_units, self.proxy_iter)
-        n_steps = self.proxy_iter * -(-len(rows) // plan.batch_size)
+        n_steps = self.proxy_iter * -(-len(keys) // plan.batch_size)
         rates = search.rate_grid(self.learning_rates, n_steps)
 
         def losses(rates):
@@ -318,13 +340,13 @@ class TunedMembers(CallbackSupportMixin):
             )
             return np.array(torch_side.train(dealt, members, narrow).member_loss)
 
-        if not (fold >= 0).any():  # nobody can be asked
+        if not (dealt.fold >= 0).any():  # nobody can be asked
             return float(rates[len(rates) // 2])
         curve = search.read_curve(rates, losses(rates))
         if self.learning_rates is None and (side := search.beyond(curve)):
             more = search.further(rates, side)
             curve = search.joined(curve, search.read_curve(more, losses(more)))
-        if not np.isfinite(curve.loss[curve.best]).all():
+        if np.isinf(curve.loss[curve.best]).any():
             raise ValueError(
                 f"{type(self).__name__} diverged at every learning rate from "
                 f"{rates[0]:g} to {rates[-1]:g}. Pass smaller learning_rates, or a "
@@ -355,13 +377,13 @@ class TunedMembers(CallbackSupportMixin):
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        first, last = training.train_loss[0], training.train_loss[-1]
-        untrained = (last > table.constant_loss) & (last > first) & ~diverged
-        poor = int(untrained.sum())
+        losses = np.array(training.train_loss)[:, ~diverged]
+        none = losses.min(axis=0) > 1.05 * table.constant_loss
+        poor = int((none & (losses[-1] > 0.9 * losses[0])).sum())
         if poor:
             warnings.warn(
                 f"{poor} of {k} members did not train: at learning rate {rate:g} they "
-                f"end worse than a constant, and than they began. {ways_out}",
+                f"are never better than a constant. {ways_out}",
                 ConvergenceWarning,
                 stacklevel=4,
             )
@@ -375,9 +397,9 @@ class TunedMembers(CallbackSupportMixin):
         self.diverged_members_ = training.diverged
         losses = np.array(training.train_loss, dtype=float)
         self.loss_curve_ = losses[:, good].mean(axis=1)
-        names = training.history[0]
-        self.history_ = Bunch(
-            **{name: np.array([e[name] for e in training.history]) for name in names}
+        epochs = training.history
+        self.history_ = TrainingHistory(
+            **{name: np.array([epoch[name] for epoch in epochs]) for name in epochs[0]}
         )
         self.n_iter_ = len(training.history)
         self.best_iter_ = training.best + 1
@@ -426,11 +448,13 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     on images and texts use skorch itself.
 
     Equal rows are one row of their summed weight, and weights are scaled to mean one,
-    so that weights equal repetition and the order of rows says nothing. Folds and
-    batches are drawn by the rows' values: columns on another scale meet others. A
-    training costs ``n_members * hidden_units * (n_features + n_layers * hidden_units)``
-    products a row and epoch; memory is the coded table in single precision, once more,
-    and the weights.
+    so that weights equal repetition and the order of rows says nothing. With
+    ``numeric="standard"`` or ``"passthrough"`` columns on another scale meet other
+    folds and batches, which are drawn by the rows' values.
+
+    A training costs ``n_members * hidden_units * (n_features + n_layers *
+    hidden_units)`` products a row and epoch; memory is twice the coded table in single
+    precision, and the weights.
 
     Parameters
     ----------
@@ -505,7 +529,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     ----------
     learning_rate_ : float
         Rate of the training.
-    learning_rate_curve_ : Bunch
+    learning_rate_curve_ : LearningRateCurve
         Only with ``learning_rate="auto"``: ``learning_rates`` (n_rates,), ``loss``
         (n_rates, 2) of narrow members on the rows that they left out, infinite where
         they diverged, and ``best``, the place of the chosen one.
@@ -524,7 +548,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
         learn from.
     loss_curve_ : ndarray of shape (n_iter_,)
         Training loss by epoch, mean over the members.
-    history_ : Bunch
+    history_ : TrainingHistory
         By epoch: ``oob_loss`` of the rows left out; root mean squares of the last
         hidden layer and of the outputs, ``activation_rms`` and ``logit_rms``;
         ``gradient_norm``, mean over members; ``learning_rate`` at its end.
@@ -757,13 +781,13 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
             "classes_": self.classes_,
         }
 
-    def _score_left_out(self, outputs, rows, target, X):
+    def _score_left_out(self, outputs, rows, table, X):
         found = softmax(outputs.astype(np.float64), axis=1)
         known = np.isfinite(found).all(axis=1)
         self.oob_score_ = np.nan
         if known.any():
             self.oob_score_ = accuracy_score(
-                target[rows.first[known]],
+                table.target[known],
                 found[known].argmax(axis=1),
                 sample_weight=rows.weight[known],
             )
@@ -874,6 +898,8 @@ class MuMLPRegressor(TunedMembers, MultiOutputMixin, RegressorMixin, ExtEstimato
         gap = target - mean
         largest = np.abs(gap).max(axis=0)
         largest = np.where(largest > CONSTANT * np.abs(mean), largest, 0)
+        mean = np.where(largest > 0, mean, target[0])
+        gap = np.where(largest > 0, gap, 0)
         unit = np.where(largest > 0, largest, 1)
         scale = unit * np.sqrt(np.average((gap / unit) ** 2, axis=0, weights=weight))
         self._target_mean, self._target_scale = mean, np.where(largest > 0, scale, 0)
@@ -902,14 +928,12 @@ class MuMLPRegressor(TunedMembers, MultiOutputMixin, RegressorMixin, ExtEstimato
             "_one_target": self._one_target,
         }
 
-    def _score_left_out(self, outputs, rows, target, X):
-        found = self._in_units(outputs.astype(np.float64))
-        known = np.isfinite(found).all(axis=1)
+    def _score_left_out(self, outputs, rows, table, X):
+        known = np.isfinite(outputs).all(axis=1)
         self.oob_score_ = np.nan
-        if known.any():
+        if known.any():  # in standard units, whose squares do not overflow
             self.oob_score_ = r2_score(
-                target[rows.first[known]],
-                found[known],
-                sample_weight=rows.weight[known],
+                table.target[known], outputs[known], sample_weight=rows.weight[known]
             )
+        found = self._in_units(outputs.astype(np.float64))
         self.oob_prediction_ = self._shaped(self._everybody(found, rows, X))

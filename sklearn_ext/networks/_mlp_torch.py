@@ -10,7 +10,7 @@ from torch import nn
 
 from sklearn_ext._core._torch import fit_net
 from sklearn_ext._numerics._nets import members_of
-from sklearn_ext._numerics._nets_torch import BatchedMLP, MemberAdam, spread
+from sklearn_ext._numerics._nets._nets_torch import BatchedMLP, MemberAdam, spread
 from sklearn_ext.networks._parametrization import mup_scales
 
 SCALE_RATE = 6.0  # of learnt scales of columns, in rates of the weights
@@ -24,7 +24,7 @@ EVALUATED = 2**20  # activations at a time, of rows left out
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Coded rows with what is known of them; the order is theirs for good.
+    """Coded rows with what is known of them.
 
     Attributes
     ----------
@@ -36,6 +36,8 @@ class TrainingRows:
         Weights.
     fold : ndarray of shape (n_rows,)
         Which fold a row is in; -1 of rows that nobody leaves out.
+    order : ndarray of shape (n_rows,)
+        Order in which they are counted when batches are drawn.
     n_outputs : int
         Number of classes or of targets.
     """
@@ -44,11 +46,21 @@ class TrainingRows:
     target: np.ndarray
     weight: np.ndarray
     fold: np.ndarray
+    order: np.ndarray
     n_outputs: int
 
     def dealt(self, fold):
         """Return the same rows in other folds."""
         return replace(self, fold=fold)
+
+    def ordered(self, order):
+        """Return the same rows, counted in another order."""
+        return replace(self, order=order)
+
+    @property
+    def strata(self):
+        """Classes, or None."""
+        return self.target if self.target.ndim == 1 else None
 
     @property
     def constant_loss(self):
@@ -168,12 +180,12 @@ def train(rows, members, plan, report=None):
     state = report.pop("state", None)
     net = fit_net(
         target={
-            "y": rows.target,
-            "weight": rows.weight.astype(np.float32),
-            "fold": rows.fold,
+            "y": rows.target[rows.order],
+            "weight": rows.weight[rows.order].astype(np.float32),
+            "fold": rows.fold[rows.order],
         },
-        weight=np.ones(len(rows.target), dtype=np.float32),
-        inputs=np.arange(len(rows.target)),
+        weight=np.ones(len(rows.order), dtype=np.float32),
+        inputs=rows.order,
         seed=plan.seed,
         batch_size=plan.batch_size,
         loader=RowBatches,
@@ -238,18 +250,17 @@ class RowBatches:
     """
 
     def __init__(self, dataset, batch_size, shuffle=True, *, Z, device):
-        self.take = taker(Z, device)
-        self.n_batches = math.ceil(len(dataset.X) / batch_size)
+        self.take, self.at = taker(Z, device), torch.as_tensor(dataset.X).to(device)
+        self.n_batches = math.ceil(len(self.at) / batch_size)
         self.y = {k: torch.as_tensor(v).to(device) for k, v in dataset.y.items()}
-        self.n, self.device = len(dataset.X), device
 
     def __iter__(self):
         if self.n_batches == 1:
-            yield self.take(slice(None)), self.y
+            yield self.take(self.at), self.y
             return
-        order = torch.randperm(self.n).to(self.device)
-        for rows in order.tensor_split(self.n_batches):
-            yield self.take(rows), {k: v[rows] for k, v in self.y.items()}
+        drawn = torch.randperm(len(self.at)).to(self.at.device)
+        for rows in drawn.tensor_split(self.n_batches):
+            yield self.take(self.at[rows]), {k: v[rows] for k, v in self.y.items()}
 
 
 def taker(Z, device):
@@ -258,10 +269,9 @@ def taker(Z, device):
         return torch.as_tensor(Z).to(device).__getitem__
 
     def take(rows):
-        rows = rows if isinstance(rows, slice) else rows.cpu().numpy()
-        shape = (*rows.shape, -1) if isinstance(rows, np.ndarray) else (Z.shape[0], -1)
-        part = Z[rows.ravel() if isinstance(rows, np.ndarray) else rows].toarray()
-        return torch.from_numpy(part).reshape(shape).to(device)
+        rows = rows.cpu().numpy()
+        part = torch.from_numpy(Z[rows.ravel()].toarray())
+        return part.reshape(*rows.shape, -1).to(device)
 
     return take
 
@@ -377,6 +387,7 @@ class Watch(Callback):
             self.at[j, : len(h)] = h
             self.weight[j, : len(h)] = rows.weight[h]
         self.take = taker(rows.Z, plan.device)
+        self.probe = torch.as_tensor(rows.order[:PROBE]).to(plan.device)
 
     # --- called by skorch -------------------------------------------------------------
 
@@ -418,7 +429,7 @@ class Watch(Callback):
             sizes = self._sizes(net)
             self._freeze(net, sizes.pop("largest"))
             outputs, losses = self._held_out(module)
-        losses[training.diverged] = np.inf
+        losses[training.diverged & ~np.isnan(losses)] = np.inf
         training.member_loss.append(losses)
         good = ~training.diverged & (self.weight.sum(axis=1) > 0)
         share = self.weight.sum(axis=1)[good]
@@ -436,7 +447,7 @@ class Watch(Callback):
 
     def _sizes(self, net):
         module, good = net.module_, ~torch.as_tensor(self.training.diverged)
-        X = self.take(slice(PROBE))
+        X = self.take(self.probe)
         hidden, logits = module.last_hidden(X), module.outputs(X)
         good = good.to(hidden.device)
         gradient = module.members.grad[good]
@@ -482,6 +493,7 @@ class Watch(Callback):
             part = output.transpose(1, 2).cpu().numpy()
             out[self.at[:, start : start + step][real]] = part[real]
         share = self.weight.sum(axis=1)
+        total = np.where(np.isnan(total), np.inf, total)
         return out, np.where(share > 0, total / np.where(share > 0, share, 1), np.nan)
 
     def _unstable(self):

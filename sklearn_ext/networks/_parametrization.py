@@ -61,7 +61,7 @@ def mup_scales(
 
     See Also
     --------
-    sharpness : What a learning rate is measured against.
+    sklearn.neural_network.MLPClassifier : A net that is tuned at its own width.
 
     References
     ----------

@@ -1,15 +1,35 @@
 """Which learning rate is best: the losses of a grid of rates, read."""
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Bunch
 
 N_FOLDS, N_HELD = 5, 2  # of five folds, two are left out by a member of each rate
 TIE = 1e-6  # a lower loss must be lower by more, relative: the last bits choose nothing
 CLEARLY = 0.01  # lower loss at the border of a grid, relative, that points beyond it
 N_FURTHER = 3  # rates tried there
+
+
+@dataclass(frozen=True)
+class LearningRateCurve:
+    """Losses of narrow members over learning rates.
+
+    Attributes
+    ----------
+    learning_rates : ndarray of shape (n_rates,)
+        The rates, ascending.
+    loss : ndarray of shape (n_rates, n_held)
+        Loss of each member on the fold that it left out, at its best epoch; infinite of
+        those that diverged, NaN of those without rows.
+    best : int
+        Place of the best rate.
+    """
+
+    learning_rates: np.ndarray
+    loss: np.ndarray
+    best: int
 
 
 def rate_grid(learning_rates, n_steps):
@@ -50,24 +70,24 @@ def read_curve(rates, member_loss):
     rates : ndarray of shape (n_rates,)
         The rates, ascending.
     member_loss : ndarray of shape (n_epochs, n_rates * n_held)
-        Out-of-fold loss of each member by epoch, the members of a rate side by side.
+        Out-of-fold loss of each member by epoch, the members of a rate side by side;
+        infinite where they diverged, NaN of a member that left no row out.
 
     Returns
     -------
-    Bunch
-        ``learning_rates``, ``loss`` (n_rates, n_held) of each member's best epoch,
-        infinite of those that diverged, and ``best``, the place of the best rate.
+    LearningRateCurve
+        What was found.
     """
-    finite = np.where(np.isfinite(member_loss), member_loss, np.inf)
-    loss = finite.min(axis=0).reshape(len(rates), -1)
-    mean = loss.mean(axis=1)
+    gone = np.isinf(member_loss).any(axis=0)
+    loss = np.where(gone, np.inf, member_loss.min(axis=0)).reshape(len(rates), -1)
+    mean = np.nanmean(loss, axis=1)
     best = int(np.argmax(mean <= mean.min() * (1 + TIE)))
-    return Bunch(learning_rates=rates, loss=loss, best=best)
+    return LearningRateCurve(rates, loss, best)
 
 
 def beyond(curve):
     """Return the direction in which the best rate lies outside the grid, or 0."""
-    mean, best = curve.loss.mean(axis=1), curve.best
+    mean, best = np.nanmean(curve.loss, axis=1), curve.best
     if len(mean) == 1 or best not in (0, len(mean) - 1):
         return 0
     inner = 1 if best == 0 else len(mean) - 2

@@ -4,7 +4,12 @@ from sklearn_ext import all_estimators
 
 ELSEWHERE = {
     "AdversarialLinearBandit",  # bandits need rewards: benchmarks/bench_bandits.py
+    "HierarchicalPolynomialRegressor",  # raw tables: benchmarks/bench_networks.py
+    "MuMLPClassifier",
+    "MuMLPRegressor",
     "NeuralBandit",
+    "NoPropRegressor",
+    "ProxySearchCV",  # searches for what is given
     "RegressorBandit",
     "RidgeBandit",
     "TaskRidge",  # needs groups: benchmarks/bench_tasks.py

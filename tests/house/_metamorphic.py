@@ -69,8 +69,6 @@ FEELS_UNITS = {
     "LogLossMixtureClassifier",  # folds are dealt by the rows' values
     "LogisticProbe",
     "LogisticProbeCV",
-    "MuMLPClassifier",  # folds and batches are drawn by the rows' values
-    "MuMLPRegressor",
     "NaiveBayesProbe",  # shrinks variances together where their units compare
     "ProbeSearchCV",  # the heads that it compares do
     "ProxySearchCV",  # of what it searches

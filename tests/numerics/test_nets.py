@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_ext._numerics import _nets
 from sklearn_ext._numerics._nets import (
+    _forward,
     forward,
     initial_weights,
     members_of,
@@ -19,7 +19,7 @@ from sklearn_ext._numerics._nets import (
 )
 
 torch = pytest.importorskip("torch")
-from sklearn_ext._numerics._nets_torch import (  # noqa: E402
+from sklearn_ext._numerics._nets._nets_torch import (  # noqa: E402
     BatchedMLP,
     MemberAdam,
     spread,
@@ -179,7 +179,7 @@ def test_global_generators_stay_untouched():
 @pytest.mark.parametrize(("sizes", "branch"), NETS)
 @pytest.mark.parametrize("laziness", [None, [1.0, 4.0, 0.25]])
 def test_numpy_equals_torch(monkeypatch, sizes, branch, dtype, rtol, laziness):
-    monkeypatch.setattr(_nets, "ROWS", 7)
+    monkeypatch.setattr(_forward, "ROWS", 7)
     net = make(sizes=sizes, branch=branch, dtype=dtype, laziness=laziness)
     with torch.no_grad():
         net.members.add_(0.01 * net.members.sin())

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
-from sklearn_ext._numerics._nets import initial_weights, shapes
+from sklearn_ext._numerics._nets._forward import initial_weights, shapes
 
 
 def views(members, sizes):
@@ -60,7 +60,7 @@ def spread(values, sizes):
 
 
 class BatchedMLP(torch.nn.Module):
-    """k perceptrons of one shape; see ``_nets`` for what they compute.
+    """k perceptrons of one shape; see ``_forward`` for what they compute.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ class BatchedMLP(torch.nn.Module):
         return self._pass(self._tensors(), X, None)[0][-1]
 
     def to_weights(self):
-        """Return the net as NumPy arrays, as ``_nets`` takes it."""
+        """Return the net as NumPy arrays, as ``_forward`` takes it."""
         arrays = _to_arrays(self.members, self.sizes)
         dtype = arrays["bias_0"].dtype
         weights = {**arrays, "branch": np.asarray(self.branch, dtype=dtype)}

@@ -1,0 +1,121 @@
+"""Pictures of networks: their numbers, and that they draw."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_ext.networks import (
+    FeatureLearningDisplay,
+    LearningRateTransferDisplay,
+    TrainingDisplay,
+)
+
+RATES = 2.0 ** np.arange(-11, 0)
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def valley(optimum):
+    return 0.3 + 0.01 * (np.log2(RATES) - optimum) ** 2
+
+
+def transfer(loss, **options):
+    options = {
+        "learning_rates": RATES,
+        "hidden_units": (16, 64, 256),
+        "parametrizations": ("standard", "mup"),
+        "initial_loss": 1.0,
+        **options,
+    }
+    return LearningRateTransferDisplay(loss=np.array(loss), **options)
+
+
+def moved():
+    return [[valley(o) for o in (-5, -6.5, -9)], [valley(o) for o in (-5, -5.4, -5.2)]]
+
+
+def test_shifts_are_read_off_the_optima():
+    display = transfer(moved())
+    assert_allclose(display.shifts(), [[0, -1.5, -4], [0, -0.4, -0.2]], atol=1e-9)
+    assert_allclose(np.log2(display.best_rates()[0]), [-5, -6.5, -9])
+    cost = display.sensitivities()
+    assert_allclose(cost[0, 0], np.mean(valley(-5) - valley(-5).min()))
+    assert cost[0, 2] > cost[1, 2]
+
+
+def test_a_panel_a_parametrisation_and_a_line_a_width():
+    display = transfer(moved()).plot()
+    assert len(display.axes_) == 2
+    assert [len(lines) for lines in display.lines_] == [3, 3]
+    label = display.lines_[0][1].get_label()
+    assert label.startswith("64 units, optimum -1.5 octaves, sensitivity")
+    assert "optimum" not in display.lines_[0][0].get_label()
+    _, axes = plt.subplots(1, 2)
+    assert display.plot(axes, curve_kwargs={"color": "k"}).axes_[0] is axes[0]
+    assert display.lines_[1][0].get_color() == "k"
+    with pytest.raises(ValueError, match=r"draws on 2 axes, got 1\."):
+        display.plot(axes[0])
+
+
+def test_what_diverged_leaves_a_gap_and_no_tall_axis():
+    loss = moved()
+    loss[0][2][-3:] = [5.0, 1e9, np.inf]
+    display = transfer(loss).plot()
+    assert display.axes_[0].get_ylim()[1] < 1.2
+    assert np.isnan(display.lines_[0][2].get_ydata()[-1])
+    display = transfer(np.full((2, 3, len(RATES)), np.inf)).plot()
+    assert np.isnan(display.best_rates()).all()
+    assert_array_equal(display.sensitivities(), 0)
+
+
+def training(**options):
+    epochs = np.arange(1.0, 21.0)
+    options = {
+        "loss": 1 / epochs,
+        "oob_loss": 1 / epochs + 0.01 * epochs,
+        "logit_rms": epochs,
+        "activation_rms": 1 + epochs / 20,
+        "best_iter": 10,
+        **options,
+    }
+    return TrainingDisplay(**options).plot()
+
+
+def test_a_training_has_two_panels_and_the_epoch_that_is_kept():
+    display = training(stop_reason="patience", loss_name="log-loss")
+    losses, sizes = display.axes_
+    assert [line.get_label() for line in losses.lines] == [
+        "training",
+        "rows left out",
+        "kept: 10",
+    ]
+    assert losses.get_title() == "ended: patience"
+    assert losses.get_ylabel() == "log-loss"
+    assert sizes.get_yscale() == "linear"
+    assert_array_equal(display.lines_[0].get_xdata(), np.arange(1, 21))
+
+
+def test_sizes_that_explode_are_drawn_by_powers_of_ten():
+    assert training(logit_rms=10.0 ** np.arange(20)).axes_[1].get_yscale() == "log"
+
+
+def test_without_rows_left_out_there_is_one_loss():
+    display = training(oob_loss=np.full(20, np.nan))
+    assert len(display.lines_) == len(display.axes_[0].lines) == 1
+
+
+def test_the_kernel_by_epoch_starts_before_training():
+    display = FeatureLearningDisplay(
+        similarity=[1, 0.8, 0.7], alignment=[0.1, 0.3, 0.4]
+    )
+    display = display.plot(name="letter")
+    assert_array_equal(display.lines_[0].get_xdata(), [0, 1, 2])
+    assert display.ax_.get_ylim() == (0, 1.05)
+    assert display.ax_.get_title() == "letter"
+    turned = FeatureLearningDisplay(similarity=[1, 0.9], alignment=[-0.2, 0.1]).plot()
+    assert turned.ax_.get_ylim()[0] == pytest.approx(-0.25)
