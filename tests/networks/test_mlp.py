@@ -532,3 +532,21 @@ def test_callbacks_see_every_epoch_and_stop(cls):
 def test_checks_of_scikit_learn_with_defaults(cls):
     check_estimator(cls())
     assert sklearn_ext
+
+
+# --- features or a kernel -------------------------------------------------------------
+
+
+def test_the_report_tells_a_kernel_from_features():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 10))
+    smooth = np.sin(X[:, 0]) + 0.5 * rng.normal(size=400)
+    rule = np.sign(X[:, 0] * X[:, 1]) + 0.1 * rng.normal(size=400)
+    cases = ((X[:, :1], smooth, "kernel sufficient"), (X, rule, "features needed"))
+    for X, y, verdict in cases:
+        model = MuMLPRegressor(random_state=0, kernel_report=True).fit(X, y)
+        assert model.regime_ == verdict
+        gap, error = model.regime_gap_
+        assert_allclose(gap, model.rich_score_ - model.lazy_score_)
+        assert error > 0
+    assert not hasattr(model.set_params(kernel_report=False).fit(X, y), "regime_")
