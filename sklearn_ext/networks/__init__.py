@@ -17,11 +17,15 @@ In the order in which rows pass:
 - ``_plots``: rates over widths, training, link, movement of the kernel
 """
 
+from sklearn_ext.networks._hierarchical._regressor import (
+    HierarchicalPolynomialRegressor,
+)
 from sklearn_ext.networks._mlp import MuMLPClassifier, MuMLPRegressor
 from sklearn_ext.networks._parametrization import mup_scales
 from sklearn_ext.networks._plots import (
     FeatureLearningDisplay,
     LearningRateTransferDisplay,
+    LinkDisplay,
     TrainingDisplay,
 )
 from sklearn_ext.networks._proxy_search import ProxySearchCV
@@ -29,7 +33,9 @@ from sklearn_ext.networks._transfer import learning_rate_sensitivity
 
 __all__ = [
     "FeatureLearningDisplay",
+    "HierarchicalPolynomialRegressor",
     "LearningRateTransferDisplay",
+    "LinkDisplay",
     "MuMLPClassifier",
     "MuMLPRegressor",
     "ProxySearchCV",

@@ -107,6 +107,7 @@ class TunedMembers(CallbackSupportMixin):
         "leave_out": [StrOptions({"members"}), None],
         "numeric": [StrOptions({"quantile", "robust", "standard", "passthrough"})],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "n_bins": [Interval(Integral, 0, None, closed="left")],
         "min_frequency": [Interval(Integral, 1, None, closed="left")],
         "proxy_units": [Interval(Integral, 1, None, closed="left")],
         "proxy_iter": [Interval(Integral, 1, None, closed="left")],
@@ -137,6 +138,7 @@ class TunedMembers(CallbackSupportMixin):
         leave_out="members",
         numeric="quantile",
         categorical_features="from_dtype",
+        n_bins=16,
         min_frequency=5,
         proxy_units=32,
         proxy_iter=25,
@@ -163,6 +165,7 @@ class TunedMembers(CallbackSupportMixin):
         self.leave_out = leave_out
         self.numeric = numeric
         self.categorical_features = categorical_features
+        self.n_bins = n_bins
         self.min_frequency = min_frequency
         self.proxy_units = proxy_units
         self.proxy_iter = proxy_iter
@@ -271,6 +274,7 @@ class TunedMembers(CallbackSupportMixin):
         self.preprocessor_ = TablePreprocessor(
             self.numeric,
             categorical_features=self.categorical_features,
+            n_bins=self.n_bins,
             min_frequency=self.min_frequency,
         )
         distinct = _safe_indexing(X, rows.first)
@@ -509,8 +513,9 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     batch_size : "auto" or int, default="auto"
         Rows of a step at most; ``"auto"`` takes a 64th of the table, but no fewer than
         128 and no more than 1024.
-    weight_decay : float, default=0.02
-        Decay of AdamW, multiplied by the rate alone, whatever the width.
+    weight_decay : float, default=1.0
+        Decay of AdamW, multiplied by the rate alone, whatever the width. Where an epoch
+        has more than twelve batches, each decays less: as much in sum as twelve.
     dropout : float, default=0.0
         Share of hidden units that a member does without in a step.
     residual : "auto" or bool, default="auto"
@@ -544,6 +549,9 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Columns that are categories: those of a data frame that hold categories, strings
         or truth values; or a mask, positions, or names. None has none.
+    n_bins : int, default=16
+        Bins between quantiles of each column of numbers, which become columns of their
+        own; see `preprocessor_`. 0 makes none.
     min_frequency : int, default=5
         Levels of a category in fewer rows than that share one column.
     class_weight : dict, "balanced" or None, default=None
@@ -659,7 +667,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
         learning_rate="auto",
         max_iter=40,
         batch_size="auto",
-        weight_decay=0.02,
+        weight_decay=1.0,
         dropout=0.0,
         residual="auto",
         parametrization="mup",
@@ -672,6 +680,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
         leave_out="members",
         numeric="quantile",
         categorical_features="from_dtype",
+        n_bins=16,
         min_frequency=5,
         class_weight=None,
         proxy_units=32,
@@ -700,6 +709,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
             leave_out=leave_out,
             numeric=numeric,
             categorical_features=categorical_features,
+            n_bins=n_bins,
             min_frequency=min_frequency,
             proxy_units=proxy_units,
             proxy_iter=proxy_iter,
@@ -858,10 +868,12 @@ class MuMLPRegressor(TunedMembers, MultiOutputMixin, RegressorMixin, ExtEstimato
     Parameters
     ----------
     hidden_units, n_layers, n_members, learning_rate : see MuMLPClassifier
-    max_iter, batch_size, weight_decay, dropout : see MuMLPClassifier
+    max_iter, batch_size, dropout : see MuMLPClassifier
+    weight_decay : float, default=0.02
+        Decay of AdamW, as there.
     residual, parametrization, base_units, laziness : see MuMLPClassifier
     warmup, early_stopping, n_iter_no_change, leave_out : see MuMLPClassifier
-    numeric, categorical_features, min_frequency : see MuMLPClassifier
+    numeric, categorical_features, n_bins, min_frequency : see MuMLPClassifier
     proxy_units, proxy_iter, learning_rates, kernel_report : see MuMLPClassifier
     device, random_state : see MuMLPClassifier
 

@@ -13,6 +13,8 @@ from sklearn_ext._numerics._nets import members_of
 from sklearn_ext._numerics._nets._nets_torch import BatchedMLP, MemberAdam, spread
 from sklearn_ext.networks._parametrization import mup_scales
 
+SCALE_RATE = 6.0  # of learnt scales of columns, in rates of the weights
+DECAYING = 12  # batches of an epoch that decay in full
 NO_FOLD = -2  # of members; -1 is that of rows which nobody leaves out
 DIVERGED = 1e3  # times the loss of a constant
 UNSTABLE = 10.0  # growth of the outputs after the warm-up
@@ -108,6 +110,10 @@ class Plan:
     device: object
     seed: int
 
+    def decay(self, n_batches):
+        """Return the weight decay of a step, in rates."""
+        return self.weight_decay * min(1, DECAYING / n_batches)
+
     def narrow(self, units, n_epochs):
         """Return the same for a net of other width, trained to the end."""
         standard = self.base_units == self.hidden_units
@@ -171,6 +177,7 @@ def train(rows, members, plan, report=None):
         {name: scale[kind] for name, scale in scales.items()}
         for kind in ("std", "rate", "decay")
     )
+    rate, decay = rate | {"scale_0": SCALE_RATE}, decay | {"scale_0": 0.0}
     training = Training(diverged=np.zeros(k, dtype=bool))
     watch = Watch(training, rows, members, plan)
     warm = plan.warmup * n_batches * plan.max_iter
@@ -200,6 +207,7 @@ def train(rows, members, plan, report=None):
         module__base_units=plan.base_units,
         module__laziness=members.laziness.tolist(),
         module__dropout=plan.dropout,
+        module__scaled=True,
         criterion=MemberLoss,
         criterion__of_row=row_loss(rows, plan.logit_penalty),
         criterion__left_out=members.left_out,
@@ -207,7 +215,7 @@ def train(rows, members, plan, report=None):
         optimizer=MemberAdam,
         optimizer__rates=members.rates / np.maximum(members.laziness, 1),
         optimizer__factors=spread(rate, sizes),
-        optimizer__decays=plan.weight_decay * spread(decay, sizes),
+        optimizer__decays=plan.decay(n_batches) * spread(decay, sizes),
         lr=1.0,
         max_epochs=plan.max_iter,
         device=plan.device,
