@@ -79,10 +79,10 @@ def _coded(g, table):
 
 
 def _scaled(g, x, table, j):
-    if hasattr(table, "values_"):
+    if table._numeric == "quantile":
         return _score(g, x, table.values_[j], table.scores_[j])
     z = g.Div(g.Sub(x, double([[table.center_[j]]])), double([[table.scale_[j]]]))
-    if table.numeric != "robust":
+    if table._numeric != "robust":
         return z
     third = g.Div(z, double([[3.0]]))
     return g.Div(z, g.Sqrt(g.Add(g.Mul(third, third), double([[1.0]]))))
