@@ -28,6 +28,7 @@ def register_converters():
     * `MuMLPClassifier` and `MuMLPRegressor` on columns of numbers;
     * `TaskRidge`, with the task as a column of numbers, or else the population alone;
     * `RidgeBandit` and `AdversarialLinearBandit`: best action and predicted rewards;
+    * `HierarchicalPolynomialRegressor`, on monomials or a transformer that converts;
     * `PretrainedClassifier` and `PretrainedRegressor` on the three cheap views;
     * what calibrates, selects or mixes models that convert themselves;
     * `SubmodularFeatureSelector`, and `SparseAutoencoder` with a linear encoder.

@@ -44,6 +44,7 @@ VALUES = {
     _formulas.tasks: (tasks.TaskRidge,),
     _formulas.head_on_views: (representations.PretrainedRegressor,),
     _formulas.net_values: (networks.MuMLPRegressor,),
+    _formulas.behind_a_curve: (networks.HierarchicalPolynomialRegressor,),
 }
 SCORES = {
     _formulas.linear_scores: (
