@@ -567,7 +567,8 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
         or truth values; or a mask, positions, or names. None has none.
     n_bins : int, default=16
         Bins between quantiles of each column of numbers, which become columns of their
-        own; see `preprocessor_`. 0 makes none.
+        own: how far a value is through each. There are fewer where a bin would have
+        less than twenty distinct rows, and 0 makes none.
     min_frequency : int, default=5
         Levels of a category in fewer rows than that share one column.
     class_weight : dict, "balanced" or None, default=None

@@ -542,7 +542,7 @@ def test_checks_of_scikit_learn_with_defaults(cls):
 def test_the_report_tells_a_kernel_from_features():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 10))
-    smooth = np.sin(X[:, 0]) + 0.5 * rng.normal(size=400)
+    smooth = np.sin(X[:, 0]) + rng.normal(size=400)
     rule = np.sign(X[:, 0] * X[:, 1]) + 0.1 * rng.normal(size=400)
     for d, y, needed in ((1, smooth, False), (10, rule, True)):
         model = MuMLPRegressor(random_state=0, kernel_report=True).fit(X[:, :d], y)
