@@ -242,6 +242,10 @@ class HierarchicalPolynomialRegressor(
             report.features, report.degree = features, degree
             stages = problem.solve(self.max_iter, report, beat=least)
             taken = choose(stages, rows.share, self.min_gain)
+            if not (
+                np.diff(taken.link.rescaled(rows.center, rows.scale).knots) > 0
+            ).all():
+                taken = stages[0]  # the target is constant but for its last bits
             if found is None or taken.error < (1 - TIE) * least:
                 found, least = (features, degree, stages, taken), taken.error
         state = _state(rows, *found)
@@ -421,8 +425,8 @@ def _state(rows, features, degree, stages, taken):
     """Return the fitted attributes, in units of the target."""
     center, scale = rows.center, rows.scale
     with np.errstate(over="ignore"):  # squares of a huge target
-        path = np.array([stage.error for stage in stages]) * scale**2
-        error = float(taken.error * scale**2)
+        path = np.array([stage.error for stage in stages]) * np.square(scale)
+        error = float(taken.error * np.square(scale))
     state = {
         "component_coef_": scale * taken.coef,
         "intercept_": center + scale * taken.intercept,

@@ -191,10 +191,10 @@ class Problem:
             report(stage)
         return route
 
-    def _blocks(self):
+    def _blocks(self, copy=True):
         rows = self.rows
         if len(rows) * self.k <= KEPT:
-            yield slice(None), self._all.copy()
+            yield slice(None), self._all.copy() if copy else self._all
             return
         for at in blocks(len(rows), rows_a_block(self.k)):
             yield at, self.features(rows.X[at])
@@ -253,7 +253,7 @@ class Problem:
 
             def leverages(W):
                 maps, parts = maps_of(W), []
-                for at, Phi in self._blocks():
+                for at, Phi in self._blocks(copy=False):
                     Z = (Phi - mean) @ V
                     parts.append((w[at, None] * ((Z * Z) @ W), Z @ maps))
                 leverage, fitted = map(np.concatenate, zip(*parts, strict=True))
@@ -285,17 +285,27 @@ class Problem:
         size = float(np.sqrt(rows.share @ slope**2))
         if not np.isfinite(size) or size <= 0:
             return None
-        error = float(rows.spread + rows.share @ residual**2)
+        error = rows.share @ residual**2
+        away = rows.y - link(self._fitted(stage))
+        if (
+            rows.share @ away**2 > error
+        ):  # a row's own pull on the slopes told its target
+            residual, error = away, rows.share @ away**2
         return replace(
             stage,
             name=name,
             coef=size * stage.coef,
             intercept=size * stage.intercept,
             link=link.stretched(size),
-            error=error,
+            error=float(rows.spread + error),
             index=size * stage.index,
             residual=residual,
         )
+
+    def _fitted(self, stage):
+        """Return the index of the rows by slopes that have seen them."""
+        parts = [Phi @ stage.coef for _, Phi in self._blocks(copy=False)]
+        return np.concatenate(parts) + stage.intercept
 
     def _refined(self, stage):
         """Return the next round: the ridge of the linearised curve, and its curve."""
@@ -337,7 +347,7 @@ class Problem:
         if not kept.any():
             return None
         white, spread = V[:, kept] / np.sqrt(e[kept]), 0.0
-        for at, Phi in self._blocks():
+        for at, Phi in self._blocks(copy=False):
             U = (Phi - moments.mean) @ white
             leverage = share[at] * (U * U).sum(axis=1)
             s = share[at] * ranks[at] * np.maximum(1 - leverage, 0.0)
@@ -345,7 +355,7 @@ class Problem:
         value, W = np.linalg.eigh(spread)
         top = -1 if value[-1] >= -value[0] else 0
         coef = white @ W[:, top]
-        index = np.concatenate([Phi @ coef for _, Phi in self._blocks()])
+        index = np.concatenate([Phi @ coef for _, Phi in self._blocks(copy=False)])
         if share @ (index * rows.y) < 0:
             coef, index = -coef, -index
         start = Stage("link", coef, 0.0, Link.identity(), 0.0, np.inf, index, index)
