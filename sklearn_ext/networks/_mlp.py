@@ -96,6 +96,7 @@ class TunedMembers(CallbackSupportMixin):
         "leave_out": [StrOptions({"members"}), None],
         "numeric": [StrOptions({"quantile", "robust", "standard", "passthrough"})],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "n_bins": [Interval(Integral, 0, None, closed="left")],
         "min_frequency": [Interval(Integral, 1, None, closed="left")],
         "proxy_units": [Interval(Integral, 1, None, closed="left")],
         "proxy_iter": [Interval(Integral, 1, None, closed="left")],
@@ -125,6 +126,7 @@ class TunedMembers(CallbackSupportMixin):
         leave_out="members",
         numeric="quantile",
         categorical_features="from_dtype",
+        n_bins=16,
         min_frequency=5,
         proxy_units=32,
         proxy_iter=25,
@@ -150,6 +152,7 @@ class TunedMembers(CallbackSupportMixin):
         self.leave_out = leave_out
         self.numeric = numeric
         self.categorical_features = categorical_features
+        self.n_bins = n_bins
         self.min_frequency = min_frequency
         self.proxy_units = proxy_units
         self.proxy_iter = proxy_iter
@@ -256,6 +259,7 @@ class TunedMembers(CallbackSupportMixin):
         self.preprocessor_ = TablePreprocessor(
             self.numeric,
             categorical_features=self.categorical_features,
+            n_bins=self.n_bins,
             min_frequency=self.min_frequency,
         )
         distinct = _safe_indexing(X, rows.first)
@@ -502,6 +506,9 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Columns that are categories: those of a data frame that hold categories, strings
         or truth values; or a mask, positions, or names. None has none.
+    n_bins : int, default=16
+        Bins between quantiles of each column of numbers, which become columns of their
+        own; see `preprocessor_`. 0 makes none.
     min_frequency : int, default=5
         Levels of a category in fewer rows than that share one column.
     class_weight : dict, "balanced" or None, default=None
@@ -612,6 +619,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
         leave_out="members",
         numeric="quantile",
         categorical_features="from_dtype",
+        n_bins=16,
         min_frequency=5,
         class_weight=None,
         proxy_units=32,
@@ -639,6 +647,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
             leave_out=leave_out,
             numeric=numeric,
             categorical_features=categorical_features,
+            n_bins=n_bins,
             min_frequency=min_frequency,
             proxy_units=proxy_units,
             proxy_iter=proxy_iter,
@@ -799,7 +808,7 @@ class MuMLPRegressor(TunedMembers, MultiOutputMixin, RegressorMixin, ExtEstimato
     max_iter, batch_size, weight_decay, dropout : see MuMLPClassifier
     residual, parametrization, base_units, laziness : see MuMLPClassifier
     warmup, early_stopping, n_iter_no_change, leave_out : see MuMLPClassifier
-    numeric, categorical_features, min_frequency : see MuMLPClassifier
+    numeric, categorical_features, n_bins, min_frequency : see MuMLPClassifier
     proxy_units, proxy_iter, learning_rates : see MuMLPClassifier
     device, random_state : see MuMLPClassifier
 

@@ -13,6 +13,7 @@ from sklearn_ext._numerics._nets import members_of
 from sklearn_ext._numerics._nets._nets_torch import BatchedMLP, MemberAdam, spread
 from sklearn_ext.networks._parametrization import mup_scales
 
+SCALE_RATE = 6.0  # of learnt scales of columns, in rates of the weights
 NO_FOLD = -2  # of members; -1 is that of rows which nobody leaves out
 DIVERGED = 1e3  # times the loss of a constant
 UNSTABLE = 10.0  # growth of the outputs after the warm-up
@@ -171,6 +172,7 @@ def train(rows, members, plan, report=None):
         {name: scale[kind] for name, scale in scales.items()}
         for kind in ("std", "rate", "decay")
     )
+    rate, decay = rate | {"scale_0": SCALE_RATE}, decay | {"scale_0": 0.0}
     training = Training(diverged=np.zeros(k, dtype=bool))
     watch = Watch(training, rows, members, plan)
     warm = plan.warmup * n_batches * plan.max_iter
@@ -200,6 +202,7 @@ def train(rows, members, plan, report=None):
         module__base_units=plan.base_units,
         module__laziness=members.laziness.tolist(),
         module__dropout=plan.dropout,
+        module__scaled=True,
         criterion=MemberLoss,
         criterion__of_row=row_loss(rows, plan.logit_penalty),
         criterion__left_out=members.left_out,

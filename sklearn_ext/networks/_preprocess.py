@@ -63,6 +63,10 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Columns that are categories: those of a data frame that hold categories,
         strings or truth values, a mask, positions, or names. None has none.
+    n_bins : int, default=0
+        Bins between quantiles of each column of numbers, which has a column for each:
+        how far a value is through the bin, from 0 to 1, less the mean. A column whose
+        values fill one bin has none, and columns that are passed through have none.
     min_frequency : int, default=5
         Levels of a category in fewer rows than that share one column, to which levels
         belong that were not seen. Weighted rows count by their share of the weight,
@@ -83,6 +87,10 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
         Some values of each column, and their scores; empty if not ``"quantile"``.
     center_, scale_ : ndarray of shape (n_numbers,)
         What is taken off, and by what the rest is divided; 0 and 1 if ``"quantile"``.
+    medians_ : ndarray of shape (n_numbers,)
+        What missing numbers become, as far as bins are concerned.
+    edges_, bin_means_ : list of ndarray
+        Ends of the bins of each column of numbers, ascending, and what is taken off.
     levels_ : list of ndarray
         Levels of each category that have a column of their own, ascending: strings or
         numbers.
@@ -90,7 +98,8 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
         Which categories have a column for missing values, and one for rare levels,
         after those of the levels.
     n_features_out_ : int
-        Columns of the result: numbers, indicators of their missing values, categories.
+        Columns of the result: numbers, indicators of their missing values, categories,
+        bins.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -115,6 +124,7 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
     _parameter_constraints: dict = {
         "numeric": [StrOptions({"quantile", "robust", "standard", "passthrough"})],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "n_bins": [Interval(Integral, 0, None, closed="left")],
         "min_frequency": [Interval(Integral, 1, None, closed="left")],
     }
 
@@ -123,10 +133,12 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
         numeric="quantile",
         *,
         categorical_features="from_dtype",
+        n_bins=0,
         min_frequency=5,
     ):
         self.numeric = numeric
         self.categorical_features = categorical_features
+        self.n_bins = n_bins
         self.min_frequency = min_frequency
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -155,10 +167,12 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
             numbers, w = numbers[kept], w[kept]
             categories = [(codes[kept], keys) for codes, keys in categories]
         self._learn_numbers(numbers, w)
+        self._learn_bins(numbers, w)
         self._learn_levels(numbers, categories, w)
         n_numbers = (~self.is_constant_).sum() + self.has_missing_.sum()
         n_levels = sum(self._width(j) for j in range(len(categories)))
-        self.n_features_out_ = int(n_numbers + n_levels)
+        n_bins = sum(len(means) for means in self.bin_means_)
+        self.n_features_out_ = int(n_numbers + n_levels + n_bins)
         return self
 
     def transform(self, X):
@@ -191,6 +205,12 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
             rows = np.flatnonzero(place >= 0)
             Z[rows, end + place[rows]] = 1
             end += self._width(j)
+        for j, means in enumerate(self.bin_means_):
+            if len(means):
+                x = numbers[:, j].astype(np.float64)
+                x[np.isnan(x)] = self.medians_[j]
+                Z[:, end : end + len(means)] = _through(x, self.edges_[j]) - means
+                end += len(means)
         return Z
 
     def get_feature_names_out(self, input_features=None):
@@ -204,7 +224,8 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
         Returns
         -------
         ndarray of str
-            Names: of numbers as they were, ``a_missing``, ``b_level``, ``b_other``.
+            Names: of numbers as they were, ``a_missing``, ``b_level``, ``b_other``,
+            ``a_bin0``.
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
@@ -215,6 +236,8 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
             out += [f"{name}_{level}" for level in self.levels_[j].tolist()]
             out += [f"{name}_missing"] * int(self.has_missing_level_[j])
             out += [f"{name}_other"] * int(self.has_rare_levels_[j])
+        for name, means in zip(numbers, self.bin_means_, strict=True):
+            out += [f"{name}_bin{t}" for t in range(len(means))]
         return np.asarray(out, dtype=object)
 
     # --- reading ------------------------------------------------------------------
@@ -294,6 +317,26 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
         if self._numeric == "robust":
             z /= np.hypot(1, z / BEND)
         return np.where(np.isnan(x), self.fill_[j], z)
+
+    # --- bins ---------------------------------------------------------------------
+
+    def _learn_bins(self, numbers, w):
+        d = numbers.shape[1]
+        self.medians_ = np.zeros(d)
+        self.edges_, self.bin_means_ = ([np.empty(0)] * d for _ in range(2))
+        if self.n_bins == 0 or self._numeric == "passthrough":
+            return
+        shares = np.linspace(0, 1, self.n_bins + 1)
+        for j in np.flatnonzero(~self.is_constant_):
+            known = ~np.isnan(numbers[:, j])
+            x, v = numbers[known, j].astype(np.float64), w[known]
+            *ends, self.medians_[j] = quantiles(x, v, [*shares, 0.5])
+            edges = np.unique([x.min(), *ends[1:-1], x.max()])
+            if len(edges) > 2:
+                total = v @ _through(x, edges)
+                middle = _through(self.medians_[j : j + 1], edges)[0]
+                total += w[~known].sum() * middle
+                self.edges_[j], self.bin_means_[j] = edges, total / w.sum()
 
     # --- categories ---------------------------------------------------------------
 
@@ -392,6 +435,12 @@ def _score(x, values, scores):
         beyond = x - x.clip(values[0], values[-1])
         more = np.sign(beyond) * (1 - 1 / (1 + slope * np.abs(beyond)))
     return np.interp(x, values, scores) + more
+
+
+def _through(x, edges):
+    """Return how far each value is through each bin, from 0 to 1."""
+    low, width = edges[:-1] / 2, np.diff(edges / 2)  # halves, lest differences overflow
+    return ((x[:, None] / 2 - low) / width).clip(0, 1)
 
 
 def _scale(x, w, numeric):
