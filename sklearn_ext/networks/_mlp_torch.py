@@ -14,6 +14,7 @@ from sklearn_ext._numerics._nets._nets_torch import BatchedMLP, MemberAdam, spre
 from sklearn_ext.networks._parametrization import mup_scales
 
 SCALE_RATE = 6.0  # of learnt scales of columns, in rates of the weights
+DECAYING = 12  # batches of an epoch that decay in full
 NO_FOLD = -2  # of members; -1 is that of rows which nobody leaves out
 DIVERGED = 1e3  # times the loss of a constant
 UNSTABLE = 10.0  # growth of the outputs after the warm-up
@@ -108,6 +109,10 @@ class Plan:
     patience: int
     device: object
     seed: int
+
+    def decay(self, n_batches):
+        """Return the weight decay of a step, in rates."""
+        return self.weight_decay * min(1, DECAYING / n_batches)
 
     def narrow(self, units, n_epochs):
         """Return the same for a net of other width, trained to the end."""
@@ -211,7 +216,7 @@ def train(rows, members, plan, report=None):
         optimizer=MemberAdam,
         optimizer__rates=members.rates / np.maximum(members.laziness, 1),
         optimizer__factors=spread(rate, sizes),
-        optimizer__decays=plan.weight_decay * spread(decay, sizes),
+        optimizer__decays=plan.decay(n_batches) * spread(decay, sizes),
         lr=1.0,
         max_epochs=plan.max_iter,
         device=plan.device,

@@ -35,6 +35,7 @@ from sklearn_ext._numerics._quantiles import normal_scores, quantiles
 
 LIMIT = 6.0  # scores that no table of fewer than a billion rows passes
 N_LEVELS = 768  # between which they are interpolated: no error above 1 / 64
+BIN_ROWS = 20  # distinct rows that a bin has at least
 BEND = 3.0  # where robust columns flatten
 MAX_SHARE = 0.05  # a level that so many rows have is never rare
 MAX_LEVELS = 256  # columns of a category at most; more levels share one
@@ -65,8 +66,9 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
         strings or truth values, a mask, positions, or names. None has none.
     n_bins : int, default=0
         Bins between quantiles of each column of numbers, which has a column for each:
-        how far a value is through the bin, from 0 to 1, less the mean. A column whose
-        values fill one bin has none, and columns that are passed through have none.
+        how far a value is through the bin, from 0 to 1, less the mean. There are fewer
+        where a bin would have less than twenty distinct rows. A column whose values
+        fill one bin has none, and columns that are passed through have none.
     min_frequency : int, default=5
         Levels of a category in fewer rows than that share one column, to which levels
         belong that were not seen. Weighted rows count by their share of the weight,
@@ -167,7 +169,7 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
             numbers, w = numbers[kept], w[kept]
             categories = [(codes[kept], keys) for codes, keys in categories]
         self._learn_numbers(numbers, w)
-        self._learn_bins(numbers, w)
+        self._learn_bins(numbers, categories, w)
         self._learn_levels(numbers, categories, w)
         n_numbers = (~self.is_constant_).sum() + self.has_missing_.sum()
         n_levels = sum(self._width(j) for j in range(len(categories)))
@@ -320,13 +322,16 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
 
     # --- bins ---------------------------------------------------------------------
 
-    def _learn_bins(self, numbers, w):
+    def _learn_bins(self, numbers, categories, w):
         d = numbers.shape[1]
         self.medians_ = np.zeros(d)
         self.edges_, self.bin_means_ = ([np.empty(0)] * d for _ in range(2))
         if self.n_bins == 0 or self._numeric == "passthrough":
             return
-        shares = np.linspace(0, 1, self.n_bins + 1)
+        n_bins = min(self.n_bins, _n_distinct(numbers, categories, w) // BIN_ROWS)
+        if n_bins < 2:
+            return
+        shares = np.linspace(0, 1, n_bins + 1)
         for j in np.flatnonzero(~self.is_constant_):
             known = ~np.isnan(numbers[:, j])
             x, v = numbers[known, j].astype(np.float64), w[known]
@@ -364,8 +369,7 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
         smallest = min((s[s > 0].min() for s in shares), default=1.0)
         if self.min_frequency == 1 or smallest >= MAX_SHARE:
             return np.finfo(np.float64).tiny
-        codes = np.column_stack([codes for codes, _ in categories])
-        n_distinct = len(EqualRows.of(numbers, codes, w=w))
+        n_distinct = _n_distinct(numbers, categories, w)
         return min(self.min_frequency / n_distinct, MAX_SHARE) * (1 - TIES)
 
     def _places(self, j, keys):
@@ -435,6 +439,11 @@ def _score(x, values, scores):
         beyond = x - x.clip(values[0], values[-1])
         more = np.sign(beyond) * (1 - 1 / (1 + slope * np.abs(beyond)))
     return np.interp(x, values, scores) + more
+
+
+def _n_distinct(numbers, categories, w):
+    codes = [np.column_stack([codes for codes, _ in categories])] if categories else []
+    return len(EqualRows.of(numbers, *codes, w=w))
 
 
 def _through(x, edges):
