@@ -208,7 +208,8 @@ class LearningRateTransferDisplay(_Panels):
         for i, (ax, name) in enumerate(zip(axes, self.parametrizations, strict=True)):
             self.lines_.append([])
             for j, width in enumerate(self.hidden_units):
-                moved = "" if j == 0 else f", optimum {shift[i, j]:+.1f} octaves"
+                octaves = round(shift[i, j], 1) + 0.0  # of minus zero
+                moved = "" if j == 0 else f", optimum {octaves:+.1f} octaves"
                 label = f"{width} units{moved}, sensitivity {cost[i, j]:.2f}"
                 style = {"marker": "os^Dv"[j % 5], "color": f"C{j}"}
                 style |= {"ms": 4, "lw": 1.5, "label": label, **(curve_kwargs or {})}
