@@ -25,6 +25,8 @@ FAST = {
     "CompSumClassifierCV": {"Cs": 3, "taus": (1.0, 1.7)},
     "ContrastiveEncoder": {"hidden_layer_sizes": (16,), "max_iter": 20},
     "LightSchrodingerBridge": {"n_components": 3},  # some checks have 4 distinct rows
+    "MuMLPClassifier": {"hidden_units": 16, "n_members": 3, "proxy_units": 8},
+    "MuMLPRegressor": {"hidden_units": 16, "n_members": 3, "proxy_units": 8},
     "ProbeSearchCV": {
         "estimators": {
             "bayes": NaiveBayesProbe(var_shrinkage=0.0),  # warns of no copies
@@ -57,6 +59,8 @@ NEEDS_TORCH = {
     "AggregateNetClassifier",
     "AggregateNetRegressor",
     "ContrastiveEncoder",
+    "MuMLPClassifier",
+    "MuMLPRegressor",
     "NeuralBandit",
 }
 LEFT_OUT = set() if find_spec("skorch") else NEEDS_TORCH

@@ -50,7 +50,7 @@ class ReportEpochs(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Close it; skorch ends training early when it is interrupted."""
-        if self.tasks.end(**self.state(net)):
+        if self.tasks.end(lambda: self.state(net)):
             raise KeyboardInterrupt
 
 
@@ -71,6 +71,8 @@ def fit_net(
     *,
     seed,
     batch_size=None,
+    inputs=None,
+    metadata=None,
     loader=TensorLoader,
     callbacks=(),
     state=lambda net: {"net_": net},
@@ -80,8 +82,8 @@ def fit_net(
 
     Parameters
     ----------
-    estimator : CallbackSupportMixin
-        The estimator that is fitted.
+    estimator : CallbackSupportMixin or None
+        The estimator that is fitted; None reports to nobody.
     X : ndarray of shape (n_samples, n_features)
         Validated rows.
     y : array-like
@@ -94,6 +96,10 @@ def fit_net(
         Seed of weights and batches; the global generators are left as they were.
     batch_size : int or None, default=None
         Rows a step; None takes all.
+    inputs : ndarray of shape (n_rows, ...) or None, default=None
+        What the loader takes, where that is not ``X``.
+    metadata : dict or None, default=None
+        Further inputs of rows that the user passed, for callbacks.
     loader : callable
         Makes the batches of training; :class:`TensorLoader` or one of its kind.
     callbacks : sequence of skorch.callbacks.Callback
@@ -108,9 +114,17 @@ def fit_net(
     Net
         The trained net, which holds neither data nor the estimator.
     """
-    tasks = FitTasks(
-        estimator, X, y, max_subtasks=params["max_epochs"], task_name="epoch"
-    )
+    reporters, inputs = [], X if inputs is None else inputs
+    if estimator is not None:
+        tasks = FitTasks(
+            estimator,
+            X,
+            y,
+            max_subtasks=params["max_epochs"],
+            task_name="epoch",
+            metadata=metadata,
+        )
+        reporters = [ReportEpochs(tasks, state)]
     weight = weight * (len(weight) / weight.sum())
     on_cuda = str(params["device"]).startswith("cuda")
     cuda = [torch.cuda.current_device()] if on_cuda else []
@@ -122,7 +136,7 @@ def fit_net(
             iterator_train__shuffle=batch_size is not None,
             iterator_valid=TensorLoader,
             iterator_valid__batch_size=65_536,
-            callbacks=[ReportEpochs(tasks, state), *callbacks],
+            callbacks=[*reporters, *callbacks],
             callbacks__print_log=None,
             callbacks__valid_loss=None,
             train_split=None,
@@ -130,9 +144,10 @@ def fit_net(
             **params,
         )
         targets = target if isinstance(target, dict) else {"y": np.array(target)}
-        net.fit(np.array(X, order="C"), {**targets, "w": weight})
+        net.fit(np.array(inputs, order="C"), {**targets, "w": weight})
     net.callbacks = None  # the reporter holds X, y and the estimator
     passed = (ReportEpochs, *map(type, callbacks))
     net.callbacks_ = [c for c in net.callbacks_ if not isinstance(c[1], passed)]
-    tasks.close(**state(net))
+    if estimator is not None:
+        tasks.close(**state(net))
     return net

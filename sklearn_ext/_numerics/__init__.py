@@ -15,4 +15,6 @@
 - ``_quantiles``: quantiles of weighted values, normal scores of their ranks
 - ``_corruption``: copies of rows in which columns have the values of other rows
 - ``_held_out``: a temperature from held-out scores; the interval of a count of hits
+- ``_nets/``: perceptrons of one shape as one batched net: forward pass in NumPy; the
+  module, and Adam with a rate for each member
 """

@@ -4,6 +4,8 @@ In the order in which rows pass:
 
 - ``_preprocess``: a raw table becomes numbers that a network can take
 - ``_parametrization``: how weights start and move, so that a rate fits every width
+- ``_rows_left_out``: rows that differ, and which of them each member leaves out
+- ``_rate_search``: which learning rate of a grid is best
 - ``_mlp``: an ensemble of perceptrons that finds its own rate and leaves rows out
 - ``_mlp_torch``: its training, loss and schedule
 - ``_tangent``: the kernel of a network, and how sharp its loss is
@@ -14,6 +16,8 @@ In the order in which rows pass:
 - ``_plots``: rates over widths, training, link, movement of the kernel
 """
 
+from sklearn_ext.networks._mlp import MuMLPClassifier, MuMLPRegressor
+from sklearn_ext.networks._parametrization import mup_scales
 from sklearn_ext.networks._plots import (
     FeatureLearningDisplay,
     LearningRateTransferDisplay,
@@ -25,7 +29,10 @@ from sklearn_ext.networks._transfer import learning_rate_sensitivity
 __all__ = [
     "FeatureLearningDisplay",
     "LearningRateTransferDisplay",
+    "MuMLPClassifier",
+    "MuMLPRegressor",
     "ProxySearchCV",
     "TrainingDisplay",
     "learning_rate_sensitivity",
+    "mup_scales",
 ]

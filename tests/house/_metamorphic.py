@@ -111,6 +111,8 @@ DRAWS = {
     "HiddenLayer",
     "LightSchrodingerBridge",
     "LightSchrodingerBridgeCV",
+    "MuMLPClassifier",
+    "MuMLPRegressor",
     "NeuralBandit",
     "PretrainedClassifier",
     "PretrainedRegressor",

@@ -1,0 +1,370 @@
+"""k perceptrons trained as one batched net: the module, and Adam with rates of members.
+
+Everything that a member learns lies in one row of one matrix, ``BatchedMLP.members``
+(k, p): a step of the optimiser is a few passes over that matrix, the best weights of an
+epoch are one copy of it, and a member is a row. The tensors of a layer are views of it.
+The matrix ``weight_out`` lies there transposed, since products with few columns are
+several times slower than products with few rows.
+"""
+
+import numpy as np
+import torch
+from torch.autograd.function import once_differentiable
+
+from sklearn_ext._numerics._nets._forward import initial_weights, shapes
+
+
+def views(members, sizes):
+    """Return the tensors of a net as views of the matrix of its members, by name.
+
+    Parameters
+    ----------
+    members : Tensor of shape (n_members, n_parameters_of_one)
+        One member a row.
+    sizes : tuple of int
+        Columns, units of each hidden layer, outputs.
+    """
+    tensors, start = {}, 0
+    for name, shape in shapes(sizes).items():
+        stop = start + int(np.prod(shape))
+        part = members[:, start:stop]
+        if name == "weight_out":
+            tensors[name] = part.unflatten(1, shape[::-1]).transpose(1, 2)
+        else:
+            tensors[name] = part.unflatten(1, shape)
+        start = stop
+    return tensors
+
+
+def spread(values, sizes):
+    """Lay out one number a tensor as a row of the matrix of members.
+
+    Parameters
+    ----------
+    values : dict of float
+        A number for each tensor of `shapes`.
+    sizes : tuple of int
+        Columns, units of each hidden layer, outputs.
+
+    Returns
+    -------
+    ndarray of shape (n_parameters_of_one,)
+    """
+    table = shapes(sizes)
+    return np.repeat([values[k] for k in table], [np.prod(s) for s in table.values()])
+
+
+class BatchedMLP(torch.nn.Module):
+    """k perceptrons of one shape; see ``_forward`` for what they compute.
+
+    Parameters
+    ----------
+    n_members : int
+        Members k.
+    sizes : tuple of int
+        Columns, units of each hidden layer, outputs.
+    std : dict of float
+        Standard deviation of each initial tensor.
+    seed : int or sequence of int
+        Of the initial weights, as in `initial_weights`, and of dropout.
+    branch : float, default=0.0
+        Factor of a residual branch, 0 for a plain net.
+    base_units : int, default=None
+        Width at which all tensors move at the full rate; stored among the weights.
+    laziness : sequence of float, default=None
+        Alpha of each member: where it is not one, the output is ``alpha (f - f_0)``
+        with f_0 the member as it started, of which a frozen copy is kept.
+    dropout : float, default=0.0
+        Share of hidden units that a member does without in a step, all rows alike.
+    dtype : dtype, default=float32
+        Of the weights; initial weights are those of float64, rounded.
+    """
+
+    def __init__(
+        self,
+        n_members,
+        sizes,
+        std,
+        *,
+        seed=0,
+        branch=0.0,
+        base_units=None,
+        laziness=None,
+        dropout=0.0,
+        dtype=np.float32,
+    ):
+        super().__init__()
+        self.n_members, self.sizes = n_members, tuple(sizes)
+        self.branch, self.base_units = float(branch), base_units
+        self.dropout, self.seed = dropout, int(np.ravel(seed)[0])
+        weights = initial_weights(n_members, sizes, std, seed=seed, dtype=dtype)
+        weights.pop("branch")
+        n = sum(w[0].size for w in weights.values())
+        members = torch.empty(
+            (n_members, n), dtype=torch.as_tensor(weights["bias_0"]).dtype
+        )
+        for name, view in views(members, self.sizes).items():
+            view.copy_(torch.as_tensor(weights[name]))
+        self.members = torch.nn.Parameter(members)
+        alpha = torch.ones(n_members) if laziness is None else laziness
+        alpha = torch.as_tensor(alpha, dtype=members.dtype)
+        lazy = alpha != 1
+        self.register_buffer("laziness", alpha if lazy.any() else None)
+        self.register_buffer("lazy", lazy.nonzero().ravel())
+        self.register_buffer("initial", members.clone() if lazy.any() else None)
+
+    def forward(self, X):
+        """Evaluate all members.
+
+        Parameters
+        ----------
+        X : Tensor of shape (batch, n_features) or (n_members, batch, n_features)
+            Rows that all members share, or rows of each member.
+
+        Returns
+        -------
+        Tensor of shape (batch, n_members, n_outputs)
+            A view of a tensor of the order (member, output, row).
+        """
+        return self.outputs(X).permute(2, 0, 1)
+
+    def outputs(self, X):
+        """Evaluate all members; return (n_members, n_outputs, batch)."""
+        out = _Pass.apply(self.members, X, self, self._masks())
+        if self.laziness is None:
+            return out
+        with torch.no_grad():
+            rows = X if X.ndim == 2 else X[self.lazy]
+            start = views(self.initial[self.lazy], self.sizes)
+            f0 = self._pass(start, rows, None)[1]
+        lazy = self.laziness[self.lazy, None, None] * (out[self.lazy] - f0)
+        return out.index_copy(0, self.lazy, lazy)
+
+    @torch.no_grad()
+    def last_hidden(self, X):
+        """Return what enters the output layer, (n_members, batch, units)."""
+        return self._pass(self._tensors(), X, None)[0][-1]
+
+    def to_weights(self):
+        """Return the net as NumPy arrays, as ``_forward`` takes it."""
+        arrays = _to_arrays(self.members, self.sizes)
+        dtype = arrays["bias_0"].dtype
+        weights = {**arrays, "branch": np.asarray(self.branch, dtype=dtype)}
+        if self.base_units is not None:
+            weights["base_units"] = np.asarray(self.base_units, dtype=dtype)
+        if self.laziness is not None:
+            weights["laziness"] = self.laziness.cpu().numpy().copy()
+            start = _to_arrays(self.initial, self.sizes)
+            weights |= {f"initial_{name}": array for name, array in start.items()}
+        return weights
+
+    def _tensors(self):
+        """Return the views of the members, made once as long as they stay in place."""
+        members = self.members.detach()
+        if getattr(self, "_at", None) != (members.data_ptr(), members.device):
+            self._views = views(members, self.sizes)
+            self._gradient = torch.zeros_like(members)
+            self._gradient_views = views(self._gradient, self.sizes)
+            self._at = members.data_ptr(), members.device
+        return self._views
+
+    def __getstate__(self):
+        made = ("_at", "_views", "_gradient", "_gradient_views", "_generator")
+        return {k: v for k, v in self.__dict__.items() if k not in made}
+
+    def _masks(self):
+        if not (self.dropout and self.training):
+            return None
+        if not hasattr(self, "_generator"):
+            self._generator = torch.Generator().manual_seed(self.seed)
+        keep = 1 - self.dropout
+        like = {"dtype": self.members.dtype, "generator": self._generator}
+        return [
+            (
+                torch.empty((self.n_members, 1, n), dtype=like["dtype"])
+                .bernoulli_(keep, generator=self._generator)
+                .div_(keep)
+                .to(self.members.device)
+            )
+            for n in self.sizes[1:-1]
+        ]
+
+    def _pass(self, tensors, X, masks):
+        """Return the activations that enter each later layer, and the outputs."""
+        k = len(tensors["bias_0"])
+        rows = X.expand(k, *X.shape) if X.ndim == 2 else X
+        h = torch.baddbmm(tensors["bias_0"][:, None], rows, tensors["weight_0"])
+        entering = []
+        for layer in range(1, len(self.sizes) - 2):
+            entering.append(self._activate(h, masks, layer - 1))
+            weight, bias = tensors[f"weight_{layer}"], tensors[f"bias_{layer}"][:, None]
+            if self.branch:
+                h = torch.baddbmm(h, entering[-1], weight, alpha=self.branch)
+                h.add_(bias, alpha=self.branch)
+            else:
+                h = torch.baddbmm(bias, entering[-1], weight)
+        entering.append(self._activate(h, masks, -1))
+        bias = tensors["bias_out"][..., None]
+        weight = tensors["weight_out"].transpose(1, 2)
+        return entering, torch.baddbmm(bias, weight, entering[-1].transpose(1, 2))
+
+    def _activate(self, h, masks, layer):
+        a = torch.relu(h) if self.branch else torch.relu_(h)
+        return a if masks is None else a.mul_(masks[layer])
+
+    def _propagate(self, entering, X, masks, g_out):
+        """Write the gradient of all tensors, given that of the outputs."""
+        tensors, into = self._tensors(), self._gradient_views
+        torch.sum(g_out, 2, out=into["bias_out"])
+        torch.bmm(g_out, entering[-1], out=into["weight_out"].transpose(1, 2))
+        weight = tensors["weight_out"].transpose(1, 2)
+        g = torch.bmm(g_out.transpose(1, 2), weight)
+        g = self._through(g, entering, masks, -1)
+        for layer in range(len(self.sizes) - 3, 0, -1):
+            branch = self.branch or 1.0
+            torch.sum(g, 1, out=into[f"bias_{layer}"])
+            torch.bmm(
+                entering[layer - 1].transpose(1, 2), g, out=into[f"weight_{layer}"]
+            )
+            back = torch.bmm(g, tensors[f"weight_{layer}"].transpose(1, 2))
+            back = self._through(back, entering, masks, layer - 1)
+            if self.branch:
+                into[f"bias_{layer}"].mul_(branch)
+                into[f"weight_{layer}"].mul_(branch)
+                g = g.add_(back, alpha=branch)
+            else:
+                g = back
+        torch.sum(g, 1, out=into["bias_0"])
+        rows = X.expand(len(g), *X.shape) if X.ndim == 2 else X
+        torch.bmm(rows.transpose(1, 2), g, out=into["weight_0"])
+        return g
+
+    def _through(self, g, entering, masks, layer):
+        """Multiply a signal by the slope of the activation, in place."""
+        g.mul_(torch.sign(entering[layer]))
+        return g if masks is None else g.mul_(masks[layer])
+
+
+def _to_arrays(members, sizes):
+    tensors = views(members.detach().cpu(), sizes)
+    return {name: np.array(t.numpy(), order="C") for name, t in tensors.items()}
+
+
+class _Pass(torch.autograd.Function):
+    """The pass of a `BatchedMLP` and its gradient, without a graph."""
+
+    @staticmethod
+    def forward(ctx, members, X, module, masks):
+        entering, out = module._pass(module._tensors(), X, masks)
+        ctx.net = module, masks
+        ctx.save_for_backward(X, *entering)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, g_out):
+        module, masks = ctx.net
+        X, *entering = ctx.saved_tensors
+        g = module._propagate(entering, X, masks, g_out)
+        g_rows = None
+        if ctx.needs_input_grad[1]:
+            g_rows = torch.bmm(g, module._tensors()["weight_0"].transpose(1, 2))
+            g_rows = g_rows.sum(0) if X.ndim == 2 else g_rows
+        return module._gradient.clone(), g_rows, None, None
+
+
+class MemberAdam(torch.optim.Optimizer):
+    """AdamW in which each member, and each entry of a member, has its own rate.
+
+    A step is ``p -= lr R decays p`` and then ``p -= lr R m / (sqrt(v) + eps)``, with R
+    the rate of a member times the factor of the entry, and m, v the means of gradients
+    and squared gradients, corrected for their start. Equal rates give
+    :class:`torch.optim.AdamW`. A member of rate zero stays exactly as it is, whatever
+    its gradient.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        Parameters whose first axis is the member.
+    lr : float, default=1.0
+        Factor of all rates: what a schedule sets, by ``param_groups[0]["lr"]``.
+    rates : array-like of shape (n_members,)
+        Learning rate of each member.
+    factors : array-like, default=1.0
+        Factor of the rate of each entry; it is broadcast over the members.
+    decays : array-like, default=0.0
+        Weight decay of each entry; it is broadcast over the members.
+    betas : tuple of float, default=(0.9, 0.99)
+        Memory of the two means.
+    eps : float, default=1e-8
+        Added to the root.
+    """
+
+    def __init__(
+        self,
+        params,
+        lr=1.0,
+        *,
+        rates,
+        factors=1.0,
+        decays=0.0,
+        betas=(0.9, 0.99),
+        eps=1e-8,
+    ):
+        defaults = {"lr": lr, "rates": rates, "factors": factors, "decays": decays}
+        super().__init__(params, {**defaults, "betas": betas, "eps": eps})
+
+    def freeze(self, members):
+        """Let some members (an index or mask) stay as they are from now on."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self._state(p, group)
+                for name in ("rate", "decay", "mean", "square"):
+                    state[name][members] = 0
+                state["frozen"] = (state["rate"].flatten(1) == 0).all(1)
+
+    def _state(self, p, group):
+        state = self.state[p]
+        if not state:
+            like = {"dtype": p.dtype, "device": p.device}
+            rates = torch.as_tensor(group["rates"], **like)
+            rates = rates.reshape(-1, *(1 for _ in p.shape[1:]))
+            state["rate"] = (
+                rates * torch.as_tensor(group["factors"], **like)
+            ).expand_as(p)
+            state["decay"] = state["rate"] * torch.as_tensor(group["decays"], **like)
+            state["rate"] = state["rate"].contiguous()
+            state["frozen"] = (rates == 0).ravel()
+            state["step"] = 0
+            for name in ("mean", "square", "move"):
+                state[name] = torch.zeros_like(p)
+        return state
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        """Take one step."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    self._move(p, p.grad, self._state(p, group), group)
+        return loss
+
+    def _move(self, p, g, state, group):
+        (beta, gamma), lr, eps = group["betas"], group["lr"], group["eps"]
+        state["step"] += 1
+        correction = (1 - gamma ** state["step"]) ** 0.5
+        if state["frozen"].any():
+            g = g.clone()
+            g[state["frozen"]] = 0  # a product with a rate of zero would keep NaN
+        state["mean"].lerp_(g, 1 - beta)
+        state["square"].mul_(gamma).addcmul_(g, g, value=1 - gamma)
+        move = torch.sqrt(state["square"], out=state["move"])
+        torch.div(state["mean"], move.add_(eps * correction), out=move)
+        p.addcmul_(p, state["decay"], value=-lr)
+        p.addcmul_(
+            move, state["rate"], value=-lr * correction / (1 - beta ** state["step"])
+        )

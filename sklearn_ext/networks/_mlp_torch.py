@@ -1,0 +1,505 @@
+"""Training of all members as one batched net, and what is watched meanwhile."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+from torch import nn
+
+from sklearn_ext._core._torch import fit_net
+from sklearn_ext._numerics._nets import members_of
+from sklearn_ext._numerics._nets._nets_torch import BatchedMLP, MemberAdam, spread
+from sklearn_ext.networks._parametrization import mup_scales
+
+NO_FOLD = -2  # of members; -1 is that of rows which nobody leaves out
+DIVERGED = 1e3  # times the loss of a constant
+UNSTABLE = 10.0  # growth of the outputs after the warm-up
+TIE = 1e-9
+PROBE = 64  # rows on which activations are measured
+EVALUATED = 2**20  # activations at a time, of rows left out
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """Coded rows with what is known of them.
+
+    Attributes
+    ----------
+    Z : ndarray or CSR matrix of shape (n_rows, n_coded)
+        Coded columns.
+    target : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        Codes of classes, or standardised numbers.
+    weight : ndarray of shape (n_rows,)
+        Weights.
+    fold : ndarray of shape (n_rows,)
+        Which fold a row is in; -1 of rows that nobody leaves out.
+    order : ndarray of shape (n_rows,)
+        Order in which they are counted when batches are drawn.
+    n_outputs : int
+        Number of classes or of targets.
+    """
+
+    Z: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+    fold: np.ndarray
+    order: np.ndarray
+    n_outputs: int
+
+    def dealt(self, fold):
+        """Return the same rows in other folds."""
+        return replace(self, fold=fold)
+
+    def ordered(self, order):
+        """Return the same rows, counted in another order."""
+        return replace(self, order=order)
+
+    @property
+    def strata(self):
+        """Classes, or None."""
+        return self.target if self.target.ndim == 1 else None
+
+    @property
+    def constant_loss(self):
+        """Loss of the best constant prediction."""
+        if self.target.ndim == 2:
+            return 1.0
+        share = np.bincount(self.target, self.weight) / self.weight.sum()
+        return float(-(share[share > 0] * np.log(share[share > 0])).sum())
+
+
+@dataclass(frozen=True)
+class Members:
+    """Where members differ: each attribute has one entry a member."""
+
+    rates: np.ndarray
+    left_out: np.ndarray  # fold; NO_FOLD for none
+    seeds: np.ndarray  # of the initial weights
+    laziness: np.ndarray
+
+    def __len__(self):
+        return len(self.rates)
+
+    def weights(self, rows):
+        """Return by what the weights of its rows are multiplied, to have mean one."""
+        total = rows.weight.sum()
+        held = [rows.weight[rows.fold == fold].sum() for fold in self.left_out]
+        return len(rows.weight) / (total - np.array(held))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How all members are trained."""
+
+    hidden_units: int
+    n_layers: int
+    residual: bool
+    base_units: int
+    max_iter: int
+    batch_size: int
+    weight_decay: float
+    dropout: float
+    warmup: float
+    logit_penalty: float
+    keep_best: bool
+    patience: int
+    device: object
+    seed: int
+
+    def narrow(self, units, n_epochs):
+        """Return the same for a net of other width, trained to the end."""
+        standard = self.base_units == self.hidden_units
+        return replace(
+            self,
+            hidden_units=units,
+            base_units=units if standard else self.base_units,
+            max_iter=n_epochs,
+            keep_best=False,
+        )
+
+
+@dataclass
+class Training:
+    """What came of it."""
+
+    member_loss: list = field(
+        default_factory=list
+    )  # (n_epochs, n_members), out of fold
+    train_loss: list = field(default_factory=list)  # (n_epochs, n_members)
+    history: list = field(default_factory=list)  # a dict an epoch
+    best: int = -1  # epoch whose weights are kept
+    outputs: np.ndarray | None = None  # out of fold, (n_rows, n_outputs)
+    weights: dict | None = None
+    diverged: np.ndarray | None = None  # (n_members,)
+    diverged_at: int = 0  # epoch of the first, from one
+    largest: float = 0.0  # its largest activation
+    stop_reason: str = "max_iter"
+
+
+def train(rows, members, plan, report=None):
+    """Train members as one net.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+        The rows.
+    members : Members
+        The members.
+    plan : Plan
+        How to train.
+    report : dict or None
+        ``estimator``, ``X``, ``y`` and ``metadata`` of `fit_net`, for callbacks, and
+        ``state``, which maps weights to fitted attributes; None trains in silence.
+
+    Returns
+    -------
+    Training
+        Weights, losses and outputs, as arrays.
+    """
+    k, sizes = len(members), _sizes(rows, plan)
+    n_batches = math.ceil(len(rows.target) / plan.batch_size)
+    scales = mup_scales(
+        plan.hidden_units,
+        plan.base_units,
+        plan.n_layers,
+        residual=plan.residual,
+        n_features=max(1, sizes[0]),
+    )
+    std, rate, decay = (
+        {name: scale[kind] for name, scale in scales.items()}
+        for kind in ("std", "rate", "decay")
+    )
+    training = Training(diverged=np.zeros(k, dtype=bool))
+    watch = Watch(training, rows, members, plan)
+    warm = plan.warmup * n_batches * plan.max_iter
+    report = {"estimator": None, "X": None, "y": None, **(report or {})}
+    state = report.pop("state", None)
+    net = fit_net(
+        target={
+            "y": rows.target[rows.order],
+            "weight": rows.weight[rows.order].astype(np.float32),
+            "fold": rows.fold[rows.order],
+        },
+        weight=np.ones(len(rows.order), dtype=np.float32),
+        inputs=rows.order,
+        seed=plan.seed,
+        batch_size=plan.batch_size,
+        loader=RowBatches,
+        iterator_train__Z=rows.Z,
+        iterator_train__device=plan.device,
+        state=lambda net: state(watch.weights(net)),
+        callbacks=[Schedule(n_batches * plan.max_iter, warm), watch],
+        module=OutputsFirst,
+        module__n_members=k,
+        module__sizes=sizes,
+        module__std=std,
+        module__seed=members.seeds.tolist(),
+        module__branch=math.sqrt(2 / plan.n_layers) if plan.residual else 0.0,
+        module__base_units=plan.base_units,
+        module__laziness=members.laziness.tolist(),
+        module__dropout=plan.dropout,
+        criterion=MemberLoss,
+        criterion__of_row=row_loss(rows, plan.logit_penalty),
+        criterion__left_out=members.left_out,
+        criterion__scale=members.weights(rows),
+        optimizer=MemberAdam,
+        optimizer__rates=members.rates / np.maximum(members.laziness, 1),
+        optimizer__factors=spread(rate, sizes),
+        optimizer__decays=plan.weight_decay * spread(decay, sizes),
+        lr=1.0,
+        max_epochs=plan.max_iter,
+        device=plan.device,
+        **report,
+    )
+    training.weights = watch.weights(net)
+    return training
+
+
+def _sizes(rows, plan):
+    return (rows.Z.shape[1], *[plan.hidden_units] * plan.n_layers, rows.n_outputs)
+
+
+class OutputsFirst(BatchedMLP):
+    """A `BatchedMLP` whose outputs come as (n_members, n_outputs, batch)."""
+
+    def forward(self, X):
+        """Return the outputs."""
+        return self.outputs(X)
+
+
+class RowBatches:
+    """Batches of rows of a table that is never copied, of equal size.
+
+    Parameters
+    ----------
+    dataset : skorch.dataset.Dataset
+        Row numbers, and a dict of what belongs to the rows.
+    batch_size : int
+        Rows of a batch at most.
+    shuffle : bool
+        Rows of a table of more than one batch are always shuffled.
+    Z : ndarray or CSR matrix
+        The table.
+    device : torch.device
+        Where batches are used.
+    """
+
+    def __init__(self, dataset, batch_size, shuffle=True, *, Z, device):
+        self.take, self.at = taker(Z, device), torch.as_tensor(dataset.X).to(device)
+        self.n_batches = math.ceil(len(self.at) / batch_size)
+        self.y = {k: torch.as_tensor(v).to(device) for k, v in dataset.y.items()}
+
+    def __iter__(self):
+        if self.n_batches == 1:
+            yield self.take(self.at), self.y
+            return
+        drawn = torch.randperm(len(self.at)).to(self.at.device)
+        for rows in drawn.tensor_split(self.n_batches):
+            yield self.take(self.at[rows]), {k: v[rows] for k, v in self.y.items()}
+
+
+def taker(Z, device):
+    """Return a function that gives dense rows of a table as a tensor."""
+    if isinstance(Z, np.ndarray):
+        return torch.as_tensor(Z).to(device).__getitem__
+
+    def take(rows):
+        rows = rows.cpu().numpy()
+        part = torch.from_numpy(Z[rows.ravel()].toarray())
+        return part.reshape(*rows.shape, -1).to(device)
+
+    return take
+
+
+def row_loss(rows, logit_penalty):
+    """Return the loss of each row, from outputs (n_members, n_outputs, batch).
+
+    Targets are those of all members, (batch,) or (batch, n_outputs), or have a first
+    axis of members.
+    """
+    if rows.target.ndim == 2:
+        return lambda output, y: ((output - y.mT) ** 2).mean(1)
+
+    def cross_entropy(output, y):
+        at = y[..., None, :].expand(len(output), 1, -1)
+        if not logit_penalty:
+            return -torch.log_softmax(output, 1).gather(1, at)[:, 0]
+        total = torch.logsumexp(output, 1)
+        own = output.gather(1, at)[:, 0]
+        return total - own + logit_penalty * total**2
+
+    return cross_entropy
+
+
+class MemberLoss(nn.Module):
+    """Sum over members of the mean over the rows that they do not leave out.
+
+    So the gradient of each member is that of a net trained alone.
+
+    Parameters
+    ----------
+    of_row : callable
+        Loss of rows, (n_members, batch).
+    left_out : ndarray of shape (n_members,)
+        Fold that each leaves out.
+    scale : ndarray of shape (n_members,)
+        Factor that gives its weights mean one.
+    """
+
+    def __init__(self, of_row, left_out, scale):
+        super().__init__()
+        self.of_row = of_row
+        self.register_buffer("left_out", torch.as_tensor(left_out)[:, None])
+        scale = torch.as_tensor(scale, dtype=torch.float32)[:, None]
+        self.register_buffer("scale", scale)
+        self.forget()
+
+    def forget(self):
+        """Begin a new mean."""
+        self.total, self.n_rows = 0, 0
+
+    def forward(self, output, target):
+        """Return the loss of a batch."""
+        weight = (target["fold"] != self.left_out) * (target["weight"] * self.scale)
+        losses = (weight * self.of_row(output, target["y"])).mean(1)
+        self.total = self.total + losses.detach() * weight.shape[1]
+        self.n_rows += weight.shape[1]
+        return losses.sum()
+
+    def mean(self):
+        """Return the mean loss of each member since `forget`."""
+        return (self.total / self.n_rows).cpu().numpy()
+
+
+class Schedule(Callback):
+    """Linear warm-up, then a cosine to zero.
+
+    Parameters
+    ----------
+    n_steps : int
+        Steps of the training.
+    n_warm : float
+        How many of them warm up.
+    """
+
+    def __init__(self, n_steps, n_warm):
+        self.n_steps, self.n_warm = n_steps, n_warm
+
+    def on_train_begin(self, net, **kwargs):
+        """Start over."""
+        self.step = 0
+
+    def on_batch_begin(self, net, **kwargs):
+        """Set the factor of all rates."""
+        self.step += 1
+        rise = min(1.0, self.step / (self.n_warm + 1))
+        gone = max(0.0, self.step - self.n_warm) / (self.n_steps - self.n_warm + 1)
+        fall = (1 + math.cos(math.pi * gone)) / 2
+        net.optimizer_.param_groups[0]["lr"] = rise * fall
+
+
+class Watch(Callback):
+    """Losses of rows left out, sizes, divergence, the best epoch, and when to stop.
+
+    Each row left out passes through the members that leave it out, and no others.
+
+    Parameters
+    ----------
+    training : Training
+        What is filled in.
+    rows, members, plan
+        As for `train`.
+    """
+
+    def __init__(self, training, rows, members, plan):
+        self.training, self.plan, self.rows = training, plan, rows
+        self.limit = DIVERGED * max(rows.constant_loss, 0.1)
+        self.rate = float(members.rates.mean())
+        held = [np.flatnonzero(rows.fold == fold) for fold in members.left_out]
+        self.at = np.zeros((len(members), max(map(len, held))), dtype=np.intp)
+        self.weight = np.zeros(self.at.shape)
+        for j, h in enumerate(held):
+            self.at[j, : len(h)] = h
+            self.weight[j, : len(h)] = rows.weight[h]
+        self.take = taker(rows.Z, plan.device)
+        self.probe = torch.as_tensor(rows.order[:PROBE]).to(plan.device)
+
+    # --- called by skorch -------------------------------------------------------------
+
+    def on_train_begin(self, net, **kwargs):
+        """Start over."""
+        self.least, self.since, self.kept, self.told = math.inf, 0, None, False
+        self.target = torch.as_tensor(self.rows.target).to(net.device)
+        self.of_row = net.criterion_.of_row
+
+    def on_epoch_end(self, net, **kwargs):
+        """Measure, and stop where there is no more to gain."""
+        self.measure(net)
+        training = self.training
+        if training.diverged.all():
+            training.stop_reason = "diverged"
+        elif self.plan.keep_best and self.since >= self.plan.patience:
+            training.stop_reason = "instability" if self._unstable() else "patience"
+        if training.stop_reason != "max_iter":
+            raise KeyboardInterrupt  # skorch's own way to end training early
+
+    def on_train_end(self, net, **kwargs):
+        """Return to the best epoch; the user's callbacks may have stopped early."""
+        if len(net.history) > len(self.training.history):
+            self.measure(net)
+        stopped = len(net.history) < self.plan.max_iter
+        if stopped and self.training.stop_reason == "max_iter":
+            self.training.stop_reason = "callback"
+        if self.kept is not None:
+            with torch.no_grad():
+                net.module_.members.copy_(self.kept)
+
+    # --- an epoch ---------------------------------------------------------------------
+
+    def measure(self, net):
+        """Look at the members as an epoch leaves them."""
+        module, training = net.module_, self.training
+        module.eval()
+        with torch.no_grad():
+            sizes = self._sizes(net)
+            self._freeze(net, sizes.pop("largest"))
+            outputs, losses = self._held_out(module)
+        losses[training.diverged & ~np.isnan(losses)] = np.inf
+        training.member_loss.append(losses)
+        good = ~training.diverged & (self.weight.sum(axis=1) > 0)
+        share = self.weight.sum(axis=1)[good]
+        loss = share @ losses[good] / share.sum() if good.any() else np.nan
+        training.history.append({"oob_loss": loss, **sizes})
+        if not self.plan.keep_best or np.isnan(loss):
+            training.best = len(training.history) - 1
+            training.outputs = outputs
+        elif loss < self.least * (1 - TIE) or self.kept is None:
+            training.best, training.outputs = len(training.history) - 1, outputs
+            self.least, self.since = loss, 0
+            self.kept = module.members.detach().clone()
+        else:
+            self.since += 1
+
+    def _sizes(self, net):
+        module, good = net.module_, ~torch.as_tensor(self.training.diverged)
+        X = self.take(self.probe)
+        hidden, logits = module.last_hidden(X), module.outputs(X)
+        good = good.to(hidden.device)
+        gradient = module.members.grad[good]
+        return {
+            "activation_rms": float(hidden[good].square().mean().sqrt()),
+            "logit_rms": float(logits[good].square().mean().sqrt()),
+            "gradient_norm": float(gradient.norm(dim=1).mean()),
+            "learning_rate": net.optimizer_.param_groups[0]["lr"] * self.rate,
+            "largest": hidden.abs().flatten(1).amax(1).cpu().numpy(),
+        }
+
+    def _freeze(self, net, largest):
+        training, losses = self.training, net.criterion_.mean()
+        net.criterion_.forget()
+        training.train_loss.append(losses)
+        with np.errstate(invalid="ignore"):
+            new = ~(losses <= self.limit) & ~training.diverged
+        if new.any():
+            if not training.diverged.any():
+                training.diverged_at = len(training.train_loss)
+                training.largest = float(np.max(largest[new]))
+            training.diverged = training.diverged | new
+            frozen = torch.as_tensor(new, device=net.module_.members.device)
+            net.optimizer_.freeze(frozen)
+            net.module_.members[frozen] = 0
+
+    def _held_out(self, module):
+        """Return outputs of the rows left out, and the mean loss of each member."""
+        k, n_held = self.at.shape
+        out = np.full((len(self.rows.target), self.rows.n_outputs), np.nan, np.float32)
+        total = np.zeros(k)
+        step = max(1, EVALUATED // (k * self.plan.hidden_units))
+        for start in range(0, n_held, step):
+            at = torch.as_tensor(
+                self.at[:, start : start + step], device=module.members.device
+            )
+            output = module.outputs(self.take(at))
+            loss = self.of_row(output, self.target[at]).double().cpu().numpy()
+            weight = self.weight[:, start : start + step]
+            with np.errstate(invalid="ignore"):
+                total += np.where(weight > 0, weight * loss, 0).sum(axis=1)
+            real = weight > 0
+            part = output.transpose(1, 2).cpu().numpy()
+            out[self.at[:, start : start + step][real]] = part[real]
+        share = self.weight.sum(axis=1)
+        total = np.where(np.isnan(total), np.inf, total)
+        return out, np.where(share > 0, total / np.where(share > 0, share, 1), np.nan)
+
+    def _unstable(self):
+        """Return whether outputs exploded while the loss of rows left out rose."""
+        history = self.training.history
+        warm = min(math.ceil(self.plan.warmup * self.plan.max_iter), len(history) - 1)
+        grown = history[-1]["logit_rms"] > UNSTABLE * history[warm]["logit_rms"]
+        return grown and history[-1]["oob_loss"] > history[warm]["oob_loss"]
+
+    def weights(self, net):
+        """Return the net of the members that did not diverge, as arrays."""
+        return members_of(net.module_.to_weights(), ~self.training.diverged)
