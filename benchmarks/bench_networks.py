@@ -504,10 +504,10 @@ def _optimum(x, loss):
 class SameUpdates(Study):
     """Our rate factors beside the package of the authors."""
 
-    title = "Five steps of AdamW at width 512: our factors beside mup's MuAdamW"
+    title = "Five steps of AdamW at width 480: our factors beside mup's MuAdamW"
     note = """The same module, data and initial function, two hidden layers, base width
     64. mup writes the factor of the output into the forward pass, ours into initial
-    weights and rate; its output weights are compared after division by 8. Largest
+    weights and rate; its output weights are compared after division by 7.5. Largest
     difference of a tensor over the largest change of it."""
     versions = ("scikit-learn", "numpy", "torch", "mup")
 
@@ -523,7 +523,7 @@ class SameUpdates(Study):
         assert torch.get_default_dtype() == torch.float32
         return {"columns": ["tensor", "largest change", "difference"], "rows": rows}
 
-    def _trained(self, mup, n=512, base=64, d=10, k=3, rate=0.01):
+    def _trained(self, mup, n=480, base=64, d=10, k=3, rate=0.01):
         import torch
         from mup import MuAdamW, MuReadout, set_base_shapes
         from torch import nn

@@ -92,7 +92,8 @@ def frames(data, train, test, method):
     X, known = data.X.copy(), data.X.iloc[train]
     for c in data.categories:
         if method != "ours":
-            X[c] = pd.Categorical(X[c], categories=sorted(set(known[c].dropna())))
+            levels = sorted(set(known[c].dropna()))  # what else comes is missing
+            X[c] = pd.Categorical(X[c].where(X[c].isin(levels)), levels)
         if method == "MLP of scikit-learn":  # its encoder wants strings
             X[c] = X[c].astype(object).where(X[c].notna(), "missing")
     if method == "RealMLP-TD":  # it takes no missing numbers

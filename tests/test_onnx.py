@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
@@ -15,6 +16,7 @@ from sklearn_ext import (
     bandits,
     calibration,
     losses,
+    networks,
     probes,
     random_features,
     rashomon,
@@ -80,6 +82,11 @@ REGRESSORS = [
     aggregate.InstanceRegressor(),
     aggregate.InterpolatingAggregateRegressor(),
     aggregate.InterpolatingAggregateRegressorCV(),
+    networks.HierarchicalPolynomialRegressor(1, min_gain=0.0),
+    networks.HierarchicalPolynomialRegressor(2, monotonic=True, standardize=False),
+    networks.HierarchicalPolynomialRegressor(
+        feature_map=random_features.RandomFeatures(n_components=30, random_state=0)
+    ),
     random_features.RandomFeatureRidgeCV(n_components=30, **PLAIN),
     rashomon.RashomonRidge(),
     rashomon.RashomonRidge(predict_with="members", n_members=5, random_state=0),
@@ -301,6 +308,31 @@ def test_tasks_with_names_or_without_a_column():
     model = tasks.TaskRidge(group_feature=3).fit(named, y)
     with pytest.raises(NotImplementedError, match="where its labels are numbers"):
         run(model, np.ones((2, 4)))
+
+
+def test_a_curve_behind_another_transformer():
+    X, y = load_diabetes(return_X_y=True)
+    X, y = 20 * X, np.exp(y / 100)
+    model = networks.HierarchicalPolynomialRegressor(feature_map=PCA(4))
+    with pytest.raises(NotImplementedError, match="standardize=False"):
+        run(model.fit(X, y), X)
+    model.set_params(standardize=False).fit(X, y)
+    assert len(model.link_.knots)
+    assert_predicts(model, X)
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+@pytest.mark.parametrize("monotonic", [False, True])
+def test_a_curve_behind_monomials_inside_and_beyond_its_knots(degree, monotonic):
+    X = np.random.default_rng(0).standard_normal((300, 4)).round(2)
+    y = np.exp(X[:, 0] + X[:, 1])
+    model = networks.HierarchicalPolynomialRegressor(degree, monotonic=monotonic)
+    assert len(model.fit(X, y).link_.knots)
+    for rows in (X, 4 * X):
+        (said,) = run(model, rows)
+        expected = model.predict(rows)
+        atol = 1e-6 * np.ptp(expected)
+        assert_allclose(said.ravel(), expected, rtol=1e-5, atol=atol)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -8,6 +8,7 @@ In the order in which rows pass:
 - ``_rate_search``: which learning rate of a grid is best
 - ``_mlp``: an ensemble of perceptrons that finds its own rate and leaves rows out
 - ``_mlp_torch``: its training, loss and schedule
+- ``_regime``: whether a table needs features, or a kernel would do
 - ``_tangent``: the kernel of a network, and how sharp its loss is
 - ``_hierarchical``: a polynomial seen through an unknown curve, in closed form
 - ``_proxy_search``: search on a small copy, refit the large one
@@ -16,11 +17,15 @@ In the order in which rows pass:
 - ``_plots``: rates over widths, training, link, movement of the kernel
 """
 
+from sklearn_ext.networks._hierarchical._regressor import (
+    HierarchicalPolynomialRegressor,
+)
 from sklearn_ext.networks._mlp import MuMLPClassifier, MuMLPRegressor
 from sklearn_ext.networks._parametrization import mup_scales
 from sklearn_ext.networks._plots import (
     FeatureLearningDisplay,
     LearningRateTransferDisplay,
+    LinkDisplay,
     TrainingDisplay,
 )
 from sklearn_ext.networks._proxy_search import ProxySearchCV
@@ -28,7 +33,9 @@ from sklearn_ext.networks._transfer import learning_rate_sensitivity
 
 __all__ = [
     "FeatureLearningDisplay",
+    "HierarchicalPolynomialRegressor",
     "LearningRateTransferDisplay",
+    "LinkDisplay",
     "MuMLPClassifier",
     "MuMLPRegressor",
     "ProxySearchCV",

@@ -1,7 +1,7 @@
 """Ensembles of perceptrons that find their own learning rate and leave rows out."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -34,6 +34,7 @@ from sklearn_ext._numerics._classes import class_factors
 from sklearn_ext._numerics._nets import forward, n_parameters
 from sklearn_ext.networks import _rate_search as search
 from sklearn_ext.networks._preprocess import TablePreprocessor
+from sklearn_ext.networks._regime import LAZINESS, Regime, row_scores
 from sklearn_ext.networks._rows_left_out import DistinctRows, deal, keys_of, order_of
 
 CONSTANT = 1e-14  # range of a target, relative to its mean, that is rounding
@@ -42,6 +43,16 @@ DEEP = 8  # layers beyond which plain nets do not keep their rate
 FEW_BATCHES = 64  # batches of an epoch of large tables
 N_HALVED = 3  # how often a rate found is halved where members diverge at full width
 ROUNDED = ("quantile", "robust")  # codes of columns whose size is known
+REPORT = (
+    "learning_rate_curve_",
+    "regime_",
+    "lazy_score_",
+    "rich_score_",
+    "regime_gap_",
+    "kernel_similarity_",
+    "target_alignment_",
+    "weight_change_",
+)  # there with some parameters only
 DENSE = 4096  # sparse rows that are made dense at a time
 
 
@@ -100,6 +111,7 @@ class TunedMembers(CallbackSupportMixin):
         "proxy_units": [Interval(Integral, 1, None, closed="left")],
         "proxy_iter": [Interval(Integral, 1, None, closed="left")],
         "learning_rates": ["array-like", None],
+        "kernel_report": ["boolean"],
         "device": [str, None],
         "random_state": ["random_state"],
     }
@@ -129,6 +141,7 @@ class TunedMembers(CallbackSupportMixin):
         proxy_units=32,
         proxy_iter=25,
         learning_rates=None,
+        kernel_report=False,
         device=None,
         random_state=None,
     ):
@@ -154,6 +167,7 @@ class TunedMembers(CallbackSupportMixin):
         self.proxy_units = proxy_units
         self.proxy_iter = proxy_iter
         self.learning_rates = learning_rates
+        self.kernel_report = kernel_report
         self.device = device
         self.random_state = random_state
 
@@ -221,7 +235,7 @@ class TunedMembers(CallbackSupportMixin):
         keys = keys_of(table.Z, rounded=self.numeric in ROUNDED, seed=seed)
         table = table.ordered(order_of(keys, table.target))
         plan = self._plan(torch_side, len(rows), device, seed)
-        rate = self._rate(torch_side, table, keys, plan)
+        rate = self._chosen_rate(torch_side, table, keys, plan)
         n_folds = N_VALIDATION if self.n_members == 1 else self.n_members
         table = table.dealt(deal(keys, n_folds, table.weight, table.strata))
         report = {
@@ -242,15 +256,16 @@ class TunedMembers(CallbackSupportMixin):
             rate /= 2
         self._check_training(training, table, members.rates[0])
         self._take(training, float(members.rates[0]))
+        if self.kernel_report:
+            self._report_regime(torch_side, table, keys, plan, self.learning_rate_)
         if self.leave_out is not None:
             self._score_left_out(training.outputs, rows, table, X)
         return self
 
     def _forget(self):
         """Drop what an earlier fit with other parameters may have left."""
-        for name in [n for n in vars(self) if n.startswith("oob_")]:
+        for name in [n for n in vars(self) if n.startswith("oob_") or n in REPORT]:
             delattr(self, name)
-        self.__dict__.pop("learning_rate_curve_", None)
 
     def _table(self, torch_side, X, target, rows):
         self.preprocessor_ = TablePreprocessor(
@@ -317,41 +332,68 @@ class TunedMembers(CallbackSupportMixin):
             laziness=np.full(k, float(self.laziness)),
         )
 
-    def _rate(self, torch_side, table, keys, plan):
-        """Return the learning rate: the user's, or that of the best narrow members."""
+    def _chosen_rate(self, torch_side, table, keys, plan):
         if self.learning_rate != "auto":
             return float(self.learning_rate)
+        rate, curve = self._rate(torch_side, table, keys, plan, self.laziness)
+        if curve is not None:
+            self.learning_rate_curve_ = curve
+            if self.learning_rates is not None:
+                search.warn_of_border(curve, type(self).__name__)
+        return rate
+
+    def _rate(self, torch_side, table, keys, plan, laziness):
+        """Return the best rate of narrow members, and the curve that shows it."""
         dealt = table.dealt(deal(keys, search.N_FOLDS, table.weight, table.strata))
         narrow = plan.narrow(self.proxy_units, self.proxy_iter)
         n_steps = self.proxy_iter * -(-len(keys) // plan.batch_size)
         rates = search.rate_grid(self.learning_rates, n_steps)
 
-        def losses(rates):
-            k = len(rates) * search.N_HELD
+        def curve_of(rates):
             members = torch_side.Members(
                 rates=np.repeat(rates, search.N_HELD),
                 left_out=np.tile(np.arange(search.N_HELD), len(rates)),
                 seeds=np.tile(_seeds(plan.seed, search.N_HELD), len(rates)),
-                laziness=np.full(k, float(self.laziness)),
+                laziness=np.full(len(rates) * search.N_HELD, float(laziness)),
             )
-            return np.array(torch_side.train(dealt, members, narrow).member_loss)
+            losses = torch_side.train(dealt, members, narrow).member_loss
+            return search.read_curve(rates, np.array(losses))
 
         if not (dealt.fold >= 0).any():  # nobody can be asked
-            return float(rates[len(rates) // 2])
-        curve = search.read_curve(rates, losses(rates))
+            return float(rates[len(rates) // 2]), None
+        curve = curve_of(rates)
         if self.learning_rates is None and (side := search.beyond(curve)):
-            more = search.further(rates, side)
-            curve = search.joined(curve, search.read_curve(more, losses(more)))
+            curve = search.joined(curve, curve_of(search.further(rates, side)))
         if np.isinf(curve.loss[curve.best]).any():
             raise ValueError(
                 f"{type(self).__name__} diverged at every learning rate from "
                 f"{rates[0]:g} to {rates[-1]:g}. Pass smaller learning_rates, or a "
                 "learning_rate of your own."
             )
-        if self.learning_rates is not None:
-            search.warn_of_border(curve, type(self).__name__)
-        self.learning_rate_curve_ = curve
-        return float(curve.learning_rates[curve.best])
+        return float(curve.learning_rates[curve.best]), curve
+
+    def _report_regime(self, torch_side, table, keys, plan, rate):
+        """Compare narrow members that learn features with lazy ones."""
+        k = self.n_members if self.n_members > 1 else search.N_FOLDS
+        table = table.dealt(deal(keys, k, table.weight, table.strata))
+        narrow = replace(plan.narrow(self.proxy_units, self.max_iter), keep_best=True)
+        outputs = []
+        lazy_rate, _ = self._rate(torch_side, table, keys, plan, LAZINESS)
+        for laziness, own_rate in ((LAZINESS, lazy_rate), (1.0, rate)):
+            members = torch_side.Members(
+                rates=np.full(k, own_rate),
+                left_out=np.arange(k),
+                seeds=_seeds(plan.seed, k),
+                laziness=np.full(k, laziness),
+            )
+            outputs.append(torch_side.train(table, members, narrow).outputs)
+        known = np.isfinite(outputs).all(axis=(0, 2))
+        target, weight = table.target[known], table.weight[known]
+        scores = [row_scores(found[known], target, weight) for found in outputs]
+        regime = Regime.of(*scores, weight)
+        self.lazy_score_, self.rich_score_ = regime.lazy_score, regime.rich_score
+        self.regime_gap_ = regime.gap, regime.standard_error
+        self.regime_ = regime.verdict
 
     def _check_training(self, training, table, rate):
         diverged = training.diverged
@@ -513,6 +555,8 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     learning_rates : array-like or None, default=None
         Rates to compare; None takes eight powers of two, and three more where the best
         is the last of them.
+    kernel_report : bool, default=False
+        Whether to compare with lazy members, and to follow the tangent kernel.
     device : str or None, default=None
         A torch device on which to train; None is the CPU.
     random_state : int, RandomState instance or None, default=None
@@ -555,6 +599,22 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
         Which members were left out since their loss exploded.
     n_parameters_ : int
         Number of weights.
+    regime_ : {"kernel sufficient", "features needed", "unclear"}
+        Only with ``kernel_report=True``: whether narrow nets that learn features are
+        better, out of fold, than lazy ones, which are kernel machines: not by more than
+        a standard error, by more than two, or in between. Where a kernel is sufficient,
+        :class:`~sklearn_ext.random_features.RandomFeatureRidgeCV` costs far less.
+    lazy_score_, rich_score_ : float
+        Only with ``kernel_report=True``: their scores.
+    regime_gap_ : tuple of float
+        Only with ``kernel_report=True``: difference of these, and its standard error.
+    kernel_similarity_ : ndarray of shape (n_iter_ + 1,)
+        Only with ``kernel_report=True``: centred cosine of the first member's tangent
+        kernel, on 256 rows at most, with that before training; by epoch from 0.
+    target_alignment_ : ndarray of shape (n_iter_ + 1,)
+        Only with ``kernel_report=True``: the same with the kernel of the target.
+    weight_change_ : dict of float
+        Only with ``kernel_report=True``: relative change of each layer's weights.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -617,6 +677,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
         proxy_units=32,
         proxy_iter=25,
         learning_rates=None,
+        kernel_report=False,
         device=None,
         random_state=None,
     ):
@@ -643,6 +704,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
             proxy_units=proxy_units,
             proxy_iter=proxy_iter,
             learning_rates=learning_rates,
+            kernel_report=kernel_report,
             device=device,
             random_state=random_state,
         )
@@ -800,7 +862,7 @@ class MuMLPRegressor(TunedMembers, MultiOutputMixin, RegressorMixin, ExtEstimato
     residual, parametrization, base_units, laziness : see MuMLPClassifier
     warmup, early_stopping, n_iter_no_change, leave_out : see MuMLPClassifier
     numeric, categorical_features, min_frequency : see MuMLPClassifier
-    proxy_units, proxy_iter, learning_rates : see MuMLPClassifier
+    proxy_units, proxy_iter, learning_rates, kernel_report : see MuMLPClassifier
     device, random_state : see MuMLPClassifier
 
     Attributes
@@ -814,6 +876,8 @@ class MuMLPRegressor(TunedMembers, MultiOutputMixin, RegressorMixin, ExtEstimato
         from.
     loss_curve_, history_, n_iter_, best_iter_, stop_reason_ : see MuMLPClassifier
     diverged_members_, n_parameters_ : see MuMLPClassifier
+    regime_, lazy_score_, rich_score_, regime_gap_ : see MuMLPClassifier
+    kernel_similarity_, target_alignment_, weight_change_ : see MuMLPClassifier
     n_features_in_, feature_names_in_ : see MuMLPClassifier
 
     See Also

@@ -5,8 +5,12 @@ import warnings
 import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sklearn_ext._core._plots import Display
+from sklearn_ext.networks._hierarchical._regressor import (
+    HierarchicalPolynomialRegressor,
+)
 from sklearn_ext.networks._transfer import best_rate, learning_rate_sensitivity
 
 LOG_RATES = tuple(2.0 ** np.arange(-11, 0))  # of the papers' pictures, 2^-11 to 2^-1
@@ -455,5 +459,117 @@ class FeatureLearningDisplay(Display):
         ax.set_ylim(min(0, np.min(self.alignment) - 0.05), 1.05)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set(xlabel="epoch", ylabel="centred cosine of the kernel", title=name or "")
+        ax.legend()
+        return self
+
+
+class LinkDisplay(Display):
+    """Index against target, and the curve that goes through them.
+
+    Parameters
+    ----------
+    index : ndarray of shape (n_samples,)
+        Index of each row.
+    target : ndarray of shape (n_samples,)
+        Its target.
+    grid : ndarray of shape (n_points,)
+        Values of the index, ascending.
+    curve : ndarray of shape (n_points,)
+        The curve there.
+    knots : ndarray of shape (n_knots,)
+        Where pieces of the curve meet; beyond the last ones it is straight.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure of the axes.
+    line_ : matplotlib Line2D
+        The curve.
+    points_ : matplotlib PathCollection
+        The rows.
+
+    See Also
+    --------
+    HierarchicalPolynomialRegressor : Finds index and curve.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ext.networks import HierarchicalPolynomialRegressor, LinkDisplay
+    >>> X = np.random.default_rng(0).normal(size=(200, 3))
+    >>> y = np.exp(X[:, 0] + X[:, 1])
+    >>> model = HierarchicalPolynomialRegressor(1).fit(X, y)
+    >>> display = LinkDisplay.from_estimator(model, X, y)
+    """
+
+    index: np.ndarray
+    target: np.ndarray
+    grid: np.ndarray
+    curve: np.ndarray
+    knots: np.ndarray
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, n_points=400, ax=None):
+        """Compute the index of rows and draw them with the curve.
+
+        Parameters
+        ----------
+        estimator : HierarchicalPolynomialRegressor or Pipeline
+            A fitted model, or a fitted pipeline or search that ends in one.
+        X : array-like of shape (n_samples, n_features)
+            Rows, seen in training or not.
+        y : array-like of shape (n_samples,)
+            Their targets.
+        n_points : int, default=400
+            Points at which the curve is drawn.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        LinkDisplay
+            The display.
+        """
+        model, (X,), _ = cls._innermost(
+            estimator, X, wanted=HierarchicalPolynomialRegressor
+        )
+        index, target = model.index(X), column_or_1d(y).astype(np.float64)
+        check_consistent_length(index, target)
+        knots = model.link_.knots
+        ends = np.concatenate([index, knots])
+        grid = np.unique(
+            np.append(np.linspace(ends.min(), ends.max(), n_points), knots)
+        )
+        parts = {"index": index, "target": target, "grid": grid, "knots": knots}
+        return cls(**parts, curve=model.link(grid)).plot(ax)
+
+    def plot(self, ax=None, *, name="link", curve_kwargs=None):
+        """Draw rows as points, the curve, and marks at its knots.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        name : str, default="link"
+            Name of the curve in the legend.
+        curve_kwargs : dict, default=None
+            Passed to ``Axes.plot`` for the curve.
+
+        Returns
+        -------
+        LinkDisplay
+            The display.
+        """
+        ax = self._axes(ax)
+        rows = {"s": 8, "color": "0.6", "linewidths": 0, "label": "rows"}
+        self.points_ = ax.scatter(self.index, self.target, **rows)
+        style = {"color": "C0", "lw": 2, "label": name, **(curve_kwargs or {})}
+        (self.line_,) = ax.plot(self.grid, self.curve, **style)
+        if len(self.knots):
+            heights = np.interp(self.knots, self.grid, self.curve)
+            ax.plot(self.knots, heights, "|", color="0.1", ms=9, label="knots")
+        ax.set(xlabel="index (in units of the target)", ylabel="target")
         ax.legend()
         return self

@@ -26,6 +26,7 @@ def register_converters():
     * votes of a Rashomon set: of lines, of trees, of members that were searched for;
     * `TaskRidge`, with the task as a column of numbers, or else the population alone;
     * `RidgeBandit` and `AdversarialLinearBandit`: best action and predicted rewards;
+    * `HierarchicalPolynomialRegressor`, on monomials or a transformer that converts;
     * `PretrainedClassifier` and `PretrainedRegressor` on the three cheap views;
     * what calibrates, selects or mixes models that convert themselves;
     * `SubmodularFeatureSelector`, and `SparseAutoencoder` with a linear encoder.

@@ -16,6 +16,7 @@ from sklearn_ext import (
     bandits,
     calibration,
     losses,
+    networks,
     probes,
     random_features,
     rashomon,
@@ -42,6 +43,7 @@ VALUES = {
     ),
     _formulas.tasks: (tasks.TaskRidge,),
     _formulas.head_on_views: (representations.PretrainedRegressor,),
+    _formulas.behind_a_curve: (networks.HierarchicalPolynomialRegressor,),
 }
 SCORES = {
     _formulas.linear_scores: (

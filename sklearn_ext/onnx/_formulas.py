@@ -7,7 +7,7 @@ chances from the start.
 import numpy as np
 
 from sklearn_ext.calibration._opinions import LEAST
-from sklearn_ext.onnx._graph import double, single
+from sklearn_ext.onnx._graph import INTEGER, double, single
 from sklearn_ext.onnx._maps import random_features, views, waves
 from sklearn_ext.onnx._trees import voters, votes
 
@@ -60,6 +60,58 @@ def tasks(g, model):
         given = g.columns(g.given, others)
         return g.Add(out, g.double(g.model(model.shared_, given)))
     return g.Add(out, g.double(g.model(model.shared_)))
+
+
+def behind_a_curve(g, model):
+    """Return the curve at an index of monomials, or of a transformer's columns."""
+    features, link = model.feature_map_, model.link_
+    X = g.rows()
+    Z = g.on_one_scale(X, features.columns)
+    if hasattr(features, "transformer"):
+        Phi = g.Sub(_transformed(g, features, Z), double(features.mean))
+    else:
+        parts = []
+        for places in features.places:
+            part = g.columns(Z, places[:, 0])
+            for column in places.T[1:]:
+                part = g.Mul(part, g.columns(Z, column))
+            parts.append(part)
+        raw = g.Concat(*parts, axis=1) if len(parts) > 1 else parts[0]
+        Phi = g.on_one_scale(raw, features.products)
+    t = g.affine(Phi, model.component_coef_[:, None], [model.intercept_])
+    if not len(link.knots):
+        return t
+    low, high = (double([knot]) for knot in link.knots[[0, -1]])
+    inside = g.Min(g.Max(t, low), high)
+    passed = g.above(inside, double(link.knots[None, 1:-1]))
+    place = g.MatMul(passed, single(np.ones((len(link.knots) - 2, 1))))
+    place = g.Reshape(g.Cast(place, to=INTEGER), np.array([-1], dtype=np.int64))
+    pieces = np.vstack([link.knots[:-1], link.pieces]).T
+    piece = g.Gather(double(pieces), place, axis=0)
+    u = g.Sub(inside, g.columns(piece, [0]))
+    out = g.columns(piece, [1])
+    for power in (2, 3, 4):
+        out = g.Add(g.Mul(out, u), g.columns(piece, [power]))
+    before, after = g.Min(g.Sub(t, low), double([0.0])), g.Sub(t, inside)
+    after = g.Max(after, double([0.0]))
+    out = g.Add(out, g.Mul(before, double(link.slopes[:1])))
+    return g.Add(out, g.Mul(after, double(link.slopes[-1:])))
+
+
+def _transformed(g, features, Z):
+    """Return what a transformer makes of standardised columns, or of them as they are.
+
+    skl2onnx's own converters take no product of other nodes.
+    """
+    transformer = features.transformer
+    if hasattr(transformer, "_map"):  # random features
+        return g.double(random_features(g, transformer._map, None, Z))
+    if (features.columns.scale != 1).any() or features.columns.mean.any():
+        raise NotImplementedError(
+            f"feature_map={transformer!r} converts to ONNX with standardize=False: put "
+            "a StandardScaler in front of the regressor, in a pipeline."
+        )
+    return g.double(g.model(transformer))
 
 
 def mean_of_members(g, model):

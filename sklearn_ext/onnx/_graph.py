@@ -9,7 +9,8 @@ from sklearn.base import is_classifier
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 
-SINGLE, DOUBLE = 1, 11  # onnx.TensorProto.FLOAT and DOUBLE
+# onnx.TensorProto.FLOAT, DOUBLE and INT64
+SINGLE, DOUBLE, INTEGER = 1, 11, 7
 
 
 def single(values):
@@ -55,6 +56,10 @@ class Graph:
     def affine(self, X, coef, intercept):
         """Return ``X @ coef + intercept``, all in double precision."""
         return self.Add(self.MatMul(X, double(coef)), double(intercept))
+
+    def on_one_scale(self, X, standard):
+        """Return columns less their means, over their scales; infinite ones give 0."""
+        return self.Div(self.Sub(X, double(standard.mean)), double(standard.scale))
 
     def columns(self, X, places):
         """Return some of the columns."""

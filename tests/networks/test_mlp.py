@@ -1,0 +1,552 @@
+"""Members that are tuned narrow, trained wide, and leave rows out."""
+
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import skops.io
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from scipy.special import softmax
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_wine
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+import sklearn_ext
+
+torch = pytest.importorskip("torch", reason="the torch extra is not installed")
+
+from sklearn_ext.networks import MuMLPClassifier, MuMLPRegressor  # noqa: E402
+from sklearn_ext.networks._mlp_torch import (  # noqa: E402
+    Members,
+    Plan,
+    TrainingRows,
+    train,
+)
+
+SMALL = {"hidden_units": 24, "n_members": 4, "max_iter": 15, "random_state": 0}
+FIXED = SMALL | {"learning_rate": 0.02}
+BOTH = [MuMLPClassifier, MuMLPRegressor]
+
+
+def table_of(cls, n=120, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 4))
+    signal = X[:, 0] * X[:, 1] + X[:, 2] + 0.3 * rng.normal(size=n)
+    return X, np.array(["a", "b", "c"])[
+        np.digitize(signal, [-0.5, 0.7])
+    ] if cls is MuMLPClassifier else signal
+
+
+def said(model, X):
+    return (model.predict_proba if hasattr(model, "classes_") else model.predict)(X)
+
+
+# --- it learns ------------------------------------------------------------------------
+
+
+def test_wine_and_diabetes_out_of_the_box():
+    X, y = load_wine(return_X_y=True)
+    assert cross_val_score(MuMLPClassifier(random_state=0), X, y, cv=3).mean() > 0.95
+    X, y = load_diabetes(return_X_y=True)
+    model = MuMLPRegressor(random_state=0)
+    assert cross_val_score(model, X, y, cv=3).mean() > 0.42
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_the_honest_score_is_that_of_fresh_rows(cls):
+    X, y = table_of(cls, 1600)
+    model = cls(random_state=0, n_members=5, max_iter=20).fit(X[:800], y[:800])
+    assert abs(model.oob_score_ - model.score(X[800:], y[800:])) < 0.04
+    assert model.oob_score_ > 0.7
+
+
+def test_many_targets():
+    X, y = table_of(MuMLPRegressor)
+    Y = np.c_[y, 1e6 - 3e3 * y, np.full(len(y), 7.5)]
+    model = MuMLPRegressor(**FIXED).fit(X, Y)
+    found = model.predict(X)
+    assert found.shape == model.oob_prediction_.shape == Y.shape
+    assert model.member_predictions(X).shape == (4, len(X), 3)
+    assert_array_equal(found[:, 2], 7.5)
+    assert np.corrcoef(found[:, 1], Y[:, 1])[0, 1] > 0.8
+    assert_allclose(model.member_predictions(X).mean(axis=0), found)
+
+
+def test_members_and_their_mean():
+    X, y = table_of(MuMLPClassifier)
+    model = MuMLPClassifier(**FIXED).fit(X, y)
+    members = model.member_predictions(X)
+    assert members.shape == (4, len(X), 3)
+    assert_allclose(members.sum(axis=2), 1)
+    assert_allclose(members.mean(axis=0), model.predict_proba(X))
+    assert_allclose(model.predict_log_proba(X), np.log(model.predict_proba(X)))
+    scores = model.decision_function(X)
+    assert_allclose(scores.mean(axis=1), 0, atol=1e-12)
+    assert_allclose(softmax(scores, axis=1), model.predict_proba(X))
+    two = MuMLPClassifier(**FIXED).fit(X, y == "a")
+    odds = two.decision_function(X)
+    assert_allclose(1 / (1 + np.exp(-odds)), two.predict_proba(X)[:, 1])
+
+
+# --- rows left out --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_each_row_is_judged_by_the_member_that_left_it_out(cls):
+    X, y = table_of(cls)
+    model = cls(**FIXED, early_stopping=False).fit(X, y)
+    members = model.member_predictions(X)
+    found = getattr(model, "oob_decision_function_", None)
+    found = model.oob_prediction_ if found is None else found
+    gaps = np.abs(members - found).reshape(4, len(X), -1).max(axis=2)
+    own = gaps.argmin(axis=0)
+    assert_allclose(gaps.min(axis=0), 0, atol=1e-6)  # single against double precision
+    assert_allclose(np.bincount(own), len(X) / 4, atol=2)
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_nobody_leaves_rows_out(cls):
+    X, y = table_of(cls)
+    model = cls(**FIXED).fit(X, y)
+    assert hasattr(model, "oob_score_")
+    model.set_params(leave_out=None).fit(X, y)
+    assert not [name for name in vars(model) if name.startswith("oob_")]
+    assert model.n_iter_ == model.best_iter_ == 15
+    assert model.stop_reason_ == "max_iter"
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_one_member_leaves_a_tenth_out(cls):
+    X, y = table_of(cls)
+    model = cls(**(FIXED | {"n_members": 1, "max_iter": 60})).fit(X, y)
+    found = getattr(model, "oob_decision_function_", None)
+    found = model.oob_prediction_ if found is None else found
+    known = np.isfinite(found.reshape(len(X), -1)).all(axis=1)
+    assert known.sum() == 12
+    assert model.score(X, y) > 0.3
+
+
+def test_rare_classes_are_never_left_out():
+    X, y = table_of(MuMLPClassifier)
+    y = np.where(y == "c", "b", y).astype(object)
+    y[:2] = "rare", "rarest"
+    model = MuMLPClassifier(**FIXED).fit(X, y)
+    known = np.isfinite(model.oob_decision_function_).all(axis=1)
+    assert_array_equal(np.flatnonzero(~known), [0, 1])
+    assert model.predict_proba(X).shape == (len(X), 4)
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_the_best_epoch_is_kept(cls):
+    X, y = table_of(cls, 400)
+    y = np.random.default_rng(0).permutation(y)  # nothing to learn, much to remember
+    model = cls(**(SMALL | {"max_iter": 60, "learning_rate": 0.1})).fit(X, y)
+    losses = model.history_.oob_loss
+    assert model.best_iter_ == np.argmin(losses) + 1 < model.n_iter_
+    assert model.stop_reason_ == "patience"
+    assert model.n_iter_ == model.best_iter_ + model.n_iter_no_change
+    assert len(losses) == len(model.loss_curve_) == model.n_iter_
+    for name in ("activation_rms", "logit_rms", "gradient_norm", "learning_rate"):
+        assert (getattr(model.history_, name) > 0).all(), name
+
+
+def test_a_member_among_others_is_a_net_trained_alone():
+    """Rows left out, batches and rates of the others do not reach it."""
+    rng = np.random.default_rng(0)
+    n, k = 200, 4
+    rows = TrainingRows(
+        Z=rng.normal(size=(n, 3)).astype(np.float32),
+        target=rng.integers(0, 3, n),
+        weight=np.ones(n),
+        fold=np.arange(n) % k,
+        order=np.arange(n),
+        n_outputs=3,
+    )
+    plan = Plan(
+        hidden_units=16,
+        n_layers=2,
+        residual=False,
+        base_units=16,
+        max_iter=4,
+        batch_size=64,
+        weight_decay=0.02,
+        dropout=0.0,
+        warmup=0.1,
+        logit_penalty=0.01,
+        keep_best=False,
+        patience=9,
+        device="cpu",
+        seed=7,
+    )
+    rates, laziness = np.array([0.01, 0.05, 1e6, 0.1]), np.array([1.0, 8.0, 1.0, 0.5])
+    members = Members(rates, np.arange(k), np.arange(10, 10 + k), laziness)
+    together = train(rows, members, plan)
+    assert_array_equal(together.diverged, [False, False, True, False])
+    for j in (0, 1, 3):
+        at = slice(j, j + 1)
+        one = Members(rates[at], np.array([j]), np.array([10 + j]), laziness[at])
+        alone = train(rows, one, plan)
+        mine = rows.fold == j
+        assert_allclose(
+            together.outputs[mine], alone.outputs[mine], rtol=1e-4, atol=1e-4
+        )
+        assert np.isnan(alone.outputs[~mine]).all()
+        # targets of rows left out do not matter
+        other = replace(rows, target=np.where(mine, 0, rows.target))
+        assert_array_equal(train(other, one, plan).outputs[mine], alone.outputs[mine])
+
+
+# --- weights, order, copies -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [60, 300])  # one batch, and three
+@pytest.mark.parametrize("cls", BOTH)
+def test_weights_are_repetition_and_order_is_nothing(cls, n):
+    X, y = table_of(cls, n)
+    w = np.random.default_rng(1).integers(0, 3, n)
+    model = cls(**SMALL).fit(X, y, sample_weight=w)
+    again = np.random.default_rng(2).permutation(np.repeat(np.arange(n), w))
+    repeated = cls(**SMALL).fit(X[again], y[again])
+    assert model.learning_rate_ == repeated.learning_rate_
+    assert_allclose(said(repeated, X), said(model, X), rtol=1e-7)
+    assert_allclose(repeated.oob_score_, model.oob_score_, rtol=1e-12)
+    scaled = cls(**SMALL).fit(X, y, sample_weight=w * 1e300)
+    assert_allclose(said(scaled, X), said(model, X), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_weights_that_cannot_be(cls):
+    X, y = table_of(cls)
+    with pytest.raises(ValueError, match="non-negative"):
+        cls(**FIXED).fit(X, y, sample_weight=np.r_[-1, np.ones(len(X) - 1)])
+    with pytest.raises(ValueError, match="at least one non-zero"):
+        cls(**FIXED).fit(X, y, sample_weight=np.zeros(len(X)))
+
+
+def test_class_weight():
+    X, y = table_of(MuMLPClassifier)
+    heavy, fixed = {"a": 30.0}, FIXED | {"numeric": "passthrough"}
+    plain, tilted = (
+        MuMLPClassifier(**fixed, class_weight=weight).fit(X, y)
+        for weight in (None, heavy)
+    )
+    assert (tilted.predict(X) == "a").mean() > (plain.predict(X) == "a").mean()
+    w = np.where(y == "a", 30.0, 1.0)
+    same = MuMLPClassifier(**fixed).fit(X, y, sample_weight=w)
+    assert_allclose(same.predict_proba(X), tilted.predict_proba(X), atol=1e-4)
+    with pytest.raises(ValueError, match="'z', which is not one of the classes"):
+        MuMLPClassifier(class_weight={"z": 2.0}).fit(X, y)
+
+
+# --- rates ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_a_diverging_rate_only_loses_the_vote(cls):
+    X, y = table_of(cls, 300)
+    rates = [0.005, 0.02, 0.08, 0.3]
+    one = cls(**SMALL, learning_rates=rates).fit(X, y)
+    state = torch.get_rng_state()
+    two = cls(**SMALL, learning_rates=[*rates, 1e6]).fit(X, y)
+    assert_array_equal(torch.get_rng_state(), state)
+    assert np.isinf(two.learning_rate_curve_.loss[-1]).all()
+    assert one.learning_rate_ == two.learning_rate_
+    assert_allclose(
+        one.learning_rate_curve_.loss, two.learning_rate_curve_.loss[:-1], rtol=1e-4
+    )
+    assert_allclose(said(one, X), said(two, X))
+
+
+def test_the_border_of_a_grid_is_told():
+    X, y = table_of(MuMLPRegressor, 300)
+    with pytest.warns(ConvergenceWarning, match="Widen"):
+        MuMLPRegressor(**SMALL, learning_rates=[1e-5, 1e-4]).fit(X, y)
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_divergence_is_an_error_that_leaves_the_state(cls):
+    X, y = table_of(cls)
+    model = cls(**FIXED).fit(X, y)
+    before = said(model, X), model.learning_rate_
+    model.set_params(learning_rate=1e6)
+    with pytest.raises(
+        ValueError, match=r"All 4 members diverged at .*=1e\+06, in epoch"
+    ):
+        model.fit(X, y)
+    assert_array_equal(said(model, X), before[0])
+    assert model.learning_rate_ == before[1]
+    with pytest.raises(ValueError, match="diverged at every learning rate"):
+        cls(**SMALL, learning_rates=[1e5, 1e6]).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"learning_rate": 0},
+        {"learning_rate": np.nan},
+        {"learning_rate": "best"},
+        {"hidden_units": 0},
+        {"n_layers": 0},
+        {"n_members": 0},
+        {"dropout": 1.0},
+        {"batch_size": 0},
+    ],
+)
+@pytest.mark.parametrize("cls", BOTH)
+def test_parameters_are_checked(cls, wrong):
+    (name,) = wrong
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of {cls.__name__}"):
+        cls(**wrong).fit(*table_of(cls))
+
+
+def test_plain_nets_that_are_deep_are_warned_of():
+    X, y = table_of(MuMLPRegressor)
+    with pytest.warns(UserWarning, match="n_layers=9 does not keep its learning rate"):
+        MuMLPRegressor(**FIXED, n_layers=9, residual=False).fit(X, y)
+
+
+@pytest.mark.parametrize("more", [{"n_layers": 4}, {"dropout": 0.2}, {"laziness": 8.0}])
+@pytest.mark.parametrize("cls", BOTH)
+def test_settings_that_change_the_net(cls, more):
+    X, y = table_of(cls, 200)
+    model = cls(**(FIXED | {"max_iter": 40}), **more).fit(X, y)
+    assert model.score(X, y) > 0.6
+    assert_array_equal(said(clone(model).fit(X, y), X), said(model, X))
+
+
+# --- bad and odd tables ---------------------------------------------------------------
+
+
+def test_one_class():
+    X, _ = table_of(MuMLPClassifier)
+    with pytest.raises(ValueError, match="at least two classes, got one class: 'a'"):
+        MuMLPClassifier().fit(X, ["a"] * len(X))
+    w, y = np.zeros((2, len(X)), dtype=int)
+    w[0] = y[0] = 1
+    with pytest.raises(ValueError, match="at least two classes, got one class: 1"):
+        MuMLPClassifier().fit(X, y, sample_weight=w)
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_columns_without_content(cls):
+    X, y = table_of(cls)
+    model = cls(**(FIXED | {"max_iter": 60})).fit(np.ones_like(X), y)
+    found = said(model, np.ones_like(X))
+    assert np.ptp(found.reshape(len(X), -1), axis=0).max() == 0
+    assert_allclose(
+        found[0], np.mean(y) if cls is MuMLPRegressor else found[0], atol=0.6
+    )
+
+
+def test_a_constant_target():
+    X, _ = table_of(MuMLPRegressor)
+    for value in (0.0, 3.7, 1e300):
+        model = MuMLPRegressor(**FIXED).fit(X, np.full(len(X), value))
+        assert_array_equal(model.predict(X), value)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_targets_of_any_size(scale):
+    X, y = table_of(MuMLPRegressor)
+    one = MuMLPRegressor(**FIXED).fit(X, y)
+    other = MuMLPRegressor(**FIXED).fit(X, y * scale)
+    assert_allclose(other.predict(X) / scale, one.predict(X), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame], ids=["pd", "pl"])
+def test_frames_with_categories_and_missing_values(library):
+    X, y = table_of(MuMLPClassifier, 200)
+    shop = np.array(["north", "south", "east"])[np.digitize(X[:, 3], [-0.5, 0.5])]
+    X[::7, 0] = np.nan
+    columns = {"a": X[:, 0], "b": X[:, 1], "c": X[:, 2], "shop": shop}
+    frame = library(columns)
+    model = MuMLPClassifier(**FIXED).fit(frame, y)
+    assert_array_equal(model.feature_names_in_, list(columns))
+    assert model.n_features_in_ == 4
+    assert model.score(frame, y) > 0.6
+    unseen = library({**columns, "shop": ["west"] * len(X)})
+    assert np.isfinite(model.predict_proba(unseen)).all()
+    with pytest.raises(ValueError, match="same order"):
+        model.predict(library({name: columns[name] for name in reversed(columns)}))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.fit(frame, y[:-1])
+    with pytest.raises(ValueError, match="0 sample"):
+        model.fit(frame[:0], y[:0])
+
+
+def test_mixed_arrays_name_their_categories():
+    X, y = table_of(MuMLPRegressor)
+    mixed = X.astype(object)
+    mixed[:, 3] = np.where(X[:, 3] > 0, "yes", "no")
+    model = MuMLPRegressor(**FIXED, categorical_features=[3]).fit(mixed, y)
+    assert model.score(mixed, y) > 0.5
+
+
+def test_sparse_rows_pass_through():
+    X, y = table_of(MuMLPRegressor)
+    X = np.where(abs(X) > 0.5, X, 0)
+    dense = MuMLPRegressor(**FIXED, numeric="passthrough").fit(X, y)
+    thin = sparse.csr_array(X)
+    model = MuMLPRegressor(**FIXED, numeric="passthrough").fit(thin, y)
+    assert_allclose(model.predict(thin), dense.predict(X), rtol=1e-5, atol=1e-5)
+    with pytest.raises(TypeError, match=r"(?i)sparse|dense data"):
+        MuMLPRegressor(**FIXED).fit(thin, y)
+
+
+def test_numbers_beyond_single_precision():
+    X, y = table_of(MuMLPRegressor)
+    with pytest.raises(ValueError, match="single precision cannot"):
+        MuMLPRegressor(**FIXED, numeric="passthrough").fit(X * 1e200, y)
+    MuMLPRegressor(**FIXED).fit(X * 1e200, y)
+
+
+def test_devices_that_are_not_there():
+    X, y = table_of(MuMLPRegressor)
+    if torch.cuda.is_available():
+        pytest.skip("it is there")
+    with pytest.raises(RuntimeError, match=r"not on this machine.*None"):
+        MuMLPRegressor(device="cuda").fit(X, y)
+
+
+# --- what clients do ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_predictions_feel_nothing_but_the_fit(cls):
+    X, y = table_of(cls)
+    model = cls(**FIXED).fit(X, y)
+    before = said(model, X)
+    model.set_params(numeric="standard", categorical_features=[0], laziness=3.0)
+    model.set_params(n_members=2, hidden_units=3)
+    assert_array_equal(said(model, X), before)
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_stored_models_load_without_torch(cls, tmp_path):
+    X, y = table_of(cls)
+    model = cls(**FIXED).fit(X, y)
+    pickle_file, skops_file = tmp_path / "model.pickle", tmp_path / "model.skops"
+    pickle_file.write_bytes(pickle.dumps(model))
+    skops.io.dump(model, skops_file)
+    np.save(tmp_path / "X.npy", X)
+    np.save(tmp_path / "said.npy", said(model, X))
+    code = (
+        "import pickle, sys, numpy as np\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, *args):\n"
+        "        if name.partition('.')[0] in ('torch', 'skorch'):\n"
+        "            raise ImportError(name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        "import skops.io, sklearn_ext\n"
+        f"folder = {str(tmp_path)!r}\n"
+        "X, said = (np.load(f'{folder}/{name}.npy') for name in ('X', 'said'))\n"
+        "stored = open(f'{folder}/model.pickle', 'rb')\n"
+        "trusted = sklearn_ext.trusted_types()\n"
+        "for model in (pickle.load(stored), "
+        "skops.io.load(f'{folder}/model.skops', trusted=trusted)):\n"
+        "    call = getattr(model, 'predict_proba', model.predict)\n"
+        "    np.testing.assert_allclose(call(X), said, rtol=1e-12)\n"
+        "try:\n"
+        "    model.fit(X, X[:, 0])\n"
+        "except (ImportError, ValueError) as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    if cls is MuMLPRegressor:
+        assert "MuMLPRegressor needs torch: pip install" in done.stdout
+
+
+def test_before_the_fit():
+    with pytest.raises(NotFittedError):
+        MuMLPClassifier().predict(np.ones((2, 2)))
+
+
+def test_grid_search_in_a_pipeline():
+    X, y = table_of(MuMLPClassifier)
+    pipe = make_pipeline(StandardScaler(), MuMLPClassifier(**FIXED))
+    grid = {"mumlpclassifier__hidden_units": [4, 16]}
+    found = GridSearchCV(pipe, grid, cv=2).fit(X, y)
+    assert found.best_score_ > 0.5
+
+
+def test_weights_are_routed():
+    X, y = table_of(MuMLPClassifier)
+    w = np.random.default_rng(0).uniform(size=len(X))
+    with config_context(enable_metadata_routing=True):
+        model = MuMLPClassifier(**FIXED).set_fit_request(sample_weight=True)
+        model.set_score_request(sample_weight=True)
+        search = GridSearchCV(model, {"hidden_units": [8]}, cv=KFold(2))
+        search.fit(X, y, sample_weight=w)
+    assert np.isfinite(search.best_score_)
+
+
+class Watch:
+    def __init__(self, stop_at=None):
+        self.stop_at, self.ends = stop_at, []
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(
+        self, estimator, context, *, X, y, metadata=None, fitted_estimator=None
+    ):
+        shape = said(fitted_estimator, X).shape
+        self.ends.append((context.task_name, shape, metadata))
+        return context.task_id + 1 == self.stop_at
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_callbacks_see_every_epoch_and_stop(cls):
+    X, y = table_of(cls)
+    w, watch = np.ones(len(X)), Watch(stop_at=5)
+    model = cls(**FIXED).set_callbacks(watch).fit(X, y, sample_weight=w)
+    assert [name for name, *_ in watch.ends] == ["epoch"] * 5 + ["fit"]
+    assert {shape[0] for _, shape, _ in watch.ends} == {len(X)}
+    assert watch.ends[0][2]["sample_weight"] is w
+    assert model.n_iter_ == 5 == len(model.history_.oob_loss)
+    assert model.stop_reason_ == "callback"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cls", BOTH)
+def test_checks_of_scikit_learn_with_defaults(cls):
+    check_estimator(cls())
+    assert sklearn_ext
+
+
+# --- features or a kernel -------------------------------------------------------------
+
+
+def test_the_report_tells_a_kernel_from_features():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 10))
+    smooth = np.sin(X[:, 0]) + 0.5 * rng.normal(size=400)
+    rule = np.sign(X[:, 0] * X[:, 1]) + 0.1 * rng.normal(size=400)
+    cases = ((X[:, :1], smooth, "kernel sufficient"), (X, rule, "features needed"))
+    for X, y, verdict in cases:
+        model = MuMLPRegressor(random_state=0, kernel_report=True).fit(X, y)
+        assert model.regime_ == verdict
+        gap, error = model.regime_gap_
+        assert_allclose(gap, model.rich_score_ - model.lazy_score_)
+        assert error > 0
+    assert not hasattr(model.set_params(kernel_report=False).fit(X, y), "regime_")
