@@ -57,7 +57,7 @@ columns = make_column_transformer(
     (one_hot, make_column_selector(dtype_exclude="number")),
 )
 ways = {
-    "net": MuMLPRegressor(random_state=0),
+    "net": MuMLPRegressor(kernel_report=True, random_state=0),
     "lazy net": MuMLPRegressor(laziness=32.0, random_state=0),
     "random features": make_pipeline(columns, RandomFeatureRidgeCV(random_state=0)),
 }
@@ -74,6 +74,7 @@ for name, (X, y) in tables.items():
         if hasattr(model, "oob_score_"):
             text += f", {model.oob_score_:.3f} on rows left out"
         print(text)
+    print(f"{name:>10}: {ways['net'].regime_}")
 
 fig, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
 for j, (way, values) in enumerate(scores.items()):
