@@ -47,6 +47,7 @@ def reference(tensors, X, branch, masks=None):
     """The formulas word by word, one member at a time, by autograd; (batch, k, K)."""
     out = []
     n_layers = len(tensors) // 2 - 1
+    X = X * tensors["scale_0"][:, None] if "scale_0" in tensors else X
     for j in range(len(tensors["bias_0"])):
         own = {name: tensor[j] for name, tensor in tensors.items()}
         x = X if X.ndim == 2 else X[j]
@@ -62,8 +63,12 @@ def reference(tensors, X, branch, masks=None):
 
 @pytest.mark.parametrize(("sizes", "branch"), NETS)
 @pytest.mark.parametrize("own_rows", [False, True])
-def test_pass_and_gradient_are_those_of_autograd(sizes, branch, own_rows):
-    net = make(sizes=sizes, branch=branch)
+@pytest.mark.parametrize("scaled", [False, True])
+def test_pass_and_gradient_are_those_of_autograd(sizes, branch, own_rows, scaled):
+    net = make(sizes=sizes, branch=branch, scaled=scaled)
+    with torch.no_grad():
+        for scale in net._tensors().get("scale_0", ()):
+            scale.copy_(torch.linspace(-0.5, 2.0, sizes[0]))
     X = rows(d=sizes[0])
     X = torch.stack([X, X + 1, X - 2]) if own_rows else X
     X.requires_grad_()
@@ -76,6 +81,33 @@ def test_pass_and_gradient_are_those_of_autograd(sizes, branch, own_rows):
     wanted = torch.autograd.grad((expected * signal).sum(), [members, X])
     for a, b in zip(got, wanted, strict=True):
         assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("laziness", [None, [1.0, 4.0, 1.0]])
+def test_scales_of_columns_start_at_one_and_become_part_of_the_first_matrix(laziness):
+    X, net = rows(), make(scaled=True, laziness=laziness)
+    expected = make(laziness=laziness)(X).detach()
+    assert_allclose(net(X).detach(), expected, rtol=1e-12, atol=1e-14)
+    with torch.no_grad():
+        net._tensors()["scale_0"].copy_(torch.rand(3, 5, generator=torch.Generator()))
+    weights = net.to_weights()
+    assert "scale_0" not in weights
+    found = forward(weights, X.numpy())
+    assert_allclose(found, net(X).detach().transpose(0, 1), rtol=1e-10, atol=1e-12)
+
+
+def test_scales_move_at_a_rate_of_their_own():
+    net = make(scaled=True)
+    factors = {name: 0.0 for name in shapes(PLAIN)} | {"scale_0": 6.0}
+    optimizer = MemberAdam(
+        net.parameters(), rates=[0.1, 0.01, 0.0], factors=spread(factors, PLAIN)
+    )
+    before = net.to_weights()
+    net(rows()).square().sum().backward()
+    optimizer.step()
+    moved = (net._tensors()["scale_0"] - 1).abs()
+    assert_allclose(moved, np.outer([0.6, 0.06, 0], np.ones(5)), rtol=1e-5)
+    assert_array_equal(net.to_weights()["weight_1"], before["weight_1"])
 
 
 def test_dropout_leaves_out_units_of_all_rows_and_is_undone_by_eval():

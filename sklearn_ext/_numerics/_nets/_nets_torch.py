@@ -21,6 +21,7 @@ def views(members, sizes):
     ----------
     members : Tensor of shape (n_members, n_parameters_of_one)
         One member a row.
+        Behind the tensors of `shapes` there may be a scale of each column, ``scale_0``.
     sizes : tuple of int
         Columns, units of each hidden layer, outputs.
     """
@@ -33,6 +34,8 @@ def views(members, sizes):
         else:
             tensors[name] = part.unflatten(1, shape)
         start = stop
+    if start < members.shape[1]:
+        tensors["scale_0"] = members[:, start:]
     return tensors
 
 
@@ -42,7 +45,7 @@ def spread(values, sizes):
     Parameters
     ----------
     values : dict of float
-        A number for each tensor of `shapes`.
+        A number for each tensor of `shapes`, and perhaps for ``scale_0``.
     sizes : tuple of int
         Columns, units of each hidden layer, outputs.
 
@@ -51,6 +54,8 @@ def spread(values, sizes):
     ndarray of shape (n_parameters_of_one,)
     """
     table = shapes(sizes)
+    if "scale_0" in values:
+        table["scale_0"] = sizes[:1]
     return np.repeat([values[k] for k in table], [np.prod(s) for s in table.values()])
 
 
@@ -76,6 +81,10 @@ class BatchedMLP(torch.nn.Module):
         with f_0 the member as it started, of which a frozen copy is kept.
     dropout : float, default=0.0
         Share of hidden units that a member does without in a step, all rows alike.
+    scaled : bool, default=False
+        Whether each member learns a scale of each column, which starts at one. It
+        becomes part of ``weight_0`` when the net is turned into arrays: all that it
+        changes is how rows of that matrix move.
     dtype : dtype, default=float32
         Of the weights; initial weights are those of float64, rounded.
     """
@@ -91,6 +100,7 @@ class BatchedMLP(torch.nn.Module):
         base_units=None,
         laziness=None,
         dropout=0.0,
+        scaled=False,
         dtype=np.float32,
     ):
         super().__init__()
@@ -99,12 +109,13 @@ class BatchedMLP(torch.nn.Module):
         self.dropout, self.seed = dropout, int(np.ravel(seed)[0])
         weights = initial_weights(n_members, sizes, std, seed=seed, dtype=dtype)
         weights.pop("branch")
-        n = sum(w[0].size for w in weights.values())
-        members = torch.empty(
+        n = sum(w[0].size for w in weights.values()) + scaled * self.sizes[0]
+        members = torch.ones(
             (n_members, n), dtype=torch.as_tensor(weights["bias_0"]).dtype
         )
-        for name, view in views(members, self.sizes).items():
-            view.copy_(torch.as_tensor(weights[name]))
+        tensors = views(members, self.sizes)
+        for name, weight in weights.items():
+            tensors[name].copy_(torch.as_tensor(weight))
         self.members = torch.nn.Parameter(members)
         alpha = torch.ones(n_members) if laziness is None else laziness
         alpha = torch.as_tensor(alpha, dtype=members.dtype)
@@ -193,7 +204,7 @@ class BatchedMLP(torch.nn.Module):
         """Return the activations that enter each later layer, and the outputs."""
         k = len(tensors["bias_0"])
         rows = X.expand(k, *X.shape) if X.ndim == 2 else X
-        h = torch.baddbmm(tensors["bias_0"][:, None], rows, tensors["weight_0"])
+        h = torch.baddbmm(tensors["bias_0"][:, None], rows, _first(tensors))
         entering = []
         for layer in range(1, len(self.sizes) - 2):
             entering.append(self._activate(h, masks, layer - 1))
@@ -237,6 +248,10 @@ class BatchedMLP(torch.nn.Module):
         torch.sum(g, 1, out=into["bias_0"])
         rows = X.expand(len(g), *X.shape) if X.ndim == 2 else X
         torch.bmm(rows.transpose(1, 2), g, out=into["weight_0"])
+        if "scale_0" in tensors:
+            moved = into["weight_0"] * tensors["weight_0"]
+            torch.sum(moved, 2, out=into["scale_0"])
+            into["weight_0"].mul_(tensors["scale_0"][..., None])
         return g
 
     def _through(self, g, entering, masks, layer):
@@ -245,8 +260,17 @@ class BatchedMLP(torch.nn.Module):
         return g if masks is None else g.mul_(masks[layer])
 
 
+def _first(tensors):
+    """Return the first matrix of each member, with the scales of its columns."""
+    if "scale_0" not in tensors:
+        return tensors["weight_0"]
+    return tensors["weight_0"] * tensors["scale_0"][..., None]
+
+
 def _to_arrays(members, sizes):
     tensors = views(members.detach().cpu(), sizes)
+    tensors["weight_0"] = _first(tensors)
+    tensors.pop("scale_0", None)
     return {name: np.array(t.numpy(), order="C") for name, t in tensors.items()}
 
 
@@ -268,7 +292,7 @@ class _Pass(torch.autograd.Function):
         g = module._propagate(entering, X, masks, g_out)
         g_rows = None
         if ctx.needs_input_grad[1]:
-            g_rows = torch.bmm(g, module._tensors()["weight_0"].transpose(1, 2))
+            g_rows = torch.bmm(g, _first(module._tensors()).transpose(1, 2))
             g_rows = g_rows.sum(0) if X.ndim == 2 else g_rows
         return module._gradient.clone(), g_rows, None, None
 
