@@ -53,7 +53,7 @@ REPORT = (
     "target_alignment_",
     "weight_change_",
 )  # there with some parameters only
-DENSE = 4096  # sparse rows that are made dense at a time
+BLOCK = 4096  # rows coded at a time
 
 
 @dataclass(frozen=True)
@@ -214,12 +214,18 @@ class TunedMembers(CallbackSupportMixin):
     def _outputs(self, X):
         """Return what the members say, (n_members, n_samples, n_outputs)."""
         check_is_fitted(self)
-        Z = self.preprocessor_.transform(self._read(X, reset=False))
-        weights = {name: w.astype(Z.dtype) for name, w in self.weights_.items()}
-        if not sparse.issparse(Z):
-            return forward(weights, Z)
-        parts = [Z[at : at + DENSE].toarray() for at in range(0, Z.shape[0], DENSE)]
-        return np.concatenate([forward(weights, part) for part in parts], axis=1)
+        X = self._read(X, reset=False)
+        rows, parts = np.arange(_num_samples(X)), []
+        for start in range(0, len(rows), BLOCK):
+            part = (
+                X
+                if len(rows) <= BLOCK
+                else _safe_indexing(X, rows[start : start + BLOCK])
+            )
+            Z = self.preprocessor_.transform(part)
+            weights = {name: w.astype(Z.dtype) for name, w in self.weights_.items()}
+            parts.append(forward(weights, Z.toarray() if sparse.issparse(Z) else Z))
+        return np.concatenate(parts, axis=1)
 
     # --- the fit ------------------------------------------------------------------
 
@@ -277,13 +283,10 @@ class TunedMembers(CallbackSupportMixin):
             n_bins=self.n_bins,
             min_frequency=self.min_frequency,
         )
-        distinct = _safe_indexing(X, rows.first)
-        self.preprocessor_.fit(distinct, sample_weight=rows.weight)
-        Z = self.preprocessor_.transform(distinct)
-        if Z.shape[1] == 0:
-            Z = np.zeros((len(rows), 0))
+        self.preprocessor_.fit(_safe_indexing(X, rows.first), sample_weight=rows.weight)
+        bins = self.preprocessor_.bins
         with np.errstate(over="ignore"):
-            Z = Z.astype(np.float32, copy=False)
+            Z = self._narrow(X, rows.first)
         with np.errstate(invalid="ignore"):
             total = (Z.data if sparse.issparse(Z) else Z).sum(dtype=np.float64)
         if not np.isfinite(total):
@@ -293,7 +296,20 @@ class TunedMembers(CallbackSupportMixin):
             )
         codes, n_outputs, weight = self._learnt(target, rows.weight)
         order = np.arange(len(rows))
-        return torch_side.TrainingRows(Z, codes, weight, order, order, n_outputs)
+        return torch_side.TrainingRows(Z, bins, codes, weight, order, order, n_outputs)
+
+    def _narrow(self, X, at):
+        """Return some rows, coded in single precision without columns of bins."""
+        if sparse.issparse(X):
+            return self.preprocessor_.narrow(X[at]).astype(np.float32)
+        Z = None
+        for start in range(0, len(at), BLOCK):
+            part = self.preprocessor_.narrow(
+                _safe_indexing(X, at[start : start + BLOCK])
+            )
+            Z = np.empty((len(at), part.shape[1]), np.float32) if Z is None else Z
+            Z[start : start + BLOCK] = part
+        return Z
 
     def _plan(self, torch_side, n_rows, device, seed):
         residual = self.n_layers > 2 if self.residual == "auto" else bool(self.residual)

@@ -1,5 +1,6 @@
 """A raw table becomes numbers that a network can take."""
 
+from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
@@ -190,12 +191,29 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
         ndarray or sparse matrix of shape (n_samples, n_features_out_)
             The coded rows, in single precision where the numbers are.
         """
+        return self.bins.widen(self.narrow(X))
+
+    def narrow(self, X):
+        """Code rows, all bins of a number in one column: how many it is through.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Rows; numbers may be missing where none was before.
+
+        Returns
+        -------
+        ndarray or sparse matrix of shape (n_samples, n_narrow)
+            What ``bins.widen`` makes the coded rows of.
+        """
         check_is_fitted(self)
         numbers, categories = self._read(X, reset=False)
         shown = np.flatnonzero(~self.is_constant_)
         if sparse.issparse(numbers):
             return numbers[:, shown]
-        Z = np.zeros((len(numbers), self.n_features_out_), dtype=numbers.dtype)
+        binned = [j for j, means in enumerate(self.bin_means_) if len(means)]
+        n_narrow = self.bins.n_plain + len(binned)
+        Z = np.zeros((len(numbers), n_narrow), dtype=numbers.dtype)
         for place, j in enumerate(shown):
             Z[:, place] = self._scaled(numbers[:, j], j)
         end = len(shown)
@@ -207,13 +225,24 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
             rows = np.flatnonzero(place >= 0)
             Z[rows, end + place[rows]] = 1
             end += self._width(j)
-        for j, means in enumerate(self.bin_means_):
-            if len(means):
-                x = numbers[:, j].astype(np.float64)
-                x[np.isnan(x)] = self.medians_[j]
-                Z[:, end : end + len(means)] = _through(x, self.edges_[j]) - means
-                end += len(means)
+        for place, j in enumerate(binned, start=end):
+            x = numbers[:, j].astype(np.float64)
+            x[np.isnan(x)] = self.medians_[j]
+            Z[:, place] = _through(x, self.edges_[j]).sum(axis=1)
         return Z
+
+    @property
+    def bins(self):
+        """Where the bins of each column of numbers are in a narrow table."""
+        sizes = [len(means) for means in self.bin_means_]
+        n_plain = self.n_features_out_ - sum(sizes)
+        full = [size for size in sizes if size]
+        return Bins(
+            n_plain,
+            np.repeat(n_plain + np.arange(len(full)), full),
+            np.concatenate([np.arange(size) for size in [0, *full]]).astype(float),
+            np.concatenate([np.empty(0), *self.bin_means_]),
+        )
 
     def get_feature_names_out(self, input_features=None):
         """Name the coded columns.
@@ -387,6 +416,41 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
     def _width(self, j):
         extra = int(self.has_missing_level_[j]) + int(self.has_rare_levels_[j])
         return len(self.levels_[j]) + extra
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Columns of bins, one after the other, and what they are made of.
+
+    Attributes
+    ----------
+    n_plain : int
+        Columns in front of them, which stay as they are.
+    source : ndarray of int of shape (n_bins,)
+        Column of a narrow table that says how many bins a number is through.
+    before : ndarray of shape (n_bins,)
+        How many of the same number come before.
+    mean : ndarray of shape (n_bins,)
+        What is taken off.
+    """
+
+    n_plain: int
+    source: np.ndarray
+    before: np.ndarray
+    mean: np.ndarray
+
+    @property
+    def n_columns(self):
+        """Number of columns of a wide table."""
+        return self.n_plain + len(self.source)
+
+    def widen(self, Z):
+        """Give each bin its column: 1 beyond it, 0 short of it, a share within."""
+        if not len(self.source):
+            return Z
+        before, mean = self.before.astype(Z.dtype), self.mean.astype(Z.dtype)
+        share = (Z[:, self.source] - before).clip(0, 1)
+        return np.hstack([Z[:, : self.n_plain], share - mean])
 
 
 def _check_times(X):
