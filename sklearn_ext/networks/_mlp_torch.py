@@ -8,7 +8,7 @@ import torch
 from skorch.callbacks import Callback
 from torch import nn
 
-from sklearn_ext._core._torch import fit_net
+from sklearn_ext._core._torch import LeanNet, fit_net
 from sklearn_ext._numerics._nets import members_of
 from sklearn_ext._numerics._nets._nets_torch import BatchedMLP, MemberAdam, spread
 from sklearn_ext.networks._parametrization import mup_scales
@@ -205,6 +205,7 @@ def train(rows, members, plan, report=None):
         iterator_train__take=rows.taker(plan.device),
         state=lambda net: state(watch.weights(net)),
         callbacks=[Schedule(n_batches * plan.max_iter, warm), watch],
+        net_type=LeanNet,
         module=OutputsFirst,
         module__n_members=k,
         module__sizes=sizes,
