@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.datasets import load_digits
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
@@ -14,6 +15,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from sklearn_ext._core._optional import require
 from sklearn_ext._tour._chapter import Chapter, clock
 from sklearn_ext.networks import (
     LearningRateTransferDisplay,
@@ -49,7 +51,7 @@ def chapter(data):
         TEXT.format(source=source, n=N_KNOWN),
         ["way", "by", "accuracy, new rows", "log-loss", "seconds", "said in advance"],
     )
-    MuMLPClassifier(learning_rate=0.01, max_iter=1).fit(A[:99], t[:99])  # imports torch
+    require("skorch", extra="torch", user="This chapter")  # its import is no training
     for name, owner, model in _ways():
         with clock() as timer, warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # of 200 epochs
@@ -58,12 +60,13 @@ def chapter(data):
         said = getattr(model, "oob_score_", "-")
         row = [name, owner, model.score(B, u), loss, timer.seconds, said]
         story.rows.append(row)
+    digits, labels = load_digits(return_X_y=True)
     curves = LearningRateTransferDisplay.from_estimator(
-        MuMLPClassifier(proxy_iter=10, random_state=0),
-        A[:800],
-        t[:800],
-        hidden_units=(32, 128),
-        learning_rates=2.0 ** np.arange(-10, -1, 2),
+        MuMLPClassifier(proxy_iter=8, random_state=0),
+        digits[:800],
+        labels[:800],
+        hidden_units=(32, 256),
+        learning_rates=2.0 ** np.arange(-11, -2),
     )
     story.figures = [
         (
@@ -71,7 +74,7 @@ def chapter(data):
             "is kept.",
             TrainingDisplay.from_estimator(model).figure_,
         ),
-        ("The best rate of narrow nets, and of wide ones.", curves.figure_),
+        ("Digits: the best rate of narrow nets, and of wide ones.", curves.figure_),
     ]
     return story
 
