@@ -9,7 +9,7 @@ to their sums is known, so that no noise is ever drawn to train them.
 """
 
 from dataclasses import dataclass, replace
-from math import factorial
+from math import factorial, sqrt
 
 import numpy as np
 
@@ -105,8 +105,7 @@ class Waves(ArrayHolder):
         turned, c = (C, -S, -C, S), self.rate * noise
         damped = self.size * np.exp(-(c**2) / 2)
         terms = [
-            turned[m % 4] * (damped * c**m / np.sqrt(factorial(m)))
-            for m in range(n_terms)
+            turned[m % 4] * (damped * c**m / sqrt(factorial(m))) for m in range(n_terms)
         ]
         return np.stack(terms, axis=1)
 
@@ -291,7 +290,8 @@ class Chain(ArrayHolder):
         X : ndarray of shape (n, d)
             Rows.
         z : ndarray of shape (m,)
-            Ascending values; those of a standard normal law give draws.
+            Ascending values, as many below zero as above; those of a standard normal
+            law give draws.
 
         Returns
         -------
@@ -365,7 +365,8 @@ def flow(z, ratio, posterior):
     Parameters
     ----------
     z : ndarray of shape (n, m)
-        Values of a standard normal law, ascending in each row.
+        Values of a standard normal law, ascending in each row from those below zero
+        to as many above.
     ratio : ndarray of shape (n_blocks,)
         Noise over signal.
     posterior : callable
@@ -382,12 +383,24 @@ def flow(z, ratio, posterior):
     for t, signal in enumerate(signals[:-1]):
         centre, square, unit = step
         z = signal * centre + np.sqrt(signal**2 * square + noises[t] ** 2) * unit
-        z = np.maximum.accumulate(z, axis=1)
+        z = rising(z)
         centre, square = _prior(z, *posterior(t, z), signal)
         spread = np.sqrt(signal**2 * square + noises[t] ** 2)
         step = centre, square, (z - signal * centre) / spread
     centre, square, unit = step
-    return np.maximum.accumulate(centre + np.sqrt(square) * unit, axis=1)
+    return rising(centre + np.sqrt(square) * unit)
+
+
+def rising(values):
+    """Make rows ascend from the middle outwards, where most of the law is.
+
+    What blocks say of the far ends, where they have seen nothing, changes the ends
+    alone.
+    """
+    middle = values.shape[1] // 2
+    upper = np.maximum.accumulate(values[:, middle:], axis=1)
+    lower = np.minimum.accumulate(values[:, middle::-1], axis=1)
+    return np.concatenate([lower[:, :0:-1], upper], axis=1)
 
 
 def _prior(z, mean, slope, signal):

@@ -47,14 +47,14 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
     \partial z`. The map from noise to target rises, so quantiles cost no draws and
     never cross.
 
-    ``cv`` chains are fitted, each to the rows outside of one fold, and their quantiles
-    are averaged. So every row has a prediction by a chain that has not seen it, from
-    which the intervals are calibrated.
+    ``n_members`` chains are fitted, each to the rows outside of one fold, and their
+    quantiles are averaged. So every row has a prediction by a chain that has not seen
+    it, from which the intervals are calibrated.
 
     Columns are brought to one scale; folds and held rows depend on the values of rows,
-    never on their order. Equal rows count as one with their summed weight. Cost: ``cv *
-    n_blocks`` eigendecompositions of matrices of ``n_components`` and ``n_samples *
-    n_components**2`` operations each.
+    never on their order. Equal rows count as one with their summed weight. Cost:
+    ``n_members * n_blocks`` eigendecompositions of matrices of ``n_components`` rows,
+    and ``n_samples * n_components**2`` operations for each.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
     estimator : regressor, default=None
         The first regression; boosted trees where rules decide. Clones of it are fitted
         without each pair of folds, so that no chain is told anything of the rows it
-        leaves out: ``cv * (cv - 1) / 2`` fits. None is ridge regression on random
-        waves and the columns, with its leave-one-out residuals.
+        leaves out: ``n_members * (n_members - 1) / 2`` fits. None is ridge regression
+        on random waves and the columns, with its leave-one-out residuals.
     n_components : int, default=300
         Random waves of a chain.
     alpha : float or "auto", default="auto"
@@ -78,8 +78,8 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
         quarter, by leave-one-out.
     n_draws : int, default=100
         Equally likely values whose mean and deviation ``predict`` returns.
-    cv : int, default=5
-        Folds, hence chains: at least 2, with an ``estimator`` at least 3.
+    n_members : int, default=5
+        Chains, each of which leaves out a fold: at least 2, with an ``estimator`` 3.
     n_jobs : int, default=None
         Chains that are fitted at a time.
     random_state : int, RandomState instance or None, default=None
@@ -105,7 +105,7 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, where they are strings.
+        Names of the columns, only where they are strings.
 
     See Also
     --------
@@ -139,7 +139,7 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "gamma": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "n_draws": [Interval(Integral, 1, None, closed="left")],
-        "cv": [Interval(Integral, 2, None, closed="left")],
+        "n_members": [Interval(Integral, 2, None, closed="left")],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
@@ -153,7 +153,7 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
         alpha="auto",
         gamma="auto",
         n_draws=100,
-        cv=5,
+        n_members=5,
         n_jobs=None,
         random_state=None,
     ):
@@ -163,7 +163,7 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
         self.alpha = alpha
         self.gamma = gamma
         self.n_draws = n_draws
-        self.cv = cv
+        self.n_members = n_members
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -190,7 +190,7 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
         X, y = validate_data(self, X, y, dtype=FLOATS, y_numeric=True)
         w = check_weights(given, X, dtype=np.float64)
         y, w = np.asarray(y, dtype=np.float64), w / w.max()
-        rows = Rows.of(X, y, w, self.cv)
+        rows = Rows.of(X, y, w, self.n_members)
         n_folds = self._folds_of(rows)
         predictors = self._fit_pairs(X, y, w, given is not None, rows, n_folds)
         wide = np.asarray(X, dtype=np.float64)[rows.first]
@@ -212,8 +212,8 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
             raise ValueError(
                 f"NoPropRegressor leaves out folds of distinct rows and needs at least "
                 f"{least}{' with an estimator' if least == 3 else ''}, got {n_folds} "
-                f"(cv={self.cv}, {len(rows.first)} distinct rows of positive weight, "
-                f"n_samples = {len(rows.place)})."
+                f"(n_members={self.n_members}, {len(rows.first)} distinct rows of "
+                f"positive weight, n_samples = {len(rows.place)})."
             )
         return n_folds
 
@@ -346,6 +346,23 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
 
         found = self._each(X, say)
         return (found[:, 0], found[:, 1]) if return_std else found[:, 0]
+
+    def member_predictions(self, X):
+        """Predict the mean of each row's target by every chain.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_members, n_samples)
+            Their predictions; `predict` is their mean.
+        """
+        X = self._checked(X)
+        mean = interpolation(self._points(self.n_draws)).mean(axis=1)
+        return self._each(X, lambda tables, _: (tables @ mean).T).T
 
     def predict_quantiles(self, X, quantiles=(0.05, 0.25, 0.5, 0.75, 0.95)):
         """Predict quantiles of each row's target; they do not cross.
