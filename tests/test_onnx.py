@@ -34,6 +34,7 @@ pytestmark = pytest.mark.filterwarnings(FEW_ERRORS)
 # what the tuned ridges may choose from that is not to be had in ONNX is given
 PLAIN = {"kernel": "relu", "map": "random", "standardize": True, "random_state": 0}
 NAIVE = probes.NaiveBayesProbe(var_shrinkage=0.0)
+NET = {"hidden_units": 16, "n_members": 3, "learning_rate": 0.02, "random_state": 0}
 CLASSIFIERS = [
     probes.NaiveBayesProbe(),
     probes.NaiveBayesProbe(covariance="class", temperature=3.0),
@@ -59,6 +60,8 @@ CLASSIFIERS = [
     ),
     calibration.SelectiveClassifierCV(probes.LogisticProbe(), target_error=0.4),
     probes.ProbeSearchCV({"naive": NAIVE, "linear": probes.LogisticProbe()}, cv=3),
+    networks.MuMLPClassifier(**NET),
+    networks.MuMLPClassifier(**NET, n_layers=3, numeric="robust"),
     probes.TwoRegimes(preprocessor=None, n_repeats=2, n_bootstrap=20),
     rashomon.RashomonTreeClassifier(max_depth=2, n_members=20, random_state=0),
     representations.PretrainedClassifier(random_state=0),
@@ -82,6 +85,8 @@ REGRESSORS = [
     aggregate.InstanceRegressor(),
     aggregate.InterpolatingAggregateRegressor(),
     aggregate.InterpolatingAggregateRegressorCV(),
+    networks.MuMLPRegressor(**NET),
+    networks.MuMLPRegressor(**NET, laziness=4.0, numeric="standard"),
     networks.HierarchicalPolynomialRegressor(1, min_gain=0.0),
     networks.HierarchicalPolynomialRegressor(2, monotonic=True, standardize=False),
     networks.HierarchicalPolynomialRegressor(
@@ -434,3 +439,12 @@ def test_every_estimator_converts_or_has_a_reason():
         name for name, cls in all_estimators() if cls not in sklearn_operator_name_map
     }
     assert lacking == set(NO_FORMULA)
+
+
+def test_nets_with_missing_numbers_and_without_categories():
+    X, y = load_diabetes(return_X_y=True)
+    X[::5, 0] = np.nan
+    assert_predicts(networks.MuMLPRegressor(**NET).fit(X, y), X)
+    model = networks.MuMLPRegressor(**NET, categorical_features=[1]).fit(X, y)
+    with pytest.raises(NotImplementedError, match="categorical columns do not"):
+        run(model, X)

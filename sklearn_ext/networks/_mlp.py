@@ -53,7 +53,7 @@ REPORT = (
     "target_alignment_",
     "weight_change_",
 )  # there with some parameters only
-DENSE = 4096  # sparse rows that are made dense at a time
+BLOCK = 4096  # rows coded at a time
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ class TunedMembers(CallbackSupportMixin):
         "leave_out": [StrOptions({"members"}), None],
         "numeric": [StrOptions({"quantile", "robust", "standard", "passthrough"})],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "n_bins": [Interval(Integral, 0, None, closed="left")],
         "min_frequency": [Interval(Integral, 1, None, closed="left")],
         "proxy_units": [Interval(Integral, 1, None, closed="left")],
         "proxy_iter": [Interval(Integral, 1, None, closed="left")],
@@ -137,6 +138,7 @@ class TunedMembers(CallbackSupportMixin):
         leave_out="members",
         numeric="quantile",
         categorical_features="from_dtype",
+        n_bins=16,
         min_frequency=5,
         proxy_units=32,
         proxy_iter=25,
@@ -163,6 +165,7 @@ class TunedMembers(CallbackSupportMixin):
         self.leave_out = leave_out
         self.numeric = numeric
         self.categorical_features = categorical_features
+        self.n_bins = n_bins
         self.min_frequency = min_frequency
         self.proxy_units = proxy_units
         self.proxy_iter = proxy_iter
@@ -211,12 +214,18 @@ class TunedMembers(CallbackSupportMixin):
     def _outputs(self, X):
         """Return what the members say, (n_members, n_samples, n_outputs)."""
         check_is_fitted(self)
-        Z = self.preprocessor_.transform(self._read(X, reset=False))
-        weights = {name: w.astype(Z.dtype) for name, w in self.weights_.items()}
-        if not sparse.issparse(Z):
-            return forward(weights, Z)
-        parts = [Z[at : at + DENSE].toarray() for at in range(0, Z.shape[0], DENSE)]
-        return np.concatenate([forward(weights, part) for part in parts], axis=1)
+        X = self._read(X, reset=False)
+        rows, parts = np.arange(_num_samples(X)), []
+        for start in range(0, len(rows), BLOCK):
+            part = (
+                X
+                if len(rows) <= BLOCK
+                else _safe_indexing(X, rows[start : start + BLOCK])
+            )
+            Z = self.preprocessor_.transform(part)
+            weights = {name: w.astype(Z.dtype) for name, w in self.weights_.items()}
+            parts.append(forward(weights, Z.toarray() if sparse.issparse(Z) else Z))
+        return np.concatenate(parts, axis=1)
 
     # --- the fit ------------------------------------------------------------------
 
@@ -271,15 +280,13 @@ class TunedMembers(CallbackSupportMixin):
         self.preprocessor_ = TablePreprocessor(
             self.numeric,
             categorical_features=self.categorical_features,
+            n_bins=self.n_bins,
             min_frequency=self.min_frequency,
         )
-        distinct = _safe_indexing(X, rows.first)
-        self.preprocessor_.fit(distinct, sample_weight=rows.weight)
-        Z = self.preprocessor_.transform(distinct)
-        if Z.shape[1] == 0:
-            Z = np.zeros((len(rows), 0))
+        self.preprocessor_.fit(_safe_indexing(X, rows.first), sample_weight=rows.weight)
+        bins = self.preprocessor_.bins
         with np.errstate(over="ignore"):
-            Z = Z.astype(np.float32, copy=False)
+            Z = self._narrow(X, rows.first)
         with np.errstate(invalid="ignore"):
             total = (Z.data if sparse.issparse(Z) else Z).sum(dtype=np.float64)
         if not np.isfinite(total):
@@ -289,7 +296,20 @@ class TunedMembers(CallbackSupportMixin):
             )
         codes, n_outputs, weight = self._learnt(target, rows.weight)
         order = np.arange(len(rows))
-        return torch_side.TrainingRows(Z, codes, weight, order, order, n_outputs)
+        return torch_side.TrainingRows(Z, bins, codes, weight, order, order, n_outputs)
+
+    def _narrow(self, X, at):
+        """Return some rows, coded in single precision without columns of bins."""
+        if sparse.issparse(X):
+            return self.preprocessor_.narrow(X[at]).astype(np.float32)
+        Z = None
+        for start in range(0, len(at), BLOCK):
+            part = self.preprocessor_.narrow(
+                _safe_indexing(X, at[start : start + BLOCK])
+            )
+            Z = np.empty((len(at), part.shape[1]), np.float32) if Z is None else Z
+            Z[start : start + BLOCK] = part
+        return Z
 
     def _plan(self, torch_side, n_rows, device, seed):
         residual = self.n_layers > 2 if self.residual == "auto" else bool(self.residual)
@@ -509,8 +529,9 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     batch_size : "auto" or int, default="auto"
         Rows of a step at most; ``"auto"`` takes a 64th of the table, but no fewer than
         128 and no more than 1024.
-    weight_decay : float, default=0.02
-        Decay of AdamW, multiplied by the rate alone, whatever the width.
+    weight_decay : float, default=1.0
+        Decay of AdamW, multiplied by the rate alone, whatever the width. Where an epoch
+        has more than twelve batches, each decays less: as much in sum as twelve.
     dropout : float, default=0.0
         Share of hidden units that a member does without in a step.
     residual : "auto" or bool, default="auto"
@@ -544,6 +565,10 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Columns that are categories: those of a data frame that hold categories, strings
         or truth values; or a mask, positions, or names. None has none.
+    n_bins : int, default=16
+        Bins between quantiles of each column of numbers, which become columns of their
+        own: how far a value is through each. There are fewer where a bin would have
+        less than twenty distinct rows, and 0 makes none.
     min_frequency : int, default=5
         Levels of a category in fewer rows than that share one column.
     class_weight : dict, "balanced" or None, default=None
@@ -659,7 +684,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
         learning_rate="auto",
         max_iter=40,
         batch_size="auto",
-        weight_decay=0.02,
+        weight_decay=1.0,
         dropout=0.0,
         residual="auto",
         parametrization="mup",
@@ -672,6 +697,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
         leave_out="members",
         numeric="quantile",
         categorical_features="from_dtype",
+        n_bins=16,
         min_frequency=5,
         class_weight=None,
         proxy_units=32,
@@ -700,6 +726,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
             leave_out=leave_out,
             numeric=numeric,
             categorical_features=categorical_features,
+            n_bins=n_bins,
             min_frequency=min_frequency,
             proxy_units=proxy_units,
             proxy_iter=proxy_iter,
@@ -858,10 +885,12 @@ class MuMLPRegressor(TunedMembers, MultiOutputMixin, RegressorMixin, ExtEstimato
     Parameters
     ----------
     hidden_units, n_layers, n_members, learning_rate : see MuMLPClassifier
-    max_iter, batch_size, weight_decay, dropout : see MuMLPClassifier
+    max_iter, batch_size, dropout : see MuMLPClassifier
+    weight_decay : float, default=0.02
+        Decay of AdamW, as there.
     residual, parametrization, base_units, laziness : see MuMLPClassifier
     warmup, early_stopping, n_iter_no_change, leave_out : see MuMLPClassifier
-    numeric, categorical_features, min_frequency : see MuMLPClassifier
+    numeric, categorical_features, n_bins, min_frequency : see MuMLPClassifier
     proxy_units, proxy_iter, learning_rates, kernel_report : see MuMLPClassifier
     device, random_state : see MuMLPClassifier
 

@@ -8,17 +8,20 @@ import torch
 from skorch.callbacks import Callback
 from torch import nn
 
-from sklearn_ext._core._torch import fit_net
+from sklearn_ext._core._torch import LeanNet, fit_net
 from sklearn_ext._numerics._nets import members_of
 from sklearn_ext._numerics._nets._nets_torch import BatchedMLP, MemberAdam, spread
 from sklearn_ext.networks._parametrization import mup_scales
+from sklearn_ext.networks._preprocess import Bins
 
+SCALE_RATE = 6.0  # of learnt scales of columns, in rates of the weights
+DECAYING = 12  # batches of an epoch that decay in full
 NO_FOLD = -2  # of members; -1 is that of rows which nobody leaves out
 DIVERGED = 1e3  # times the loss of a constant
 UNSTABLE = 10.0  # growth of the outputs after the warm-up
 TIE = 1e-9
 PROBE = 64  # rows on which activations are measured
-EVALUATED = 2**20  # activations at a time, of rows left out
+EVALUATED = 2**20  # numbers of a layer at a time, of rows left out
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,10 @@ class TrainingRows:
 
     Attributes
     ----------
-    Z : ndarray or CSR matrix of shape (n_rows, n_coded)
-        Coded columns.
+    Z : ndarray or CSR matrix of shape (n_rows, n_narrow)
+        Coded columns, all bins of a number in one.
+    bins : Bins
+        What makes columns of bins.
     target : ndarray of shape (n_rows,) or (n_rows, n_outputs)
         Codes of classes, or standardised numbers.
     weight : ndarray of shape (n_rows,)
@@ -42,11 +47,16 @@ class TrainingRows:
     """
 
     Z: np.ndarray
+    bins: Bins
     target: np.ndarray
     weight: np.ndarray
     fold: np.ndarray
     order: np.ndarray
     n_outputs: int
+
+    def taker(self, device):
+        """Return what gives rows to a net."""
+        return Taker(self.Z, self.bins, device)
 
     def dealt(self, fold):
         """Return the same rows in other folds."""
@@ -107,6 +117,10 @@ class Plan:
     patience: int
     device: object
     seed: int
+
+    def decay(self, n_batches):
+        """Return the weight decay of a step, in rates."""
+        return self.weight_decay * min(1, DECAYING / n_batches)
 
     def narrow(self, units, n_epochs):
         """Return the same for a net of other width, trained to the end."""
@@ -171,6 +185,7 @@ def train(rows, members, plan, report=None):
         {name: scale[kind] for name, scale in scales.items()}
         for kind in ("std", "rate", "decay")
     )
+    rate, decay = rate | {"scale_0": SCALE_RATE}, decay | {"scale_0": 0.0}
     training = Training(diverged=np.zeros(k, dtype=bool))
     watch = Watch(training, rows, members, plan)
     warm = plan.warmup * n_batches * plan.max_iter
@@ -187,10 +202,10 @@ def train(rows, members, plan, report=None):
         seed=plan.seed,
         batch_size=plan.batch_size,
         loader=RowBatches,
-        iterator_train__Z=rows.Z,
-        iterator_train__device=plan.device,
+        iterator_train__take=rows.taker(plan.device),
         state=lambda net: state(watch.weights(net)),
         callbacks=[Schedule(n_batches * plan.max_iter, warm), watch],
+        net_type=LeanNet,
         module=OutputsFirst,
         module__n_members=k,
         module__sizes=sizes,
@@ -200,6 +215,7 @@ def train(rows, members, plan, report=None):
         module__base_units=plan.base_units,
         module__laziness=members.laziness.tolist(),
         module__dropout=plan.dropout,
+        module__scaled=True,
         criterion=MemberLoss,
         criterion__of_row=row_loss(rows, plan.logit_penalty),
         criterion__left_out=members.left_out,
@@ -207,7 +223,7 @@ def train(rows, members, plan, report=None):
         optimizer=MemberAdam,
         optimizer__rates=members.rates / np.maximum(members.laziness, 1),
         optimizer__factors=spread(rate, sizes),
-        optimizer__decays=plan.weight_decay * spread(decay, sizes),
+        optimizer__decays=plan.decay(n_batches) * spread(decay, sizes),
         lr=1.0,
         max_epochs=plan.max_iter,
         device=plan.device,
@@ -218,7 +234,7 @@ def train(rows, members, plan, report=None):
 
 
 def _sizes(rows, plan):
-    return (rows.Z.shape[1], *[plan.hidden_units] * plan.n_layers, rows.n_outputs)
+    return (rows.bins.n_columns, *[plan.hidden_units] * plan.n_layers, rows.n_outputs)
 
 
 class OutputsFirst(BatchedMLP):
@@ -240,16 +256,14 @@ class RowBatches:
         Rows of a batch at most.
     shuffle : bool
         Rows of a table of more than one batch are always shuffled.
-    Z : ndarray or CSR matrix
-        The table.
-    device : torch.device
-        Where batches are used.
+    take : Taker
+        Gives rows of the table.
     """
 
-    def __init__(self, dataset, batch_size, shuffle=True, *, Z, device):
-        self.take, self.at = taker(Z, device), torch.as_tensor(dataset.X).to(device)
+    def __init__(self, dataset, batch_size, shuffle=True, *, take):
+        self.take, self.at = take, torch.as_tensor(dataset.X).to(take.device)
         self.n_batches = math.ceil(len(self.at) / batch_size)
-        self.y = {k: torch.as_tensor(v).to(device) for k, v in dataset.y.items()}
+        self.y = {k: torch.as_tensor(v).to(take.device) for k, v in dataset.y.items()}
 
     def __iter__(self):
         if self.n_batches == 1:
@@ -260,17 +274,37 @@ class RowBatches:
             yield self.take(self.at[rows]), {k: v[rows] for k, v in self.y.items()}
 
 
-def taker(Z, device):
-    """Return a function that gives dense rows of a table as a tensor."""
-    if isinstance(Z, np.ndarray):
-        return torch.as_tensor(Z).to(device).__getitem__
+class Taker:
+    """Rows of a table as tensors, dense and with their bins.
 
-    def take(rows):
-        rows = rows.cpu().numpy()
-        part = torch.from_numpy(Z[rows.ravel()].toarray())
-        return part.reshape(*rows.shape, -1).to(device)
+    Parameters
+    ----------
+    Z : ndarray or CSR matrix of shape (n_rows, n_narrow)
+        The table.
+    bins : Bins
+        What makes columns of bins.
+    device : torch.device
+        Where they are used.
+    """
 
-    return take
+    def __init__(self, Z, bins, device):
+        self.device, self.n_plain = device, bins.n_plain
+        self.Z = torch.as_tensor(Z).to(device) if isinstance(Z, np.ndarray) else Z
+        self.source = torch.as_tensor(bins.source).to(device)
+        as_float = {"dtype": torch.float32, "device": device}
+        self.before = torch.as_tensor(bins.before, **as_float)
+        self.mean = torch.as_tensor(bins.mean, **as_float)
+
+    def __call__(self, at):
+        """Return the rows at some places, a tensor of any shape."""
+        if not isinstance(self.Z, torch.Tensor):
+            part = torch.from_numpy(self.Z[at.cpu().numpy().ravel()].toarray())
+            return part.reshape(*at.shape, -1).to(self.device)
+        Z = self.Z[at]
+        if not len(self.source):
+            return Z
+        share = Z[..., self.source].sub_(self.before).clamp_(0, 1).sub_(self.mean)
+        return torch.cat([Z[..., : self.n_plain], share], dim=-1)
 
 
 def row_loss(rows, logit_penalty):
@@ -383,7 +417,7 @@ class Watch(Callback):
         for j, h in enumerate(held):
             self.at[j, : len(h)] = h
             self.weight[j, : len(h)] = rows.weight[h]
-        self.take = taker(rows.Z, plan.device)
+        self.take = rows.taker(plan.device)
         self.probe = torch.as_tensor(rows.order[:PROBE]).to(plan.device)
 
     # --- called by skorch -------------------------------------------------------------
@@ -476,7 +510,8 @@ class Watch(Callback):
         k, n_held = self.at.shape
         out = np.full((len(self.rows.target), self.rows.n_outputs), np.nan, np.float32)
         total = np.zeros(k)
-        step = max(1, EVALUATED // (k * self.plan.hidden_units))
+        width = max(self.plan.hidden_units, self.rows.bins.n_columns)
+        step = max(1, EVALUATED // (k * width))
         for start in range(0, n_held, step):
             at = torch.as_tensor(
                 self.at[:, start : start + step], device=module.members.device

@@ -1,5 +1,6 @@
 """A raw table becomes numbers that a network can take."""
 
+from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
@@ -35,6 +36,7 @@ from sklearn_ext._numerics._quantiles import normal_scores, quantiles
 
 LIMIT = 6.0  # scores that no table of fewer than a billion rows passes
 N_LEVELS = 768  # between which they are interpolated: no error above 1 / 64
+BIN_ROWS = 20  # distinct rows that a bin has at least
 BEND = 3.0  # where robust columns flatten
 MAX_SHARE = 0.05  # a level that so many rows have is never rare
 MAX_LEVELS = 256  # columns of a category at most; more levels share one
@@ -63,6 +65,11 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Columns that are categories: those of a data frame that hold categories,
         strings or truth values, a mask, positions, or names. None has none.
+    n_bins : int, default=0
+        Bins between quantiles of each column of numbers, which has a column for each:
+        how far a value is through the bin, from 0 to 1, less the mean. There are fewer
+        where a bin would have less than twenty distinct rows. A column whose values
+        fill one bin has none, and columns that are passed through have none.
     min_frequency : int, default=5
         Levels of a category in fewer rows than that share one column, to which levels
         belong that were not seen. Weighted rows count by their share of the weight,
@@ -83,6 +90,10 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
         Some values of each column, and their scores; empty if not ``"quantile"``.
     center_, scale_ : ndarray of shape (n_numbers,)
         What is taken off, and by what the rest is divided; 0 and 1 if ``"quantile"``.
+    medians_ : ndarray of shape (n_numbers,)
+        What missing numbers become, as far as bins are concerned.
+    edges_, bin_means_ : list of ndarray
+        Ends of the bins of each column of numbers, ascending, and what is taken off.
     levels_ : list of ndarray
         Levels of each category that have a column of their own, ascending: strings or
         numbers.
@@ -90,7 +101,8 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
         Which categories have a column for missing values, and one for rare levels,
         after those of the levels.
     n_features_out_ : int
-        Columns of the result: numbers, indicators of their missing values, categories.
+        Columns of the result: numbers, indicators of their missing values, categories,
+        bins.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -115,6 +127,7 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
     _parameter_constraints: dict = {
         "numeric": [StrOptions({"quantile", "robust", "standard", "passthrough"})],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "n_bins": [Interval(Integral, 0, None, closed="left")],
         "min_frequency": [Interval(Integral, 1, None, closed="left")],
     }
 
@@ -123,10 +136,12 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
         numeric="quantile",
         *,
         categorical_features="from_dtype",
+        n_bins=0,
         min_frequency=5,
     ):
         self.numeric = numeric
         self.categorical_features = categorical_features
+        self.n_bins = n_bins
         self.min_frequency = min_frequency
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -155,10 +170,12 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
             numbers, w = numbers[kept], w[kept]
             categories = [(codes[kept], keys) for codes, keys in categories]
         self._learn_numbers(numbers, w)
+        self._learn_bins(numbers, categories, w)
         self._learn_levels(numbers, categories, w)
         n_numbers = (~self.is_constant_).sum() + self.has_missing_.sum()
         n_levels = sum(self._width(j) for j in range(len(categories)))
-        self.n_features_out_ = int(n_numbers + n_levels)
+        n_bins = sum(len(means) for means in self.bin_means_)
+        self.n_features_out_ = int(n_numbers + n_levels + n_bins)
         return self
 
     def transform(self, X):
@@ -174,12 +191,29 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
         ndarray or sparse matrix of shape (n_samples, n_features_out_)
             The coded rows, in single precision where the numbers are.
         """
+        return self.bins.widen(self.narrow(X))
+
+    def narrow(self, X):
+        """Code rows, all bins of a number in one column: how many it is through.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Rows; numbers may be missing where none was before.
+
+        Returns
+        -------
+        ndarray or sparse matrix of shape (n_samples, n_narrow)
+            What ``bins.widen`` makes the coded rows of.
+        """
         check_is_fitted(self)
         numbers, categories = self._read(X, reset=False)
         shown = np.flatnonzero(~self.is_constant_)
         if sparse.issparse(numbers):
             return numbers[:, shown]
-        Z = np.zeros((len(numbers), self.n_features_out_), dtype=numbers.dtype)
+        binned = [j for j, means in enumerate(self.bin_means_) if len(means)]
+        n_narrow = self.bins.n_plain + len(binned)
+        Z = np.zeros((len(numbers), n_narrow), dtype=numbers.dtype)
         for place, j in enumerate(shown):
             Z[:, place] = self._scaled(numbers[:, j], j)
         end = len(shown)
@@ -191,7 +225,24 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
             rows = np.flatnonzero(place >= 0)
             Z[rows, end + place[rows]] = 1
             end += self._width(j)
+        for place, j in enumerate(binned, start=end):
+            x = numbers[:, j].astype(np.float64)
+            x[np.isnan(x)] = self.medians_[j]
+            Z[:, place] = _through(x, self.edges_[j]).sum(axis=1)
         return Z
+
+    @property
+    def bins(self):
+        """Where the bins of each column of numbers are in a narrow table."""
+        sizes = [len(means) for means in self.bin_means_]
+        n_plain = self.n_features_out_ - sum(sizes)
+        full = [size for size in sizes if size]
+        return Bins(
+            n_plain,
+            np.repeat(n_plain + np.arange(len(full)), full),
+            np.concatenate([np.arange(size) for size in [0, *full]]).astype(float),
+            np.concatenate([np.empty(0), *self.bin_means_]),
+        )
 
     def get_feature_names_out(self, input_features=None):
         """Name the coded columns.
@@ -204,7 +255,8 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
         Returns
         -------
         ndarray of str
-            Names: of numbers as they were, ``a_missing``, ``b_level``, ``b_other``.
+            Names: of numbers as they were, ``a_missing``, ``b_level``, ``b_other``,
+            ``a_bin0``.
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
@@ -215,6 +267,8 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
             out += [f"{name}_{level}" for level in self.levels_[j].tolist()]
             out += [f"{name}_missing"] * int(self.has_missing_level_[j])
             out += [f"{name}_other"] * int(self.has_rare_levels_[j])
+        for name, means in zip(numbers, self.bin_means_, strict=True):
+            out += [f"{name}_bin{t}" for t in range(len(means))]
         return np.asarray(out, dtype=object)
 
     # --- reading ------------------------------------------------------------------
@@ -295,6 +349,29 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
             z /= np.hypot(1, z / BEND)
         return np.where(np.isnan(x), self.fill_[j], z)
 
+    # --- bins ---------------------------------------------------------------------
+
+    def _learn_bins(self, numbers, categories, w):
+        d = numbers.shape[1]
+        self.medians_ = np.zeros(d)
+        self.edges_, self.bin_means_ = ([np.empty(0)] * d for _ in range(2))
+        if self.n_bins == 0 or self._numeric == "passthrough":
+            return
+        n_bins = min(self.n_bins, _n_distinct(numbers, categories, w) // BIN_ROWS)
+        if n_bins < 2:
+            return
+        shares = np.linspace(0, 1, n_bins + 1)
+        for j in np.flatnonzero(~self.is_constant_):
+            known = ~np.isnan(numbers[:, j])
+            x, v = numbers[known, j].astype(np.float64), w[known]
+            *ends, self.medians_[j] = quantiles(x, v, [*shares, 0.5])
+            edges = np.unique([x.min(), *ends[1:-1], x.max()])
+            if len(edges) > 2:
+                total = v @ _through(x, edges)
+                middle = _through(self.medians_[j : j + 1], edges)[0]
+                total += w[~known].sum() * middle
+                self.edges_[j], self.bin_means_[j] = edges, total / w.sum()
+
     # --- categories ---------------------------------------------------------------
 
     def _learn_levels(self, numbers, categories, w):
@@ -321,8 +398,7 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
         smallest = min((s[s > 0].min() for s in shares), default=1.0)
         if self.min_frequency == 1 or smallest >= MAX_SHARE:
             return np.finfo(np.float64).tiny
-        codes = np.column_stack([codes for codes, _ in categories])
-        n_distinct = len(EqualRows.of(numbers, codes, w=w))
+        n_distinct = _n_distinct(numbers, categories, w)
         return min(self.min_frequency / n_distinct, MAX_SHARE) * (1 - TIES)
 
     def _places(self, j, keys):
@@ -340,6 +416,41 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
     def _width(self, j):
         extra = int(self.has_missing_level_[j]) + int(self.has_rare_levels_[j])
         return len(self.levels_[j]) + extra
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Columns of bins, one after the other, and what they are made of.
+
+    Attributes
+    ----------
+    n_plain : int
+        Columns in front of them, which stay as they are.
+    source : ndarray of int of shape (n_bins,)
+        Column of a narrow table that says how many bins a number is through.
+    before : ndarray of shape (n_bins,)
+        How many of the same number come before.
+    mean : ndarray of shape (n_bins,)
+        What is taken off.
+    """
+
+    n_plain: int
+    source: np.ndarray
+    before: np.ndarray
+    mean: np.ndarray
+
+    @property
+    def n_columns(self):
+        """Number of columns of a wide table."""
+        return self.n_plain + len(self.source)
+
+    def widen(self, Z):
+        """Give each bin its column: 1 beyond it, 0 short of it, a share within."""
+        if not len(self.source):
+            return Z
+        before, mean = self.before.astype(Z.dtype), self.mean.astype(Z.dtype)
+        share = (Z[:, self.source] - before).clip(0, 1)
+        return np.hstack([Z[:, : self.n_plain], share - mean])
 
 
 def _check_times(X):
@@ -392,6 +503,17 @@ def _score(x, values, scores):
         beyond = x - x.clip(values[0], values[-1])
         more = np.sign(beyond) * (1 - 1 / (1 + slope * np.abs(beyond)))
     return np.interp(x, values, scores) + more
+
+
+def _n_distinct(numbers, categories, w):
+    codes = [np.column_stack([codes for codes, _ in categories])] if categories else []
+    return len(EqualRows.of(numbers, *codes, w=w))
+
+
+def _through(x, edges):
+    """Return how far each value is through each bin, from 0 to 1."""
+    low, width = edges[:-1] / 2, np.diff(edges / 2)  # halves, lest differences overflow
+    return ((x[:, None] / 2 - low) / width).clip(0, 1)
 
 
 def _scale(x, w, numeric):

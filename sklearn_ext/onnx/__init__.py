@@ -6,6 +6,7 @@ The rooms, in the order in which a model passes them:
   probabilities, numbers, or columns.
 - ``_formulas``: the scores, chances or values of each estimator, as a graph.
 - ``_maps``: random features, waves, views and sparse codes.
+- ``_nets``: coded columns, and the members of one batched net.
 - ``_trees``: the members of a set of trees.
 - ``_graph``: operators at the version that is asked for, and models inside models.
 """
@@ -24,6 +25,7 @@ def register_converters():
       products and one function a number: all of `probes` but `FrozenFeatures`, of
       `losses` and of `random_features`, the linear ones of `aggregate` and `rashomon`;
     * votes of a Rashomon set: of lines, of trees, of members that were searched for;
+    * `MuMLPClassifier` and `MuMLPRegressor` on columns of numbers;
     * `TaskRidge`, with the task as a column of numbers, or else the population alone;
     * `RidgeBandit` and `AdversarialLinearBandit`: best action and predicted rewards;
     * `HierarchicalPolynomialRegressor`, on monomials or a transformer that converts;

@@ -43,6 +43,7 @@ VALUES = {
     ),
     _formulas.tasks: (tasks.TaskRidge,),
     _formulas.head_on_views: (representations.PretrainedRegressor,),
+    _formulas.net_values: (networks.MuMLPRegressor,),
     _formulas.behind_a_curve: (networks.HierarchicalPolynomialRegressor,),
 }
 SCORES = {
@@ -66,6 +67,7 @@ SCORES = {
 CHANCES = {
     _formulas.logistic_members: (rashomon.RashomonLogisticRegression,),
     _formulas.linear_members: (rashomon.RashomonLinearClassifier,),
+    _formulas.net_chances: (networks.MuMLPClassifier,),
     _formulas.tree_votes: (rashomon.RashomonTreeClassifier,),
     _formulas.mixed_chances: (calibration.LogLossMixtureClassifier,),
     _formulas.winner_chances: (
@@ -129,7 +131,11 @@ def _n_rows(operator):
 
 
 def _value_shapes(operator):
-    n_targets = np.atleast_1d(operator.raw_operator.intercept_).shape[0]
+    model = operator.raw_operator
+    if isinstance(model, networks.MuMLPRegressor):
+        n_targets = model.weights_["bias_out"].shape[1]
+    else:
+        n_targets = np.atleast_1d(model.intercept_).shape[0]
     operator.outputs[0].type = FloatTensorType([_n_rows(operator), n_targets])
 
 

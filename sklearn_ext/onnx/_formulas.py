@@ -9,6 +9,7 @@ import numpy as np
 from sklearn_ext.calibration._opinions import LEAST
 from sklearn_ext.onnx._graph import INTEGER, double, single
 from sklearn_ext.onnx._maps import random_features, views, waves
+from sklearn_ext.onnx._nets import mean_of, member_outputs
 from sklearn_ext.onnx._trees import voters, votes
 
 # --- numbers ----------------------------------------------------------------------
@@ -60,6 +61,14 @@ def tasks(g, model):
         given = g.columns(g.given, others)
         return g.Add(out, g.double(g.model(model.shared_, given)))
     return g.Add(out, g.double(g.model(model.shared_)))
+
+
+def net_values(g, model):
+    """Return the mean of the members of a net, in the units of the targets."""
+    n_members, n_outputs = model.weights_["bias_out"].shape
+    mean = mean_of(g, member_outputs(g, model), n_members, n_outputs)
+    scale, middle = model._target_scale, model._target_mean
+    return g.Add(g.Mul(mean, double(scale[None])), double(middle[None]))
 
 
 def behind_a_curve(g, model):
@@ -222,6 +231,12 @@ def linear_members(g, model):
     second = g.MatMul(each, single(np.ones((n, 1))))
     both = g.Concat(g.Sub(single([n]), second), second, axis=1)
     return g.Div(g.double(both), double([n]))
+
+
+def net_chances(g, model):
+    """Return the mean probability of the members of a net."""
+    each = g.Softmax(member_outputs(g, model), axis=2)
+    return mean_of(g, each, *model.weights_["bias_out"].shape)
 
 
 def tree_votes(g, model):

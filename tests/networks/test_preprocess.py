@@ -119,16 +119,69 @@ def test_constant_columns_are_dropped():
     assert TablePreprocessor().fit_transform(X[:, :1]).shape == (4, 0)
 
 
+# --- bins -----------------------------------------------------------------------------
+
+
+def test_bins_say_how_far_a_value_is_through_them():
+    x = np.array([0.0, 1.0, 2.0, 4.0, 8.0])
+    X = np.c_[np.repeat(x, 20), np.arange(100.0)]
+    model = TablePreprocessor(n_bins=4).fit(X)
+    assert_allclose(model.edges_[0], x)
+    X = np.c_[[-1.0, 0.5, 2.0, 5.0, 9.0], np.zeros(5)]
+    Z = model.transform(X)[:, 2:6] + model.bin_means_[0]
+    expected = [[0, 0, 0, 0], [0.5, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0.25], [1] * 4]
+    assert_allclose(Z, expected)
+    assert_allclose(model.bin_means_[0], [0.8, 0.6, 0.4, 0.2])
+    names = ["x0", "x1", "x0_bin0", "x0_bin1", "x0_bin2", "x0_bin3", "x1_bin0"]
+    assert_array_equal(model.get_feature_names_out()[:7], names)
+
+
+@pytest.mark.parametrize(("n", "n_bins"), [(39, 0), (59, 2), (60, 3), (900, 16)])
+def test_few_distinct_rows_have_few_bins(n, n_bins):
+    X = np.repeat(np.random.default_rng(0).standard_normal((n, 1)), 3, axis=0)
+    assert len(TablePreprocessor(n_bins=16).fit(X).bin_means_[0]) == n_bins
+
+
+def test_bins_have_mean_zero_also_where_values_are_missing():
+    X, w = frame(), np.random.default_rng(0).random(300)
+    model = TablePreprocessor(n_bins=8).fit(X, sample_weight=w)
+    names = model.get_feature_names_out()
+    Z = model.transform(X)
+    bins = np.char.find(names.astype(str), "_bin") > 0
+    assert bins.sum() == 8 + 3 + 3  # amounts, four counts, and many zeros
+    assert_allclose(w @ Z[:, bins], 0, atol=1e-9)
+    filled = X.assign(amount=X["amount"].fillna(model.medians_[0]))
+    assert_allclose(model.transform(filled)[:, bins], Z[:, bins])
+
+
+def test_columns_of_two_values_have_no_bins():
+    X = np.c_[np.arange(60) % 2, np.zeros(60), np.arange(60)].astype(float)
+    model = TablePreprocessor(n_bins=3).fit(X)
+    assert [len(means) for means in model.bin_means_] == [0, 0, 3]
+    assert model.transform(X).shape == (60, 5)
+    passed = TablePreprocessor("passthrough", n_bins=3).fit(X)
+    assert passed.transform(X).shape == (60, 2)
+
+
+@pytest.mark.parametrize("factor", [1e8, 1e300, 1e-300])
+def test_units_do_not_matter_to_bins(factor):
+    X = np.exp(np.random.default_rng(0).standard_normal((200, 3)))
+    expected = TablePreprocessor(n_bins=5).fit_transform(X)
+    found = TablePreprocessor(n_bins=5).fit_transform(factor * X)
+    assert_allclose(found, expected, atol=1e-9)
+
+
 # --- weights --------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("n_bins", [0, 7])
 @pytest.mark.parametrize("numeric", NUMERIC)
-def test_weights_are_repetition(numeric):
+def test_weights_are_repetition(numeric, n_bins):
     X = frame()
     w = np.random.default_rng(1).integers(0, 4, len(X))
     rows = np.repeat(np.arange(len(X)), w)
     order = np.random.default_rng(2).permutation(rows)
-    model = TablePreprocessor(numeric)
+    model = TablePreprocessor(numeric, n_bins=n_bins)
     expected = clone(model).fit(X.iloc[rows].reset_index(drop=True)).transform(X)
     for found in (
         clone(model).fit(X, sample_weight=w),

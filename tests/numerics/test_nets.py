@@ -47,6 +47,7 @@ def reference(tensors, X, branch, masks=None):
     """The formulas word by word, one member at a time, by autograd; (batch, k, K)."""
     out = []
     n_layers = len(tensors) // 2 - 1
+    X = X * tensors["scale_0"][:, None] if "scale_0" in tensors else X
     for j in range(len(tensors["bias_0"])):
         own = {name: tensor[j] for name, tensor in tensors.items()}
         x = X if X.ndim == 2 else X[j]
@@ -62,8 +63,12 @@ def reference(tensors, X, branch, masks=None):
 
 @pytest.mark.parametrize(("sizes", "branch"), NETS)
 @pytest.mark.parametrize("own_rows", [False, True])
-def test_pass_and_gradient_are_those_of_autograd(sizes, branch, own_rows):
-    net = make(sizes=sizes, branch=branch)
+@pytest.mark.parametrize("scaled", [False, True])
+def test_pass_and_gradient_are_those_of_autograd(sizes, branch, own_rows, scaled):
+    net = make(sizes=sizes, branch=branch, scaled=scaled)
+    with torch.no_grad():
+        for scale in net._tensors().get("scale_0", ()):
+            scale.copy_(torch.linspace(-0.5, 2.0, sizes[0]))
     X = rows(d=sizes[0])
     X = torch.stack([X, X + 1, X - 2]) if own_rows else X
     X.requires_grad_()
@@ -72,10 +77,63 @@ def test_pass_and_gradient_are_those_of_autograd(sizes, branch, own_rows):
     signal = torch.randn(expected.shape, dtype=X.dtype, generator=torch.Generator())
     out = net(X)
     assert_allclose(out.detach(), expected.detach(), rtol=1e-12)
-    got = torch.autograd.grad((out * signal).sum(), [net.members, X])
-    wanted = torch.autograd.grad((expected * signal).sum(), [members, X])
-    for a, b in zip(got, wanted, strict=True):
-        assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+    (out * signal).sum().backward()
+    of_rows, X.grad = X.grad, None
+    (expected * signal).sum().backward()
+    assert_allclose(net.members.grad, members.grad, rtol=1e-10, atol=1e-12)
+    assert_allclose(of_rows, X.grad, rtol=1e-10, atol=1e-12)
+
+
+def test_gradients_add_up_until_they_are_forgotten():
+    net, X = make(), rows()
+    net(X).sum().backward()
+    once = net.members.grad.clone()
+    net(X).sum().backward()
+    assert_allclose(net.members.grad, 2 * once, rtol=1e-12)
+    net.zero_grad()
+    net(X[:7]).sum().backward()
+    net(X[7:]).sum().backward()
+    assert_allclose(net.members.grad, once, rtol=1e-10, atol=1e-12)
+
+
+def test_outputs_are_differentiated_before_the_net_is_evaluated_again():
+    net, X = make(), rows()
+    first, other = net(X), net(X[:7])
+    with torch.no_grad():
+        net(X)
+    first.sum().backward()
+    other.sum().backward()
+    late = net(X)
+    net(X)
+    with pytest.raises(RuntimeError, match="Call backward first"):
+        late.sum().backward()
+
+
+@pytest.mark.parametrize("laziness", [None, [1.0, 4.0, 1.0]])
+def test_scales_of_columns_start_at_one_and_become_part_of_the_first_matrix(laziness):
+    X, net = rows(), make(scaled=True, laziness=laziness)
+    expected = make(laziness=laziness)(X).detach()
+    assert_allclose(net(X).detach(), expected, rtol=1e-12, atol=1e-14)
+    with torch.no_grad():
+        net._tensors()["scale_0"].copy_(torch.rand(3, 5, generator=torch.Generator()))
+    weights = net.to_weights()
+    assert "scale_0" not in weights
+    found = forward(weights, X.numpy())
+    assert_allclose(found, net(X).detach().transpose(0, 1), rtol=1e-10, atol=1e-12)
+
+
+def test_scales_move_at_a_rate_of_their_own():
+    net = make(scaled=True)
+    factors = {name: 0.0 for name in shapes(PLAIN)} | {"scale_0": 6.0}
+    optimizer = MemberAdam(
+        net.parameters(), rates=[0.1, 0.01, 0.0], factors=spread(factors, PLAIN)
+    )
+    before = net.to_weights()
+    net(rows()).square().sum().backward()
+    optimizer.step()
+    moved = (net._tensors()["scale_0"] - 1).abs()
+    assert_allclose(moved, np.outer([0.6, 0.06, 0], np.ones(5)), rtol=1e-5)
+    assert_array_equal(net.to_weights()["weight_1"], before["weight_1"])
 
 
 def test_dropout_leaves_out_units_of_all_rows_and_is_undone_by_eval():
@@ -174,11 +232,11 @@ def test_lazy_members_start_at_zero_and_share_a_run_with_rich_ones():
     assert_allclose(out[:, [0, 2]].detach(), rich[:, [0, 2]].detach(), rtol=1e-12)
     assert_allclose(out[:, 1].detach(), 0, atol=1e-12)
     signal = torch.ones_like(out)
-    (gradient,) = torch.autograd.grad(out, net.members, signal)
+    out.backward(signal)
     plain = make(seed=2)
-    (expected,) = torch.autograd.grad(plain(X), plain.members, signal)
+    plain(X).backward(signal)
     scale = torch.tensor([1.0, 32.0, 1.0])[:, None]
-    assert_allclose(gradient, scale * expected, rtol=1e-12)
+    assert_allclose(net.members.grad, scale * plain.members.grad, rtol=1e-12)
     assert "laziness" not in make(laziness=[1.0, 1.0, 1.0]).to_weights()
 
 
