@@ -9,7 +9,7 @@ In the order in which rows pass:
 - ``_tangent``: the kernel of a network, and how sharp its loss is
 - ``_hierarchical``: a polynomial seen through an unknown curve, in closed form
 - ``_proxy_search``: search on a small copy, refit the large one
-- ``_noprop``: draws from the distribution of a numeric target
+- ``_noprop/``: draws from the distribution of a numeric target
 - ``_transfer``: how a loss depends on the rate, and what a wrong rate costs
 - ``_plots``: rates over widths, training, link, movement of the kernel
 """
@@ -18,6 +18,8 @@ from sklearn_ext.networks._hierarchical._regressor import (
     HierarchicalPolynomialRegressor,
 )
 from sklearn_ext.networks._mlp import MuMLPClassifier, MuMLPRegressor
+from sklearn_ext.networks._noprop._regressor import NoPropRegressor
+from sklearn_ext.networks._noprop._tables import crps_loss
 from sklearn_ext.networks._parametrization import mup_scales
 from sklearn_ext.networks._plots import (
     FeatureLearningDisplay,
@@ -35,8 +37,10 @@ __all__ = [
     "LinkDisplay",
     "MuMLPClassifier",
     "MuMLPRegressor",
+    "NoPropRegressor",
     "ProxySearchCV",
     "TrainingDisplay",
+    "crps_loss",
     "learning_rate_sensitivity",
     "mup_scales",
 ]
