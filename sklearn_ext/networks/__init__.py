@@ -9,7 +9,7 @@ In the order in which rows pass:
 - ``_mlp``: an ensemble of perceptrons that finds its own rate and leaves rows out
 - ``_mlp_torch``: its training, loss and schedule
 - ``_regime``: whether a table needs features, or a kernel would do
-- ``_tangent``: the kernel of a network, and how sharp its loss is
+- ``_tangent/``: the kernel of a network, and how sharp its loss is
 - ``_hierarchical``: a polynomial seen through an unknown curve, in closed form
 - ``_proxy_search``: search on a small copy, refit the large one
 - ``_noprop``: draws from the distribution of a numeric target
@@ -29,6 +29,11 @@ from sklearn_ext.networks._plots import (
     TrainingDisplay,
 )
 from sklearn_ext.networks._proxy_search import ProxySearchCV
+from sklearn_ext.networks._tangent import (
+    kernel_alignment,
+    neural_tangent_kernel,
+    sharpness,
+)
 from sklearn_ext.networks._transfer import learning_rate_sensitivity
 
 __all__ = [
@@ -40,6 +45,9 @@ __all__ = [
     "MuMLPRegressor",
     "ProxySearchCV",
     "TrainingDisplay",
+    "kernel_alignment",
     "learning_rate_sensitivity",
     "mup_scales",
+    "neural_tangent_kernel",
+    "sharpness",
 ]
