@@ -62,6 +62,32 @@ class Net(NeuralNet):
         return np.concatenate([out.cpu().numpy() for out in self.forward_iter(X)])
 
 
+class LeanNet(Net):
+    """A net whose training steps are the bare loop, for nets so small that it counts.
+
+    Callbacks hear of the begin of each batch and of epochs. Losses of batches are not
+    written to the history: a criterion that is asked for them keeps them itself.
+    """
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Train for an epoch, or leave an epoch of evaluation to skorch."""
+        if not training:
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+            return
+        self._set_training(True)
+        module, criterion, optimizer = self.module_, self.criterion_, self.optimizer_
+        parameters = list(module.parameters())
+        callbacks = [callback for _, callback in self.callbacks_]
+        for batch in iterator:
+            X, y = batch
+            for callback in callbacks:
+                callback.on_batch_begin(self, batch=batch, training=True)
+            for parameter in parameters:
+                parameter.grad = None
+            criterion(module(X), y).backward()
+            optimizer.step()
+
+
 def fit_net(
     estimator,
     X,
@@ -76,6 +102,7 @@ def fit_net(
     loader=TensorLoader,
     callbacks=(),
     state=lambda net: {"net_": net},
+    net_type=Net,
     **params,
 ):
     """Train a net on copies of the data and report it as one fit task.
@@ -106,6 +133,8 @@ def fit_net(
         Further callbacks, which leave the net after training.
     state : callable
         Maps the net to the fitted attributes that ``predict`` needs.
+    net_type : type
+        :class:`Net`, or :class:`LeanNet` for small nets.
     **params : object
         Further parameters of :class:`~skorch.net.NeuralNet`.
 
@@ -130,7 +159,7 @@ def fit_net(
     cuda = [torch.cuda.current_device()] if on_cuda else []
     with torch.random.fork_rng(cuda):
         torch.manual_seed(seed)
-        net = Net(
+        net = net_type(
             batch_size=batch_size or -1,
             iterator_train=loader,
             iterator_train__shuffle=batch_size is not None,

@@ -4,15 +4,12 @@ In the order in which rows pass:
 
 - ``_preprocess``: a raw table becomes numbers that a network can take
 - ``_parametrization``: how weights start and move, so that a rate fits every width
-- ``_rows_left_out``: rows that differ, and which of them each member leaves out
-- ``_rate_search``: which learning rate of a grid is best
 - ``_mlp``: an ensemble of perceptrons that finds its own rate and leaves rows out
-- ``_mlp_torch``: its training, loss and schedule
-- ``_regime``: whether a table needs features, or a kernel would do
+- ``_training/``: rows left out, search for the rate, training, and what it tells
 - ``_tangent``: the kernel of a network, and how sharp its loss is
 - ``_hierarchical``: a polynomial seen through an unknown curve, in closed form
 - ``_proxy_search``: search on a small copy, refit the large one
-- ``_noprop``: draws from the distribution of a numeric target
+- ``_noprop/``: draws from the distribution of a numeric target
 - ``_transfer``: how a loss depends on the rate, and what a wrong rate costs
 - ``_plots``: rates over widths, training, link, movement of the kernel
 """
@@ -21,6 +18,8 @@ from sklearn_ext.networks._hierarchical._regressor import (
     HierarchicalPolynomialRegressor,
 )
 from sklearn_ext.networks._mlp import MuMLPClassifier, MuMLPRegressor
+from sklearn_ext.networks._noprop._regressor import NoPropRegressor
+from sklearn_ext.networks._noprop._tables import crps_loss
 from sklearn_ext.networks._parametrization import mup_scales
 from sklearn_ext.networks._plots import (
     FeatureLearningDisplay,
@@ -38,8 +37,10 @@ __all__ = [
     "LinkDisplay",
     "MuMLPClassifier",
     "MuMLPRegressor",
+    "NoPropRegressor",
     "ProxySearchCV",
     "TrainingDisplay",
+    "crps_loss",
     "learning_rate_sensitivity",
     "mup_scales",
 ]

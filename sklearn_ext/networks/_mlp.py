@@ -32,10 +32,21 @@ from sklearn_ext._core._tables import column_names
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext._numerics._classes import class_factors
 from sklearn_ext._numerics._nets import forward, n_parameters
-from sklearn_ext.networks import _rate_search as search
 from sklearn_ext.networks._preprocess import TablePreprocessor
-from sklearn_ext.networks._regime import LAZINESS, Regime, row_scores
-from sklearn_ext.networks._rows_left_out import DistinctRows, deal, keys_of, order_of
+from sklearn_ext.networks._training import _rate_search as search
+from sklearn_ext.networks._training._members import (
+    NO_FOLD,
+    Members,
+    Plan,
+    TrainingRows,
+)
+from sklearn_ext.networks._training._regime import LAZINESS, Regime, row_scores
+from sklearn_ext.networks._training._rows_left_out import (
+    DistinctRows,
+    deal,
+    keys_of,
+    order_of,
+)
 
 CONSTANT = 1e-14  # range of a target, relative to its mean, that is rounding
 N_VALIDATION = 10  # folds of which a single member leaves one out
@@ -233,18 +244,17 @@ class TunedMembers(CallbackSupportMixin):
         """Fit members to rows whose target is codes of classes or numbers."""
         for name in ("torch", "skorch"):
             require(name, extra="torch", user=type(self).__name__)
-        from sklearn_ext.networks import _mlp_torch as torch_side
-
         device = "cpu" if self.device is None else torch_device(self.device)[1]
         rng = check_random_state(self.random_state)
         seed = rng.randint(2**31 - 1)
         rows = DistinctRows.of(X, target, w, seed=seed)
         self._forget()
-        table = self._table(torch_side, X, target[rows.first], rows)
-        keys = keys_of(table.Z, rounded=self.numeric in ROUNDED, seed=seed)
+        table = self._table(X, target[rows.first], rows)
+        plain = table.Z[:, : table.bins.n_plain]  # bins say nothing more of a row
+        keys = keys_of(plain, rounded=self.numeric in ROUNDED, seed=seed)
         table = table.ordered(order_of(keys, table.target))
-        plan = self._plan(torch_side, len(rows), device, seed)
-        rate = self._chosen_rate(torch_side, table, keys, plan)
+        plan = self._plan(len(rows), device, seed)
+        rate = self._chosen_rate(table, keys, plan)
         n_folds = N_VALIDATION if self.n_members == 1 else self.n_members
         table = table.dealt(deal(keys, n_folds, table.weight, table.strata))
         report = {
@@ -258,15 +268,15 @@ class TunedMembers(CallbackSupportMixin):
         }
         retries = N_HALVED if self.learning_rate == "auto" else 0
         for _ in range(retries + 1):
-            members = self._members(torch_side, rate, seed)
-            training = torch_side.train(table, members, plan, report)
+            members = self._members(rate, seed)
+            training = _train(table, members, plan, report)
             if not training.diverged.any():
                 break
             rate /= 2
         self._check_training(training, table, members.rates[0])
         self._take(training, float(members.rates[0]))
         if self.kernel_report:
-            self._report_regime(torch_side, table, keys, plan, self.learning_rate_)
+            self._report_regime(table, keys, plan, self.learning_rate_)
         if self.leave_out is not None:
             self._score_left_out(training.outputs, rows, table, X)
         return self
@@ -276,7 +286,7 @@ class TunedMembers(CallbackSupportMixin):
         for name in [n for n in vars(self) if n.startswith("oob_") or n in REPORT]:
             delattr(self, name)
 
-    def _table(self, torch_side, X, target, rows):
+    def _table(self, X, target, rows):
         self.preprocessor_ = TablePreprocessor(
             self.numeric,
             categorical_features=self.categorical_features,
@@ -296,7 +306,7 @@ class TunedMembers(CallbackSupportMixin):
             )
         codes, n_outputs, weight = self._learnt(target, rows.weight)
         order = np.arange(len(rows))
-        return torch_side.TrainingRows(Z, bins, codes, weight, order, order, n_outputs)
+        return TrainingRows(Z, bins, codes, weight, order, order, n_outputs)
 
     def _narrow(self, X, at):
         """Return some rows, coded in single precision without columns of bins."""
@@ -311,7 +321,7 @@ class TunedMembers(CallbackSupportMixin):
             Z[start : start + BLOCK] = part
         return Z
 
-    def _plan(self, torch_side, n_rows, device, seed):
+    def _plan(self, n_rows, device, seed):
         residual = self.n_layers > 2 if self.residual == "auto" else bool(self.residual)
         if not residual and self.n_layers > DEEP:
             warnings.warn(
@@ -321,7 +331,7 @@ class TunedMembers(CallbackSupportMixin):
                 stacklevel=4,
             )
         mup = self.parametrization == "mup"
-        return torch_side.Plan(
+        return Plan(
             hidden_units=self.hidden_units,
             n_layers=self.n_layers,
             residual=residual,
@@ -343,26 +353,26 @@ class TunedMembers(CallbackSupportMixin):
             return min(1024, max(128, n_rows // FEW_BATCHES))
         return self.batch_size
 
-    def _members(self, torch_side, rate, seed):
-        k, nothing = self.n_members, torch_side.NO_FOLD
-        return torch_side.Members(
+    def _members(self, rate, seed):
+        k, nothing = self.n_members, NO_FOLD
+        return Members(
             rates=np.full(k, rate),
             left_out=np.full(k, nothing) if self.leave_out is None else np.arange(k),
             seeds=_seeds(seed, k),
             laziness=np.full(k, float(self.laziness)),
         )
 
-    def _chosen_rate(self, torch_side, table, keys, plan):
+    def _chosen_rate(self, table, keys, plan):
         if self.learning_rate != "auto":
             return float(self.learning_rate)
-        rate, curve = self._rate(torch_side, table, keys, plan, self.laziness)
+        rate, curve = self._rate(table, keys, plan, self.laziness)
         if curve is not None:
             self.learning_rate_curve_ = curve
             if self.learning_rates is not None:
                 search.warn_of_border(curve, type(self).__name__)
         return rate
 
-    def _rate(self, torch_side, table, keys, plan, laziness):
+    def _rate(self, table, keys, plan, laziness):
         """Return the best rate of narrow members, and the curve that shows it."""
         dealt = table.dealt(deal(keys, search.N_FOLDS, table.weight, table.strata))
         narrow = plan.narrow(self.proxy_units, self.proxy_iter)
@@ -370,13 +380,13 @@ class TunedMembers(CallbackSupportMixin):
         rates = search.rate_grid(self.learning_rates, n_steps)
 
         def curve_of(rates):
-            members = torch_side.Members(
+            members = Members(
                 rates=np.repeat(rates, search.N_HELD),
                 left_out=np.tile(np.arange(search.N_HELD), len(rates)),
                 seeds=np.tile(_seeds(plan.seed, search.N_HELD), len(rates)),
                 laziness=np.full(len(rates) * search.N_HELD, float(laziness)),
             )
-            losses = torch_side.train(dealt, members, narrow).member_loss
+            losses = _train(dealt, members, narrow).member_loss
             return search.read_curve(rates, np.array(losses))
 
         if not (dealt.fold >= 0).any():  # nobody can be asked
@@ -392,21 +402,21 @@ class TunedMembers(CallbackSupportMixin):
             )
         return float(curve.learning_rates[curve.best]), curve
 
-    def _report_regime(self, torch_side, table, keys, plan, rate):
+    def _report_regime(self, table, keys, plan, rate):
         """Compare narrow members that learn features with lazy ones."""
         k = self.n_members if self.n_members > 1 else search.N_FOLDS
         table = table.dealt(deal(keys, k, table.weight, table.strata))
         narrow = replace(plan.narrow(self.proxy_units, self.max_iter), keep_best=True)
         outputs = []
-        lazy_rate, _ = self._rate(torch_side, table, keys, plan, LAZINESS)
+        lazy_rate, _ = self._rate(table, keys, plan, LAZINESS)
         for laziness, own_rate in ((LAZINESS, lazy_rate), (1.0, rate)):
-            members = torch_side.Members(
+            members = Members(
                 rates=np.full(k, own_rate),
                 left_out=np.arange(k),
                 seeds=_seeds(plan.seed, k),
                 laziness=np.full(k, laziness),
             )
-            outputs.append(torch_side.train(table, members, narrow).outputs)
+            outputs.append(_train(table, members, narrow).outputs)
         known = np.isfinite(outputs).all(axis=(0, 2))
         target, weight = table.target[known], table.weight[known]
         scores = [row_scores(found[known], target, weight) for found in outputs]
@@ -470,6 +480,12 @@ class TunedMembers(CallbackSupportMixin):
         if len(alone):
             out[alone] = self._mean(self._outputs(_safe_indexing(X, alone)))
         return out
+
+
+def _train(rows, members, plan, report=None):
+    from sklearn_ext.networks._training._train_torch import train
+
+    return train(rows, members, plan, report)
 
 
 def _seeds(seed, n):
@@ -885,9 +901,10 @@ class MuMLPRegressor(TunedMembers, MultiOutputMixin, RegressorMixin, ExtEstimato
     Parameters
     ----------
     hidden_units, n_layers, n_members, learning_rate : see MuMLPClassifier
-    max_iter, batch_size, dropout : see MuMLPClassifier
+    max_iter, batch_size : see MuMLPClassifier
     weight_decay : float, default=0.02
         Decay of AdamW, as there.
+    dropout : see MuMLPClassifier
     residual, parametrization, base_units, laziness : see MuMLPClassifier
     warmup, early_stopping, n_iter_no_change, leave_out : see MuMLPClassifier
     numeric, categorical_features, n_bins, min_frequency : see MuMLPClassifier

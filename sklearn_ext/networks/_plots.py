@@ -11,8 +11,10 @@ from sklearn_ext._core._plots import Display
 from sklearn_ext.networks._hierarchical._regressor import (
     HierarchicalPolynomialRegressor,
 )
+from sklearn_ext.networks._mlp import MuMLPClassifier, MuMLPRegressor
 from sklearn_ext.networks._transfer import best_rate, learning_rate_sensitivity
 
+NETS = MuMLPClassifier, MuMLPRegressor
 LOG_RATES = tuple(2.0 ** np.arange(-11, 0))  # of the papers' pictures, 2^-11 to 2^-1
 WIDE = 30  # largest over smallest size from which an axis is logarithmic
 NAMES = {"standard": "standard parametrisation", "mup": "muP"}
@@ -212,7 +214,8 @@ class LearningRateTransferDisplay(_Panels):
         for i, (ax, name) in enumerate(zip(axes, self.parametrizations, strict=True)):
             self.lines_.append([])
             for j, width in enumerate(self.hidden_units):
-                moved = "" if j == 0 else f", optimum {shift[i, j]:+.1f} octaves"
+                octaves = round(shift[i, j], 1) + 0.0  # of minus zero
+                moved = "" if j == 0 else f", optimum {octaves:+.1f} octaves"
                 label = f"{width} units{moved}, sensitivity {cost[i, j]:.2f}"
                 style = {"marker": "os^Dv"[j % 5], "color": f"C{j}"}
                 style |= {"ms": 4, "lw": 1.5, "label": label, **(curve_kwargs or {})}
@@ -338,10 +341,7 @@ class TrainingDisplay(_Panels):
         TrainingDisplay
             The display.
         """
-        from sklearn_ext.networks._mlp import MuMLPClassifier, MuMLPRegressor
-
-        wanted = MuMLPClassifier, MuMLPRegressor
-        model = cls._innermost(estimator, wanted=wanted).model
+        model = cls._innermost(estimator, wanted=NETS).model
         classes = is_classifier(model)
         display = cls(
             loss=model.loss_curve_,
@@ -431,6 +431,39 @@ class FeatureLearningDisplay(Display):
 
     similarity: np.ndarray
     alignment: np.ndarray
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None):
+        """Draw what a fitted net has noted of its kernel.
+
+        Parameters
+        ----------
+        estimator : MuMLPClassifier or MuMLPRegressor
+            A fitted one with ``kernel_report=True``, or a Pipeline or search that ends
+            in one.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        FeatureLearningDisplay
+            The display, with the verdict ``regime_`` as title.
+
+        Raises
+        ------
+        ValueError
+            When the net was fitted without the report.
+        """
+        model = cls._innermost(estimator, wanted=NETS).model
+        if not hasattr(model, "kernel_similarity_"):
+            raise ValueError(
+                f"The kernel of {type(model).__name__} is noted only with "
+                "kernel_report=True: set it and fit again."
+            )
+        display = cls(
+            similarity=model.kernel_similarity_, alignment=model.target_alignment_
+        )
+        return display.plot(ax, name=model.regime_)
 
     def plot(self, ax=None, *, name=None, curve_kwargs=None):
         """Draw.

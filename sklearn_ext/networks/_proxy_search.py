@@ -117,7 +117,7 @@ class ProxySearchCV(GridSearchCV, ExtEstimator):
     >>> boosting, grid = HistGradientBoostingRegressor(), {"max_leaf_nodes": [3, 31]}
     >>> search = ProxySearchCV(boosting, grid, proxy_params={"max_iter": 20}).fit(X, y)
     >>> search.best_params_, search.best_estimator_.max_iter
-    ({'max_leaf_nodes': 3}, 100)
+    ({'max_leaf_nodes': 31}, 100)
     """
 
     _parameter_constraints: dict = {

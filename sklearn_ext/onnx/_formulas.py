@@ -92,15 +92,17 @@ def behind_a_curve(g, model):
         return t
     low, high = (double([knot]) for knot in link.knots[[0, -1]])
     inside = g.Min(g.Max(t, low), high)
-    passed = g.above(inside, double(link.knots[None, 1:-1]))
-    place = g.MatMul(passed, single(np.ones((len(link.knots) - 2, 1))))
+    u, knots = g.Div(g.Sub(inside, low), double([link.span])), link.cubics.x
+    passed = g.above(u, double(knots[None, 1:-1]))
+    place = g.MatMul(passed, single(np.ones((len(knots) - 2, 1))))
     place = g.Reshape(g.Cast(place, to=INTEGER), np.array([-1], dtype=np.int64))
-    pieces = np.vstack([link.knots[:-1], link.pieces]).T
+    pieces = np.vstack([knots[:-1], link.span * link.cubics.c]).T
     piece = g.Gather(double(pieces), place, axis=0)
-    u = g.Sub(inside, g.columns(piece, [0]))
+    u = g.Sub(u, g.columns(piece, [0]))
     out = g.columns(piece, [1])
     for power in (2, 3, 4):
         out = g.Add(g.Mul(out, u), g.columns(piece, [power]))
+    out = g.Add(out, double(link.values[:1]))
     before, after = g.Min(g.Sub(t, low), double([0.0])), g.Sub(t, inside)
     after = g.Max(after, double([0.0]))
     out = g.Add(out, g.Mul(before, double(link.slopes[:1])))

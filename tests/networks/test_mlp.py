@@ -27,13 +27,13 @@ import sklearn_ext
 torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
 from sklearn_ext.networks import MuMLPClassifier, MuMLPRegressor  # noqa: E402
-from sklearn_ext.networks._mlp_torch import (  # noqa: E402
+from sklearn_ext.networks._preprocess import Bins  # noqa: E402
+from sklearn_ext.networks._training._members import (  # noqa: E402
     Members,
     Plan,
     TrainingRows,
-    train,
 )
-from sklearn_ext.networks._preprocess import Bins  # noqa: E402
+from sklearn_ext.networks._training._train_torch import train  # noqa: E402
 
 SMALL = {"hidden_units": 24, "n_members": 4, "max_iter": 15, "random_state": 0}
 FIXED = SMALL | {"learning_rate": 0.02}

@@ -4,10 +4,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_ext.networks import (
     FeatureLearningDisplay,
     LearningRateTransferDisplay,
+    MuMLPClassifier,
+    MuMLPRegressor,
     TrainingDisplay,
 )
 
@@ -119,3 +127,60 @@ def test_the_kernel_by_epoch_starts_before_training():
     assert display.ax_.get_title() == "letter"
     turned = FeatureLearningDisplay(similarity=[1, 0.9], alignment=[-0.2, 0.1]).plot()
     assert turned.ax_.get_ylim()[0] == pytest.approx(-0.25)
+
+
+@pytest.fixture(scope="module")
+def letters():
+    pytest.importorskip("skorch", reason="nets are trained by torch")
+    X, y = load_digits(return_X_y=True)
+    return X[:300], y[:300]
+
+
+SMALL = {"n_members": 2, "hidden_units": 16, "proxy_iter": 4, "random_state": 0}
+
+
+def test_curves_are_those_of_the_search_at_each_width(letters):
+    model = MuMLPClassifier(**SMALL)
+    rates = 2.0 ** np.array([-3, -7, -5])
+    display = LearningRateTransferDisplay.from_estimator(
+        model, *letters, hidden_units=(8, 16), learning_rates=rates
+    )
+    assert display.loss.shape == (2, 2, 3)
+    assert_array_equal(display.learning_rates, np.sort(rates))
+    searched = clone(model).set_params(proxy_units=16, learning_rates=rates, max_iter=1)
+    with pytest.warns(ConvergenceWarning, match="."):
+        curve = searched.fit(*letters).learning_rate_curve_
+    assert_allclose(display.loss[1, 1], curve.loss.mean(axis=1), rtol=1e-6)
+    assert display.initial_loss == pytest.approx(np.log(10), abs=0.01)
+    assert display.loss_name == "log-loss"
+    assert model.get_params() == MuMLPClassifier(**SMALL).get_params()
+
+
+def test_a_rate_at_which_nets_explode_is_a_gap(letters):
+    X, y = letters[0], letters[1].astype(float)
+    display = LearningRateTransferDisplay.from_estimator(
+        MuMLPRegressor(**SMALL),
+        X,
+        y,
+        hidden_units=(8,),
+        learning_rates=[0.01, 1e6],
+        parametrizations=("mup",),
+    )
+    assert np.isfinite(display.loss[0, 0, 0])
+    assert not np.isfinite(display.loss[0, 0, 1])
+    assert display.initial_loss == 1.0
+    assert len(display.axes_) == 1
+
+
+def test_a_fitted_net_shows_its_training_also_in_a_pipeline(letters):
+    model = MuMLPClassifier(learning_rate=0.01, max_iter=5, **SMALL)
+    pipeline = make_pipeline(StandardScaler(), model).fit(*letters)
+    display = TrainingDisplay.from_estimator(pipeline)
+    assert_array_equal(display.oob_loss, pipeline[-1].history_.oob_loss)
+    assert display.best_iter == pipeline[-1].best_iter_
+    assert display.axes_[0].get_title() == f"ended: {pipeline[-1].stop_reason_}"
+    ridge = make_pipeline(StandardScaler(), Ridge()).fit(*letters)
+    with pytest.raises(TypeError, match="takes a fitted MuMLPClassifier or MuMLPReg"):
+        TrainingDisplay.from_estimator(ridge)
+    with pytest.raises(ValueError, match="only with kernel_report=True"):
+        FeatureLearningDisplay.from_estimator(pipeline)

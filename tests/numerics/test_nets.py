@@ -77,10 +77,36 @@ def test_pass_and_gradient_are_those_of_autograd(sizes, branch, own_rows, scaled
     signal = torch.randn(expected.shape, dtype=X.dtype, generator=torch.Generator())
     out = net(X)
     assert_allclose(out.detach(), expected.detach(), rtol=1e-12)
-    got = torch.autograd.grad((out * signal).sum(), [net.members, X])
-    wanted = torch.autograd.grad((expected * signal).sum(), [members, X])
-    for a, b in zip(got, wanted, strict=True):
-        assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+    (out * signal).sum().backward()
+    of_rows, X.grad = X.grad, None
+    (expected * signal).sum().backward()
+    assert_allclose(net.members.grad, members.grad, rtol=1e-10, atol=1e-12)
+    assert_allclose(of_rows, X.grad, rtol=1e-10, atol=1e-12)
+
+
+def test_gradients_add_up_until_they_are_forgotten():
+    net, X = make(), rows()
+    net(X).sum().backward()
+    once = net.members.grad.clone()
+    net(X).sum().backward()
+    assert_allclose(net.members.grad, 2 * once, rtol=1e-12)
+    net.zero_grad()
+    net(X[:7]).sum().backward()
+    net(X[7:]).sum().backward()
+    assert_allclose(net.members.grad, once, rtol=1e-10, atol=1e-12)
+
+
+def test_outputs_are_differentiated_before_the_net_is_evaluated_again():
+    net, X = make(), rows()
+    first, other = net(X), net(X[:7])
+    with torch.no_grad():
+        net(X)
+    first.sum().backward()
+    other.sum().backward()
+    late = net(X)
+    net(X)
+    with pytest.raises(RuntimeError, match="Call backward first"):
+        late.sum().backward()
 
 
 @pytest.mark.parametrize("laziness", [None, [1.0, 4.0, 1.0]])
@@ -206,11 +232,11 @@ def test_lazy_members_start_at_zero_and_share_a_run_with_rich_ones():
     assert_allclose(out[:, [0, 2]].detach(), rich[:, [0, 2]].detach(), rtol=1e-12)
     assert_allclose(out[:, 1].detach(), 0, atol=1e-12)
     signal = torch.ones_like(out)
-    (gradient,) = torch.autograd.grad(out, net.members, signal)
+    out.backward(signal)
     plain = make(seed=2)
-    (expected,) = torch.autograd.grad(plain(X), plain.members, signal)
+    plain(X).backward(signal)
     scale = torch.tensor([1.0, 32.0, 1.0])[:, None]
-    assert_allclose(gradient, scale * expected, rtol=1e-12)
+    assert_allclose(net.members.grad, scale * plain.members.grad, rtol=1e-12)
     assert "laziness" not in make(laziness=[1.0, 1.0, 1.0]).to_weights()
 
 

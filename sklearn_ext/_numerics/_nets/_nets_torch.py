@@ -7,11 +7,16 @@ The matrix ``weight_out`` lies there transposed, since products with few columns
 several times slower than products with few rows.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
 from sklearn_ext._numerics._nets._forward import initial_weights, shapes
+
+SIZES = 4  # of batches, whose buffers are kept
+CONTIGUOUS = {"memory_format": torch.contiguous_format}
 
 
 def views(members, sizes):
@@ -140,21 +145,28 @@ class BatchedMLP(torch.nn.Module):
         return self.outputs(X).permute(2, 0, 1)
 
     def outputs(self, X):
-        """Evaluate all members; return (n_members, n_outputs, batch)."""
-        out = _Pass.apply(self.members, X, self, self._masks())
+        """Evaluate all members; return (n_members, n_outputs, batch).
+
+        Where gradients are wanted, activations lie in buffers that the next call with
+        as many rows writes over: differentiate before.
+        """
+        buffers = self._kept_buffers(X) if torch.is_grad_enabled() else None
+        out = _Pass.apply(self.members, X, self, buffers, self._masks())
         if self.laziness is None:
             return out
         with torch.no_grad():
             rows = X if X.ndim == 2 else X[self.lazy]
             start = views(self.initial[self.lazy], self.sizes)
-            f0 = self._pass(start, rows, None)[1]
+            f0 = self._pass(start, rows, self._new_buffers(rows, len(self.lazy)), None)
         lazy = self.laziness[self.lazy, None, None] * (out[self.lazy] - f0)
         return out.index_copy(0, self.lazy, lazy)
 
     @torch.no_grad()
     def last_hidden(self, X):
         """Return what enters the output layer, (n_members, batch, units)."""
-        return self._pass(self._tensors(), X, None)[0][-1]
+        buffers = self._new_buffers(X, self.n_members)
+        self._pass(self._tensors(), X, buffers, None)
+        return buffers.entering[-1]
 
     def to_weights(self):
         """Return the net as NumPy arrays, as ``_forward`` takes it."""
@@ -173,14 +185,27 @@ class BatchedMLP(torch.nn.Module):
         """Return the views of the members, made once as long as they stay in place."""
         members = self.members.detach()
         if getattr(self, "_at", None) != (members.data_ptr(), members.device):
-            self._views = views(members, self.sizes)
+            self._views, self._kept = views(members, self.sizes), {}
             self._gradient = torch.zeros_like(members)
             self._gradient_views = views(self._gradient, self.sizes)
             self._at = members.data_ptr(), members.device
         return self._views
 
+    def _kept_buffers(self, X):
+        """Return the buffers of batches of that many rows, which are kept."""
+        self._tensors()
+        if X.shape not in self._kept:
+            if len(self._kept) == SIZES:
+                self._kept.clear()
+            self._kept[X.shape] = self._new_buffers(X, self.n_members)
+        return self._kept[X.shape]
+
+    def _new_buffers(self, X, n_members):
+        like = {"dtype": self.members.dtype, "device": self.members.device}
+        return _Buffers(n_members, X.shape[-2], self.sizes, like)
+
     def __getstate__(self):
-        made = ("_at", "_views", "_gradient", "_gradient_views", "_generator")
+        made = ("_at", "_views", "_kept", "_gradient", "_gradient_views", "_generator")
         return {k: v for k, v in self.__dict__.items() if k not in made}
 
     def _masks(self):
@@ -200,48 +225,53 @@ class BatchedMLP(torch.nn.Module):
             for n in self.sizes[1:-1]
         ]
 
-    def _pass(self, tensors, X, masks):
-        """Return the activations that enter each later layer, and the outputs."""
-        k = len(tensors["bias_0"])
+    def _pass(self, tensors, X, buffers, masks):
+        """Fill what enters each later layer into buffers, and return the outputs."""
+        k, entering = len(tensors["bias_0"]), buffers.entering
         rows = X.expand(k, *X.shape) if X.ndim == 2 else X
-        h = torch.baddbmm(tensors["bias_0"][:, None], rows, _first(tensors))
-        entering = []
-        for layer in range(1, len(self.sizes) - 2):
-            entering.append(self._activate(h, masks, layer - 1))
-            weight, bias = tensors[f"weight_{layer}"], tensors[f"bias_{layer}"][:, None]
-            if self.branch:
-                h = torch.baddbmm(h, entering[-1], weight, alpha=self.branch)
-                h.add_(bias, alpha=self.branch)
-            else:
-                h = torch.baddbmm(bias, entering[-1], weight)
-        entering.append(self._activate(h, masks, -1))
-        bias = tensors["bias_out"][..., None]
+        bias, branch = tensors["bias_0"][:, None], self.branch
+        h = buffers.signals[0][0] if branch else entering[0]
+        torch.baddbmm(bias, rows, self._first(tensors, buffers), out=h)
+        for layer in range(len(entering)):
+            if layer > 0:
+                weight = tensors[f"weight_{layer}"]
+                bias = tensors[f"bias_{layer}"][:, None]
+                if branch:
+                    h.baddbmm_(entering[layer - 1], weight, alpha=branch)
+                    h.add_(bias, alpha=branch)
+                else:
+                    h = entering[layer]
+                    torch.baddbmm(bias, entering[layer - 1], weight, out=h)
+            torch.clamp(h, min=0, out=entering[layer])
+            if masks is not None:
+                entering[layer].mul_(masks[layer])
         weight = tensors["weight_out"].transpose(1, 2)
-        return entering, torch.baddbmm(bias, weight, entering[-1].transpose(1, 2))
+        last = entering[-1].transpose(1, 2)
+        return torch.baddbmm(tensors["bias_out"][..., None], weight, last)
 
-    def _activate(self, h, masks, layer):
-        a = torch.relu(h) if self.branch else torch.relu_(h)
-        return a if masks is None else a.mul_(masks[layer])
+    def _propagate(self, X, buffers, masks, g_out):
+        """Write the gradient of all tensors, given that of the outputs.
 
-    def _propagate(self, entering, X, masks, g_out):
-        """Write the gradient of all tensors, given that of the outputs."""
+        Returns the signal that reaches the first layer, (n_members, batch, units).
+        """
         tensors, into = self._tensors(), self._gradient_views
+        entering, branch = buffers.entering, self.branch
         torch.sum(g_out, 2, out=into["bias_out"])
         torch.bmm(g_out, entering[-1], out=into["weight_out"].transpose(1, 2))
-        weight = tensors["weight_out"].transpose(1, 2)
-        g = torch.bmm(g_out.transpose(1, 2), weight)
-        g = self._through(g, entering, masks, -1)
-        for layer in range(len(self.sizes) - 3, 0, -1):
-            branch = self.branch or 1.0
-            torch.sum(g, 1, out=into[f"bias_{layer}"])
-            torch.bmm(
-                entering[layer - 1].transpose(1, 2), g, out=into[f"weight_{layer}"]
-            )
-            back = torch.bmm(g, tensors[f"weight_{layer}"].transpose(1, 2))
-            back = self._through(back, entering, masks, layer - 1)
-            if self.branch:
-                into[f"bias_{layer}"].mul_(branch)
-                into[f"weight_{layer}"].mul_(branch)
+        weight, g, turn = tensors["weight_out"].mT, buffers.signals[0][-1], 0
+        _outer(g_out.transpose(1, 2), weight, g)
+        self._through(g, buffers, masks, -1)
+        for layer in range(len(entering) - 1, 0, -1):
+            own = into[f"weight_{layer}"], into[f"bias_{layer}"]
+            torch.bmm(entering[layer - 1].transpose(1, 2), g, out=own[0])
+            torch.sum(g, 1, out=own[1])
+            turn = 1 if branch else 1 - turn  # the signal itself stays where it is
+            back = buffers.signals[turn][layer - 1]
+            torch.bmm(g, tensors[f"weight_{layer}"].transpose(1, 2), out=back)
+            self._through(back, buffers, masks, layer - 1)
+            if branch:
+                for tensor in own:
+                    tensor.mul_(branch)
                 g = g.add_(back, alpha=branch)
             else:
                 g = back
@@ -249,52 +279,108 @@ class BatchedMLP(torch.nn.Module):
         rows = X.expand(len(g), *X.shape) if X.ndim == 2 else X
         torch.bmm(rows.transpose(1, 2), g, out=into["weight_0"])
         if "scale_0" in tensors:
-            moved = into["weight_0"] * tensors["weight_0"]
+            moved = torch.mul(into["weight_0"], tensors["weight_0"], out=buffers.first)
             torch.sum(moved, 2, out=into["scale_0"])
             into["weight_0"].mul_(tensors["scale_0"][..., None])
         return g
 
-    def _through(self, g, entering, masks, layer):
+    def _through(self, g, buffers, masks, layer):
         """Multiply a signal by the slope of the activation, in place."""
-        g.mul_(torch.sign(entering[layer]))
-        return g if masks is None else g.mul_(masks[layer])
+        g.mul_(torch.sign(buffers.entering[layer], out=buffers.slopes[layer]))
+        if masks is not None:
+            g.mul_(masks[layer])
+
+    def _first(self, tensors, buffers):
+        """Return the first matrix of each member, with the scales of its columns."""
+        if "scale_0" not in tensors:
+            return tensors["weight_0"]
+        if buffers.first is None:
+            buffers.first = torch.empty_like(tensors["weight_0"], **CONTIGUOUS)
+        scale = tensors["scale_0"][..., None]
+        return torch.mul(tensors["weight_0"], scale, out=buffers.first)
 
 
-def _first(tensors):
-    """Return the first matrix of each member, with the scales of its columns."""
-    if "scale_0" not in tensors:
-        return tensors["weight_0"]
-    return tensors["weight_0"] * tensors["scale_0"][..., None]
+class _Buffers:
+    """Where activations and signals of a batch lie: making them anew costs a third.
+
+    Attributes
+    ----------
+    entering : list of Tensor of shape (n_members, n_rows, units)
+        What enters each layer but the first.
+    signals : list of two lists of Tensor
+        Room for the signal at each layer, twice; layers share it.
+    slopes : list of Tensor
+        Room for the slope of each activation; layers share it.
+    first : Tensor or None
+        The first matrix with its scales, once it is asked for.
+    turn : int
+        How often the buffers have been filled.
+    """
+
+    def __init__(self, n_members, n_rows, sizes, like):
+        shapes = [(n_members, n_rows, n) for n in sizes[1:-1]]
+        self.entering = [torch.empty(shape, **like) for shape in shapes]
+        most = max(math.prod(shape) for shape in shapes)
+        *self.signals, self.slopes = (
+            [room[: math.prod(shape)].view(shape) for shape in shapes]
+            for room in torch.empty((3, most), **like)
+        )
+        self.first, self.turn = None, 0
+
+
+def _outer(a, b, out):
+    """Multiply batches of matrices of few columns and few rows."""
+    if a.shape[2] == 1:
+        return torch.mul(a, b, out=out)
+    return torch.bmm(a, b, out=out)
 
 
 def _to_arrays(members, sizes):
     tensors = views(members.detach().cpu(), sizes)
-    tensors["weight_0"] = _first(tensors)
-    tensors.pop("scale_0", None)
+    if "scale_0" in tensors:
+        scale = tensors.pop("scale_0")[..., None]
+        tensors["weight_0"] = tensors["weight_0"] * scale
     return {name: np.array(t.numpy(), order="C") for name, t in tensors.items()}
 
 
 class _Pass(torch.autograd.Function):
-    """The pass of a `BatchedMLP` and its gradient, without a graph."""
+    """The pass of a `BatchedMLP` and its gradient, without a graph.
+
+    ``members.grad`` is set here, since leaving that to autograd costs two more passes
+    over as many numbers. It is one matrix, which the next gradient writes over.
+    """
 
     @staticmethod
-    def forward(ctx, members, X, module, masks):
-        entering, out = module._pass(module._tensors(), X, masks)
-        ctx.net = module, masks
-        ctx.save_for_backward(X, *entering)
-        return out
+    def forward(ctx, members, X, module, buffers, masks):
+        if buffers is None:
+            buffers = module._new_buffers(X, module.n_members)
+        buffers.turn += 1
+        ctx.net = module, buffers, buffers.turn, masks
+        ctx.save_for_backward(X)
+        return module._pass(module._tensors(), X, buffers, masks)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, g_out):
-        module, masks = ctx.net
-        X, *entering = ctx.saved_tensors
-        g = module._propagate(entering, X, masks, g_out)
+        module, buffers, turn, masks = ctx.net
+        if buffers.turn != turn:
+            raise RuntimeError(
+                "These outputs of a BatchedMLP can no longer be differentiated: it has "
+                "been evaluated again on as many rows. Call backward first, or "
+                "evaluate under torch.no_grad()."
+            )
+        (X,), before = ctx.saved_tensors, module.members.grad
+        before = before.clone() if before is module._gradient else before
+        g = module._propagate(X, buffers, masks, g_out)
+        if before is not None:
+            module._gradient.add_(before)
+        module.members.grad = module._gradient
         g_rows = None
         if ctx.needs_input_grad[1]:
-            g_rows = torch.bmm(g, _first(module._tensors()).transpose(1, 2))
+            tensors = module._tensors()
+            g_rows = torch.bmm(g, module._first(tensors, buffers).transpose(1, 2))
             g_rows = g_rows.sum(0) if X.ndim == 2 else g_rows
-        return module._gradient.clone(), g_rows, None, None
+        return None, g_rows, None, None, None
 
 
 class MemberAdam(torch.optim.Optimizer):

@@ -47,15 +47,31 @@ class Link:
         if not len(self.knots):
             return np.array(t, dtype=np.float64)
         inside = np.clip(t, self.knots[0], self.knots[-1])
-        return self._cubic(inside) + (t - inside) * np.where(
-            t < inside, self.slopes[0], self.slopes[-1]
-        )
+        slope = np.where(t < inside, self.slopes[0], self.slopes[-1])
+        cubic = self.values[0] + self.span * self.cubics(self.to_unit(inside))
+        return cubic + (t - inside) * slope
 
     def derivative(self, t):
         """Return the curve's slopes."""
         if not len(self.knots):
             return np.ones(len(t))
-        return self._cubic(np.clip(t, self.knots[0], self.knots[-1]), 1)
+        inside = np.clip(t, self.knots[0], self.knots[-1])
+        return self.cubics(self.to_unit(inside), 1)
+
+    @property
+    def span(self):
+        """Distance of the last knots; index and target share its unit."""
+        return self.knots[-1] - self.knots[0]
+
+    def to_unit(self, t):
+        """Return where between the last knots an index lies, from 0 to 1."""
+        return (t - self.knots[0]) / self.span
+
+    @property
+    def cubics(self):
+        """The cubics on the unit interval: no power of a huge or tiny unit is taken."""
+        rise = (self.values - self.values[0]) / self.span
+        return CubicHermiteSpline(self.to_unit(self.knots), rise, self.slopes)
 
     def stretched(self, size):
         """Return the same curve for an index times a positive number."""
@@ -66,14 +82,6 @@ class Link:
         return Link(
             center + scale * self.knots, center + scale * self.values, self.slopes
         )
-
-    @property
-    def pieces(self):
-        """Coefficients of each cubic in ``t - knots[j]``, highest power first."""
-        return CubicHermiteSpline(self.knots, self.values, self.slopes).c
-
-    def _cubic(self, t, order=0):
-        return CubicHermiteSpline(self.knots, self.values, self.slopes)(t, order)
 
 
 def fit_link(t, y, w, n_knots, *, monotonic=False):
@@ -142,6 +150,7 @@ def place_knots(t, w, n_knots):
     apart = np.flatnonzero(np.diff(t) > 1e-12 * (high - low))
     if len(apart) + 1 < FEWEST:
         return None
+    n_knots = min(n_knots, (len(apart) + 1) // 2)
     half = n_knots // 2
     share = (np.cumsum(w) - w / 2) / w.sum()
     quantiles = np.interp(np.linspace(0, 1, n_knots - half + 2)[1:-1], share, t)
@@ -165,13 +174,19 @@ class _Waves:
     def of(cls, A, penalty):
         G = A.T @ A
         least = SINGULAR * np.trace(G) / np.trace(penalty)
-        L = linalg.cholesky(G + least * penalty, lower=True)
+        while True:  # many knots that few rows are near need more
+            try:
+                L = linalg.cholesky(G + least * penalty, lower=True)
+                break
+            except linalg.LinAlgError:
+                least *= 100
         half = linalg.solve_triangular(L, penalty, lower=True)
         e, V = linalg.eigh(linalg.solve_triangular(L, half.T, lower=True))
         back = linalg.solve_triangular(L, V, lower=True, trans=1)
         e = np.maximum(e, 0.0)
         e[:2] = 0.0  # straight lines
-        grid = least + SMOOTH / e[2] if len(e) > 2 else np.array([least])
+        broadest = max(e[2], 1e-14 * e[-1]) if len(e) > 2 else 1.0
+        grid = least + SMOOTH / broadest
         return cls(back, A @ back, e, least, grid)
 
     def kept(self, lam):

@@ -36,6 +36,7 @@ from sklearn_ext.networks._hierarchical._single_index import (
     choose,
 )
 
+LITTLE = 0.05  # of the variance: who leaves less needs no products of columns
 MANY, MOST = 1000, 5000  # features that "auto" makes, and that anybody may ask for
 
 
@@ -69,8 +70,9 @@ class HierarchicalPolynomialRegressor(
     Parameters
     ----------
     degree : int or "auto", default="auto"
-        Degree of the polynomial. ``"auto"`` is 1, or 2 where that makes no more than
-        1,000 monomials and errs less on rows that were left out.
+        Degree of the polynomial. ``"auto"`` is 1, or 2 where that errs less on rows
+        that were left out; it is tried where it makes no more than 1,000 monomials and
+        degree 1 leaves a twentieth of the variance.
     feature_map : transformer, "linear" or None, default=None
         What makes the features: None the monomials, ``"linear"`` the columns
         themselves, a transformer its output (``degree`` and ``interaction_only`` then
@@ -231,17 +233,21 @@ class HierarchicalPolynomialRegressor(
             alphas = alphas / rows.unit
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         tasks = FitTasks(self, table, target, max_subtasks=None, metadata=metadata)
-        report, found = _Report(tasks, rows), None
+        report, found, least = _Report(tasks, rows), None, np.inf
         for degree in degrees:
-            if report.stopped:
+            if report.stopped or least < LITTLE:
                 break
             features = self._features(rows, degree)
             problem = Problem(rows, features, alphas, self.n_knots, self.monotonic)
             report.features, report.degree = features, degree
-            stages = problem.solve(self.max_iter, report)
+            stages = problem.solve(self.max_iter, report, beat=least)
             taken = choose(stages, rows.share, self.min_gain)
-            if found is None or taken.error < (1 - TIE) * found[-1].error:
-                found = features, degree, stages, taken
+            if not (
+                np.diff(taken.link.rescaled(rows.center, rows.scale).knots) > 0
+            ).all():
+                taken = stages[0]  # the target is constant but for its last bits
+            if found is None or taken.error < (1 - TIE) * least:
+                found, least = (features, degree, stages, taken), taken.error
         state = _state(rows, *found)
         vars(self).pop("degree_", None)  # of a fit without a transformer
         vars(self).update(state)
@@ -419,8 +425,8 @@ def _state(rows, features, degree, stages, taken):
     """Return the fitted attributes, in units of the target."""
     center, scale = rows.center, rows.scale
     with np.errstate(over="ignore"):  # squares of a huge target
-        path = np.array([stage.error for stage in stages]) * scale**2
-        error = float(taken.error * scale**2)
+        path = np.array([stage.error for stage in stages]) * np.square(scale)
+        error = float(taken.error * np.square(scale))
     state = {
         "component_coef_": scale * taken.coef,
         "intercept_": center + scale * taken.intercept,

@@ -128,7 +128,7 @@ class Problem:
     n_knots: int
     monotonic: bool
 
-    def solve(self, max_iter, report):
+    def solve(self, max_iter, report, beat=np.inf):
         """Return the ridge and the stages of the best route after it.
 
         Parameters
@@ -137,6 +137,8 @@ class Problem:
             Rounds of each route at most.
         report : callable
             Called with each round; afterwards its ``stopped`` says whether to go on.
+        beat : float, default=inf
+            Error that the first curve must better for rounds to follow.
 
         Returns
         -------
@@ -151,6 +153,8 @@ class Problem:
         if not bent:
             return [first]
         best = min(bent, key=lambda stage: stage.error)
+        if min(best.error, first.error) >= beat:
+            return [first, best]
         route = self._route([best], min(max_iter, RACE), report)
         if max_iter and not self.monotonic and _least(route) > OPEN:
             other = self._spectral()
@@ -187,10 +191,10 @@ class Problem:
             report(stage)
         return route
 
-    def _blocks(self):
+    def _blocks(self, copy=True):
         rows = self.rows
         if len(rows) * self.k <= KEPT:
-            yield slice(None), self._all.copy()
+            yield slice(None), self._all.copy() if copy else self._all
             return
         for at in blocks(len(rows), rows_a_block(self.k)):
             yield at, self.features(rows.X[at])
@@ -249,7 +253,7 @@ class Problem:
 
             def leverages(W):
                 maps, parts = maps_of(W), []
-                for at, Phi in self._blocks():
+                for at, Phi in self._blocks(copy=False):
                     Z = (Phi - mean) @ V
                     parts.append((w[at, None] * ((Z * Z) @ W), Z @ maps))
                 leverage, fitted = map(np.concatenate, zip(*parts, strict=True))
@@ -281,17 +285,27 @@ class Problem:
         size = float(np.sqrt(rows.share @ slope**2))
         if not np.isfinite(size) or size <= 0:
             return None
-        error = float(rows.spread + rows.share @ residual**2)
+        error = rows.share @ residual**2
+        away = rows.y - link(self._fitted(stage))
+        if (
+            rows.share @ away**2 > error
+        ):  # a row's own pull on the slopes told its target
+            residual, error = away, rows.share @ away**2
         return replace(
             stage,
             name=name,
             coef=size * stage.coef,
             intercept=size * stage.intercept,
             link=link.stretched(size),
-            error=error,
+            error=float(rows.spread + error),
             index=size * stage.index,
             residual=residual,
         )
+
+    def _fitted(self, stage):
+        """Return the index of the rows by slopes that have seen them."""
+        parts = [Phi @ stage.coef for _, Phi in self._blocks(copy=False)]
+        return np.concatenate(parts) + stage.intercept
 
     def _refined(self, stage):
         """Return the next round: the ridge of the linearised curve, and its curve."""
@@ -333,7 +347,7 @@ class Problem:
         if not kept.any():
             return None
         white, spread = V[:, kept] / np.sqrt(e[kept]), 0.0
-        for at, Phi in self._blocks():
+        for at, Phi in self._blocks(copy=False):
             U = (Phi - moments.mean) @ white
             leverage = share[at] * (U * U).sum(axis=1)
             s = share[at] * ranks[at] * np.maximum(1 - leverage, 0.0)
@@ -341,7 +355,7 @@ class Problem:
         value, W = np.linalg.eigh(spread)
         top = -1 if value[-1] >= -value[0] else 0
         coef = white @ W[:, top]
-        index = np.concatenate([Phi @ coef for _, Phi in self._blocks()])
+        index = np.concatenate([Phi @ coef for _, Phi in self._blocks(copy=False)])
         if share @ (index * rows.y) < 0:
             coef, index = -coef, -index
         start = Stage("link", coef, 0.0, Link.identity(), 0.0, np.inf, index, index)

@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers, hash_rows
 
-FINENESS = 1e3  # coded columns are told apart in thousandths when rows are ordered
+FINENESS = 64.0  # parts of a unit of coded columns that order rows
 BLOCK = 8192  # rows rounded at a time
 LEAST_REST = 1e-6  # share of a class that must stay with the members that leave it out
 
@@ -82,7 +82,7 @@ def keys_of(Z, *, rounded, seed=0):
     Z : ndarray or CSR matrix of shape (n_rows, n_coded)
         Coded columns.
     rounded : bool
-        Whether rows that agree to a thousandth are one: then neither units nor
+        Whether rows that agree to a 64th of a unit are one: then neither units nor
         offsets of the columns, nor their precision, change order and folds.
     seed : int, default=0
         Another seed, another order.

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_ext.networks import _rate_search as search
+from sklearn_ext.networks._training import _rate_search as search
 
 
 def curve(*means):

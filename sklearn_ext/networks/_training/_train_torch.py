@@ -1,155 +1,24 @@
 """Training of all members as one batched net, and what is watched meanwhile."""
 
 import math
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from skorch.callbacks import Callback
 from torch import nn
 
-from sklearn_ext._core._torch import fit_net
+from sklearn_ext._core._torch import LeanNet, fit_net
 from sklearn_ext._numerics._nets import members_of
 from sklearn_ext._numerics._nets._nets_torch import BatchedMLP, MemberAdam, spread
 from sklearn_ext.networks._parametrization import mup_scales
-from sklearn_ext.networks._preprocess import Bins
+from sklearn_ext.networks._training._members import Training
 
 SCALE_RATE = 6.0  # of learnt scales of columns, in rates of the weights
-DECAYING = 12  # batches of an epoch that decay in full
-NO_FOLD = -2  # of members; -1 is that of rows which nobody leaves out
 DIVERGED = 1e3  # times the loss of a constant
 UNSTABLE = 10.0  # growth of the outputs after the warm-up
 TIE = 1e-9
 PROBE = 64  # rows on which activations are measured
 EVALUATED = 2**20  # numbers of a layer at a time, of rows left out
-
-
-@dataclass(frozen=True)
-class TrainingRows:
-    """Coded rows with what is known of them.
-
-    Attributes
-    ----------
-    Z : ndarray or CSR matrix of shape (n_rows, n_narrow)
-        Coded columns, all bins of a number in one.
-    bins : Bins
-        What makes columns of bins.
-    target : ndarray of shape (n_rows,) or (n_rows, n_outputs)
-        Codes of classes, or standardised numbers.
-    weight : ndarray of shape (n_rows,)
-        Weights.
-    fold : ndarray of shape (n_rows,)
-        Which fold a row is in; -1 of rows that nobody leaves out.
-    order : ndarray of shape (n_rows,)
-        Order in which they are counted when batches are drawn.
-    n_outputs : int
-        Number of classes or of targets.
-    """
-
-    Z: np.ndarray
-    bins: Bins
-    target: np.ndarray
-    weight: np.ndarray
-    fold: np.ndarray
-    order: np.ndarray
-    n_outputs: int
-
-    def taker(self, device):
-        """Return what gives rows to a net."""
-        return Taker(self.Z, self.bins, device)
-
-    def dealt(self, fold):
-        """Return the same rows in other folds."""
-        return replace(self, fold=fold)
-
-    def ordered(self, order):
-        """Return the same rows, counted in another order."""
-        return replace(self, order=order)
-
-    @property
-    def strata(self):
-        """Classes, or None."""
-        return self.target if self.target.ndim == 1 else None
-
-    @property
-    def constant_loss(self):
-        """Loss of the best constant prediction."""
-        if self.target.ndim == 2:
-            return 1.0
-        share = np.bincount(self.target, self.weight) / self.weight.sum()
-        return float(-(share[share > 0] * np.log(share[share > 0])).sum())
-
-
-@dataclass(frozen=True)
-class Members:
-    """Where members differ: each attribute has one entry a member."""
-
-    rates: np.ndarray
-    left_out: np.ndarray  # fold; NO_FOLD for none
-    seeds: np.ndarray  # of the initial weights
-    laziness: np.ndarray
-
-    def __len__(self):
-        return len(self.rates)
-
-    def weights(self, rows):
-        """Return by what the weights of its rows are multiplied, to have mean one."""
-        total = rows.weight.sum()
-        held = [rows.weight[rows.fold == fold].sum() for fold in self.left_out]
-        return len(rows.weight) / (total - np.array(held))
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How all members are trained."""
-
-    hidden_units: int
-    n_layers: int
-    residual: bool
-    base_units: int
-    max_iter: int
-    batch_size: int
-    weight_decay: float
-    dropout: float
-    warmup: float
-    logit_penalty: float
-    keep_best: bool
-    patience: int
-    device: object
-    seed: int
-
-    def decay(self, n_batches):
-        """Return the weight decay of a step, in rates."""
-        return self.weight_decay * min(1, DECAYING / n_batches)
-
-    def narrow(self, units, n_epochs):
-        """Return the same for a net of other width, trained to the end."""
-        standard = self.base_units == self.hidden_units
-        return replace(
-            self,
-            hidden_units=units,
-            base_units=units if standard else self.base_units,
-            max_iter=n_epochs,
-            keep_best=False,
-        )
-
-
-@dataclass
-class Training:
-    """What came of it."""
-
-    member_loss: list = field(
-        default_factory=list
-    )  # (n_epochs, n_members), out of fold
-    train_loss: list = field(default_factory=list)  # (n_epochs, n_members)
-    history: list = field(default_factory=list)  # a dict an epoch
-    best: int = -1  # epoch whose weights are kept
-    outputs: np.ndarray | None = None  # out of fold, (n_rows, n_outputs)
-    weights: dict | None = None
-    diverged: np.ndarray | None = None  # (n_members,)
-    diverged_at: int = 0  # epoch of the first, from one
-    largest: float = 0.0  # its largest activation
-    stop_reason: str = "max_iter"
 
 
 def train(rows, members, plan, report=None):
@@ -202,9 +71,10 @@ def train(rows, members, plan, report=None):
         seed=plan.seed,
         batch_size=plan.batch_size,
         loader=RowBatches,
-        iterator_train__take=rows.taker(plan.device),
+        iterator_train__take=Taker(rows.Z, rows.bins, plan.device),
         state=lambda net: state(watch.weights(net)),
         callbacks=[Schedule(n_batches * plan.max_iter, warm), watch],
+        net_type=LeanNet,
         module=OutputsFirst,
         module__n_members=k,
         module__sizes=sizes,
@@ -416,7 +286,7 @@ class Watch(Callback):
         for j, h in enumerate(held):
             self.at[j, : len(h)] = h
             self.weight[j, : len(h)] = rows.weight[h]
-        self.take = rows.taker(plan.device)
+        self.take = Taker(rows.Z, rows.bins, plan.device)
         self.probe = torch.as_tensor(rows.order[:PROBE]).to(plan.device)
 
     # --- called by skorch -------------------------------------------------------------

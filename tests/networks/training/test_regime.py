@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.metrics import accuracy_score, r2_score
 
-from sklearn_ext.networks._regime import Regime, row_scores
+from sklearn_ext.networks._training._regime import Regime, row_scores
 
 
 def test_row_scores_average_to_accuracy_and_r2():
