@@ -27,6 +27,7 @@ FAST = {
     "LightSchrodingerBridge": {"n_components": 3},  # some checks have 4 distinct rows
     "MuMLPClassifier": {"hidden_units": 16, "n_members": 3, "proxy_units": 8},
     "MuMLPRegressor": {"hidden_units": 16, "n_members": 3, "proxy_units": 8},
+    "NoPropRegressor": {"n_blocks": 3, "n_components": 40, "n_members": 2},
     "ProbeSearchCV": {
         "estimators": {
             "bayes": NaiveBayesProbe(var_shrinkage=0.0),  # warns of no copies

@@ -423,6 +423,7 @@ NO_FORMULA = {
     "LightSchrodingerBridge": "draws",
     "LightSchrodingerBridgeCV": "draws",
     "NeuralBandit": "a torch net",
+    "NoPropRegressor": "a flow of tables",
     "ProxySearchCV": "an estimator of the user's: best_estimator_ converts",
     "RegressorBandit": "regressors of the user's",
     "SchrodingerBridgeTrajectory": "predicts nothing",

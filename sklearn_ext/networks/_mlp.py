@@ -346,6 +346,7 @@ class TunedMembers(CallbackSupportMixin):
             patience=self.n_iter_no_change,
             device=device,
             seed=seed,
+            follow_kernel=self.kernel_report,
         )
 
     def _batch_size(self, n_rows):
@@ -472,6 +473,10 @@ class TunedMembers(CallbackSupportMixin):
         self.n_iter_ = len(training.history)
         self.best_iter_ = training.best + 1
         self.stop_reason_ = training.stop_reason
+        if (path := training.path) is not None:
+            self.kernel_similarity_ = np.array(path.similarity)
+            self.target_alignment_ = np.array(path.alignment)
+            self.weight_change_ = path.moved(self.weights_, good)
 
     def _everybody(self, found, rows, X):
         """Return predictions by row; all members left rows without weight out."""

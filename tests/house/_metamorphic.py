@@ -114,6 +114,7 @@ DRAWS = {
     "MuMLPClassifier",
     "MuMLPRegressor",
     "NeuralBandit",
+    "NoPropRegressor",
     "PretrainedClassifier",
     "PretrainedRegressor",
     "RandomFeatureRidge",

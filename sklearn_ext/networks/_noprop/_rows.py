@@ -1,0 +1,48 @@
+"""Distinct rows, their order, and the folds that they are dealt to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
+from sklearn_ext.networks._noprop._chain import mean_and_scale, standardised
+from sklearn_ext.networks._training._rows_left_out import keys_of
+
+DISPUTED = 0.01  # share of distinct rows with an equal of another target
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Distinct rows in an order that their values give, and what they weigh."""
+
+    first: np.ndarray  # (n,), places in the table
+    weight: np.ndarray  # (n,)
+    fold: np.ndarray  # (n,)
+    place: np.ndarray  # (n_samples,), of each row of the table; -1: weight zero
+
+    @classmethod
+    def of(cls, X, y, w, n_folds):
+        """Merge equal rows and deal the others to folds.
+
+        Rows with equal columns and another target share a fold where they are few, like
+        copies that were measured twice. Where columns have so few values that this is
+        common they are draws of one law, and dealt one by one. Neither units and
+        offsets of the columns nor of the target matter.
+        """
+        rows = EqualRows.of(X, y, w=w)
+        wide = np.asarray(X[rows.first], dtype=np.float64)
+        y, weight = y[rows.first], rows.weight / rows.weight.max()
+        keys = keys_of(standardised(wide, *mean_and_scale(wide, weight)), rounded=True)
+        order = np.lexsort((y, keys))
+        key = keys[order]
+        starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
+        sizes = np.diff(starts, append=len(key))
+        group = np.repeat(np.arange(len(starts)), sizes)
+        turn = np.arange(len(key)) - np.repeat(starts, sizes)
+        shared = np.repeat(sizes > 1, sizes).mean() > DISPUTED
+        by_chance = np.argsort(hash_rows(group, turn), kind="stable")
+        fold = (np.arange(len(key)) if shared else group[by_chance]) % n_folds
+        order = order[by_chance]
+        place = np.empty(len(order) + 1, dtype=np.intp)
+        place[order], place[-1] = np.arange(len(order)), -1
+        return cls(rows.first[order], weight[order], fold, place[rows.group])
