@@ -64,6 +64,7 @@ REPORT = (
     "target_alignment_",
     "weight_change_",
 )  # there with some parameters only
+FINENESS = 64.0  # parts of a unit of such codes in which rows are told apart
 BLOCK = 4096  # rows coded at a time
 
 
@@ -251,7 +252,9 @@ class TunedMembers(CallbackSupportMixin):
         self._forget()
         table = self._table(X, target[rows.first], rows)
         plain = table.Z[:, : table.bins.n_plain]  # bins say nothing more of a row
-        keys = keys_of(plain, rounded=self.numeric in ROUNDED, seed=seed)
+        keys = keys_of(
+            plain, rounded=self.numeric in ROUNDED, fineness=FINENESS, seed=seed
+        )
         table = table.ordered(order_of(keys, table.target))
         plan = self._plan(len(rows), device, seed)
         rate = self._chosen_rate(table, keys, plan)
