@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
 from sklearn_ext.networks._noprop._chain import mean_and_scale, standardised
-from sklearn_ext.networks._rows_left_out import keys_of
+from sklearn_ext.networks._training._rows_left_out import keys_of
 
 DISPUTED = 0.01  # share of distinct rows with an equal of another target
 
