@@ -602,7 +602,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     proxy_iter : int, default=25
         Epochs after which they are.
     learning_rates : array-like or None, default=None
-        Rates to compare; None takes eight powers of two, and three more where the best
+        Rates to compare; None takes seven powers of two, and three more where the best
         is the last of them.
     kernel_report : bool, default=False
         Whether to compare with lazy members, and to follow the tangent kernel.
