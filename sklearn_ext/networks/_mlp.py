@@ -49,6 +49,7 @@ from sklearn_ext.networks._training._rows_left_out import (
 )
 
 CONSTANT = 1e-14  # range of a target, relative to its mean, that is rounding
+LEAST_SPREAD = 1e-6  # of a target, relative to its range, whatever rows weigh
 N_VALIDATION = 10  # folds of which a single member leaves one out
 DEEP = 8  # layers beyond which plain nets do not keep their rate
 FEW_BATCHES = 64  # batches of an epoch of large tables
@@ -1009,7 +1010,8 @@ class MuMLPRegressor(TunedMembers, MultiOutputMixin, RegressorMixin, ExtEstimato
         mean = np.where(largest > 0, mean, target[0])
         gap = np.where(largest > 0, gap, 0)
         unit = np.where(largest > 0, largest, 1)
-        scale = unit * np.sqrt(np.average((gap / unit) ** 2, axis=0, weights=weight))
+        spread = np.sqrt(np.average((gap / unit) ** 2, axis=0, weights=weight))
+        scale = unit * np.maximum(spread, LEAST_SPREAD)
         self._target_mean, self._target_scale = mean, np.where(largest > 0, scale, 0)
         safe = np.where(self._target_scale > 0, scale, np.inf)
         return (gap / safe).astype(np.float32), target.shape[1], weight

@@ -238,6 +238,14 @@ def test_weights_that_cannot_be(cls):
         cls(**FIXED).fit(X, y, sample_weight=np.zeros(len(X)))
 
 
+@pytest.mark.parametrize("cls", BOTH)
+def test_one_row_of_nearly_all_the_weight(cls):
+    X, y = table_of(cls)
+    w = np.r_[1e300, np.ones(len(X) - 1)]
+    model = cls(**SMALL).fit(X, y, sample_weight=w)
+    assert np.isfinite(said(model, X)).all()
+
+
 def test_class_weight():
     X, y = table_of(MuMLPClassifier)
     heavy, fixed = {"a": 30.0}, FIXED | {"numeric": "passthrough"}
