@@ -149,6 +149,19 @@ def test_rare_classes_are_never_left_out():
     assert model.predict_proba(X).shape == (len(X), 4)
 
 
+def test_bins_stay_where_they_help():
+    X = np.random.default_rng(0).standard_normal((400, 3))
+    waves = np.sin(6 * X[:, 0])
+    slanted = np.tanh(X @ [1.0, 1.0, 1.0]) * np.tanh(X @ [1.0, -1.0, 1.0])
+    for y, n_columns in ((waves, 3 + 3 * 16), (slanted, 3)):
+        model = MuMLPRegressor(**(SMALL | {"learning_rate": "auto"})).fit(X, y)
+        assert model.preprocessor_.n_features_out_ == n_columns
+        assert model.weights_["weight_0"].shape[1] == n_columns
+        assert_allclose(model.member_predictions(X).mean(0), model.predict(X))
+    model = MuMLPRegressor(**FIXED, n_bins=5).fit(X, waves)
+    assert model.preprocessor_.n_features_out_ == 3 + 3 * 5
+
+
 @pytest.mark.parametrize("cls", BOTH)
 def test_the_best_epoch_is_kept(cls):
     X, y = table_of(cls, 400)
