@@ -6,7 +6,7 @@ import warnings
 from sklearn.base import BaseEstimator
 
 import sklearn_ext
-from sklearn_ext._core._compat import _fit_context
+from sklearn_ext._core._compat import _fit_context, _is_fitted
 
 
 class ExtEstimator(BaseEstimator):
@@ -87,12 +87,17 @@ def fit_context(*, prefer_skip_nested_validation=True):
         validated = _fit_context(
             prefer_skip_nested_validation=prefer_skip_nested_validation
         )(method)
+        in_stream = (
+            method.__name__ == "partial_fit" and not prefer_skip_nested_validation
+        )
 
         @functools.wraps(method)
         def run(self, *args, **kwargs):
+            # later rows of a stream find nothing to validate, to skip or to tear down
+            bare = in_stream and not hasattr(self, "set_callbacks") and _is_fitted(self)
             before = self.__dict__.copy()
             try:
-                return validated(self, *args, **kwargs)
+                return (method if bare else validated)(self, *args, **kwargs)
             except BaseException:  # an interrupt must not leave half a model either
                 self.__dict__.clear()
                 self.__dict__.update(before)

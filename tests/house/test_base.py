@@ -35,6 +35,32 @@ def test_parameters_are_validated():
         Doubler("two").fit([[1.0]])
 
 
+class Stream(ExtEstimator):
+    _parameter_constraints: dict = {"step": [int]}
+
+    def __init__(self, step=1):
+        self.step = step
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y=None):
+        self.seen_ = getattr(self, "seen_", 0) + self.step
+        if len(X) == 0:
+            raise RuntimeError("halfway")
+        return self
+
+
+def test_later_rows_of_a_stream_are_as_safe_as_the_first():
+    with pytest.raises(InvalidParameterError, match="'step' parameter"):
+        Stream("two").partial_fit([[1.0]])
+    model = Stream()
+    for seen in range(3):
+        before = dict(model.__dict__)
+        with pytest.raises(RuntimeError):
+            model.partial_fit([])
+        assert model.__dict__ == before
+        assert model.partial_fit([[1.0]]).seen_ == seen + 1
+
+
 def test_a_failed_fit_restores_the_fitted_state():
     model = Doubler().fit([[1.0, 2.0]])
     before = dict(model.__dict__)
