@@ -13,11 +13,14 @@ class ExtEstimator(BaseEstimator):
     """Base of all estimators: links to our documentation, version in pickles."""
 
     _doc_link_module = "sklearn_ext"
-    _doc_link_template = (
-        "https://sklearn-ext.readthedocs.io/latest/api/generated/"
-        "{estimator_module}.{estimator_name}.html"
-    )
     _takes_sparse = False  # rows; what more there is to say, a class adds to its tags
+
+    @property
+    def _doc_link_template(self):
+        return _pages() + "/api/generated/{estimator_module}.{estimator_name}.html"
+
+    def _get_doc_link(self):
+        return super()._get_doc_link() if _pages() else ""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -57,6 +60,19 @@ class ExtEstimator(BaseEstimator):
                 stacklevel=2,
             )
         super().__setstate__(state)
+
+
+@functools.cache
+def _pages():
+    """Return where pyproject.toml says that our pages are, "" while it does not."""
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    try:
+        urls = metadata("sklearn-ext").get_all("Project-URL") or []
+    except PackageNotFoundError:  # sources that nobody has installed
+        return ""
+    pages = dict(url.split(", ", 1) for url in urls).get("Documentation", "")
+    return "" if "example.org" in pages else pages
 
 
 def _version():

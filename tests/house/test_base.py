@@ -1,6 +1,7 @@
 """The base class and what every fitting method promises."""
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._base import ExtEstimator, _pages, fit_context
 from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import check_weights
 
@@ -122,12 +123,18 @@ def test_pickle_warns_about_another_version(monkeypatch):
         pickle.loads(stored)
 
 
-def test_documentation_link():
-    Doubler.__module__ = "sklearn_ext.family._file"
-    try:
-        assert Doubler()._get_doc_link().endswith("sklearn_ext.family.Doubler.html")
-    finally:
-        Doubler.__module__ = __name__
+@pytest.mark.parametrize("where", ["https://example.org/docs", "https://pages", None])
+def test_documentation_is_linked_once_it_has_an_address(monkeypatch, where):
+    import importlib.metadata
+
+    urls = {"Project-URL": [f"Documentation, {where}", "Source, https://else"]}
+    found = SimpleNamespace(get_all=urls.get if where else {}.get)
+    monkeypatch.setattr(importlib.metadata, "metadata", {"sklearn-ext": found}.get)
+    monkeypatch.setattr(Doubler, "__module__", "sklearn_ext.family._file")
+    _pages.cache_clear()
+    page = "https://pages/api/generated/sklearn_ext.family.Doubler.html"
+    assert Doubler()._get_doc_link() == (page if where == "https://pages" else "")
+    _pages.cache_clear()
 
 
 def test_weights():
