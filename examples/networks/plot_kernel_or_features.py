@@ -23,7 +23,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sklearn_ext.networks import MuMLPRegressor
+from sklearn_ext.networks import FeatureLearningDisplay, MuMLPRegressor
 from sklearn_ext.random_features import RandomFeatureRidgeCV
 
 try:
@@ -90,11 +90,11 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 
 # %%
 # On the first table the three are close, and the ridge on random features takes a
-# fraction of the time. On the second the lazy net falls behind: there the net has learnt
-# features. ``regime_`` says whether the difference is more than chance, on narrow
-# members; what it is worth stands beside it, and a hundredth may be true and not worth a
-# net. It compares the net with its own kernel. Random features choose among several
-# kernels, so look at their score, too.
+# fraction of the time. On the second the lazy net falls behind: there the net has
+# learnt features. ``regime_`` says whether the difference is more than chance, on
+# narrow members. What it is worth stands beside it: a hundredth may be certain, and not
+# worth a net. It compares the net with its own kernel. Random features choose among
+# several kernels, so look at their score, too.
 
 # %%
 # How the kernel moved
