@@ -70,7 +70,7 @@ for name, best, loss in zip(
 # %%
 # So the search runs on narrow nets
 # ---------------------------------
-# ``learning_rate="auto"``, the default, does that: eight rates on two folds are the
+# ``learning_rate="auto"``, the default, does that: seven rates on two folds are the
 # members of one net of width 32, and the winner trains eight members of the full width.
 # The other defaults make its life easier: numbers are cut into bins, and strong decay
 # makes the valley of good rates wide. Beside it the grid search that scikit-learn's net
