@@ -65,18 +65,18 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
         The first regression; boosted trees where rules decide. Clones of it are fitted
         without each pair of folds, so that no chain is told anything of the rows it
         leaves out: ``n_members * (n_members - 1) / 2`` fits. None is ridge regression
-        on random waves and the columns, with its leave-one-out residuals.
+        on a Laplacian kernel at landmarks and on the columns, with its leave-one-out
+        residuals.
     n_components : int, default=300
-        Random waves of a chain.
+        Random waves of a chain; its first regression has twice as many landmarks.
     alpha : float or "auto", default="auto"
         Penalty of the first regression and of every block, times the mean diagonal of
         the products of its features; "auto" takes the one with the least leave-one-out
         error, for each block on at most 256 distinct rows with all their noise.
     gamma : float or "auto", default="auto"
-        Rate of the kernel :math:`\exp(-\gamma |x - x'|^2)` that waves of the
-        standardised columns stand for; "auto" is one over four times the number of
-        columns for the blocks, and for the first regression that or its fourfold or
-        quarter, by leave-one-out.
+        Rate of the kernel :math:`\exp(-\gamma |x - x'|^2)` that the blocks' waves of
+        the standardised columns stand for; "auto" is one over four times the number
+        of columns.
     n_draws : int, default=100
         Equally likely values whose mean and deviation ``predict`` returns.
     n_members : int, default=5
