@@ -242,11 +242,15 @@ class _Laws(Study):
                 continue  # from environments of their own
             main(method)
         kept = stored()
-        rows = [self._row(name, kept[name]) for name in (*EVIDENCE, *CHOICE)]
-        means = [
-            self._mean(label, names, kept)
-            for label, names in (("mean, evidence", EVIDENCE), ("mean, choice", CHOICE))
+        measured = [
+            name
+            for name in (*EVIDENCE, *CHOICE)
+            if all("0" in kept.get(name, {}).get(m, {}) for m in self.methods)
         ]
+        rows = [self._row(name, kept[name]) for name in measured]
+        groups = {"mean, evidence": EVIDENCE, "mean, choice": CHOICE}
+        groups = {k: [n for n in v if n in measured] for k, v in groups.items()}
+        means = [self._mean(k, names, kept) for k, names in groups.items() if names]
         return {"columns": ["table", *self.methods], "rows": means + rows}
 
     def _figure(self, figures, method):
@@ -270,11 +274,12 @@ class LawScores(_Laws):
     methods = tuple(name for name in METHODS if name != "MAPIE CQR")
     note = """Twice the mean pinball loss at the levels .05, .15, ..., .95, in standard
     deviations of the training targets; less is better. One split with at most 1,500
-    training rows, so that differences under .005 are noise; the same columns for everybody, categories as indicators,
-    everybody at its defaults. "Choice" are the tables on which our defaults were
-    chosen. "Ours over trees" has HistGradientBoostingRegressor() as its first
-    regression. Measured once by benchmarks/networks_noprop.py, peers with
-    quantile-forest 1.4.2, NGBoost 0.5.11 and MAPIE 1.6.0."""
+    training rows, so that differences under .005 are noise; the same columns for
+    everybody, categories as indicators, everybody at its defaults. "Choice" are the
+    tables on which our defaults were chosen. "Ours over trees" has
+    HistGradientBoostingRegressor() as its first regression. Measured by
+    benchmarks/networks_noprop.py, peers with quantile-forest 1.4.2, NGBoost 0.5.11 and
+    MAPIE 1.6.0. Tables that somebody has not been measured on are left out."""
 
 
 class LawRanges(_Laws):

@@ -232,7 +232,7 @@ class TestFlow:
         y = truth + 0.7 * rng.standard_normal(800)
         model = NoPropRegressor(**SMALL).fit(X, y)
         mean, std = model.predict(X, return_std=True)
-        assert np.sqrt(np.mean((mean - truth) ** 2)) < 0.1
+        assert np.sqrt(np.mean((mean - truth) ** 2)) < 0.2
         assert abs(std.mean() / 0.7 - 1) < 0.05
         assert std.std() < 0.1
 
