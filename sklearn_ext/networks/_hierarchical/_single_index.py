@@ -242,9 +242,8 @@ class Problem:
         m, t = Y.shape
 
         def maps_of(kept):  # (n_directions, n_alphas * t)
-            return (kept[:, :, None] * spectrum.c[:, None]).reshape(
-                len(kept), kept.shape[1] * t
-            )
+            maps = kept[:, :, None] * spectrum.c[:, None]
+            return maps.reshape(len(kept), kept.shape[1] * t)
 
         if len(self.rows) > self.k:
             batches = ((Phi, Y[at], w[at]) for at, Phi in self._blocks())
@@ -285,12 +284,10 @@ class Problem:
         size = float(np.sqrt(rows.share @ slope**2))
         if not np.isfinite(size) or size <= 0:
             return None
-        error = rows.share @ residual**2
         away = rows.y - link(self._fitted(stage))
-        if (
-            rows.share @ away**2 > error
-        ):  # a row's own pull on the slopes told its target
-            residual, error = away, rows.share @ away**2
+        if rows.share @ away**2 > rows.share @ residual**2:
+            residual = away  # leaving a row out told its target: where slopes are zero
+        error = rows.share @ residual**2
         return replace(
             stage,
             name=name,
