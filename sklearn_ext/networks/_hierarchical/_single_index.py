@@ -128,7 +128,7 @@ class Problem:
     n_knots: int
     monotonic: bool
 
-    def solve(self, max_iter, report, beat=np.inf):
+    def solve(self, max_iter, report):
         """Return the ridge and the stages of the best route after it.
 
         Parameters
@@ -137,8 +137,6 @@ class Problem:
             Rounds of each route at most.
         report : callable
             Called with each round; afterwards its ``stopped`` says whether to go on.
-        beat : float, default=inf
-            Error that the first curve must better for rounds to follow.
 
         Returns
         -------
@@ -153,8 +151,6 @@ class Problem:
         if not bent:
             return [first]
         best = min(bent, key=lambda stage: stage.error)
-        if min(best.error, first.error) >= beat:
-            return [first, best]
         route = self._route([best], min(max_iter, RACE), report)
         if max_iter and not self.monotonic and _least(route) > OPEN:
             other = self._spectral()
