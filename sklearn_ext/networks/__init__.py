@@ -18,6 +18,7 @@ from sklearn_ext.networks._hierarchical._regressor import (
     HierarchicalPolynomialRegressor,
 )
 from sklearn_ext.networks._mlp import MuMLPClassifier, MuMLPRegressor
+from sklearn_ext.networks._noprop._plots import ConditionalDistributionDisplay
 from sklearn_ext.networks._noprop._regressor import NoPropRegressor
 from sklearn_ext.networks._noprop._tables import crps_loss
 from sklearn_ext.networks._parametrization import mup_scales
@@ -36,6 +37,7 @@ from sklearn_ext.networks._tangent import (
 from sklearn_ext.networks._transfer import learning_rate_sensitivity
 
 __all__ = [
+    "ConditionalDistributionDisplay",
     "FeatureLearningDisplay",
     "HierarchicalPolynomialRegressor",
     "LearningRateTransferDisplay",
