@@ -214,17 +214,13 @@ class BatchedMLP(torch.nn.Module):
             return None
         if not hasattr(self, "_generator"):
             self._generator = torch.Generator().manual_seed(self.seed)
-        keep = 1 - self.dropout
-        like = {"dtype": self.members.dtype, "generator": self._generator}
-        return [
-            (
-                torch.empty((self.n_members, 1, n), dtype=like["dtype"])
-                .bernoulli_(keep, generator=self._generator)
-                .div_(keep)
-                .to(self.members.device)
-            )
+        keep, stream = 1 - self.dropout, {"generator": self._generator}
+        masks = (
+            torch.empty((self.n_members, 1, n), dtype=self.members.dtype)
             for n in self.sizes[1:-1]
-        ]
+        )
+        masks = (mask.bernoulli_(keep, **stream).div_(keep) for mask in masks)
+        return [mask.to(self.members.device) for mask in masks]
 
     def _pass(self, tensors, X, buffers, masks):
         """Fill what enters each later layer into buffers, and return the outputs."""
@@ -302,7 +298,7 @@ class BatchedMLP(torch.nn.Module):
 
 
 class _Buffers:
-    """Where activations and signals of a batch lie: making them anew costs a third.
+    """Where activations and signals of a batch lie; making them anew costs a third.
 
     Attributes
     ----------
