@@ -401,7 +401,7 @@ print(peak() - before, X.nbytes / 2**20, net.n_parameters_ * 4 / 2**20)
 """
     imports = """
 import sys, sklearn_ext.networks
-print(*(name in sys.modules for name in ("torch", "skorch", "pandas", "matplotlib")))
+print(*(name in sys.modules for name in ("torch", "skorch", "matplotlib")))
 """
 
     def run(self):
@@ -412,7 +412,7 @@ print(*(name in sys.modules for name in ("torch", "skorch", "pandas", "matplotli
             ["the table", f"{table_size:.1f} MB"],
             ["parameters of the eight members", f"{parameters:.1f} MB"],
             [
-                "torch, skorch, pandas, matplotlib loaded by the import",
+                "torch, skorch, matplotlib loaded by the import",
                 ", ".join(loaded),
             ],
         ]
