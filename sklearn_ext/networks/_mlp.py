@@ -64,6 +64,7 @@ REPORT = (
     "target_alignment_",
     "weight_change_",
 )  # there with some parameters only
+FINENESS = 64.0  # parts of a unit of such codes in which rows are told apart
 BLOCK = 4096  # rows coded at a time
 
 
@@ -251,7 +252,9 @@ class TunedMembers(CallbackSupportMixin):
         self._forget()
         table = self._table(X, target[rows.first], rows)
         plain = table.Z[:, : table.bins.n_plain]  # bins say nothing more of a row
-        keys = keys_of(plain, rounded=self.numeric in ROUNDED, seed=seed)
+        keys = keys_of(
+            plain, rounded=self.numeric in ROUNDED, fineness=FINENESS, seed=seed
+        )
         table = table.ordered(order_of(keys, table.target))
         plan = self._plan(len(rows), device, seed)
         rate = self._chosen_rate(table, keys, plan)
@@ -346,6 +349,7 @@ class TunedMembers(CallbackSupportMixin):
             patience=self.n_iter_no_change,
             device=device,
             seed=seed,
+            follow_kernel=self.kernel_report,
         )
 
     def _batch_size(self, n_rows):
@@ -472,6 +476,10 @@ class TunedMembers(CallbackSupportMixin):
         self.n_iter_ = len(training.history)
         self.best_iter_ = training.best + 1
         self.stop_reason_ = training.stop_reason
+        if (path := training.path) is not None:
+            self.kernel_similarity_ = np.array(path.similarity)
+            self.target_alignment_ = np.array(path.alignment)
+            self.weight_change_ = path.moved(self.weights_, good)
 
     def _everybody(self, found, rows, X):
         """Return predictions by row; all members left rows without weight out."""
@@ -594,7 +602,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     proxy_iter : int, default=25
         Epochs after which they are.
     learning_rates : array-like or None, default=None
-        Rates to compare; None takes eight powers of two, and three more where the best
+        Rates to compare; None takes seven powers of two, and three more where the best
         is the last of them.
     kernel_report : bool, default=False
         Whether to compare with lazy members, and to follow the tangent kernel.

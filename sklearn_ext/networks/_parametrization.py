@@ -61,7 +61,7 @@ def mup_scales(
 
     See Also
     --------
-    sklearn.neural_network.MLPClassifier : A net that is tuned at its own width.
+    sharpness : What a learning rate is measured against.
 
     References
     ----------

@@ -1,7 +1,7 @@
 """A polynomial behind a curve: closed forms against refits, and what it promises."""
 
 import warnings
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pandas as pd
@@ -304,6 +304,21 @@ def test_one_row_alone_is_no_evidence():
     assert model.score(X_new, y_new) > ridge.score(X_new, y_new) - 0.1
 
 
+def test_balanced_rows_do_not_tell_their_own_targets():
+    """Where slopes are zero by design, leaving a row out moves them by its target."""
+    rng = np.random.default_rng(0)
+    half = rng.standard_normal((150, 3))
+    X, noise = np.r_[half, -half], rng.standard_normal(150)
+    model = HierarchicalPolynomialRegressor(1).fit(X, np.r_[noise, noise])
+    assert model.best_stage_ == "ridge"
+    square = half[:, 0] ** 2  # and an even curve is found all the same
+    model = HierarchicalPolynomialRegressor(1).fit(X, np.r_[square, square])
+    assert model.score(X, np.r_[square, square]) > 0.99
+    design = np.array(list(product([-1.0, 0.0, 1.0], repeat=4)))
+    model = HierarchicalPolynomialRegressor(1).fit(design, rng.standard_normal(81))
+    assert model.best_stage_ == "ridge"
+
+
 def test_min_gain_is_the_price_of_a_stage():
     X, y = a_table(300)
     eager = HierarchicalPolynomialRegressor(1, min_gain=0.0).fit(X, y)
@@ -369,6 +384,31 @@ def test_units_and_offsets_of_columns_and_target_do_not_matter():
     expected = 1e6 * one.predict(X) + 1e7
     assert_allclose(other.predict(moved), expected, rtol=1e-6)
     assert other.best_stage_ == one.best_stage_
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-150, 1e150, 1e300])
+def test_units_that_squares_do_not_survive(unit):
+    X, y = a_table()
+    said = HierarchicalPolynomialRegressor().fit(X, y).predict(X)
+    columns = HierarchicalPolynomialRegressor().fit(unit * X, y)
+    assert_allclose(columns.predict(unit * X), said, rtol=1e-7)
+    target = HierarchicalPolynomialRegressor().fit(X, unit * y)
+    assert_allclose(target.predict(X) / unit, said, rtol=1e-7, atol=1e-9)
+
+
+def test_a_target_that_varies_in_its_last_bits_gets_no_curve():
+    X, y = a_table()
+    model = HierarchicalPolynomialRegressor().fit(X, 1 + 1e-15 * y)
+    assert model.best_stage_ == "ridge"
+    assert_allclose(model.predict(X), 1)
+
+
+@pytest.mark.parametrize("n_knots", [4, 1000])
+def test_any_number_of_knots(n_knots):
+    X, y = a_table()
+    model = HierarchicalPolynomialRegressor(1, n_knots=n_knots).fit(X, y)
+    assert 4 <= len(model.link_.knots) <= 75
+    assert model.score(X, y) > 0.9
 
 
 def test_constant_columns_are_no_features_that_count():

@@ -550,4 +550,10 @@ def test_the_report_tells_a_kernel_from_features():
         gap, error = model.regime_gap_
         assert_allclose(gap, model.rich_score_ - model.lazy_score_)
         assert error > 0
+        assert len(model.kernel_similarity_) == len(model.target_alignment_)
+        assert len(model.kernel_similarity_) == model.n_iter_ + 1
+        assert_allclose(model.kernel_similarity_[0], 1)
+        assert model.target_alignment_[-1] > model.target_alignment_[0]
+        assert model.weight_change_.keys() == {"weight_0", "weight_1", "weight_out"}
+        assert min(model.weight_change_.values()) > 0
     assert not hasattr(model.set_params(kernel_report=False).fit(X, y), "regime_")

@@ -59,6 +59,12 @@ class Link:
         return self.cubics(self.to_unit(inside), 1)
 
     @property
+    def is_resolved(self):
+        """Whether knots differ by more than the rounding of their unit."""
+        eps = np.finfo(np.float64).eps * np.abs(self.knots).max(initial=0.0)
+        return bool((np.diff(self.knots) > 4 * eps).all())
+
+    @property
     def span(self):
         """Distance of the last knots; index and target share its unit."""
         return self.knots[-1] - self.knots[0]

@@ -242,9 +242,7 @@ class HierarchicalPolynomialRegressor(
             report.features, report.degree = features, degree
             stages = problem.solve(self.max_iter, report, beat=least)
             taken = choose(stages, rows.share, self.min_gain)
-            if not (
-                np.diff(taken.link.rescaled(rows.center, rows.scale).knots) > 0
-            ).all():
+            if not taken.link.rescaled(rows.center, rows.scale).is_resolved:
                 taken = stages[0]  # the target is constant but for its last bits
             if found is None or taken.error < (1 - TIE) * least:
                 found, least = (features, degree, stages, taken), taken.error

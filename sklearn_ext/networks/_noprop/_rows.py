@@ -6,8 +6,8 @@ import numpy as np
 
 from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
 from sklearn_ext.networks._noprop._chain import mean_and_scale, standardised
-from sklearn_ext.networks._training._rows_left_out import keys_of
 
+FINENESS = 1e3  # rows that agree to a thousandth of the columns' spread are equal
 DISPUTED = 0.01  # share of distinct rows with an equal of another target
 
 
@@ -32,7 +32,8 @@ class Rows:
         rows = EqualRows.of(X, y, w=w)
         wide = np.asarray(X[rows.first], dtype=np.float64)
         y, weight = y[rows.first], rows.weight / rows.weight.max()
-        keys = keys_of(standardised(wide, *mean_and_scale(wide, weight)), rounded=True)
+        wide = standardised(wide, *mean_and_scale(wide, weight))
+        keys = hash_rows(np.rint(wide * FINENESS))
         order = np.lexsort((y, keys))
         key = keys[order]
         starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sklearn_ext.networks._preprocess import Bins
+from sklearn_ext.networks._training._regime import KernelPath
 
 DECAYING = 12  # batches of an epoch that decay in full
 NO_FOLD = -2  # of members; -1 is that of rows which nobody leaves out
@@ -99,6 +100,7 @@ class Plan:
     patience: int
     device: object
     seed: int
+    follow_kernel: bool = False
 
     def decay(self, n_batches):
         """Return the weight decay of a step, in rates."""
@@ -113,6 +115,7 @@ class Plan:
             base_units=units if standard else self.base_units,
             max_iter=n_epochs,
             keep_best=False,
+            follow_kernel=False,
         )
 
 
@@ -132,3 +135,4 @@ class Training:
     diverged_at: int = 0  # epoch of the first, from one
     largest: float = 0.0  # its largest activation
     stop_reason: str = "max_iter"
+    path: KernelPath | None = None

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sklearn_ext.networks._tangent import kernel_alignment, neural_tangent_kernel
+
+N_ROWS = 256  # on which kernels are computed
 LAZINESS = 32.0  # at which a net is its linearisation
 
 
@@ -54,3 +57,43 @@ def row_scores(outputs, target, weight):
     )
     error = (outputs.astype(np.float64) - target) ** 2
     return 1 - (error / np.where(spread > 0, spread, 1)).mean(axis=1)
+
+
+class KernelPath:
+    """The tangent kernel of the first member, followed through training.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_rows, n_coded)
+        Coded rows on which it is computed.
+    target : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        Codes of classes, or standardised numbers.
+    """
+
+    def __init__(self, Z, target):
+        self.Z = Z
+        wanted = target
+        if target.ndim == 1:
+            wanted = (target[:, None] == np.unique(target)).astype(float)
+        self.target = wanted @ wanted.T
+        self.similarity, self.alignment, self.start = [], [], None
+
+    def look(self, weights):
+        """Take down where the kernel is."""
+        K = neural_tangent_kernel(weights, self.Z)
+        if self.start is None:
+            self.start = K, weights
+        self.similarity.append(kernel_alignment(K, self.start[0]))
+        self.alignment.append(kernel_alignment(K, self.target))
+
+    def moved(self, weights, members):
+        """Return the relative change of the weights of each layer of some members."""
+        return {
+            name: float(_size(weights[name] - start[members]) / _size(start[members]))
+            for name, start in self.start[1].items()
+            if name.startswith("weight_")
+        }
+
+
+def _size(weights):
+    return np.sqrt(np.square(weights, dtype=np.float64).sum())

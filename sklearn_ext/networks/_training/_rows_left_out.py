@@ -6,7 +6,6 @@ import numpy as np
 
 from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers, hash_rows
 
-FINENESS = 64.0  # parts of a unit of coded columns that order rows
 BLOCK = 8192  # rows rounded at a time
 LEAST_REST = 1e-6  # share of a class that must stay with the members that leave it out
 
@@ -74,7 +73,7 @@ class DistinctRows:
         return len(self.first)
 
 
-def keys_of(Z, *, rounded, seed=0):
+def keys_of(Z, *, rounded, fineness=1000.0, seed=0):
     """Return what orders rows and says which stay together: a hash of coded columns.
 
     Parameters
@@ -82,8 +81,10 @@ def keys_of(Z, *, rounded, seed=0):
     Z : ndarray or CSR matrix of shape (n_rows, n_coded)
         Coded columns.
     rounded : bool
-        Whether rows that agree to a 64th of a unit are one: then neither units nor
+        Whether rows that agree to a share of a unit are one: then neither units nor
         offsets of the columns, nor their precision, change order and folds.
+    fineness : float, default=1000.0
+        How many parts a unit has.
     seed : int, default=0
         Another seed, another order.
 
@@ -96,7 +97,7 @@ def keys_of(Z, *, rounded, seed=0):
         return hash_rows(Z, seed=seed)
     keys = np.empty(len(Z), dtype=np.uint64)
     for at in range(0, len(Z), BLOCK):
-        part = np.multiply(Z[at : at + BLOCK], FINENESS, dtype=np.float64)
+        part = np.multiply(Z[at : at + BLOCK], fineness, dtype=np.float64)
         keys[at : at + BLOCK] = hash_rows(np.rint(part), seed=seed)
     return keys
 

@@ -12,6 +12,7 @@ from sklearn_ext._numerics._nets import members_of
 from sklearn_ext._numerics._nets._nets_torch import BatchedMLP, MemberAdam, spread
 from sklearn_ext.networks._parametrization import mup_scales
 from sklearn_ext.networks._training._members import Training
+from sklearn_ext.networks._training._regime import N_ROWS, KernelPath
 
 SCALE_RATE = 6.0  # of learnt scales of columns, in rates of the weights
 DIVERGED = 1e3  # times the loss of a constant
@@ -296,6 +297,11 @@ class Watch(Callback):
         self.least, self.since, self.kept, self.told = math.inf, 0, None, False
         self.target = torch.as_tensor(self.rows.target).to(net.device)
         self.of_row = net.criterion_.of_row
+        if self.plan.follow_kernel:
+            at = self.rows.order[:N_ROWS]
+            Z = self.take(torch.as_tensor(at).to(net.device)).cpu().numpy()
+            self.training.path = KernelPath(Z, self.rows.target[at])
+            self.training.path.look(net.module_.to_weights())
 
     def on_epoch_end(self, net, **kwargs):
         """Measure, and stop where there is no more to gain."""
@@ -329,6 +335,8 @@ class Watch(Callback):
             sizes = self._sizes(net)
             self._freeze(net, sizes.pop("largest"))
             outputs, losses = self._held_out(module)
+        if training.path is not None:
+            training.path.look(module.to_weights())
         losses[training.diverged & ~np.isnan(losses)] = np.inf
         training.member_loss.append(losses)
         good = ~training.diverged & (self.weight.sum(axis=1) > 0)

@@ -13,10 +13,10 @@ def curve(*means):
     return search.read_curve(rates, np.repeat(means, 2)[None])
 
 
-def test_the_least_loss_over_epochs_is_averaged_over_folds():
+def test_folds_of_a_rate_share_the_epoch():
     losses = np.array([[3.0, 1.0, 2.0, 2.0], [1.0, 2.0, 2.0, 1.5]])
     found = search.read_curve(np.array([0.1, 0.2]), losses)
-    assert_allclose(found.loss, [[1.0, 1.0], [2.0, 1.5]])
+    assert_allclose(found.loss, [[1.0, 2.0], [2.0, 1.5]])
     assert found.best == 0
 
 
@@ -30,8 +30,10 @@ def test_a_fold_without_rows_has_no_vote():
     assert search.read_curve(np.array([1.0, 2.0]), losses).best == 1
 
 
-def test_ties_go_to_the_first():
+def test_the_smallest_of_rates_that_are_about_as_good_is_taken():
     assert curve(2.0, 1.0 + 1e-9, 1.0, 3.0).best == 1
+    assert curve(2.0, 1.04, 1.03, 1.0).best == 1
+    assert curve(2.0, 1.06, 1.0, 1.0).best == 2
 
 
 @pytest.mark.parametrize(

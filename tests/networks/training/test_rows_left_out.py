@@ -50,7 +50,7 @@ def test_units_offsets_and_precision_leave_the_order():
     keys = keys_of(Z, rounded=True)
     assert_array_equal(keys_of(Z + 1e-9, rounded=True), keys)
     assert_array_equal(keys_of(Z.astype(np.float32), rounded=True), keys)
-    assert len(set(keys)) > 190
+    assert len(set(keys)) == len(Z)
     assert not (keys_of(Z, rounded=True, seed=1) == keys).any()
     target = np.zeros(200)
     shuffled = np.random.default_rng(1).permutation(200)
