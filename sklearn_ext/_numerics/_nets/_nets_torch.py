@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from sklearn_ext._numerics._nets._forward import initial_weights, shapes
 
-SIZES = 4  # of batches, whose buffers are kept
+SIZES = 8  # of batches, whose buffers are kept
 CONTIGUOUS = {"memory_format": torch.contiguous_format}
 
 
@@ -150,7 +150,7 @@ class BatchedMLP(torch.nn.Module):
         Where gradients are wanted, activations lie in buffers that the next call with
         as many rows writes over: differentiate before.
         """
-        buffers = self._kept_buffers(X) if torch.is_grad_enabled() else None
+        buffers = self._kept_buffers(X, torch.is_grad_enabled())
         out = _Pass.apply(self.members, X, self, buffers, self._masks())
         if self.laziness is None:
             return out
@@ -164,9 +164,9 @@ class BatchedMLP(torch.nn.Module):
     @torch.no_grad()
     def last_hidden(self, X):
         """Return what enters the output layer, (n_members, batch, units)."""
-        buffers = self._new_buffers(X, self.n_members)
+        buffers = self._kept_buffers(X, False)
         self._pass(self._tensors(), X, buffers, None)
-        return buffers.entering[-1]
+        return buffers.entering[-1].clone()
 
     def to_weights(self):
         """Return the net as NumPy arrays, as ``_forward`` takes it."""
@@ -191,14 +191,15 @@ class BatchedMLP(torch.nn.Module):
             self._at = members.data_ptr(), members.device
         return self._views
 
-    def _kept_buffers(self, X):
+    def _kept_buffers(self, X, for_gradient):
         """Return the buffers of batches of that many rows, which are kept."""
         self._tensors()
-        if X.shape not in self._kept:
+        key = X.shape, for_gradient
+        if key not in self._kept:
             if len(self._kept) == SIZES:
                 self._kept.clear()
-            self._kept[X.shape] = self._new_buffers(X, self.n_members)
-        return self._kept[X.shape]
+            self._kept[key] = self._new_buffers(X, self.n_members)
+        return self._kept[key]
 
     def _new_buffers(self, X, n_members):
         like = {"dtype": self.members.dtype, "device": self.members.device}
@@ -352,8 +353,6 @@ class _Pass(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, members, X, module, buffers, masks):
-        if buffers is None:
-            buffers = module._new_buffers(X, module.n_members)
         buffers.turn += 1
         ctx.net = module, buffers, buffers.turn, masks
         ctx.save_for_backward(X)
@@ -432,6 +431,7 @@ class MemberAdam(torch.optim.Optimizer):
                 for name in ("rate", "decay", "mean", "square"):
                     state[name][members] = 0
                 state["frozen"] = (state["rate"].flatten(1) == 0).all(1)
+                state["any_frozen"] = True
 
     def _state(self, p, group):
         state = self.state[p]
@@ -445,6 +445,7 @@ class MemberAdam(torch.optim.Optimizer):
             state["decay"] = state["rate"] * torch.as_tensor(group["decays"], **like)
             state["rate"] = state["rate"].contiguous()
             state["frozen"] = (rates == 0).ravel()
+            state["any_frozen"] = bool(state["frozen"].any())
             state["step"] = 0
             for name in ("mean", "square", "move"):
                 state[name] = torch.zeros_like(p)
@@ -467,7 +468,7 @@ class MemberAdam(torch.optim.Optimizer):
         (beta, gamma), lr, eps = group["betas"], group["lr"], group["eps"]
         state["step"] += 1
         correction = (1 - gamma ** state["step"]) ** 0.5
-        if state["frozen"].any():
+        if state["any_frozen"]:
             g = g.clone()
             g[state["frozen"]] = 0  # a product with a rate of zero would keep NaN
         state["mean"].lerp_(g, 1 - beta)

@@ -14,6 +14,7 @@ from sklearn_ext._core._plots import Display
 from sklearn_ext.networks._noprop._regressor import NoPropRegressor
 
 N_QUANTILES = 300  # equally likely values that a density is smoothed from
+REMOTE = 3  # of them at each end that need not be in the picture
 MANY_ROWS = 12  # more curves than that are not told apart
 
 
@@ -129,7 +130,7 @@ class ConditionalDistributionDisplay(Display):
             observed = None if y is None else np.stack([X[:, at], y], axis=1)
         levels = (np.arange(N_QUANTILES) + 0.5) / N_QUANTILES
         said = model.predict_quantiles(rows, levels)
-        ends = [said.min(), said.max()]
+        ends = [said[:, REMOTE].min(), said[:, -1 - REMOTE].max()]
         if y is not None:
             ends = [min(ends[0], y.min()), max(ends[1], y.max())]
         margin = 0.05 * (ends[1] - ends[0]) or 1.0

@@ -173,7 +173,12 @@ class Taker:
         Z = self.Z[at]
         if not len(self.source):
             return Z
-        share = Z[..., self.source].sub_(self.before).clamp_(0, 1).sub_(self.mean)
+        share = (
+            Z.index_select(-1, self.source)
+            .sub_(self.before)
+            .clamp_(0, 1)
+            .sub_(self.mean)
+        )
         return torch.cat([Z[..., : self.n_plain], share], dim=-1)
 
 
