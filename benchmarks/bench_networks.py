@@ -243,7 +243,8 @@ class RateSearch(Comparison):
 
     title = "Finding the learning rate: letter, eight rates, two of five folds"
     note = """Ours is the whole fit of one member of one epoch with
-    ``learning_rate="auto"``. The peer tries the same rates for as many epochs of
+    ``learning_rate="auto"``, which tries every rate with bins of numbers and without;
+    ``n_bins=0`` tries them without alone. The peer tries the same rates for as many epochs of
     as large batches, on two validation sets of a fifth, for nets of 32 and 32 units and
     of the full size, 128 and 128."""
     repeats = 3
@@ -255,7 +256,13 @@ class RateSearch(Comparison):
         self.time_ours()
 
     def time_ours(self):
-        model = MuMLPClassifier(n_members=1, max_iter=1, random_state=0)
+        return self._ours()
+
+    def time_ours_without_bins(self):
+        return self._ours(n_bins=0)
+
+    def _ours(self, **options):
+        model = MuMLPClassifier(n_members=1, max_iter=1, random_state=0, **options)
         return model.fit(self.X, self.y).learning_rate_
 
     def _search(self, units):
