@@ -49,6 +49,7 @@ from sklearn_ext.networks._training._rows_left_out import (
 )
 
 CONSTANT = 1e-14  # range of a target, relative to its mean, that is rounding
+N_BINS = 16  # of a column of numbers
 N_VALIDATION = 10  # folds of which a single member leaves one out
 DEEP = 8  # layers beyond which plain nets do not keep their rate
 FEW_BATCHES = 64  # batches of an epoch of large tables
@@ -119,7 +120,7 @@ class TunedMembers(CallbackSupportMixin):
         "leave_out": [StrOptions({"members"}), None],
         "numeric": [StrOptions({"quantile", "robust", "standard", "passthrough"})],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
-        "n_bins": [Interval(Integral, 0, None, closed="left")],
+        "n_bins": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "min_frequency": [Interval(Integral, 1, None, closed="left")],
         "proxy_units": [Interval(Integral, 1, None, closed="left")],
         "proxy_iter": [Interval(Integral, 1, None, closed="left")],
@@ -150,7 +151,7 @@ class TunedMembers(CallbackSupportMixin):
         leave_out="members",
         numeric="quantile",
         categorical_features="from_dtype",
-        n_bins=16,
+        n_bins="auto",
         min_frequency=5,
         proxy_units=32,
         proxy_iter=25,
@@ -257,7 +258,7 @@ class TunedMembers(CallbackSupportMixin):
         )
         table = table.ordered(order_of(keys, table.target))
         plan = self._plan(len(rows), device, seed)
-        rate = self._chosen_rate(table, keys, plan)
+        rate, table = self._chosen(table, keys, plan)
         n_folds = N_VALIDATION if self.n_members == 1 else self.n_members
         table = table.dealt(deal(keys, n_folds, table.weight, table.strata))
         report = {
@@ -293,7 +294,7 @@ class TunedMembers(CallbackSupportMixin):
         self.preprocessor_ = TablePreprocessor(
             self.numeric,
             categorical_features=self.categorical_features,
-            n_bins=self.n_bins,
+            n_bins=N_BINS if self.n_bins == "auto" else self.n_bins,
             min_frequency=self.min_frequency,
         )
         self.preprocessor_.fit(_safe_indexing(X, rows.first), sample_weight=rows.weight)
@@ -366,15 +367,22 @@ class TunedMembers(CallbackSupportMixin):
             laziness=np.full(k, float(self.laziness)),
         )
 
-    def _chosen_rate(self, table, keys, plan):
+    def _chosen(self, table, keys, plan):
+        """Return the rate, and the table with its bins or without."""
         if self.learning_rate != "auto":
-            return float(self.learning_rate)
+            return float(self.learning_rate), table
         rate, curve = self._rate(table, keys, plan, self.laziness)
+        if self.n_bins == "auto" and curve is not None and len(table.bins.source):
+            plain = table.without_bins()
+            plain_rate, plain_curve = self._rate(plain, keys, plan, self.laziness)
+            if plain_curve.least < (1 - search.CLEARLY) * curve.least:
+                rate, curve, table = plain_rate, plain_curve, plain
+                self.preprocessor_.drop_bins()
         if curve is not None:
             self.learning_rate_curve_ = curve
             if self.learning_rates is not None:
                 search.warn_of_border(curve, type(self).__name__)
-        return rate
+        return rate, table
 
     def _rate(self, table, keys, plan, laziness):
         """Return the best rate of narrow members, and the curve that shows it."""
@@ -589,10 +597,11 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Columns that are categories: those of a data frame that hold categories, strings
         or truth values; or a mask, positions, or names. None has none.
-    n_bins : int, default=16
+    n_bins : "auto" or int, default="auto"
         Bins between quantiles of each column of numbers, which become columns of their
         own: how far a value is through each. There are fewer where a bin would have
-        less than twenty distinct rows, and 0 makes none.
+        less than twenty distinct rows, and 0 makes none. ``"auto"`` is sixteen, but
+        none where the search for the rate finds that narrow members do better without.
     min_frequency : int, default=5
         Levels of a category in fewer rows than that share one column.
     class_weight : dict, "balanced" or None, default=None
@@ -721,7 +730,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
         leave_out="members",
         numeric="quantile",
         categorical_features="from_dtype",
-        n_bins=16,
+        n_bins="auto",
         min_frequency=5,
         class_weight=None,
         proxy_units=32,

@@ -231,6 +231,11 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
             Z[:, place] = _through(x, self.edges_[j]).sum(axis=1)
         return Z
 
+    def drop_bins(self):
+        """Do without bins from now on."""
+        self.n_features_out_ = self.bins.n_plain
+        self.edges_, self.bin_means_ = ([np.empty(0)] * len(self.edges_),) * 2
+
     @property
     def bins(self):
         """Where the bins of each column of numbers are in a narrow table."""
@@ -443,6 +448,10 @@ class Bins:
     def n_columns(self):
         """Number of columns of a wide table."""
         return self.n_plain + len(self.source)
+
+    def none(self):
+        """Return the same without any."""
+        return Bins(self.n_plain, self.source[:0], self.before[:0], self.mean[:0])
 
     def widen(self, Z):
         """Give each bin its column: 1 beyond it, 0 short of it, a share within."""

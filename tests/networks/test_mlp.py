@@ -27,6 +27,7 @@ import sklearn_ext
 torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
 from sklearn_ext.networks import MuMLPClassifier, MuMLPRegressor  # noqa: E402
+from sklearn_ext.networks import _mlp as mlp  # noqa: E402
 from sklearn_ext.networks._preprocess import Bins  # noqa: E402
 from sklearn_ext.networks._training._members import (  # noqa: E402
     Members,
@@ -146,6 +147,19 @@ def test_rare_classes_are_never_left_out():
     known = np.isfinite(model.oob_decision_function_).all(axis=1)
     assert_array_equal(np.flatnonzero(~known), [0, 1])
     assert model.predict_proba(X).shape == (len(X), 4)
+
+
+def test_bins_stay_where_they_help():
+    X = np.random.default_rng(0).standard_normal((400, 3))
+    waves = np.sin(6 * X[:, 0])
+    slanted = np.tanh(X @ [1.0, 1.0, 1.0]) * np.tanh(X @ [1.0, -1.0, 1.0])
+    for y, n_columns in ((waves, 3 + 3 * 16), (slanted, 3)):
+        model = MuMLPRegressor(**(SMALL | {"learning_rate": "auto"})).fit(X, y)
+        assert model.preprocessor_.n_features_out_ == n_columns
+        assert model.weights_["weight_0"].shape[1] == n_columns
+        assert_allclose(model.member_predictions(X).mean(0), model.predict(X))
+    model = MuMLPRegressor(**FIXED, n_bins=5).fit(X, waves)
+    assert model.preprocessor_.n_features_out_ == 3 + 3 * 5
 
 
 @pytest.mark.parametrize("cls", BOTH)
@@ -557,3 +571,43 @@ def test_the_report_tells_a_kernel_from_features():
         assert model.weight_change_.keys() == {"weight_0", "weight_1", "weight_out"}
         assert min(model.weight_change_.values()) > 0
     assert not hasattr(model.set_params(kernel_report=False).fit(X, y), "regime_")
+
+
+# --- members that explode -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_members_that_explode_are_left_out(cls, monkeypatch):
+    X, y = table_of(cls)
+    made = cls._members
+
+    def uneven(self, rate, seed):
+        rates = np.array([0.02, 1e6, 0.02, 1e6])
+        return replace(made(self, rate, seed), rates=rates)
+
+    monkeypatch.setattr(cls, "_members", uneven)
+    with pytest.warns(ConvergenceWarning, match=r"2 of 4 members diverged at learning"):
+        model = cls(**FIXED).fit(X, y)
+    assert_array_equal(model.diverged_members_, [False, True, False, True])
+    assert model.member_predictions(X).shape[0] == 2
+    assert np.isfinite(said(model, X)).all()
+    assert np.isfinite(model.oob_score_)
+    assert np.isfinite(model.loss_curve_).all()
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_a_rate_that_is_too_large_at_full_width_is_halved(cls, monkeypatch):
+    X, y = table_of(cls)
+    real, calls = mlp._train, []
+
+    def explode_once(rows, members, plan, report=None):
+        training = real(rows, members, plan, report)
+        if report is not None:
+            calls.append(members.rates[0])
+            training.diverged[0] = len(calls) == 1
+        return training
+
+    monkeypatch.setattr(mlp, "_train", explode_once)
+    model = cls(**SMALL).fit(X, y)
+    assert calls == [2 * model.learning_rate_, model.learning_rate_]
+    assert not model.diverged_members_.any()

@@ -163,6 +163,16 @@ def test_columns_of_two_values_have_no_bins():
     assert passed.transform(X).shape == (60, 2)
 
 
+def test_bins_can_be_dropped():
+    X = frame()
+    model = TablePreprocessor(n_bins=8).fit(X)
+    model.drop_bins()
+    plain = TablePreprocessor().fit(X)
+    assert_array_equal(model.transform(X), plain.transform(X))
+    assert_array_equal(model.get_feature_names_out(), plain.get_feature_names_out())
+    assert model.n_features_out_ == plain.n_features_out_
+
+
 @pytest.mark.parametrize("factor", [1e8, 1e300, 1e-300])
 def test_units_do_not_matter_to_bins(factor):
     X = np.exp(np.random.default_rng(0).standard_normal((200, 3)))

@@ -49,6 +49,11 @@ class TrainingRows:
         """Return the same rows, counted in another order."""
         return replace(self, order=order)
 
+    def without_bins(self):
+        """Return the same rows without columns of bins."""
+        bins = self.bins.none()
+        return replace(self, Z=self.Z[:, : bins.n_plain], bins=bins)
+
     @property
     def strata(self):
         """Classes, or None."""

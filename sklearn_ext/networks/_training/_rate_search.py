@@ -34,6 +34,11 @@ class LearningRateCurve:
     loss: np.ndarray
     best: int
 
+    @property
+    def least(self):
+        """Least loss of all rates, mean over the folds."""
+        return np.nanmean(self.loss, axis=1).min()
+
 
 def rate_grid(learning_rates, n_steps):
     """Return the rates to try, ascending.
