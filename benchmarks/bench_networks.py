@@ -244,9 +244,9 @@ class RateSearch(Comparison):
     title = "Finding the learning rate: letter, eight rates, two of five folds"
     note = """Ours is the whole fit of one member of one epoch with
     ``learning_rate="auto"``, which tries every rate with bins of numbers and without;
-    ``n_bins=0`` tries them without alone. The peer tries the same rates for as many epochs of
-    as large batches, on two validation sets of a fifth, for nets of 32 and 32 units and
-    of the full size, 128 and 128."""
+    ``n_bins=0`` tries them without alone. The peer tries the same rates for as many
+    epochs of as large batches, on two validation sets of a fifth, for nets of 32 and 32
+    units and of the full size, 128 and 128."""
     repeats = 3
     targets = {"grid_search": 2, "grid_search_at_full_size": 6}
     versions = _Tables.versions
