@@ -294,7 +294,7 @@ class NaturalShift(Study):
                 for i in range(40)
             ]
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)
+                warnings.filterwarnings("ignore", ".* further from the training rows")
                 warned = np.mean([model.drift(X[batch]).is_drift for batch in batches])
         return accuracy, c.mean() - accuracy, loss, auc, unknown, warned
 

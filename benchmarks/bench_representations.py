@@ -8,7 +8,6 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
     RandomForestRegressor,
-    RandomTreesEmbedding,
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifierCV, RidgeCV
@@ -32,7 +31,7 @@ from sklearn_ext.representations import (
     PretrainedRegressor,
     pretraining_rate,
 )
-from sklearn_ext.representations._views import GraphView, TriangleView
+from sklearn_ext.representations._views import GraphView, TreesView, TriangleView
 
 N_DRAWS = 3
 LABELS = (4, 16, 64)  # of each class
@@ -41,8 +40,12 @@ ALPHAS = np.logspace(-3, 5, 33)  # of peers, for columns of variance one
 
 
 def _columns(X, seed):
-    """Return the two dear views of rows, learnt once a split, as transformers."""
-    views = ("triangle", TriangleView(random_state=seed)), ("graph", GraphView())
+    """Return the three dear views of rows, learnt once a split, as transformers."""
+    views = (
+        ("triangle", TriangleView(random_state=seed)),
+        ("graph", GraphView()),
+        ("trees", TreesView(random_state=seed)),
+    )
     return [(name, FrozenEstimator(view.fit(X))) for name, view in views]
 
 
@@ -70,7 +73,7 @@ def classifiers(seed, more=()):
     three = ("raw", "tilt", "random_features")
     with_rows = {
         "views": PretrainedClassifier(random_state=seed),
-        "all five": PretrainedClassifier([*three, *more], random_state=seed),
+        "all views": PretrainedClassifier([*three, *more], random_state=seed),
         "no fallback": PretrainedClassifier(fallback=None, random_state=seed),
         "spreading": LabelSpreading(kernel="knn", n_neighbors=10),
         "self-training": SelfTrainingClassifier(LogisticRegression(max_iter=1000)),
@@ -92,7 +95,7 @@ def _accuracy(model, X, y, few, X_new, y_new, alone=False):
         return np.mean(model.predict(X_new) == y_new), here
 
 
-WAYS = ("ridge", "views", "all five", "no fallback")
+WAYS = ("ridge", "views", "all views", "no fallback")
 PEERS = ("spreading", "self-training", "forest")
 
 
@@ -102,7 +105,7 @@ class FewLabels(Study):
     title = "Accuracy on new rows with 4, 16 and 64 labels of each class"
     note = """At most 3,000 rows, of which all but the labelled ones have no label, and
     2,000 new ones; columns standardised by all rows; means of three draws. *Views* is
-    ``PretrainedClassifier()``, *all five* has ``views="all"``, *no fallback*
+    ``PretrainedClassifier()``, *all views* has ``views="all"``, *no fallback*
     ``fallback=None``; *ridge* is ``RidgeClassifierCV``, 33 penalties, and *forest* has
     200 trees, both on the labelled rows; *spreading* is ``LabelSpreading`` on ten
     neighbours, *self-training* is over ``LogisticRegression``. Sets with a star were
@@ -162,39 +165,6 @@ class FewLabels(Study):
             rows.append(["least gain over ridge", n_labels, *cells, ""])
         columns = ["set", "labels of a class", *names, "error"]
         return {"columns": columns, "rows": rows}
-
-
-class WithTrees(Study):
-    """A sixth view, for columns whose thresholds matter."""
-
-    title = "All five views and random trees: accuracy on new rows"
-    note = """Sets, draws and labels of the first table, so columns compare. The sixth
-    view is ``RandomTreesEmbedding(200, max_depth=6)``, fitted to all rows like the
-    others."""
-
-    def run(self):
-        """Fit everything everywhere."""
-        three = ("raw", "tilt", "random_features")
-        rows, means = [], {}
-        for name in (*CHOICE, *KEPT):
-            X, y = table(name)
-            found = {}
-            for seed in range(N_DRAWS):
-                A, t, B, u = split(X, y, seed)
-                trees = RandomTreesEmbedding(200, max_depth=6, random_state=seed)
-                more = [*_columns(A, seed), ("trees", FrozenEstimator(trees.fit(A)))]
-                for n_labels in LABELS:
-                    few = _few(t, few_labels(t, n_labels, seed), -1)
-                    model = PretrainedClassifier([*three, *more], random_state=seed)
-                    score, _ = _accuracy(model, A, t, few, B, u)
-                    found.setdefault(n_labels, []).append(score)
-            means[name] = [np.mean(found[n_labels]) for n_labels in LABELS]
-            star = "*" if name in CHOICE else ""
-            rows.append([name + star, *(f"{value:.3f}" for value in means[name])])
-        for group, members in (("all", (*CHOICE, *KEPT)), ("not looked at", KEPT)):
-            mean = np.mean([means[name] for name in members], axis=0)
-            rows.append([f"mean, {group}", *(f"{value:.4f}" for value in mean)])
-        return {"columns": ["set", *(f"{n} labels" for n in LABELS)], "rows": rows}
 
 
 class NeverWorse(Study):
@@ -505,7 +475,7 @@ class Cost(Comparison):
     def time_ours(self):
         return PretrainedClassifier(random_state=0).fit(self.X, self.few_y)
 
-    def time_ours_all_five(self):
+    def time_ours_all_views(self):
         return PretrainedClassifier("all", random_state=0).fit(self.X, self.few_y)
 
     def time_label_spreading(self):
@@ -530,7 +500,6 @@ class Cost(Comparison):
 
 BENCHMARKS = (
     FewLabels,
-    WithTrees,
     NeverWorse,
     Boosting,
     FewTargets,

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
@@ -50,7 +51,7 @@ def _mixed(X, y, groups, full):
     Z = sm.add_constant((X - X.mean(axis=0)) / X.std(axis=0))
     random = Z if full else np.ones((len(Z), 1))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns of singular and unfinished fits
+        warnings.filterwarnings("ignore", module=r"statsmodels\.")  # singular fits
         model = sm.MixedLM((y - y.mean()) / y.std(), Z, groups, exog_re=random)
         return model.fit(reml=True)
 
@@ -60,7 +61,7 @@ def restricted_likelihood(X, y, groups, cov, noise_var):
     Z, t = (X - X.mean(axis=0)) / X.std(axis=0), (y - y.mean()) / y.std()
     model = TaskRidge("diag", max_iter=1)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", ConvergenceWarning)  # one step is meant
         statistics = model.fit(Z, t, groups=groups).sufficient_statistics_
     scale = Scale.of(statistics, fit_intercept=True)
     values, vectors = np.linalg.eigh(cov / noise_var)

@@ -27,7 +27,7 @@ def statsmodels(X, y, groups, new, new_groups):
 
     Z, N = map(_with_constant, _standardised(X, new))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # singular and unfinished fits
+        warnings.filterwarnings("ignore", module=r"statsmodels\.")  # singular fits
         fit = sm.MixedLM((y - y.mean()) / y.std(), Z, groups, exog_re=Z).fit(reml=True)
         effects = fit.random_effects
     own = np.array([effects[group] for group in new_groups])

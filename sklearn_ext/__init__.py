@@ -6,7 +6,7 @@ itself imports neither torch nor any family.
 
 from importlib import import_module
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 FAMILIES = (
     "aggregate",

@@ -23,6 +23,7 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ext.losses import SphericalClassifier
 from sklearn_ext.probes import LogisticProbe
@@ -61,7 +62,7 @@ figure, ax = plt.subplots(layout="constrained")
 for (name, model), marker in zip(models.items(), "Dvos", strict=True):
     start = time.process_time()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # ten iterations are meant
+        warnings.simplefilter("ignore", ConvergenceWarning)  # ten iterations are meant
         model.fit(X, y)
     seconds = time.process_time() - start
     scores = model.decision_function(X_test)

@@ -71,7 +71,7 @@ for name, shift, loss in zip(
 # %%
 # So the search runs on narrow nets
 # ---------------------------------
-# ``learning_rate="auto"``, the default, does that: eight rates on two folds are the
+# ``learning_rate="auto"``, the default, does that: seven rates on two folds are the
 # members of one net of width 32, and the winner trains eight members of the full width.
 # Beside it the grid search that scikit-learn's net needs, at its full size.
 

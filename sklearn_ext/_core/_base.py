@@ -6,18 +6,21 @@ import warnings
 from sklearn.base import BaseEstimator
 
 import sklearn_ext
-from sklearn_ext._core._compat import _fit_context
+from sklearn_ext._core._compat import _fit_context, _is_fitted
 
 
 class ExtEstimator(BaseEstimator):
     """Base of all estimators: links to our documentation, version in pickles."""
 
     _doc_link_module = "sklearn_ext"
-    _doc_link_template = (
-        "https://sklearn-ext.readthedocs.io/latest/api/generated/"
-        "{estimator_module}.{estimator_name}.html"
-    )
     _takes_sparse = False  # rows; what more there is to say, a class adds to its tags
+
+    @property
+    def _doc_link_template(self):
+        return _pages() + "/api/generated/{estimator_module}.{estimator_name}.html"
+
+    def _get_doc_link(self):
+        return super()._get_doc_link() if _pages() else ""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -59,6 +62,19 @@ class ExtEstimator(BaseEstimator):
         super().__setstate__(state)
 
 
+@functools.cache
+def _pages():
+    """Return where pyproject.toml says that our pages are, "" while it does not."""
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    try:
+        urls = metadata("sklearn-ext").get_all("Project-URL") or []
+    except PackageNotFoundError:  # sources that nobody has installed
+        return ""
+    pages = dict(url.split(", ", 1) for url in urls).get("Documentation", "")
+    return "" if "example.org" in pages else pages
+
+
 def _version():
     return sklearn_ext.__version__
 
@@ -87,12 +103,17 @@ def fit_context(*, prefer_skip_nested_validation=True):
         validated = _fit_context(
             prefer_skip_nested_validation=prefer_skip_nested_validation
         )(method)
+        in_stream = (
+            method.__name__ == "partial_fit" and not prefer_skip_nested_validation
+        )
 
         @functools.wraps(method)
         def run(self, *args, **kwargs):
+            # later rows of a stream find nothing to validate, to skip or to tear down
+            bare = in_stream and not hasattr(self, "set_callbacks") and _is_fitted(self)
             before = self.__dict__.copy()
             try:
-                return validated(self, *args, **kwargs)
+                return (method if bare else validated)(self, *args, **kwargs)
             except BaseException:  # an interrupt must not leave half a model either
                 self.__dict__.clear()
                 self.__dict__.update(before)

@@ -22,6 +22,7 @@ from sklearn.utils.validation import (
     _check_method_params,
     _check_n_features,
     _check_sample_weight,
+    _is_fitted,
     _num_samples,
 )
 
@@ -103,6 +104,7 @@ __all__ = [
     "_check_n_features",
     "_check_sample_weight",
     "_fit_context",
+    "_is_fitted",
     "_num_samples",
     "_raise_for_params",
     "_routing_enabled",

@@ -1,5 +1,7 @@
 """Checks that several families share."""
 
+from numbers import Real
+
 import numpy as np
 
 from sklearn_ext._core._compat import _check_sample_weight, get_namespace
@@ -43,3 +45,17 @@ def check_weights(sample_weight, X, *, dtype=None, name="sample_weight"):
             f"weight of {w.max():g}; divide all weights by a constant."
         )
     return w
+
+
+def check_level(confidence_level):
+    """Refuse a ``confidence_level`` that is no number between 0 and 1.
+
+    Parameters
+    ----------
+    confidence_level : float
+        As the user gave it to a method or function.
+    """
+    if not (isinstance(confidence_level, Real) and 0 < confidence_level < 1):
+        raise ValueError(
+            f"confidence_level must lie between 0 and 1, got {confidence_level!r}."
+        )

@@ -101,6 +101,7 @@ class DecisionMixin(ClassifierMixin):
         log = self._check_log(X, y, sample_weight, None, reward, propensity, reset=True)
         return self._start(log, stream=False)
 
+    @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(
         self,
         X,
@@ -134,23 +135,9 @@ class DecisionMixin(ClassifierMixin):
         estimator
             The fitted bandit.
         """
-        given = X, y, sample_weight, classes, reward, propensity
-        if not self.__sklearn_is_fitted__() or hasattr(self, "set_callbacks"):
-            return self._learn_in_context(*given)
-        before = self.__dict__.copy()
-        try:  # as in the context of a fit, whose other duties take as long as a row
-            self._check_first_call(False, classes)
-            return self._go_on(self._check_log(*given, reset=False))
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-
-    @fit_context(prefer_skip_nested_validation=False)
-    def _learn_in_context(self, *given):
-        """Learn from the first rows of a stream, or where callbacks listen."""
         first = not self.__sklearn_is_fitted__()
-        self._check_first_call(first, given[3])
+        self._check_first_call(first, classes)
+        given = X, y, sample_weight, classes, reward, propensity
         log = self._check_log(*given, reset=first)
         return self._start(log, stream=True) if first else self._go_on(log)
 

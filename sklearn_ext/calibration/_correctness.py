@@ -40,7 +40,7 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext._core._validation import check_weights
+from sklearn_ext._core._validation import check_level, check_weights
 from sklearn_ext._numerics._held_out import best_temperature, clopper_pearson
 from sklearn_ext.calibration._confidence import (
     CorrectnessLoss,
@@ -55,7 +55,7 @@ from sklearn_ext.calibration._inner import (
     rows_of,
     weight_params,
 )
-from sklearn_ext.calibration._metrics import check_level, correctness_log_loss
+from sklearn_ext.calibration._metrics import correctness_log_loss
 from sklearn_ext.calibration._opinions import (
     UNKNOWN,
     Corruption,

@@ -10,7 +10,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
-from sklearn_ext._core._validation import check_weights
+from sklearn_ext._core._validation import check_level, check_weights
 
 CELLS = 2**22  # simulated outcomes that are held at a time
 
@@ -797,10 +797,3 @@ def get_calibration_scorer(name):
 def _check_option(name, value, allowed):
     if value not in allowed:
         raise ValueError(f"{name} must be one of {list(allowed)}, got {value!r}.")
-
-
-def check_level(confidence_level):
-    if not 0 < confidence_level < 1:
-        raise ValueError(
-            f"confidence_level must lie between 0 and 1, got {confidence_level!r}."
-        )

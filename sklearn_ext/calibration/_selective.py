@@ -32,10 +32,11 @@ from sklearn_ext._core._compat import (
     _safe_indexing,
     validate_params,
 )
+from sklearn_ext._core._validation import check_level
 from sklearn_ext.calibration._correctness import CorrectnessCalibratedClassifier
 from sklearn_ext.calibration._folds import N_FOLDS, whole_folds
 from sklearn_ext.calibration._inner import default_classifier, rows_of
-from sklearn_ext.calibration._metrics import Judged, check_level, confidence_of
+from sklearn_ext.calibration._metrics import Judged, confidence_of
 
 
 def least_rows(target_error, confidence_level):

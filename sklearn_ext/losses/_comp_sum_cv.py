@@ -1,6 +1,7 @@
 """Chooses tau, C and whether to prune on held-out rows, with the labels as they are."""
 
 from dataclasses import replace
+from functools import partial
 from inspect import signature
 from numbers import Integral
 from types import SimpleNamespace
@@ -15,7 +16,8 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
-from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._core._callbacks import FitTasks
+from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext._numerics._arrays import near_zero, rounding
@@ -55,7 +57,7 @@ TIE = 1e-9  # means of scores that differ by less are equal
 
 
 @shared_docs(CompSumClassifier)
-class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
+class CompSumClassifierCV(CallbackSupportMixin, LabelQualityMixin, ExtEstimator):
     """Comp-sum classifier that chooses its loss, its penalty and its rows.
 
     Every pair of ``C`` and ``tau`` is scored by held-out accuracy *on the labels as
@@ -69,6 +71,10 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
     Folds are dealt to distinct rows: copies of a row stand on one side, whatever their
     labels, and integer weights equal repetition. A class of one distinct row is always
     trained on.
+
+    Callbacks see a task a fold of each pass over the folds. One that stops the search
+    has the best pair of the folds so far fitted, to all rows unless ``prune=True`` had
+    come to its second pass.
 
     Parameters
     ----------
@@ -115,7 +121,8 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         Exponents that were tried, ascending; of two classes only one, if ``pruned_``
         by "auto".
     scores_ : ndarray of shape (n_folds, n_Cs, n_taus)
-        Held-out scores, of the folds without suspect rows if ``pruned_``.
+        Held-out scores, of the folds without suspect rows if ``pruned_``; of fewer
+        folds if a callback stopped the search.
     best_score_ : float
         Mean score of the chosen pair.
     pruned_ : bool
@@ -236,20 +243,33 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         rows = rows.over(scale)
         folds = self._folds(rows, groups)
         Cs = self._grid(rows)
-        scores = self._search(rows, folds, Cs, taus)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        n_passes = 1 if self.prune is False else 2
+        tasks = FitTasks(
+            self,
+            X,
+            y,
+            max_subtasks=n_passes * len(folds),
+            task_name="fold",
+            metadata=metadata,
+        )
+        scores, stopped = self._search(tasks, rows, folds, Cs, taus)
         at, pruned, suspect = _best(scores), False, np.zeros(len(rows.y), bool)
         whole = float(Cs[at[0]]), float(taus[at[1]])
-        if self.prune is not False:
+        if self.prune is not False and not stopped:
             held = self._held_out(rows, folds, *whole)
             suspect = self._suspects(rows, held)
             two = self.prune == "auto" and len(data.classes) == 2
             kept = taus[[abs(taus - 1).argmin()]] if two else taus
             unseen = [self._suspects_of(fold, rows, folds, whole) for fold in folds]
-            again = self._search(rows, folds, Cs, kept, unseen)
+            again, _ = self._search(tasks, rows, folds, Cs, kept, unseen)
             pruned = self.prune is True or (
-                not _clearly_better(scores, again)
-                if two
-                else _clearly_better(again, scores)
+                len(again) == len(folds)
+                and (
+                    not _clearly_better(scores, again)
+                    if two
+                    else _clearly_better(again, scores)
+                )
             )
             if pruned:
                 scores, at, taus = again, _best(again), kept
@@ -259,12 +279,11 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
         self.pruned_, self._whole = bool(pruned), whole  # C and tau for all rows
         kept = (rows.weight > 0) & ~(suspect & pruned)
         self.n_pruned_ = int((rows.weight > 0).sum() - kept.sum())
-        data = rows.take(np.flatnonzero(kept))
-        problem = prepare_rows(self, data)
-        stages = solve_stages(self, problem, self.C_, self.tau_)
-        stages[-1] = rows.in_own_units(stages[-1])
-        finish(self, stages, data)
+        finish(self, *self._solved(rows, kept, self.C_, self.tau_))
         self._scale = scale
+        tasks.close(
+            classes_=self.classes_, coef_=self.coef_, intercept_=self.intercept_
+        )
         return self
 
     def held_out(self, X, y, sample_weight=None, groups=None):
@@ -379,19 +398,42 @@ class CompSumClassifierCV(LabelQualityMixin, ExtEstimator):
             if not (rows.seen[test] > 0).any():
                 raise ValueError(f"{where} tests no row of positive weight.")
 
-    def _search(self, rows, folds, Cs, taus, suspects=None):
+    def _search(self, tasks, rows, folds, Cs, taus, suspects=None):
+        """Return the folds' scores, and whether a callback wants no more of them."""
         score = self._score()
         suspects = [None] * len(folds) if suspects is None else suspects
-        found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+        runs = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
             delayed(_fold_scores)(self, rows, fold, Cs, taus, score, suspect)
             for fold, suspect in zip(folds, suspects, strict=True)
         )
+        found, stopped = [], False
+        for scores in runs:
+            found.append(scores)
+            stopped = tasks.end(partial(self._so_far, rows, Cs, taus, found))
+            if stopped:
+                break
+        runs.close()
         if not np.isfinite(found).all():
             raise ValueError(
                 f"scoring={self.scoring!r} gave a score that is not finite; choose "
                 "another, or folds that all know every class."
             )
-        return np.array(found)
+        return np.array(found), stopped
+
+    def _so_far(self, rows, Cs, taus, scores):
+        """Fit the best pair of some folds to all rows, for a callback that asks."""
+        i, j = _best(np.array(scores))
+        stages, data = self._solved(rows, rows.weight > 0, Cs[i], taus[j])
+        model = SimpleNamespace()
+        store_solution(model, stages[-1], data)
+        return vars(model)
+
+    def _solved(self, rows, kept, C, tau):
+        """Solve for rows; return the stages, the last in units of X, and the rows."""
+        data = rows.take(np.flatnonzero(kept))
+        stages = solve_stages(self, prepare_rows(self, data), C, tau)
+        stages[-1] = rows.in_own_units(stages[-1])
+        return stages, data
 
     def _path(self, problem, Cs):
         """Solve log-loss for every C."""

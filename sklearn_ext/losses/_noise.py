@@ -1,13 +1,14 @@
 """How many labels are wrong, which classes are confused, and whose label is wrong."""
 
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import check_random_state, check_scalar
 
 from sklearn_ext._core._pipelines import innermost
+from sklearn_ext._core._validation import check_level
 from sklearn_ext.losses._comp_sum_cv import CompSumClassifierCV
 from sklearn_ext.losses._linear import check_rows, codes_of
 
@@ -136,13 +137,8 @@ def noise_report(
     estimator, (X,), _ = innermost(
         estimator, X, wanted=CompSumClassifierCV, user="noise_report"
     )
-    check_scalar(confidence_level, "confidence_level", Real)
-    check_scalar(n_bootstrap, "n_bootstrap", Integral)
-    if not 0 < confidence_level < 1 or n_bootstrap < 2:
-        raise ValueError(
-            "confidence_level must lie in (0, 1) and n_bootstrap be 2 or more, got "
-            f"{confidence_level} and {n_bootstrap}."
-        )
+    check_level(confidence_level)
+    check_scalar(n_bootstrap, "n_bootstrap", Integral, min_val=2)
     codes = codes_of(estimator, check_rows(estimator, X), y)
     if len(np.unique(codes)) < 2:
         raise ValueError(

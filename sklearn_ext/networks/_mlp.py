@@ -49,6 +49,7 @@ from sklearn_ext.networks._training._rows_left_out import (
 )
 
 CONSTANT = 1e-14  # range of a target, relative to its mean, that is rounding
+LEAST_SPREAD = 1e-6  # of a target, relative to its range, whatever rows weigh
 N_BINS = 16  # of a column of numbers
 N_VALIDATION = 10  # folds of which a single member leaves one out
 DEEP = 8  # layers beyond which plain nets do not keep their rate
@@ -214,10 +215,10 @@ class TunedMembers(CallbackSupportMixin):
         """Return rows, counted and named, as the preprocessor takes them; and y."""
         checks = {"skip_check_array": True}
         if sparse.issparse(X) or not column_names(X):
-            fitted = self if reset else self.preprocessor_
+            categories = (self if reset else self.preprocessor_).categorical_features
             checks = {
-                "dtype": None if _is_mixed(X, fitted.categorical_features) else FLOATS,
-                "accept_sparse": "csr" if fitted.numeric == "passthrough" else False,
+                "dtype": None if _is_mixed(X, categories) else FLOATS,
+                "accept_sparse": "csr",  # the preprocessor says when it takes it
                 "ensure_all_finite": "allow-nan",
             }
         if not target:
@@ -228,17 +229,14 @@ class TunedMembers(CallbackSupportMixin):
         """Return what the members say, (n_members, n_samples, n_outputs)."""
         check_is_fitted(self)
         X = self._read(X, reset=False)
-        rows, parts = np.arange(_num_samples(X)), []
-        for start in range(0, len(rows), BLOCK):
-            part = (
-                X
-                if len(rows) <= BLOCK
-                else _safe_indexing(X, rows[start : start + BLOCK])
-            )
+        outputs, weights = [], {}
+        for part in _blocks(X):
             Z = self.preprocessor_.transform(part)
-            weights = {name: w.astype(Z.dtype) for name, w in self.weights_.items()}
-            parts.append(forward(weights, Z.toarray() if sparse.issparse(Z) else Z))
-        return np.concatenate(parts, axis=1)
+            weights = weights or {
+                k: w.astype(Z.dtype) for k, w in self.weights_.items()
+            }
+            outputs.append(forward(weights, Z.toarray() if sparse.issparse(Z) else Z))
+        return np.concatenate(outputs, axis=1)
 
     # --- the fit ------------------------------------------------------------------
 
@@ -261,15 +259,9 @@ class TunedMembers(CallbackSupportMixin):
         rate, table = self._chosen(table, keys, plan)
         n_folds = N_VALIDATION if self.n_members == 1 else self.n_members
         table = table.dealt(deal(keys, n_folds, table.weight, table.strata))
-        report = {
-            "estimator": self,
-            "X": data[0],
-            "y": data[1],
-            "metadata": {"sample_weight": sample_weight}
-            if sample_weight is not None
-            else None,
-            "state": self._state,
-        }
+        given = None if sample_weight is None else {"sample_weight": sample_weight}
+        report = {"estimator": self, "X": data[0], "y": data[1], "metadata": given}
+        report["state"] = self._state
         retries = N_HALVED if self.learning_rate == "auto" else 0
         for _ in range(retries + 1):
             members = self._members(rate, seed)
@@ -316,13 +308,11 @@ class TunedMembers(CallbackSupportMixin):
         """Return some rows, coded in single precision without columns of bins."""
         if sparse.issparse(X):
             return self.preprocessor_.narrow(X[at]).astype(np.float32)
-        Z = None
+        n_narrow = self.preprocessor_.narrow(_safe_indexing(X, at[:1])).shape[1]
+        Z = np.empty((len(at), n_narrow), dtype=np.float32)
         for start in range(0, len(at), BLOCK):
-            part = self.preprocessor_.narrow(
-                _safe_indexing(X, at[start : start + BLOCK])
-            )
-            Z = np.empty((len(at), part.shape[1]), np.float32) if Z is None else Z
-            Z[start : start + BLOCK] = part
+            part = _safe_indexing(X, at[start : start + BLOCK])
+            Z[start : start + BLOCK] = self.preprocessor_.narrow(part)
         return Z
 
     def _plan(self, n_rows, device, seed):
@@ -498,6 +488,16 @@ class TunedMembers(CallbackSupportMixin):
         return out
 
 
+def _blocks(X):
+    """Yield the rows in parts of limited size."""
+    n = _num_samples(X)
+    if n <= BLOCK:
+        yield X
+        return
+    for start in range(0, n, BLOCK):
+        yield _safe_indexing(X, np.arange(start, min(n, start + BLOCK)))
+
+
 def _train(rows, members, plan, report=None):
     from sklearn_ext.networks._training._train_torch import train
 
@@ -623,7 +623,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     Attributes
     ----------
     learning_rate_ : float
-        Rate of the training.
+        Rate of the training: the one found, halved while members diverge at full width.
     learning_rate_curve_ : LearningRateCurve
         Only with ``learning_rate="auto"``: ``learning_rates`` (n_rates,), ``loss``
         (n_rates, 2) of narrow members on the rows that they left out, infinite where
@@ -1019,7 +1019,8 @@ class MuMLPRegressor(TunedMembers, MultiOutputMixin, RegressorMixin, ExtEstimato
         mean = np.where(largest > 0, mean, target[0])
         gap = np.where(largest > 0, gap, 0)
         unit = np.where(largest > 0, largest, 1)
-        scale = unit * np.sqrt(np.average((gap / unit) ** 2, axis=0, weights=weight))
+        spread = np.sqrt(np.average((gap / unit) ** 2, axis=0, weights=weight))
+        scale = unit * np.maximum(spread, LEAST_SPREAD)
         self._target_mean, self._target_scale = mean, np.where(largest > 0, scale, 0)
         safe = np.where(self._target_scale > 0, scale, np.inf)
         return (gap / safe).astype(np.float32), target.shape[1], weight

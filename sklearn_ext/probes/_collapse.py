@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import column_or_1d
 
+from sklearn_ext._core._validation import check_level
 from sklearn_ext.probes._gaussian._input import labels, on_host, row_weights
 
 FLAT = 1e-12  # share of the largest eigenvalue below which means do not differ
@@ -295,10 +296,10 @@ def collapse_diagnostics(
     classes, codes, X, weights = *_present(classes, codes, kept), X[kept], weights[kept]
     if len(classes) < 2:
         raise ValueError("collapse_diagnostics needs two classes, got one class.")
-    if not _is_whole(n_bootstrap, 0) or not 0 < confidence_level < 1:
+    check_level(confidence_level)
+    if not _is_whole(n_bootstrap, 0):
         raise ValueError(
-            "n_bootstrap must be at least 0, a whole number, and confidence_level "
-            f"between 0 and 1, got {n_bootstrap!r} and {confidence_level}."
+            f"n_bootstrap must be at least 0, a whole number, got {n_bootstrap!r}."
         )
     decide = _decisions(coef, intercept, X, classes)
     counts = np.bincount(codes, weights)

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._optional import torch_device
+from sklearn_ext._core._validation import check_level
 from sklearn_ext._numerics._held_out import clopper_pearson as binomial_interval
 
 ENOUGH = 30  # effective draws from which an interval is reliable
@@ -358,10 +359,7 @@ def clopper_pearson(hits, n_draws, confidence_level=0.95):
         raise ValueError(f"n_draws must be at least 1, got {n_draws}.")
     if not ((hits >= 0) & (hits <= n_draws)).all():
         raise ValueError(f"hits must be from 0 to n_draws={n_draws}, got {hits}.")
-    if not 0 < confidence_level < 1:
-        raise ValueError(
-            f"confidence_level must be between 0 and 1, got {confidence_level}."
-        )
+    check_level(confidence_level)
     low, high = binomial_interval(hits, n_draws, confidence_level)
     return low[()], high[()]
 

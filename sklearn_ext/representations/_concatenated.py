@@ -86,8 +86,8 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
     ----------
     views : {"auto", "all"}, str, estimator or sequence, default="auto"
         ``"auto"`` are the views "raw", "tilt" and "random_features", ``"all"`` these,
-        "triangle" and "graph". Else one of their names, an estimator, or a sequence of
-        names, estimators, and pairs of a name and either.
+        "triangle", "graph" and "trees". Else one of their names, an estimator, or a
+        sequence of names, estimators, and pairs of a name and either.
     n_seeds : int, default=1
         Fits of each view.
     resample : {"bootstrap"} or None, default=None

@@ -1,10 +1,15 @@
 """Pictures: did the unlabelled rows help, which view did, how alike views are."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._plots import Display
-from sklearn_ext.representations._concatenated import ConcatenatedRepresentations
+from sklearn_ext.representations._concatenated import (
+    ConcatenatedRepresentations,
+    representation_similarity,
+)
 from sklearn_ext.representations._pretrained import (
     PretrainedClassifier,
     PretrainedRegressor,
@@ -199,6 +204,37 @@ class RepresentationSimilarityDisplay(Display):
         names = [name for name, _ in model.views_]
         return cls(similarity=model.similarity_, names=names).plot(ax)
 
+    @classmethod
+    def from_representations(
+        cls, representations, *, names=None, sample_weight=None, ax=None
+    ):
+        """Measure and draw arrays, whoever made them.
+
+        Parameters
+        ----------
+        representations : dict or sequence of array-like
+            Two or more of shape (n_samples, n_columns), of the same rows; a dict has
+            them by name.
+        names : sequence of str, default=None
+            Their names; None takes those of the dict, or numbers them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        RepresentationSimilarityDisplay
+            The display.
+        """
+        if isinstance(representations, Mapping):
+            names = list(representations) if names is None else names
+            representations = list(representations.values())
+        similarity = representation_similarity(representations, sample_weight)
+        if names is None:
+            names = [str(i) for i in range(len(similarity))]
+        return cls(similarity=similarity, names=list(names)).plot(ax)
+
     def plot(self, ax=None, *, image_kwargs=None):
         """Draw a cell for each pair, from 0, nothing in common, to 1, the same.
 
@@ -214,13 +250,14 @@ class RepresentationSimilarityDisplay(Display):
         RepresentationSimilarityDisplay
             The display.
         """
-        ax, n = self._axes(ax), len(self.names)
+        similarity, n = self._cells(), len(self.names)
+        ax = self._axes(ax)
         style = {"vmin": 0, "vmax": 1, "cmap": "Blues", **(image_kwargs or {})}
-        self.image_ = ax.imshow(self.similarity, **style)
+        self.image_ = ax.imshow(similarity, **style)
         ax.grid(False)
         self.text_ = np.full((n, n), None)
         for i, j in np.ndindex(n, n) if n <= MOST_CELLS else ():
-            value = self.similarity[i, j]
+            value = similarity[i, j]
             color = "white" if value > 0.6 else "black"
             place = {"ha": "center", "va": "center", "fontsize": "small"}
             self.text_[i, j] = ax.text(j, i, f"{value:.2f}", color=color, **place)
@@ -228,3 +265,19 @@ class RepresentationSimilarityDisplay(Display):
         ax.set_yticks(range(n), self.names)
         ax.figure.colorbar(self.image_, ax=ax, label="alignment of kernels (CKA)")
         return self
+
+    def _cells(self):
+        """Return the similarities as a square array, or say what came instead."""
+        n = len(self.names)
+        try:
+            cells = np.asarray(self.similarity, dtype=float)
+            came = f"shape {cells.shape}"
+        except ValueError:
+            cells, came = np.empty(0), "arrays of several shapes"
+        if cells.shape != (n, n):
+            raise ValueError(
+                f"similarity must have a row and a column for each of the {n} names, "
+                f"got {came}. Arrays that are to be compared go to "
+                "RepresentationSimilarityDisplay.from_representations."
+            )
+        return cells

@@ -578,9 +578,10 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):
     ----------
     views : str, transformer or sequence, default="auto"
         ``"auto"`` is ``("raw", "tilt", "random_features")``; ``"all"`` adds
-        ``"triangle"`` (k-means) and ``"graph"`` (nearest rows). Or a name, a
-        transformer, or a sequence of names, transformers and pairs ``(name,
-        transformer)``. Transformers are fitted to all rows without the target.
+        ``"triangle"`` (k-means), ``"graph"`` (nearest rows) and ``"trees"`` (leaves of
+        random trees). Or a name, a transformer, or a sequence of names, transformers
+        and pairs ``(name, transformer)``. Transformers are fitted to all rows without
+        the target.
     n_components : int, default=300
         Columns of ``"random_features"``.
     standardize : bool, default=True

@@ -21,8 +21,10 @@ from sklearn.base import (
     clone,
 )
 from sklearn.cluster import KMeans
+from sklearn.ensemble import RandomTreesEmbedding
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import assert_all_finite, check_random_state
+from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.validation import (
     check_is_fitted,
     has_fit_parameter,
@@ -45,9 +47,10 @@ from sklearn_ext._numerics._random_features import (
 from sklearn_ext._numerics._ridge import RidgeMoments
 
 AUTO = ("raw", "tilt", "random_features")
-ALL = (*AUTO, "triangle", "graph")
+ALL = (*AUTO, "triangle", "graph", "trees")
 MANY_ROWS = 20_000  # from here on a graph of all rows is said to take long
 N_CLUSTERS, N_EIGENVECTORS, N_NEIGHBORS = 300, 64, 10
+N_TREES, DEPTH, N_POWERS = 200, 6, 2
 LEAST_EIGENVALUE = 0.1  # Nystrom's formula divides by it
 CELLS = 2**22  # of a table of distances that are held at a time
 
@@ -362,6 +365,59 @@ def _leading(S, k):
     )
 
 
+class TreesView(RowsView):
+    """In which leaf of each of many random trees a row falls, on few columns.
+
+    Trees cut columns at random thresholds and know no target. Two rows are as near as
+    they have leaves in common; the view keeps the leading singular vectors of the table
+    of leaves.
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_trees": [Interval(Integral, 1, None, closed="left")],
+        "max_depth": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self, n_components=200, *, n_trees=N_TREES, max_depth=DEPTH, random_state=None
+    ):
+        self.n_components = n_components
+        self.n_trees = n_trees
+        self.max_depth = max_depth
+        self.random_state = random_state
+
+    def _fit(self, X, w):
+        rows = EqualRows.in_either_precision(X, w=w)
+        A, v = X[rows.first].astype(np.float64), rows.weight / rows.weight.sum()
+        self.mean_ = v @ A
+        spread = np.sqrt(v @ (A - self.mean_) ** 2)
+        self.spread_ = np.where(spread > 0, spread, 1.0)
+        rng, A = check_random_state(self.random_state), self._standard(A)
+        self.trees_ = RandomTreesEmbedding(
+            self.n_trees, max_depth=self.max_depth, random_state=rng
+        ).fit(A)
+        leaves = self.trees_.transform(A).multiply(np.sqrt(v)[:, None]).tocsr()
+        k = min(self.n_components, *leaves.shape)
+        _, _, V = randomized_svd(leaves, k, n_iter=N_POWERS, random_state=rng)
+        self.components_ = V.T
+        self._measure(self._fallen(A), v)
+
+    def _standard(self, X):
+        """Trees hold columns in single precision, which scales and levels would eat."""
+        return (X - self.mean_) / self.spread_
+
+    def _fallen(self, A):
+        out = np.empty((len(A), self.components_.shape[1]))
+        for rows in blocks(len(A), max(1, CELLS // self.n_trees)):
+            out[rows] = self.trees_.transform(A[rows]) @ self.components_
+        return out
+
+    def map(self, X):
+        return self._unit(self._fallen(self._standard(X)), X.dtype)
+
+
 class TransformerView(RowsView):
     """The columns of any transformer, at unit size."""
 
@@ -419,6 +475,7 @@ def named_views(views, *, n_components=300):
         "random_features": lambda: RandomFeaturesView(n_components),
         "triangle": TriangleView,
         "graph": GraphView,
+        "trees": TreesView,
     }
     if isinstance(views, str):
         views = {"auto": AUTO, "all": ALL}.get(views, (views,))

@@ -31,7 +31,7 @@ from sklearn_ext._core._compat import (
     _check_n_features,
     _safe_indexing,
 )
-from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext._core._validation import FLOATS, check_level, check_weights
 from sklearn_ext.tasks._groups import check_groups, positions, union
 from sklearn_ext.tasks._noise import NoisePrior
 from sklearn_ext.tasks._posterior import Scale, Tasks
@@ -434,10 +434,7 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         ndarray of shape (n_samples, 2)
             Lower and upper ends.
         """
-        if not (isinstance(confidence_level, Real) and 0 < confidence_level < 1):
-            raise ValueError(
-                f"confidence_level must lie between 0 and 1, got {confidence_level!r}."
-            )
+        check_level(confidence_level)
         rows, at = self._rows(X, groups)
         mean, between = self._mean(rows, at), self._variance(rows, at)
         noise, dof_noise = self._noise(at)

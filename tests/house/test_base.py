@@ -1,6 +1,7 @@
 """The base class and what every fitting method promises."""
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._base import ExtEstimator, _pages, fit_context
 from sklearn_ext._core._optional import require
 from sklearn_ext._core._validation import check_weights
 
@@ -33,6 +34,32 @@ class Doubler(ExtEstimator):
 def test_parameters_are_validated():
     with pytest.raises(InvalidParameterError, match="'factor' parameter"):
         Doubler("two").fit([[1.0]])
+
+
+class Stream(ExtEstimator):
+    _parameter_constraints: dict = {"step": [int]}
+
+    def __init__(self, step=1):
+        self.step = step
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y=None):
+        self.seen_ = getattr(self, "seen_", 0) + self.step
+        if len(X) == 0:
+            raise RuntimeError("halfway")
+        return self
+
+
+def test_later_rows_of_a_stream_are_as_safe_as_the_first():
+    with pytest.raises(InvalidParameterError, match="'step' parameter"):
+        Stream("two").partial_fit([[1.0]])
+    model = Stream()
+    for seen in range(3):
+        before = dict(model.__dict__)
+        with pytest.raises(RuntimeError):
+            model.partial_fit([])
+        assert model.__dict__ == before
+        assert model.partial_fit([[1.0]]).seen_ == seen + 1
 
 
 def test_a_failed_fit_restores_the_fitted_state():
@@ -96,12 +123,18 @@ def test_pickle_warns_about_another_version(monkeypatch):
         pickle.loads(stored)
 
 
-def test_documentation_link():
-    Doubler.__module__ = "sklearn_ext.family._file"
-    try:
-        assert Doubler()._get_doc_link().endswith("sklearn_ext.family.Doubler.html")
-    finally:
-        Doubler.__module__ = __name__
+@pytest.mark.parametrize("where", ["https://example.org/docs", "https://pages", None])
+def test_documentation_is_linked_once_it_has_an_address(monkeypatch, where):
+    import importlib.metadata
+
+    urls = {"Project-URL": [f"Documentation, {where}", "Source, https://else"]}
+    found = SimpleNamespace(get_all=urls.get if where else {}.get)
+    monkeypatch.setattr(importlib.metadata, "metadata", {"sklearn-ext": found}.get)
+    monkeypatch.setattr(Doubler, "__module__", "sklearn_ext.family._file")
+    _pages.cache_clear()
+    page = "https://pages/api/generated/sklearn_ext.family.Doubler.html"
+    assert Doubler()._get_doc_link() == (page if where == "https://pages" else "")
+    _pages.cache_clear()
 
 
 def test_weights():

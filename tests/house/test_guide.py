@@ -1,6 +1,7 @@
 """Pages that one reads at a sitting, with a picture that says what it shows."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,13 @@ def test_pages_below_an_overview_are_listed_there(page):
     for overview in overviews:
         text = overview.read_text()
         assert f"   {page.stem}\n" in text or f"   {overview.stem}_*\n" in text
+
+
+def test_the_installation_page_names_the_lowest_versions():
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    wanted = " ".join([*project["dependencies"], *(w for e in extras for w in e)])
+    page = (DOCS / "installation.rst").read_text()
+    assert f"Python {project['requires-python'].removeprefix('>=')}" in page
+    for name, version in re.findall(r"([\w-]+)>=([\d.]+)", wanted):
+        assert re.search(rf"\b{name} {re.escape(version)}\b", page), name

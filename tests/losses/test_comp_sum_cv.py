@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
+from sklearn.utils.fixes import parse_version
 
 from sklearn_ext.losses import (
     CompSumClassifier,
@@ -19,6 +22,10 @@ from sklearn_ext.losses import (
 from sklearn_ext.losses._comp_sum_cv import _deviations
 from tests.losses.conftest import flipped
 
+WITH_CALLBACKS = pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.9"),
+    reason="scikit-learn has callbacks from 1.9 on",
+)
 SMALL = {"Cs": [0.01, 0.1, 1.0], "taus": (1.0, 1.7)}
 
 
@@ -312,3 +319,72 @@ def test_rounding_does_not_make_a_column_vary(rng, dtype):
         found = _deviations(rows, weight)
         assert found[1] == 1.0
         assert_allclose(found[[0, 2]], 1, rtol=0.03)
+
+
+class Watch:
+    """A callback that notes tasks and models, and stops after some folds."""
+
+    def __init__(self, stop_after=None):
+        self.stop_after = stop_after
+
+    def setup(self, estimator, context):
+        self.tasks, self.models, self.n_tasks = [], [], context.max_subtasks
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        if context.parent is None:
+            return False
+        self.tasks.append(context.task_name)
+        self.models.append(fitted_estimator)
+        return len(self.tasks) == self.stop_after
+
+    def teardown(self, estimator, context):
+        pass
+
+
+@WITH_CALLBACKS
+@pytest.mark.parametrize("prune", [False, "auto", True])
+def test_callbacks_see_each_fold_of_each_pass(wine, prune):
+    X, y = wine
+    watch = Watch()
+    model = CompSumClassifierCV(**SMALL, cv=3, prune=prune, n_jobs=2)
+    alone = clone(model).fit(X, y)
+    model.set_callbacks(watch).fit(X, y)
+    assert watch.tasks == ["fold"] * (3 if prune is False else 6)
+    assert watch.n_tasks == len(watch.tasks)
+    assert_array_equal(model.scores_, alone.scores_)
+    assert_array_equal(model.coef_, alone.coef_)
+
+
+@WITH_CALLBACKS
+def test_callback_that_stops_has_the_best_of_the_folds_so_far_fitted(wine):
+    X, y = wine
+    y = flipped(y, 0.2)
+    folds = list(StratifiedKFold(4).split(X, y))
+    watch = Watch(stop_after=2)
+    model = CompSumClassifierCV(**SMALL, cv=folds).set_callbacks(watch).fit(X, y)
+    two = CompSumClassifierCV(**SMALL, cv=folds[:2], prune=False).fit(X, y)
+    assert_array_equal(model.scores_, two.scores_)
+    assert (model.C_, model.tau_, model.pruned_) == (two.C_, two.tau_, False)
+    assert_array_equal(model.coef_, two.coef_)
+    assert_array_equal(watch.models[1].coef_, two.coef_)
+    assert_array_equal(watch.models[1].predict(X), two.predict(X))
+
+
+@WITH_CALLBACKS
+def test_pruning_is_not_judged_by_some_of_the_folds(cancer):
+    X, y = cancer
+    y = flipped(y, 0.2)
+    whole = CompSumClassifierCV(**SMALL, cv=3).fit(X, y)
+    assert whole.pruned_
+    stopped = CompSumClassifierCV(**SMALL, cv=3).set_callbacks(Watch(5)).fit(X, y)
+    assert not stopped.pruned_
+    assert len(stopped.scores_) == 3
+    last = CompSumClassifierCV(**SMALL, cv=3).set_callbacks(Watch(6)).fit(X, y)
+    assert last.pruned_
+    assert_array_equal(last.coef_, whole.coef_)
+    asked = CompSumClassifierCV(**SMALL, cv=3, prune=True).set_callbacks(Watch(5))
+    assert asked.fit(X, y).pruned_
+    assert len(asked.scores_) == 2

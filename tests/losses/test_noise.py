@@ -94,7 +94,7 @@ def test_refusals(wine):
     with pytest.raises(NotFittedError):
         noise_report(CompSumClassifierCV(), X, y)
     model = CompSumClassifierCV(**SMALL).fit(X, y)
-    with pytest.raises(ValueError, match="confidence_level must lie in"):
+    with pytest.raises(ValueError, match="confidence_level must lie between"):
         noise_report(model, X, y, confidence_level=1)
     with pytest.raises(TypeError, match="n_bootstrap must be an instance of"):
         noise_report(model, X, y, n_bootstrap="many")

@@ -98,12 +98,12 @@ def test_lazy_training_is_kernel_regression():
     step = 1 / np.linalg.eigvalsh(K)[-1]
     optimizer = torch.optim.SGD(net.parameters(), lr=step)
     rows, target = torch.as_tensor(X), torch.as_tensor(y)
-    for _ in range(100):
+    for _ in range(50):
         optimizer.zero_grad()
         (0.5 * (net(rows)[:, 0, 0] - target).square()).sum().backward()
         optimizer.step()
     values, vectors = np.linalg.eigh(K)
-    passed = (1 - (1 - step * values) ** 100) / values
+    passed = (1 - (1 - step * values) ** 50) / values
     expected = Kz @ vectors @ (passed * (vectors.T @ y))
     found = net(torch.as_tensor(Z))[:, 0, 0].detach().numpy()
     assert np.abs(found - expected).max() < 0.02 * np.abs(expected).max()
@@ -199,7 +199,7 @@ def test_sharpness_of_fitted_estimators(rates):
     assert_allclose(found, again, rtol=1e-3)
 
 
-def descent(width, kernel_scaling, n_steps=60, rate=0.5):
+def descent(width, kernel_scaling, n_steps=60, rate=1.5):
     """Gradient descent on 256 digits; rate times sharpness at its end, and the loss.
 
     In weights of variance one, whose multipliers are in front of them, all move at one
@@ -216,16 +216,18 @@ def descent(width, kernel_scaling, n_steps=60, rate=0.5):
     moves = {"weight_0": wide / 64, "weight_1": wide / width, "weight_out": 1 / width}
     moves |= {"bias_0": wide, "bias_1": wide, "bias_out": 1.0}
     moves = {name: rate * moves[name] for name in shapes(sizes)}
-    tensors = {k: t.requires_grad_() for k, t in tensors_of(net).items()}
+    tensors = tensors_of(net, torch.float32)
+    tensors = {k: t.requires_grad_() for k, t in tensors.items()}
+    rows = torch.as_tensor(X, dtype=torch.float32)
     for _ in range(n_steps):
-        loss = member_losses(outputs(tensors, torch.as_tensor(X), 0.0), y).sum()
+        loss = member_losses(outputs(tensors, rows, 0.0), y).sum()
         gradients = torch.autograd.grad(loss, list(tensors.values()))
         with torch.no_grad():
             for (name, t), g in zip(tensors.items(), gradients, strict=True):
                 t -= moves[name] * g
     net |= {name: t.detach().numpy() for name, t in tensors.items()}
     found = largest_curvature(
-        net, X, y.numpy(), factors=moves, max_iter=60, tol=1e-2, seed=0
+        net, X, y.numpy(), factors=moves, max_iter=30, tol=1e-2, seed=0
     )
     return float(found[0]), float(loss.detach())
 
@@ -236,5 +238,6 @@ def test_sharpness_under_mup_is_flat_in_the_width_and_falls_under_kernel_scaling
     mup, loss = np.transpose([descent(n, kernel_scaling=False) for n in widths])
     assert mup.max() < 1.4 * mup.min()
     ntk, ntk_loss = np.transpose([descent(n, kernel_scaling=True) for n in widths])
-    assert ntk[2] < 0.65 * ntk[0]
-    assert ntk_loss[2] > 1.1 * loss[2]
+    assert ntk[2] < ntk[1] < ntk[0]
+    assert ntk[2] < 0.75 * ntk[0]
+    assert ntk_loss[2] > 1.2 * loss[2]

@@ -3,6 +3,8 @@
 import copy
 import math
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -318,3 +320,33 @@ def test_member_that_is_not_finite_leaves_the_others_as_they_would_be():
         assert_array_equal(sick[name][[0, 2]], healthy[name][[0, 2]])
     assert not np.isfinite(forward(sick, X.numpy())[1]).any()
     assert np.isfinite(forward(sick, X.numpy())[[0, 2]]).all()
+
+
+@pytest.mark.slow
+def test_a_step_does_not_import_the_compiler_of_torch():
+    """It would take a second of the first fit."""
+    code = """
+import sys
+from sklearn_ext._numerics._nets._nets_torch import BatchedMLP, MemberAdam
+import torch
+std = {f"{kind}_{layer}": 1.0 for kind in ("weight", "bias") for layer in (0, "out")}
+net = BatchedMLP(2, (3, 4, 1), std)
+optimizer = MemberAdam(net.parameters(), rates=[0.1, 0.1])
+optimizer.zero_grad()
+net(torch.ones(5, 3)).sum().backward()
+optimizer.step()
+assert "torch._dynamo" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_gradients_are_forgotten_or_set_to_zero():
+    net = make()
+    optimizer = MemberAdam([{"params": net.parameters(), "eps": 1e-3}], rates=[0.1] * 3)
+    assert optimizer.param_groups[0]["eps"] == 1e-3
+    net(rows()).sum().backward()
+    optimizer.zero_grad(set_to_none=False)
+    assert_array_equal(net.members.grad, 0)
+    optimizer.zero_grad()
+    assert net.members.grad is None

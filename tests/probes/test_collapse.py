@@ -340,7 +340,7 @@ class TestRefusals:
             ({"n_bootstrap": 2.5}, "n_bootstrap must be at least 0, a whole number"),
             ({"coef": np.full((3, 2), np.nan)}, "contains NaN"),
             ({"coef": np.ones((3, 2)), "intercept": [0, 0, np.inf]}, "infinity"),
-            ({"confidence_level": 1.0}, "confidence_level between 0 and 1"),
+            ({"confidence_level": 1.0}, "confidence_level must lie between 0 and 1"),
         ],
     )
     def test_diagnostics(self, change, message):

@@ -146,7 +146,7 @@ def test_simple_model_bound_holds(rng):
         (lambda: rashomon_capacity([[[1, 1]]], tol=0), "tol must be positive"),
         (lambda: prediction_range([]), "scores must have shape"),
         (lambda: clopper_pearson(5, 3), "hits must be from 0 to n_draws=3"),
-        (lambda: clopper_pearson(1, 3, 2), "confidence_level must be between"),
+        (lambda: clopper_pearson(1, 3, 2), "confidence_level must lie between"),
         (lambda: ambiguity([0, 1]), "predictions must have shape"),
         (lambda: rashomon_capacity([[[np.nan, 1]]]), "scores must be finite"),
         (lambda: rashomon_capacity([[[1, 1]]], base=1), "base must be larger"),

@@ -15,6 +15,7 @@ from sklearn_ext.representations import (
     PretrainedClassifier,
     PretrainingGainDisplay,
     RepresentationSimilarityDisplay,
+    representation_similarity,
 )
 
 
@@ -81,3 +82,36 @@ def test_cells_are_similarities():
     assert (many.text_ == None).all()  # noqa: E711 (an array of objects)
     with pytest.raises(TypeError, match="PretrainedClassifier"):
         RepresentationSimilarityDisplay.from_estimator(PretrainedClassifier())
+
+
+@pytest.mark.parametrize("wrap", [list, tuple, np.array])
+def test_cells_may_be_lists(wrap):
+    cells = wrap([[1.0, 0.25], [0.25, 1.0]])
+    shown = RepresentationSimilarityDisplay(similarity=cells, names=("a", "b")).plot()
+    assert shown.text_[0, 1].get_text() == "0.25"
+
+
+def test_arrays_are_measured_and_drawn():
+    A, B = np.random.default_rng(0).normal(size=(2, 50, 3))
+    weight = np.arange(50) % 3
+    expected = representation_similarity([A, B[:, :2]], weight)
+    draw = RepresentationSimilarityDisplay.from_representations
+    by_name = draw({"ours": A, "theirs": B[:, :2]}, sample_weight=weight)
+    assert_allclose(by_name.similarity, expected)
+    assert by_name.names == ["ours", "theirs"]
+    assert draw([A.tolist(), B.tolist()]).names == ["0", "1"]
+    assert draw([A, B], names=("a", "b")).names == ["a", "b"]
+    with pytest.raises(ValueError, match="each of the 1 names, got shape"):
+        draw([A, B], names=["a"])
+    with pytest.raises(ValueError, match="two or more, got 1"):
+        draw([A])
+
+
+def test_arrays_in_place_of_cells_are_refused():
+    A, B = np.zeros((5, 3)), np.zeros((5, 2))
+    for arrays, came in [([A, A], "shape \\(2, 5, 3\\)"), ([A, B], "several shapes")]:
+        display = RepresentationSimilarityDisplay(similarity=arrays, names=["a", "b"])
+        with pytest.raises(ValueError, match=rf"{came}.*from_representations"):
+            display.plot()
+    with pytest.raises(TypeError, match=r"ConcatenatedRepresentations.*got list"):
+        RepresentationSimilarityDisplay.from_estimator([A, B])

@@ -16,6 +16,7 @@ from sklearn_ext.representations._views import (
     RawView,
     TiltView,
     TransformerView,
+    TreesView,
     TriangleView,
     moments_of,
     named_views,
@@ -54,7 +55,7 @@ def test_moments_are_all_that_the_cheap_views_need(name, X):
     assert_allclose(view.fit_moments(parts).transform(X), whole, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", [*AUTO, "triangle"])
+@pytest.mark.parametrize("name", [*AUTO, "triangle", "trees"])
 def test_weights_are_repetition(name, X):
     times = np.random.default_rng(1).integers(0, 4, len(X))
     weighted = fitted(name, X, sample_weight=times).transform(X)
@@ -140,6 +141,25 @@ def test_graph_functions_are_those_of_the_walk(X):
     V /= np.sqrt((V**2).sum() / len(V))
     found = view.transform(X)
     assert_allclose(found @ found.T, V @ V.T, atol=1e-8)
+
+
+def test_the_kernel_of_trees_is_the_share_of_common_leaves(X):
+    view = TreesView(400, n_trees=20, max_depth=3, random_state=0).fit(X)
+    leaves = view.trees_.apply((X - view.mean_) / view.spread_)
+    K = (leaves[:, None] == leaves).mean(axis=2)
+    K = K - K.mean(axis=0)
+    K = K - K.mean(axis=1)[:, None]
+    V = view.transform(X)
+    assert_allclose(V @ V.T, K * len(K) / np.trace(K), atol=1e-8)
+
+
+def test_trees_feel_neither_scale_nor_level_of_columns(X):
+    moved = X * [1e8, 1, 1e-8, 1, 1, 1] + [0, 1e6, 0, 0, -1e6, 0]
+    one, two = (
+        TreesView(400, n_trees=50, random_state=0).fit(A).transform(A)
+        for A in (X, moved)
+    )
+    assert_allclose(one @ one.T, two @ two.T, atol=1e-5)
 
 
 def test_any_transformer_is_brought_to_unit_size(X):

@@ -423,6 +423,23 @@ class MemberAdam(torch.optim.Optimizer):
         defaults = {"lr": lr, "rates": rates, "factors": factors, "decays": decays}
         super().__init__(params, {**defaults, "betas": betas, "eps": eps})
 
+    # the two methods of torch import its compiler, a second of every first fit
+
+    def add_param_group(self, param_group):
+        """Add parameters, with settings of their own where there are any."""
+        params = param_group["params"]
+        params = [params] if isinstance(params, torch.Tensor) else list(params)
+        self.param_groups.append({**self.defaults, **param_group, "params": params})
+
+    def zero_grad(self, set_to_none=True):
+        """Forget gradients."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none or p.grad is None:
+                    p.grad = None
+                else:
+                    p.grad.zero_()
+
     def freeze(self, members):
         """Let some members (an index or mask) stay as they are from now on."""
         for group in self.param_groups:

@@ -90,5 +90,5 @@ def _ways():
         ("label spreading", theirs, spreading, False),
         ("self-training", theirs, self_training, False),
         ("three views", ours, PretrainedClassifier(random_state=0), False),
-        ("five views", ours, PretrainedClassifier("all", random_state=0), False),
+        ("all views", ours, PretrainedClassifier("all", random_state=0), False),
     ]

@@ -17,7 +17,7 @@ from sklearn_ext._core import _blocks
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions, _safe_indexing
 from sklearn_ext._core._docs import shared_docs
-from sklearn_ext._core._validation import FLOATS
+from sklearn_ext._core._validation import FLOATS, check_level
 from sklearn_ext.aggregate._bags._marks import BagMarks
 from sklearn_ext.aggregate._bags._partition import (
     check_bags,
@@ -193,10 +193,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
             raise ValueError(
                 "coef_interval needs compute_covariance=True when the model is fitted."
             )
-        if not 0 < confidence_level < 1:
-            raise ValueError(
-                f"confidence_level must lie between 0 and 1, got {confidence_level}."
-            )
+        check_level(confidence_level)
         half = half_widths(self.coef_covariance_, self._freedom, confidence_level)
         return np.stack([self.unbiased_coef_ - half, self.unbiased_coef_ + half])
 

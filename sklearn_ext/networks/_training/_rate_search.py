@@ -7,9 +7,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 N_FOLDS, N_HELD = 5, 2  # of five folds, two are left out by a member of each rate
-NEAR = (
-    0.05  # a loss so near the least, relative, is as good: the smallest rate is taken
-)
+NEAR = 0.05  # losses so near the least, relative, are as good: the smallest rate wins
 CLEARLY = 0.01  # lower loss at the border of a grid, relative, that points beyond it
 N_FURTHER = 3  # rates tried there
 
@@ -58,11 +56,7 @@ def rate_grid(learning_rates, n_steps):
     if learning_rates is None:
         return 2.0 ** (np.arange(-9, -2) + (2 if n_steps < 100 else 0))
     rates = np.unique(np.asarray(learning_rates, dtype=float))
-    if (
-        rates.ndim != 1
-        or not len(rates)
-        or not (np.isfinite(rates) & (rates > 0)).all()
-    ):
+    if not len(rates) or not (np.isfinite(rates) & (rates > 0)).all():
         raise ValueError(
             "learning_rates must be positive finite numbers, got "
             f"{np.asarray(learning_rates).tolist()}."
@@ -87,9 +81,8 @@ def read_curve(rates, member_loss):
         What was found.
     """
     gone = np.isinf(member_loss).any(axis=0)
-    losses = np.where(gone, np.inf, member_loss).reshape(
-        len(member_loss), len(rates), -1
-    )
+    losses = np.where(gone, np.inf, member_loss)
+    losses = losses.reshape(len(member_loss), len(rates), -1)
     epoch = np.nanmean(losses, axis=2).argmin(axis=0)
     loss = losses[epoch, np.arange(len(rates))]
     mean = np.nanmean(loss, axis=1)
@@ -116,9 +109,8 @@ def joined(one, other):
     """Return the curve over the rates of both."""
     rates = np.r_[one.learning_rates, other.learning_rates]
     order = np.argsort(rates)
-    return read_curve(
-        rates[order], np.vstack([one.loss, other.loss])[order].reshape(1, -1)
-    )
+    loss = np.vstack([one.loss, other.loss])[order]
+    return read_curve(rates[order], loss.reshape(1, -1))
 
 
 def warn_of_border(curve, user):

@@ -299,7 +299,7 @@ class Watch(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Start over."""
-        self.least, self.since, self.kept, self.told = math.inf, 0, None, False
+        self.least, self.since, self.kept = math.inf, 0, None
         self.target = torch.as_tensor(self.rows.target).to(net.device)
         self.of_row = net.criterion_.of_row
         if self.plan.follow_kernel:
@@ -395,17 +395,15 @@ class Watch(Callback):
         width = max(self.plan.hidden_units, self.rows.bins.n_columns)
         step = max(1, EVALUATED // (k * width))
         for start in range(0, n_held, step):
-            at = torch.as_tensor(
-                self.at[:, start : start + step], device=module.members.device
-            )
-            output = module.outputs(self.take(at))
-            loss = self.of_row(output, self.target[at]).double().cpu().numpy()
-            weight = self.weight[:, start : start + step]
+            part = slice(start, start + step)
+            at, weight = self.at[:, part], self.weight[:, part]
+            there = torch.as_tensor(at, device=module.members.device)
+            output = module.outputs(self.take(there))
+            loss = self.of_row(output, self.target[there]).double().cpu().numpy()
             with np.errstate(invalid="ignore"):
                 total += np.where(weight > 0, weight * loss, 0).sum(axis=1)
             real = weight > 0
-            part = output.transpose(1, 2).cpu().numpy()
-            out[self.at[:, start : start + step][real]] = part[real]
+            out[at[real]] = output.transpose(1, 2).cpu().numpy()[real]
         share = self.weight.sum(axis=1)
         total = np.where(np.isnan(total), np.inf, total)
         return out, np.where(share > 0, total / np.where(share > 0, share, 1), np.nan)

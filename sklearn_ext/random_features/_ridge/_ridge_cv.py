@@ -1,12 +1,11 @@
 """Ridge regression on random features that chooses its ridge."""
 
-from numbers import Real
-
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._docs import shared_docs
+from sklearn_ext._core._validation import check_level
 from sklearn_ext._numerics._arrays import like, namespace
 from sklearn_ext._numerics._quantiles import covering_quantile
 from sklearn_ext.random_features._ridge._base import BaseRandomFeatureRidge
@@ -305,10 +304,7 @@ class RandomFeatureRidgeCV(
         AttributeError
             When there are no leave-one-out residuals, that is unless ``cv="loo"``.
         """
-        if not (isinstance(confidence_level, Real) and 0 < confidence_level < 1):
-            raise ValueError(
-                f"confidence_level must lie between 0 and 1, got {confidence_level!r}."
-            )
+        check_level(confidence_level)
         centre = self._decision(X, "predict_interval")
         solution = self._left_out()
         w = solution.held.w

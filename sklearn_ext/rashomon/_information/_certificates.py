@@ -7,7 +7,6 @@ be chosen after looking at the rows, at no price. Only the prior may not look at
 """
 
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 from scipy.special import logsumexp, xlogy
@@ -178,13 +177,6 @@ def refuse_weights(n_rows):
             "sample_weight, got weights other than one. A row of weight two is not two "
             "independent rows."
         )
-
-
-def check_level(confidence_level):
-    """Return the probability of failure."""
-    within = isinstance(confidence_level, Real) and 0 < confidence_level < 1
-    _check("confidence_level", confidence_level, within, "in (0, 1)")
-    return 1 - confidence_level
 
 
 def conditional_means(losses, log_low, log_high):

@@ -16,7 +16,7 @@ from sklearn.utils import (
 )
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklearn_ext._core._validation import FLOATS
+from sklearn_ext._core._validation import FLOATS, check_level
 from sklearn_ext.rashomon._information._splitting import split
 from sklearn_ext.rashomon._ratio import check_count, replicate_interval
 
@@ -232,10 +232,7 @@ def inductive_bias(
         )
     if not isinstance(target_loss, Real) or not np.isfinite(target_loss):
         raise ValueError(f"target_loss must be a finite number, got {target_loss!r}.")
-    if not 0 < confidence_level < 1:
-        raise ValueError(
-            f"confidence_level must be between 0 and 1, got {confidence_level}."
-        )
+    check_level(confidence_level)
     losses_of, dim = _losses(space, X, y, loss)
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     runs = [

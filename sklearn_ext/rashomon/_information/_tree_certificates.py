@@ -10,10 +10,9 @@ from dataclasses import replace
 import numpy as np
 from sklearn.utils import check_array
 
-from sklearn_ext._core._validation import FLOATS
+from sklearn_ext._core._validation import FLOATS, check_level
 from sklearn_ext.rashomon._information._certificates import (
     CertificateResult,
-    check_level,
     conditional_means,
     gibbs,
     pac_bayes_bound,
@@ -147,7 +146,8 @@ def certify_trees(clf, theta, confidence_level, posterior):
     CertificateResult
         The bound.
     """
-    delta = check_level(confidence_level)
+    check_level(confidence_level)
+    delta = 1 - confidence_level
     if posterior not in ("uniform", "gibbs"):
         raise ValueError(f"posterior must be 'uniform' or 'gibbs', got {posterior!r}.")
     check_prior(clf)

@@ -10,9 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
+from sklearn_ext._core._validation import check_level
 from sklearn_ext.rashomon._information._certificates import (
     CertificateResult,
-    check_level,
     conditional_means,
     largest_mean,
     pac_bayes_bound,
@@ -363,7 +363,8 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
             When the training rows entered the prior, or were weighted.
         """
         check_is_fitted(self)
-        delta = check_level(confidence_level)
+        check_level(confidence_level)
+        delta = 1 - confidence_level
         if self.hypothesis_space_["standardized"]:
             raise ValueError(
                 "The certificate needs a scale of the features that does not come from "

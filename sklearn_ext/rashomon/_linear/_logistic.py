@@ -14,10 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
+from sklearn_ext._core._validation import check_level
 from sklearn_ext.rashomon._class_weights import class_weighted
 from sklearn_ext.rashomon._information._certificates import (
     CertificateResult,
-    check_level,
     largest_mean,
     pac_bayes_bound,
     refuse_weights,
@@ -405,7 +405,8 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         """
         check_is_fitted(self)
         check_count("n_samples", n_samples)
-        delta = check_level(confidence_level)
+        check_level(confidence_level)
+        delta = 1 - confidence_level
         refuse_weights(self._n_rows)
         if self._at_fit["fit_intercept"]:
             raise ValueError(

@@ -406,7 +406,7 @@ class TestRefusals:
             model.fit(X, y)
             with pytest.raises(ValueError, match="theta must be a "):
                 model.generalization_bound(wrong)
-            with pytest.raises(ValueError, match="confidence_level must be in"):
+            with pytest.raises(ValueError, match="confidence_level must lie between"):
                 model.generalization_bound(confidence_level=wrong)
 
     def test_weights(self, rng):
@@ -433,7 +433,7 @@ class TestRefusals:
         clf = fit(*table(rng))
         with pytest.raises(ValueError, match="posterior must be 'uniform' or 'gibbs'"):
             clf.generalization_bound(posterior="normal")
-        with pytest.raises(ValueError, match="confidence_level must be in"):
+        with pytest.raises(ValueError, match="confidence_level must lie between"):
             clf.generalization_bound(confidence_level=1.0)
         with pytest.raises(ValueError, match="beta must be finite and at least 0"):
             clf.gibbs_loss(-1.0)

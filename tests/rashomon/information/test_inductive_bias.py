@@ -250,7 +250,7 @@ class TestRefusals:
             ({"n_particles": 5}, "n_particles at least 10"),
             ({"n_replicates": 1}, "n_replicates must be at least 2"),
             ({"n_steps": 0}, "n_steps must be a whole number"),
-            ({"confidence_level": 1}, "confidence_level must be between"),
+            ({"confidence_level": 1}, "confidence_level must lie between"),
             ({"y": [0, 0]}, "at least two classes, got one class"),
             ({"y": [0]}, "inconsistent numbers of samples"),
             ({"loss": "squared_error", "y": [[0], [1]]}, "y must have one dimension"),
