@@ -345,8 +345,8 @@ class OneMember(Comparison):
 
     title = "Ten epochs of 10,000 rows of 20 columns, 128 and 128 units"
     note = """Ours is one member, no bins, batches of 200 rows, no rows left out; the
-    peer is scikit-learn's at the same size. Eight members are ours as well: at most 2.5 times
-    one was wanted."""
+    peer is scikit-learn's at the same size. Eight members are ours as well: at most 2.5
+    times one was wanted."""
     repeats = 5
     targets = {"scikit_learn_mlp": 1}
     versions = _Tables.versions
