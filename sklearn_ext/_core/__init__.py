@@ -4,11 +4,10 @@
 - ``_base``: ``ExtEstimator``, and ``fit_context``, which undoes a method that raises
 - ``_validation``: dtypes that are kept, weights of rows
 - ``_tables``: columns of data frames that are categories, and their values
-- ``_available``: methods that exist only with some parameters, and say why not
 - ``_callbacks``: one fit as a tree of tasks for scikit-learn's callbacks
 - ``_blocks``: one model from many blocks of rows
 - ``_torch``: training through skorch, imported inside ``fit`` only
-- ``_optional``: packages that may be missing, and devices that may be
+- ``_optional``: packages, devices and methods that may be missing, and say why
 - ``_pipelines``: the model inside a pipeline or a search
 - ``_scores``: predictions from log scores
 - ``_plots``: what every picture shares

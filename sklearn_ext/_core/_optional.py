@@ -1,6 +1,8 @@
-"""Optional packages: imported where they are needed, with advice when absent."""
+"""What may be missing, and what to do then: packages, devices, methods."""
 
+from functools import update_wrapper
 from importlib import import_module
+from types import MethodType
 
 
 def require(module, *, extra, user):
@@ -67,3 +69,30 @@ def torch_device(device):
             f"device={str(device)!r} is not on this machine, which has {present}. "
             "Choose one of these, or None to stay with the input's own."
         ) from error
+
+
+class ConditionalMethod:
+    """A method that is missing, and says why, while `missing` gives a reason.
+
+    scikit-learn's ``available_if`` hides the reason behind a message of its own.
+
+    Parameters
+    ----------
+    method : callable
+        The method.
+    """
+
+    def __init__(self, method):
+        self.method = method
+        update_wrapper(self, method)
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self.method
+        if reason := self.missing(instance):
+            raise AttributeError(f"{self.method.__name__} needs {reason}")
+        return MethodType(self.method, instance)
+
+    def missing(self, instance):
+        """Return what the estimator needs to have the method, or None."""
+        raise NotImplementedError

@@ -1,5 +1,7 @@
 """Training through skorch; imported inside fit only."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from skorch import NeuralNet
@@ -65,8 +67,11 @@ class Net(NeuralNet):
 class LeanNet(Net):
     """A net whose training steps are the bare loop, for nets so small that it counts.
 
-    Callbacks hear of the begin of each batch and of epochs. Losses of batches are not
-    written to the history: a criterion that is asked for them keeps them itself.
+    The module and the criterion know their derivatives: ``module.differentiate(X,
+    slope)`` sets gradients, given the derivative of the loss, ``criterion.slope``, as a
+    function of the outputs. Callbacks hear of the begin of each batch and of epochs.
+    Losses of batches are not written to the history: a criterion that is asked for them
+    keeps them itself.
     """
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
@@ -76,15 +81,12 @@ class LeanNet(Net):
             return
         self._set_training(True)
         module, criterion, optimizer = self.module_, self.criterion_, self.optimizer_
-        parameters = list(module.parameters())
         callbacks = [callback for _, callback in self.callbacks_]
         for batch in iterator:
             X, y = batch
             for callback in callbacks:
                 callback.on_batch_begin(self, batch=batch, training=True)
-            for parameter in parameters:
-                parameter.grad = None
-            criterion(module(X), y).backward()
+            module.differentiate(X, partial(criterion.slope, target=y))
             optimizer.step()
 
 

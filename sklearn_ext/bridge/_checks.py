@@ -4,7 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_ext._core._available import ConditionalMethod
+from sklearn_ext._core._optional import ConditionalMethod
 
 
 def plain(value):

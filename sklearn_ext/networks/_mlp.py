@@ -54,6 +54,7 @@ N_BINS = 16  # of a column of numbers
 N_VALIDATION = 10  # folds of which a single member leaves one out
 DEEP = 8  # layers beyond which plain nets do not keep their rate
 FEW_BATCHES = 64  # batches of an epoch of large tables
+MANY_STEPS = 100  # after which a member must be better than a constant
 N_HALVED = 3  # how often a rate found is halved where members diverge at full width
 ROUNDED = ("quantile", "robust")  # codes of columns whose size is known
 REPORT = (
@@ -450,7 +451,10 @@ class TunedMembers(CallbackSupportMixin):
         losses = np.array(training.train_loss)[:, ~diverged]
         none = losses.min(axis=0) > 1.05 * table.constant_loss
         poor = int((none & (losses[-1] > 0.9 * losses[0])).sum())
-        if poor:
+        n_steps = len(losses) * -(
+            -len(table.weight) // self._batch_size(len(table.weight))
+        )
+        if poor and n_steps >= MANY_STEPS:
             warnings.warn(
                 f"{poor} of {k} members did not train: at learning rate {rate:g} they "
                 f"are never better than a constant. {ways_out}",

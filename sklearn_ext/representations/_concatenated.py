@@ -23,7 +23,6 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sklearn_ext._core._available import ConditionalMethod
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import (
     HasMethods,
@@ -35,6 +34,7 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
+from sklearn_ext._core._optional import ConditionalMethod
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext._numerics._arrays import blocks as row_blocks
 from sklearn_ext._numerics._arrays import dense

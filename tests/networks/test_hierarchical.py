@@ -274,6 +274,13 @@ def test_few_rows_are_enough_where_boosting_sees_nothing():
     assert boosting.score(X_new, y_new) < 0.3
 
 
+def test_products_are_found_that_a_line_and_a_first_curve_do_not_see():
+    X, y, X_new, y_new = behind_a_curve(CURVES["absolute"], 800, seed=101)
+    model = HierarchicalPolynomialRegressor().fit(X, y)
+    assert model.degree_ == 2
+    assert model.score(X_new, y_new) > 0.98
+
+
 def test_errors_of_rows_left_out_are_honest():
     for seed in range(3):
         X, y, X_new, y_new = behind_a_curve(CURVES["relu"], 800, d=10, seed=seed)

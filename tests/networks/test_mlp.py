@@ -610,6 +610,14 @@ def test_outputs_that_explode_are_an_instability():
     assert not watch._unstable()
 
 
+@pytest.mark.parametrize("cls", BOTH)
+def test_members_that_do_not_train_are_told(cls):
+    X, y = table_of(cls)
+    idle = {"learning_rate": 1e-9, "max_iter": 100, "early_stopping": False}
+    with pytest.warns(ConvergenceWarning, match=r"\d of 4 members did not train: at"):
+        cls(**(SMALL | idle)).fit(X, y)
+
+
 # --- members that explode -------------------------------------------------------------
 
 

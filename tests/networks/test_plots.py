@@ -184,3 +184,13 @@ def test_a_fitted_net_shows_its_training_also_in_a_pipeline(letters):
         TrainingDisplay.from_estimator(ridge)
     with pytest.raises(ValueError, match="only with kernel_report=True"):
         FeatureLearningDisplay.from_estimator(pipeline)
+
+
+def test_a_net_with_a_report_shows_its_kernel(letters):
+    model = MuMLPClassifier(
+        learning_rate=0.01, max_iter=3, kernel_report=True, **SMALL
+    ).fit(*letters)
+    display = FeatureLearningDisplay.from_estimator(model)
+    assert len(display.similarity) == model.n_iter_ + 1
+    assert display.similarity[0] == pytest.approx(1)
+    assert display.ax_.get_title() == model.regime_

@@ -86,6 +86,22 @@ def test_pass_and_gradient_are_those_of_autograd(sizes, branch, own_rows, scaled
     assert_allclose(of_rows, X.grad, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("laziness", [None, [1.0, 4.0, 0.25]])
+@pytest.mark.parametrize(("sizes", "branch"), NETS)
+def test_gradient_without_a_graph_is_the_same(sizes, branch, laziness):
+    params = {"sizes": sizes, "branch": branch, "laziness": laziness, "dropout": 0.3}
+    net, twin = (make(**params, scaled=True, seed=2) for _ in range(2))
+    for module in (net, twin):
+        with torch.no_grad():
+            module.members.add_(0.1 * module.members.sin())
+    X = rows(d=sizes[0])
+    for _ in range(2):
+        net.zero_grad()
+        net.outputs(X).pow(3).sum().backward()
+        twin.differentiate(X, lambda out: 3 * out**2)
+        assert_allclose(twin.members.grad, net.members.grad, rtol=1e-10, atol=1e-12)
+
+
 def test_gradients_add_up_until_they_are_forgotten():
     net, X = make(), rows()
     net(X).sum().backward()

@@ -154,12 +154,42 @@ class BatchedMLP(torch.nn.Module):
         out = _Pass.apply(self.members, X, self, buffers, self._masks())
         if self.laziness is None:
             return out
-        with torch.no_grad():
-            rows = X if X.ndim == 2 else X[self.lazy]
-            start = views(self.initial[self.lazy], self.sizes)
-            f0 = self._pass(start, rows, self._new_buffers(rows, len(self.lazy)), None)
-        lazy = self.laziness[self.lazy, None, None] * (out[self.lazy] - f0)
+        lazy = self._alpha() * (out[self.lazy] - self._outputs_at_start(X))
         return out.index_copy(0, self.lazy, lazy)
+
+    @torch.no_grad()
+    def differentiate(self, X, slope):
+        """Set the gradient of a loss, without the graph of `outputs`.
+
+        Parameters
+        ----------
+        X : Tensor
+            As for `forward`.
+        slope : callable
+            Maps outputs (n_members, n_outputs, batch) to the derivative of the loss.
+        """
+        buffers, masks = self._kept_buffers(X, True), self._masks()
+        buffers.turn += 1
+        out = self._pass(self._tensors(), X, buffers, masks)
+        if self.laziness is None:
+            signal = slope(out)
+        else:
+            out[self.lazy] -= self._outputs_at_start(X)
+            out[self.lazy] *= self._alpha()
+            signal = slope(out)
+            signal[self.lazy] *= self._alpha()
+        self._propagate(X, buffers, masks, signal)
+        self.members.grad = self._gradient
+
+    def _alpha(self):
+        return self.laziness[self.lazy, None, None]
+
+    @torch.no_grad()
+    def _outputs_at_start(self, X):
+        """Return what lazy members said before training."""
+        rows = X if X.ndim == 2 else X[self.lazy]
+        start = views(self.initial[self.lazy], self.sizes)
+        return self._pass(start, rows, self._new_buffers(rows, len(self.lazy)), None)
 
     @torch.no_grad()
     def last_hidden(self, X):
@@ -214,17 +244,13 @@ class BatchedMLP(torch.nn.Module):
             return None
         if not hasattr(self, "_generator"):
             self._generator = torch.Generator().manual_seed(self.seed)
-        keep = 1 - self.dropout
-        like = {"dtype": self.members.dtype, "generator": self._generator}
-        return [
-            (
-                torch.empty((self.n_members, 1, n), dtype=like["dtype"])
-                .bernoulli_(keep, generator=self._generator)
-                .div_(keep)
-                .to(self.members.device)
-            )
+        keep, stream = 1 - self.dropout, {"generator": self._generator}
+        masks = (
+            torch.empty((self.n_members, 1, n), dtype=self.members.dtype)
             for n in self.sizes[1:-1]
-        ]
+        )
+        masks = (mask.bernoulli_(keep, **stream).div_(keep) for mask in masks)
+        return [mask.to(self.members.device) for mask in masks]
 
     def _pass(self, tensors, X, buffers, masks):
         """Fill what enters each later layer into buffers, and return the outputs."""
@@ -302,7 +328,7 @@ class BatchedMLP(torch.nn.Module):
 
 
 class _Buffers:
-    """Where activations and signals of a batch lie: making them anew costs a third.
+    """Where activations and signals of a batch lie; making them anew costs a third.
 
     Attributes
     ----------
@@ -496,3 +522,7 @@ class MemberAdam(torch.optim.Optimizer):
         p.addcmul_(
             move, state["rate"], value=-lr * correction / (1 - beta ** state["step"])
         )
+
+
+# torch wraps it for its profiler otherwise, at the cost of a small step
+MemberAdam.step.hooked = True

@@ -240,7 +240,7 @@ class HierarchicalPolynomialRegressor(
             features = self._features(rows, degree)
             problem = Problem(rows, features, alphas, self.n_knots, self.monotonic)
             report.features, report.degree = features, degree
-            stages = problem.solve(self.max_iter, report, beat=least)
+            stages = problem.solve(self.max_iter, report)
             taken = choose(stages, rows.share, self.min_gain)
             if not taken.link.rescaled(rows.center, rows.scale).is_resolved:
                 taken = stages[0]  # the target is constant but for its last bits

@@ -128,7 +128,7 @@ class Problem:
     n_knots: int
     monotonic: bool
 
-    def solve(self, max_iter, report, beat=np.inf):
+    def solve(self, max_iter, report):
         """Return the ridge and the stages of the best route after it.
 
         Parameters
@@ -137,8 +137,6 @@ class Problem:
             Rounds of each route at most.
         report : callable
             Called with each round; afterwards its ``stopped`` says whether to go on.
-        beat : float, default=inf
-            Error that the first curve must better for rounds to follow.
 
         Returns
         -------
@@ -153,8 +151,6 @@ class Problem:
         if not bent:
             return [first]
         best = min(bent, key=lambda stage: stage.error)
-        if min(best.error, first.error) >= beat:
-            return [first, best]
         route = self._route([best], min(max_iter, RACE), report)
         if max_iter and not self.monotonic and _least(route) > OPEN:
             other = self._spectral()
@@ -242,9 +238,8 @@ class Problem:
         m, t = Y.shape
 
         def maps_of(kept):  # (n_directions, n_alphas * t)
-            return (kept[:, :, None] * spectrum.c[:, None]).reshape(
-                len(kept), kept.shape[1] * t
-            )
+            maps = kept[:, :, None] * spectrum.c[:, None]
+            return maps.reshape(len(kept), kept.shape[1] * t)
 
         if len(self.rows) > self.k:
             batches = ((Phi, Y[at], w[at]) for at, Phi in self._blocks())
@@ -285,12 +280,10 @@ class Problem:
         size = float(np.sqrt(rows.share @ slope**2))
         if not np.isfinite(size) or size <= 0:
             return None
-        error = rows.share @ residual**2
         away = rows.y - link(self._fitted(stage))
-        if (
-            rows.share @ away**2 > error
-        ):  # a row's own pull on the slopes told its target
-            residual, error = away, rows.share @ away**2
+        if rows.share @ away**2 > rows.share @ residual**2:
+            residual = away  # leaving a row out told its target: where slopes are zero
+        error = rows.share @ residual**2
         return replace(
             stage,
             name=name,

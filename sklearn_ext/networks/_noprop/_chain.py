@@ -8,10 +8,12 @@ the blocks are ridge regressions on random waves of (row, z), and what the noise
 to their sums is known, so that no noise is ever drawn to train them.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import factorial, sqrt
 
 import numpy as np
+from scipy import linalg
+from scipy.spatial.distance import cdist
 
 from sklearn_ext._numerics._arrays import ArrayHolder
 from sklearn_ext._numerics._random_features import gaussian_weights
@@ -23,15 +25,17 @@ from sklearn_ext._numerics._ridge import (
 )
 
 FIRST, LAST = 5.0, 0.1  # noise over signal, of the first block and of the last
-GAMMAS = (1 / 16, 1 / 4, 1.0)  # times one over the number of columns
-GAMMA = 1 / 4  # of the blocks, where the regression chooses among GAMMAS
+GAMMA = 0.25  # of the blocks' waves, times one over the number of columns
+GAMMA_FIRST = 0.3  # of the regression's kernel, likewise
+LANDMARKS = 2  # of the regression, times the number of waves
+JITTER = 1e-8  # on the diagonal of the kernel: landmarks may agree in all columns
 Z_RATE = 1.5  # standard deviation of the waves' frequencies along z
-WAVES = 4.0  # size of the regression's waves beside its columns
+COLUMNS = 0.5  # size of the columns beside the regression's kernel
 ALPHAS = 10.0 ** (np.arange(7, -9, -1) / 2)  # times the mean diagonal of the products
 N_TERMS = 5  # of the expansion of a block's waves in the noise of one row
 N_HELD = 256  # distinct rows whose leave-one-out errors choose a block's ridge
 BATCH = 4096  # rows at a time
-TIE = 1e-6  # errors that differ by less are equal: the larger ridge, the first gamma
+TIE = 1e-6  # errors that differ by less are equal: the larger ridge
 REACH, N_KNOTS = 7.0, 128  # a block's prediction is tabulated between -REACH and REACH
 FLAT = 1e-4  # least slope of the prediction, and what it stays below its largest
 CONSTANT = 1e-12  # spread, relative to the largest entry, that is but rounding
@@ -219,16 +223,28 @@ def best(errors):
 
 @dataclass(frozen=True)
 class Regression(ArrayHolder):
-    """Ridge on waves and the columns themselves: the first block, which sees no z."""
+    """Ridge on a kernel at landmarks, and on the columns: the block that sees no z.
 
-    waves: Waves
-    coef: np.ndarray  # (k + d,)
+    The kernel is ``exp(-gamma sum_j |x_j - x'_j|)``, rough enough for steps in single
+    columns; its features at m landmarks are those of its best approximation there.
+    """
+
+    landmarks: np.ndarray  # (m, d)
+    gamma: float
+    dual: np.ndarray  # (m,), coefficients of the kernel
+    coef: np.ndarray  # (d,), of the columns
     intercept: float
 
     @classmethod
-    def fit(cls, waves, X, y, w, alpha):
-        """Fit, and return the mean squared error and the residuals of rows left out."""
-        Phi, Y = cls.features(waves, X), y[:, None]
+    def fit(cls, landmarks, gamma, X, y, w, alpha):
+        """Fit, and return the residuals of rows that were left out."""
+        within = cls.kernel(landmarks, landmarks, gamma)
+        within[np.diag_indices_from(within)] += JITTER
+        L = linalg.cholesky(within, lower=True)
+        K = cls.kernel(landmarks, X, gamma)
+        waves = linalg.solve_triangular(L, K, lower=True).T
+        Phi = np.concatenate([waves, X * cls.share(X)], axis=1)
+        Y, k = y[:, None], len(landmarks)
         if len(Phi) > Phi.shape[1]:
             spectrum = PrimalSpectrum.of(RidgeMoments.of(Phi.copy(), Y, w))
             alphas = _ridges(spectrum, alpha)
@@ -240,19 +256,25 @@ class Regression(ArrayHolder):
         with np.errstate(over="ignore", invalid="ignore"):
             errors = left[:, :, 0] ** 2 @ (w / w.sum())
         at = best(errors)
-        coef, intercept = spectrum.solve(alphas[at : at + 1])
-        found = cls(waves, coef[:, 0], float(intercept[0]))
-        return found, float(errors[at]), left[at, :, 0]
+        coef, intercept = (part[..., 0] for part in spectrum.solve(alphas[at : at + 1]))
+        dual = linalg.solve_triangular(L, coef[:k], lower=True, trans=1)
+        rest = coef[k:] * cls.share(X)
+        return cls(landmarks, gamma, dual, rest, float(intercept)), left[at, :, 0]
 
     @staticmethod
-    def features(waves, X):
-        """Return waves at z = 0 and the columns."""
-        P = np.cos(waves.angles(X)) * (WAVES * waves.size)
-        return np.concatenate([P, X / np.sqrt(X.shape[1])], axis=1)
+    def kernel(A, B, gamma):
+        """Return the kernel of two tables."""
+        return np.exp(-gamma * cdist(A, B, "cityblock"))
+
+    @staticmethod
+    def share(X):
+        """Return the size of the columns beside the kernel's features."""
+        return COLUMNS / np.sqrt(X.shape[1])
 
     def predict(self, X):
         """Predict the target."""
-        return self.features(self.waves, X) @ self.coef + self.intercept
+        K = self.kernel(X, self.landmarks, self.gamma)
+        return K @ self.dual + X @ self.coef + self.intercept
 
 
 def _ridges(spectrum, alpha):
@@ -440,24 +462,22 @@ def fit_chain(X, y, w, *, n_blocks, n_components, alpha, gamma, rng, left=None):
     y_mean, y_scale = (float(v[0]) for v in mean_and_scale(y[:, None], w))
     d = max(1, int((x_scale > 0).sum()))
     X = standardised(X, x_mean, x_scale)
-    drawn = Waves.draw(X.shape[1], n_components, 1 / d, rng)
+    gamma = GAMMA / d if gamma == "auto" else gamma
+    waves, ratio = (
+        Waves.draw(X.shape[1], n_components, gamma, rng),
+        noise_levels(n_blocks),
+    )
     regression = None
     if left is None:
         u = standardised(y, y_mean, np.float64(y_scale))
-        rates = GAMMAS if gamma == "auto" else (gamma * d,)
-        tried = [
-            Regression.fit(replace(drawn, W=drawn.W * np.sqrt(rate)), X, u, w, alpha)
-            for rate in rates
-        ]
-        regression, _, e = tried[best(np.array([error for _, error, _ in tried]))]
+        landmarks = X[: LANDMARKS * n_components]  # the order of rows is by chance
+        regression, e = Regression.fit(landmarks, GAMMA_FIRST / d, X, u, w, alpha)
     else:
         e = left / (y_scale or 1.0)
     e = np.where(np.isfinite(e), e, 0.0)
     spread = float(np.sqrt((w / w.sum()) @ e**2))
     spread = spread if spread > CONSTANT else 0.0
     e = e / (spread or 1.0)
-    rate = GAMMA if gamma == "auto" else gamma * d
-    waves, ratio = replace(drawn, W=drawn.W * np.sqrt(rate)), noise_levels(n_blocks)
     blocks = fit_blocks(waves, X, e, w, ratio, alpha)
     scales = x_mean, x_scale, y_mean, y_scale, spread
     return Chain(*scales, regression, waves, ratio, *blocks)

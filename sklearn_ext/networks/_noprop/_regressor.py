@@ -28,6 +28,7 @@ from sklearn_ext.networks._noprop._tables import (
 )
 
 ROWS = 1024  # worked on at a time
+LARGEST = 1e300  # target
 
 
 class NoPropRegressor(RegressorMixin, ExtEstimator):
@@ -64,18 +65,18 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
         The first regression; boosted trees where rules decide. Clones of it are fitted
         without each pair of folds, so that no chain is told anything of the rows it
         leaves out: ``n_members * (n_members - 1) / 2`` fits. None is ridge regression
-        on random waves and the columns, with its leave-one-out residuals.
+        on a Laplacian kernel at landmarks and on the columns, with its leave-one-out
+        residuals.
     n_components : int, default=300
-        Random waves of a chain.
+        Random waves of a chain; its first regression has twice as many landmarks.
     alpha : float or "auto", default="auto"
         Penalty of the first regression and of every block, times the mean diagonal of
         the products of its features; "auto" takes the one with the least leave-one-out
         error, for each block on at most 256 distinct rows with all their noise.
     gamma : float or "auto", default="auto"
-        Rate of the kernel :math:`\exp(-\gamma |x - x'|^2)` that waves of the
-        standardised columns stand for; "auto" is one over four times the number of
-        columns for the blocks, and for the first regression that or its fourfold or
-        quarter, by leave-one-out.
+        Rate of the kernel :math:`\exp(-\gamma |x - x'|^2)` that the blocks' waves of
+        the standardised columns stand for; "auto" is one over four times the number
+        of columns.
     n_draws : int, default=100
         Equally likely values whose mean and deviation ``predict`` returns.
     n_members : int, default=5
@@ -190,6 +191,11 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
         X, y = validate_data(self, X, y, dtype=FLOATS, y_numeric=True)
         w = check_weights(given, X, dtype=np.float64)
         y, w = np.asarray(y, dtype=np.float64), w / w.max()
+        if (largest := abs(y).max()) > LARGEST:
+            raise ValueError(
+                f"y must not exceed {LARGEST:g} in size, or its spread overflows; got "
+                f"{largest:g}. Divide it by a constant."
+            )
         rows = Rows.of(X, y, w, self.n_members)
         n_folds = self._folds_of(rows)
         predictors = self._fit_pairs(X, y, w, given is not None, rows, n_folds)
@@ -206,16 +212,20 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
         return self
 
     def _folds_of(self, rows):
-        n_folds = len(np.unique(rows.fold))
+        sizes = np.bincount(rows.fold)
+        sizes = sizes[sizes > 0]
         least = 2 if self.estimator is None else 3
-        if n_folds < least:
+        # a chain learns from what is outside its fold, a clone from outside a pair
+        kept = len(rows.first) - np.sort(sizes)[1 - least :].sum()
+        if len(sizes) < least or kept < least:
             raise ValueError(
-                f"NoPropRegressor leaves out folds of distinct rows and needs at least "
-                f"{least}{' with an estimator' if least == 3 else ''}, got {n_folds} "
-                f"(n_members={self.n_members}, {len(rows.first)} distinct rows of "
-                f"positive weight, n_samples = {len(rows.place)})."
+                f"NoPropRegressor leaves out folds of distinct rows: it needs at least "
+                f"{least} folds{' with an estimator' if least == 3 else ''}, and as "
+                f"many rows outside of those left out; got n_members={self.n_members} "
+                f"and {len(rows.first)} distinct rows of positive weight "
+                f"(n_samples = {len(rows.place)})."
             )
-        return n_folds
+        return len(sizes)
 
     def _fit_pairs(self, X, y, w, weighted, rows, n_folds):
         if self.estimator is None:
@@ -245,9 +255,22 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
             pair = [int(k) for k in pair.split(", ")]
             for mine, other in (pair, pair[::-1]):
                 at = np.flatnonzero(rows.fold == other)
-                said = np.asarray(model.predict(X[rows.first[at]]), dtype=np.float64)
-                left[mine, at] = y[rows.first[at]] - said.reshape(len(at))
+                said = self._said(model, X[rows.first[at]])
+                left[mine, at] = y[rows.first[at]] - said
         return left
+
+    @staticmethod
+    def _said(model, X):
+        said = np.asarray(model.predict(X), dtype=np.float64)
+        if said.size != len(X) or not np.isfinite(said).all():
+            what = (
+                f"of shape {said.shape}" if said.size != len(X) else "with NaN or inf"
+            )
+            raise ValueError(
+                f"estimator must predict one finite number a row, but "
+                f"{type(model).__name__} predicted {what} for {len(X)} rows."
+            )
+        return said.reshape(len(X))
 
     def _fit_chain(self, X, y, rows, k, seed, left):
         seen = np.flatnonzero(rows.fold != k)
@@ -297,13 +320,13 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
     def _tables(self, X, which):
         """Return what LEVELS become in each row by some chains: (chains, n, levels)."""
         wide = np.asarray(X, dtype=np.float64)
-        said = {name: model.predict(X) for name, model in self.estimators_.items()}
+        said = {name: self._said(model, X) for name, model in self.estimators_.items()}
         tables = []
         for k in which:
             chain = self.chains_[k]
             if said:
                 mine = [v for name, v in said.items() if str(k) in name.split(", ")]
-                centre = np.mean(mine, axis=0, dtype=np.float64).reshape(len(wide))
+                centre = np.mean(mine, axis=0)
             else:
                 centre = chain.centre(wide)
             tables.append(centre[:, None] + chain.deviations(wide, LEVELS))
@@ -342,7 +365,11 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
 
         def say(tables, _):
             drawn = tables.mean(axis=0) @ points
-            return np.stack([drawn.mean(axis=1), drawn.std(axis=1)], axis=1)
+            mean = drawn.mean(axis=1)
+            gap = drawn - mean[:, None]
+            size = abs(gap).max(axis=1)  # squares of 1e200 overflow
+            gap /= np.where(size > 0, size, 1.0)[:, None]
+            return np.stack([mean, size * np.sqrt((gap**2).mean(axis=1))], axis=1)
 
         found = self._each(X, say)
         return (found[:, 0], found[:, 1]) if return_std else found[:, 0]
@@ -389,8 +416,11 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
             raise ValueError(
                 f"quantiles must be levels between 0 and 1, got {quantiles!r}."
             )
-        at = interpolation(norm.ppf(levels))
-        return self._each(X, lambda tables, _: tables.mean(axis=0) @ at)
+        order = np.argsort(levels)
+        at = interpolation(norm.ppf(levels[order]))
+        said = self._each(X, lambda tables, _: tables.mean(axis=0) @ at)
+        # equal but for rounding, they do not cross either
+        return np.maximum.accumulate(said, axis=1)[:, np.argsort(order)]
 
     def sample(self, X, n_samples=None, *, random_state=None):
         """Draw targets from the distribution of each row.

@@ -183,23 +183,31 @@ class Taker:
 
 
 def row_loss(rows, logit_penalty):
-    """Return the loss of each row, from outputs (n_members, n_outputs, batch).
+    """Return the loss of rows: a function of outputs (n_members, n_outputs, batch).
 
-    Targets are those of all members, (batch,) or (batch, n_outputs), or have a first
-    axis of members.
+    It returns the loss of each row, (n_members, batch), and its slope, of the shape of
+    the outputs. Targets are those of all members, (batch,) or (batch, n_outputs), or
+    have a first axis of members.
     """
     if rows.target.ndim == 2:
-        return lambda output, y: ((output - y.mT) ** 2).mean(1)
+        return _squared_error
 
-    def cross_entropy(output, y):
+    def log_loss(output, y):
         at = y[..., None, :].expand(len(output), 1, -1)
-        if not logit_penalty:
-            return -torch.log_softmax(output, 1).gather(1, at)[:, 0]
-        total = torch.logsumexp(output, 1)
-        own = output.gather(1, at)[:, 0]
-        return total - own + logit_penalty * total**2
+        log_share = torch.log_softmax(output, 1)
+        losses, slope = -log_share.gather(1, at)[:, 0], log_share.exp()
+        if logit_penalty:
+            total = torch.logsumexp(output, 1)
+            losses = losses + logit_penalty * total**2
+            slope.mul_((1 + 2 * logit_penalty * total)[:, None])
+        return losses, slope.scatter_add_(1, at, slope.new_full((), -1.0).expand_as(at))
 
-    return cross_entropy
+    return log_loss
+
+
+def _squared_error(output, y):
+    error = output - y.mT
+    return error.square().mean(1), error * (2 / output.shape[1])
 
 
 class MemberLoss(nn.Module):
@@ -210,7 +218,7 @@ class MemberLoss(nn.Module):
     Parameters
     ----------
     of_row : callable
-        Loss of rows, (n_members, batch).
+        Loss of rows, and its slope; see `row_loss`.
     left_out : ndarray of shape (n_members,)
         Fold that each leaves out.
     scale : ndarray of shape (n_members,)
@@ -227,19 +235,28 @@ class MemberLoss(nn.Module):
 
     def forget(self):
         """Begin a new mean."""
-        self.total, self.n_rows = 0, 0
+        self.sums = []
 
     def forward(self, output, target):
         """Return the loss of a batch."""
-        weight = (target["fold"] != self.left_out) * (target["weight"] * self.scale)
-        losses = (weight * self.of_row(output, target["y"])).mean(1)
-        self.total = self.total + losses.detach() * weight.shape[1]
-        self.n_rows += weight.shape[1]
-        return losses.sum()
+        weight = self._weight(target)
+        return (weight * self.of_row(output, target["y"])[0]).mean(1).sum()
+
+    def slope(self, output, target):
+        """Return the derivative of the loss of a batch, which is counted."""
+        weight = self._weight(target)
+        losses, slope = self.of_row(output, target["y"])
+        self.sums.append(((weight * losses).sum(1), weight.shape[1]))
+        return slope.mul_(weight[:, None] / weight.shape[1])
+
+    def _weight(self, target):
+        held = target["fold"] != self.left_out
+        return held * (target["weight"] * self.scale)
 
     def mean(self):
         """Return the mean loss of each member since `forget`."""
-        return (self.total / self.n_rows).cpu().numpy()
+        losses, n_rows = zip(*self.sums, strict=True)
+        return (sum(losses) / sum(n_rows)).cpu().numpy()
 
 
 class Schedule(Callback):
@@ -399,7 +416,7 @@ class Watch(Callback):
             at, weight = self.at[:, part], self.weight[:, part]
             there = torch.as_tensor(at, device=module.members.device)
             output = module.outputs(self.take(there))
-            loss = self.of_row(output, self.target[there]).double().cpu().numpy()
+            loss = self.of_row(output, self.target[there])[0].double().cpu().numpy()
             with np.errstate(invalid="ignore"):
                 total += np.where(weight > 0, weight * loss, 0).sum(axis=1)
             real = weight > 0

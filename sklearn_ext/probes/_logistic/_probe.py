@@ -10,10 +10,10 @@ from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from sklearn_ext._core._available import ConditionalMethod
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
+from sklearn_ext._core._optional import ConditionalMethod
 from sklearn_ext._core._scores import ScoresMixin
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext._numerics._arrays import (
