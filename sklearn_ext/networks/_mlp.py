@@ -332,6 +332,7 @@ class TunedMembers(CallbackSupportMixin):
             n_layers=self.n_layers,
             residual=residual,
             base_units=self.base_units if mup else self.hidden_units,
+            standard=not mup,
             max_iter=self.max_iter,
             batch_size=self._batch_size(n_rows),
             weight_decay=self.weight_decay,

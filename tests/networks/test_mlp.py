@@ -695,3 +695,17 @@ def test_a_rate_that_is_too_large_at_full_width_is_halved(cls, monkeypatch):
     model = cls(**SMALL).fit(X, y)
     assert calls == [2 * model.learning_rate_, model.learning_rate_]
     assert not model.diverged_members_.any()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_search_does_not_know_the_width_that_it_is_for():
+    """At width 64, too, where all rates are as they were asked for."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 4))
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    options = {"n_members": 1, "max_iter": 1, "proxy_iter": 3, "random_state": 0}
+    curves = [
+        MuMLPClassifier(width, **options).fit(X, y).learning_rate_curve_
+        for width in (48, 64)
+    ]
+    assert_allclose(curves[0].loss, curves[1].loss, rtol=1e-6)

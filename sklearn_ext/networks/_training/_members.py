@@ -105,6 +105,7 @@ class Plan:
     patience: int
     device: object
     seed: int
+    standard: bool = False  # parametrisation: rates are those of the width itself
     follow_kernel: bool = False
 
     def decay(self, n_batches):
@@ -113,11 +114,10 @@ class Plan:
 
     def narrow(self, units, n_epochs):
         """Return the same for a net of other width, trained to the end."""
-        standard = self.base_units == self.hidden_units
         return replace(
             self,
             hidden_units=units,
-            base_units=units if standard else self.base_units,
+            base_units=units if self.standard else self.base_units,
             max_iter=n_epochs,
             keep_best=False,
             follow_kernel=False,
