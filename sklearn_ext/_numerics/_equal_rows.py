@@ -16,6 +16,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 FIRST = np.uint64(0xBF58476D1CE4E5B9)
 SECOND = np.uint64(0x94D049BB133111EB)
 
+ROWS = 2**14  # copied at a time
 CELLS = 2**15  # hashed at a time, so that they stay in the cache of a core
 
 
@@ -87,8 +88,7 @@ class EqualRows:
         """
         rows = cls.of(*tables, w=w, seed=seed)
         with np.errstate(over="ignore", invalid="ignore"):
-            single = [_rows(t, rows.first).astype(np.float32) for t in tables]
-            chance = hash_rows(*single, seed=seed)
+            chance = _single_hashes(tables, rows.first, seed)
         order = np.lexsort((rows.hash, chance))
         place = np.empty(len(order) + 1, dtype=np.intp)
         place[order], place[-1] = np.arange(len(order)), -1
@@ -184,14 +184,29 @@ def as_numbers(X):
 
 def _codes(column):
     column = np.asarray(column)
-    try:
-        return column.astype(np.float64)
-    except (ValueError, TypeError):
-        return np.unique(column.astype(str), return_inverse=True)[1].astype(float)
+    if not _is_text(column):  # "01" is not "1"
+        try:
+            return column.astype(np.float64)
+        except (ValueError, TypeError):
+            pass
+    return np.unique(column.astype(str), return_inverse=True)[1].astype(float)
 
 
-def _rows(table, at):
-    return (table.tocsr() if sparse.issparse(table) else np.asarray(table))[at]
+def _is_text(column):
+    if column.dtype.kind == "O":
+        return any(isinstance(value, str) for value in column.ravel())
+    return column.dtype.kind in "SUT"
+
+
+def _single_hashes(tables, at, seed):
+    """Return hashes of some rows in single precision, without a copy of all."""
+    tables = [t.tocsr() if sparse.issparse(t) else np.asarray(t) for t in tables]
+    chance = np.empty(len(at), dtype=np.uint64)
+    for start in range(0, len(at), ROWS):
+        part = at[start : start + ROWS]
+        single = [t[part].astype(np.float32) for t in tables]
+        chance[start : start + ROWS] = hash_rows(*single, seed=seed)
+    return chance
 
 
 def _of_dense(table, salts):

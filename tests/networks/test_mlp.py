@@ -419,6 +419,13 @@ def test_frames_with_categories_and_missing_values(library):
         model.fit(frame[:0], y[:0])
 
 
+def test_texts_that_spell_one_number_are_two_categories():
+    X = pd.DataFrame({"code": ["01"] * 50 + ["1"] * 50})
+    y = np.r_[np.zeros(60), np.ones(40)]
+    model = MuMLPClassifier(**FIXED | {"leave_out": None, "max_iter": 60}).fit(X, y)
+    assert_allclose(model.predict_proba(X[::99])[:, 1], [0, 0.8], atol=0.05)
+
+
 def test_mixed_arrays_name_their_categories():
     X, y = table_of(MuMLPRegressor)
     mixed = X.astype(object)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -154,3 +156,19 @@ def test_columns_of_anything_become_numbers(library):
     numbers = as_numbers(table)
     assert_array_equal(numbers, [[1.5, 1], [2, 0], [1.5, 1], [2, 2]])
     assert_array_equal(as_numbers(columns["name"]), [[1], [0], [1], [2]])
+
+
+@pytest.mark.parametrize("dtype", [str, object])
+def test_texts_are_not_the_numbers_that_they_spell(dtype):
+    codes = np.array([["01"], ["1"], ["1.0"], ["1"]], dtype=dtype)
+    assert len(EqualRows.of(as_numbers(codes))) == 3
+    assert_array_equal(as_numbers(np.array([[1], [1.0], [True]], dtype=object)), 1)
+
+
+def test_single_precision_needs_no_second_table():
+    X = np.random.default_rng(0).normal(size=(100_000, 40))
+    tracemalloc.start()
+    EqualRows.in_either_precision(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < X.nbytes
