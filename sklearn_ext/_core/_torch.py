@@ -159,7 +159,8 @@ def fit_net(
     weight = weight * (len(weight) / weight.sum())
     on_cuda = str(params["device"]).startswith("cuda")
     cuda = [torch.cuda.current_device()] if on_cuda else []
-    with torch.random.fork_rng(cuda):
+    learning = torch.inference_mode(False), torch.enable_grad()  # whatever the user set
+    with learning[0], learning[1], torch.random.fork_rng(cuda):
         torch.manual_seed(seed)
         net = net_type(
             batch_size=batch_size or -1,

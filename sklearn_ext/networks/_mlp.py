@@ -32,7 +32,7 @@ from sklearn_ext._core._tables import column_names
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext._numerics._classes import class_factors
 from sklearn_ext._numerics._nets import forward, n_parameters
-from sklearn_ext.networks._preprocess import TablePreprocessor
+from sklearn_ext.networks._preprocess import TablePreprocessor, words_explained
 from sklearn_ext.networks._training import _rate_search as search
 from sklearn_ext.networks._training._members import (
     NO_FOLD,
@@ -222,9 +222,10 @@ class TunedMembers(CallbackSupportMixin):
                 "accept_sparse": "csr",  # the preprocessor says when it takes it
                 "ensure_all_finite": "allow-nan",
             }
-        if not target:
+        if target:
+            return self._read_target(X, *target, checks)
+        with words_explained(X):
             return validate_data(self, X, reset=reset, **checks)
-        return self._read_target(X, *target, checks)
 
     def _outputs(self, X):
         """Return what the members say, (n_members, n_samples, n_outputs)."""
@@ -873,7 +874,8 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
         return scores - scores.mean(axis=1, keepdims=True)
 
     def _read_target(self, X, y, checks):
-        X, y = validate_data(self, X, y, **checks)
+        with words_explained(X):
+            X, y = validate_data(self, X, y, **checks)
         y = column_or_1d(check_array(y, input_name="y", ensure_2d=False, dtype=None))
         check_classification_targets(y)
         _check_rows(X, y)
@@ -1010,7 +1012,8 @@ class MuMLPRegressor(TunedMembers, MultiOutputMixin, RegressorMixin, ExtEstimato
     def _read_target(self, X, y, checks):
         if "skip_check_array" not in checks:
             checks = checks | {"multi_output": True, "y_numeric": True}
-        X, y = validate_data(self, X, y, **checks)
+        with words_explained(X):
+            X, y = validate_data(self, X, y, **checks)
         y = check_array(y, input_name="y", ensure_2d=False, dtype=np.float64)
         _check_rows(X, y)
         return X, y
@@ -1037,8 +1040,8 @@ class MuMLPRegressor(TunedMembers, MultiOutputMixin, RegressorMixin, ExtEstimato
         return self._shaped(self._in_units(outputs))
 
     def _in_units(self, outputs):
-        scale = self._target_scale.astype(outputs.dtype)
-        return outputs * scale + self._target_mean.astype(outputs.dtype)
+        # in double precision, or targets far from zero are rounded away
+        return outputs.astype(np.float64) * self._target_scale + self._target_mean
 
     def _shaped(self, values):
         return values[..., 0] if self._one_target else values

@@ -1,5 +1,6 @@
 """A raw table becomes numbers that a network can take."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -45,7 +46,7 @@ TIMES = ("datetime", "Datetime", "timestamp", "date", "Date", "time", "Time")
 TIMES += ("duration", "Duration", "period")
 
 
-class TablePreprocessor(TransformerMixin, ExtEstimator):
+class TablePreprocessor(TransformerMixin, ExtEstimator, auto_wrap_output_keys=None):
     r"""Numbers on one scale, categories as indicators, nothing missing.
 
     What it learns depends on each row through its weight alone: repetition of a row
@@ -311,6 +312,12 @@ class TablePreprocessor(TransformerMixin, ExtEstimator):
             )
         X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=reset)
         if reset:
+            if category_mask(X, self.categorical_features).any():
+                raise TypeError(
+                    f"categorical_features={self.categorical_features!r} names columns "
+                    "of a sparse container, which holds numbers alone; encode them, or "
+                    "pass X.toarray()."
+                )
             self.is_category_ = np.zeros(X.shape[1], dtype=bool)
         elif self.is_category_.any() or self.has_missing_.any():
             raise TypeError(
@@ -489,10 +496,18 @@ def _numbers(check, *args, **options):
             if (found := as_floats(column(X, j))) is not None:
                 X.isetitem(j, found)
     options |= {"dtype": FLOATS, "ensure_all_finite": "allow-nan"}
-    try:
+    with words_explained(X):
         return check(*args[:-1], X, **options)
+
+
+@contextmanager
+def words_explained(X):
+    """Say of words among the numbers of X how they become categories."""
+    try:
+        yield
     except ValueError as error:
-        if "could not convert string" not in str(error):
+        words = np.asarray(X).dtype.kind in "OUS"  # else they are not in X
+        if not words or "could not convert string" not in str(error):
             raise
         raise ValueError(
             f"{error}. Columns of strings are categories where X is a data frame, or "

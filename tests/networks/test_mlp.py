@@ -381,6 +381,15 @@ def test_a_constant_target():
         assert_array_equal(model.predict(X), value)
 
 
+@pytest.mark.parametrize(("scale", "middle"), [(1.0, 1e9), (1e300, 0.0)])
+def test_single_precision_of_rows_is_not_that_of_targets(scale, middle):
+    X, y = table_of(MuMLPRegressor)
+    y = y / abs(y).max()
+    model = MuMLPRegressor(**FIXED).fit(X.astype(np.float32), y * scale + middle)
+    for found in (model.predict(X.astype(np.float32)), *model.member_predictions(X)):
+        assert np.corrcoef((found - middle) / scale, y)[0, 1] > 0.7
+
+
 @pytest.mark.parametrize("scale", [1e-200, 1e200])
 def test_targets_of_any_size(scale):
     X, y = table_of(MuMLPRegressor)
@@ -416,6 +425,19 @@ def test_mixed_arrays_name_their_categories():
     mixed[:, 3] = np.where(X[:, 3] > 0, "yes", "no")
     model = MuMLPRegressor(**FIXED, categorical_features=[3]).fit(mixed, y)
     assert model.score(mixed, y) > 0.5
+
+
+def test_arrays_of_words_are_told_how_to_become_categories():
+    X, y = table_of(MuMLPRegressor)
+    words = np.where(X > 0, "yes", "no")
+    for table in (words, words.astype(object)):
+        with pytest.raises(ValueError, match="where categorical_features names them"):
+            MuMLPRegressor(**FIXED).fit(table, y)
+    model = MuMLPRegressor(**FIXED).fit(X, y)
+    with pytest.raises(ValueError, match="where categorical_features names them"):
+        model.predict(words)
+    with pytest.raises(ValueError, match=r"could not convert string.*'(yes|no)'\)?$"):
+        MuMLPRegressor(**FIXED).fit(X, words[:, 0])
 
 
 def test_sparse_rows_pass_through():
@@ -493,6 +515,23 @@ def test_stored_models_load_without_torch(cls, tmp_path):
     assert done.returncode == 0, done.stderr
     if cls is MuMLPRegressor:
         assert "MuMLPRegressor needs torch: pip install" in done.stdout
+
+
+@pytest.mark.parametrize("cls", BOTH)
+@pytest.mark.parametrize(
+    "setting",
+    [
+        torch.no_grad,
+        torch.inference_mode,
+        lambda: config_context(transform_output="pandas"),
+    ],
+)
+def test_settings_of_the_user_change_nothing(cls, setting):
+    X, y = table_of(cls)
+    X = pd.DataFrame(X, columns=list("abcd")).assign(a=np.where(X[:, 0] > 0, "p", "q"))
+    expected = said(cls(**FIXED).fit(X, y), X)
+    with setting():
+        assert_array_equal(said(cls(**FIXED).fit(X, y), X), expected)
 
 
 def test_before_the_fit():

@@ -336,6 +336,8 @@ def test_sparse_rows_pass_through():
     assert_array_equal(model.transform(X.toarray()), Z.toarray())
     with pytest.raises(TypeError, match="numeric='passthrough'"):
         TablePreprocessor().fit(X)
+    with pytest.raises(TypeError, match=r"categorical_features=\[1\] names columns"):
+        TablePreprocessor("passthrough", categorical_features=[1]).fit(X)
     holes = np.array([[1.0, np.nan], [2.0, 3.0], [4.0, 5.0]])
     with pytest.raises(TypeError, match="categories or missing values"):
         TablePreprocessor("passthrough").fit(holes).transform(

@@ -55,13 +55,18 @@ def rate_grid(learning_rates, n_steps):
     """
     if learning_rates is None:
         return 2.0 ** (np.arange(-9, -2) + (2 if n_steps < 100 else 0))
-    rates = np.unique(np.asarray(learning_rates, dtype=float))
-    if not len(rates) or not (np.isfinite(rates) & (rates > 0)).all():
+    rates = np.asarray(learning_rates)
+    if (
+        rates.ndim != 1
+        or not len(rates)
+        or rates.dtype.kind not in "fiu"
+        or not (np.isfinite(rates) & (rates > 0)).all()
+    ):
         raise ValueError(
-            "learning_rates must be positive finite numbers, got "
-            f"{np.asarray(learning_rates).tolist()}."
+            "learning_rates must be a list of positive finite numbers, got "
+            f"{rates.tolist()}."
         )
-    return rates
+    return np.unique(rates.astype(float))
 
 
 def read_curve(rates, member_loss):

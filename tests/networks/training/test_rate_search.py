@@ -69,7 +69,9 @@ def test_the_border_of_the_users_grid_is_told():
         search.warn_of_border(curve(3.0, 2.0, 1.0), "MuMLPClassifier")
 
 
-@pytest.mark.parametrize("rates", [[], [0.1, -1.0], [np.nan], [[0.1, 0.0]]])
+@pytest.mark.parametrize(
+    "rates", [[], [0.1, -1.0], [np.nan], [[0.1, 0.2]], ["a"], [True]]
+)
 def test_rates_are_checked(rates):
     with pytest.raises(ValueError, match="positive finite numbers, got"):
         search.rate_grid(rates, 100)
