@@ -12,6 +12,7 @@ import time
 import warnings
 from pathlib import Path
 from statistics import mean, median
+from tempfile import gettempdir
 
 import numpy as np
 import pandas as pd
@@ -222,7 +223,7 @@ def main(method, *names):
                 continue
             with limited(1):
                 found = measure(method, name, seed)
-            with (STORE.parent / "networks_noprop.lock").open("w") as lock:
+            with (Path(gettempdir()) / "networks_noprop.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)  # others measure at the same time
                 kept = stored()
                 kept.setdefault(name, {}).setdefault(method, {})[str(seed)] = found
