@@ -86,7 +86,7 @@ def neural_tangent_kernel(weights, X, Z=None, *, member=0, rates=True):
 
 def _coded(X, n_columns, net):
     X = X.toarray() if sparse.issparse(X) else X
-    X = check_array(X, dtype=net["bias_0"].dtype)
+    X = check_array(X, dtype=net["bias_0"].dtype, ensure_min_features=0)
     if X.shape[1] != n_columns:
         raise ValueError(
             f"The network takes {n_columns} columns, got {X.shape[1]}. Pass rows as "
