@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from sklearn_ext._core._tables import factorize
+
 # odd constants of the finaliser of splitmix64 (Steele, Lea and Flood, 2014)
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 FIRST = np.uint64(0xBF58476D1CE4E5B9)
 SECOND = np.uint64(0x94D049BB133111EB)
 
+ROWS = 2**14  # copied at a time
 CELLS = 2**15  # hashed at a time, so that they stay in the cache of a core
 
 
@@ -87,8 +90,7 @@ class EqualRows:
         """
         rows = cls.of(*tables, w=w, seed=seed)
         with np.errstate(over="ignore", invalid="ignore"):
-            single = [_rows(t, rows.first).astype(np.float32) for t in tables]
-            chance = hash_rows(*single, seed=seed)
+            chance = _single_hashes(tables, rows.first, seed)
         order = np.lexsort((rows.hash, chance))
         place = np.empty(len(order) + 1, dtype=np.intp)
         place[order], place[-1] = np.arange(len(order)), -1
@@ -184,14 +186,28 @@ def as_numbers(X):
 
 def _codes(column):
     column = np.asarray(column)
-    try:
+    if column.dtype.kind in "fiub":
         return column.astype(np.float64)
-    except (ValueError, TypeError):
-        return np.unique(column.astype(str), return_inverse=True)[1].astype(float)
+    try:
+        codes, keys = factorize(column)
+    except TypeError:  # values without a hash
+        texts = [str(value) for value in column]
+        return np.unique(texts, return_inverse=True)[1].astype(float)
+    if any(isinstance(key, str) for key in keys):  # "01" is not "1", nor is it 1
+        names = [f"{type(key).__name__} {key}" for key in keys]
+        keys = np.unique(names, return_inverse=True)[1]
+    return np.array([*keys, np.nan])[codes]  # the last is what is missing
 
 
-def _rows(table, at):
-    return (table.tocsr() if sparse.issparse(table) else np.asarray(table))[at]
+def _single_hashes(tables, at, seed):
+    """Return hashes of some rows in single precision, without a copy of all."""
+    tables = [t.tocsr() if sparse.issparse(t) else np.asarray(t) for t in tables]
+    chance = np.empty(len(at), dtype=np.uint64)
+    for start in range(0, len(at), ROWS):
+        part = at[start : start + ROWS]
+        single = [t[part].astype(np.float32) for t in tables]
+        chance[start : start + ROWS] = hash_rows(*single, seed=seed)
+    return chance
 
 
 def _of_dense(table, salts):

@@ -419,6 +419,13 @@ def test_frames_with_categories_and_missing_values(library):
         model.fit(frame[:0], y[:0])
 
 
+def test_texts_that_spell_one_number_are_two_categories():
+    X = pd.DataFrame({"code": ["01"] * 50 + ["1"] * 50})
+    y = np.r_[np.zeros(60), np.ones(40)]
+    model = MuMLPClassifier(**FIXED | {"leave_out": None, "max_iter": 60}).fit(X, y)
+    assert_allclose(model.predict_proba(X[::99])[:, 1], [0, 0.8], atol=0.05)
+
+
 def test_mixed_arrays_name_their_categories():
     X, y = table_of(MuMLPRegressor)
     mixed = X.astype(object)
@@ -456,6 +463,18 @@ def test_numbers_beyond_single_precision():
     with pytest.raises(ValueError, match="single precision cannot"):
         MuMLPRegressor(**FIXED, numeric="passthrough").fit(X * 1e200, y)
     MuMLPRegressor(**FIXED).fit(X * 1e200, y)
+    with pytest.raises(ValueError, match=r"diverged at every .* as they are: scale X"):
+        MuMLPRegressor(**SMALL, numeric="passthrough").fit(X * 1e5, y)
+
+
+@pytest.mark.parametrize("numeric", ["quantile", "robust", "standard", "passthrough"])
+@pytest.mark.parametrize("cls", BOTH)
+def test_rows_as_far_away_as_numbers_go_have_predictions(cls, numeric):
+    X, y = table_of(cls)
+    for dtype in (np.float64, np.float32):
+        far = np.where(abs(X) > 1, np.finfo(dtype).max / 2, X)
+        model = cls(**FIXED, numeric=numeric).fit(X.astype(dtype), y)
+        assert np.isfinite(said(model, far.astype(dtype))).all()
 
 
 def test_devices_that_are_not_there():
