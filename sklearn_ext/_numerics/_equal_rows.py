@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from sklearn_ext._core._tables import factorize
+
 # odd constants of the finaliser of splitmix64 (Steele, Lea and Flood, 2014)
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 FIRST = np.uint64(0xBF58476D1CE4E5B9)
@@ -184,18 +186,17 @@ def as_numbers(X):
 
 def _codes(column):
     column = np.asarray(column)
-    if not _is_text(column):  # "01" is not "1"
-        try:
-            return column.astype(np.float64)
-        except (ValueError, TypeError):
-            pass
-    return np.unique(column.astype(str), return_inverse=True)[1].astype(float)
-
-
-def _is_text(column):
-    if column.dtype.kind == "O":
-        return any(isinstance(value, str) for value in column.ravel())
-    return column.dtype.kind in "SUT"
+    if column.dtype.kind in "fiub":
+        return column.astype(np.float64)
+    try:
+        codes, keys = factorize(column)
+    except TypeError:  # values without a hash
+        texts = [str(value) for value in column]
+        return np.unique(texts, return_inverse=True)[1].astype(float)
+    if any(isinstance(key, str) for key in keys):  # "01" is not "1", nor is it 1
+        names = [f"{type(key).__name__} {key}" for key in keys]
+        keys = np.unique(names, return_inverse=True)[1]
+    return np.array([*keys, np.nan])[codes]  # the last is what is missing
 
 
 def _single_hashes(tables, at, seed):

@@ -69,6 +69,7 @@ REPORT = (
 )  # there with some parameters only
 FINENESS = 64.0  # parts of a unit of such codes in which rows are told apart
 BLOCK = 4096  # rows coded at a time
+FAR = 1e15  # codes of columns at most, lest outputs overflow
 
 
 @dataclass(frozen=True)
@@ -233,11 +234,13 @@ class TunedMembers(CallbackSupportMixin):
         X = self._read(X, reset=False)
         outputs, weights = [], {}
         for part in _blocks(X):
-            Z = self.preprocessor_.transform(part)
+            with np.errstate(over="ignore"):
+                Z = self.preprocessor_.transform(part)
+            Z = Z.toarray() if sparse.issparse(Z) else Z
             weights = weights or {
                 k: w.astype(Z.dtype) for k, w in self.weights_.items()
             }
-            outputs.append(forward(weights, Z.toarray() if sparse.issparse(Z) else Z))
+            outputs.append(forward(weights, Z.clip(-FAR, FAR)))
         return np.concatenate(outputs, axis=1)
 
     # --- the fit ------------------------------------------------------------------
@@ -400,10 +403,12 @@ class TunedMembers(CallbackSupportMixin):
         if self.learning_rates is None and (side := search.beyond(curve)):
             curve = search.joined(curve, curve_of(search.further(rates, side)))
         if np.isinf(curve.loss[curve.best]).any():
+            way_out = "Pass smaller learning_rates, or a learning_rate of your own."
+            if self.numeric == "passthrough":
+                way_out = "Columns pass as they are: scale X. Or p" + way_out[1:]
             raise ValueError(
                 f"{type(self).__name__} diverged at every learning rate from "
-                f"{rates[0]:g} to {rates[-1]:g}. Pass smaller learning_rates, or a "
-                "learning_rate of your own."
+                f"{rates[0]:g} to {rates[-1]:g}. {way_out}"
             )
         return float(curve.learning_rates[curve.best]), curve
 

@@ -463,6 +463,18 @@ def test_numbers_beyond_single_precision():
     with pytest.raises(ValueError, match="single precision cannot"):
         MuMLPRegressor(**FIXED, numeric="passthrough").fit(X * 1e200, y)
     MuMLPRegressor(**FIXED).fit(X * 1e200, y)
+    with pytest.raises(ValueError, match=r"diverged at every .* as they are: scale X"):
+        MuMLPRegressor(**SMALL, numeric="passthrough").fit(X * 1e5, y)
+
+
+@pytest.mark.parametrize("numeric", ["quantile", "robust", "standard", "passthrough"])
+@pytest.mark.parametrize("cls", BOTH)
+def test_rows_as_far_away_as_numbers_go_have_predictions(cls, numeric):
+    X, y = table_of(cls)
+    for dtype in (np.float64, np.float32):
+        far = np.where(abs(X) > 1, np.finfo(dtype).max / 2, X)
+        model = cls(**FIXED, numeric=numeric).fit(X.astype(dtype), y)
+        assert np.isfinite(said(model, far.astype(dtype))).all()
 
 
 def test_devices_that_are_not_there():

@@ -162,7 +162,21 @@ def test_columns_of_anything_become_numbers(library):
 def test_texts_are_not_the_numbers_that_they_spell(dtype):
     codes = np.array([["01"], ["1"], ["1.0"], ["1"]], dtype=dtype)
     assert len(EqualRows.of(as_numbers(codes))) == 3
-    assert_array_equal(as_numbers(np.array([[1], [1.0], [True]], dtype=object)), 1)
+    assert_array_equal(as_numbers(np.array([[1], [1.0]], dtype=object)), 1)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_what_is_missing_is_no_text(missing):
+    column = np.array([[missing], [str(missing)], [1], ["1"]], dtype=object)
+    numbers = as_numbers(column)
+    assert len(EqualRows.of(numbers)) == 4
+    assert np.isnan(numbers[0])
+
+
+def test_values_without_a_hash_are_their_text():
+    lists = np.empty((3, 1), dtype=object)
+    lists[:, 0] = [[2], [1], [2]]
+    assert_array_equal(as_numbers(lists), [[1], [0], [1]])
 
 
 def test_single_precision_needs_no_second_table():
