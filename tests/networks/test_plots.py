@@ -194,3 +194,10 @@ def test_a_net_with_a_report_shows_its_kernel(letters):
     assert len(display.similarity) == model.n_iter_ + 1
     assert display.similarity[0] == pytest.approx(1)
     assert display.ax_.get_title() == model.regime_
+
+
+def test_transfer_trains_nets_alone():
+    net = MuMLPClassifier()
+    for wrong in (Ridge(), make_pipeline(StandardScaler(), net), MuMLPClassifier):
+        with pytest.raises(TypeError, match="takes a MuMLPClassifier or MuMLPReg"):
+            LearningRateTransferDisplay.from_estimator(wrong, [[0.0]], [0])
