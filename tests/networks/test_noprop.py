@@ -5,9 +5,9 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import sparse
+from scipy import linalg, sparse
 from scipy.integrate import quad
-from scipy.stats import norm
+from scipy.stats import chi2, norm
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -21,14 +21,18 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_ext._numerics._ridge import PrimalSpectrum, RidgeMoments
 from sklearn_ext.networks import NoPropRegressor, crps_loss
 from sklearn_ext.networks._noprop._chain import (
+    GAMMA_FIRST,
+    Regression,
     Waves,
     expected_moments,
     fit_chain,
     flow,
     hermite,
     left_out_errors,
+    mean_and_scale,
     noise_levels,
     signal_and_noise,
+    standardised,
 )
 from sklearn_ext.networks._noprop._rows import Rows
 from sklearn_ext.networks._noprop._tables import (
@@ -227,14 +231,87 @@ class TestFlow:
         assert_allclose(drawn**2 @ shares, np.mean(left**2), rtol=1e-5)
 
     def test_what_is_learnt_of_a_normal_law_is_normal(self, rng):
-        X = rng.standard_normal((800, 3))
+        """Bounds are three standard errors, or .999 of chi-square for four numbers."""
+        n, sigma = 800, 0.7
+        X = rng.standard_normal((n, 3))
         truth = 2 + X @ [1.0, -2.0, 0.5]
-        y = truth + 0.7 * rng.standard_normal(800)
-        model = NoPropRegressor(**SMALL).fit(X, y)
+        y = truth + sigma * rng.standard_normal(n)
+        model = NoPropRegressor(estimator=LinearRegression(), **SMALL).fit(X, y)
         mean, std = model.predict(X, return_std=True)
-        assert np.sqrt(np.mean((mean - truth) ** 2)) < 0.2
-        assert abs(std.mean() / 0.7 - 1) < 0.05
-        assert std.std() < 0.1
+        assert np.sum((mean - truth) ** 2) < sigma**2 * chi2.ppf(0.999, 4)
+        assert abs(std.mean() - sigma) < 3 * sigma / np.sqrt(2 * n)
+        assert std.std() < 0.02 * sigma
+        levels = np.array([0.01, 0.1, 0.3, 0.7, 0.9, 0.99])
+        said = (model.predict_quantiles(X, levels) - mean[:, None]) / sigma
+        assert abs(said - norm.ppf(levels)).max(axis=0).max() < 0.3
+        assert abs(said.mean(axis=0) / norm.ppf(levels) - 1).max() < 0.06
+
+
+def smoother(A, X, w, landmarks, gamma, penalty):
+    """Return the matrix that takes targets of X to predictions at A, and its ridge.
+
+    From the definition: penalised are the square of the kernel's part in its space, and
+    4 d times the squares of the columns' coefficients.
+    """
+
+    def kernel(B):
+        gaps = abs(B[:, None, :] - landmarks).sum(axis=2)
+        return np.exp(-gamma * gaps)
+
+    m, d = len(landmarks), X.shape[1]
+    inner = kernel(landmarks) + 1e-8 * np.eye(m)
+    within = np.c_[kernel(X), X, np.ones(len(X))]
+    size = np.zeros((m + d + 1, m + d + 1))
+    size[:m, :m], size[m:-1, m:-1] = inner, 4 * d * np.eye(d)
+    free = within[:, :-1] - w @ within[:, :-1] / w.sum()
+    features = linalg.solve(size[:-1, :-1], free.T, assume_a="pos")
+    ridge = penalty * w @ (free * features.T).sum(axis=1) / len(X)
+    normal = within.T @ (w[:, None] * within) + ridge * size
+    here = np.c_[kernel(A), A, np.ones(len(A))]
+    return here @ linalg.solve(normal, within.T * w), ridge
+
+
+class TestRegression:
+    """The block that sees no noise."""
+
+    @pytest.mark.parametrize("n", [90, 25])  # rows, beside 20 landmarks and 3 columns
+    @pytest.mark.parametrize("alpha", [0.01, 3.0])
+    def test_it_is_the_ridge_of_its_definition(self, alpha, n, rng):
+        X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
+        new, w = rng.standard_normal((7, 3)), rng.integers(1, 4, n).astype(float)
+        found, left = Regression.fit(X[:20], 0.2, X, y, w, alpha)
+        H, ridge = smoother(new, X, w, X[:20], 0.2, alpha)
+        assert_allclose(found.predict(new), H @ y, rtol=1e-5, atol=1e-7)
+        for i in (0, 5, n - 1):  # the first two are landmarks, which stay
+            rest, v = np.delete(X, i, axis=0), np.delete(w, i)
+            unit = smoother(X[[i]], rest, v, X[:20], 0.2, 1.0)[1]
+            H = smoother(X[[i]], rest, v, X[:20], 0.2, ridge / unit)[0]
+            assert_allclose(left[i], y[i] - H @ np.delete(y, i), rtol=1e-5, atol=1e-7)
+
+    @pytest.mark.parametrize("alpha", [0.1, 1.0, 10.0])
+    def test_errors_are_bias_and_variance(self, alpha, rng):
+        """A straight line costs a rough kernel what theory says, to three deviations.
+
+        Of the squared error with bias b and smoother H: the mean is |b|^2 + s^2 |H|^2,
+        the variance 2 s^4 |H'H|^2 + 4 s^2 |H'b|^2.
+        """
+        n, sigma = 500, 0.7
+        X = rng.standard_normal((n, 3))
+        truth = 2 + X @ [1.0, -2.0, 0.5]
+        options = {"n_blocks": 1, "n_components": 40, "alpha": alpha, "gamma": 0.1}
+        U = standardised(X, *mean_and_scale(X, np.ones(n)))
+        H = smoother(U, U, np.ones(n), U[:80], GAMMA_FIRST / 3, alpha)[0]
+        bias = H @ truth - truth
+        mean = bias @ bias + sigma**2 * np.sum(H**2)
+        square = 2 * sigma**4 * np.sum((H.T @ H) ** 2)
+        square += 4 * sigma**2 * np.sum((H.T @ bias) ** 2)
+        errors = []
+        for _ in range(8):
+            y = truth + sigma * rng.standard_normal(n)
+            drawn = np.random.RandomState(0)
+            chain = fit_chain(X, y, np.ones(n), rng=drawn, **options)
+            errors.append(np.sum((chain.centre(X) - truth) ** 2))
+        assert abs(np.mean(errors) - mean) < 3 * np.sqrt(square / len(errors))
 
 
 class TestRows:
@@ -623,3 +700,36 @@ class TestErrors:
             warnings.simplefilter("error")
             model = NoPropRegressor(**SMALL).fit(X, np.round(y))
             model.predict_interval(X)
+
+
+QUICK = {"n_blocks": 2, "n_components": 40, "random_state": 0}
+
+
+class TestRowsThatTellNothingNew:
+    def test_a_vanishing_weight_is_none(self, rng):
+        X, y, w = rng.normal(size=(90, 2)), rng.normal(size=90), np.ones(90)
+        w[:30] = 1e-300
+        light = NoPropRegressor(**QUICK).fit(X, y, sample_weight=w)
+        without = NoPropRegressor(**QUICK).fit(X[30:], y[30:])
+        assert_allclose(light.predict_interval(X), without.predict_interval(X))
+
+    def test_few_heavy_rows_promise_no_interval(self, rng):
+        X, y, w = rng.normal(size=(90, 2)), rng.normal(size=90), np.full(90, 1e-6)
+        w[:3] = 1.0
+        model = NoPropRegressor(**QUICK).fit(X, y, sample_weight=w)
+        assert np.isinf(model.predict_interval(X[:2])).all()
+
+    def test_rows_measured_repeatedly_share_a_fold(self, rng):
+        X = rng.normal(size=(60, 3))
+        y = np.repeat(rng.normal(size=60), 3) + 0.01 * rng.normal(size=180)
+        model = NoPropRegressor(**QUICK).fit(np.repeat(X, 3, axis=0), y)
+        low, high = model.predict_interval(rng.normal(size=(1000, 3))).T
+        new = rng.normal(size=1000)
+        assert ((low <= new) & (new <= high)).mean() > 0.8
+
+    def test_draws_of_a_discrete_law_are_dealt_one_by_one(self, rng):
+        for n_values in (2, 30, 200):
+            X = rng.integers(0, n_values, size=(400, 1)).astype(float)
+            rows = Rows.of(X, rng.normal(size=400), np.ones(400), 5)
+            sizes = np.bincount(rows.fold)
+            assert sizes.max() - sizes.min() <= 1
