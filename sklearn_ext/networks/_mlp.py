@@ -428,9 +428,11 @@ class TunedMembers(CallbackSupportMixin):
             )
             outputs.append(_train(table, members, narrow).outputs)
         known = np.isfinite(outputs).all(axis=(0, 2))
-        target, weight = table.target[known], table.weight[known]
-        scores = [row_scores(found[known], target, weight) for found in outputs]
-        regime = Regime.of(*scores, weight)
+        regime = Regime(*[np.nan] * 4)  # nobody left rows out
+        if known.any():
+            target, weight = table.target[known], table.weight[known]
+            scores = [row_scores(found[known], target, weight) for found in outputs]
+            regime = Regime.of(*scores, weight)
         self.lazy_score_, self.rich_score_ = regime.lazy_score, regime.rich_score
         self.regime_gap_ = regime.gap, regime.standard_error
         self.regime_ = regime.verdict

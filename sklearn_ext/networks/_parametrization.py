@@ -1,6 +1,7 @@
 """How weights start and move, so that one learning rate fits every width and depth."""
 
 import math
+from numbers import Integral, Real
 
 
 def mup_scales(
@@ -74,6 +75,13 @@ def mup_scales(
     >>> mup_scales(256)["weight_1"]["rate"], mup_scales(256)["weight_1"]["decay"]
     (0.25, 4.0)
     """
+    counts = {"hidden_units": hidden_units, "n_layers": n_layers}
+    for name, count in {**counts, "n_features": n_features}.items():
+        if not (isinstance(count, Integral) and count >= 1):
+            raise ValueError(f"{name} must be a positive integer, got {count!r}.")
+    for name, base in {"base_units": base_units, "base_layers": base_layers}.items():
+        if not (isinstance(base, Real) and base > 0):
+            raise ValueError(f"{name} must be positive, got {base!r}.")
     share = base_units / hidden_units
     branch = math.sqrt(base_layers / n_layers) if residual else 1.0
     scales = {

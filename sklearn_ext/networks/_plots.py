@@ -136,6 +136,12 @@ class LearningRateTransferDisplay(_Panels):
         LearningRateTransferDisplay
             The display.
         """
+        if not isinstance(estimator, NETS):
+            raise TypeError(
+                f"{cls.__name__}.from_estimator takes a MuMLPClassifier or "
+                f"MuMLPRegressor, which it trains itself, got "
+                f"{type(estimator).__name__}."
+            )
         rates = np.unique(LOG_RATES if learning_rates is None else learning_rates)
         loss = [
             [_losses(estimator, X, y, rates, width, name) for width in hidden_units]

@@ -177,7 +177,8 @@ class ProxySearchCV(GridSearchCV, ExtEstimator):
         """
         self._check_names()
         self._check_target(y)
-        for name in ("best_index_", "best_params_", "best_score_", "best_estimator_"):
+        best = "best_index_", "best_params_", "best_score_", "best_estimator_"
+        for name in (*best, "refit_time_"):
             self.__dict__.pop(name, None)  # of an earlier fit with another refit
         super().fit(X, y, **params)
         del self._checked_cv_orig  # the user's splitter is not what was learnt
@@ -213,14 +214,14 @@ class ProxySearchCV(GridSearchCV, ExtEstimator):
 
     def _deciding(self, *, several):
         """Return the name of the score by which candidates are kept for the target."""
+        if not several:  # as in GridSearchCV, whatever refit calls it
+            return "score"
         if isinstance(self.refit, str):
             return self.refit
-        if several:
-            raise ValueError(
-                f"n_verify={self.n_verify} with several scores needs the one by which "
-                f"candidates are kept: set refit to its name, got refit={self.refit!r}."
-            )
-        return "score"
+        raise ValueError(
+            f"n_verify={self.n_verify} with several scores needs the one by which "
+            f"candidates are kept: set refit to its name, got refit={self.refit!r}."
+        )
 
     def _run_search(self, evaluate_candidates, *, callback_ctx=None):
         """Score the grid on the proxy, and the best of it again at full size."""
@@ -230,7 +231,12 @@ class ProxySearchCV(GridSearchCV, ExtEstimator):
             STAGES[0], [{**self.proxy_params, **c} for c in candidates]
         )
         if verify:
-            decides = self._deciding(several="mean_test_score" not in results)
+            known = [n[10:] for n in results if n.startswith("mean_test_")]
+            decides = self._deciding(several=known != ["score"])
+            if decides not in known:
+                raise ValueError(
+                    f"refit={decides!r} is none of the scores: {', '.join(known)}."
+                )
             order = best_first(results[f"mean_test_{decides}"])
             kept = [candidates[i] for i in order[: self.n_verify]]
             results = stages.run(STAGES[1], kept)

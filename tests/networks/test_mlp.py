@@ -676,6 +676,14 @@ def test_members_that_do_not_train_are_told(cls):
         cls(**(SMALL | idle)).fit(X, y)
 
 
+@pytest.mark.parametrize("cls", BOTH)
+def test_the_report_of_columns_without_content(cls):
+    X, y = table_of(cls)
+    model = cls(**FIXED, kernel_report=True).fit(np.ones_like(X), y)
+    assert model.regime_ == "unclear"
+    assert sorted(model.weight_change_) == ["weight_1", "weight_out"]
+
+
 # --- members that explode -------------------------------------------------------------
 
 

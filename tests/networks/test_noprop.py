@@ -710,3 +710,36 @@ class TestErrors:
             warnings.simplefilter("error")
             model = NoPropRegressor(**SMALL).fit(X, np.round(y))
             model.predict_interval(X)
+
+
+QUICK = {"n_blocks": 2, "n_components": 40, "random_state": 0}
+
+
+class TestRowsThatTellNothingNew:
+    def test_a_vanishing_weight_is_none(self, rng):
+        X, y, w = rng.normal(size=(90, 2)), rng.normal(size=90), np.ones(90)
+        w[:30] = 1e-300
+        light = NoPropRegressor(**QUICK).fit(X, y, sample_weight=w)
+        without = NoPropRegressor(**QUICK).fit(X[30:], y[30:])
+        assert_allclose(light.predict_interval(X), without.predict_interval(X))
+
+    def test_few_heavy_rows_promise_no_interval(self, rng):
+        X, y, w = rng.normal(size=(90, 2)), rng.normal(size=90), np.full(90, 1e-6)
+        w[:3] = 1.0
+        model = NoPropRegressor(**QUICK).fit(X, y, sample_weight=w)
+        assert np.isinf(model.predict_interval(X[:2])).all()
+
+    def test_rows_measured_repeatedly_share_a_fold(self, rng):
+        X = rng.normal(size=(60, 3))
+        y = np.repeat(rng.normal(size=60), 3) + 0.01 * rng.normal(size=180)
+        model = NoPropRegressor(**QUICK).fit(np.repeat(X, 3, axis=0), y)
+        low, high = model.predict_interval(rng.normal(size=(1000, 3))).T
+        new = rng.normal(size=1000)
+        assert ((low <= new) & (new <= high)).mean() > 0.8
+
+    def test_draws_of_a_discrete_law_are_dealt_one_by_one(self, rng):
+        for n_values in (2, 30, 200):
+            X = rng.integers(0, n_values, size=(400, 1)).astype(float)
+            rows = Rows.of(X, rng.normal(size=400), np.ones(400), 5)
+            sizes = np.bincount(rows.fold)
+            assert sizes.max() - sizes.min() <= 1

@@ -99,3 +99,17 @@ def test_depth_check():
     )
     assert size.max() < 2 * size.min()
     assert change.max() < 2 * change.min()
+
+
+@pytest.mark.parametrize("name", ["hidden_units", "n_layers", "n_features"])
+@pytest.mark.parametrize("size", [0, -3, 1.5])
+def test_sizes_are_positive_integers(name, size):
+    with pytest.raises(ValueError, match=f"{name} must be a positive integer, got"):
+        mup_scales(**{"hidden_units": 8, name: size})
+
+
+@pytest.mark.parametrize("name", ["base_units", "base_layers"])
+@pytest.mark.parametrize("size", [0, -3, "a"])
+def test_bases_are_positive(name, size):
+    with pytest.raises(ValueError, match=f"{name} must be positive, got"):
+        mup_scales(8, **{name: size})

@@ -358,3 +358,23 @@ def test_the_signature_is_the_documented_one():
         "error_score",
         "return_train_score",
     ]
+
+
+def test_refit_may_have_any_name_with_one_score():
+    for options in ({"scoring": "r2", "refit": "r2"}, {"refit": "score"}):
+        search = searched(n_verify=2, **options).fit(X, Y)
+        assert search.best_index_ >= len(GRID["min_samples_leaf"])
+
+
+def test_unknown_name_of_the_deciding_score():
+    def several(estimator, X, y):
+        return {"a": estimator.score(X, y), "b": 0.0}
+
+    with pytest.raises(ValueError, match="'c' is none of the scores: a, b"):
+        searched(n_verify=2, scoring=several, refit="c").fit(X, Y)
+
+
+def test_a_fit_without_refit_leaves_no_time_of_one():
+    search = searched().fit(X, Y)
+    search.set_params(refit=False).fit(X, Y)
+    assert not hasattr(search, "refit_time_")

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_diabetes, load_digits, load_iris
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
 
 from sklearn_ext._numerics._nets import initial_weights, shapes
 from sklearn_ext.networks import (
@@ -241,3 +243,39 @@ def test_sharpness_under_mup_is_flat_in_the_width_and_falls_under_kernel_scaling
     assert ntk[2] < ntk[1] < ntk[0]
     assert ntk[2] < 0.75 * ntk[0]
     assert ntk_loss[2] > 1.2 * loss[2]
+
+
+@pytest.mark.parametrize("member", [1.5, "a", None])
+def test_member_is_an_integer(member):
+    with pytest.raises(ValueError, match=f"member={member!r} is not one of the 2"):
+        neural_tangent_kernel(make(2, (4, 7, 2)), np.ones((2, 4)), member=member)
+
+
+def test_alignment_is_never_beyond_one():
+    for seed in range(20):
+        A = np.random.default_rng(seed).normal(size=(9, 3))
+        assert abs(kernel_alignment(A @ A.T, A @ A.T)) <= 1
+        assert abs(kernel_alignment(A @ A.T, -A @ A.T)) <= 1
+
+
+class TestSharpnessRefuses:
+    @pytest.fixture
+    def net(self):
+        X, y = load_iris(return_X_y=True)
+        options = {"hidden_units": 4, "n_members": 2, "learning_rate": 0.01}
+        return MuMLPRegressor(**options, max_iter=1, random_state=0).fit(X, y), X, y
+
+    def test_what_is_no_net(self, net):
+        model, X, y = net
+        for wrong in (LinearRegression().fit(X, y), make_pipeline(model)):
+            with pytest.raises(TypeError, match="sharpness takes a fitted MuMLP"):
+                sharpness(wrong, X, y)
+
+    def test_targets_of_another_width(self, net):
+        model, X, y = net
+        with pytest.raises(ValueError, match="y has 2 columns, but the fit was to 1"):
+            sharpness(model, X, np.c_[y, y])
+
+    def test_no_products(self, net):
+        with pytest.raises(ValueError, match="max_iter must be a positive integer"):
+            sharpness(*net, max_iter=0)

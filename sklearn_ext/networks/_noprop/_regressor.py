@@ -463,7 +463,9 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
         equal, a new target is inside with a probability of about :math:`1 - 2 \alpha`
         at least (less :math:`\sqrt{2 / n}` where folds are few and large, see there),
         :math:`\alpha` being one less the confidence level; what is measured on tables
-        is :math:`1 - \alpha`. The promise is one over all rows, not for each.
+        is :math:`1 - \alpha`. The promise is one over all rows, not for each. Rows that
+        were measured several times with equal columns are not independent: keep their
+        mean, or new ones may lie outside more often.
 
         Parameters
         ----------
@@ -482,7 +484,8 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
                 f"confidence_level must lie between 0 and 1, got {confidence_level!r}."
             )
         X = self._checked(X)
-        n = sum(len(z) for z, _ in self._oof)
+        equal = 1 / sum(w @ w for _, w in self._oof)
+        n = round(equal, 9)  # as many rows of equal weight tell as much
         share = (1 + confidence_level) / 2 * (1 + 1 / n)
         if share > 1:
             return np.tile([-np.inf, np.inf], (len(X), 1))

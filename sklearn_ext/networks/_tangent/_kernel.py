@@ -1,5 +1,7 @@
 """The tangent kernel of a network by matrix products, and likeness of kernels."""
 
+from numbers import Integral
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
@@ -59,11 +61,11 @@ def neural_tangent_kernel(weights, X, Z=None, *, member=0, rates=True):
     array([[10.]])
     """
     k, d = len(weights["bias_0"]), sizes_of(weights)[0]
-    if not -k <= member < k:
+    if not isinstance(member, Integral) or not -k <= member < k:
         raise ValueError(
-            f"member={member} is not one of the {k} members, 0 to {k - 1}."
+            f"member={member!r} is not one of the {k} members, 0 to {k - 1}."
         )
-    net = members_of(weights, [member])
+    net = members_of(weights, [int(member)])
     X = _coded(X, d, net)
     Z = X if Z is None else _coded(Z, d, net)
     scales = rate_factors(net) if rates else dict.fromkeys(net, 1.0)
@@ -86,7 +88,7 @@ def neural_tangent_kernel(weights, X, Z=None, *, member=0, rates=True):
 
 def _coded(X, n_columns, net):
     X = X.toarray() if sparse.issparse(X) else X
-    X = check_array(X, dtype=net["bias_0"].dtype)
+    X = check_array(X, dtype=net["bias_0"].dtype, ensure_min_features=0)
     if X.shape[1] != n_columns:
         raise ValueError(
             f"The network takes {n_columns} columns, got {X.shape[1]}. Pass rows as "
@@ -154,7 +156,7 @@ def kernel_alignment(K, L):
         )
     K, L = _centred(K), _centred(L)
     norms = np.linalg.norm(K) * np.linalg.norm(L)
-    return float((K * L).sum() / norms) if norms > 0 else 0.0
+    return float(np.clip((K * L).sum() / norms, -1, 1)) if norms > 0 else 0.0
 
 
 def _centred(K):

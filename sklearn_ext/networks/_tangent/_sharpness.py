@@ -1,5 +1,7 @@
 """How sharp the loss of a network is, at its weights."""
 
+from numbers import Integral
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import is_classifier
@@ -63,8 +65,17 @@ def sharpness(estimator, X, y, *, rates=False, max_iter=100, tol=1e-3, random_st
     (8,)
     """
     require("torch", extra="torch", user="sharpness")
+    from sklearn_ext.networks._mlp import MuMLPClassifier, MuMLPRegressor
     from sklearn_ext.networks._tangent._curvature_torch import largest_curvature
 
+    if not isinstance(estimator, (MuMLPClassifier, MuMLPRegressor)):
+        raise TypeError(
+            "sharpness takes a fitted MuMLPClassifier or MuMLPRegressor, got "
+            f"{type(estimator).__name__}; of a Pipeline, pass the last step and rows "
+            "as it sees them."
+        )
+    if not (isinstance(max_iter, Integral) and max_iter >= 1):
+        raise ValueError(f"max_iter must be a positive integer, got {max_iter!r}.")
     check_is_fitted(estimator)
     X = estimator.preprocessor_.transform(estimator._read(X, reset=False))
     X = X.toarray() if sparse.issparse(X) else np.asarray(X)
@@ -82,7 +93,11 @@ def _learnt(estimator, y):
     """Return codes of classes, or standardised targets, as the net learns them."""
     if not is_classifier(estimator):
         y = check_array(y, ensure_2d=False, dtype=np.float64).reshape(len(y), -1)
-        scale = estimator._target_scale
+        scale = np.atleast_1d(estimator._target_scale)
+        if y.shape[1] != len(scale):
+            raise ValueError(
+                f"y has {y.shape[1]} columns, but the fit was to {len(scale)}."
+            )
         return (y - estimator._target_mean) / np.where(scale > 0, scale, np.inf)
     y, classes = column_or_1d(y), estimator.classes_
     codes = np.searchsorted(classes, y).clip(max=len(classes) - 1)

@@ -91,7 +91,7 @@ class KernelPath:
         return {
             name: float(_size(weights[name] - start[members]) / _size(start[members]))
             for name, start in self.start[1].items()
-            if name.startswith("weight_")
+            if name.startswith("weight_") and start.size  # no columns, no weights
         }
 
 
