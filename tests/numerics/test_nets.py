@@ -116,15 +116,31 @@ def test_gradients_add_up_until_they_are_forgotten():
 
 def test_outputs_are_differentiated_before_the_net_is_evaluated_again():
     net, X = make(), rows()
-    first, other = net(X), net(X[:7])
+    first = net(X)
     with torch.no_grad():
         net(X)
     first.sum().backward()
-    other.sum().backward()
-    late = net(X)
-    net(X)
-    with pytest.raises(RuntimeError, match="Call backward first"):
-        late.sum().backward()
+    for other in (X, X[:7]):
+        late = net(X)
+        net(other)
+        with pytest.raises(RuntimeError, match="Call backward first"):
+            late.sum().backward()
+
+
+@pytest.mark.parametrize("for_gradient", [True, False])
+def test_batches_of_all_sizes_lie_in_the_memory_of_the_largest(for_gradient):
+    net, X = make(), rows()
+    largest = net._kept_buffers(X, for_gradient)
+    for part in (X[:-1], X[:7], X):
+        found = net._kept_buffers(part, for_gradient)
+        assert found.room is largest.room
+        for a, b in zip(found.entering, largest.entering, strict=True):
+            assert a.data_ptr() == b.data_ptr()
+            assert a.shape[1] == len(part)
+    other = net._kept_buffers(X, not for_gradient)  # an evaluation leaves it alone
+    assert other.entering[0].data_ptr() != largest.entering[0].data_ptr()
+    larger = torch.cat([X, X])
+    assert_allclose(net(larger).detach()[: len(X)], net(X).detach(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("laziness", [None, [1.0, 4.0, 1.0]])

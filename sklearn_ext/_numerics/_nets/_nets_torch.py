@@ -15,7 +15,8 @@ from torch.autograd.function import once_differentiable
 
 from sklearn_ext._numerics._nets._forward import initial_weights, shapes
 
-SIZES = 8  # of batches, whose buffers are kept
+_where_positive = torch.ops.aten.threshold_backward.grad_input  # one pass, in place
+SIZES = 8  # of batches, whose views of a room are kept
 CONTIGUOUS = {"memory_format": torch.contiguous_format}
 
 
@@ -147,8 +148,8 @@ class BatchedMLP(torch.nn.Module):
     def outputs(self, X):
         """Evaluate all members; return (n_members, n_outputs, batch).
 
-        Where gradients are wanted, activations lie in buffers that the next call with
-        as many rows writes over: differentiate before.
+        Where gradients are wanted, activations lie in buffers that the next such call
+        writes over: differentiate before.
         """
         buffers = self._kept_buffers(X, torch.is_grad_enabled())
         out = _Pass.apply(self.members, X, self, buffers, self._masks())
@@ -169,7 +170,7 @@ class BatchedMLP(torch.nn.Module):
             Maps outputs (n_members, n_outputs, batch) to the derivative of the loss.
         """
         buffers, masks = self._kept_buffers(X, True), self._masks()
-        buffers.turn += 1
+        buffers.room.turn += 1
         out = self._pass(self._tensors(), X, buffers, masks)
         if self.laziness is None:
             signal = slope(out)
@@ -189,7 +190,8 @@ class BatchedMLP(torch.nn.Module):
         """Return what lazy members said before training."""
         rows = X if X.ndim == 2 else X[self.lazy]
         start = views(self.initial[self.lazy], self.sizes)
-        return self._pass(start, rows, self._new_buffers(rows, len(self.lazy)), None)
+        room = self._new_room(rows.shape[-2], len(self.lazy))
+        return self._pass(start, rows, room.buffers(rows.shape[-2]), None)
 
     @torch.no_grad()
     def last_hidden(self, X):
@@ -215,28 +217,29 @@ class BatchedMLP(torch.nn.Module):
         """Return the views of the members, made once as long as they stay in place."""
         members = self.members.detach()
         if getattr(self, "_at", None) != (members.data_ptr(), members.device):
-            self._views, self._kept = views(members, self.sizes), {}
+            self._views, self._rooms = views(members, self.sizes), {}
+            scaled, first = "scale_0" in self._views, self._views["weight_0"]
+            self._scaled = torch.empty_like(first, **CONTIGUOUS) if scaled else None
             self._gradient = torch.zeros_like(members)
             self._gradient_views = views(self._gradient, self.sizes)
             self._at = members.data_ptr(), members.device
         return self._views
 
     def _kept_buffers(self, X, for_gradient):
-        """Return the buffers of batches of that many rows, which are kept."""
+        """Return buffers of a batch, in the room that is kept for the largest one."""
         self._tensors()
-        key = X.shape, for_gradient
-        if key not in self._kept:
-            if len(self._kept) == SIZES:
-                self._kept.clear()
-            self._kept[key] = self._new_buffers(X, self.n_members)
-        return self._kept[key]
+        n_rows, room = X.shape[-2], self._rooms.get(for_gradient)
+        if room is None or room.n_rows < n_rows:
+            room = self._rooms[for_gradient] = self._new_room(n_rows, self.n_members)
+        return room.buffers(n_rows)
 
-    def _new_buffers(self, X, n_members):
+    def _new_room(self, n_rows, n_members):
         like = {"dtype": self.members.dtype, "device": self.members.device}
-        return _Buffers(n_members, X.shape[-2], self.sizes, like)
+        return _Room(n_members, n_rows, self.sizes, like)
 
     def __getstate__(self):
-        made = ("_at", "_views", "_kept", "_gradient", "_gradient_views", "_generator")
+        made = {"_at", "_views", "_rooms", "_scaled", "_generator"}
+        made |= {"_gradient", "_gradient_views"}
         return {k: v for k, v in self.__dict__.items() if k not in made}
 
     def _masks(self):
@@ -258,7 +261,7 @@ class BatchedMLP(torch.nn.Module):
         rows = X.expand(k, *X.shape) if X.ndim == 2 else X
         bias, branch = tensors["bias_0"][:, None], self.branch
         h = buffers.signals[0][0] if branch else entering[0]
-        torch.baddbmm(bias, rows, self._first(tensors, buffers), out=h)
+        torch.baddbmm(bias, rows, self._first(tensors), out=h)
         for layer in range(len(entering)):
             if layer > 0:
                 weight = tensors[f"weight_{layer}"]
@@ -306,53 +309,74 @@ class BatchedMLP(torch.nn.Module):
         rows = X.expand(len(g), *X.shape) if X.ndim == 2 else X
         torch.bmm(rows.transpose(1, 2), g, out=into["weight_0"])
         if "scale_0" in tensors:
-            moved = torch.mul(into["weight_0"], tensors["weight_0"], out=buffers.first)
+            moved = torch.mul(into["weight_0"], tensors["weight_0"], out=self._scaled)
             torch.sum(moved, 2, out=into["scale_0"])
             into["weight_0"].mul_(tensors["scale_0"][..., None])
         return g
 
     def _through(self, g, buffers, masks, layer):
         """Multiply a signal by the slope of the activation, in place."""
-        g.mul_(torch.sign(buffers.entering[layer], out=buffers.slopes[layer]))
+        _where_positive(g, buffers.entering[layer], 0, grad_input=g)
         if masks is not None:
             g.mul_(masks[layer])
 
-    def _first(self, tensors, buffers):
+    def _first(self, tensors):
         """Return the first matrix of each member, with the scales of its columns."""
         if "scale_0" not in tensors:
             return tensors["weight_0"]
-        if buffers.first is None:
-            buffers.first = torch.empty_like(tensors["weight_0"], **CONTIGUOUS)
-        scale = tensors["scale_0"][..., None]
-        return torch.mul(tensors["weight_0"], scale, out=buffers.first)
+        own = self._scaled if tensors is self._views else None
+        return torch.mul(tensors["weight_0"], tensors["scale_0"][..., None], out=own)
 
 
-class _Buffers:
-    """Where activations and signals of a batch lie; making them anew costs a third.
+class _Room:
+    """Where activations and signals lie; making room anew at each batch costs a third.
+
+    Batches of up to ``n_rows`` rows use the same memory: what one wrote there, the next
+    writes over.
 
     Attributes
     ----------
+    turn : int
+        How often it has been filled.
+    """
+
+    def __init__(self, n_members, n_rows, sizes, like):
+        self.n_rows, self.turn, self._cut = n_rows, 0, {}
+        self.shapes = [(n_members, n) for n in sizes[1:-1]]
+        flat = [n_rows * math.prod(shape) for shape in self.shapes]
+        self.entering = [torch.empty(n, **like) for n in flat]
+        self.shared = [torch.empty(max(flat), **like) for _ in range(2)]
+
+    def buffers(self, n_rows):
+        """Return the buffers of a batch."""
+        if n_rows not in self._cut:
+            if len(self._cut) == SIZES:
+                self._cut.clear()
+            self._cut[n_rows] = _Buffers(self, n_rows)
+        return self._cut[n_rows]
+
+
+class _Buffers:
+    """The part of a room that a batch uses, as tensors.
+
+    Attributes
+    ----------
+    room : _Room
+        The room.
     entering : list of Tensor of shape (n_members, n_rows, units)
         What enters each layer but the first.
     signals : list of two lists of Tensor
         Room for the signal at each layer, twice; layers share it.
-    slopes : list of Tensor
-        Room for the slope of each activation; layers share it.
-    first : Tensor or None
-        The first matrix with its scales, once it is asked for.
-    turn : int
-        How often the buffers have been filled.
     """
 
-    def __init__(self, n_members, n_rows, sizes, like):
-        shapes = [(n_members, n_rows, n) for n in sizes[1:-1]]
-        self.entering = [torch.empty(shape, **like) for shape in shapes]
-        most = max(math.prod(shape) for shape in shapes)
-        *self.signals, self.slopes = (
-            [room[: math.prod(shape)].view(shape) for shape in shapes]
-            for room in torch.empty((3, most), **like)
-        )
-        self.first, self.turn = None, 0
+    def __init__(self, room, n_rows):
+        self.room, shapes = room, [(k, n_rows, n) for k, n in room.shapes]
+        self.entering = list(map(_front, room.entering, shapes))
+        self.signals = [[_front(flat, s) for s in shapes] for flat in room.shared]
+
+
+def _front(flat, shape):
+    return flat[: math.prod(shape)].view(shape)
 
 
 def _outer(a, b, out):
@@ -379,8 +403,8 @@ class _Pass(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, members, X, module, buffers, masks):
-        buffers.turn += 1
-        ctx.net = module, buffers, buffers.turn, masks
+        buffers.room.turn += 1
+        ctx.net = module, buffers, buffers.room.turn, masks
         ctx.save_for_backward(X)
         return module._pass(module._tensors(), X, buffers, masks)
 
@@ -388,11 +412,11 @@ class _Pass(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, g_out):
         module, buffers, turn, masks = ctx.net
-        if buffers.turn != turn:
+        if buffers.room.turn != turn:
             raise RuntimeError(
                 "These outputs of a BatchedMLP can no longer be differentiated: it has "
-                "been evaluated again on as many rows. Call backward first, or "
-                "evaluate under torch.no_grad()."
+                "been evaluated again. Call backward first, or evaluate under "
+                "torch.no_grad()."
             )
         (X,), before = ctx.saved_tensors, module.members.grad
         before = before.clone() if before is module._gradient else before
@@ -403,7 +427,7 @@ class _Pass(torch.autograd.Function):
         g_rows = None
         if ctx.needs_input_grad[1]:
             tensors = module._tensors()
-            g_rows = torch.bmm(g, module._first(tensors, buffers).transpose(1, 2))
+            g_rows = torch.bmm(g, module._first(tensors).transpose(1, 2))
             g_rows = g_rows.sum(0) if X.ndim == 2 else g_rows
         return None, g_rows, None, None, None
 

@@ -19,7 +19,7 @@ DIVERGED = 1e3  # times the loss of a constant
 UNSTABLE = 10.0  # growth of the outputs after the warm-up
 TIE = 1e-9
 PROBE = 64  # rows on which activations are measured
-EVALUATED = 2**20  # numbers of a layer at a time, of rows left out
+EVALUATED = 2**18  # numbers of a layer at a time, of rows left out
 
 
 def train(rows, members, plan, report=None):
