@@ -120,10 +120,13 @@ sphinx_gallery_conf = {
 def plain_references(app, what, name, obj, options, lines):
     """Keep the words of references into scikit-learn's own pages, drop the links."""
     if getattr(obj, "__module__", None) and obj.__module__.startswith("sklearn."):
-        lines[:] = [
-            re.sub(r":(?:ref|term):`([^`<]+?)\s*(?:<[^`]*>)?`", r"\1", line)
-            for line in lines
-        ]
+        reference = re.compile(r":(?:ref|term):`([^`<]+?)\s*(?:<[^`]*>)?`")
+        lines[:] = [reference.sub(_words, line) for line in lines]
+
+
+def _words(reference):
+    words = reference[1]  # a name that ends in an underscore would be a link again
+    return f"``{words}``" if words.endswith("_") else words
 
 
 def skip_inherited(app, what, name, obj, skip, options):

@@ -74,7 +74,7 @@ FAR = 1e15  # codes of columns at most, lest outputs overflow
 
 @dataclass(frozen=True)
 class TrainingHistory:
-    """What was measured after each epoch, arrays of shape (n_iter_,).
+    """What was measured after each epoch, arrays of shape (n_epochs,).
 
     Attributes
     ----------
@@ -654,7 +654,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     oob_decision_function_ : ndarray of shape (n_samples, n_classes)
         Their probabilities, only when members leave rows out; NaN of rows that all
         learn from.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (n_epochs,)
         Training loss by epoch, mean over the members.
     history_ : TrainingHistory
         By epoch: ``oob_loss`` of the rows left out; root mean squares of the last
@@ -679,16 +679,16 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
         Only with ``kernel_report=True``: their scores.
     regime_gap_ : tuple of float
         Only with ``kernel_report=True``: difference of these, and its standard error.
-    kernel_similarity_ : ndarray of shape (n_iter_ + 1,)
+    kernel_similarity_ : ndarray of shape (n_epochs + 1,)
         Only with ``kernel_report=True``: centred cosine of the first member's tangent
         kernel, on 256 rows at most, with that before training; by epoch from 0.
-    target_alignment_ : ndarray of shape (n_iter_ + 1,)
+    target_alignment_ : ndarray of shape (n_epochs + 1,)
         Only with ``kernel_report=True``: the same with the kernel of the target.
     weight_change_ : dict of float
         Only with ``kernel_report=True``: relative change of each layer's weights.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, when all are strings.
 
     See Also

@@ -92,7 +92,7 @@ class ProxySearchCV(GridSearchCV, ExtEstimator):
         Labels; only when ``best_estimator_`` is a classifier.
     n_features_in_ : int
         Number of columns; only when ``best_estimator_`` knows it.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns; only when ``best_estimator_`` knows them.
 
     See Also

@@ -105,7 +105,7 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
         Mean continuous ranked probability score of these predictions.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, only where they are strings.
 
     See Also
@@ -458,7 +458,7 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
         that the chain without its fold predicts for it. For a new row that chain says
         what target has this level there; the ends are quantiles of these targets over
         all fitted rows, :math:`\alpha / 2` of them on each side, with the correction
-        for finite samples. This is the CV+ of [2]_ for distributions. Whatever the
+        for finite samples: CV+ (the class's second source) of distributions. Whatever the
         chains are worth, if rows are drawn independently from one law and weights are
         equal, a new target is inside with a probability of about :math:`1 - 2 \alpha`
         at least (less :math:`\sqrt{2 / n}` where folds are few and large, see there),
