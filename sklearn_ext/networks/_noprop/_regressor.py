@@ -50,7 +50,7 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
 
     ``n_members`` chains are fitted, each to the rows outside of one fold, and their
     quantiles are averaged. So every row has a prediction by a chain that has not seen
-    it, from which the intervals are calibrated.
+    it, from which the intervals are calibrated, as in [2]_.
 
     Columns are brought to one scale; folds and held rows depend on the values of rows,
     never on their order. Equal rows count as one with their summed weight. Cost:
@@ -458,8 +458,8 @@ class NoPropRegressor(RegressorMixin, ExtEstimator):
         that the chain without its fold predicts for it. For a new row that chain says
         what target has this level there; the ends are quantiles of these targets over
         all fitted rows, :math:`\alpha / 2` of them on each side, with the correction
-        for finite samples: CV+ (the class's second source) of distributions. Whatever the
-        chains are worth, if rows are drawn independently from one law and weights are
+        for finite samples: CV+ of distributions, see the class. Whatever the chains
+        are worth, if rows are drawn independently from one law and weights are
         equal, a new target is inside with a probability of about :math:`1 - 2 \alpha`
         at least (less :math:`\sqrt{2 / n}` where folds are few and large, see there),
         :math:`\alpha` being one less the confidence level; what is measured on tables
