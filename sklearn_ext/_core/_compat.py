@@ -1,5 +1,7 @@
 """The only file that imports private or version-dependent scikit-learn names."""
 
+import inspect
+
 from scipy import sparse
 from sklearn.base import _fit_context
 from sklearn.externals import array_api_compat
@@ -88,6 +90,14 @@ except ImportError:  # scikit-learn < 1.9: all arrays, classes_ too, share a nam
         return xp.asarray(weight, device=device) if is_array_api else weight
 
 
+def splitter_of(search, evaluate_candidates):
+    """Return the splitter that a running search has made of its ``cv``."""
+    if hasattr(search, "_checked_cv_orig"):
+        return search._checked_cv_orig
+    # scikit-learn < 1.9 hands it to nobody but the function that it passes on
+    return inspect.getclosurevars(evaluate_candidates).nonlocals["cv_orig"]
+
+
 __all__ = [
     "MIXED_NAMESPACES",
     "CallbackSupportMixin",
@@ -115,5 +125,6 @@ __all__ = [
     "get_namespace",
     "get_namespace_and_device",
     "move_to",
+    "splitter_of",
     "validate_params",
 ]

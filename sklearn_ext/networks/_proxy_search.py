@@ -10,7 +10,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.multiclass import type_of_target
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
-from sklearn_ext._core._compat import Interval
+from sklearn_ext._core._compat import Interval, splitter_of
 
 STAGES = "proxy", "target"
 DIGITS = 12  # of a mean score; those beyond depend on the order of sums
@@ -181,7 +181,8 @@ class ProxySearchCV(GridSearchCV, ExtEstimator):
         for name in (*best, "refit_time_"):
             self.__dict__.pop(name, None)  # of an earlier fit with another refit
         super().fit(X, y, **params)
-        del self._checked_cv_orig  # the user's splitter is not what was learnt
+        # the user's splitter is not what was learnt
+        self.__dict__.pop("_checked_cv_orig", None)
         return self
 
     def __sklearn_tags__(self):
@@ -260,7 +261,7 @@ class Stages:
 
     def __init__(self, search, evaluate_candidates, callback_ctx, n_stages):
         self.search, self.evaluate = search, evaluate_candidates
-        self.folds = SameFolds(search._checked_cv_orig)
+        self.folds = SameFolds(splitter_of(search, evaluate_candidates))
         self.context = callback_ctx
         if callback_ctx is not None:  # scikit-learn >= 1.9
             self.context = callback_ctx.subcontext(

@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import sklearn_ext
+from tests.networks.conftest import CALLBACKS, POLARS
 
 torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
@@ -398,7 +399,9 @@ def test_targets_of_any_size(scale):
     assert_allclose(other.predict(X) / scale, one.predict(X), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame], ids=["pd", "pl"])
+@pytest.mark.parametrize(
+    "library", [pd.DataFrame, pytest.param(pl.DataFrame, marks=POLARS)]
+)
 def test_frames_with_categories_and_missing_values(library):
     X, y = table_of(MuMLPClassifier, 200)
     shop = np.array(["north", "south", "east"])[np.digitize(X[:, 3], [-0.5, 0.5])]
@@ -598,6 +601,7 @@ class Follower:
         return context.task_id + 1 == self.stop_at
 
 
+@CALLBACKS
 @pytest.mark.parametrize("cls", BOTH)
 def test_callbacks_see_every_epoch_and_stop(cls):
     X, y = table_of(cls)
