@@ -117,11 +117,17 @@ sphinx_gallery_conf = {
 }
 
 
+# references into scikit-learn's own pages; a class of ours that inherits properties from
+# there has their words in its own text
+THEIRS = re.compile(r":(?:ref|term):`([^`<]+?)\s*(?:<[^`]*>)?`")
+INHERITED = re.compile(r":term:`(fit)`")
+
+
 def plain_references(app, what, name, obj, options, lines):
     """Keep the words of references into scikit-learn's own pages, drop the links."""
-    if getattr(obj, "__module__", None) and obj.__module__.startswith("sklearn."):
-        reference = re.compile(r":(?:ref|term):`([^`<]+?)\s*(?:<[^`]*>)?`")
-        lines[:] = [reference.sub(_words, line) for line in lines]
+    module = getattr(getattr(obj, "fget", obj), "__module__", None) or ""
+    pattern = THEIRS if module.startswith("sklearn.") else INHERITED
+    lines[:] = [pattern.sub(_words, line) for line in lines]
 
 
 def _words(reference):

@@ -219,10 +219,10 @@ def test_a_function_chooses_from_both_stages():
 
 
 class Picky(DecisionTreeRegressor):
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, check_input=True):
         if self.min_samples_leaf == 10:
             raise ValueError("not ten")
-        return super().fit(X, y, sample_weight)
+        return super().fit(X, y, sample_weight, check_input)
 
 
 def test_candidates_that_fail_are_not_verified():
