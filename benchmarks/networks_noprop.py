@@ -28,8 +28,7 @@ from sklearn_ext.random_features import RandomFeatureRidgeCV
 STORE = Path(__file__).parent / "results" / "networks_noprop.json"
 LEVELS = (np.arange(10) + 0.5) / 10  # ten fits of a method that fits one level
 RANGE = 0.05, 0.95
-N_TRAIN, N_TEST = 1500, 1000
-N_SPLITS = 2  # of a table kept back; one of a table of choice
+N_TRAIN, N_TEST, N_SPLITS = 1500, 1000, 1
 LEAST = 20  # rows of a category with a column of its own
 # defaults were chosen on these,
 CHOICE = (
@@ -171,7 +170,7 @@ def conformal_boosting(X, y, X_test, seed):
     return None, model.predict_interval(X_test)[1][:, :, 0]
 
 
-SLOW = "quantile forest", "NGBoost", "MAPIE CQR"  # from environments of their own
+ELSEWHERE = "quantile forest", "NGBoost", "MAPIE CQR"  # environments of their own
 METHODS = {
     "ours": ours,
     "ours over trees": ours_over_trees,
@@ -211,11 +210,6 @@ def held(ends, truth, unit, name):
     return {name: float(inside.mean()), f"{name} width": float(width)}
 
 
-def splits(name, method):
-    """Return the splits of a table that a method is fitted to."""
-    return range(N_SPLITS if name in EVIDENCE and method not in SLOW else 1)
-
-
 def stored():
     """Return what has been measured, by table, method and split."""
     return json.loads(STORE.read_text()) if STORE.exists() else {}
@@ -224,7 +218,7 @@ def stored():
 def main(method, *names):
     """Measure what is missing."""
     for name in names or (*CHOICE, *EVIDENCE):
-        for seed in splits(name, method):
+        for seed in range(N_SPLITS):
             if str(seed) in stored().get(name, {}).get(method, {}):
                 continue
             with limited(1):
