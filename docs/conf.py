@@ -117,8 +117,8 @@ sphinx_gallery_conf = {
 }
 
 
-# references into scikit-learn's own pages; a class of ours that inherits properties from
-# there has their words in its own text
+# references into scikit-learn's own pages; a class of ours that inherits properties
+# from there has their words in its own text
 THEIRS = re.compile(r":(?:ref|term):`([^`<]+?)\s*(?:<[^`]*>)?`")
 INHERITED = re.compile(r":term:`(fit)`")
 
