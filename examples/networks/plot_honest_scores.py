@@ -83,10 +83,9 @@ ax.invert_yaxis()
 ax.legend(loc="upper left", bbox_to_anchor=(0, -0.15), ncols=2)
 
 # %%
-# In the mean over the tables both scores agree; on a single one they differ by a few
-# hundredths, as two ways to leave rows out do. What new rows say differs no less: there
-# are few of them, as of all that is known of small tables. Note whose score it is: a
-# row is judged by one member, and new rows are predicted by all eight. With
+# In the mean over the tables both scores agree to a hundredth; on a single one they
+# differ by a few, as two ways to leave rows out do. What new rows say differs no less:
+# there are few of them, as of all that is known of small tables. Note whose score it
+# is: a row is judged by one member, and new rows are predicted by all eight. With
 # ``leave_out=None`` all members learn from all rows, and there is no such score.
-
 plt.show()
