@@ -17,7 +17,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from benchmarks import networks_hierarchical, networks_noprop
+from benchmarks import networks_hierarchical
 from benchmarks import networks_peers as peers
 from benchmarks.harness import Comparison, Study
 from benchmarks.networks_tables import CHOICE, EVIDENCE, N_SPLITS, REGRESSION, table
@@ -693,5 +693,4 @@ BENCHMARKS = [
     LinkSquare,
     FootballPrices,
     *networks_hierarchical.BENCHMARKS,
-    *networks_noprop.BENCHMARKS,
 ]

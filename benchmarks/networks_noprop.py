@@ -11,7 +11,6 @@ import sys
 import time
 import warnings
 from pathlib import Path
-from statistics import mean, median
 from tempfile import gettempdir
 
 import numpy as np
@@ -19,7 +18,7 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import KFold, cross_val_predict
 
-from benchmarks.harness import Study, limited
+from benchmarks.harness import limited
 from benchmarks.networks_tables import TABLES, table
 from benchmarks.real_data import load
 from benchmarks.real_data_readers import rdata
@@ -171,6 +170,7 @@ def conformal_boosting(X, y, X_test, seed):
     return None, model.predict_interval(X_test)[1][:, :, 0]
 
 
+ELSEWHERE = "quantile forest", "NGBoost", "MAPIE CQR"  # environments of their own
 METHODS = {
     "ours": ours,
     "ours over trees": ours_over_trees,
@@ -230,111 +230,6 @@ def main(method, *names):
                 STORE.write_text(json.dumps(kept, indent=1) + "\n")
             print(method, name, seed, found, flush=True)
 
-
-class _Laws(Study):
-    versions = ("scikit-learn", "numpy", "scipy")
-    value = "crps"
-    methods: tuple = ()
-    note = ""
-
-    def run(self):
-        for method in METHODS:
-            if method in ("quantile forest", "NGBoost", "MAPIE CQR"):
-                continue  # from environments of their own
-            main(method)
-        kept = stored()
-        measured = [
-            name
-            for name in (*EVIDENCE, *CHOICE)
-            if all("0" in kept.get(name, {}).get(m, {}) for m in self.methods)
-        ]
-        rows = [self._row(name, kept[name]) for name in measured]
-        groups = {"mean, evidence": EVIDENCE, "mean, choice": CHOICE}
-        groups = {k: [n for n in v if n in measured] for k, v in groups.items()}
-        means = [self._mean(k, names, kept) for k, names in groups.items() if names]
-        return {"columns": ["table", *self.methods], "rows": means + rows}
-
-    def _figure(self, figures, method):
-        splits = [figures.get(method, {}).get(str(k)) for k in range(N_SPLITS)]
-        return np.nan if None in splits else mean(s[self.value] for s in splits)
-
-    def _row(self, name, figures):
-        said = [self._figure(figures, method) for method in self.methods]
-        return [name, *(f"{v:.3f}" for v in said)]
-
-    def _mean(self, label, names, kept):
-        said = [
-            mean(self._figure(kept[name], method) for name in names)
-            for method in self.methods
-        ]
-        return [label, *(f"{v:.3f}" for v in said)]
-
-
-class LawScores(_Laws):
-    title = "The law of a numeric target: continuous ranked probability score"
-    methods = tuple(name for name in METHODS if name != "MAPIE CQR")
-    note = """Twice the mean pinball loss at the levels .05, .15, ..., .95, in standard
-    deviations of the training targets; less is better. One split with at most 1,500
-    training rows, so that differences under .005 are noise; the same columns for
-    everybody, categories as indicators, everybody at its defaults. "Choice" are the
-    tables on which our defaults were chosen. "Ours over trees" has
-    HistGradientBoostingRegressor() as its first regression. Measured by
-    benchmarks/networks_noprop.py, peers with quantile-forest 1.4.2, NGBoost 0.5.11 and
-    MAPIE 1.6.0. Tables that somebody has not been measured on are left out."""
-
-
-class LawRanges(_Laws):
-    title = (
-        "Share of test targets between the quantiles .05 and .95, before calibration"
-    )
-    methods = LawScores.methods
-    value = "range"
-    note = "As above; the nearer to .9, the better, where the score is as good."
-
-
-class LawIntervals(_Laws):
-    title = (
-        "Calibrated intervals for 90 %: share of test targets inside, and mean width"
-    )
-    methods = ("ours", "ours over trees", "MAPIE CQR")
-    note = """As above; widths in standard deviations of the training targets. MAPIE
-    calibrates two boosted quantiles on a quarter of the training rows."""
-
-    def _row(self, name, figures):
-        return [name, *self._pairs({name: figures}, [name])]
-
-    def _mean(self, label, names, kept):
-        return [label, *self._pairs(kept, names)]
-
-    def _pairs(self, kept, names):
-        cells = []
-        for method in self.methods:
-            values = []
-            for value in ("interval", "interval width"):
-                self.value = value
-                values.append(mean(self._figure(kept[n], method) for n in names))
-            cells.append("{:.3f}, {:.2f} wide".format(*values))
-        return cells
-
-
-class LawSeconds(Study):
-    title = "The law of a numeric target: CPU seconds of a fit with its predictions"
-    versions = _Laws.versions
-    note = "Medians over the tables and splits above, one thread."
-
-    def run(self):
-        kept, rows = stored(), []
-        for method in METHODS:
-            found = [
-                figures["seconds"]
-                for by_method in kept.values()
-                for figures in by_method.get(method, {}).values()
-            ]
-            rows.append([method, f"{median(found):.1f}" if found else "nan"])
-        return {"columns": ["", "seconds"], "rows": rows}
-
-
-BENCHMARKS = [LawScores, LawRanges, LawIntervals, LawSeconds]
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

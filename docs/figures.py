@@ -118,6 +118,7 @@ NOISE = _own_names(("log-loss", "cleanlab"))
 PACKAGES = ("GPBoost, slopes", "GPBoost, trees", "LightGBM, category", "merf")
 WAYS = ("pooled", "ridge, one-hot", "boosting, target code", "boosting, category")
 NETS = ("HistGradientBoosting", "MLP of scikit-learn", "RealMLP-TD")
+LAWS = ("ten HistGB", "ridge + residuals", "HistGB + residuals")
 ERRORS = {
     "aggregate": [
         Columns("TunedRidge", "", {"ratio": "RidgeCV on bag means"}, ("bags",)),
@@ -147,6 +148,7 @@ ERRORS = {
         )
         for table in ("ChoiceTables", "EvidenceTables")
     ],
+    "networks_law": [Columns("LawScores", "ours", _own_names(LAWS), ("table",))],
     "random_features": [
         Columns(
             table,

@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ext._numerics._ridge import PrimalSpectrum, RidgeMoments
 from sklearn_ext.networks import NoPropRegressor, crps_loss
+from sklearn_ext.networks._noprop import _chain
 from sklearn_ext.networks._noprop._chain import (
     GAMMA_FIRST,
     Regression,
@@ -287,6 +288,15 @@ class TestRegression:
             unit = smoother(X[[i]], rest, v, X[:20], 0.2, 1.0)[1]
             H = smoother(X[[i]], rest, v, X[:20], 0.2, ridge / unit)[0]
             assert_allclose(left[i], y[i] - H @ np.delete(y, i), rtol=1e-5, atol=1e-7)
+
+    @pytest.mark.parametrize("n", [90, 20])
+    def test_rows_come_in_batches(self, n, monkeypatch, rng):
+        X, y, w = rng.standard_normal((n, 3)), rng.standard_normal(n), np.ones(n)
+        one, left = Regression.fit(X[:20], 0.2, X, y, w, "auto")
+        monkeypatch.setattr(_chain, "BATCH", 7)
+        other, again = Regression.fit(X[:20], 0.2, X, y, w, "auto")
+        assert_allclose(other.predict(X), one.predict(X), rtol=1e-9, atol=1e-9)
+        assert_allclose(again, left, rtol=1e-9, atol=1e-9)
 
     @pytest.mark.parametrize("alpha", [0.1, 1.0, 10.0])
     def test_errors_are_bias_and_variance(self, alpha, rng):

@@ -62,6 +62,11 @@ def mean_and_scale(A, w):
     return mean * size, np.where(scale > CONSTANT, scale, 0.0) * size
 
 
+def batches(n):
+    """Cut n rows into slices of at most BATCH."""
+    return [slice(i, i + BATCH) for i in range(0, n, BATCH)]
+
+
 def standardised(A, mean, scale):
     """Centre and scale columns; constant ones become zero."""
     with np.errstate(over="ignore"):
@@ -241,16 +246,19 @@ class Regression(ArrayHolder):
         within = cls.kernel(landmarks, landmarks, gamma)
         within[np.diag_indices_from(within)] += JITTER
         L = linalg.cholesky(within, lower=True)
-        K = cls.kernel(landmarks, X, gamma)
-        waves = linalg.solve_triangular(L, K, lower=True).T
-        Phi = np.concatenate([waves, X * cls.share(X)], axis=1)
-        Y, k = y[:, None], len(landmarks)
-        if len(Phi) > Phi.shape[1]:
-            spectrum = PrimalSpectrum.of(RidgeMoments.of(Phi.copy(), Y, w))
+        parts = [
+            (cls.features(landmarks, gamma, L, X[rows]), y[rows, None], w[rows])
+            for rows in batches(len(X))
+        ]
+        k = len(landmarks)
+        if len(X) > k + X.shape[1]:
+            copies = ((Phi.copy(), *rest) for Phi, *rest in parts)
+            spectrum = PrimalSpectrum.of(RidgeMoments.of_batches(copies))
             alphas = _ridges(spectrum, alpha)
-            left = spectrum.leave_one_out(alphas, [(Phi, Y, w)])
+            left = spectrum.leave_one_out(alphas, parts)
         else:
-            spectrum = DualSpectrum.of(CentredKernel.of_features(Phi, Y, w))
+            whole = (np.concatenate(part) for part in zip(*parts, strict=True))
+            spectrum = DualSpectrum.of(CentredKernel.of_features(*whole))
             alphas = _ridges(spectrum, alpha)
             left = spectrum.leave_one_out(alphas)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -260,6 +268,13 @@ class Regression(ArrayHolder):
         dual = linalg.solve_triangular(L, coef[:k], lower=True, trans=1)
         rest = coef[k:] * cls.share(X)
         return cls(landmarks, gamma, dual, rest, float(intercept)), left[at, :, 0]
+
+    @classmethod
+    def features(cls, landmarks, gamma, L, X):
+        """Return features whose products are the kernel's best approximation."""
+        K = cls.kernel(landmarks, X, gamma)
+        waves = linalg.solve_triangular(L, K, lower=True).T
+        return np.concatenate([waves, X * cls.share(X)], axis=1)
 
     @staticmethod
     def kernel(A, B, gamma):
@@ -489,11 +504,8 @@ def fit_blocks(waves, X, e, w, ratio, alpha):
     P, e_held, w_held = waves.angles(X[held]), e[held], w[held]
     found = []
     for signal, noise in zip(*signal_and_noise(ratio), strict=True):
-        batches = (
-            (waves.angles(X[rows]), e[rows], w[rows])
-            for rows in (slice(i, i + BATCH) for i in range(0, len(X), BATCH))
-        )
-        moments = expected_moments(waves, batches, signal, noise)
+        parts = ((waves.angles(X[rows]), e[rows], w[rows]) for rows in batches(len(X)))
+        moments = expected_moments(waves, parts, signal, noise)
         spectrum = PrimalSpectrum.of(moments)
         targets = np.zeros((len(e_held), N_TERMS))
         targets[:, 0], targets[:, 1] = noise**2 * e_held, -signal * noise
