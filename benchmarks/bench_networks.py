@@ -397,9 +397,11 @@ class Memory(Study):
     of the table, of its float32 copy in the net's scale and of the parameters."""
     versions = _Tables.versions
     code = """
-import resource, numpy as np
+import re, numpy as np
 from sklearn_ext.networks import MuMLPRegressor
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak():  # ru_maxrss may be that of the process that started this one
+    with open("/proc/self/status") as status:
+        return int(re.search(r"VmHWM:\\s+(\\d+)", status.read())[1]) / 1024
 rng = np.random.default_rng(0)
 small = rng.standard_normal((1000, 30), dtype=np.float32)
 net = MuMLPRegressor(learning_rate=.01, max_iter=3, random_state=0)
