@@ -19,6 +19,7 @@ from sklearn_ext.bandits import (
     make_bandit_log,
     policy_value,
 )
+from sklearn_ext.networks import MuMLPClassifier
 from sklearn_ext.probes import LogisticProbe, NaiveBayesProbe
 from sklearn_ext.random_features import RandomFeatureRidge
 from sklearn_ext.tasks import TaskRidge
@@ -229,3 +230,14 @@ def test_skforecast_forecasts_many_series_as_tasks():
     found = forecaster.predict(steps=10).pivot(columns="level", values="pred")
     far = (found - pd.DataFrame(waves, days)[70:]).abs().mean()
     assert (far < 0.3).all()  # the waves are 2.1 high, in root mean square
+
+
+def test_skrub_codes_dates_and_words_for_a_net():
+    skrub = pytest.importorskip("skrub", reason="needs skrub")
+    rng, n = np.random.default_rng(0), 200
+    days = pd.date_range("2024-01-01", periods=n, freq="D")
+    X = pd.DataFrame({"day": days, "shop": rng.choice([*"abc"], n)})
+    X["size"] = rng.normal(size=n)
+    y = np.where((X["shop"] == "a") ^ (X["size"] > 0), "yes", "no")
+    net = MuMLPClassifier(n_members=3, max_iter=20, random_state=0)
+    assert cross_val_score(skrub.tabular_pipeline(net), X, y, cv=3).mean() > 0.8
