@@ -58,7 +58,9 @@ def test_sparse_rows_equal_dense(cls, k, kernel, data):
 
 def test_wide_sparse_rows_stay_sparse(data):
     _, y = data
-    X = sparse.random_array((60, 20_000), density=0.001, rng=0, format="csr")
+    X = sparse.csr_array(
+        sparse.random(60, 20_000, 0.001, "csr", None, np.random.default_rng(0))
+    )
     model = RidgeOnlyCV(30, random_state=0).fit(X, y)
     assert model.predict(X).shape == (60,)
 

@@ -175,7 +175,9 @@ def test_the_warning_says_what_to_do(cls, solver):
 
 @pytest.mark.parametrize("kernel", ["relu", "rbf", "matern"])
 def test_wide_sparse_rows_have_independent_weights(kernel):
-    X = sparse.random_array((50, 3000), density=0.01, rng=0, format="csr")
+    X = sparse.csr_array(
+        sparse.random(50, 3000, 0.01, "csr", None, np.random.default_rng(0))
+    )
     auto = RandomFeatures(kernel, 40, random_state=0).fit(X)
     iid = RandomFeatures(kernel, 40, sampling="iid", random_state=0).fit(X)
     assert_allclose(auto.random_weights_, iid.random_weights_)

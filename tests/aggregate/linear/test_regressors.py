@@ -117,7 +117,7 @@ def test_interpolation_is_a_ridge_on_both_tables(problem):
 @pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csc_array])
 @pytest.mark.parametrize("solver", ["auto", "cholesky", "lsqr"])
 def test_sparse_equals_dense(rng, rho, make, solver):
-    X = sparse.random(90, 12, density=0.3, rng=rng, format="csr")
+    X = sparse.random(90, 12, 0.3, "csr", None, rng)
     y, bags = rng.normal(size=90), rng.integers(0, 30, 90)
     dense = InterpolatingAggregateRegressor(rho).fit(X.toarray(), y, bags=bags)
     model = InterpolatingAggregateRegressor(rho, solver=solver, tol=1e-13)
@@ -127,7 +127,7 @@ def test_sparse_equals_dense(rng, rho, make, solver):
 
 
 def test_wide_sparse_takes_lsqr_and_wide_dense_takes_dual(rng):
-    X = sparse.random(60, 700, density=0.1, rng=rng, format="csr")
+    X = sparse.random(60, 700, 0.1, "csr", None, rng)
     y, bags = rng.normal(size=60), np.arange(60) // 3
     lsqr = InterpolatingAggregateRegressor(0.2, tol=1e-13).fit(X, y, bags=bags)
     assert lsqr.n_iter_ > 0

@@ -55,7 +55,7 @@ def test_the_report_beside_loops(model, digits):
 
 
 def test_p_values_are_adjusted_for_all(rng):
-    codes = sparse.random_array((300, 6), density=0.3, rng=rng, format="csr")
+    codes = sparse.csr_array(sparse.random(300, 6, 0.3, "csr", None, rng))
     y = codes[:, [2]].toarray().ravel() + 0.3 * rng.standard_normal(300)
     r, p, label = correlations(codes, y)
     assert label is None
@@ -88,7 +88,7 @@ def test_words_of_rows_where_a_feature_is_active(monkeypatch):
 
 
 def test_scores_of_words_are_standardised_sums(rng):
-    codes = sparse.random_array((400, 1), density=0.3, rng=rng, format="csr")
+    codes = sparse.csr_array(sparse.random(400, 1, 0.3, "csr", None, rng))
     has = (rng.random((400, 3)) < [0.02, 0.3, 0.9]).astype(float)
     z = codes.toarray().ravel()
     draws = np.array([rng.permutation(z) @ has for _ in range(4000)])
