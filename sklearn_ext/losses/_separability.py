@@ -292,7 +292,12 @@ def _shortest(A):
     length = np.sqrt(np.mean(np.einsum("ij,ij->i", A, A)))
     R = linalg.qr(A.T, mode="r")[0][: len(A)]
     target = np.append(np.zeros(len(R)), length)
-    q = nnls(np.vstack([R, np.full(len(A), length)]), target)[0]
+    M = np.vstack([R, np.full(len(A), length)])
+    q = nnls(M, target)[0]
+    support = q > 0  # which older solvers find, with weights to fewer digits
+    exact = linalg.lstsq(M[:, support], target)[0]
+    if (exact > 0).all():
+        q[support] = exact
     return q / q.sum()
 
 

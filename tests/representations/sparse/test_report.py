@@ -122,10 +122,17 @@ def test_names_of_rows_words_and_columns(digits):
         assert line["columns"][0] == f"{sign}pixel{largest}"
 
 
+class NoPandas:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pandas":
+            raise ImportError(name)
+
+
 def test_without_pandas_the_report_is_a_dict(model, digits, monkeypatch):
     X, _ = digits
     expected = model.feature_report(X[:50])
-    monkeypatch.setitem(sys.modules, "pandas", None)
+    monkeypatch.delitem(sys.modules, "pandas")
+    monkeypatch.setattr(sys, "meta_path", [NoPandas(), *sys.meta_path])
     report = model.feature_report(X[:50])
     assert list(report) == list(expected.columns)
     assert_array_equal(report["usage"], expected["usage"])
