@@ -400,7 +400,11 @@ def test_targets_of_any_size(scale):
 
 
 @pytest.mark.parametrize(
-    "library", [pd.DataFrame, pytest.param(pl.DataFrame, marks=POLARS)]
+    "library",
+    [
+        pytest.param(pd.DataFrame, id="pandas"),
+        pytest.param(pl.DataFrame, marks=POLARS, id="polars"),
+    ],
 )
 def test_frames_with_categories_and_missing_values(library):
     X, y = table_of(MuMLPClassifier, 200)
