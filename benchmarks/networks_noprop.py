@@ -189,7 +189,8 @@ def measure(method, name, seed):
     train, test = split(len(y), seed)
     start = time.process_time()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        for package in ("sklearn", "ngboost", "mapie", "quantile_forest"):
+            warnings.filterwarnings("ignore", module=rf"{package}\.")
         said, ends = METHODS[method](X[train], y[train], X[test], seed)
     found = {"seconds": time.process_time() - start}
     unit, truth = y[train].std(), y[test]

@@ -124,7 +124,9 @@ def measure(method, data, seed):
     X, X_test = frames(data, train, test, method)
     model = METHODS[method](data, seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of epochs that were not enough
+        # of epochs that were not enough, of categories that are new, of loggers
+        for package in ("sklearn", "pytabkit", "lightning", "pytorch_lightning"):
+            warnings.filterwarnings("ignore", module=rf"{package}\.")
         start = time.process_time()
         model.fit(X, data.y[train])
         fitted = time.process_time()

@@ -150,6 +150,7 @@ def minibatch_dictionary(X, m, k, seed, alpha, epochs=4):
         random_state=seed,
     )
     with warnings.catch_warnings():
+        # of atoms that no row uses, which are drawn anew
         warnings.filterwarnings("ignore", category=UserWarning, module=r"sklearn\.")
         scale = np.sqrt(np.square(X - mean).sum(axis=1).mean())
         atoms = model.fit((X - mean) / scale).components_

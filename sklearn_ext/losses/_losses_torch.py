@@ -177,7 +177,7 @@ class OrthogonalGradient(torch.optim.Optimizer):
     >>> w.sum().backward()
     >>> optimizer.step()
     >>> torch.round(w.detach(), decimals=2)
-    tensor([3.1100, 3.9200])
+    tensor([2.8900, 4.0800])
     """
 
     def __init__(self, params, base=torch.optim.AdamW, *, rescale=True, **base_params):

@@ -27,8 +27,8 @@ def comp_sum_loss(own_proba, *, tau=1.7):
     Examples
     --------
     >>> from sklearn_ext.losses import comp_sum_loss
-    >>> comp_sum_loss([1.0, 0.5], tau=2)
-    array([0. , 0.5])
+    >>> comp_sum_loss([0.75, 0.5], tau=2)
+    array([0.25, 0.5 ])
     """
     p, q = np.asarray(own_proba, dtype=float), tau - 1
     with np.errstate(divide="ignore"):

@@ -711,8 +711,9 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_ext.networks import MuMLPClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = MuMLPClassifier(random_state=0).fit(X, y)  # doctest: +SKIP
-    >>> model.oob_score_  # doctest: +SKIP
+    >>> model = MuMLPClassifier(random_state=0).fit(X, y)
+    >>> bool(model.oob_score_ > 0.9)
+    True
     """
 
     _parameter_constraints: dict = {
@@ -973,8 +974,9 @@ class MuMLPRegressor(TunedMembers, MultiOutputMixin, RegressorMixin, ExtEstimato
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn_ext.networks import MuMLPRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = MuMLPRegressor(random_state=0).fit(X, y)  # doctest: +SKIP
-    >>> model.oob_score_  # doctest: +SKIP
+    >>> model = MuMLPRegressor(random_state=0).fit(X, y)
+    >>> bool(model.oob_score_ > 0.4)
+    True
     """
 
     @fit_context()

@@ -225,7 +225,9 @@ def context_curve(
     >>> rng = np.random.default_rng(0)
     >>> store, X = np.repeat(np.arange(30), 8), rng.normal(size=(240, 1))
     >>> y = rng.normal(size=30)[store] + X[:, 0] + 0.1 * rng.normal(size=240)
-    >>> curve = context_curve(TaskRidge(), X, y, store, n_context=[0, 2])
+    >>> curve = context_curve(
+    ...     TaskRidge(), X, y, store, n_context=[0, 2], random_state=0
+    ... )
     >>> curve.error.mean(axis=1).round(1)
     array([1., 0.])
     """

@@ -61,7 +61,7 @@ def sharpness(estimator, X, y, *, rates=False, max_iter=100, tol=1e-3, random_st
     >>> from sklearn_ext.networks import MuMLPClassifier, sharpness
     >>> X, y = load_iris(return_X_y=True)
     >>> model = MuMLPClassifier(learning_rate=0.01, max_iter=5, random_state=0)
-    >>> sharpness(model.fit(X, y), X, y).shape  # doctest: +SKIP
+    >>> sharpness(model.fit(X, y), X, y).shape
     (8,)
     """
     require("torch", extra="torch", user="sharpness")
