@@ -1,11 +1,10 @@
 """Linear discriminant analysis with shrunken variances and correlations."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
 from scipy import linalg
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
@@ -13,16 +12,18 @@ from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._scores import ScoresMixin
 from sklearn_ext._core._validation import FLOATS
+from sklearn_ext._numerics._arrays import blocks
 from sklearn_ext.probes._gaussian._densities import (
     Settings,
     count_rows,
     fit_densities,
     moments,
 )
-from sklearn_ext.probes._gaussian._forms import LinearForm, linear_form, score_rows
+from sklearn_ext.probes._gaussian._forms import linear_form, score_rows
 from sklearn_ext.probes._gaussian._input import (
     check_priors,
     check_sums,
+    labels,
     on_host,
     row_weights,
     warn_if_guessed,
@@ -141,9 +142,8 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
         """
         X, y, sample_weight = map(on_host, (X, y, sample_weight))
         X, y = validate_data(self, X, y, dtype=FLOATS)
-        check_classification_targets(y)
         weight = row_weights(sample_weight, X)
-        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.classes_, codes = labels(y)
         settings = Settings(
             check_priors(self.priors, len(self.classes_)),
             var_shrinkage=self.var_shrinkage,
@@ -157,59 +157,30 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
         weight = weight * (total / weight.sum())
         unbiased = total / free if free > 0 else 1.0  # each mean takes one row away
         within = unbiased * moments(statistics)[0]
-        residuals = None
-        if free > 0 and within.any() and self.correlation_shrinkage != 1:
-            product = len(X) >= X.shape[1] or self.correlation_shrinkage == 0
+        variances, share = unbiased * densities.variances, self.correlation_shrinkage
+        scale = np.sqrt(variances)
+        directions = densities.offsets / scale
+        if free > 0 and within.any() and share != 1:
+            product = len(X) >= X.shape[1] or share == 0
             residuals = standardise(
                 X, codes, weight, densities, within, free, product=product
             )
-        variances = unbiased * densities.variances
-        form, share = discriminant_form(
-            replace(densities, variances=variances),
-            residuals,
-            self.correlation_shrinkage,
-        )
-        self._form = form.centred()
+            share = best_shrinkage(residuals) if share == "auto" else share
+            directions = solve_shrunken(residuals, share, directions)
+        else:
+            share = 1.0
+        self._form = linear_form(densities, directions / scale).centred()
         self.coef_, self.intercept_ = self._form.decision()
         self.theta_ = densities.pivot + densities.offsets
         self.class_prior_ = np.exp(densities.log_prior)
         self.var_, self.var_shrinkage_ = variances, densities.shrinkage
-        self.correlation_shrinkage_ = share
+        self.correlation_shrinkage_ = float(share)
         return self
 
     def _scores(self, X):
         check_is_fitted(self)
         X = validate_data(self, on_host(X), dtype=FLOATS, reset=False)
         return score_rows(self._form, X)
-
-
-def discriminant_form(densities, residuals, share):
-    """Weights ``V^-1 mean`` and the intercepts that go with them.
-
-    Parameters
-    ----------
-    densities : Densities
-        Means, shrunken variances and priors.
-    residuals : Residuals or None
-        None for no correlations.
-    share : float or "auto"
-        Share of the identity in the correlations.
-
-    Returns
-    -------
-    form : LinearForm
-        What scores rows.
-    share : float
-        The share used.
-    """
-    if residuals is None:
-        return linear_form(densities), 1.0
-    if share == "auto":
-        share = best_shrinkage(residuals)
-    scale = np.sqrt(densities.variances)
-    weights = solve_shrunken(residuals, share, densities.offsets / scale) / scale
-    intercept = densities.log_prior - 0.5 * (weights * densities.offsets).sum(axis=1)
-    return LinearForm(densities.pivot, weights, intercept), float(share)
 
 
 # correlations within classes, shrunk by a closed rule, and systems with them
@@ -262,8 +233,7 @@ def standardise(X, codes, weight, densities, variances, free, *, product) -> Res
     correlations = np.zeros((d, d)) if product else None
     rows = None if product else np.empty((n, d), dtype)
     fourth = 0.0
-    for start in range(0, n, BATCH):
-        part = slice(start, start + BATCH)
+    for part in blocks(n, BATCH):
         Z = X[part] - densities.pivot - densities.offsets[codes[part]]
         Z *= inverse
         squares = Z * Z
@@ -330,22 +300,16 @@ def solve_shrunken(residuals, share, targets):
         ``((1 - share) R + share I)^-1`` applied to each target; with a singular matrix
         and no shrinkage the solution of least norm.
     """
-    known = residuals.known
-    solved = targets.astype(np.float64)  # unknown correlations are none
-    if share == 1 or not known.any():
-        return solved
-    inside = targets[:, known].T
+    if share == 1:
+        return targets
+    least = np.where(residuals.known, share, 1.0)  # unknown correlations are none
     if residuals.rows is None:
-        matrix = (1 - share) * residuals.correlations[np.ix_(known, known)]
-        matrix[np.diag_indices_from(matrix)] += share
+        matrix = (1 - share) * residuals.correlations + np.diag(least)
         if share > 0:
-            solved[:, known] = linalg.solve(matrix, inside, assume_a="pos").T
-        else:
-            solved[:, known] = linalg.lstsq(matrix, inside)[0].T
-        return solved
-    rows = residuals.rows[:, known].astype(np.float64)
+            return linalg.solve(matrix, targets.T, assume_a="pos").T
+        return np.linalg.lstsq(matrix, targets.T)[0].T
+    rows = residuals.rows.astype(np.float64)
     gram = (1 - share) * rows @ rows.T  # Woodbury: a system of n_samples equations
     gram[np.diag_indices_from(gram)] += share
-    correction = linalg.solve(gram, (1 - share) * rows @ inside, assume_a="pos")
-    solved[:, known] = (inside - rows.T @ correction).T / share
-    return solved
+    correction = linalg.solve(gram, (1 - share) * rows @ targets.T, assume_a="pos")
+    return (targets - (rows.T @ correction).T) / least

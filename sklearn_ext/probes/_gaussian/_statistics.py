@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from sklearn_ext._numerics._arrays import dense
+from sklearn_ext._numerics._arrays import blocks, dense
 from sklearn_ext._numerics._equal_rows import EqualRows
 
 BUFFER_BYTES = 4 << 20  # rows worked on at a time stay in the cache of one core
@@ -367,16 +367,15 @@ def _sum_dense(X, codes, count, weight, pivot, per_class, tails, dtype, batch_si
     if dtype == np.float32 and X.dtype.itemsize <= 4:
         short = pivot.astype(dtype)
         pivot = short if (short == pivot).all() else pivot  # the same numbers
-    for start in range(0, n, batch_size):
-        part, w = X[start : start + batch_size], weight[start : start + batch_size]
+    for batch in blocks(n, batch_size):
+        part, w = dense(X[batch]), weight[batch]
         rows = buffer[: len(w)]
-        part = dense(part)
         if pivot.dtype == dtype:
             np.copyto(rows, part)
             rows -= pivot
         else:
             np.subtract(part, pivot, out=rows, casting="same_kind")
-        by_class = _by_class(codes[start : start + batch_size], w, len(count))
+        by_class = _by_class(codes[batch], w, len(count))
         total += by_class @ rows
         if not tails:
             np.multiply(rows, rows, out=rows)
