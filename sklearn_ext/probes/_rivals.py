@@ -17,7 +17,6 @@ from sklearn.utils.validation import (
 from sklearn_ext._core._optional import require
 
 MAJORITY = "majority class"
-FROM_FITTED = ("n_features_in_", "feature_names_in_")
 
 
 def majority():
@@ -145,15 +144,15 @@ class PredictsByWinner:
         """
         return self._answer("decision_function", X)
 
-    def _win(self, model=None):
-        """Keep the winner, and what it knows of the columns; without one, nothing."""
-        for name in ("estimator_", *FROM_FITTED):
-            vars(self).pop(name, None)
-        if model is None:
-            return
-        self.estimator_ = model
-        known = {name: getattr(model, name, None) for name in FROM_FITTED}
-        vars(self).update({k: v for k, v in known.items() if v is not None})
+    @property
+    def n_features_in_(self):
+        """Number of features, where ``estimator_`` knows it."""
+        return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Names of the features, where ``estimator_`` knows them."""
+        return self.estimator_.feature_names_in_
 
     def _router(self):
         """Return a router that knows what the rivals request."""

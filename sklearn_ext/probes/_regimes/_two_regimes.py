@@ -12,7 +12,12 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, indexable
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    indexable,
+)
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
@@ -25,6 +30,7 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
+from sklearn_ext._core._validation import check_weights
 from sklearn_ext.probes._regimes._curves import (
     ROUNDING,
     TIE,
@@ -33,11 +39,6 @@ from sklearn_ext.probes._regimes._curves import (
     fit_power_law,
     interval,
     power_law,
-)
-from sklearn_ext.probes._regimes._input import (
-    check_refit,
-    check_test,
-    check_weights,
 )
 from sklearn_ext.probes._regimes._runs import (
     Plan,
@@ -282,7 +283,7 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
             self.train_sizes, counts.sum(axis=1).min(), counts.shape[1], counts.min()
         )
         plan = Plan(
-            rivals,
+            {**rivals, MAJORITY: majority()},
             self.preprocessor,
             check_scoring(next(iter(rivals.values())), self.scoring),
             sizes,
@@ -292,7 +293,6 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
             y_test,
             fit_params,
             score_params,
-            params.get("sample_weight"),
         )
         self._measure(plan, draws)
         self._compare(rng)
@@ -323,7 +323,8 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         if params.get("sample_weight") is None:
             return X, y, groups, {}
         check_takes_weights(self._rivals())
-        weight, rows = check_weights(params["sample_weight"], X)
+        weight = check_weights(params["sample_weight"], X, dtype=np.float64)
+        rows = np.flatnonzero(weight)
         if len(rows) < len(weight):
             X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
             groups = None if groups is None else _safe_indexing(groups, rows)
@@ -331,11 +332,14 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
 
     def _route(self, rivals, params):
         """Say which inputs per row go to which estimator, and to the scorer."""
+        weight = {k: v for k, v in params.items() if k == "sample_weight"}
         if _routing_enabled():
             routed = process_routing(self, "fit", **params)
-            return {n: routed[n].fit for n in rivals}, routed.scorer.score
+            fit = {name: routed[name].fit for name in rivals}
+            return {**fit, MAJORITY: weight}, routed.scorer.score
         by_scorer = self.scoring is None or isinstance(self.scoring, str)
-        return {n: params for n in rivals}, params if by_scorer else {}
+        fit = dict.fromkeys([*rivals, MAJORITY], weight)
+        return fit, weight if by_scorer else {}
 
     def _measure(self, plan, draws):
         tasks = FitTasks(
@@ -344,24 +348,23 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         runs = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
             delayed(run_repeat)(plan, *rows) for rows in draws
         )
-        scores = {name: [] for name in plan.estimators}
-        times = {name: [] for name in plan.estimators}
-        baseline = []
-        for found, seconds, models, majority_scores in runs:
-            baseline.append(majority_scores)
-            for name in plan.estimators:
-                scores[name].append(found[name])
-                times[name].append(seconds[name])
-            leader = _leader({name: rows[-1] for name, rows in scores.items()})
+        scores, times = [], []
+        for found, seconds, models in runs:
+            scores.append(found)
+            times.append(seconds)
+            leader = _leader({name: found[name] for name in self._rivals()})
             state = {"classes_": self.classes_, "estimator_": models[leader]}
             if tasks.end(**state):
                 break
         runs.close()
         tasks.close(**state)
         self.train_sizes_ = plan.sizes
-        self.test_scores_ = {n: np.stack(rows, axis=1) for n, rows in scores.items()}
-        self.fit_times_ = {n: np.stack(rows, axis=1) for n, rows in times.items()}
-        self.baseline_scores_ = np.stack(baseline, axis=1)
+        self.test_scores_, self.fit_times_ = (
+            {name: np.stack([row[name] for row in rows], axis=1) for name in found}
+            for rows in (scores, times)
+        )
+        self.baseline_scores_ = self.test_scores_.pop(MAJORITY)
+        del self.fit_times_[MAJORITY]
 
     def _compare(self, rng):
         errors = self._errors()
@@ -397,24 +400,18 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         return {name: best - score for name, score in self.test_scores_.items()}
 
     def _refit(self, plan):
-        self._win()
+        vars(self).pop("estimator_", None)
         if not self.refit:
             return
-        name = self.refit if self.refit in plan.estimators else self.recommended_
-        if name == MAJORITY:
-            model = majority().fit(plan.X, plan.y, plan.weight)
-        else:
-            model = self._refitted(name, plan)
-        self._win(model)
-
-    def _refitted(self, name, plan):
-        model, Z = clone(plan.estimators[name]), plan.X
-        if plan.preprocessor is not None:
+        name = self.refit if self.refit in self.test_scores_ else self.recommended_
+        model, step, Z = clone(plan.estimators[name]), None, plan.X
+        if plan.preprocessor is not None and name != MAJORITY:
             step = make_preprocessor(plan.preprocessor, Z)
             Z = step.fit_transform(Z, plan.y)
-            model.fit(Z, plan.y, **plan.fit_params[name])
-            return Pipeline([("preprocessor", step), (name, model)])
-        return model.fit(Z, plan.y, **plan.fit_params[name])
+        model.fit(Z, plan.y, **plan.fit_params[name])
+        if step is not None:
+            model = Pipeline([("preprocessor", step), (name, model)])
+        self.estimator_ = model
 
     # what was found
 
@@ -515,6 +512,27 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
     def _parts(self):
         own = isinstance(self.preprocessor, BaseEstimator)
         return super()._parts() + ([self.preprocessor] if own else [])
+
+
+def check_test(X_test, y_test, classes):
+    """Return the labels of test rows that the user gave."""
+    if X_test is None or y_test is None:
+        raise ValueError("X_test and y_test go together, got only one of them.")
+    y_test = column_or_1d(y_test, warn=True)
+    check_consistent_length(X_test, y_test)
+    unknown = np.setdiff1d(y_test, classes)
+    if len(unknown):
+        raise ValueError(f"y_test holds labels that y lacks: {unknown.tolist()}.")
+    return y_test
+
+
+def check_refit(refit, estimators):
+    """Check that ``refit`` names one of the rivals."""
+    if refit and refit is not True and refit not in {"recommended", *estimators}:
+        raise ValueError(
+            f"refit={refit!r} names no estimator; known: {list(estimators)}, or "
+            "'recommended', or False."
+        )
 
 
 def _leader(curves):

@@ -180,7 +180,7 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
         results, recommended, level = self._compare(list(rivals), runs, task)
         model = clone(rivals[recommended])
         model.fit(task.X, task.y, **task.fit_params[recommended])
-        self._win(model)
+        self.estimator_ = model
         self.classes_, self.cv_results_ = task.classes, results
         self.recommended_, self.level_ = recommended, level
         return self
