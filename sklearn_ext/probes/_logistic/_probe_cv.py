@@ -26,7 +26,7 @@ from sklearn_ext._core._compat import (
 )
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._numerics._arrays import to_numpy
-from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
+from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext._numerics._logistic import solve, solve_path
 from sklearn_ext.probes._logistic._path import check_Cs
 from sklearn_ext.probes._logistic._probe import (
@@ -216,7 +216,11 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
             sample_weight = weight  # one for each row, also where one was given
         data = encoded(self, X, y, weight)
         codes = np.unique(y, return_inverse=True)[1]
-        rows = EqualRows.of(to_numpy(X), codes, w=weight)
+        seed = 0
+        if self.random_state is not None:
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+        # in single precision, for folds that are alike in both
+        rows = EqualRows.in_either_precision(to_numpy(X), codes, w=weight, seed=seed)
         Cs = self._grid(data.weight.sum() / len(rows))
         template = LogisticProbe(**{name: getattr(self, name) for name in SHARED})
         scorer = self._scorer()
@@ -253,17 +257,12 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
 
     def _folds(self, X, y, codes, rows, params):
         """Training and held-out rows of each fold."""
-        cv, seed = self.cv, 0
+        cv = self.cv
         if cv is None:
             cv = 5 if 0.1 * len(rows) < FEW_HELD_OUT else 0.1
-        if not isinstance(cv, Real):
-            return list(check_cv(cv, y, classifier=True).split(X, y, **params))
-        if self.random_state is not None:
-            seed = check_random_state(self.random_state).randint(2**31 - 1)
-        with np.errstate(over="ignore"):  # single precision, for folds alike in both
-            values = to_numpy(X)[rows.first].astype(np.float32)
-        chance = hash_rows(values, codes[rows.first], seed=seed)
-        return whole_row_folds(rows, codes, cv, chance)
+        if isinstance(cv, Real):
+            return whole_row_folds(rows, codes, cv)
+        return list(check_cv(cv, y, classifier=True).split(X, y, **params))
 
     def _held_scores(self, template, rows, Cs, score):
         X, y, sample_weight, folds = rows
@@ -331,7 +330,7 @@ def _fold_scores(template, X, y, sample_weight, fold, Cs, score):
     return scores
 
 
-def whole_row_folds(rows, codes, cv, chance):
+def whole_row_folds(rows, codes, cv):
     """Hold out distinct rows of each class; the only one of a class stays in training.
 
     Parameters
@@ -343,8 +342,6 @@ def whole_row_folds(rows, codes, cv, chance):
     cv : int or float
         Number of folds to which rows are dealt in turn, or the fraction of each class
         that is held out once, one row at least.
-    chance : ndarray of shape (n_groups,)
-        Numbers by which the distinct rows of a class are ordered.
 
     Returns
     -------
@@ -353,26 +350,25 @@ def whole_row_folds(rows, codes, cv, chance):
     """
     owner = codes[rows.first]
     count = np.bincount(owner)
-    order = np.lexsort((chance, owner))
+    order = np.argsort(owner, kind="stable")  # rows of a class in the order of a hash
     order = order[count[owner[order]] > 1]
     if not len(order):
         raise ValueError(
             "No row can be held out, because no class has two distinct rows. Pass a "
             "splitter as cv, or use LogisticProbe with a fixed C."
         )
-    fold = np.full(len(rows), -1)
+    fold = np.full(len(rows) + 1, -1)  # the last one is that of rows without a group
     if isinstance(cv, Integral):
-        n_folds = min(cv, len(order))
-        fold[order] = np.arange(len(order)) % n_folds
+        fold[order] = np.arange(len(order)) % cv
     else:
-        n_folds, of_class = 1, owner[order]
+        of_class = owner[order]
         rank = np.arange(len(order)) - np.searchsorted(of_class, of_class)
         wanted = np.clip(np.round(cv * count), 1, count - 1)
         fold[order[rank < wanted[of_class]]] = 0
     present, fold = rows.group >= 0, fold[rows.group]
     return [
-        (np.flatnonzero(present & (fold != k)), np.flatnonzero(present & (fold == k)))
-        for k in range(n_folds)
+        (np.flatnonzero(present & (fold != k)), np.flatnonzero(fold == k))
+        for k in range(fold.max() + 1)
     ]
 
 
