@@ -163,8 +163,7 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
                 )
             self.module_ = None
         else:
-            module = _identity if self.module is None else self.module
-            self.module_ = self._torch().build(module)
+            self.module_ = self._torch().build(self.module)
         X = self._check(X, reset=True)
         self._n_features_out = self._features(_first_row(X)).shape[1]
         return self
@@ -226,15 +225,14 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         if self._passes_through():
             return normalize(X) if self.normalize else X
         tools = self._torch()
+        batches = self._batches(X)
         if _is_torch("utils.data", "Dataset", X):
-            batches = tools.load_batches(
+            batches = tools.torch.utils.data.DataLoader(
                 X,
                 batch_size=self.batch_size,
-                preprocess=self.preprocess,
                 num_workers=self.num_workers,
+                collate_fn=self.preprocess,
             )
-        else:
-            batches = self._batches(X)
         return tools.embed(
             self.module_,
             batches,
@@ -269,17 +267,10 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         return twin
 
     def __getstate__(self):
-        state, frozen = super().__getstate__(), {}
-        if "torch" not in sys.modules:
-            return state
-        tools = self._torch()
-        for name in ("module", "module_"):
-            network = tools.network_of(state.get(name))
-            if network is None:
-                continue
-            if id(network) not in frozen:
-                frozen[id(network)] = tools.storable(network)
-            state[name] = frozen[id(network)]
+        state = super().__getstate__()
+        if "torch" in sys.modules:
+            known = {k: v for k, v in state.items() if k in ("module", "module_")}
+            state |= self._torch().storable(known)
         return state
 
     def __sklearn_tags__(self):
@@ -305,12 +296,6 @@ class _Progress:
                 f"FrozenFeatures: {done} of {self.n_rows} rows, {speed:.0f} rows/s",
                 file=sys.stderr,
             )
-
-
-def _identity():
-    from torch.nn import Identity
-
-    return Identity()
 
 
 def _is_torch(module, name, X):

@@ -26,8 +26,9 @@ def network_of(module):
 
 def build(module):
     """Like `network_of`, but also call what builds a module."""
-    network = network_of(module)
-    if network is not None:
+    if module is None:
+        return torch.nn.Identity()
+    if (network := network_of(module)) is not None:
         return network
     if hasattr(module, "initialize"):
         raise NotFittedError(
@@ -60,18 +61,33 @@ def frozen_copy(module, device=None):
     return copy.deepcopy(module, memo).eval()
 
 
-def storable(module):
-    """Copy the tree of modules, in evaluation mode, with arrays for its tensors.
+def storable(state):
+    """Copy the trees of modules, in evaluation mode, with arrays for their tensors.
 
     A pickle of a tensor differs from call to call, which would make every key of a
     cache new; an array does not. Loading turns them into tensors again.
+
+    Parameters
+    ----------
+    state : dict
+        Attributes of `FrozenFeatures` that may hold networks.
+
+    Returns
+    -------
+    dict
+        Those that do.
     """
-    tensors = {id(t): t for t in chain(module.parameters(), module.buffers())}
-    memo = {key: _StoredTensor(tensor) for key, tensor in tensors.items()}
-    twin = copy.deepcopy(module, memo)
-    for part in twin.modules():  # what `eval` does, without a look at the tensors
-        part.training = False
-    return twin
+    found = {name: network_of(value) for name, value in state.items()}
+    found = {name: module for name, module in found.items() if module is not None}
+    memo = {}
+    for module in found.values():
+        for tensor in chain(module.parameters(), module.buffers()):
+            memo[id(tensor)] = _StoredTensor(tensor)
+    twins = copy.deepcopy(found, memo)
+    for twin in twins.values():
+        for part in twin.modules():  # what `eval` does, without a look at the tensors
+            part.training = False
+    return twins
 
 
 class _StoredTensor:
@@ -79,27 +95,20 @@ class _StoredTensor:
         self.tensor = tensor
 
     def __reduce__(self):
-        t = self.tensor.detach().cpu().contiguous()
-        if t.dtype == torch.bfloat16:  # numpy does not know it
-            t = t.view(torch.int16)
-        kind = (
-            isinstance(self.tensor, torch.nn.Parameter) and self.tensor.requires_grad,
-            isinstance(self.tensor, torch.nn.Parameter),
-            self.tensor.dtype == torch.bfloat16,
-            str(self.tensor.device),
-        )
-        return _load_tensor, (t.numpy(), *kind)
+        t, trained = self.tensor.detach().cpu().contiguous(), None
+        if isinstance(self.tensor, torch.nn.Parameter):
+            trained = self.tensor.requires_grad
+        bits = t.view(torch.int16) if t.dtype == torch.bfloat16 else t  # as numpy knows
+        dtype = str(t.dtype).removeprefix("torch.")
+        return _load_tensor, (bits.numpy(), dtype, str(self.tensor.device), trained)
 
 
-def _load_tensor(array, requires_grad, is_parameter, is_bfloat16, device):
-    tensor = torch.from_numpy(np.array(array))
-    if is_bfloat16:
-        tensor = tensor.view(torch.bfloat16)
+def _load_tensor(array, dtype, device, trained):
+    """Return a tensor; a parameter, if it is said whether that is trained."""
+    tensor = torch.from_numpy(np.array(array)).view(getattr(torch, dtype))
     if not device.startswith("cuda") or torch.cuda.is_available():
         tensor = tensor.to(device)
-    if is_parameter:
-        return torch.nn.Parameter(tensor, requires_grad=requires_grad)
-    return tensor
+    return tensor if trained is None else torch.nn.Parameter(tensor, trained)
 
 
 def check_tensor(X):
@@ -332,14 +341,3 @@ def _check_pooled(rows, n):
             f"pooling must return a tensor of shape ({n}, n_features), got {shape}."
         )
     return rows
-
-
-def load_batches(dataset, *, batch_size, preprocess, num_workers):
-    """Batches of a torch Dataset, in order."""
-    return torch.utils.data.DataLoader(
-        dataset,
-        batch_size=batch_size,
-        shuffle=False,
-        num_workers=num_workers,
-        collate_fn=preprocess,
-    )

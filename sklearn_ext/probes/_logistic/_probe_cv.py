@@ -22,23 +22,19 @@ from sklearn_ext._core._compat import (
     _check_method_params,
     _raise_for_params,
     _routing_enabled,
-    _safe_indexing,
 )
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._numerics._arrays import to_numpy
 from sklearn_ext._numerics._equal_rows import EqualRows
-from sklearn_ext._numerics._logistic import solve, solve_path
 from sklearn_ext.probes._logistic._path import check_Cs
 from sklearn_ext.probes._logistic._probe import (
     LinearScoresMixin,
     LogisticProbe,
     checked,
-    encoded,
     labelled,
-    prepare_probe,
-    solver_params,
+    solve_probe,
+    solve_probes,
     store_solution,
-    warn_unless_converged,
 )
 
 PROBE = LogisticProbe._parameter_constraints
@@ -214,7 +210,7 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         X, y, weight = checked(self, X, y, sample_weight)
         if sample_weight is not None:
             sample_weight = weight  # one for each row, also where one was given
-        data = encoded(self, X, y, weight)
+        data = labelled(self, X, y, weight)
         codes = np.unique(y, return_inverse=True)[1]
         seed = 0
         if self.random_state is not None:
@@ -227,22 +223,26 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         routed = self._route(scorer, sample_weight, groups, params)
         folds = self._folds(X, y, codes, rows, routed.splitter.split)
         score = Bunch(scorer=scorer, params=routed.scorer.score)
-        held = X, y, sample_weight, folds
-        scores = self._held_scores(template, held, Cs, score)
+
+        def held_out(Cs):
+            found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(_fold_scores)(template, X, y, weight, fold, Cs, score)
+                for fold in folds
+            )
+            return np.array(found)
+
+        scores = held_out(Cs)
         for _ in range(self.refine):
             new = _halve(Cs, _best(_means(scores)))
-            more = self._held_scores(template, held, new, score)
-            Cs = np.concatenate([Cs, new])
+            scores, Cs = np.hstack([scores, held_out(new)]), np.concatenate([Cs, new])
             order = np.argsort(Cs)
-            Cs, scores = Cs[order], np.hstack([scores, more])[:, order]
+            scores, Cs = scores[:, order], Cs[order]
         means = _means(scores, warn=type(self).__name__)
         best = _best(means)
         self.Cs_, self.scores_, self.C_ = Cs, scores, float(Cs[best])
         self.best_score_ = float(means[best])
         self.classes_ = data.classes
-        solution = solve(prepare_probe(self, data), self.C_, **solver_params(self))
-        store_solution(self, solution)
-        warn_unless_converged(self, solution, self.C_)
+        solve_probe(self, data, self.C_)
         return self
 
     def _grid(self, mean_weight):
@@ -263,14 +263,6 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         if isinstance(cv, Real):
             return whole_row_folds(rows, codes, cv)
         return list(check_cv(cv, y, classifier=True).split(X, y, **params))
-
-    def _held_scores(self, template, rows, Cs, score):
-        X, y, sample_weight, folds = rows
-        found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_fold_scores)(template, X, y, sample_weight, fold, Cs, score)
-            for fold in folds
-        )
-        return np.array(found)
 
     def _route(self, scorer, sample_weight, groups, params):
         given = {"sample_weight": sample_weight, "groups": groups, **params}
@@ -312,15 +304,12 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         )
 
 
-def _fold_scores(template, X, y, sample_weight, fold, Cs, score):
+def _fold_scores(template, X, y, weight, fold, Cs, score):
     """Held-out score of every C."""
     train, test = fold
     probe = clone(template)
-    weight = None
-    if sample_weight is not None:
-        weight = _safe_indexing(np.asarray(sample_weight), train)
-    data = labelled(probe, X[train], y[train], weight)
-    path = solve_path(prepare_probe(probe, data), Cs, **solver_params(probe))
+    data = labelled(probe, *checked(probe, X[train], y[train], weight[train]))
+    path = solve_probes(probe, data, Cs)
     probe.classes_ = data.classes
     params = _check_method_params(X, score.params, indices=test)
     scores = []
