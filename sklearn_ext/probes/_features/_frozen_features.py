@@ -13,6 +13,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import HasMethods, Interval, StrOptions
 from sklearn_ext._core._optional import require, torch_device
 from sklearn_ext._core._validation import FLOATS
+from sklearn_ext.probes._logistic._probe import check_tensor
 
 
 class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimator):
@@ -210,15 +211,8 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         if self._passes_through():
             return validate_data(self, X, reset=reset, dtype=FLOATS)
         if _is_torch("", "Tensor", X):
-            X = self._torch().check_tensor(X)
-            if reset:
-                self.n_features_in_ = X.shape[1]
-            elif X.shape[1] != self.n_features_in_:
-                raise ValueError(
-                    f"X has {X.shape[1]} features, but {type(self).__name__} is "
-                    f"expecting {self.n_features_in_} features as input."
-                )
-            return X
+            check_tensor(self, X, reset=reset, allow_nd=True)
+            return X.detach()
         return validate_data(self, X, reset=reset, dtype="numeric", allow_nd=True)
 
     def _features(self, X, verbose=0):

@@ -111,18 +111,6 @@ def _load_tensor(array, dtype, device, trained):
     return tensor if trained is None else torch.nn.Parameter(tensor, trained)
 
 
-def check_tensor(X):
-    """Check a batch of rows that is a tensor already, on whatever device."""
-    if X.ndim < 2 or 0 in X.shape:
-        raise ValueError(
-            "Expected a tensor with at least one row and one feature and at least two "
-            f"dimensions, got shape {tuple(X.shape)}."
-        )
-    if X.is_floating_point() and not bool(torch.isfinite(X).all()):
-        raise ValueError("Input X contains NaN or infinity.")
-    return X.detach()
-
-
 def embed(
     module,
     batches,

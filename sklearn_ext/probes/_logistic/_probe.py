@@ -334,20 +334,22 @@ def check_rows(estimator, X, y="no_validation", *, reset=False):
         if X.dtype.is_floating_point and X.dtype.itemsize < 4:
             X = X.float()  # half precision is for storage
         if X.device.type != "cpu":
-            X = _check_tensor(estimator, X, reset=reset)
+            X = X if X.dtype.is_floating_point else X.double()
+            check_tensor(estimator, X, reset=reset)
             return X if isinstance(y, str) else (X, column_or_1d(y, warn=True))
         X = X.numpy()
     form = "csr" if get_tags(estimator).input_tags.sparse else False
     return validate_data(estimator, X, y, reset=reset, accept_sparse=form, dtype=FLOATS)
 
 
-def _check_tensor(estimator, X, *, reset):
-    if X.ndim != 2 or not all(X.shape):
+def check_tensor(estimator, X, *, reset, allow_nd=False):
+    """Check a tensor as `validate_data` checks arrays, wherever it lives."""
+    if 0 in X.shape or X.ndim < 2 or (X.ndim > 2 and not allow_nd):
+        least = "at least " if allow_nd else ""
         raise ValueError(
-            f"Expected 2D array with rows and columns, got shape {tuple(X.shape)}. "
-            "Reshape the tensor to (n_samples, n_features)."
+            f"Expected {least}2D array with at least one row and one feature, got "
+            f"shape {tuple(X.shape)}. Reshape the tensor to (n_samples, n_features)."
         )
-    X = X if X.dtype.is_floating_point else X.double()
     if not bool(X.isfinite().all()):
         raise ValueError("Input X contains NaN or infinity.")
     if reset:
@@ -357,7 +359,6 @@ def _check_tensor(estimator, X, *, reset):
             f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input."
         )
-    return X
 
 
 def solve_probe(probe, data, C, previous=None, report=None):
