@@ -188,14 +188,14 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
 
 @dataclass(frozen=True, eq=False)
 class Residuals:
-    """What standardised residuals tell about correlations.
+    """What standardised residuals Z tell about correlations, ``R = Z.T @ Z``.
 
-    Either the rows themselves or their product is kept, whichever is smaller.
+    Of the two products of Z with itself the smaller one is kept.
     """
 
-    rows: np.ndarray | None  # (n_samples, n_features), R = rows.T @ rows
-    correlations: np.ndarray | None  # (n_features, n_features), R
-    known: np.ndarray  # (n_features,), whether the feature varies within classes
+    rows: np.ndarray | None  # Z, (n_samples, n_features), beside ``Z @ Z.T`` only
+    gram: np.ndarray  # R or ``Z @ Z.T``
+    diagonal: np.ndarray  # (n_features,), of R
     fourth: float  # sum over pairs a != b of mean_i (z_ia z_ib) ** 2
     weight: float  # sum of the weights
     free: float  # degrees of freedom, by which R is divided
@@ -219,7 +219,7 @@ def standardise(X, codes, weight, densities, variances, free, *, product) -> Res
     free : float
         Degrees of freedom, positive.
     product : bool
-        Keep the matrix of correlations, not the rows.
+        Keep R, not the rows.
 
     Returns
     -------
@@ -230,9 +230,8 @@ def standardise(X, codes, weight, densities, variances, free, *, product) -> Res
     dtype = np.float64 if X.dtype == np.float64 else np.float32
     known = variances > 0
     inverse = np.where(known, 1 / np.sqrt(np.where(known, variances, 1)), 0)
-    correlations = np.zeros((d, d)) if product else None
-    rows = None if product else np.empty((n, d), dtype)
-    fourth = 0.0
+    gram = np.zeros((d, d)) if product else None
+    rows, fourth = None if product else np.empty((n, d)), 0.0
     for part in blocks(n, BATCH):
         Z = X[part] - densities.pivot - densities.offsets[codes[part]]
         Z *= inverse
@@ -242,11 +241,14 @@ def standardise(X, codes, weight, densities, variances, free, *, product) -> Res
         Z *= np.sqrt(weight[part] / free)[:, None]
         Z = Z.astype(dtype, copy=False)
         if product:
-            correlations += Z.T @ Z
+            gram += Z.T @ Z
         else:
             rows[part] = Z
     total = weight.sum()
-    return Residuals(rows, correlations, known, fourth / total, total, free)
+    if product:
+        return Residuals(None, gram, np.diag(gram), fourth / total, total, free)
+    squares = (rows * rows).sum(axis=0)
+    return Residuals(rows, rows @ rows.T, squares, fourth / total, total, free)
 
 
 def best_shrinkage(residuals) -> float:
@@ -268,13 +270,7 @@ def best_shrinkage(residuals) -> float:
     """
     if residuals.free < 2:
         return 1.0  # one residual shows no variance
-    if residuals.rows is None:
-        gram = residuals.correlations
-        diagonal = np.diag(gram)
-    else:
-        rows = residuals.rows.astype(np.float64)
-        gram, diagonal = rows @ rows.T, (rows * rows).sum(axis=0)
-    off_diagonal = (gram**2).sum() - (diagonal**2).sum()
+    off_diagonal = (residuals.gram**2).sum() - (residuals.diagonal**2).sum()
     share = residuals.free / residuals.weight
     noise = (residuals.fourth - share**2 * off_diagonal) / residuals.free
     if noise >= off_diagonal:
@@ -302,14 +298,15 @@ def solve_shrunken(residuals, share, targets):
     """
     if share == 1:
         return targets
-    least = np.where(residuals.known, share, 1.0)  # unknown correlations are none
+    least = np.where(residuals.diagonal > 0, share, 1.0)  # what never varies is alone
+    matrix = (1 - share) * residuals.gram
     if residuals.rows is None:
-        matrix = (1 - share) * residuals.correlations + np.diag(least)
+        matrix += np.diag(least)
         if share > 0:
             return linalg.solve(matrix, targets.T, assume_a="pos").T
         return np.linalg.lstsq(matrix, targets.T)[0].T
-    rows = residuals.rows.astype(np.float64)
-    gram = (1 - share) * rows @ rows.T  # Woodbury: a system of n_samples equations
-    gram[np.diag_indices_from(gram)] += share
-    correction = linalg.solve(gram, (1 - share) * rows @ targets.T, assume_a="pos")
-    return (targets - (rows.T @ correction).T) / least
+    matrix[np.diag_indices_from(matrix)] += share
+    inner = (1 - share) * residuals.rows @ targets.T
+    # Woodbury: a system of n_samples equations
+    correction = linalg.solve(matrix, inner, assume_a="pos")
+    return (targets - (residuals.rows.T @ correction).T) / least

@@ -25,7 +25,6 @@ from sklearn_ext.probes._gaussian._input import (
 from sklearn_ext.probes._gaussian._statistics import NaiveBayesStatistics, add_up
 from sklearn_ext.probes._gaussian._temperature import loo_temperature
 
-NAME_ALL = "name all labels in the first call of partial_fit"
 DATA = {"accept_sparse": "csr", "dtype": (np.float64, np.float32, np.float16)}
 
 
@@ -246,7 +245,8 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
                 f"{self.covariance!r}; call fit to start again."
             )
         X, y, weight = self._check(X, y, sample_weight, reset=first is None)
-        codes = places_of(y, known, advice=NAME_ALL)
+        advice = "name all labels in the first call of partial_fit"
+        codes = places_of(y, known, advice=advice)
         pivot = first and first.pivot
         parts = (*parts, self._sum(X, known, codes, weight, pivot))
         # Adding to the sums of all classes costs a pass over them. A batch with fewer
@@ -255,7 +255,7 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
         waiting = sum(len(part.classes) for part in parts[1:])
         if first is None or waiting >= len(known):
             parts = (add_up(parts, known),)
-        return self._store(NaiveBayesModel(parts, self._settings(known)))
+        return self._store(*parts)
 
     def fit_blocks(self, blocks, *, n_jobs=None):
         """Fit to blocks of rows as if they were one table.
@@ -304,23 +304,21 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
         return self._sum(X, *labels(y), weight)
 
     def _solve(self, statistics):
-        model = NaiveBayesModel((statistics,), self._settings(statistics.classes))
-        warn_if_guessed(model.densities, stacklevel=6)
-        return self._store(model)
-
-    def _store(self, model):
-        self.classes_ = model.parts[0].classes
-        self.temperature_ = 1.0 if self.temperature == "loo" else self.temperature
-        self._model = model
+        self._store(statistics)
+        warn_if_guessed(self._model.densities, stacklevel=6)
         return self
 
-    def _settings(self, classes):
-        return Settings(
+    def _store(self, *parts):
+        classes = parts[0].classes
+        settings = Settings(
             check_priors(self.priors, len(classes)),
             self.var_smoothing,
             self.smoothing,
             self.var_shrinkage,
         )
+        self.classes_, self._model = classes, NaiveBayesModel(parts, settings)
+        self.temperature_ = 1.0 if self.temperature == "loo" else self.temperature
+        return self
 
     def _sum(self, X, classes, codes, weight, pivot=None):
         statistics = NaiveBayesStatistics.of(

@@ -121,16 +121,3 @@ class _Sums:
         block = self.first._summarize(X, y[new], w, reset=first)
         self.done, self.summary = len(y), block if first else self.summary + block
         return copy(self.first)._solve(self.summary)
-
-
-def long_table(sizes, scores, times):
-    """Columns of a table with one row for each estimator, size and repeat."""
-    names = list(scores)
-    n_sizes, n_repeats = scores[names[0]].shape
-    return {
-        "estimator": np.repeat(names, n_sizes * n_repeats),
-        "train_size": np.tile(np.repeat(sizes, n_repeats), len(names)),
-        "repeat": np.tile(np.arange(n_repeats), n_sizes * len(names)),
-        "score": np.concatenate([scores[name].ravel() for name in names]),
-        "fit_time": np.concatenate([times[name].ravel() for name in names]),
-    }

@@ -30,27 +30,11 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext._core._validation import check_weights
-from sklearn_ext.probes._regimes._curves import (
-    ROUNDING,
-    TIE,
-    bootstrap_means,
-    compare,
-    fit_power_law,
-    interval,
-    power_law,
-)
+from sklearn_ext.probes._regimes import _curves, _subsets
 from sklearn_ext.probes._regimes._runs import (
     Plan,
-    long_table,
     make_preprocessor,
     run_repeat,
-)
-from sklearn_ext.probes._regimes._subsets import (
-    is_per_class,
-    nested_order,
-    resolve_sizes,
-    split,
 )
 from sklearn_ext.probes._regimes._summary import (
     TwoRegimesSummary,
@@ -58,15 +42,7 @@ from sklearn_ext.probes._regimes._summary import (
     error_name,
     is_clear,
 )
-from sklearn_ext.probes._rivals import (
-    MAJORITY,
-    PredictsByWinner,
-    check_labels,
-    check_rivals,
-    check_takes_weights,
-    frame_of,
-    majority,
-)
+from sklearn_ext.probes._rivals import MAJORITY, PredictsByWinner, check_labels
 
 
 class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEstimator):
@@ -266,8 +242,7 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         TwoRegimes
             The fitted model.
         """
-        rivals = self._rivals()
-        check_rivals(rivals, type(self).__name__)
+        rivals = self._checked_rivals()
         check_refit(self.refit, rivals)
         X, y, groups = indexable(X, y, groups)
         if not _routing_enabled():
@@ -279,11 +254,11 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         rng = check_random_state(self.random_state)
         draws = self._draw(codes, groups, X_test is None, rng)
         counts = np.stack([np.bincount(codes[train]) for train, _ in draws])
-        sizes = resolve_sizes(
+        sizes = _subsets.resolve_sizes(
             self.train_sizes, counts.sum(axis=1).min(), counts.shape[1], counts.min()
         )
         plan = Plan(
-            {**rivals, MAJORITY: majority()},
+            rivals,
             self.preprocessor,
             check_scoring(next(iter(rivals.values())), self.scoring),
             sizes,
@@ -301,12 +276,14 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
 
     def _draw(self, codes, groups, holds_out, rng):
         """Training rows, in order, and test rows of each repeat."""
-        balanced, draws = is_per_class(self.train_sizes), []
+        balanced, draws = _subsets.is_per_class(self.train_sizes), []
         for _ in range(self.n_repeats):
             train, test = np.arange(len(codes)), None
             if holds_out:
-                train, test = split(codes, self.classes_, groups, self.test_size, rng)
-            order = nested_order(codes[train], rng, balanced=balanced)
+                train, test = _subsets.split(
+                    codes, self.classes_, groups, self.test_size, rng
+                )
+            order = _subsets.nested_order(codes[train], rng, balanced=balanced)
             draws.append((train[order], test))
         return draws
 
@@ -322,8 +299,7 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         _raise_for_params(params, self, "fit", allow=["sample_weight"])
         if params.get("sample_weight") is None:
             return X, y, groups, {}
-        check_takes_weights(self._rivals())
-        weight = check_weights(params["sample_weight"], X, dtype=np.float64)
+        weight = self._check_weights(params["sample_weight"], X)
         rows = np.flatnonzero(weight)
         if len(rows) < len(weight):
             X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
@@ -335,11 +311,10 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         weight = {k: v for k, v in params.items() if k == "sample_weight"}
         if _routing_enabled():
             routed = process_routing(self, "fit", **params)
-            fit = {name: routed[name].fit for name in rivals}
+            fit = {name: routed[name].fit for name in self._rivals()}
             return {**fit, MAJORITY: weight}, routed.scorer.score
         by_scorer = self.scoring is None or isinstance(self.scoring, str)
-        fit = dict.fromkeys([*rivals, MAJORITY], weight)
-        return fit, weight if by_scorer else {}
+        return dict.fromkeys(rivals, weight), weight if by_scorer else {}
 
     def _measure(self, plan, draws):
         tasks = FitTasks(
@@ -369,7 +344,7 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
     def _compare(self, rng):
         errors = self._errors()
         first, second = list(errors)[:2]
-        found = compare(
+        found = _curves.compare(
             self.train_sizes_,
             errors[second] - errors[first],
             (first, second),
@@ -384,16 +359,16 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         self.crossover_ci_ = found.crossover_ci
         self.regimes_ = found.regimes
         self.curve_params_ = {
-            name: fit_power_law(self.train_sizes_, error.mean(axis=1))
+            name: _curves.fit_power_law(self.train_sizes_, error.mean(axis=1))
             for name, error in errors.items()
         }
         best = _leader({n: s.mean(1) for n, s in self.test_scores_.items()})
         gains = (self.test_scores_[best] - self.baseline_scores_)[-1:]
         self.gain_, self.gain_ci_ = float(gains.mean()), np.full(2, np.nan)
         if gains.size > 1 and np.isfinite(gains).all():
-            means = bootstrap_means(gains, self.n_bootstrap, rng)
-            self.gain_ci_ = interval(means[:, 0], self.confidence_level)
-        self.recommended_ = MAJORITY if self.gain_ < ROUNDING else best
+            means = _curves.bootstrap_means(gains, self.n_bootstrap, rng)
+            self.gain_ci_ = _curves.interval(means[:, 0], self.confidence_level)
+        self.recommended_ = MAJORITY if self.gain_ < _curves.ROUNDING else best
 
     def _errors(self):
         best = best_score(self.scoring)
@@ -428,7 +403,7 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         first, second = pair = tuple(errors)[:2]
         low, high = self.difference_ci_.T
         better = np.where(low > 0, first, np.where(high < 0, second, "unclear"))
-        better = np.where(self.difference_ == 0, TIE, better)
+        better = np.where(self.difference_ == 0, _curves.TIE, better)
         return TwoRegimesSummary(
             pair,
             error_name(self.scoring),
@@ -465,26 +440,21 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         """
         check_is_fitted(self, "curve_params_")
         return {
-            name: power_law(train_sizes, *curve)
+            name: _curves.power_law(train_sizes, *curve)
             for name, curve in self.curve_params_.items()
         }
 
-    def results_frame(self, container="pandas"):
-        """Return all scores as a table.
-
-        Parameters
-        ----------
-        container : {"pandas", "polars"}, default="pandas"
-            Library of the table.
-
-        Returns
-        -------
-        DataFrame
-            Columns estimator, train_size, repeat, score and fit_time.
-        """
-        check_is_fitted(self, "test_scores_")
-        columns = long_table(self.train_sizes_, self.test_scores_, self.fit_times_)
-        return frame_of(columns, container)
+    def _columns(self):
+        """Return one row for each estimator, size and repeat."""
+        scores, times = self.test_scores_, self.fit_times_
+        n_sizes, n_repeats = self.baseline_scores_.shape
+        return {
+            "estimator": np.repeat(list(scores), n_sizes * n_repeats),
+            "train_size": np.tile(np.repeat(self.train_sizes_, n_repeats), len(scores)),
+            "repeat": np.tile(np.arange(n_repeats), n_sizes * len(scores)),
+            "score": np.ravel(list(scores.values())),
+            "fit_time": np.ravel(list(times.values())),
+        }
 
     # what scikit-learn asks
 

@@ -27,18 +27,9 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext._core._validation import check_weights
 from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers
 from sklearn_ext.probes._logistic._probe_cv import whole_row_folds
-from sklearn_ext.probes._rivals import (
-    MAJORITY,
-    PredictsByWinner,
-    check_labels,
-    check_rivals,
-    check_takes_weights,
-    frame_of,
-    majority,
-)
+from sklearn_ext.probes._rivals import MAJORITY, PredictsByWinner, check_labels
 from sklearn_ext.probes._search._measures import (
     LEVEL,
     calibration_error,
@@ -169,10 +160,8 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
         ProbeSearchCV
             The fitted comparison.
         """
-        rivals = self._rivals()
-        check_rivals(rivals, type(self).__name__)
+        rivals = self._checked_rivals()
         task = self._task(rivals, *indexable(X, y, groups), sample_weight, params)
-        rivals = {**rivals, MAJORITY: majority()}
         runs = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(_run)(name, rivals[name], task, fold)
             for name in rivals
@@ -206,8 +195,6 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
 
     def _route(self, rivals, weight, groups, params):
         """Say which inputs per row go to which head, and to the splitter."""
-        if weight is not None:
-            check_takes_weights(rivals)
         given = {} if groups is None else {"groups": groups}
         if _routing_enabled():
             routed = process_routing(self, "fit", **given, **params)
@@ -216,14 +203,14 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
             routed = Bunch(splitter=Bunch(split=given))
         shared = {} if weight is None else {"sample_weight": weight}
         fit = {n: {**routed.get(n, Bunch(fit={})).fit, **shared} for n in rivals}
-        return {**fit, MAJORITY: shared}, routed.splitter.split
+        return fit, routed.splitter.split
 
     def _task(self, rivals, X, y, groups, sample_weight, params):
         """Check what there is to measure on, leave out rows of no weight, and split."""
         y, classes, codes = check_labels(y, type(self).__name__)
         weight, folds = np.ones(len(y)), []
         if sample_weight is not None:
-            weight = check_weights(sample_weight, X, dtype=np.float64)
+            weight = self._check_weights(sample_weight, X)
         given = None if sample_weight is None else weight
         fit_params, split_params = self._route(rivals, given, groups, params)
         if not isinstance(self.cv, Integral):  # a splitter sees rows as they are
@@ -311,21 +298,8 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
             self.cv_results_, self.scoring, self.recommended_, self.level_
         )
 
-    def results_frame(self, container="pandas"):
-        """Return the comparison as a table.
-
-        Parameters
-        ----------
-        container : {"pandas", "polars"}, default="pandas"
-            Library of the table.
-
-        Returns
-        -------
-        DataFrame
-            The columns of ``cv_results_``.
-        """
-        check_is_fitted(self, "cv_results_")
-        return frame_of(self.cv_results_, container)
+    def _columns(self):
+        return self.cv_results_
 
     # what scikit-learn asks
 
