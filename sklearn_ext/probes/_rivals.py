@@ -41,15 +41,13 @@ def _delegates(method):
     """Say whether ``method`` of the recommended estimator can be called."""
 
     def check(self):
-        if hasattr(self, "estimator_"):
-            getattr(self.estimator_, method)
-        elif not getattr(self, "refit", True):
+        winner = getattr(self, "estimator_", None)
+        if winner is None and not getattr(self, "refit", True):
             raise AttributeError(
                 f"{method} needs a refitted estimator, but refit={self.refit!r}."
             )
-        else:
-            for estimator in self._rivals().values():
-                getattr(estimator, method)
+        for model in self._rivals().values() if winner is None else [winner]:
+            getattr(model, method)
         return True
 
     return available_if(check)
@@ -176,11 +174,9 @@ class PredictsByWinner:
 
     def _router(self):
         """Return a router that knows what the rivals request."""
+        mapping = MethodMapping().add(caller="fit", callee="fit")
         router = MetadataRouter(owner=self).add_self_request(self)
-        for name, estimator in self._rivals().items():
-            mapping = MethodMapping().add(caller="fit", callee="fit")
-            router.add(**{name: estimator}, method_mapping=mapping)
-        return router
+        return router.add(**self._rivals(), method_mapping=mapping)
 
     def _answer(self, method, X):
         check_is_fitted(self)
@@ -199,11 +195,7 @@ class PredictsByWinner:
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        parts = [get_tags(part) for part in self._parts()]
-        tags.input_tags.sparse = all(part.input_tags.sparse for part in parts)
-        tags.input_tags.allow_nan = all(part.input_tags.allow_nan for part in parts)
+        rivals = [get_tags(rival).input_tags for rival in self._rivals().values()]
+        tags.input_tags.sparse = all(rival.sparse for rival in rivals)
+        tags.input_tags.allow_nan = all(rival.allow_nan for rival in rivals)
         return tags
-
-    def _parts(self):
-        """List the estimators that see the rows."""
-        return list(self._rivals().values())

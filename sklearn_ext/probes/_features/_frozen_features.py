@@ -227,17 +227,9 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
                 num_workers=self.num_workers,
                 collate_fn=self.preprocess,
             )
-        return tools.embed(
-            self.module_,
-            batches,
-            len(X),
-            layer=self.layer,
-            pooling=self.pooling,
-            normalize=self.normalize,
-            device=None if self.device is None else torch_device(self.device)[1],
-            amp=self.amp,
-            report=_Progress(len(X)) if verbose else lambda done: None,
-        )
+        device = None if self.device is None else torch_device(self.device)[1]
+        report = _Progress(len(X)) if verbose else lambda done: None
+        return tools.embed(self, batches, len(X), device, report)
 
     def _batches(self, X):
         rows = getattr(X, "iloc", X)

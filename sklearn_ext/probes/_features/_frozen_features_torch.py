@@ -111,30 +111,17 @@ def _load_tensor(array, dtype, device, trained):
     return tensor if trained is None else torch.nn.Parameter(tensor, trained)
 
 
-def embed(
-    module,
-    batches,
-    n_rows,
-    *,
-    layer=None,
-    pooling="auto",
-    normalize=False,
-    device=None,
-    amp=False,
-    report=lambda done: None,
-):
+def embed(features, batches, n_rows, device=None, report=lambda done: None):
     """Run batches through a frozen copy of a module.
 
     Parameters
     ----------
-    module : nn.Module
-        The network; it is left untouched.
+    features : FrozenFeatures
+        With the network, which is left untouched, and what to do with its output.
     batches : iterable
         Tensors, arrays, dicts of keywords or sequences whose first item is the input.
     n_rows : int
         Number of rows of all batches.
-    layer, pooling, normalize, amp
-        As in `FrozenFeatures`.
     device : torch.device or None
         Where to compute.
     report : callable
@@ -145,42 +132,44 @@ def embed(
     ndarray of shape (n_rows, n_features_out)
         The features, float32, or float64 when the module works in that.
     """
-    module = frozen_copy(module, device)
+    module, pooling = frozen_copy(features.module_, device), features.pooling
     tensors = chain(module.parameters(), module.buffers())
     first = next((t for t in tensors if t.is_floating_point()), torch.empty(0))
     device = device or first.device
     dtype = first.dtype if first.numel() else None
-    target = None if layer is None else _submodule(module, layer)
+    target = None if features.layer is None else _submodule(module, features.layer)
     has_class_token = any(
         name.rpartition(".")[2] in CLASS_TOKENS for name, _ in module.named_parameters()
     )
-    context = torch.autocast(device.type, torch.bfloat16) if amp else nullcontext()
-    features, done = None, 0
+    context = nullcontext()
+    if features.amp:
+        context = torch.autocast(device.type, torch.bfloat16)
+    found, done = None, 0
     with torch.inference_mode(), context:
         for batch in batches:
             inputs = _to_device(batch, device, dtype)
-            output = _forward(module, inputs, target, layer)
+            output = _forward(module, inputs, target, features.layer)
             output = select_tensor(output, pooling)
             mask = inputs.get("attention_mask") if isinstance(inputs, dict) else None
             rows = pool(output, pooling, has_class_token, mask)
-            if normalize:
+            if features.normalize:
                 rows = torch.nn.functional.normalize(rows, dim=1)
             wide = rows.dtype == torch.float64
             rows = rows.to("cpu", torch.float64 if wide else torch.float32).numpy()
-            if features is None:
-                features = np.empty((n_rows, rows.shape[1]), rows.dtype)
-            if rows.shape[1] != features.shape[1]:
+            if found is None:
+                found = np.empty((n_rows, rows.shape[1]), rows.dtype)
+            if rows.shape[1] != found.shape[1]:
                 raise ValueError(
                     f"Every batch must give equally many features, got "
-                    f"{features.shape[1]} and then {rows.shape[1]}: choose another "
+                    f"{found.shape[1]} and then {rows.shape[1]}: choose another "
                     "pooling, or pad all rows to one length in preprocess."
                 )
-            features[done : done + len(rows)] = rows
+            found[done : done + len(rows)] = rows
             done += len(rows)
             report(done)
     if done != n_rows:
         raise ValueError(f"Expected one output per row, got {done} for {n_rows} rows.")
-    return features
+    return found
 
 
 def _submodule(module, layer):
@@ -300,7 +289,14 @@ def pool(output, pooling, has_class_token=False, mask=None):
         One row of features each.
     """
     if callable(pooling):
-        return _check_pooled(pooling(output), len(output))
+        rows = pooling(output)
+        shape = tuple(getattr(rows, "shape", ()))
+        if len(shape) != 2 or shape[0] != len(output):
+            raise ValueError(
+                f"pooling must return a tensor of shape ({len(output)}, n_features), "
+                f"got {shape}."
+            )
+        return rows
     if output.ndim <= 2:
         return output if output.ndim == 2 else output[:, None]
     if pooling == "flatten":
@@ -320,12 +316,3 @@ def pool(output, pooling, has_class_token=False, mask=None):
         return (output * real).sum(1) / real.sum(1)
     axes = (1,) if tokens else tuple(range(2, output.ndim))
     return output.amax(axes) if pooling == "max" else output.mean(axes)
-
-
-def _check_pooled(rows, n):
-    shape = tuple(getattr(rows, "shape", ()))
-    if len(shape) != 2 or shape[0] != n:
-        raise ValueError(
-            f"pooling must return a tensor of shape ({n}, n_features), got {shape}."
-        )
-    return rows

@@ -157,13 +157,11 @@ def moments(statistics):
     count, weight = statistics.count, statistics.count.sum()
     offsets = statistics.sum / _positive(count)[:, None]
     mean = statistics.sum.sum(axis=0) / weight
-    squares, total = statistics.sumsq / weight, statistics.sumsq / weight
     if statistics.per_class:
-        total = total.sum(axis=0)
-        squares = statistics.sumsq / _positive(count)[:, None]
-        within = _less(squares, offsets**2)
+        within = _less(statistics.sumsq / _positive(count)[:, None], offsets**2)
     else:
-        within = _less(squares, count @ offsets**2 / weight)
+        within = _less(statistics.sumsq / weight, count @ offsets**2 / weight)
+    total = np.atleast_2d(statistics.sumsq / weight).sum(axis=0)
     total = _less(total, mean**2)
     constant = total <= (8 * EPS * (statistics.pivot + mean)) ** 2
     return np.where(constant, 0, within), np.where(constant, 0, total)

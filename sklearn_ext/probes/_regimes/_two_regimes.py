@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
@@ -243,7 +243,11 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
             The fitted model.
         """
         rivals = self._checked_rivals()
-        check_refit(self.refit, rivals)
+        if self.refit not in {True, False, None, "recommended", *self._rivals()}:
+            raise ValueError(
+                f"refit={self.refit!r} names no estimator; known: "
+                f"{list(self._rivals())}, or 'recommended', or False."
+            )
         X, y, groups = indexable(X, y, groups)
         if not _routing_enabled():
             X, y, groups, params = self._drop_weightless(X, y, groups, params)
@@ -477,11 +481,11 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse &= self.preprocessor != "minmax"
+        if isinstance(self.preprocessor, BaseEstimator):
+            own = get_tags(self.preprocessor).input_tags
+            tags.input_tags.sparse &= own.sparse
+            tags.input_tags.allow_nan &= own.allow_nan
         return tags
-
-    def _parts(self):
-        own = isinstance(self.preprocessor, BaseEstimator)
-        return super()._parts() + ([self.preprocessor] if own else [])
 
 
 def check_test(X_test, y_test, classes):
@@ -494,15 +498,6 @@ def check_test(X_test, y_test, classes):
     if len(unknown):
         raise ValueError(f"y_test holds labels that y lacks: {unknown.tolist()}.")
     return y_test
-
-
-def check_refit(refit, estimators):
-    """Check that ``refit`` names one of the rivals."""
-    if refit and refit is not True and refit not in {"recommended", *estimators}:
-        raise ValueError(
-            f"refit={refit!r} names no estimator; known: {list(estimators)}, or "
-            "'recommended', or False."
-        )
 
 
 def _leader(curves):
