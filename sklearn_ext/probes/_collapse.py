@@ -403,13 +403,18 @@ class _Measure:
         lengths = (whole**2).sum(axis=1) - noise
         centred = means - means.mean(axis=0)
         around, raw = cosines_of(centred), cosines_of(whole)
+        size, nc3 = np.linalg.norm(centred), np.nan
+        if self.coef is not None and size > 0:
+            nc3 = np.linalg.norm(centred / size - self.coef)
+        score = self.X @ means.T - (means**2).sum(axis=1) / 2
+        wrong = score.argmax(axis=1) != self.named
         values = {
             "nc1": self._nc1(weights, n, centred, corrected),
             "cdnv": float(pooled),
             "nc2_etf": float(abs(around[pairs] + 1 / (self.k - 1)).mean()),
             "nc2_orthogonal": float(abs(raw[pairs]).mean()),
-            "nc3": self._nc3(centred),
-            "nc4": self._nc4(weights, means),
+            "nc3": float(nc3),
+            "nc4": float(weights @ wrong / weights.sum()),
         }
         return values, each, np.sqrt(np.maximum(lengths, 0.0)), around
 
@@ -427,17 +432,6 @@ class _Measure:
             return np.nan
         within = (spread[many] / (n[many] - corrected)[:, None]).mean(axis=0)
         return float((within / values[use]).sum() / self.k)
-
-    def _nc3(self, centred):
-        size = np.linalg.norm(centred)
-        if self.coef is None or size == 0:
-            return np.nan
-        return float(np.linalg.norm(centred / size - self.coef))
-
-    def _nc4(self, weights, means):
-        score = self.X @ means.T - (means**2).sum(axis=1) / 2
-        wrong = score.argmax(axis=1) != self.named
-        return float(weights @ wrong / weights.sum())
 
 
 def cosines_of(means):

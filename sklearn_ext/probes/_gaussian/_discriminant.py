@@ -1,18 +1,17 @@
 """Linear discriminant analysis with shrunken variances and correlations."""
 
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 from scipy import linalg
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
-from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._scores import ScoresMixin
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext._numerics._arrays import blocks
+from sklearn_ext.probes._gaussian import _input
 from sklearn_ext.probes._gaussian._densities import (
     Settings,
     count_rows,
@@ -20,17 +19,10 @@ from sklearn_ext.probes._gaussian._densities import (
     moments,
 )
 from sklearn_ext.probes._gaussian._forms import linear_form, score_rows
-from sklearn_ext.probes._gaussian._input import (
-    check_priors,
-    check_sums,
-    labels,
-    on_host,
-    row_weights,
-    warn_if_guessed,
-)
 from sklearn_ext.probes._gaussian._naive_bayes import NaiveBayesProbe
 from sklearn_ext.probes._gaussian._statistics import NaiveBayesStatistics
 
+NAIVE = NaiveBayesProbe._parameter_constraints
 BATCH = 1024  # rows worked on at a time
 LEAST = 1e-8  # smallest share estimated: the system stays solvable
 
@@ -105,12 +97,9 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
     """
 
     _parameter_constraints: dict = {
-        "priors": ["array-like", StrOptions({"uniform"}), None],
-        "correlation_shrinkage": [
-            Interval(Real, 0, 1, closed="both"),
-            StrOptions({"auto"}),
-        ],
-        "var_shrinkage": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
+        "priors": NAIVE["priors"],
+        "correlation_shrinkage": NAIVE["var_shrinkage"],
+        "var_shrinkage": NAIVE["var_shrinkage"],
     }
 
     def __init__(
@@ -140,18 +129,18 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
         self : ShrinkageDiscriminantProbe
             The fitted probe.
         """
-        X, y, sample_weight = map(on_host, (X, y, sample_weight))
+        X, y, sample_weight = map(_input.on_host, (X, y, sample_weight))
         X, y = validate_data(self, X, y, dtype=FLOATS)
-        weight = row_weights(sample_weight, X)
-        self.classes_, codes = labels(y)
+        weight = _input.row_weights(sample_weight, X)
+        self.classes_, codes = _input.labels(y)
         settings = Settings(
-            check_priors(self.priors, len(self.classes_)),
+            _input.check_priors(self.priors, len(self.classes_)),
             var_shrinkage=self.var_shrinkage,
         )
         statistics = NaiveBayesStatistics.of(X, codes, self.classes_, weight)
-        check_sums(statistics, X, type(self).__name__)
+        _input.check_sums(statistics, X, type(self).__name__)
         densities = fit_densities(statistics, settings)
-        warn_if_guessed(densities, stacklevel=5)
+        _input.warn_if_guessed(densities, stacklevel=5)
         total = count_rows(statistics).sum()
         free = total - np.count_nonzero(statistics.count)
         weight = weight * (total / weight.sum())
@@ -179,7 +168,7 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
 
     def _scores(self, X):
         check_is_fitted(self)
-        X = validate_data(self, on_host(X), dtype=FLOATS, reset=False)
+        X = validate_data(self, _input.on_host(X), dtype=FLOATS, reset=False)
         return score_rows(self._form, X)
 
 

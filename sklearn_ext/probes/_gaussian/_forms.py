@@ -67,12 +67,12 @@ class QuadraticForm:
 
     def scores_sparse(self, X):
         """Score the rows of a sparse table; dense are only features with a pivot."""
-        near, far = (np.flatnonzero(there) for there in (self.pivot == 0, self.pivot))
+        near = self.pivot == 0
         part = self.of(near)
         Z = X[:, near] @ sparse.diags_array(1 / part.scale)
         scores = Z.power(2) @ part.curvature.T + Z @ part.weights.T + part.intercept
-        if len(far):
-            part, X = self.of(far), X[:, far]
+        if not near.all():
+            part, X = self.of(~near), X[:, ~near]
             for rows in blocks(X.shape[0], BATCH):
                 scores[rows] += part.scores(X[rows].toarray()) - part.intercept
         return scores

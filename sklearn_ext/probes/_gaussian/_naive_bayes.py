@@ -12,16 +12,9 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._scores import ScoresMixin
 from sklearn_ext._numerics._classes import classes_of_stream, places_of
+from sklearn_ext.probes._gaussian import _input
 from sklearn_ext.probes._gaussian._densities import NaiveBayesModel, Settings
 from sklearn_ext.probes._gaussian._forms import quadratic_form, score_rows
-from sklearn_ext.probes._gaussian._input import (
-    check_priors,
-    check_sums,
-    labels,
-    on_host,
-    row_weights,
-    warn_if_guessed,
-)
 from sklearn_ext.probes._gaussian._statistics import NaiveBayesStatistics, add_up
 from sklearn_ext.probes._gaussian._temperature import loo_temperature
 
@@ -202,7 +195,7 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
             The fitted probe.
         """
         X, y, weight = self._check(X, y, sample_weight, reset=True)
-        classes, codes = labels(y)
+        classes, codes = _input.labels(y)
         self._solve(self._sum(X, classes, codes, weight))
         if self.temperature == "loo":
             self.temperature_ = loo_temperature(
@@ -238,7 +231,7 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
         self._refuse_loo("partial_fit")
         parts = self._model.parts if self.__sklearn_is_fitted__() else ()
         first = parts[0] if parts else None
-        known = classes_of_stream(on_host(classes), first and first.classes)
+        known = classes_of_stream(_input.on_host(classes), first and first.classes)
         if first and first.covariance != self.covariance:
             raise ValueError(
                 "covariance cannot change between calls of partial_fit, got "
@@ -301,17 +294,17 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
 
     def _summarize(self, X, y, sample_weight=None, *, reset=True):
         X, y, weight = self._check(X, y, sample_weight, reset=reset)
-        return self._sum(X, *labels(y), weight)
+        return self._sum(X, *_input.labels(y), weight)
 
     def _solve(self, statistics):
         self._store(statistics)
-        warn_if_guessed(self._model.densities, stacklevel=6)
+        _input.warn_if_guessed(self._model.densities, stacklevel=6)
         return self
 
     def _store(self, *parts):
         classes = parts[0].classes
         settings = Settings(
-            check_priors(self.priors, len(classes)),
+            _input.check_priors(self.priors, len(classes)),
             self.var_smoothing,
             self.smoothing,
             self.var_shrinkage,
@@ -332,19 +325,19 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
             batch_size=self.batch_size,
             pivot=pivot,
         )
-        check_sums(statistics, X, type(self).__name__)
+        _input.check_sums(statistics, X, type(self).__name__)
         return statistics
 
     # checks
 
     def _check(self, X, y, sample_weight, *, reset):
-        X, y, weight = map(on_host, (X, y, sample_weight))
+        X, y, weight = map(_input.on_host, (X, y, sample_weight))
         named = hasattr(self, "feature_names_in_")
         if reset or named or not is_plain(X, y, self.n_features_in_):
             X, y = validate_data(
                 self, X, y, reset=reset, ensure_all_finite=sparse.issparse(X), **DATA
             )
-        return X, y, row_weights(weight, X)
+        return X, y, _input.row_weights(weight, X)
 
     def _refuse_loo(self, method):
         if self.temperature == "loo":
@@ -448,12 +441,12 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
             ``log P(y) + log p(x | y)``.
         """
         form = quadratic_form(self._fitted.densities)
-        X = validate_data(self, on_host(X), reset=False, **DATA)
+        X = validate_data(self, _input.on_host(X), reset=False, **DATA)
         return score_rows(form, X, self.batch_size)
 
     def _scores(self, X):
         form = self._fitted.form
-        X = validate_data(self, on_host(X), reset=False, **DATA)
+        X = validate_data(self, _input.on_host(X), reset=False, **DATA)
         return score_rows(form, X, self.batch_size) / self.temperature_
 
 

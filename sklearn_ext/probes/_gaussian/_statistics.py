@@ -377,13 +377,11 @@ def _sum_dense(X, codes, count, weight, pivot, per_class, tails, dtype, batch_si
             np.subtract(part, pivot, out=rows, casting="same_kind")
         by_class = _by_class(codes[batch], w, len(count))
         total += by_class @ rows
-        if not tails:
-            np.multiply(rows, rows, out=rows)
-            squares += by_class @ rows if per_class else w @ rows
-            continue
-        powers = np.multiply(rows, rows, out=more[: len(w)])
-        squared = by_class @ powers
+        powers = np.multiply(rows, rows, out=more[: len(w)] if tails else rows)
+        squared = by_class @ powers if per_class else w @ powers
         squares += squared
+        if not tails:
+            continue
         inverse = _inverse(scale := squared.sum(axis=0))
         powers *= inverse
         rows *= powers

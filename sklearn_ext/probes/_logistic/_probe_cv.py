@@ -38,18 +38,8 @@ from sklearn_ext.probes._logistic._probe import (
 )
 
 PROBE = LogisticProbe._parameter_constraints
-SHARED = (
-    "fit_intercept",
-    "class_weight",
-    "preconditioner",
-    "tol",
-    "max_iter",
-    "memory",
-    "device",
-    "batch_size",
-)
-
-
+OWN = "C", "solver", "warm_start", "sgd_params", "random_state"  # of LogisticProbe
+SHARED = [name for name in PROBE if name not in OWN]
 FEW_HELD_OUT = 1000  # fewer say too little of C to be looked at only once
 
 

@@ -327,10 +327,9 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         runs = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
             delayed(run_repeat)(plan, *rows) for rows in draws
         )
-        scores, times = [], []
+        measured = []
         for found, seconds, models in runs:
-            scores.append(found)
-            times.append(seconds)
+            measured.append((found, seconds))
             leader = _leader({name: found[name] for name in self._rivals()})
             state = {"classes_": self.classes_, "estimator_": models[leader]}
             if tasks.end(**state):
@@ -340,7 +339,7 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         self.train_sizes_ = plan.sizes
         self.test_scores_, self.fit_times_ = (
             {name: np.stack([row[name] for row in rows], axis=1) for name in found}
-            for rows in (scores, times)
+            for rows in zip(*measured, strict=True)
         )
         self.baseline_scores_ = self.test_scores_.pop(MAJORITY)
         del self.fit_times_[MAJORITY]
