@@ -4,7 +4,12 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.utils import check_array
 
-from sklearn_ext.bridge._samples import check_columns, checked_weights, names_of
+from sklearn_ext.bridge._samples import (
+    check_columns,
+    check_width,
+    checked_weights,
+    names_of,
+)
 from sklearn_ext.bridge._solvers._fixed_point import spectral
 
 
@@ -58,11 +63,7 @@ def _tables(X, Y):
         check_array(Z, dtype=np.float64, input_name=name)
         for Z, name in ((X, "X"), (Y, "Y"))
     )
-    if X.shape[1] != Y.shape[1]:
-        raise ValueError(
-            f"Y has {Y.shape[1]} features and X has {X.shape[1]}: both need the same "
-            "columns."
-        )
+    check_width(Y, X, "Y")
     return X, Y
 
 
