@@ -14,9 +14,9 @@ def as_generator(random_state, usual=None):
     return check_random_state(random_state)
 
 
-def normal(rng, shape, X):
-    """Draw standard normal numbers in the library of X."""
-    return like(rng.standard_normal(shape), X)
+def normal(rng, X):
+    """Draw standard normal numbers in the shape and the library of X."""
+    return like(rng.standard_normal(tuple(X.shape)), X)
 
 
 def choose(weights, rng):
@@ -36,7 +36,7 @@ def draw_components(X, chosen, laws, rng):
     xp = namespace(X)
     order = xp.argsort(chosen, stable=True)
     sorted_rows = xp.take(X, order, axis=0)
-    noise = xp.take(normal(rng, tuple(X.shape), X), order, axis=0)
+    noise = xp.take(normal(rng, X), order, axis=0)
     parts, start = [], 0
     for k, (V, scale, shift, variance) in enumerate(laws):
         stop = start + int(xp.sum(xp.astype(chosen == k, xp.int64)))
@@ -71,7 +71,7 @@ def brownian_bridges(start, stop, times, epsilon, rng):
     steps = np.sqrt(epsilon * np.diff(times, prepend=0.0, append=1.0))
     walk, walks = start * 0, []
     for step in steps:
-        walk = walk + normal(rng, tuple(start.shape), start) * float(step)
+        walk = walk + normal(rng, start) * float(step)
         walks.append(walk)
     paths = [
         start * float(1 - t) + (stop - walk) * float(t) + at
@@ -87,7 +87,7 @@ def euler_paths(plan, X, times, rng):
     for t in times:
         if t > now:
             step = float(t - now)
-            noise = normal(rng, tuple(X.shape), X) * (plan.epsilon * step) ** 0.5
+            noise = normal(rng, X) * (plan.epsilon * step) ** 0.5
             X = X + plan.drift(X, now) * step + noise
         paths.append(X)
         now = float(t)

@@ -32,9 +32,7 @@ from sklearn_ext.bridge._samples import (
     float_types,
     mean_square_gap,
     two_samples,
-    warn_about_missing_target,
-    warn_about_scales,
-    warn_about_target,
+    warn_about_data,
 )
 from sklearn_ext.bridge._solvers._fixed_point import Options, problem_of
 from sklearn_ext.bridge._solvers._held_out import Holdout, split
@@ -294,14 +292,12 @@ class LightSchrodingerBridge(
         LightSchrodingerBridge
             The fitted estimator.
         """
-        warn_about_target(X, y)
         came_as = _told_by(X_target, sample_domain)
         source, target = two_samples(
             self, X, X_target, sample_domain, sample_weight, target_weight
         )
         epsilon = choose_epsilon(self.epsilon, source, target)
-        warn_about_missing_target(came_as)
-        warn_about_scales((source, target))
+        warn_about_data(X, y, came_as, (source, target))
         whole = kept = source.distinct(), target.distinct()
         rng, held = as_generator(self.random_state), None
         mixture = self._first_mixture(whole, epsilon, rng)

@@ -9,7 +9,7 @@ from sklearn_ext._core._docs import shared_docs
 from sklearn_ext.bridge._light import LightSchrodingerBridge, recentred
 from sklearn_ext.bridge._mixture import COVARIANCE_TYPES
 from sklearn_ext.bridge._samples import around
-from sklearn_ext.bridge._solvers._choose import Search, few_rows, first_settings
+from sklearn_ext.bridge._solvers._choose import Search, few_rows, first_of, settings
 from sklearn_ext.bridge._solvers._held_out import split
 
 COMPONENTS = Interval(Integral, 1, None, closed="left")
@@ -90,7 +90,8 @@ class LightSchrodingerBridgeCV(LightSchrodingerBridge):
     """
 
     # what is neither asked for nor searched is as in the parent by default
-    solver, n_init, epsilon_annealing, early_stopping = "fixed_point", 2, "auto", False
+    solver, n_init, epsilon_annealing = "fixed_point", 2, "auto"
+    early_stopping, torch_params = False, None
 
     _parameter_constraints: dict = {
         **{
@@ -164,7 +165,7 @@ class LightSchrodingerBridgeCV(LightSchrodingerBridge):
         grid = {name: getattr(self, name) for name in IN_A_LIST}
         sizes = [side.X.shape[0] for side in sides]
         held = [round(self.validation_fraction * n) for n in sizes]
-        self._keep([], first_settings(grid, sizes[1]), settled=True)
+        self._keep([], first_of(settings(grid, *sides[1].X.shape)), settled=True)
         if min(*held, sizes[0] - held[0], sizes[1] - held[1]) < 2:
             return None
         few = [few_rows(side) for side in sides]

@@ -223,7 +223,6 @@ def check_domain(sample_domain, n_samples):
 
 def _target_rows(estimator, X_target, X, fewest):
     expected = getattr(estimator, "feature_names_in_", None)
-    check_columns(X_target, expected, name="X_target", of="X")
     if (expected is None) != (names_of(X_target) is None):
         one, other = ("X", "X_target") if expected is not None else ("X_target", "X")
         warnings.warn(
@@ -232,26 +231,25 @@ def _target_rows(estimator, X_target, X, fewest):
             UserWarning,
             stacklevel=6,
         )
-    Y = check_array(
-        X_target,
-        input_name="X_target",
-        dtype=float_types(X_target),
-        ensure_min_samples=fewest,
-        estimator="X_target",
+    types = float_types(X_target)
+    Y = other_table(
+        X_target, "X_target", X, expected, dtype=types, ensure_min_samples=fewest
     )
-    check_width(Y, X, "X_target")
     if namespace(Y) != namespace(X):
         return like(Y, X)
     return namespace(X).astype(Y, X.dtype, copy=False)
 
 
-def check_width(Y, X, name):
-    """Refuse an array that has not as many columns as X."""
+def other_table(table, name, X, expected, **params):
+    """Validate a table beside X, whose columns have the expected names, if any."""
+    check_columns(table, expected, name)
+    Y = check_array(table, input_name=name, estimator=name, **params)
     if Y.shape[1] != X.shape[1]:
         raise ValueError(
             f"{name} has {Y.shape[1]} features and X has {X.shape[1]}: both need the "
             "same columns."
         )
+    return Y
 
 
 def checked_weights(weight, X, name, rows):
@@ -275,12 +273,12 @@ def _weighted(X, w, where, fewest, rows=None):
     """Keep the rows with weight, out of some; there must be one or two at least."""
     xp = namespace(X)
     kept = np.arange(X.shape[0]) if rows is None else np.flatnonzero(rows)
-    if w is not None and len(kept) and not w[kept].any():
-        raise ValueError(
-            f"Sample weights must contain at least one non-zero number in {where}."
-        )
-    if w is not None:
+    if w is not None and len(kept):
         kept = kept[w[kept] > 0]
+        if not len(kept):
+            raise ValueError(
+                f"Sample weights must contain at least one non-zero number in {where}."
+            )
     if len(kept) < fewest:
         raise ValueError(
             f"At least {fewest} row(s) are needed on each side, got n_samples = "
@@ -301,18 +299,8 @@ def names_of(X):
     return names if names and all(isinstance(name, str) for name in names) else None
 
 
-def check_columns(table, expected, *, name, of):
-    """Refuse a table whose named columns are not the expected ones, in order.
-
-    Parameters
-    ----------
-    table : array-like
-        What is checked.
-    expected : list of str or None
-        Names of the columns of the other table.
-    name, of : str
-        What the caller calls the table and the other one, for the message.
-    """
+def check_columns(table, expected, name):
+    """Refuse a table whose named columns are not those of X, in order."""
     names = names_of(table)
     if names is None or expected is None or names == list(expected):
         return
@@ -321,9 +309,9 @@ def check_columns(table, expected, *, name, of):
     if missing or unexpected:
         parts = (("missing", missing), ("unexpected", unexpected))
         told = ", ".join(f"{what} {_few(some)}" for what, some in parts if some)
-        raise ValueError(f"{name} must have the columns of {of}: {told}.")
+        raise ValueError(f"{name} must have the columns of X: {told}.")
     raise ValueError(
-        f"{name} must have the columns of {of} in the same order, which is "
+        f"{name} must have the columns of X in the same order, which is "
         f"{_few(expected)}, got {_few(names)}. Select them in that order."
     )
 
@@ -365,41 +353,29 @@ def choose_epsilon(epsilon, source, target):
     return float(epsilon)
 
 
-def warn_about_target(X, y):
-    """Warn when y looks like a target table: it would be ignored silently."""
-    shape = getattr(y, "shape", ())
+def warn_about_data(X, y, came_as, sides):
+    """Warn of data that can be fitted, but that hardly anybody wants to."""
+    messages, shape = [], getattr(y, "shape", ())
     if len(shape) == 2 and shape[1:] == getattr(X, "shape", ())[1:] and shape[1] > 1:
-        warnings.warn(
+        messages.append(
             "y is ignored. It looks like a table with the columns of X: pass the "
-            "target as X_target.",
-            UserWarning,
-            stacklevel=5,
+            "target as X_target."
         )
-
-
-def warn_about_missing_target(came_as):
-    """Warn when rows are mapped to themselves, which hardly anybody wants."""
     if came_as is None:
-        warnings.warn(
+        messages.append(
             "no X_target and no sample_domain: the rows are mapped to themselves; pass "
             "X_target, or sample_domain with 0 for source and 1 for target rows. "
             "Pipelines and searches pass sample_domain on with metadata routing, after "
-            "set_fit_request(sample_domain=True).",
-            UserWarning,
-            stacklevel=5,
+            "set_fit_request(sample_domain=True)."
         )
-
-
-def warn_about_scales(sides):
-    """Warn when one column would decide alone."""
     squares = ((side.X - side.mean) ** 2 for side in sides)
     variance = sum(to_numpy(namespace(Z).mean(Z, axis=0)) for Z in squares)
     variance = variance[variance > 0]
     if len(variance) and variance.max() > 1e4 * variance.min():
-        warnings.warn(
+        messages.append(
             "Columns differ in scale more than a hundredfold, and the cost is "
             "Euclidean: the largest will decide alone. Scale them first, for instance "
-            "with StandardScaler fitted on both sides.",
-            UserWarning,
-            stacklevel=5,
+            "with StandardScaler fitted on both sides."
         )
+    for message in messages:
+        warnings.warn(message, UserWarning, stacklevel=5)

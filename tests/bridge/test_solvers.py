@@ -79,7 +79,7 @@ def test_stationary_point_matches_moments_and_has_no_gradient(kind, rng):
     problem = problem_of(*samples(X, Y), options)
     mixture = bridge._stream.mixture
     anchor = evaluate(problem, mixture)
-    _, gradient = loss_and_gradient(pack(mixture), problem, anchor, 0.0)
+    _, gradient = loss_and_gradient(pack(mixture), problem, anchor)
     assert abs(gradient).max() < 1e-4
 
 
@@ -90,12 +90,11 @@ def test_gradient_against_differences(kind, rng):
     problem = problem_of(*samples(X, Y), options)
     fit, _ = solve(*samples(X, Y), options, np.random.RandomState(0))
     anchor = evaluate(problem, fit.state.mixture)
-    weight = 0.0 if kind == "tied" else problem.prior
     theta = pack(fit.state.mixture)
     theta = theta + 0.05 * rng.normal(size=len(theta))
-    _, gradient = loss_and_gradient(theta, problem, anchor, weight)
+    _, gradient = loss_and_gradient(theta, problem, anchor)
     numeric = approx_fprime(
-        theta, lambda at: loss_and_gradient(at, problem, anchor, weight)[0], 1e-6
+        theta, lambda at: loss_and_gradient(at, problem, anchor)[0], 1e-6
     )
     assert_allclose(gradient, numeric, atol=2e-5)
 

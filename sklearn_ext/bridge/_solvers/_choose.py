@@ -75,10 +75,9 @@ def settings(grid, n_rows, n_features):
     return values
 
 
-def first_settings(grid, n_rows):
-    """Return the first value of each setting, for samples too small to hold out."""
-    found = settings(grid, n_rows, FEW_FEATURES)
-    return {name: values[0] for name, values in found.items()}
+def first_of(values):
+    """Return the first value of each setting."""
+    return {name: some[0] for name, some in values.items()}
 
 
 class Search:
@@ -93,7 +92,7 @@ class Search:
 
     def best(self):
         """Search, one setting after another, and return the best trial."""
-        first = {name: values[0] for name, values in self.values.items()}
+        first = first_of(self.values)
         best = self._grow(first)
         for kind in self.values["covariance_type"][1:]:
             other = {"covariance_type": kind}

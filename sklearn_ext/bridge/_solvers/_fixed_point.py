@@ -103,6 +103,13 @@ def taller(mass, spread):
     return namespace(mass).reshape(mass, (-1,) + (1,) * (spread.ndim - 1))
 
 
+def own_mass(moments):
+    """Return the mass that each spread stands for, in its dimensions; one has all."""
+    mass = taller(moments.mass, moments.spread)
+    shared = moments.spread.shape[0] < mass.shape[0]
+    return namespace(mass).sum(mass, axis=0, keepdims=True) if shared else mass
+
+
 def expect(scores, rows, covariance_type):
     """Return the weighted mean of log-sum-exp and the moments under the softmax.
 
@@ -211,6 +218,8 @@ class Problem:
     @property
     def prior(self):
         """Weight of the pooled covariance beside masses that sum to one (delta)."""
+        if self.options.covariance_type == "tied":  # it is all there is
+            return 0.0
         n, m = self.source.size, self.target.size
         return self.options.prior_strength * (n + m) / (2 * n * m)
 
@@ -317,16 +326,13 @@ def pooled(moments):
 
 def gaussian_step(problem, state):
     """Solve the Gaussian problem of every component between its two shares."""
-    kind, eps = problem.options.covariance_type, state.mixture.epsilon
-    sides = []
+    prior, sides = problem.prior, []
     for moments in (state.source, state.target):
-        C = moments.spread
-        if kind != "tied":
-            mass, bar = taller(moments.mass, C), pooled(moments)
-            C = (mass * C + problem.prior * bar) / (mass + problem.prior)
+        mass = own_mass(moments)
+        C = (mass * moments.spread + prior * pooled(moments)) / (mass + prior)
         sides.append(C + on_diagonal(problem.floor, C))
     solve = variance_map if C.ndim == 2 else covariance_map
-    lam, axes = decompose(solve(*sides, eps))
+    lam, axes = decompose(solve(*sides, state.mixture.epsilon))
     moved = rotate_back(lam * rotate(state.source.mean, axes), axes)  # S_k m0_k
     return replace(state.mixture, means=state.target.mean - moved, lam=lam, axes=axes)
 
@@ -344,20 +350,19 @@ def penalty(problem, mixture, state):
     J is what :func:`gaussian_step` minimises for fixed shares: the loss, the shrinkage
     and what the floor under the variances adds.
     """
-    xp = namespace(mixture.means)
-    lam, V, eps, delta = mixture.lam, mixture.axes, mixture.epsilon, problem.prior
-    if problem.options.covariance_type == "tied":
-        return float(xp.sum(lam + 1 / lam)) * problem.floor / (2 * eps)
-    sides = state.source, state.target
-    bars = [pooled(moments) for moments in sides]
+    xp, lam, V = namespace(mixture.means), mixture.lam, mixture.axes
+    low = [prior_squares(problem, side) for side in (state.source, state.target)]
     if V is not None:  # diagonals of V_k' C V_k
-        bars = [xp.sum(V * (bar @ V), axis=1) for bar in bars]
-    low = [
-        delta * bar + (moments.mass + delta)[:, None] * problem.floor
-        for bar, moments in zip(bars, sides, strict=True)
-    ]
-    cost = (lam * low[0] + low[1] / lam) / (2 * eps) + delta * xp.log(lam) / 2
-    return float(xp.sum(mixture.sum_over_features(cost)))
+        low = [xp.sum(V * (C @ V), axis=1) for C in low]
+    cost = (lam * low[0] + low[1] / lam) / mixture.epsilon + problem.prior * xp.log(lam)
+    return float(xp.sum(mixture.sum_over_features(cost))) / 2
+
+
+def prior_squares(problem, moments):
+    """Return what prior and floor add to the squares of each component."""
+    mass = own_mass(moments) + problem.prior
+    floor = on_diagonal(problem.floor, moments.spread)
+    return problem.prior * pooled(moments) + mass * floor
 
 
 def blend(old, new, step):

@@ -11,11 +11,10 @@ from sklearn_ext.bridge._samples import Sample
 from sklearn_ext.bridge._solvers._fixed_point import (
     Fit,
     evaluate,
-    on_diagonal,
+    own_mass,
     penalty,
-    pooled,
+    prior_squares,
     problem_of,
-    taller,
 )
 from sklearn_ext.bridge._solvers._start import solve
 
@@ -51,11 +50,10 @@ def unpack(theta, like):
     return replace(like, log_weights=ell, means=means, lam=lam, axes=axes), factor
 
 
-def loss_and_gradient(theta, problem, anchor, weight):
+def loss_and_gradient(theta, problem, anchor):
     """Return the penalised loss and its gradient in the free parameters.
 
-    ``anchor`` is the state whose masses and pooled covariances the prior holds fixed,
-    ``weight`` what it adds to each mass.
+    ``anchor`` is the state whose masses and pooled covariances the prior holds fixed.
     """
     mixture, factor = unpack(theta, anchor.mixture)
     kind, eps, D = mixture.covariance_type, mixture.epsilon, mixture.means.shape[1]
@@ -63,9 +61,9 @@ def loss_and_gradient(theta, problem, anchor, weight):
     value = state.loss + penalty(problem, mixture, anchor)
     p, q = state.source, replace(state.target, mean=state.target.mean - mixture.means)
     (here, source), (there, target) = p.sums(kind), q.sums(kind)
-    source = source + prior_squares(anchor.source, weight, problem.floor)
-    target = target + prior_squares(anchor.target, weight, problem.floor)
-    mass = own_mass(q, weight)
+    source = source + prior_squares(problem, anchor.source)
+    target = target + prior_squares(problem, anchor.target)
+    mass = own_mass(q) + problem.prior
     if factor is None:
         inverse = 1 / mixture.lam
         d_means = here - there * inverse
@@ -83,19 +81,6 @@ def loss_and_gradient(theta, problem, anchor, weight):
     return value, np.concatenate(parts)
 
 
-def own_mass(moments, delta):
-    """Return the mass of each spread, with what the prior adds; one spread has all."""
-    mass = taller(moments.mass + delta, moments.spread)
-    shared = len(moments.spread) < len(mass)
-    return mass.sum(axis=0, keepdims=True) if shared else mass
-
-
-def prior_squares(moments, delta, floor):
-    """Return what prior and floor add to a component's squares."""
-    floor = on_diagonal(floor, moments.spread)
-    return delta * pooled(moments) + own_mass(moments, delta) * floor
-
-
 def fit_lbfgs(source, target, options, rng, *, mixture, report):
     """Make ten fixed-point passes, then L-BFGS; return a Fit and the passes in all."""
     warm_up = replace(options, max_iter=min(WARM_UP, options.max_iter))
@@ -103,7 +88,6 @@ def fit_lbfgs(source, target, options, rng, *, mixture, report):
     problem = problem_of(Sample(*source.host), Sample(*target.host), options)
     mixture = first.state.mixture.convert(to_numpy)
     anchor = evaluate(problem, mixture)
-    weight = 0.0 if options.covariance_type == "tied" else problem.prior
     curve, stopped = [*first.curve], []
 
     def follow(theta):
@@ -117,7 +101,7 @@ def fit_lbfgs(source, target, options, rng, *, mixture, report):
     found = minimize(
         loss_and_gradient,
         pack(mixture),
-        (problem, anchor, weight),
+        (problem, anchor),
         method="L-BFGS-B",
         jac=True,
         callback=follow,
