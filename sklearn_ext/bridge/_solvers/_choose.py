@@ -166,4 +166,6 @@ class Search:
         if options.init_params != "kmeans" or len(self.clusters) < 2 * K:
             # other centres, or too few clusters to choose among
             return first_components(self.rows, options, self.rng)
+        if K == 1:
+            return self.clusters.sum(axis=0)[None, :], None
         return merge(along_axes(Y, w, options.covariance_type), self.clusters, K), None
