@@ -261,14 +261,21 @@ def r15_clusterers(estimator):
     assert labels.dtype.kind == "i"
 
 
+def trusted_for(model):
+    """Return our types, and for a search what one of scikit-learn's own stores."""
+    trusted = set(sklearn_ext.trusted_types())
+    if isinstance(model, GridSearchCV):
+        X = np.arange(6.0)[:, None]
+        peer = GridSearchCV(LinearRegression(), {}, cv=2).fit(X, X)
+        trusted.update(skops.io.get_untrusted_types(data=skops.io.dumps(peer)))
+    return trusted
+
+
 def r17_skops(estimator):
     X, _ = data_for(estimator)
     model = fitted(estimator)
     stored = skops.io.dumps(model)
-    trusted = {*sklearn_ext.trusted_types()}
-    if isinstance(model, GridSearchCV):  # trusts what a search of scikit-learn stores
-        peer = GridSearchCV(LinearRegression(), {}, cv=2).fit(X, np.arange(len(X)))
-        trusted.update(skops.io.get_untrusted_types(data=skops.io.dumps(peer)))
+    trusted = trusted_for(model)
     assert not set(skops.io.get_untrusted_types(data=stored)) - trusted
     loaded = skops.io.loads(stored, trusted=sorted(trusted))
     same(model, loaded, X, 1e-9)
