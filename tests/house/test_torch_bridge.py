@@ -30,6 +30,7 @@ from sklearn_ext.representations import (  # noqa: E402
     ContrastiveEncoder,
     SparseAutoencoder,
 )
+from tests._marks import CALLBACKS  # noqa: E402
 
 
 class Slope(torch.nn.Module):
@@ -111,6 +112,7 @@ def test_the_global_generator_is_left_alone(data):
     assert_array_equal(torch.get_rng_state(), state)
 
 
+@CALLBACKS
 def test_callbacks_see_every_epoch_and_stop(data):
     watch = Watch(stop_at=5)
     reporter = Reporter().set_callbacks(watch)
