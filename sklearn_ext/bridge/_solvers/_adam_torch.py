@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-from sklearn_ext._core._torch import WeightedLoss, fit_net
+from sklearn_ext._core._torch import EndOfTraining, WeightedLoss, fit_net
 from sklearn_ext._numerics._arrays import single
 from sklearn_ext.bridge._mixture import PotentialMixture
 from sklearn_ext.bridge._samples import Sample
@@ -105,9 +105,9 @@ class Report(Callback):
         self.begin()
 
     def on_epoch_end(self, net, **kwargs):
-        """Look at the net; skorch ends training early when it is interrupted."""
+        """Look at the net."""
         if self.end(net):
-            raise KeyboardInterrupt
+            raise EndOfTraining
 
 
 def bridge_loss(output, weight):
