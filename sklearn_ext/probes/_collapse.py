@@ -217,9 +217,8 @@ class CollapseDiagnostics:
     intervals: dict
 
     def __repr__(self):
-        names = "nc1", "cdnv", "nc2_etf", "nc2_orthogonal", "nc3", "nc4"
-        values = ", ".join(f"{name}={getattr(self, name):.3g}" for name in names)
-        return f"CollapseDiagnostics({len(self.classes)} classes; {values})"
+        values = [f"{name}={getattr(self, name):.3g}" for name in self.intervals]
+        return f"CollapseDiagnostics({len(self.classes)} classes; {', '.join(values)})"
 
 
 def collapse_diagnostics(
@@ -314,11 +313,10 @@ def collapse_diagnostics(
             stacklevel=2,
         )
     measure = _Measure(X, codes, len(classes), *decide)
-    found = measure(weights)
+    scalars, pairs, norms, cosines = measure(weights)
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
     drawn = [measure(_again(codes, weights, rng))[0] for _ in range(n_bootstrap)]
     plain = measure(weights, corrected=False)[0]
-    scalars, pairs, norms, cosines = found
     return CollapseDiagnostics(
         classes=classes,
         class_counts=counts,

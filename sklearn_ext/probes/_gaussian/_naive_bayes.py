@@ -229,7 +229,7 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
             The updated probe.
         """
         self._refuse_loo("partial_fit")
-        parts = self._model.parts if self.__sklearn_is_fitted__() else ()
+        parts = self._model.parts if hasattr(self, "_model") else ()
         first = parts[0] if parts else None
         known = classes_of_stream(_input.on_host(classes), first and first.classes)
         if first and first.covariance != self.covariance:
@@ -346,9 +346,6 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
                 "have: use fit, or a number here and "
                 "CalibratedClassifierCV(method='temperature') afterwards."
             )
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_model")
 
     # what was fitted, computed when it is asked for: small batches stay cheap
 

@@ -26,16 +26,9 @@ from sklearn_ext._core._compat import (
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._numerics._arrays import to_numpy
 from sklearn_ext._numerics._equal_rows import EqualRows
+from sklearn_ext.probes._logistic import _probe
 from sklearn_ext.probes._logistic._path import check_Cs
-from sklearn_ext.probes._logistic._probe import (
-    LinearScoresMixin,
-    LogisticProbe,
-    checked,
-    labelled,
-    solve_probe,
-    solve_probes,
-    store_solution,
-)
+from sklearn_ext.probes._logistic._probe import LinearScoresMixin, LogisticProbe
 
 PROBE = LogisticProbe._parameter_constraints
 OWN = "C", "solver", "warm_start", "sgd_params", "random_state"  # of LogisticProbe
@@ -197,10 +190,10 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         self : LogisticProbeCV
             The fitted probe.
         """
-        X, y, weight = checked(self, X, y, sample_weight)
+        X, y, weight = _probe.checked(self, X, y, sample_weight)
         if sample_weight is not None:
             sample_weight = weight  # one for each row, also where one was given
-        data = labelled(self, X, y, weight)
+        data = _probe.labelled(self, X, y, weight)
         codes = np.unique(y, return_inverse=True)[1]
         seed = 0
         if self.random_state is not None:
@@ -232,7 +225,7 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         self.Cs_, self.scores_, self.C_ = Cs, scores, float(Cs[best])
         self.best_score_ = float(means[best])
         self.classes_ = data.classes
-        solve_probe(self, data, self.C_)
+        _probe.solve_probe(self, data, self.C_)
         return self
 
     def _grid(self, mean_weight):
@@ -298,13 +291,15 @@ def _fold_scores(template, X, y, weight, fold, Cs, score):
     """Held-out score of every C."""
     train, test = fold
     probe = clone(template)
-    data = labelled(probe, *checked(probe, X[train], y[train], weight[train]))
-    path = solve_probes(probe, data, Cs)
+    data = _probe.labelled(
+        probe, *_probe.checked(probe, X[train], y[train], weight[train])
+    )
+    path = _probe.solve_probes(probe, data, Cs)
     probe.classes_ = data.classes
     params = _check_method_params(X, score.params, indices=test)
     scores = []
     for solution in path:
-        store_solution(probe, solution)
+        _probe.store_solution(probe, solution)
         scores.append(score.scorer(probe, X[test], y[test], **params))
     return scores
 

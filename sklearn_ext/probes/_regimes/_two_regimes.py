@@ -30,18 +30,7 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext.probes._regimes import _curves, _subsets
-from sklearn_ext.probes._regimes._runs import (
-    Plan,
-    make_preprocessor,
-    run_repeat,
-)
-from sklearn_ext.probes._regimes._summary import (
-    TwoRegimesSummary,
-    best_score,
-    error_name,
-    is_clear,
-)
+from sklearn_ext.probes._regimes import _curves, _runs, _subsets, _summary
 from sklearn_ext.probes._rivals import MAJORITY, PredictsByWinner, check_labels
 
 
@@ -261,7 +250,7 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         sizes = _subsets.resolve_sizes(
             self.train_sizes, counts.sum(axis=1).min(), counts.shape[1], counts.min()
         )
-        plan = Plan(
+        plan = _runs.Plan(
             rivals,
             self.preprocessor,
             check_scoring(next(iter(rivals.values())), self.scoring),
@@ -325,7 +314,7 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
             self, plan.X, plan.y, max_subtasks=self.n_repeats, task_name="repeat"
         )
         runs = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
-            delayed(run_repeat)(plan, *rows) for rows in draws
+            delayed(_runs.run_repeat)(plan, *rows) for rows in draws
         )
         measured = []
         for found, seconds, models in runs:
@@ -374,7 +363,7 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         self.recommended_ = MAJORITY if self.gain_ < _curves.ROUNDING else best
 
     def _errors(self):
-        best = best_score(self.scoring)
+        best = _summary.best_score(self.scoring)
         return {name: best - score for name, score in self.test_scores_.items()}
 
     def _refit(self, plan):
@@ -384,7 +373,7 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         name = self.refit if self.refit in self.test_scores_ else self.recommended_
         model, step, Z = clone(plan.estimators[name]), None, plan.X
         if plan.preprocessor is not None and name != MAJORITY:
-            step = make_preprocessor(plan.preprocessor, Z)
+            step = _runs.make_preprocessor(plan.preprocessor, Z)
             Z = step.fit_transform(Z, plan.y)
         model.fit(Z, plan.y, **plan.fit_params[name])
         if step is not None:
@@ -407,9 +396,9 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         low, high = self.difference_ci_.T
         better = np.where(low > 0, first, np.where(high < 0, second, "unclear"))
         better = np.where(self.difference_ == 0, _curves.TIE, better)
-        return TwoRegimesSummary(
+        return _summary.TwoRegimesSummary(
             pair,
-            error_name(self.scoring),
+            _summary.error_name(self.scoring),
             self.confidence_level,
             next(iter(self.test_scores_.values())).shape[1],
             self.train_sizes_,
@@ -421,9 +410,9 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
             self.crossover_,
             self.crossover_ci_,
             self.crossover_censored_,
-            is_clear(self.train_sizes_, self.difference_ci_, self.crossover_),
+            _summary.is_clear(self.train_sizes_, self.difference_ci_, self.crossover_),
             self.recommended_,
-            best_score(self.scoring) - self.baseline_scores_.mean(axis=1),
+            _summary.best_score(self.scoring) - self.baseline_scores_.mean(axis=1),
             self.gain_,
             self.gain_ci_,
         )
@@ -473,9 +462,6 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
             scorer=check_scoring(next(iter(self._rivals().values())), self.scoring),
             method_mapping=MethodMapping().add(caller="fit", callee="score"),
         )
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "classes_")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

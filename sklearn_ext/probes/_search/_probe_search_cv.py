@@ -30,12 +30,7 @@ from sklearn_ext._core._compat import (
 from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers
 from sklearn_ext.probes._logistic._probe_cv import whole_row_folds
 from sklearn_ext.probes._rivals import MAJORITY, PredictsByWinner, check_labels
-from sklearn_ext.probes._search._measures import (
-    LEVEL,
-    calibration_error,
-    paired,
-    row_losses,
-)
+from sklearn_ext.probes._search import _measures
 from sklearn_ext.probes._search._summary import ProbeSearchSummary
 
 LOSSES = {"accuracy": "error", "neg_log_loss": "log_loss"}
@@ -253,12 +248,12 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
             predicted = np.concatenate(predicted)
             lacks = any(part is None for part in proba)
             proba = None if lacks else np.concatenate(proba)
-            found = row_losses(proba, predicted, codes)
+            found = _measures.row_losses(proba, predicted, codes)
             losses[name] = found[LOSSES[self.scoring]]
             measured.append(
                 [
                     *(weight @ loss / weight.sum() for loss in found.values()),
-                    calibration_error(proba, codes, weight),
+                    _measures.calibration_error(proba, codes, weight),
                     *np.mean(seconds, axis=1),
                 ]
             )
@@ -273,13 +268,13 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
         # of equals the majority class, then the first
         order = np.lexsort([results["estimator"] != MAJORITY, mean])
         best = next(names[k] for k in order if names[k] != MAJORITY)
-        behind = paired(losses, best, weight, task.group[held])
+        behind = _measures.paired(losses, best, weight, task.group[held])
         results["behind"], results["behind_se"] = np.transpose(list(behind.values()))
         results["rank"] = np.argsort(order) + 1
         level = [
             name
             for name, (gap, error) in behind.items()
-            if name != MAJORITY and gap <= LEVEL * error + ROUNDING
+            if name != MAJORITY and gap <= _measures.LEVEL * error + ROUNDING
         ]
         return results, names[order[0]], level
 
@@ -315,9 +310,6 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
             splitter=self.cv if hasattr(self.cv, "split") else None,
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "estimator_")
 
 
 def _numbers(X):
