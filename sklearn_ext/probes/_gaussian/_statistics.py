@@ -167,10 +167,8 @@ class NaiveBayesStatistics:
             distinct = EqualRows.of(X, codes, w=weight).weight
         norm = float(unit * np.linalg.norm(distinct / unit))
         if len(classes) > MANY * n:  # name only the classes that are there
-            present = np.flatnonzero(np.bincount(codes, minlength=len(classes)))
-            place = np.empty(len(classes), dtype=np.intp)
-            place[present] = np.arange(len(present))
-            codes, classes = place[codes], classes[present]
+            present, codes = np.unique(codes, return_inverse=True)
+            classes = classes[present]
         count = np.bincount(codes, weight, minlength=len(classes))
         weight = weight / unit
         dtype = np.dtype(np.float64 if precise else np.float32)

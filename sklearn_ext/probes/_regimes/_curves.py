@@ -145,13 +145,12 @@ def compare(sizes, difference, names, *, confidence_level, n_bootstrap, rng):
     lead, censored = leads(mean), censoring(mean)
     # the last change of lead, whichever way it goes, whatever the order of the names
     turn = -1 if censored is None and lead[-1] > 0 else 1
+    ci, crossover_ci = np.full((len(sizes), 2), np.nan), np.full(2, np.nan)
     if difference.shape[1] > 1:
         replicates = bootstrap_means(difference, n_bootstrap, rng)
         replicates = _without_rounding(replicates)
         ci = interval(replicates, confidence_level).T
         crossover_ci = interval(crossings(sizes, turn * replicates), confidence_level)
-    else:
-        ci, crossover_ci = np.full((len(sizes), 2), np.nan), np.full(2, np.nan)
     return Comparison(
         mean,
         ci,
