@@ -144,9 +144,8 @@ def _length(count, total, decay, ratio, layers):
         return np.sqrt(max(root - total * decay / ratio, 0.0) / ratio)
 
     def slope(a):
-        return (ratio * a ** (layers + 1) - root) * ratio * a ** (layers - 1) + (
-            total * decay
-        )
+        missing = ratio * a ** (layers + 1) - root
+        return missing * ratio * a ** (layers - 1) + total * decay
 
     def value(a):
         fit = (ratio * a ** (layers + 1) - root) ** 2 / (2 * total)

@@ -26,12 +26,7 @@ class LinearForm:
 
     def scores_sparse(self, X):
         """Score the rows of a sparse table without making it dense."""
-        coef, intercept = self.at_zero()
-        return X @ coef.T + intercept
-
-    def at_zero(self):
-        """Return weights and intercepts for rows measured from zero."""
-        return self.weights, self.intercept - self.weights @ self.pivot
+        return X @ self.weights.T + (self.intercept - self.weights @ self.pivot)
 
     def centred(self):
         """Subtract the mean over the classes: then the pivot does not matter."""
@@ -44,7 +39,7 @@ class LinearForm:
 
     def decision(self):
         """Return coefficients and intercepts as scikit-learn shapes them."""
-        coef, intercept = self.at_zero()
+        coef, intercept = self.weights, self.intercept - self.weights @ self.pivot
         if len(coef) == 2:
             return coef[1:] - coef[:1], intercept[1:] - intercept[:1]
         return coef, intercept

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_ext._numerics._arrays import blocks, dense
-from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
+from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext._numerics._held_out import best_temperature
 from sklearn_ext.probes._gaussian._densities import EPS, moments
 from sklearn_ext.probes._gaussian._forms import score_rows
@@ -78,8 +78,8 @@ def distinct_rows(X, codes, weight):
     if len(short) == np.count_nonzero(weight):  # a few features tell all rows apart
         return short.first, short.weight
     whole = EqualRows.of(X, codes, w=weight)
-    hashes = hash_rows(X[whole.first, :FEW], codes[whole.first])
-    order = np.argsort(hashes, kind="stable")  # the same, with or without copies
+    # by the hash of a few features: the same, with or without copies
+    order = np.argsort(short.group[whole.first], kind="stable")
     return whole.first[order], whole.weight[order]
 
 

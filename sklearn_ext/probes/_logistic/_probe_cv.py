@@ -273,18 +273,12 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         MetadataRouter
             The routing.
         """
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(
-                splitter=self.cv if hasattr(self.cv, "split") else None,
-                method_mapping=MethodMapping().add(caller="fit", callee="split"),
-            )
-            .add(
-                scorer=self._scorer(),
-                method_mapping=MethodMapping().add(caller="fit", callee="score"),
-            )
-        )
+        router = MetadataRouter(owner=self).add_self_request(self)
+        splits = MethodMapping().add(caller="fit", callee="split")
+        scores = MethodMapping().add(caller="fit", callee="score")
+        splitter = self.cv if hasattr(self.cv, "split") else None
+        router.add(splitter=splitter, method_mapping=splits)
+        return router.add(scorer=self._scorer(), method_mapping=scores)
 
 
 def _fold_scores(template, X, y, weight, fold, Cs, scorer, params):

@@ -69,14 +69,6 @@ def _signs(difference):
     return (difference > 0).astype(int) - (difference < 0)
 
 
-def censoring(difference):
-    """Say "above" or "below" where the lead never changes on the grid, else None."""
-    lead = leads(difference)
-    if np.diff(lead).any():
-        return None
-    return "above" if lead[0] >= 0 else "below"
-
-
 def bootstrap_means(values, n_bootstrap, rng):
     """Means over resampled repeats.
 
@@ -142,7 +134,9 @@ def compare(sizes, difference, names, *, confidence_level, n_bootstrap, rng):
     """
     difference = _without_rounding(difference)
     mean = _without_rounding(difference.mean(axis=1))
-    lead, censored = leads(mean), censoring(mean)
+    lead, censored = leads(mean), None
+    if not np.diff(lead).any():
+        censored = "above" if lead[0] >= 0 else "below"
     # the last change of lead, whichever way it goes, whatever the order of the names
     turn = -1 if censored is None and lead[-1] > 0 else 1
     ci, crossover_ci = np.full((len(sizes), 2), np.nan), np.full(2, np.nan)
