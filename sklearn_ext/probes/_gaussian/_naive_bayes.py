@@ -199,12 +199,7 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
         self._solve(self._sum(X, classes, codes, weight))
         if self.temperature == "loo":
             self.temperature_ = loo_temperature(
-                self._model,
-                X,
-                codes,
-                weight,
-                empirical=self.priors is None,
-                batch_size=self.batch_size,
+                self._model, X, codes, weight, self.batch_size
             )
         return self
 
@@ -467,9 +462,8 @@ def is_plain(X, y, n_features):
     return (
         type(X) is type(y) is np.ndarray
         and X.dtype in DATA["dtype"]
-        and X.ndim == 2
         and y.dtype.kind in "biufU"
-        and y.shape == (len(X),)
-        and len(X) > 0
-        and X.shape[1] == n_features
+        and y.ndim == 1
+        and len(y) > 0
+        and X.shape == (len(y), n_features)
     )

@@ -37,12 +37,6 @@ class Tails:
         zeros = np.zeros(n_features)
         return cls(zeros, np.zeros((n_classes, n_features)), zeros)
 
-    def of_weights(self, unit):
-        """Return those of the same rows whose weights are ``unit`` times as large."""
-        return Tails(
-            self.squares * unit, self.cubes / np.sqrt(unit), self.fourths / unit
-        )
-
     def of_squares(self, squares):
         """Return them in the unit that makes other squares one."""
         ratio = np.sqrt(self.squares / np.where(squares > 0, squares, np.inf))
@@ -181,7 +175,9 @@ class NaiveBayesStatistics:
             total, squares, tails = add(
                 X, codes, count, weight, pivot, per_class, tails, dtype, batch_size
             )
-            tails = tails and tails.of_weights(unit)
+            if tails is not None:
+                cubes, fourths = tails.cubes / np.sqrt(unit), tails.fourths / unit
+                tails = Tails(tails.squares * unit, cubes, fourths)
         return cls(classes, pivot, count, total * unit, squares * unit, norm, tails)
 
     def at(self, pivot):

@@ -237,7 +237,11 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
             The fitted probe.
         """
         data = labelled(self, *checked(self, X, y, sample_weight))
-        previous = self._previous(data)
+        previous = None
+        if self.warm_start and hasattr(self, "coef_"):
+            same = np.array_equal(self.classes_, data.classes)
+            if same and self.coef_.shape[1] == data.X.shape[1]:
+                previous = self.coef_, self.intercept_
         for name in OF_ONE_SOLVER:
             vars(self).pop(name, None)
         self.classes_ = data.classes
@@ -296,14 +300,6 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         start = stream and (self.coef_, self.intercept_)
         train(self, rows, codes, weight, y, start, stream, once=True)
         return self
-
-    def _previous(self, data):
-        """Return coefficients to start from, if they belong to the same problem."""
-        if not (self.warm_start and hasattr(self, "coef_")):
-            return None
-        same = np.array_equal(self.classes_, data.classes)
-        same = same and self.coef_.shape[1] == data.X.shape[1]
-        return (self.coef_, self.intercept_) if same else None
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

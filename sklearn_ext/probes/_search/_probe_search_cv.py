@@ -34,7 +34,6 @@ from sklearn_ext.probes._search import _measures
 from sklearn_ext.probes._search._summary import ProbeSearchSummary
 
 LOSSES = {"accuracy": "error", "neg_log_loss": "log_loss"}
-MEASURES = "error", "log_loss", "calibration_error", "fit_time", "predict_time"
 ROUNDING = 1e-12
 
 
@@ -246,7 +245,7 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
                     *np.mean(seconds, axis=1),
                 ]
             )
-        results |= zip(MEASURES, np.transpose(measured), strict=True)
+        results |= zip(_measures.MEASURES, np.transpose(measured), strict=True)
         mean = results[LOSSES[self.scoring]].round(12)  # equal to rounding is equal
         if np.isnan(mean).any():
             raise ValueError(
