@@ -5,6 +5,7 @@ of the first: it is positive where the first is better.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import nnls
@@ -183,17 +184,16 @@ def find_regimes(sizes, mean, ci, names):
     """
     signs = _signs(mean)
     starts = [0, *(np.flatnonzero(np.diff(signs)) + 1), len(sizes)]
-    bounds = [float(sizes[0])]
-    for i in starts[1:-1]:
-        share = mean[i - 1] / (mean[i - 1] - mean[i])
-        bounds.append(float(sizes[i - 1] * (sizes[i] / sizes[i - 1]) ** share))
-    bounds.append(float(sizes[-1]))
+    turns = np.array(starts[1:-1], dtype=int)
+    share = mean[turns - 1] / (mean[turns - 1] - mean[turns])
+    between = sizes[turns - 1] * (sizes[turns] / sizes[turns - 1]) ** share
+    bounds = map(float, [sizes[0], *between, sizes[-1]])
     winners = {1: names[0], -1: names[1], 0: TIE}
     regimes = []
-    for k, start in enumerate(starts[:-1]):
-        rows, sign = slice(start, starts[k + 1]), int(signs[start])
-        clear = {1: ci[rows, 0] > 0, -1: ci[rows, 1] < 0, 0: np.zeros(1, bool)}[sign]
-        regimes.append((bounds[k], bounds[k + 1], winners[sign], bool(clear.any())))
+    for (start, stop), ends in zip(pairwise(starts), pairwise(bounds), strict=True):
+        sign, inside = int(signs[start]), ci[start:stop]
+        clear = {1: inside[:, 0] > 0, -1: inside[:, 1] < 0, 0: np.zeros(1, bool)}
+        regimes.append((*ends, winners[sign], bool(clear[sign].any())))
     return regimes
 
 
