@@ -235,8 +235,7 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
         X, y, weight = self._check(X, y, sample_weight, reset=first is None)
         advice = "name all labels in the first call of partial_fit"
         codes = places_of(y, known, advice=advice)
-        pivot = first and first.pivot
-        parts = (*parts, self._sum(X, known, codes, weight, pivot))
+        parts = (*parts, self._sum(X, known, codes, weight, first and first.pivot))
         # Adding to the sums of all classes costs a pass over them. A batch with fewer
         # rows than classes waits for others instead, so that a row costs the same
         # whatever the number of classes.

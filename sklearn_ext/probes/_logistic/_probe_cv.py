@@ -204,7 +204,11 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         template = LogisticProbe(**{name: getattr(self, name) for name in SHARED})
         scorer = self._scorer()
         split, score = self._route(scorer, sample_weight, groups, params)
-        folds = self._folds(X, y, codes, rows, split)
+        cv = self.cv
+        if cv is None:
+            cv = 5 if 0.1 * len(rows) < FEW_HELD_OUT else 0.1
+        cv = whole_row_folds(rows, codes, cv) if isinstance(cv, Real) else cv
+        folds = list(check_cv(cv, y, classifier=True).split(X, y, **split))
 
         def held_out(Cs):
             found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
@@ -236,15 +240,6 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
                 f"C_range must be two positive finite numbers, got {self.C_range!r}."
             )
         return np.geomspace(*np.sort(ends), self.Cs) / mean_weight
-
-    def _folds(self, X, y, codes, rows, params):
-        """Training and held-out rows of each fold."""
-        cv = self.cv
-        if cv is None:
-            cv = 5 if 0.1 * len(rows) < FEW_HELD_OUT else 0.1
-        if isinstance(cv, Real):
-            return whole_row_folds(rows, codes, cv)
-        return list(check_cv(cv, y, classifier=True).split(X, y, **params))
 
     def _route(self, scorer, sample_weight, groups, params):
         given = {"sample_weight": sample_weight, "groups": groups, **params}
