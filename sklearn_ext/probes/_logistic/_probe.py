@@ -49,8 +49,7 @@ class LinearScoresMixin(ScoresMixin):
 
     def _scores(self, X):
         check_is_fitted(self)
-        X = check_rows(self, X)
-        scores = linear_scores(X, self.coef_, self.intercept_)
+        scores = linear_scores(check_rows(self, X), self.coef_, self.intercept_)
         if scores.shape[1] == 1:
             return np.column_stack([np.zeros_like(scores), scores])
         return scores
