@@ -378,8 +378,9 @@ class RashomonTreeClassifier(
         """
         check_mergeable(self, other)
         mine, theirs = self._statistics.splits, other._statistics.splits
-        same_classes = np.array_equal(self.classes_, other.classes_)
-        if not (same_classes and mine.cut_like(theirs)):
+        pairs = [(self.classes_, other.classes_), (mine.feature, theirs.feature)]
+        pairs.append((mine.threshold, theirs.threshold))
+        if not all(np.array_equal(*pair) for pair in pairs):
             raise ValueError(
                 "merge needs models with equal thresholds and classes; classes are "
                 f"{self.classes_.tolist()} and {other.classes_.tolist()}, numbers of "

@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 
 from sklearn_ext.rashomon._trees._descent import tree_shares
-from sklearn_ext.rashomon._trees._problem import distinct_patterns
 from sklearn_ext.rashomon._trees._recursion import largest_scores
 
 
@@ -67,15 +66,11 @@ class ExactReadings:
 
     def _at(self, bits):
         """Read the set with all patterns of ``bits``; say where each of them is."""
-        patterns, inverse = distinct_patterns(bits)
-        rows, space = self.found.graph.rows, self.found.graph.space
-        columns, rows, space = self.equal.apart_on(patterns, rows, space)
-        place, missing = rows.locate(patterns[:, columns])
-        if len(missing):
-            rows = rows.with_extra(missing)
-        found = self.found.over(rows, space)
-        there = self if found is self.found else ExactReadings(found, self.equal)
-        return there, place[inverse]
+        graph = self.found.graph
+        rows, space, place = self.equal.joined(graph.rows, graph.space, bits)
+        if rows is graph.rows:
+            return self, place
+        return ExactReadings(self.found.over(rows, space), self.equal), place
 
     def _summed(self, place, values):
         """Values by the merged rows of the set."""
