@@ -164,11 +164,12 @@ def _draw_stumps(stumps, cells, tree, heap, trees, rng):
     """Draw stumps of one node with a loss of so many cells."""
     n_classes, _, m = stumps.sides.shape
     both = stumps.sides[:, None, 0] + stumps.sides[None, :, 1]  # label zero, label one
-    weight = stumps.weight * stumps.leaf_weight**2
+    space = stumps.space
+    weight = stumps.weight * space.leaf_weight**2
     mass = np.where(both == cells, weight, 0.0).ravel()
-    if not stumps.complete:
+    if not space.complete:
         leaf = stumps.leaf == cells
-        mass = np.append(mass, leaf.sum() * stumps.leaf_weight)
+        mass = np.append(mass, leaf.sum() * space.leaf_weight)
     chosen = _pick(rng, mass, len(tree))
     stop = chosen == both.size
     if stop.any():
@@ -255,7 +256,7 @@ def _one_node(losses, t, i, adjoint, below, votes):
         terms = inner_terms(ranges, t, np.array([i]), losses.tables[t + 1])
         own[terms.split], to_zero, to_one = _factors(terms, adjoint, scale)
         child = level.child[i][terms.split]
-        to_zero = _unshifted(to_zero, terms.over)
+        to_zero = shifted(to_zero, -terms.over)
         np.add.at(below[:, :length], child[:, 0], to_zero)
         np.add.at(below[:, :length], child[:, 1], to_one)
         return own, lower
@@ -281,41 +282,28 @@ def _factors(terms, adjoint, scale):
     return (to_zero * zero).sum(axis=1), to_zero, to_one
 
 
-def _unshifted(rows, shift):
-    source = np.arange(rows.shape[1]) + shift[:, None]
-    inside = source < rows.shape[1]
-    return np.where(
-        inside, np.take_along_axis(rows, np.where(inside, source, 0), axis=1), 0.0
-    )
-
-
-def _at(coefficients, place):
-    inside = (place >= 0) & (place < coefficients.shape[-1])
-    return np.where(inside, coefficients[np.where(inside, place, 0)], 0.0)
+def _at(rows, place):
+    """Entries of rows, in their last axis, at places of the same leading shape."""
+    length = rows.shape[-1]
+    inside = (place >= 0) & (place < length)
+    start = np.arange(0, rows.size, length).reshape(*rows.shape[:-1], 1)
+    return np.where(inside, rows.ravel()[np.where(inside, place, 0) + start], 0.0)
 
 
 def _stump_shares(stumps, low, derivative):
     """Shares of stump leaves by (class, side, ..., split), early leaves, splits."""
-    n_classes = len(stumps.sides)
-    shape, length = stumps.sides.shape[2:], derivative.shape[-1]
-    flat = derivative.reshape(-1)
-    base = (np.arange(low.size) * length).reshape(low.shape)
-
-    def at(cells, low, base):
-        inside = cells - low < length
-        return np.where(inside, flat[np.where(inside, cells - low, 0) + base], 0.0)
-
-    mass = stumps.weight * stumps.leaf_weight**2
-    leaves = np.zeros((n_classes, 2, *shape))
-    for zero, one in np.ndindex(n_classes, n_classes):
-        cells = stumps.sides[zero, 0] + stumps.sides[one, 1]
-        share = at(cells, low[..., None], base[..., None]) * mass
+    space, n_classes = stumps.space, len(stumps.sides)
+    mass = stumps.weight * space.leaf_weight**2
+    leaves = np.zeros((n_classes, 2, *stumps.sides.shape[2:]))
+    for zero, one, degree in stumps.labelled(low):
+        share = _at(derivative, degree) * mass
         leaves[zero, 0] += share
         leaves[one, 1] += share
     early = np.zeros((n_classes, *low.shape))
-    if not stumps.complete:
-        early = stumps.leaf_weight * at(stumps.leaf, low, base)
-    used = leaves[:, 0].sum(axis=tuple(range(len(shape))))
+    if not space.complete:
+        degree = np.moveaxis(stumps.leaf - low, 0, -1)
+        early = space.leaf_weight * np.moveaxis(_at(derivative, degree), -1, 0)
+    used = leaves[:, 0].sum(axis=tuple(range(leaves.ndim - 2)))
     return leaves, early, used
 
 

@@ -7,6 +7,8 @@ polynomials of all stumps without any product of polynomials.
 """
 
 from dataclasses import dataclass, replace
+from functools import reduce
+from math import prod
 
 import numpy as np
 
@@ -138,26 +140,15 @@ class Graph:
         inside = np.unpackbits(level.sets[nodes], axis=1, count=len(rows.bits))
         inside = inside.astype(bool)
         place = np.flatnonzero(inside.any(axis=0))
-        bits = rows.bits[place]
-        columns = group = np.arange(bits.shape[1])
+        columns, group = equal_columns(rows.bits[place], merged)
+        bits = rows.bits[place][:, columns]
         if merged:
-            columns, group = equal_columns(bits)
-            bits = bits[:, columns]
-            space = replace(
-                space,
-                weight=np.bincount(group, space.weight),
-                multiplicity=np.bincount(group, space.multiplicity).astype(int),
-            )
-        weight = rows.weight[place].astype(self.precision)
+            space = space.grouped(group)
+        most = rows.total + 4 * space.leaf_cost
+        single = most < MOST_SINGLE and is_whole(rows, space)  # where sums are exact
+        weight = rows.weight[place].astype(np.float32 if single else np.float64)
         inside, used = inside[:, place], level.used[nodes]
         return Block(space, nodes, place, bits, weight, inside, used, columns, group)
-
-    @property
-    def precision(self):
-        """Single where all sums of weights are exact in it."""
-        most = self.rows.total + 4 * self.space.leaf_cost
-        exact = is_whole(self.rows, self.space) and most < MOST_SINGLE
-        return np.float32 if exact else np.float64
 
 
 def build_graph(rows, space, known=None):
@@ -245,14 +236,13 @@ class Grid:
         if self.rounding == "none":
             return loss
         if self.rounding == "exact" and self.scale == 1.0:
-            return np.rint(loss).astype(np.int64)
-        loss = loss.astype(np.float64)
-        scaled, slip = loss * self.scale, self.tolerance * self.scale
+            return np.rint(loss).astype(np.int64)  # in the precision of the loss
+        scaled = loss.astype(np.float64) * self.scale
         if self.rounding == "exact":
             return np.rint(scaled).astype(np.int64)
-        if self.rounding == "down":
-            return np.maximum(np.floor(scaled - slip), 0).astype(np.int64)
-        return np.maximum(np.ceil(scaled - slip), 0).astype(np.int64)
+        nearest = np.floor if self.rounding == "down" else np.ceil
+        cells = nearest(scaled - self.tolerance * self.scale)
+        return np.maximum(cells, 0).astype(np.int64)
 
     def cells_below(self, loss):
         """Count the whole cells within a loss."""
@@ -273,17 +263,14 @@ class Stumps:
         Cells of a leaf in place of the stump.
     weight : ndarray of shape (n_splits,) or (..., n_splits)
         Weight of each split.
-    leaf_weight : float
-        Weight of one label of a leaf.
-    complete : bool
-        Whether the leaf in place of the stump is excluded.
+    space : TreeSpace
+        Whether the leaf in place of the stump is excluded, and what labels weigh.
     """
 
     sides: np.ndarray
     leaf: np.ndarray
     weight: np.ndarray
-    leaf_weight: float
-    complete: bool
+    space: TreeSpace
 
     def at(self, *place):
         """Keep the nodes at some places, given for the last of their axes."""
@@ -292,64 +279,47 @@ class Stumps:
             self.sides[(..., *place, slice(None))],
             self.leaf[(..., *place)],
             weight[(..., *place, slice(None))] if weight.ndim > 1 else weight,
-            self.leaf_weight,
-            self.complete,
+            self.space,
         )
 
     def lowest(self):
         """Smallest cells of any stump, or leaf where it is allowed."""
-        sides = _small_min(self.sides)
+        sides = reduce(np.minimum, self.sides)  # numpy's own is slower: a short axis
         best = sides[0] + sides[1]
         if not self.weight.all():
-            best = np.where(self.weight > 0, best, _beyond(best))
+            real = best.dtype.kind == "f"
+            beyond = np.inf if real else np.iinfo(best.dtype).max // 4
+            best = np.where(self.weight > 0, best, beyond)
         best = best.min(axis=-1)
-        return best if self.complete else np.minimum(best, _small_min(self.leaf))
+        if self.space.complete:
+            return best
+        return np.minimum(best, reduce(np.minimum, self.leaf))
+
+    def labelled(self, low):
+        """Yield both labels and the cells above ``low``, shape (..., n_splits)."""
+        for zero, one in np.ndindex(len(self.leaf), len(self.leaf)):
+            yield zero, one, self.sides[zero, 0] + self.sides[one, 1] - low[..., None]
 
     def polynomials(self, low, length):
         """Coefficients from ``low`` upwards: shape (..., length)."""
-        n_classes, shape, m = len(self.sides), low.shape, self.sides.shape[-1]
-        mass = np.broadcast_to(
-            self.weight * self.leaf_weight**2, self.sides.shape[2:]
-        ).reshape(low.size, m)
-        low = low.reshape(-1, 1)
-        sides = self.sides.reshape(n_classes, 2, low.size, m)
-        found = np.zeros((low.size, length))
-        for zero in range(n_classes):
-            for one in range(n_classes):
-                degree = sides[zero, 0] + sides[one, 1]
-                found += _histograms(degree, mass, low, length)
-        if not self.complete:
-            leaf = self.leaf.reshape(n_classes, low.size).T
-            found += leaf_polynomials(leaf, self.leaf_weight, low, length)
-        return found.reshape(*shape, length)
+        leaf_weight = self.space.leaf_weight
+        mass, found = self.weight * leaf_weight**2, np.zeros((*low.shape, length))
+        for _, _, at in self.labelled(low):
+            found += histograms(at, mass, length)
+        if not self.space.complete:
+            at = np.moveaxis(self.leaf - low, 0, -1)
+            found += histograms(at, leaf_weight, length)
+        return found
 
 
-def _small_min(values):
-    """Minimum over a short first axis; numpy's own is slower there."""
-    best = values[0]
-    for other in values[1:]:
-        best = np.minimum(best, other)
-    return best
-
-
-def leaf_polynomials(cells, leaf_weight, low, length):
-    """Coefficients of single leaves from their cells, (n_nodes, n_classes)."""
-    mass = np.full(cells.shape, leaf_weight)
-    return _histograms(cells, mass, low, length)
-
-
-def _histograms(degree, mass, low, length):
-    place = degree - np.reshape(low, (-1, 1))
-    inside = (place < length) & (mass > 0)
-    rows = np.arange(len(degree))[:, None] * length
-    found = np.bincount(
-        (rows + place)[inside], mass[inside], minlength=len(degree) * length
-    )
-    return found.reshape(len(degree), length)
-
-
-def _beyond(cells):
-    return np.inf if cells.dtype.kind == "f" else np.iinfo(cells.dtype).max // 4
+def histograms(degree, mass, length):
+    """Sum masses by degree, those below ``length``, along the last axis."""
+    *many, _ = degree.shape
+    inside = (degree < length) & (mass > 0)
+    start = length * np.arange(prod(many)).reshape(*many, 1)
+    mass = np.broadcast_to(mass, degree.shape)[inside]
+    found = np.bincount((start + degree)[inside], mass, minlength=prod(many) * length)
+    return found.reshape(*many, length)
 
 
 @dataclass(frozen=True)
@@ -387,12 +357,6 @@ class Block:
     used: np.ndarray
     columns: np.ndarray
     group: np.ndarray
-
-    def singles(self, weight):
-        """Sum weights on the sides of splits: (n_sums, 2, n_nodes, n_columns)."""
-        one = self.inside @ (self.bits * weight.T[:, :, None])
-        total = weight.T @ self.inside.T
-        return np.stack([total[..., None] - one, one], axis=1)
 
     def pairs(self, weight, node, upper):
         """Sum weights in the cells of pairs: (n_sums, 2, 2, n_terms, n_columns).
@@ -433,7 +397,7 @@ class Block:
             Weights of the splits at the nodes; impossible ones are zero.
         """
         counts, space = self.pairs(self.weight, node, upper), self.space
-        totals = counts[:, 0, ..., 0] + counts[:, 1, ..., 0]  # of any one lower split
+        totals = upper_sides(counts)
         below = space.split_weights(self.used)
         shape = len(self.nodes), len(space.weight)
         split_weight = np.broadcast_to(below, shape)[node, upper]
@@ -442,7 +406,9 @@ class Block:
             below = np.broadcast_to(space.split_weights(paths), counts.shape[2:])
         if not space.trivial:
             split_weight = np.where(_filled(totals), split_weight, 0.0)
-        return _stumps(counts, totals, below, space, grid), split_weight
+            below = np.where(_filled(counts), below, 0.0)
+        sides, leaf = (leaf_cells(part, space, grid) for part in (counts, totals))
+        return Stumps(sides, leaf, below, space), split_weight
 
     def smallest(self):
         """Smallest loss where a split is followed by stumps: (n_nodes, n_splits)."""
@@ -511,22 +477,12 @@ def _pairs_of_ones(B, weight):
 
 def leaf_cells(totals, space, grid):
     """Cells of a leaf by label, from class weights; classes in the first axis."""
-    total = totals[0]
-    for other in totals[1:]:
-        total = total + other
-    return grid.cells(total + space.leaf_cost - totals)
+    return grid.cells(reduce(np.add, totals) + space.leaf_cost - totals)
 
 
-def _stumps(counts, totals, weight, space, grid):
-    if not space.trivial:
-        weight = np.where(_filled(counts), weight, 0.0)
-    return Stumps(
-        leaf_cells(counts, space, grid),
-        leaf_cells(totals, space, grid),
-        weight,
-        space.leaf_weight,
-        space.complete,
-    )
+def upper_sides(pairs):
+    """Add up the sides of the lower split of pairs: those of the upper one remain."""
+    return pairs[:, 0, ..., 0] + pairs[:, 1, ..., 0]
 
 
 def _filled(counts):

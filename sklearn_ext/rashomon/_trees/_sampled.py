@@ -25,8 +25,8 @@ from sklearn_ext.rashomon._trees._members import TreeArrays
 from sklearn_ext.rashomon._trees._problem import SLIP
 from sklearn_ext.rashomon._trees._recursion import (
     first_best,
-    optimal_tree,
     smallest_losses,
+    write_optimal_tree,
 )
 
 BATCH_BYTES = 2**23  # working set of one batch of structures: about the cache
@@ -657,10 +657,4 @@ def _finish(rows, space, members, used, node, depth, trees):
     tracked = root.used if space.repeats else used[None]
     known = Graph(part, inner, (replace(root, used=tracked),))
     graph = build_graph(part, inner, known)
-    split, label = optimal_tree(graph, smallest_losses(graph))
-    for place in range(len(label)):
-        level = (place + 1).bit_length() - 1
-        at = (node + 1) * 2**level - 1 + place - (2**level - 1)
-        if place < len(split):
-            trees.split[0, at] = split[place]
-        trees.label[0, at] = label[place]
+    write_optimal_tree(graph, smallest_losses(graph), trees, node)

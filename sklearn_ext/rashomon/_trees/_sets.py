@@ -12,8 +12,8 @@ from sklearn_ext.rashomon._trees._problem import SLIP
 from sklearn_ext.rashomon._trees._recursion import (
     count_trees,
     expand,
-    optimal_tree,
     smallest_losses,
+    write_optimal_tree,
 )
 
 LOG_CLEAR = 20.0  # logarithm of counts that floats, right to 1e-10, tell exactly
@@ -50,19 +50,12 @@ class ExactTreeSet:
         """Run the recursion; ``stage`` hears of its progress."""
         total = graph.rows.total
         slip, last = SLIP * total, min(threshold, graph.space.largest_loss(total))
-        if n_cells is None:
-            losses = expand(graph, smallest, Grid(1.0, "exact", slip), last, stage)
-            return cls(graph, smallest, threshold, None, losses, losses)
-        width = max(last - smallest[0][0], slip)
-        down, up = (Grid(n_cells / width, way, slip) for way in ("down", "up"))
-        return cls(
-            graph,
-            smallest,
-            threshold,
-            n_cells,
-            expand(graph, smallest, down, last, stage),
-            expand(graph, smallest, up, last, stage),
-        )
+        scale, ways = 1.0, ["exact"]
+        if n_cells is not None:
+            scale, ways = n_cells / max(last - smallest[0][0], slip), ["down", "up"]
+        grids = [Grid(scale, way, slip) for way in ways]
+        found = [expand(graph, smallest, grid, last, stage) for grid in grids]
+        return cls(graph, smallest, threshold, n_cells, found[0], found[-1])
 
     @property
     def slip(self):
@@ -76,8 +69,9 @@ class ExactTreeSet:
 
     def best_tree(self):
         """One optimal tree."""
-        split, label = optimal_tree(self.graph, self.smallest)
-        return TreeArrays(split[None], label[None])
+        trees = TreeArrays.blank(1, self.graph.space.depth)
+        write_optimal_tree(self.graph, self.smallest, trees)
+        return trees
 
     def widened(self, threshold):
         """Cover a larger threshold too."""
@@ -87,8 +81,6 @@ class ExactTreeSet:
 
     def over(self, rows, space):
         """Return the same set with weightless rows, or with equal splits apart."""
-        if rows is self.graph.rows and space is self.graph.space:
-            return self
         graph = build_graph(rows, space)
         smallest = smallest_losses(graph)
         return ExactTreeSet.of(graph, smallest, self.threshold, self.n_cells)
