@@ -36,7 +36,6 @@ from sklearn_ext.rashomon._trees._plan import (
     Progress,
     TreePlan,
     check_members_fit,
-    measure,
     solve_trees,
 )
 from sklearn_ext.rashomon._trees._problem import (
@@ -49,7 +48,7 @@ from sklearn_ext.rashomon._trees._readings import ExactReadings, MemberReadings
 from sklearn_ext.rashomon._trees._sampled import random_labelled
 from sklearn_ext.rashomon._trees._sets import ExactTreeSet
 
-STATE = ("classes_", "log_ratio_", "threshold_loss_", "_splits", "_equal", "_problem")
+STATE = ("classes_", "log_ratio_", "threshold_loss_", "_splits", "_equal", "_plan")
 STATE += ("_set", "_draws", "_read")  # what predictions need
 DATA = {"accept_sparse": ("csr", "csc"), "dtype": FLOATS}
 find_threads = cache(ThreadpoolController)  # looks at every loaded library
@@ -428,9 +427,8 @@ class RashomonTreeClassifier(
         self._validate_params()
         other = type(self)(**self.get_params())
         other._set_up(other._summarize(X, y, sample_weight, reset=True))
-        rows, space, plan = other._problem
-        known = measure(rows, space)
-        return plan.cost(rows, space, plan.n_cells(rows, space, known), known)
+        known = other._plan.measure()
+        return other._plan.cost(other._plan.n_cells(known), known)
 
     def predict(self, X):
         """Predict the class with the most votes.
@@ -461,15 +459,15 @@ class RashomonTreeClassifier(
         ndarray of shape (n_samples, n_classes)
             Shares in the order of ``classes_``.
         """
-        check_is_fitted(self)
+        bits = self._bits(X)
         if self.voting == "exact":
-            return self.vote_share(X)
+            return self._readings().votes(bits)
         if self.voting == "members":
-            return self._member_readings().votes(self._bits(X))
+            return self._member_readings().votes(bits)
         trees = self._best
         if self.voting == "simplest":
             trees = self._once("simplest", self.members_.simplest)
-        return np.eye(len(self.classes_))[trees.predict(self._bits(X))[0]]
+        return np.eye(len(self.classes_))[trees.predict(bits)[0]]
 
     def vote_share(self, X):
         """Share of all trees of the set that vote for each class, exactly.
@@ -487,8 +485,8 @@ class RashomonTreeClassifier(
         ndarray of shape (n_samples, n_classes)
             Shares; rows sum to one.
         """
-        check_is_fitted(self)
-        return self._readings().votes(self._bits(X))
+        bits = self._bits(X)
+        return self._readings().votes(bits)
 
     def member_predictions(self, X):
         """Predict with every stored member.
@@ -503,8 +501,8 @@ class RashomonTreeClassifier(
         ndarray of shape (n_members, n_samples)
             Class labels.
         """
-        check_is_fitted(self)
-        return self.classes_[self._member_readings().labels(self._bits(X))]
+        bits = self._bits(X)
+        return self.classes_[self._member_readings().labels(bits)]
 
     def sample(self, n_samples=1, *, theta=None, random_state=None):
         """Draw trees from the Rashomon set, uniformly with respect to the prior.
@@ -532,13 +530,7 @@ class RashomonTreeClassifier(
         check_count("n_samples", n_samples)
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
         threshold = self._threshold_at(self.theta if theta is None else theta)
-        found = self._set.widened(threshold)
-        if found.estimate(threshold, self.confidence_level).log_ratio == -np.inf:
-            raise ValueError(
-                "The Rashomon set is empty: no tree has a loss within the threshold. "
-                "Raise theta or reference_loss."
-            )
-        trees = found.draw(n_samples, rng, threshold)
+        trees = self._set.widened(threshold).draw(n_samples, rng, threshold)
         return self._named(self._equal.with_any(trees, rng))
 
     def feature_usage(self):
@@ -589,14 +581,13 @@ class RashomonTreeClassifier(
         float
             Exact where the ratio is; else a lower bound from ``members_``.
         """
-        check_is_fitted(self)
+        bits = self._bits(X)
         if baseline is None:
-            label = self._best.predict(self._bits(X))[0]
+            label = self._best.predict(bits)[0]
         else:
-            label = self._places(baseline, X, "baseline")
-        values = np.ones((len(label), len(self.classes_)))
-        values[np.arange(len(label)), label] = 0.0
-        return float(self.extremes(X, values)[1] / len(label))
+            label = self._places(baseline, len(bits), "baseline")
+        differs = np.arange(len(self.classes_)) != label[:, None]
+        return self._readings().extremes(bits, differs)[1] / len(bits)
 
     def multiplicity_at(self, X, theta):
         """Ambiguity, and discrepancy from ``best_``, at several thresholds.
@@ -615,7 +606,6 @@ class RashomonTreeClassifier(
             Exact where the ratio is; else lower bounds from ``members_``. nan where
             no tree is inside.
         """
-        check_is_fitted(self)
         theta, bits = np.ravel(theta), self._bits(X)
         thresholds = np.array([self._threshold_at(t) for t in theta])
         best = self._best.predict(bits)[0]
@@ -639,7 +629,6 @@ class RashomonTreeClassifier(
             ratio is, an outer bound where losses were rounded, and the range over
             ``members_`` where the set was sampled.
         """
-        check_is_fitted(self)
         bits, values = self._bits(X), np.asarray(values, dtype=float)
         shape = len(bits), len(self.classes_)
         if values.shape != shape:
@@ -668,8 +657,8 @@ class RashomonTreeClassifier(
         low, high : float
             Extreme values of rate in the group minus rate outside.
         """
-        check_is_fitted(self)
-        group = self._members_of(group, X)
+        bits = self._bits(X)
+        group = _as_mask(group, len(bits))
         if group.all() or not group.any():
             raise ValueError(
                 "group must have rows inside and outside, got "
@@ -681,7 +670,8 @@ class RashomonTreeClassifier(
                 f"positive must be one of {self.classes_.tolist()}, got {positive!r}."
             )
         weight = np.where(group, 1 / group.sum(), -1 / (~group).sum())
-        return self.extremes(X, weight[:, None] * (self.classes_ == positive))
+        values = weight[:, None] * (self.classes_ == positive)
+        return self._readings().extremes(bits, values)
 
     def model_class_reliance(self, X, y, *, n_repeats=5, random_state=None):
         """Range over the set of the loss added by permuting each feature.
@@ -705,10 +695,9 @@ class RashomonTreeClassifier(
         ndarray of shape (n_features, 2)
             Smallest and largest reliance; zero for features without splits.
         """
-        check_is_fitted(self)
         check_count("n_repeats", n_repeats)
         bits, rng = self._bits(X), check_random_state(random_state)
-        label = self._places(y, X, "y")
+        label = self._places(y, len(bits), "y")
         wrong = (np.arange(len(self.classes_)) != label[:, None]) / len(bits)
         order = np.concatenate([rng.permutation(len(bits)) for _ in range(n_repeats)])
         values = np.concatenate([-wrong, np.tile(wrong / n_repeats, (n_repeats, 1))])
@@ -751,7 +740,7 @@ class RashomonTreeClassifier(
         check_is_fitted(self)
         check_count("max_patterns", max_patterns)
         check_count("n_samples", n_samples)
-        rows, space, _ = self._problem
+        rows, space = self._plan.rows, self._plan.space
         if not space.complete:
             raise ValueError("pattern_ratio needs space='full', got space='sparse'.")
         if method not in ("exact", "sampled"):
@@ -878,47 +867,30 @@ class RashomonTreeClassifier(
         seed = check_random_state(self.random_state).randint(2**31 - 1, size=2)
         with find_threads().limit(limits=1, user_api="blas"):  # products are small
             self._set_up(statistics)
-            rows, space, plan = self._problem
-            self._set, self.method_ = solve_trees(
-                rows,
-                space,
-                plan,
-                seed=np.random.SeedSequence(int(seed[0])),
-                n_jobs=self.n_jobs,
-                progress=progress or Progress(),
-            )
-        self._draws, self._read = (int(seed[1]), self.n_members), {}
-        self._describe(rows, space)
+            root = np.random.SeedSequence(int(seed[0]))
+            found = solve_trees(self._plan, root, progress or Progress())
+            self._set, self.method_ = found
+        self._draws, self._read = int(seed[1]), {}
+        self._describe()
         return self
 
     def _set_up(self, statistics):
         """Turn statistics into merged rows, a space of trees and a plan."""
-        self._statistics = statistics
-        # what a certificate asks, whatever set_params says later
-        self._fitted_to = self.thresholds is not None, self.class_weight, self.max_depth
-        rows, splits, equal, space = tree_problem(
-            statistics,
-            self.classes_,
-            max_depth=self.max_depth,
-            complete=self.space == "full",
-            alpha=self.alpha,
-            repeats=self.repeats,
-            trivial_splits=self.trivial_splits,
-            class_weight=self.class_weight,
-        )
-        names = TreePlan.__dataclass_fields__
-        plan = TreePlan(**{name: getattr(self, name) for name in names})
-        self._splits, self._equal = splits, equal
-        self._problem = rows, space, plan
+        params = Bunch(**self.get_params(deep=False))  # whatever set_params says later
+        rows, splits, equal, space = tree_problem(statistics, self.classes_, params)
+        self._statistics, self._splits, self._equal = statistics, splits, equal
+        self._plan = TreePlan(rows, space, params)
 
-    def _describe(self, rows, space):
-        total, found = rows.total, self._set
+    def _describe(self):
+        total, found = self._plan.rows.total, self._set
         self.min_loss_ = found.best_loss / total
         self.threshold_loss_ = self._threshold_at(self.theta) / total
         self._store_ratio(
             found.estimate(total * self.threshold_loss_, self.confidence_level)
         )
-        self.hypothesis_space_ = describe_trees(space, total, self.split_prior)
+        self.hypothesis_space_ = describe_trees(
+            self._plan.space, total, self.split_prior
+        )
         feature, threshold = self._splits.feature, self._splits.threshold
         self.splits_ = list(zip(feature.tolist(), threshold.tolist(), strict=True))
         if self.exact_counts and self.method_ != "exact":
@@ -949,7 +921,7 @@ class RashomonTreeClassifier(
     def loss_grid_(self):
         """Mean losses at which the distribution is known."""
         losses, _ = self._once("law", self._set.log_cdf)
-        return losses / self._problem[0].total
+        return losses / self._plan.rows.total
 
     @property
     def log_cdf_(self):
@@ -966,7 +938,7 @@ class RashomonTreeClassifier(
     @property
     def log_count_(self):
         """Logarithm of the number of trees in the set."""
-        space = self._problem[1]
+        space = self._plan.space
         if self.exact_counts:
             return log_of(self.count_)
         return self.log_ratio_ + space.log_size if space.is_uniform else np.nan
@@ -983,17 +955,14 @@ class RashomonTreeClassifier(
 
     @property
     def _best(self):
-        return self._once("best", self._find_best)
-
-    def _find_best(self):
-        return self._equal.with_first(self._set.best_tree())
+        return self._once("best", lambda: self._equal.with_first(self._set.best_tree()))
 
     def _draw_members(self):
         if self.log_ratio_ == -np.inf:
             return self._best
-        seed, n_members = self._draws
-        rng, total = np.random.default_rng(seed), self._problem[0].total
-        found = self._set.draw(n_members, rng, self.threshold_loss_ * total)
+        rng, n_members = np.random.default_rng(self._draws), self._plan.params.n_members
+        threshold = self.threshold_loss_ * self._plan.rows.total
+        found = self._set.draw(n_members, rng, threshold)
         return self._equal.with_any(found, rng)
 
     def _named(self, trees):
@@ -1001,6 +970,8 @@ class RashomonTreeClassifier(
         return TreeMembers(trees, self._splits, self.classes_, names)
 
     def _bits(self, X):
+        """Truth values of all splits, one row for each of X, of a fitted model."""
+        check_is_fitted(self)
         X = validate_data(self, X, reset=False, **DATA)
         return self._splits.bits(X)
 
@@ -1015,11 +986,7 @@ class RashomonTreeClassifier(
         return MemberReadings(self._set, self._equal, trees, n_classes, self.device)
 
     def _threshold_at(self, theta):
-        if not isinstance(theta, (Real, np.bool_)):
-            raise ValueError(
-                f"theta must be a finite number from 0 upwards, got {theta!r}."
-            )
-        total = self._problem[0].total
+        total = self._plan.rows.total
         best = self._set.best_loss / total
         return total * loss_threshold(best, theta, self.theta_mode, self.reference_loss)
 
@@ -1029,22 +996,9 @@ class RashomonTreeClassifier(
         found = self._set.widened(thresholds.max(initial=0.0))
         return [found.estimate(t, self.confidence_level) for t in thresholds]
 
-    def _members_of(self, group, X):
-        """Membership as truth values, one for each row of X."""
-        group = np.asarray(group)
-        shape, is_text = (_n_rows(X),), group.dtype.kind in "US"
-        if group.shape != shape or is_text or not np.isin(group, (False, True)).all():
-            first = ", ".join(map(repr, group.ravel()[:3].tolist()))
-            raise ValueError(
-                f"group must be a boolean mask of the {shape[0]} rows, e.g. X['sex'] "
-                f"== 'female'; got {first}, ... of shape {group.shape} and dtype "
-                f"{group.dtype}."
-            )
-        return group.astype(bool)
-
-    def _places(self, labels, X, name):
-        """Places of labels among the classes, one for each row of X."""
-        labels, n_rows = np.asarray(labels), _n_rows(X)
+    def _places(self, labels, n_rows, name):
+        """Places of labels among the classes, one for each row."""
+        labels = np.asarray(labels)
         if labels.shape != (n_rows,):
             raise ValueError(
                 f"{name} must hold one of the classes {self.classes_.tolist()} for "
@@ -1053,5 +1007,15 @@ class RashomonTreeClassifier(
         return places_of(labels, self.classes_, name=name)
 
 
-def _n_rows(X):
-    return X.shape[0] if hasattr(X, "shape") else len(X)
+def _as_mask(group, n_rows):
+    """Membership as truth values, one for each row."""
+    group = np.asarray(group)
+    shape_fits = group.shape == (n_rows,) and group.dtype.kind not in "US"
+    if not (shape_fits and np.isin(group, (False, True)).all()):
+        first = ", ".join(map(repr, group.ravel()[:3].tolist()))
+        raise ValueError(
+            f"group must be a boolean mask of the {n_rows} rows, e.g. X['sex'] == "
+            f"'female'; got {first}, ... of shape {group.shape} and dtype "
+            f"{group.dtype}."
+        )
+    return group.astype(bool)

@@ -14,6 +14,7 @@ import numpy as np
 from sklearn_ext.rashomon._trees._graph import leaf_cells
 from sklearn_ext.rashomon._trees._members import TreeArrays
 from sklearn_ext.rashomon._trees._polynomials import correlate_with, shifted
+from sklearn_ext.rashomon._trees._problem import EMPTY
 from sklearn_ext.rashomon._trees._recursion import Floats, end_terms, inner_terms
 
 
@@ -59,10 +60,7 @@ def _mass_inside(losses, threshold):
     """Coefficients of the root within a threshold, and their sum."""
     root = losses.tables[0].coef[0, : losses.ranges.degrees_within(threshold)]
     if not root.any():
-        raise ValueError(
-            "The Rashomon set is empty: no tree has a loss within the threshold. "
-            "Raise theta or reference_loss."
-        )
+        raise ValueError(EMPTY)
     return root, root.sum()
 
 

@@ -151,7 +151,7 @@ class Graph:
         return Block(space, nodes, place, bits, weight, inside, used, columns, group)
 
 
-def build_graph(rows, space, known=None):
+def build_graph(rows, space, known=None, above=None):
     """Find the distinct subsets of rows at every level.
 
     Parameters
@@ -162,6 +162,8 @@ def build_graph(rows, space, known=None):
         The trees.
     known : Graph or None, default=None
         That of the same space with a smaller depth, to go on from.
+    above : ndarray of bool, shape (n_splits,) or None, default=None
+        Splits that are used above the root, when repeats are not allowed.
 
     Returns
     -------
@@ -169,7 +171,13 @@ def build_graph(rows, space, known=None):
         Threshold splits meet often, so there are far fewer subsets than paths.
     """
     masks = np.packbits(np.ascontiguousarray(rows.bits.T), axis=1)
-    levels = list(known.levels) if known is not None else [_root(rows, space)]
+    if known is None:
+        sets = np.packbits(np.ones((1, len(rows.bits)), dtype=bool), axis=1)
+        used = np.zeros(0 if space.repeats else len(space.weight), dtype=bool)
+        used = (used if above is None else above)[None]
+        levels = [Level(sets, used, _totals(sets, rows), NO_CHILD)]
+    else:
+        levels = list(known.levels)
     n_levels = space.depth - 1 if space.depth >= 2 else space.depth + 1
     while len(levels) < n_levels:
         level = levels.pop()
@@ -177,12 +185,6 @@ def build_graph(rows, space, known=None):
         levels.append(replace(level, child=child))
         levels.append(Level(sets, used, _totals(sets, rows), NO_CHILD))
     return Graph(rows, space, tuple(levels))
-
-
-def _root(rows, space):
-    sets = np.packbits(np.ones((1, len(rows.bits)), dtype=bool), axis=1)
-    n_used = 0 if space.repeats else len(space.weight)
-    return Level(sets, np.zeros((1, n_used), bool), _totals(sets, rows), NO_CHILD)
 
 
 def _children(sets, used, masks):

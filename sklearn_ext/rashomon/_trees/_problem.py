@@ -17,6 +17,10 @@ from sklearn_ext.rashomon._class_weights import scaled_weights
 from sklearn_ext.rashomon._information._certificates import unit_rows
 
 SLIP = 1e-9  # of a total: what sums may differ by and still count as equal
+EMPTY = (
+    "The Rashomon set is empty: no tree has a loss within the threshold. Raise theta "
+    "or reference_loss."
+)
 FINEST = 1e-6  # smallest common unit of weights, as a share of the largest one
 
 
@@ -74,6 +78,21 @@ class Rows:
     def total(self):
         """Weight of all rows."""
         return float(self.weight.sum())
+
+    @property
+    def unavoidable(self):
+        """Loss that no labels of the rows avoid."""
+        return (self.weight.sum(axis=1) - self.weight.max(axis=1)).sum()
+
+    def losses(self, trees, leaf_cost=0.0):
+        """Weighted errors of trees, with the cost of their leaves."""
+        right = np.zeros(len(trees))
+        step = max(2**22 // max(len(self.bits), 1), 1)
+        place = np.arange(len(self.bits))
+        for start in range(0, len(trees), step):
+            label = trees[start : start + step].predict(self.bits)
+            right[start : start + step] = self.weight[place, label].sum(axis=1)
+        return self.total - right + leaf_cost * (trees.label >= 0).sum(axis=1)
 
     def __add__(self, other):
         """Merge the rows of two tables over the same splits."""
@@ -376,11 +395,6 @@ class EqualSplits:
         """First split of each group."""
         return np.unique(self.group, return_index=True)[1]
 
-    @property
-    def all_distinct(self):
-        """Whether no two splits are equal."""
-        return len(self.first) == len(self.group)
-
     def usage(self, distinct):
         """Share out the usage of groups: within one it is as the weights are."""
         total = np.bincount(self.group, self.weight)
@@ -392,8 +406,6 @@ class EqualSplits:
 
     def with_any(self, trees, rng):
         """Write trees over distinct splits with splits drawn from each group."""
-        if self.all_distinct:
-            return trees
         drawn = self.with_first(trees)
         for g in np.flatnonzero(np.bincount(self.group) > 1):
             equal = np.flatnonzero(self.group == g)
@@ -472,17 +484,7 @@ class TreeStatistics:
         return TreeStatistics(self.rows + other.rows, self.splits, n_rows)
 
 
-def tree_problem(
-    statistics,
-    classes,
-    *,
-    max_depth,
-    complete,
-    alpha,
-    repeats,
-    trivial_splits,
-    class_weight,
-):
+def tree_problem(statistics, classes, params):
     """Drop constant splits, take equal ones together and define the space.
 
     Parameters
@@ -491,10 +493,8 @@ def tree_problem(
         Rows over all candidate splits.
     classes : ndarray of shape (n_classes,)
         Class labels.
-    max_depth, alpha, repeats, trivial_splits, class_weight
-        As in the estimator.
-    complete : bool
-        Whether trees are complete.
+    params : Bunch
+        Parameters of the estimator.
 
     Returns
     -------
@@ -508,7 +508,9 @@ def tree_problem(
         The trees over the distinct splits.
     """
     weight = statistics.rows.weight
-    factor = class_factors(class_weight, classes, weight.sum(axis=0), zero=True)
+    repeats, complete = params.repeats, params.space == "full"
+    total = weight.sum(axis=0)
+    factor = class_factors(params.class_weight, classes, total, zero=True)
     weight = scaled_weights(weight, factor)
     if np.count_nonzero(weight.sum(axis=0)) < 2:
         raise ValueError(
@@ -521,7 +523,7 @@ def tree_problem(
     columns, group = equal_columns(bits, repeats)
     bits = bits[:, columns]
     weight_of_split = splits.prior if complete else np.ones(len(splits))
-    depth = max_depth if len(splits) else 0
+    depth = params.max_depth if len(splits) else 0
     if not repeats and depth > len(splits):
         raise ValueError(
             f"max_depth={depth} without repeats needs at least as many splits; there "
@@ -529,7 +531,7 @@ def tree_problem(
         )
     n_classes = len(classes)
     rows = Rows(bits, weight) + Rows(bits[:0], weight[:0])  # merges equal patterns
-    weight, leaf_cost = in_units(rows.weight, 0.0 if complete else alpha)
+    weight, leaf_cost = in_units(rows.weight, 0.0 if complete else params.alpha)
     space = TreeSpace(
         depth,
         n_classes,
@@ -539,7 +541,7 @@ def tree_problem(
         leaf_weight=1 / n_classes if complete else 1.0,
         leaf_cost=leaf_cost,
         repeats=repeats,
-        trivial=complete or trivial_splits,
+        trivial=complete or params.trivial_splits,
     )
     rows = Rows(rows.bits, weight)
     return rows, splits, EqualSplits(group, weight_of_split), space

@@ -1,10 +1,10 @@
-"""The loss distribution of a tree space as one object, however it was found."""
+"""The loss distribution of a tree space by recursion, as one object."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_ext.rashomon._ratio import RatioEstimate
+from sklearn_ext.rashomon._ratio import RatioEstimate, exactly
 from sklearn_ext.rashomon._trees._descent import draw_trees
 from sklearn_ext.rashomon._trees._graph import Grid, build_graph
 from sklearn_ext.rashomon._trees._members import TreeArrays
@@ -88,14 +88,14 @@ class ExactTreeSet:
     def estimate(self, threshold, confidence_level=None):
         """Log share of trees within a threshold that is covered."""
         if threshold >= self._largest_loss():
-            return RatioEstimate(0.0, 0.0, 0.0, "exact")
+            return exactly(0.0)
         total = self.graph.space.log_total
         low, high = sorted(  # equal ones may differ by rounding
             min(losses.log_weight_within(threshold) - total, 0.0)
             for losses in (self.lower, self.upper)
         )
         if self.n_cells is None:
-            return RatioEstimate(low, low, low, "exact")
+            return exactly(low)
         middle = (low + high) / 2 if np.isfinite(low) else high
         return RatioEstimate(middle, low, high, "bound")
 
@@ -134,7 +134,7 @@ class ExactTreeSet:
 
     def losses_of(self, trees):
         """Loss of each tree, summed over rows."""
-        return tree_losses(trees, self.graph.rows, self.graph.space.leaf_cost)
+        return self.graph.rows.losses(trees, self.graph.space.leaf_cost)
 
     def log_cdf(self):
         """Losses and log shares up to them."""
@@ -144,83 +144,3 @@ class ExactTreeSet:
             return self.upper.ranges.losses, logs
         at = self.upper.ranges.losses
         return at, np.array([self.estimate(loss).log_ratio for loss in at])
-
-
-def tree_losses(trees, rows, leaf_cost=0.0):
-    """Weighted errors of trees, with the cost of their leaves."""
-    total = np.zeros(len(trees))
-    step = max(2**22 // max(len(rows.bits), 1), 1)
-    place = np.arange(len(rows.bits))
-    for start in range(0, len(trees), step):
-        label = trees[start : start + step].predict(rows.bits)
-        total[start : start + step] = rows.weight[place, label].sum(axis=1)
-    n_leaves = (trees.label >= 0).sum(axis=1)
-    return rows.total - total + leaf_cost * n_leaves
-
-
-@dataclass(frozen=True)
-class SampledTreeSet:
-    """A tree space that is too large for the recursion, seen through a sample.
-
-    Parameters
-    ----------
-    rows : Rows
-        Merged rows.
-    space : TreeSpace
-        The trees.
-    threshold : float
-        Largest loss (summed over rows) that is covered.
-    best : TreeArrays
-        The best tree that was found, alone.
-    sample : SampledLosses
-        Structures and their weights.
-    """
-
-    rows: object
-    space: object
-    threshold: float
-    best: TreeArrays
-    sample: object
-
-    @property
-    def slip(self):
-        """Difference of losses, summed over rows, that is taken for rounding."""
-        return SLIP * self.rows.total
-
-    @property
-    def best_loss(self):
-        """Loss of the best tree that was found, summed over rows."""
-        return float(tree_losses(self.best, self.rows)[0])
-
-    def best_tree(self):
-        """Return the best tree that was found."""
-        return self.best
-
-    def widened(self, threshold):
-        """Refuse larger thresholds: the sample was drawn for this one."""
-        total = self.rows.total
-        if min(threshold, total) <= self.threshold + self.slip:
-            return self
-        raise ValueError(
-            "A sampled ratio covers thresholds up to the fitted one, "
-            f"{self.threshold / total:.6g}; got {threshold / total:.6g}. "
-            "Refit with a larger theta."
-        )
-
-    def estimate(self, threshold, confidence_level=0.95):
-        """Log share of trees within a threshold that is covered."""
-        if threshold >= self.rows.total:
-            return RatioEstimate(0.0, 0.0, 0.0, "exact")
-        return self.sample.estimate(threshold, confidence_level)
-
-    def draw(self, n_trees, rng, threshold):
-        """Draw trees from the weighted structures."""
-        return self.sample.draw(n_trees, rng, threshold)
-
-    def losses_of(self, trees):
-        """Loss of each tree, summed over rows."""
-        return tree_losses(trees, self.rows)
-
-    def log_cdf(self):
-        """Losses and log shares up to them."""
-        return self.sample.losses, self.sample.log_cdf()
