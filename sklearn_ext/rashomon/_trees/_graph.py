@@ -418,9 +418,8 @@ class Block:
             best = self._smallest_of_two_classes()
         else:
             shape = len(self.nodes), len(self.columns)
-            stumps, weight = self.stumps_below(
-                Grid(), *np.indices(shape).reshape(2, -1)
-            )
+            node, upper = np.indices(shape).reshape(2, -1)
+            stumps, weight = self.stumps_below(Grid(), node, upper)
             best = np.where(weight > 0, stumps.lowest().sum(axis=0), np.inf)
             best = best.reshape(shape)
         return best[:, self.group].astype(np.float64)
