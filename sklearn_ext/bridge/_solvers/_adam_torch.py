@@ -5,6 +5,8 @@ import math
 import torch
 from skorch.callbacks import Callback
 
+from sklearn_ext._core._torch import EndOfTraining
+
 
 class LightBridge(torch.nn.Module):
     """Log-normalizer and adjusted log-potential of paired rows.
@@ -90,9 +92,9 @@ class KeepBest(Callback):
         self.no_better = no_better
 
     def on_epoch_end(self, net, **kwargs):
-        """Look at the net; skorch ends training early when it is interrupted."""
+        """Look at the net."""
         if self.no_better(net):
-            raise KeyboardInterrupt
+            raise EndOfTraining
 
 
 def bridge_loss(output, weight):

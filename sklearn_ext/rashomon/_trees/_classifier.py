@@ -1,6 +1,7 @@
 """The Rashomon set of depth-limited decision trees as a classifier."""
 
 from functools import cache
+from math import log
 from numbers import Integral, Real
 
 import numpy as np
@@ -21,14 +22,7 @@ from sklearn_ext.rashomon._information._tree_certificates import (
     certify_trees,
     gibbs_of_trees,
 )
-from sklearn_ext.rashomon._ratio import (
-    CONSTRAINTS,
-    PathMixin,
-    check_count,
-    log_of,
-    loss_threshold,
-    warn_empty,
-)
+from sklearn_ext.rashomon._ratio import CONSTRAINTS, PathMixin, check_count
 from sklearn_ext.rashomon._trees._members import TreeMembers
 from sklearn_ext.rashomon._trees._patterns import chao1, pattern_losses, tree_patterns
 from sklearn_ext.rashomon._trees._plan import (
@@ -504,35 +498,6 @@ class RashomonTreeClassifier(
         bits = self._bits(X)
         return self.classes_[self._member_readings().labels(bits)]
 
-    def sample(self, n_samples=1, *, theta=None, random_state=None):
-        """Draw trees from the Rashomon set, uniformly with respect to the prior.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of independent draws.
-        theta : float or None, default=None
-            Slack of the set; None takes the fitted one.
-        random_state : int, RandomState instance or None, default=None
-            Source of randomness.
-
-        Returns
-        -------
-        TreeMembers
-            A sequence of :class:`RashomonTree`.
-
-        Raises
-        ------
-        ValueError
-            When the set is empty.
-        """
-        check_is_fitted(self)
-        check_count("n_samples", n_samples)
-        rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
-        threshold = self._threshold_at(self.theta if theta is None else theta)
-        trees = self._set.widened(threshold).draw(n_samples, rng, threshold)
-        return self._named(self._equal.with_any(trees, rng))
-
     def feature_usage(self):
         """How often the trees of the set use each feature.
 
@@ -544,12 +509,11 @@ class RashomonTreeClassifier(
             over ``members_``. Both have shape (n_features,).
         """
         check_is_fitted(self)
-        root, nodes = self._readings().usage()
-        feature, p = self._splits.feature, self.n_features_in_
-        return Bunch(
-            root=np.bincount(feature, root, minlength=p),
-            nodes=np.bincount(feature, nodes, minlength=p),
+        root, nodes = (
+            np.bincount(self._splits.feature, usage, minlength=self.n_features_in_)
+            for usage in self._readings().usage()
         )
+        return Bunch(root=root, nodes=nodes)
 
     def ambiguity(self, X):
         """Share of rows to which some tree of the set gives another class.
@@ -746,13 +710,7 @@ class RashomonTreeClassifier(
         if method not in ("exact", "sampled"):
             raise ValueError(f"method must be 'exact' or 'sampled', got {method!r}.")
         if method == "exact":
-            label = tree_patterns(
-                rows,
-                space.depth,
-                space.n_classes,
-                repeats=space.repeats,
-                max_patterns=max_patterns,
-            )
+            label = tree_patterns(rows, space, max_patterns)
             threshold = (self.threshold_loss_ + SLIP) * rows.total
             inside = int((pattern_losses(label, rows.weight) <= threshold).sum())
             total, exact = len(label), True
@@ -899,7 +857,7 @@ class RashomonTreeClassifier(
                 f"{self.method_!r}. Use whole weights and a smaller space."
             )
         if self.log_ratio_ == -np.inf:
-            warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
+            self._warn_empty()
 
     def _waiting(self):
         read = self.__dict__.get("_read")
@@ -940,7 +898,7 @@ class RashomonTreeClassifier(
         """Logarithm of the number of trees in the set."""
         space = self._plan.space
         if self.exact_counts:
-            return log_of(self.count_)
+            return log(self.count_) if self.count_ else -np.inf
         return self.log_ratio_ + space.log_size if space.is_uniform else np.nan
 
     @property
@@ -956,6 +914,11 @@ class RashomonTreeClassifier(
     @property
     def _best(self):
         return self._once("best", lambda: self._equal.with_first(self._set.best_tree()))
+
+    def _sample(self, n_samples, theta, seed):
+        rng, threshold = np.random.default_rng(seed), self._threshold_at(theta)
+        trees = self._set.widened(threshold).draw(n_samples, rng, threshold)
+        return self._named(self._equal.with_any(trees, rng))
 
     def _draw_members(self):
         if self.log_ratio_ == -np.inf:
@@ -986,9 +949,7 @@ class RashomonTreeClassifier(
         return MemberReadings(self._set, self._equal, trees, n_classes, self.device)
 
     def _threshold_at(self, theta):
-        total = self._plan.rows.total
-        best = self._set.best_loss / total
-        return total * loss_threshold(best, theta, self.theta_mode, self.reference_loss)
+        return self._plan.rows.total * self._mean_threshold(theta)
 
     def _ratios_at(self, thetas):
         """Widen the set once; that reruns the recursion, and a sample refuses it."""

@@ -96,13 +96,15 @@ class Rows:
 
     def __add__(self, other):
         """Merge the rows of two tables over the same splits."""
-        bits = np.concatenate([self.bits, other.bits])
         weight = np.concatenate([self.weight, other.weight])
+        return Rows.merged(np.concatenate([self.bits, other.bits]), weight)
+
+    @classmethod
+    def merged(cls, bits, weight):
+        """Add the weights of equal patterns, which come in lexicographic order."""
         patterns, place = distinct_patterns(bits)
-        summed = np.stack(
-            [np.bincount(place, w, minlength=len(patterns)) for w in weight.T], axis=1
-        )
-        return Rows(patterns, summed)
+        summed = [np.bincount(place, w, minlength=len(patterns)) for w in weight.T]
+        return cls(patterns, np.stack(summed, axis=1))
 
 
 def column_of(X, feature):
@@ -233,11 +235,8 @@ def merge_rows(bits, label, weight, n_classes):
     Rows
         Patterns in lexicographic order, whatever the order of the rows.
     """
-    patterns, place = distinct_patterns(bits)
-    cell = np.bincount(
-        place * n_classes + label, weight, minlength=len(patterns) * n_classes
-    )
-    return Rows(patterns, cell.reshape(len(patterns), n_classes))
+    of_class = label[:, None] == np.arange(n_classes)
+    return Rows.merged(bits, of_class * weight[:, None])
 
 
 def distinct_patterns(bits):
@@ -521,7 +520,6 @@ def tree_problem(statistics, classes, params):
     varying = np.flatnonzero(bits.any(axis=0) & ~bits.all(axis=0))
     splits, bits = statistics.splits.keep(varying), bits[:, varying]
     columns, group = equal_columns(bits, repeats)
-    bits = bits[:, columns]
     weight_of_split = splits.prior if complete else np.ones(len(splits))
     depth = params.max_depth if len(splits) else 0
     if not repeats and depth > len(splits):
@@ -530,7 +528,7 @@ def tree_problem(statistics, classes, params):
             f"are {len(splits)}. Lower max_depth or add thresholds."
         )
     n_classes = len(classes)
-    rows = Rows(bits, weight) + Rows(bits[:0], weight[:0])  # merges equal patterns
+    rows = Rows.merged(bits[:, columns], weight)
     weight, leaf_cost = in_units(rows.weight, 0.0 if complete else params.alpha)
     space = TreeSpace(
         depth,

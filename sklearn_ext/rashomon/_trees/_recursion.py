@@ -251,8 +251,9 @@ def end_terms(ranges, block, algebra):
     start = first - np.stack([over, np.zeros_like(over)])
     length = ranges.length_at(-1, block.nodes)
     sides = algebra.stumps(stumps, start, length, block, (node, split))
-    times = block.space.multiplicity[split]
-    return Terms(node, split, 0 * over, weight, times, *sides, start), stumps
+    times, over = block.space.multiplicity[split], 0 * over
+    terms = Terms(node, split, over, weight, times, sides[0], sides[1], start)
+    return terms, stumps
 
 
 def fold(ranges, algebra, report=None):
@@ -298,8 +299,6 @@ def _parts(ranges, algebra, t, nodes, below):
         found = algebra.products(terms, len(some), ranges.length_at(t, some))
         return found if space.complete else algebra.plus(found, leaves(some))
 
-    if len(nodes) == 0:
-        return
     if below is not None:
         for some in _batches(nodes, graph, ranges.length_at(t, nodes)):
             yield some, sums(inner_terms(ranges, t, some, below), some)
@@ -329,9 +328,6 @@ class Scaled:
 
     def __getitem__(self, key):
         return Scaled(self.coef[key], self.log_scale[key])
-
-    def __iter__(self):
-        return (self[i] for i in range(len(self.coef)))
 
     def __setitem__(self, key, other):
         self.coef[key, : other.coef.shape[1]] = other.coef

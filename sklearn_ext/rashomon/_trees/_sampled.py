@@ -22,6 +22,7 @@ from sklearn_ext.rashomon._ratio import (
     exactly,
     log_mean_interval,
     replicate_interval,
+    systematic,
 )
 from sklearn_ext.rashomon._trees._graph import Grid, build_graph
 from sklearn_ext.rashomon._trees._members import TreeArrays
@@ -202,8 +203,7 @@ def random_labelled(space, n_trees, rng):
         The trees.
     """
     trees = TreeArrays.blank(n_trees, space.depth)
-    if space.depth:
-        trees.split[:] = random_structures(space, n_trees, rng)
+    trees.split[:] = random_structures(space, n_trees, rng)
     leaves = trees.label[:, trees.split.shape[1] :]
     leaves[:] = rng.integers(space.n_classes, size=leaves.shape)
     return trees
@@ -573,10 +573,7 @@ def _tempered_run(target, counter, n_particles, rng):
         change = _log_weight(counts, beta + step) - log_w
         log_z += float(logsumexp(change) - np.log(n_particles))
         beta += step
-        share = np.exp(change - change.max())
-        points = (rng.random() + np.arange(n_particles)) / n_particles  # systematic
-        chosen = np.searchsorted(np.cumsum(share / share.sum()), points)
-        chosen = np.minimum(chosen, n_particles - 1)
+        chosen = systematic(change, n_particles, rng)
         split, counts = _move(counter, space, split[chosen], counts[chosen], beta, rng)
     logs = log_z - np.log(n_particles) - _log_weight(counts, beta)
     cells, inside = target.cells(counts)
