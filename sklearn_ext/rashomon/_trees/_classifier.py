@@ -18,6 +18,7 @@ from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext._numerics._classes import classes_of_stream, places_of
+from sklearn_ext.rashomon._information._certificates import unit_rows
 from sklearn_ext.rashomon._information._tree_certificates import (
     certify_trees,
     gibbs_of_trees,
@@ -36,13 +37,15 @@ from sklearn_ext.rashomon._trees._problem import (
     SLIP,
     TreeStatistics,
     describe_trees,
+    make_splits,
+    merge_rows,
     tree_problem,
 )
-from sklearn_ext.rashomon._trees._readings import ExactReadings, MemberReadings
+from sklearn_ext.rashomon._trees._readings import MemberReadings
 from sklearn_ext.rashomon._trees._sampled import random_labelled
 from sklearn_ext.rashomon._trees._sets import ExactTreeSet
 
-STATE = ("classes_", "log_ratio_", "threshold_loss_", "_splits", "_equal", "_plan")
+STATE = ("classes_", "log_ratio_", "threshold_loss_", "_splits", "_plan")
 STATE += ("_set", "_draws", "_read")  # what predictions need
 DATA = {"accept_sparse": ("csr", "csc"), "dtype": FLOATS}
 find_threads = cache(ThreadpoolController)  # looks at every loaded library
@@ -713,17 +716,15 @@ class RashomonTreeClassifier(
             label = tree_patterns(rows, space, max_patterns)
             threshold = (self.threshold_loss_ + SLIP) * rows.total
             inside = int((pattern_losses(label, rows.weight) <= threshold).sum())
-            total, exact = len(label), True
+            total = len(label)
         else:
             seed = check_random_state(random_state).randint(2**31, size=2)
             drawn = self.sample(n_samples, random_state=seed[0]).arrays
             every = random_labelled(space, n_samples, np.random.default_rng(seed[1]))
-            drawn = self._equal.as_distinct(drawn)
+            drawn = drawn.renamed(self._plan.equal.group)
             inside, total = (chao1(t.predict(rows.bits)) for t in (drawn, every))
-            exact = False
-        return Bunch(
-            ratio=min(inside / total, 1.0), n_inside=inside, n_total=total, exact=exact
-        )
+        ratio, exact = min(inside / total, 1.0), method == "exact"
+        return Bunch(ratio=ratio, n_inside=inside, n_total=total, exact=exact)
 
     def generalization_bound(
         self, theta=None, *, confidence_level=0.95, posterior="uniform"
@@ -811,15 +812,12 @@ class RashomonTreeClassifier(
         X, y, weight = X[kept], y[kept], weight[kept]
         if reset:
             self.classes_ = np.unique(y if classes is None else classes)
-        return TreeStatistics.of(
-            X,
-            places_of(y, self.classes_, advice="name all at the first call"),
-            weight,
-            len(self.classes_),
-            n_thresholds=self.n_thresholds,
-            thresholds=self.thresholds,
-            prior=self.split_prior,
+        label = places_of(y, self.classes_, advice="name all at the first call")
+        splits = make_splits(
+            X, weight, self.n_thresholds, self.thresholds, self.split_prior
         )
+        rows = merge_rows(splits.bits(X), label, weight, len(self.classes_))
+        return TreeStatistics(rows, splits, unit_rows(weight))
 
     def _solve(self, statistics, progress=None):
         seed = check_random_state(self.random_state).randint(2**31 - 1, size=2)
@@ -836,19 +834,17 @@ class RashomonTreeClassifier(
         """Turn statistics into merged rows, a space of trees and a plan."""
         params = Bunch(**self.get_params(deep=False))  # whatever set_params says later
         rows, splits, equal, space = tree_problem(statistics, self.classes_, params)
-        self._statistics, self._splits, self._equal = statistics, splits, equal
-        self._plan = TreePlan(rows, space, params)
+        self._statistics, self._splits = statistics, splits
+        self._plan = TreePlan(rows, space, equal, params)
 
     def _describe(self):
-        total, found = self._plan.rows.total, self._set
+        space, total, found = self._plan.space, self._plan.rows.total, self._set
         self.min_loss_ = found.best_loss / total
         self.threshold_loss_ = self._threshold_at(self.theta) / total
         self._store_ratio(
             found.estimate(total * self.threshold_loss_, self.confidence_level)
         )
-        self.hypothesis_space_ = describe_trees(
-            self._plan.space, total, self.split_prior
-        )
+        self.hypothesis_space_ = describe_trees(space, total, self.split_prior)
         feature, threshold = self._splits.feature, self._splits.threshold
         self.splits_ = list(zip(feature.tolist(), threshold.tolist(), strict=True))
         if self.exact_counts and self.method_ != "exact":
@@ -913,20 +909,24 @@ class RashomonTreeClassifier(
 
     @property
     def _best(self):
-        return self._once("best", lambda: self._equal.with_first(self._set.best_tree()))
+        return self._once("best", self._find_best)
+
+    def _find_best(self):
+        return self._set.best_tree().renamed(self._plan.equal.first)
 
     def _sample(self, n_samples, theta, seed):
-        rng, threshold = np.random.default_rng(seed), self._threshold_at(theta)
-        trees = self._set.widened(threshold).draw(n_samples, rng, threshold)
-        return self._named(self._equal.with_any(trees, rng))
+        return self._named(self._draw(n_samples, self._threshold_at(theta), seed))
+
+    def _draw(self, n_trees, threshold, seed):
+        rng = np.random.default_rng(seed)
+        trees = self._set.widened(threshold).draw(n_trees, rng, threshold)
+        return self._plan.equal.with_any(trees, rng)
 
     def _draw_members(self):
         if self.log_ratio_ == -np.inf:
             return self._best
-        rng, n_members = np.random.default_rng(self._draws), self._plan.params.n_members
         threshold = self.threshold_loss_ * self._plan.rows.total
-        found = self._set.draw(n_members, rng, threshold)
-        return self._equal.with_any(found, rng)
+        return self._draw(self._plan.params.n_members, threshold, self._draws)
 
     def _named(self, trees):
         names = getattr(self, "feature_names_in_", None)
@@ -941,12 +941,13 @@ class RashomonTreeClassifier(
     def _readings(self):
         """Return what all trees of the set, or else the members, say about rows."""
         if isinstance(self._set, ExactTreeSet) and not self._set.upper.ranges.empty:
-            return self._once("exact", lambda: ExactReadings(self._set, self._equal))
+            return self._set
         return self._member_readings()
 
     def _member_readings(self):
         trees, n_classes = self.members_.arrays, len(self.classes_)
-        return MemberReadings(self._set, self._equal, trees, n_classes, self.device)
+        equal = self._plan.equal
+        return MemberReadings(self._set, equal, trees, n_classes, self.device)
 
     def _threshold_at(self, theta):
         return self._plan.rows.total * self._mean_threshold(theta)

@@ -206,13 +206,9 @@ def _children(sets, used, masks):
 
 
 def _totals(sets, rows, batch_size=1024):
-    n = len(rows.bits)
-    return np.concatenate(
-        [
-            np.unpackbits(sets[i : i + batch_size], axis=1, count=n) @ rows.weight
-            for i in range(0, len(sets), batch_size)
-        ]
-    )
+    n, starts = len(rows.bits), range(0, len(sets), batch_size)
+    parts = (np.unpackbits(sets[i : i + batch_size], axis=1, count=n) for i in starts)
+    return np.concatenate([inside @ rows.weight for inside in parts])
 
 
 @dataclass(frozen=True)
@@ -276,13 +272,9 @@ class Stumps:
 
     def at(self, *place):
         """Keep the nodes at some places, given for the last of their axes."""
-        weight = self.weight
-        return Stumps(
-            self.sides[(..., *place, slice(None))],
-            self.leaf[(..., *place)],
-            weight[(..., *place, slice(None))] if weight.ndim > 1 else weight,
-            self.space,
-        )
+        splits = (..., *place, slice(None))
+        weight = self.weight[splits] if self.weight.ndim > 1 else self.weight
+        return Stumps(self.sides[splits], self.leaf[..., *place], weight, self.space)
 
     def lowest(self):
         """Smallest cells of any stump, or leaf where it is allowed."""

@@ -10,7 +10,12 @@ from sklearn.utils import Bunch
 
 from sklearn_ext.rashomon._ratio import ENOUGH, loss_threshold, warn_weak
 from sklearn_ext.rashomon._trees._graph import build_graph
-from sklearn_ext.rashomon._trees._problem import Rows, TreeSpace, is_whole
+from sklearn_ext.rashomon._trees._problem import (
+    EqualSplits,
+    Rows,
+    TreeSpace,
+    is_whole,
+)
 from sklearn_ext.rashomon._trees._recursion import smallest_losses
 from sklearn_ext.rashomon._trees._sampled import (
     BATCH,
@@ -110,20 +115,22 @@ class TreePlan:
         Merged rows.
     space : TreeSpace
         The trees.
+    equal : EqualSplits
+        Which splits they take together.
     params : Bunch
         Parameters of the estimator, as they were when it was fitted.
     """
 
     rows: Rows
     space: TreeSpace
+    equal: EqualSplits
     params: Bunch
 
     def threshold(self, best):
         """Largest loss summed over rows, from the smallest one."""
         total, given = self.rows.total, self.params
-        return total * loss_threshold(
-            best / total, given.theta, given.theta_mode, given.reference_loss
-        )
+        mode, reference = given.theta_mode, given.reference_loss
+        return total * loss_threshold(best / total, given.theta, mode, reference)
 
     def measure(self):
         """Form the graph of subsets down to the second level, where that is cheap."""
@@ -257,7 +264,7 @@ def _recursion(plan, n_cells, progress, known):
     threshold = plan.threshold(float(smallest[0][0]))
     share = 0.5 if n_cells is None else 0.25  # bounds take two runs
     stage = partial(progress.stage, share=share)
-    found = ExactTreeSet.of(graph, smallest, threshold, n_cells, stage)
+    found = ExactTreeSet.of(graph, smallest, threshold, n_cells, stage, plan.equal)
     if n_cells is None:
         return found, "exact"
     ends = found.estimate(threshold)

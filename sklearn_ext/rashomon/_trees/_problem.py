@@ -14,7 +14,6 @@ from scipy import sparse
 
 from sklearn_ext._numerics._classes import class_factors
 from sklearn_ext.rashomon._class_weights import scaled_weights
-from sklearn_ext.rashomon._information._certificates import unit_rows
 
 SLIP = 1e-9  # of a total: what sums may differ by and still count as equal
 EMPTY = (
@@ -153,7 +152,7 @@ def weighted_cuts(values, weight, n_cuts):
     return cuts, above / 2 - below / 2
 
 
-def make_splits(X, weight, *, n_thresholds="auto", thresholds=None, prior="feature"):
+def make_splits(X, weight, n_thresholds="auto", thresholds=None, prior="feature"):
     """Choose the splits of all features.
 
     Parameters
@@ -319,28 +318,21 @@ class TreeSpace:
         """Whether differences of two classes tell the loss of every split."""
         return self.n_classes == 2 and self.repeats and bool(self.weight.all())
 
-    @property
-    def counts(self):
-        """Whether weights count trees instead of being probabilities."""
-        return self.leaf_weight == 1.0
-
     def split_weights(self, used):
         """Weights after the splits in ``used`` (bool, any leading shape)."""
         if self.repeats:
             return self.weight
         left = np.where(used, 0.0, self.weight)
-        if self.counts:
+        if not self.complete:  # trees are counted
             return left
         total = left.sum(axis=-1, keepdims=True)
         return left / np.where(total > 0, total, 1.0)
 
     def grouped(self, group):
         """Take splits of one group as one."""
-        return replace(
-            self,
-            weight=np.bincount(group, self.weight),
-            multiplicity=np.bincount(group, self.multiplicity).astype(int),
-        )
+        multiplicity = np.bincount(group, self.multiplicity).astype(int)
+        weight = np.bincount(group, self.weight)
+        return replace(self, weight=weight, multiplicity=multiplicity)
 
     @property
     def size(self):
@@ -371,7 +363,7 @@ class TreeSpace:
     @property
     def log_total(self):
         """Logarithm of the weight of all trees."""
-        return self.log_size if self.counts else 0.0
+        return 0.0 if self.complete else self.log_size
 
 
 @dataclass(frozen=True)
@@ -399,23 +391,15 @@ class EqualSplits:
         total = np.bincount(self.group, self.weight)
         return distinct[self.group] * self.weight / total[self.group]
 
-    def with_first(self, trees):
-        """Write trees over distinct splits with the first split of each group."""
-        return trees.renamed(self.first)
-
     def with_any(self, trees, rng):
         """Write trees over distinct splits with splits drawn from each group."""
-        drawn = self.with_first(trees)
+        drawn = trees.renamed(self.first)
         for g in np.flatnonzero(np.bincount(self.group) > 1):
             equal = np.flatnonzero(self.group == g)
             share = self.weight[equal] / self.weight[equal].sum()
             nodes = trees.split == g
             drawn.split[nodes] = rng.choice(equal, size=nodes.sum(), p=share)
         return drawn
-
-    def as_distinct(self, trees):
-        """Write trees over all splits with the distinct ones again."""
-        return trees.renamed(self.group)
 
     def joined(self, rows, space, bits):
         """Let other rows follow the trees, and tell splits apart that differ on them.
@@ -446,9 +430,8 @@ class EqualSplits:
         weight = np.zeros((len(patterns), rows.weight.shape[1]))
         weight[place[:n]] = rows.weight
         columns, group = equal_columns(patterns, space.repeats)
-        every = replace(
-            space, weight=self.weight, multiplicity=np.ones_like(self.group)
-        )
+        ones = np.ones_like(self.group)
+        every = replace(space, weight=self.weight, multiplicity=ones)
         return Rows(patterns[:, columns], weight), every.grouped(group), place[n:]
 
 
@@ -469,13 +452,6 @@ class TreeStatistics:
     rows: Rows
     splits: Splits
     n_rows: int | None = None
-
-    @classmethod
-    def of(cls, X, label, weight, n_classes, **cuts):
-        """Cut the features as :func:`make_splits` is told to, and merge the rows."""
-        splits = make_splits(X, weight, **cuts)
-        rows = merge_rows(splits.bits(X), label, weight, n_classes)
-        return cls(rows, splits, unit_rows(weight))
 
     def __add__(self, other):
         counted = self.n_rows is not None and other.n_rows is not None

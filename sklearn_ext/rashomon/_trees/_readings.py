@@ -1,82 +1,12 @@
-"""What the trees of a set say about rows: all of them exactly, or drawn members.
+"""What drawn members of a set say about rows, where not all of its trees can be asked.
 
-Both kinds answer the same four questions, about rows as truth values of all splits.
+They answer the same four questions as ``ExactTreeSet``, about rows as truth values of
+all splits.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-
-from sklearn_ext.rashomon._trees._descent import tree_shares
-from sklearn_ext.rashomon._trees._recursion import largest_scores
-
-
-@dataclass(frozen=True)
-class ExactReadings:
-    """Readings of all trees, off the recursion.
-
-    Parameters
-    ----------
-    found : ExactTreeSet
-        The set; it must not be empty.
-    equal : EqualSplits
-        The groups of splits that it works on.
-    """
-
-    found: object
-    equal: object
-
-    @cached_property
-    def shares(self):
-        """Votes and usage of splits."""
-        return tree_shares(self.found.upper, threshold=self.found.threshold)
-
-    def votes(self, bits):
-        """Share of trees that vote for each class, one row for each of ``bits``."""
-        there, place = self._at(bits)
-        votes = there.shares.votes[place]
-        return votes / votes.sum(axis=1, keepdims=True)
-
-    def usage(self):
-        """How often each split is at the root, and anywhere."""
-        return map(self.equal.usage, (self.shares.root, self.shares.nodes))
-
-    def extremes(self, bits, values):
-        """Smallest and largest sum, over trees, of the values of predicted classes."""
-        there, place = self._at(bits)
-        summed = there._summed(place, values)
-        ranges = there.found.upper.ranges
-        low, high = (largest_scores(ranges, s * summed)[-1] for s in (-1.0, 1.0))
-        return float(-low), float(high)
-
-    def multiplicity(self, bits, best, thresholds):
-        """Ambiguity, and discrepancy from labels ``best``, up to each threshold."""
-        wide = self.found.widened(thresholds.max(initial=0.0))
-        there, place = ExactReadings(wide, self.equal)._at(bits)
-        ranges, slip = there.found.upper.ranges, wide.slip
-        wrong = np.arange(there.found.graph.space.n_classes) != best[:, None]
-        farthest = largest_scores(ranges, there._summed(place, wrong)) / len(bits)
-        at = np.searchsorted(ranges.losses, thresholds + slip, side="right") - 1
-        pairs = np.full((len(thresholds), 2), np.nan)
-        for i in np.flatnonzero((at >= 0) & (thresholds >= wide.best_loss - slip)):
-            votes = tree_shares(there.found.upper, threshold=thresholds[i]).votes[place]
-            pairs[i] = ((votes > 0).sum(axis=1) > 1).mean(), farthest[at[i]]
-        return pairs
-
-    def _at(self, bits):
-        """Read the set with all patterns of ``bits``; say where each of them is."""
-        graph = self.found.graph
-        rows, space, place = self.equal.joined(graph.rows, graph.space, bits)
-        if rows is graph.rows:
-            return self, place
-        return ExactReadings(self.found.over(rows, space), self.equal), place
-
-    def _summed(self, place, values):
-        """Values by the merged rows of the set."""
-        summed = np.zeros((len(self.found.graph.rows.bits), values.shape[1]))
-        np.add.at(summed, place, values)
-        return summed
 
 
 @dataclass(frozen=True)
@@ -135,7 +65,7 @@ class MemberReadings:
     def multiplicity(self, bits, best, thresholds):
         """Ambiguity, and discrepancy from labels ``best``, up to each threshold."""
         label, slip = self.labels(bits), self.found.slip
-        losses = self.found.losses_of(self.equal.as_distinct(self.trees))
+        losses = self.found.losses_of(self.trees.renamed(self.equal.group))
         pairs = np.full((len(thresholds), 2), np.nan)
         for i, threshold in enumerate(thresholds):
             P = np.concatenate([best[None], label[losses <= threshold + slip]])

@@ -223,17 +223,9 @@ def inner_terms(ranges, t, nodes, below):
     child, weight = graph.levels[t].child[nodes], graph.node_weights(t, nodes)
     over = low[t + 1][child].sum(axis=2) - low[t][nodes, None]
     node, split = np.nonzero((weight > 0) & (over <= ranges.slack[t][nodes, None]))
-    zero, one = child[node, split].T
-    return Terms(
-        node,
-        split,
-        over[node, split],
-        weight[node, split],
-        graph.space.multiplicity[split],
-        below[zero],
-        below[one],
-        low[t + 1][np.stack([zero, one])],
-    )
+    over, weight, sides = over[node, split], weight[node, split], child[node, split].T
+    times, zero, one = graph.space.multiplicity[split], below[sides[0]], below[sides[1]]
+    return Terms(node, split, over, weight, times, zero, one, low[t + 1][sides])
 
 
 def end_terms(ranges, block, algebra):
@@ -409,11 +401,9 @@ class Integers:
 
     def stumps(self, stumps, low, length, block, at):
         """Values of stumps, from their cells and first degrees."""
-        counted = replace(
-            stumps,
-            weight=np.where(stumps.weight > 0, block.space.multiplicity, 0.0),
-            space=replace(block.space, leaf_weight=1.0),
-        )
+        ones = np.where(stumps.weight > 0, block.space.multiplicity, 0.0)
+        space = replace(block.space, leaf_weight=1.0)
+        counted = replace(stumps, weight=ones, space=space)
         return self._packed(counted.polynomials(low, length))
 
     def products(self, terms, n, length):

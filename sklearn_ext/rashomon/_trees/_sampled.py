@@ -52,10 +52,8 @@ class LeafCounter:
 
     Parameters
     ----------
-    masks : ndarray of uint64, shape (n_splits, n_words)
-        Packed split values.
-    full : ndarray of uint64, shape (n_words,)
-        Packed presence of rows.
+    masks : ndarray of uint64, shape (n_splits + 1, n_words)
+        Packed split values, and the presence of rows.
     weight : ndarray of shape (n_words, n_classes) or (n_rows, n_classes)
         What a bit counts for each class, by its word or its place.
     by_word : bool
@@ -64,7 +62,6 @@ class LeafCounter:
     """
 
     masks: np.ndarray
-    full: np.ndarray
     weight: np.ndarray
     by_word: bool
 
@@ -73,28 +70,26 @@ class LeafCounter:
         """Pack merged rows; small whole weights become repeated rows."""
         weight = rows.weight
         if weight.sum() > max_rows or not np.all(weight == np.rint(weight)):
-            packed = _words(rows.bits)
-            return cls(packed[:-1], packed[-1], weight, False)
+            return cls(_words(rows.bits), weight, False)
         repeated = [np.repeat(rows.bits, w.astype(int), axis=0) for w in weight.T]
         words = [_words(bits) for bits in repeated]
         # single precision holds whole numbers up to 2**24, more than there are rows
         of_class = np.eye(len(words), dtype=np.float32)
         weight = np.repeat(of_class, [part.shape[1] for part in words], axis=0)
-        packed = np.concatenate(words, axis=1)
-        return cls(packed[:-1], packed[-1], weight, True)
+        return cls(np.concatenate(words, axis=1), weight, True)
 
     def counts(self, split):
         """Class weights of all leaves, shape (n_structures, n_leaves, n_classes)."""
         out = np.empty((len(split), split.shape[1] + 1, self.weight.shape[1]))
-        step = max(BATCH_BYTES // (8 * len(self.full) * out.shape[1]), 1)
+        step = max(BATCH_BYTES // (self.masks[0].nbytes * out.shape[1]), 1)
         for start in range(0, len(split), step):
             part = slice(start, start + step)
             out[part] = self._batch(split[part])
         return out
 
     def _batch(self, split):
-        n, words = len(split), len(self.full)
-        sets = np.broadcast_to(self.full, (n, 1, words))
+        n, words = len(split), self.masks.shape[1]
+        sets = np.broadcast_to(self.masks[-1], (n, 1, words))
         level, width = 0, 1
         while level < split.shape[1]:
             mask = self.masks[split[:, level : level + width]]

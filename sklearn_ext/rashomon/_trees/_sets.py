@@ -1,17 +1,19 @@
 """The loss distribution of a tree space by recursion, as one object."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from sklearn_ext.rashomon._ratio import RatioEstimate, exactly
-from sklearn_ext.rashomon._trees._descent import draw_trees
+from sklearn_ext.rashomon._trees._descent import draw_trees, tree_shares
 from sklearn_ext.rashomon._trees._graph import Grid, build_graph
 from sklearn_ext.rashomon._trees._members import TreeArrays
 from sklearn_ext.rashomon._trees._problem import SLIP
 from sklearn_ext.rashomon._trees._recursion import (
     count_trees,
     expand,
+    largest_scores,
     smallest_losses,
     write_optimal_tree,
 )
@@ -36,6 +38,8 @@ class ExactTreeSet:
         the smallest loss and the threshold.
     upper, lower : TreeLosses
         Polynomials with leaf losses rounded down and up; the same object when exact.
+    equal : EqualSplits or None, default=None
+        The groups of splits that it works on; needed to read off what trees say.
     """
 
     graph: object
@@ -44,9 +48,10 @@ class ExactTreeSet:
     n_cells: int | None
     upper: object
     lower: object
+    equal: object = None
 
     @classmethod
-    def of(cls, graph, smallest, threshold, n_cells=None, stage=None):
+    def of(cls, graph, smallest, threshold, n_cells=None, stage=None, equal=None):
         """Run the recursion; ``stage`` hears of its progress."""
         total = graph.rows.total
         slip, last = SLIP * total, min(threshold, graph.space.largest_loss(total))
@@ -55,7 +60,7 @@ class ExactTreeSet:
             scale, ways = n_cells / max(last - smallest[0][0], slip), ["down", "up"]
         grids = [Grid(scale, way, slip) for way in ways]
         found = [expand(graph, smallest, grid, last, stage) for grid in grids]
-        return cls(graph, smallest, threshold, n_cells, found[0], found[-1])
+        return cls(graph, smallest, threshold, n_cells, found[0], found[-1], equal)
 
     @property
     def slip(self):
@@ -77,13 +82,10 @@ class ExactTreeSet:
         """Cover a larger threshold too."""
         if threshold <= self.threshold + self.slip:
             return self
-        return ExactTreeSet.of(self.graph, self.smallest, threshold, self.n_cells)
+        return self._again(self.graph, self.smallest, threshold)
 
-    def over(self, rows, space):
-        """Return the same set with weightless rows, or with equal splits apart."""
-        graph = build_graph(rows, space)
-        smallest = smallest_losses(graph)
-        return ExactTreeSet.of(graph, smallest, self.threshold, self.n_cells)
+    def _again(self, graph, smallest, threshold):
+        return self.of(graph, smallest, threshold, self.n_cells, equal=self.equal)
 
     def estimate(self, threshold, confidence_level=None):
         """Log share of trees within a threshold that is covered."""
@@ -138,9 +140,59 @@ class ExactTreeSet:
 
     def log_cdf(self):
         """Losses and log shares up to them."""
-        total = self.graph.space.log_total
-        logs = np.minimum(self.upper.log_cdf() - total, 0.0)
+        losses = self.upper.ranges.losses
         if self.n_cells is None:
-            return self.upper.ranges.losses, logs
-        at = self.upper.ranges.losses
-        return at, np.array([self.estimate(loss).log_ratio for loss in at])
+            logs = self.upper.log_cdf() - self.graph.space.log_total
+            return losses, np.minimum(logs, 0.0)
+        return losses, np.array([self.estimate(loss).log_ratio for loss in losses])
+
+    @cached_property
+    def shares(self):
+        """Votes and usage of splits, of all trees; there must be some."""
+        return tree_shares(self.upper, threshold=self.threshold)
+
+    def votes(self, bits):
+        """Share of trees that vote for each class, one row for each of ``bits``."""
+        there, place = self._at(bits)
+        votes = there.shares.votes[place]
+        return votes / votes.sum(axis=1, keepdims=True)
+
+    def usage(self):
+        """How often each split is at the root, and anywhere."""
+        return map(self.equal.usage, (self.shares.root, self.shares.nodes))
+
+    def extremes(self, bits, values):
+        """Smallest and largest sum, over trees, of the values of predicted classes."""
+        there, place = self._at(bits)
+        summed = there._summed(place, values)
+        ranges = there.upper.ranges
+        low, high = (largest_scores(ranges, s * summed)[-1] for s in (-1.0, 1.0))
+        return float(-low), float(high)
+
+    def multiplicity(self, bits, best, thresholds):
+        """Ambiguity, and discrepancy from labels ``best``, up to each threshold."""
+        there, place = self.widened(thresholds.max(initial=0.0))._at(bits)
+        ranges, slip = there.upper.ranges, self.slip
+        wrong = np.arange(self.graph.space.n_classes) != best[:, None]
+        farthest = largest_scores(ranges, there._summed(place, wrong)) / len(bits)
+        at = np.searchsorted(ranges.losses, thresholds + slip, side="right") - 1
+        pairs = np.full((len(thresholds), 2), np.nan)
+        for i in np.flatnonzero((at >= 0) & (thresholds >= self.best_loss - slip)):
+            votes = tree_shares(there.upper, threshold=thresholds[i]).votes[place]
+            pairs[i] = ((votes > 0).sum(axis=1) > 1).mean(), farthest[at[i]]
+        return pairs
+
+    def _at(self, bits):
+        """Return the set with all patterns of ``bits``, and where each of them is."""
+        graph = self.graph
+        rows, space, place = self.equal.joined(graph.rows, graph.space, bits)
+        if rows is graph.rows:
+            return self, place
+        graph = build_graph(rows, space)
+        return self._again(graph, smallest_losses(graph), self.threshold), place
+
+    def _summed(self, place, values):
+        """Values by the merged rows of the set."""
+        summed = np.zeros((len(self.graph.rows.bits), values.shape[1]))
+        np.add.at(summed, place, values)
+        return summed
