@@ -34,7 +34,6 @@ from sklearn_ext.rashomon._trees._plan import (
     solve_trees,
 )
 from sklearn_ext.rashomon._trees._problem import (
-    SLIP,
     TreeStatistics,
     describe_trees,
     make_splits,
@@ -714,7 +713,7 @@ class RashomonTreeClassifier(
             raise ValueError(f"method must be 'exact' or 'sampled', got {method!r}.")
         if method == "exact":
             label = tree_patterns(rows, space, max_patterns)
-            threshold = (self.threshold_loss_ + SLIP) * rows.total
+            threshold = self.threshold_loss_ * rows.total + rows.slip
             inside = int((pattern_losses(label, rows.weight) <= threshold).sum())
             total = len(label)
         else:
@@ -856,9 +855,7 @@ class RashomonTreeClassifier(
             self._warn_empty()
 
     def _waiting(self):
-        read = self.__dict__.get("_read")
-        if read is None:
-            return ()
+        read = self.__dict__.get("_read", {})
         found = {"members_": "members", "best_": "best", "_best": "best"}
         found |= {"loss_grid_": "law", "log_cdf_": "law"}
         if self.exact_counts:
@@ -945,9 +942,8 @@ class RashomonTreeClassifier(
         return self._member_readings()
 
     def _member_readings(self):
-        trees, n_classes = self.members_.arrays, len(self.classes_)
-        equal = self._plan.equal
-        return MemberReadings(self._set, equal, trees, n_classes, self.device)
+        trees = self.members_.arrays
+        return MemberReadings(self._set, self._plan, trees, self.device)
 
     def _threshold_at(self, theta):
         return self._plan.rows.total * self._mean_threshold(theta)

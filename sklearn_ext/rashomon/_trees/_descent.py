@@ -235,12 +235,11 @@ def _add_shares(losses, t, i, adjoint, below, shares):
     graph, level = ranges.graph, ranges.graph.levels[t]
     length = max(int(ranges.slack[t][i]) + 1, 1)
     adjoint, scale = adjoint[:length], losses.tables[t].log_scale[i]
-    in_leaves = below is None and graph.ends_in_leaves
-    if in_leaves or not graph.space.complete:
+    if graph.may_stop(t):
         cells = leaf_cells(level.totals[i], graph.space, ranges.grid) - ranges.low[t][i]
         share = _at(adjoint, cells) * graph.space.leaf_weight * np.exp(-scale)
         shares.votes[graph.members(t, i)] += share
-    if in_leaves:
+    if t == graph.space.depth:
         return
     if below is None:
         block = graph.block(np.array([i]))

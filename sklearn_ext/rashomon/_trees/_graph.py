@@ -73,6 +73,10 @@ class Graph:
         """Whether leaves follow the last level, and not two levels of splits."""
         return self.space.depth < 2
 
+    def may_stop(self, t):
+        """Whether nodes of a level may be leaves."""
+        return not self.space.complete or t == self.space.depth
+
     def node_weights(self, t, nodes):
         """Weights of the splits at inner nodes, (n_nodes, n_splits); impossible: 0."""
         level, m = self.levels[t], len(self.space.weight)
@@ -103,8 +107,11 @@ class Graph:
         Yields
         ------
         Block
-            The nodes, with splits that are equal on their rows taken together.
+            The nodes, with splits that are equal on their rows taken together; none
+            where leaves follow.
         """
+        if self.ends_in_leaves:
+            return
         m, k = max(len(self.space.weight), 1), self.space.n_classes
         strip = min(STRIP, length)  # of a product of polynomials
         if n_splits is not None:
@@ -112,14 +119,10 @@ class Graph:
         else:
             each = (2 if self.space.of_two_classes else 32 * k) * m**2
             needed = np.full(len(nodes), each)
-        end = np.cumsum(needed)
-        start = 0
-        while start < len(nodes):
-            limit = BATCH_BYTES + end[start] - needed[start]
-            stop = max(int(np.searchsorted(end, limit, side="right")), start + 1)
-            stop = min(stop, start + MOST_NODES)
-            yield self.block(nodes[start:stop], merged=self.space.repeats)
-            start = stop
+        step = int(BATCH_BYTES * len(nodes) // max(needed.sum(), 1))
+        step = min(max(step, 1), MOST_NODES)
+        for start in range(0, len(nodes), step):
+            yield self.block(nodes[start : start + step], merged=self.space.repeats)
 
     def block(self, nodes, *, merged=False):
         """Gather rows and splits of some nodes of the last level.
@@ -281,8 +284,7 @@ class Stumps:
         sides = reduce(np.minimum, self.sides)  # numpy's own is slower: a short axis
         best = sides[0] + sides[1]
         if not self.weight.all():
-            real = best.dtype.kind == "f"
-            beyond = np.inf if real else np.iinfo(best.dtype).max // 4
+            beyond = np.inf if best.dtype.kind == "f" else np.iinfo(best.dtype).max // 4
             best = np.where(self.weight > 0, best, beyond)
         best = best.min(axis=-1)
         if self.space.complete:

@@ -143,21 +143,17 @@ class TreePlan:
         loss_grid, rows = self.params.loss_grid, self.rows
         whole = is_whole(rows, self.space)
         if loss_grid == "auto":
-            if not whole:
-                return BRACKET_CELLS
             # a unit far below the weight of any row, as class weights make it, costs
             # degrees that tell nothing
-            fine = rows.weight[rows.weight > 0].min() > FINE_UNITS
+            fine = whole and rows.weight[rows.weight > 0].min() > FINE_UNITS
             too_fine = fine and self.cost(None, known).flops > CHEAP
-            return BRACKET_CELLS if too_fine else None
-        if loss_grid == "unit":
-            if not whole:
-                raise ValueError(
-                    "loss_grid='unit' needs weights that are multiples of one unit; "
-                    "got others. Use loss_grid='auto' for bounds."
-                )
-            return None
-        return int(loss_grid)
+            return None if whole and not too_fine else BRACKET_CELLS
+        if loss_grid == "unit" and not whole:
+            raise ValueError(
+                "loss_grid='unit' needs weights that are multiples of one unit; got "
+                "others. Use loss_grid='auto' for bounds."
+            )
+        return None if loss_grid == "unit" else int(loss_grid)
 
     def cost(self, n_cells, known):
         """Predict the cost of the recursion.

@@ -79,6 +79,11 @@ class Rows:
         return float(self.weight.sum())
 
     @property
+    def slip(self):
+        """Difference of losses that is taken for rounding."""
+        return SLIP * self.total
+
+    @property
     def unavoidable(self):
         """Loss that no labels of the rows avoid."""
         return (self.weight.sum(axis=1) - self.weight.max(axis=1)).sum()

@@ -17,20 +17,17 @@ class MemberReadings:
     ----------
     found : ExactTreeSet or SampledTreeSet
         The set that they were drawn from.
-    equal : EqualSplits
-        The groups of splits that it works on.
+    plan : TreePlan
+        Rows, splits and trees that it was found for.
     trees : TreeArrays
         The members, over all splits.
-    n_classes : int
-        Number of classes.
     device : str or None
         Where rows are routed; None stays in NumPy.
     """
 
     found: object
-    equal: object
+    plan: object
     trees: object
-    n_classes: int
     device: str | None
 
     def labels(self, bits):
@@ -47,12 +44,13 @@ class MemberReadings:
         """Share of members that vote for each class, one row for each of ``bits``."""
         label = self.labels(bits)
         return np.stack(
-            [(label == c).mean(axis=0) for c in range(self.n_classes)], axis=1
+            [(label == c).mean(axis=0) for c in range(self.plan.space.n_classes)],
+            axis=1,
         )
 
     def usage(self):
         """How often each split is at the root, and anywhere."""
-        split, n_splits = self.trees.split, len(self.equal.group)
+        split, n_splits = self.trees.split, len(self.plan.equal.group)
         count = [np.bincount(s[s >= 0], minlength=n_splits) for s in split]
         root = np.mean([s[:1] == np.arange(n_splits) for s in split], axis=0)
         return root, np.mean(count, axis=0)
@@ -64,8 +62,8 @@ class MemberReadings:
 
     def multiplicity(self, bits, best, thresholds):
         """Ambiguity, and discrepancy from labels ``best``, up to each threshold."""
-        label, slip = self.labels(bits), self.found.slip
-        losses = self.found.losses_of(self.trees.renamed(self.equal.group))
+        label, slip = self.labels(bits), self.plan.rows.slip
+        losses = self.found.losses_of(self.trees.renamed(self.plan.equal.group))
         pairs = np.full((len(thresholds), 2), np.nan)
         for i, threshold in enumerate(thresholds):
             P = np.concatenate([best[None], label[losses <= threshold + slip]])

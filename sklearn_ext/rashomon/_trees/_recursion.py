@@ -11,6 +11,7 @@ maxima and sums the best total score of any subtree with loss k.
 
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
@@ -27,7 +28,6 @@ from sklearn_ext.rashomon._trees._polynomials import (
     shifted,
     sum_of_products,
 )
-from sklearn_ext.rashomon._trees._problem import SLIP
 
 TABLE_BYTES = 2**19  # of the factors of inner nodes that are worked on at once
 
@@ -68,29 +68,27 @@ def smallest_losses(graph, report=None):
     """
     level = graph.levels[-1]
     pairs = np.full((len(level), len(graph.space.weight)), np.inf)
-    if graph.ends_in_leaves:
-        best = leaf_cells(level.totals.T, graph.space, Grid()).min(axis=0)
-    else:
-        for block in graph.blocks(np.arange(len(level))):
-            pairs[block.nodes] = block.smallest()
-            if report is not None:
-                report(len(block.nodes))
-        best = _or_leaf(graph, level, pairs.min(axis=1, initial=np.inf))
-    lows = [best.astype(np.float64)]
+    for block in graph.blocks(np.arange(len(level))):
+        pairs[block.nodes] = block.smallest()
+        if report is not None:
+            report(len(block.nodes))
+    best = pairs.min(axis=1, initial=np.inf)
+    lows = [_or_leaf(graph, len(graph.levels) - 1, best)]
     for t in reversed(range(len(graph.levels) - 1)):
         level, best = graph.levels[t], np.empty(len(graph.levels[t]))
         for nodes in _batches(np.arange(len(level)), graph):
             pair = lows[0][level.child[nodes]].sum(axis=2)
             possible = graph.node_weights(t, nodes) > 0
             best[nodes] = np.where(possible, pair, np.inf).min(axis=1, initial=np.inf)
-        lows.insert(0, _or_leaf(graph, level, best))
+        lows.insert(0, _or_leaf(graph, t, best))
     return SmallestLosses(tuple(lows), pairs)
 
 
-def _or_leaf(graph, level, best):
-    if graph.space.complete:
+def _or_leaf(graph, t, best):
+    if not graph.may_stop(t):
         return best
-    return np.minimum(best, leaf_cells(level.totals.T, graph.space, Grid()).min(axis=0))
+    leaf = leaf_cells(graph.levels[t].totals.T, graph.space, Grid())
+    return np.minimum(best, leaf.min(axis=0))
 
 
 def _batches(nodes, graph, length=1):
@@ -270,7 +268,16 @@ def fold(ranges, algebra, report=None):
     for t in reversed(range(len(graph.levels))):
         nodes = np.flatnonzero(ranges.slack[t] >= 0)
         values = algebra.blank(len(graph.levels[t]))
-        for some, found in _parts(ranges, algebra, t, nodes, below):
+        for some, terms in _terms(ranges, algebra, t, nodes, below):
+            length, parts = ranges.length_at(t, some), []
+            if terms is not None:
+                parts.append(algebra.products(terms, len(some), length))
+            if graph.may_stop(t):
+                totals = graph.levels[t].totals[some].T
+                cells = leaf_cells(totals, graph.space, ranges.grid)
+                degree = (cells - ranges.low[t][some]).T
+                parts.append(algebra.leaves(degree, length, t, some))
+            found = reduce(algebra.plus, parts)
             values[some] = algebra.cut(found, ranges.slack[t][some])
             if report is not None and below is None:
                 report(len(some))
@@ -278,29 +285,18 @@ def fold(ranges, algebra, report=None):
         below = values
 
 
-def _parts(ranges, algebra, t, nodes, below):
-    """Yield nodes of one level and their values, a few at a time."""
-    graph, space = ranges.graph, ranges.graph.space
-
-    def leaves(some):
-        cells = leaf_cells(graph.levels[t].totals[some].T, space, ranges.grid)
-        degree = (cells - ranges.low[t][some]).T
-        return algebra.leaves(degree, ranges.length_at(t, some), t, some)
-
-    def sums(terms, some):
-        found = algebra.products(terms, len(some), ranges.length_at(t, some))
-        return found if space.complete else algebra.plus(found, leaves(some))
-
+def _terms(ranges, algebra, t, nodes, below):
+    """Yield nodes of one level and their products, a few at a time; leaves: None."""
+    graph, length = ranges.graph, ranges.length_at(t, nodes)
     if below is not None:
-        for some in _batches(nodes, graph, ranges.length_at(t, nodes)):
-            yield some, sums(inner_terms(ranges, t, some, below), some)
+        for some in _batches(nodes, graph, length):
+            yield some, inner_terms(ranges, t, some, below)
     elif graph.ends_in_leaves:
-        yield nodes, leaves(nodes)
+        yield nodes, None
     else:
         n_splits = ranges.wanted(nodes).sum(axis=1)
-        for block in graph.blocks(nodes, n_splits, ranges.length_at(t, nodes)):
-            terms, _ = end_terms(ranges, block, algebra)
-            yield block.nodes, sums(terms, block.nodes)
+        for block in graph.blocks(nodes, n_splits, length):
+            yield block.nodes, end_terms(ranges, block, algebra)[0]
 
 
 @dataclass(frozen=True)
@@ -614,7 +610,7 @@ def write_optimal_tree(graph, smallest, trees, node=0):
     node : int, default=0
         Where in its heap.
     """
-    space, slip = graph.space, SLIP * graph.rows.total
+    space, slip = graph.space, graph.rows.slip
     split, label = trees.split[0], trees.label[0]
 
     def choose(node, leaf, total, may_stop):
@@ -632,8 +628,7 @@ def write_optimal_tree(graph, smallest, trees, node=0):
             possible = graph.node_weights(t, np.array([i]))[0] > 0
             total = np.where(possible, total, np.inf)
         leaf = leaf_cells(level.totals[i], space, Grid())
-        may_stop = not space.complete or (last and graph.ends_in_leaves)
-        j = choose(node, leaf, total, may_stop)
+        j = choose(node, leaf, total, graph.may_stop(t))
         if j is None:
             return
         if last:

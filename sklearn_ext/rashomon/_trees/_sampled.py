@@ -28,7 +28,6 @@ from sklearn_ext.rashomon._trees._graph import Grid, build_graph
 from sklearn_ext.rashomon._trees._members import TreeArrays
 from sklearn_ext.rashomon._trees._problem import (
     EMPTY,
-    SLIP,
     Rows,
     TreeSpace,
     is_whole,
@@ -339,9 +338,8 @@ class Target:
     @classmethod
     def of(cls, rows, space, best, threshold):
         """Count whole losses as they are, others in fine cells."""
-        slip = SLIP * rows.total
-        scale = 1.0 if is_whole(rows, space) else FINE_CELLS / max(threshold, slip)
-        grid = Grid(scale, "exact", slip)
+        fine = FINE_CELLS / max(threshold, rows.slip)
+        grid = Grid(1.0 if is_whole(rows, space) else fine, "exact", rows.slip)
         cells = grid.cells_below(rows.unavoidable), grid.cells_below(threshold)
         return cls(rows, space, best, threshold, grid, *cells)
 
@@ -380,11 +378,6 @@ class SampledTreeSet:
     n_replicates: int
 
     @property
-    def slip(self):
-        """Difference of losses, summed over rows, that is taken for rounding."""
-        return SLIP * self.target.rows.total
-
-    @property
     def best_loss(self):
         """Loss of the best tree that was found, summed over rows."""
         return float(self.losses_of(self.best_tree())[0])
@@ -399,8 +392,9 @@ class SampledTreeSet:
 
     def widened(self, threshold):
         """Refuse larger thresholds: the sample was drawn for this one."""
-        total, covered = self.target.rows.total, self.target.threshold
-        if min(threshold, total) <= covered + self.slip:
+        rows, covered = self.target.rows, self.target.threshold
+        total = rows.total
+        if min(threshold, total) <= covered + rows.slip:
             return self
         raise ValueError(
             "A sampled ratio covers thresholds up to the fitted one, "
@@ -661,4 +655,4 @@ def _purest(rows, free):
     counts = np.stack([weight.sum(axis=0)[:, None] - one, one])  # (2, n_classes, m)
     total = np.maximum(counts.sum(axis=1), 1e-300)
     purity = ((counts**2).sum(axis=1) / total).sum(axis=0)
-    return first_best(np.where(free, -purity, np.inf), SLIP * weight.sum())
+    return first_best(np.where(free, -purity, np.inf), rows.slip)

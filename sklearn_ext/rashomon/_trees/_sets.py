@@ -9,7 +9,6 @@ from sklearn_ext.rashomon._ratio import RatioEstimate, exactly
 from sklearn_ext.rashomon._trees._descent import draw_trees, tree_shares
 from sklearn_ext.rashomon._trees._graph import Grid, build_graph
 from sklearn_ext.rashomon._trees._members import TreeArrays
-from sklearn_ext.rashomon._trees._problem import SLIP
 from sklearn_ext.rashomon._trees._recursion import (
     count_trees,
     expand,
@@ -53,19 +52,14 @@ class ExactTreeSet:
     @classmethod
     def of(cls, graph, smallest, threshold, n_cells=None, stage=None, equal=None):
         """Run the recursion; ``stage`` hears of its progress."""
-        total = graph.rows.total
-        slip, last = SLIP * total, min(threshold, graph.space.largest_loss(total))
+        total, slip = graph.rows.total, graph.rows.slip
+        last = min(threshold, graph.space.largest_loss(total))
         scale, ways = 1.0, ["exact"]
         if n_cells is not None:
             scale, ways = n_cells / max(last - smallest[0][0], slip), ["down", "up"]
         grids = [Grid(scale, way, slip) for way in ways]
         found = [expand(graph, smallest, grid, last, stage) for grid in grids]
         return cls(graph, smallest, threshold, n_cells, found[0], found[-1], equal)
-
-    @property
-    def slip(self):
-        """Difference of losses, summed over rows, that is taken for rounding."""
-        return SLIP * self.graph.rows.total
 
     @property
     def best_loss(self):
@@ -80,7 +74,7 @@ class ExactTreeSet:
 
     def widened(self, threshold):
         """Cover a larger threshold too."""
-        if threshold <= self.threshold + self.slip:
+        if threshold <= self.threshold + self.graph.rows.slip:
             return self
         return self._again(self.graph, self.smallest, threshold)
 
@@ -89,9 +83,11 @@ class ExactTreeSet:
 
     def estimate(self, threshold, confidence_level=None):
         """Log share of trees within a threshold that is covered."""
-        if threshold >= self._largest_loss():
+        space = self.graph.space
+        all_fit = space.complete or space.trivial  # else some that count have no data
+        if all_fit and threshold >= space.largest_loss(self.graph.rows.total):
             return exactly(0.0)
-        total = self.graph.space.log_total
+        total = space.log_total
         low, high = sorted(  # equal ones may differ by rounding
             min(losses.log_weight_within(threshold) - total, 0.0)
             for losses in (self.lower, self.upper)
@@ -101,13 +97,6 @@ class ExactTreeSet:
         middle = (low + high) / 2 if np.isfinite(low) else high
         return RatioEstimate(middle, low, high, "bound")
 
-    def _largest_loss(self):
-        """No tree loses more, if trees cannot have more leaves either."""
-        space = self.graph.space
-        if not space.complete and not space.trivial:
-            return np.inf  # the total counts trees that the data exclude
-        return space.largest_loss(self.graph.rows.total)
-
     def draw(self, n_trees, rng, threshold):
         """Draw trees uniformly; where losses were rounded, by rejection."""
         if self.n_cells is None:
@@ -115,13 +104,11 @@ class ExactTreeSet:
         found, missing = [], n_trees
         while missing:
             trees = draw_trees(self.upper, n_trees, rng, threshold=threshold)
-            inside = self.losses_of(trees) <= threshold + self.slip
+            inside = self.losses_of(trees) <= threshold + self.graph.rows.slip
             found.append(trees[np.flatnonzero(inside)[:missing]])
             missing -= len(found[-1])
-        return TreeArrays(
-            np.concatenate([t.split for t in found]),
-            np.concatenate([t.label for t in found]),
-        )
+        columns = zip(*((some.split, some.label) for some in found), strict=True)
+        return TreeArrays(*map(np.concatenate, columns))
 
     def count(self):
         """Count the trees, exactly; only where losses are whole numbers."""
@@ -172,7 +159,7 @@ class ExactTreeSet:
     def multiplicity(self, bits, best, thresholds):
         """Ambiguity, and discrepancy from labels ``best``, up to each threshold."""
         there, place = self.widened(thresholds.max(initial=0.0))._at(bits)
-        ranges, slip = there.upper.ranges, self.slip
+        ranges, slip = there.upper.ranges, self.graph.rows.slip
         wrong = np.arange(self.graph.space.n_classes) != best[:, None]
         farthest = largest_scores(ranges, there._summed(place, wrong)) / len(bits)
         at = np.searchsorted(ranges.losses, thresholds + slip, side="right") - 1
