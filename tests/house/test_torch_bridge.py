@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 from sklearn_ext._core._base import ExtEstimator  # noqa: E402
 from sklearn_ext._core._compat import CallbackSupportMixin  # noqa: E402
 from sklearn_ext._core._torch import TensorLoader, WeightedLoss, fit_net  # noqa: E402
+from tests._marks import CALLBACKS  # noqa: E402
 
 
 class Slope(torch.nn.Module):
@@ -93,6 +94,7 @@ def test_the_global_generator_is_left_alone(data):
     assert_array_equal(torch.get_rng_state(), state)
 
 
+@CALLBACKS
 def test_callbacks_see_every_epoch_and_stop(data):
     watch = Watch(stop_at=5)
     reporter = Reporter().set_callbacks(watch)

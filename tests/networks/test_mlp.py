@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import sklearn_ext
-from tests.networks.conftest import CALLBACKS, POLARS
+from tests._marks import CALLBACKS, POLARS
 
 torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
