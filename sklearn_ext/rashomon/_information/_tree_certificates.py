@@ -8,7 +8,8 @@ divergence grows by the logarithm of the share of trees that do without.
 from dataclasses import replace
 
 import numpy as np
-from sklearn.utils import Bunch, check_array
+from sklearn.base import clone
+from sklearn.utils import check_array
 
 from sklearn_ext._core._validation import FLOATS, check_level
 from sklearn_ext.rashomon._information._certificates import (
@@ -209,8 +210,8 @@ def _thresholds(clf, theta):
         return at, at
     plan = clf._plan
     base, last = clf._threshold_at(0.0), clf.threshold_loss_ * plan.rows.total
-    reach = {"theta": REACH, "theta_mode": "absolute"}
-    wider = replace(plan, params=Bunch(**plan.params | reach))
+    params = clone(plan.params).set_params(theta=REACH, theta_mode="absolute")
+    wider = replace(plan, params=params)
     if wider.affords(wider.cost(clf._set.n_cells, plan.measure())):
         last = max(last, wider.threshold(clf._set.best_loss))
     return base, last

@@ -831,7 +831,7 @@ class RashomonTreeClassifier(
 
     def _set_up(self, statistics):
         """Turn statistics into merged rows, a space of trees and a plan."""
-        params = Bunch(**self.get_params(deep=False))  # whatever set_params says later
+        params = type(self)(**self.get_params())  # whatever set_params says later
         rows, splits, equal, space = tree_problem(statistics, self.classes_, params)
         self._statistics, self._splits = statistics, splits
         self._plan = TreePlan(rows, space, equal, params)

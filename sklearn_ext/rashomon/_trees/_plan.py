@@ -6,7 +6,6 @@ from functools import partial
 from math import comb
 
 import numpy as np
-from sklearn.utils import Bunch
 
 from sklearn_ext.rashomon._ratio import ENOUGH, loss_threshold, warn_weak
 from sklearn_ext.rashomon._trees._graph import build_graph
@@ -117,14 +116,14 @@ class TreePlan:
         The trees.
     equal : EqualSplits
         Which splits they take together.
-    params : Bunch
-        Parameters of the estimator, as they were when it was fitted.
+    params : RashomonTreeClassifier
+        Unfitted, with the parameters that its like was fitted with.
     """
 
     rows: Rows
     space: TreeSpace
     equal: EqualSplits
-    params: Bunch
+    params: object
 
     def threshold(self, best):
         """Largest loss summed over rows, from the smallest one."""

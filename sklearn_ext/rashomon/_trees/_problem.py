@@ -473,8 +473,8 @@ def tree_problem(statistics, classes, params):
         Rows over all candidate splits.
     classes : ndarray of shape (n_classes,)
         Class labels.
-    params : Bunch
-        Parameters of the estimator.
+    params : RashomonTreeClassifier
+        Its parameters are read.
 
     Returns
     -------
