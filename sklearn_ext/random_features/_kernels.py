@@ -6,15 +6,18 @@ from math import pi, sqrt
 import numpy as np
 from scipy import sparse, special
 from sklearn.metrics.pairwise import manhattan_distances
+from sklearn.utils.extmath import row_norms
 
 from sklearn_ext._numerics._arrays import (
     ArrayHolder,
     dense,
+    exp,
     float64,
     is_array,
     is_numpy,
     like,
     namespace,
+    relu,
     to_numpy,
 )
 
@@ -57,10 +60,8 @@ def _rows(X):
 
 
 def _squared_norms(X):
-    if sparse.issparse(X):
-        return np.asarray(X.multiply(X).sum(axis=1)).ravel()
-    if is_numpy(X):
-        return np.einsum("ij,ij->i", X, X)
+    if sparse.issparse(X) or is_numpy(X):
+        return row_norms(X, squared=True)
     return namespace(X).sum(X * X, axis=1)
 
 
@@ -73,13 +74,13 @@ def _squared_distances(X, Y):
     D *= -2.0
     D += _squared_norms(X)[:, None]
     D += _squared_norms(Y)[None, :]
-    return np.maximum(D, 0, out=D) if is_numpy(D) else xp.clip(D, min=0)
+    return relu(D)
 
 
 def _rbf(kernel, X, Y):
     D = _squared_distances(X, Y)
     D *= -kernel.gamma
-    return np.exp(D, out=D) if is_numpy(D) else namespace(D).exp(D)
+    return exp(D)
 
 
 def _narrow(X):
@@ -97,9 +98,7 @@ def _laplacian(kernel, X, Y):
         return np.exp(-kernel.gamma * D)
     xp = namespace(X)
     D = xp.abs(X[:, 0][:, None] - Y[:, 0][None, :])
-    for j in range(
-        1, X.shape[1]
-    ):  # columns one by one: n_X x n_Y memory, not d times it
+    for j in range(1, X.shape[1]):  # one by one: the memory of one matrix, not of d
         D += xp.abs(X[:, j][:, None] - Y[:, j][None, :])
     return xp.exp(-kernel.gamma * D)
 
@@ -129,17 +128,11 @@ def _angles(products, norms_x, norms_y):
     return lengths, xp.clip(products / safe, min=-1.0, max=1.0)
 
 
-def _relu_of(products, norms_x, norms_y):
-    xp = namespace(products)
-    lengths, cosine = _angles(products, norms_x, norms_y)
-    theta = xp.acos(cosine)
-    sine = xp.sqrt(1 - cosine * cosine)
-    return lengths * (sine + (pi - theta) * cosine) / pi
-
-
 def _relu(kernel, products, norms_x, norms_y):
-    bias = kernel.bias_scale**2
-    return _relu_of(products + bias, norms_x + bias, norms_y + bias)
+    xp, bias = namespace(products), kernel.bias_scale**2
+    lengths, cosine = _angles(products + bias, norms_x + bias, norms_y + bias)
+    sine = xp.sqrt(1 - cosine * cosine)
+    return lengths * (sine + (pi - xp.acos(cosine)) * cosine) / pi
 
 
 def _step(kernel, products, norms_x, norms_y):
@@ -152,9 +145,8 @@ def _step(kernel, products, norms_x, norms_y):
 def _relu2(kernel, products, norms_x, norms_y):
     xp = namespace(products)
     lengths, cosine = _angles(products, norms_x, norms_y)
-    theta = xp.acos(cosine)
     sine = xp.sqrt(1 - cosine * cosine)
-    bracket = 3 * sine * cosine + (pi - theta) * (1 + 2 * cosine * cosine)
+    bracket = 3 * sine * cosine + (pi - xp.acos(cosine)) * (1 + 2 * cosine * cosine)
     return lengths * lengths * bracket / (3 * pi)
 
 

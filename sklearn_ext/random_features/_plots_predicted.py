@@ -505,18 +505,11 @@ def _name(alpha):
 
 def _predicted_of_rows(pool, n_grid, k, alpha):
     """Return the mean over targets, which may have ridges of their own."""
-    coefs = pool.eigencoefs
+    coefs, total = pool.eigencoefs, 0.0
     alphas = np.broadcast_to(alpha, coefs.shape[1:])
-    total = 0.0
     for value in np.unique(alphas):
-        total += rf_eigenframework(
-            pool.eigenvalues,
-            coefs[:, alphas == value],
-            n_grid,
-            k,
-            value,
-            n_pool=pool.n_pool,
-        ).test
+        task = pool.eigenvalues, coefs[:, alphas == value], n_grid, k, value
+        total += rf_eigenframework(*task, n_pool=pool.n_pool).test
     return total / coefs.shape[1]
 
 

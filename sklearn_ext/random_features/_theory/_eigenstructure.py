@@ -224,14 +224,8 @@ def scaling_report(
     def tuned(n, k):
         if n >= found.n_pool and n not in n_grid:
             return np.nan, np.nan
-        path = rf_ridge_path(
-            found.eigenvalues,
-            found.eigencoefs,
-            n,
-            k,
-            n_points=200,
-            n_pool=found.n_pool,
-        )
+        task = found.eigenvalues, found.eigencoefs, n, k
+        path = rf_ridge_path(*task, n_points=200, n_pool=found.n_pool)
         best = int(np.argmin(path.test))
         return path.test[best] / t, path.ridge[best]
 
