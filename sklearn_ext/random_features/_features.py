@@ -14,7 +14,6 @@ from sklearn_ext._core._compat import (
     move_to,
 )
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext._numerics._random_features import StructuredWeights
 from sklearn_ext.random_features._maps import (
     MAP_CONSTRAINTS,
     build_map,
@@ -229,9 +228,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
     def _reference(self):
         if self.landmarks_ is not None:
             return self.landmarks_
-        weights = self.random_weights_
-        structured = isinstance(weights, StructuredWeights)
-        return weights.signs if structured else weights
+        return getattr(self.random_weights_, "signs", self.random_weights_)
 
     def _validate(self, X, *, reset):
         xp, _, _ = get_namespace_and_device(X)

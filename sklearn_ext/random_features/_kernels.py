@@ -46,10 +46,16 @@ class Kernel(ArrayHolder):
         Y = X if Y is None else _rows(Y)
         if self.name in STATIONARY:
             return _STATIONARY[self.name](self, X, Y)
-        d = X.shape[1]
-        products = dense(X @ Y.T) / d
-        norms = _squared_norms(X) / d, _squared_norms(Y) / d
-        return _ANGULAR[self.name](self, products, *norms)
+        d, bias = X.shape[1], self.bias_scale**2
+        parts = dense(X @ Y.T) / d, _squared_norms(X) / d, _squared_norms(Y) / d
+        if self.name == "erf":
+            return _arc_sine(*parts)
+        if self.name in _ORDERS:
+            return _arc_cosine(_ORDERS[self.name], *parts)
+        neurons = _arc_cosine(1, *(part + bias for part in parts))
+        if self.name == "relu":
+            return neurons
+        return neurons + parts[0] * _arc_cosine(0, *parts)  # and their derivatives
 
 
 def _rows(X):
@@ -120,52 +126,28 @@ def _matern(kernel, X, Y):
     return like(np.where(d == 0, 1.0, K), D)
 
 
-def _angles(products, norms_x, norms_y):
-    """Return ``|x| |y|`` and the cosine of the angle, zero vectors at a right angle."""
+_STATIONARY = {"rbf": _rbf, "laplacian": _laplacian, "matern": _matern}
+_ORDERS = {"step": 0, "relu2": 2}
+
+
+def _arc_cosine(order, products, norms_x, norms_y):
+    """Return the kernel of neurons ``max(w.x, 0) ** order``."""
     xp = namespace(products)
     lengths = xp.sqrt(norms_x)[:, None] * xp.sqrt(norms_y)[None, :]
-    safe = xp.where(lengths > 0, lengths, xp.ones_like(lengths))
-    return lengths, xp.clip(products / safe, min=-1.0, max=1.0)
-
-
-def _relu(kernel, products, norms_x, norms_y):
-    xp, bias = namespace(products), kernel.bias_scale**2
-    lengths, cosine = _angles(products + bias, norms_x + bias, norms_y + bias)
+    seen = lengths > 0  # a zero row is at a right angle to all, and fires no neuron
+    cosine = products / xp.where(seen, lengths, xp.ones_like(lengths))
+    cosine = xp.clip(cosine, min=-1.0, max=1.0)
+    angle = pi - xp.acos(cosine)
+    if order == 0:
+        return xp.where(seen, angle / pi, xp.zeros_like(angle))
     sine = xp.sqrt(1 - cosine * cosine)
-    return lengths * (sine + (pi - xp.acos(cosine)) * cosine) / pi
-
-
-def _step(kernel, products, norms_x, norms_y):
-    xp = namespace(products)
-    lengths, cosine = _angles(products, norms_x, norms_y)
-    K = (pi - xp.acos(cosine)) / pi
-    return xp.where(lengths > 0, K, xp.zeros_like(K))  # a zero row fires no neuron
-
-
-def _relu2(kernel, products, norms_x, norms_y):
-    xp = namespace(products)
-    lengths, cosine = _angles(products, norms_x, norms_y)
-    sine = xp.sqrt(1 - cosine * cosine)
-    bracket = 3 * sine * cosine + (pi - xp.acos(cosine)) * (1 + 2 * cosine * cosine)
+    if order == 1:
+        return lengths * (sine + angle * cosine) / pi
+    bracket = 3 * sine * cosine + angle * (1 + 2 * cosine * cosine)
     return lengths * lengths * bracket / (3 * pi)
 
 
-def _erf(kernel, products, norms_x, norms_y):
+def _arc_sine(products, norms_x, norms_y):
     xp = namespace(products)
     scale = xp.sqrt(1 + 2 * norms_x)[:, None] * xp.sqrt(1 + 2 * norms_y)[None, :]
     return xp.asin(xp.clip(2 * products / scale, min=-1.0, max=1.0)) * (2 / pi)
-
-
-def _ntk(kernel, products, norms_x, norms_y):
-    features = _relu(kernel, products, norms_x, norms_y)
-    return features + products * _step(kernel, products, norms_x, norms_y)
-
-
-_STATIONARY = {"rbf": _rbf, "laplacian": _laplacian, "matern": _matern}
-_ANGULAR = {
-    "relu": _relu,
-    "step": _step,
-    "relu2": _relu2,
-    "erf": _erf,
-    "ntk": _ntk,
-}

@@ -3,13 +3,8 @@
 import numpy as np
 
 from sklearn_ext._core._plots import Display
-from sklearn_ext.random_features._ridge._classifier_cv import (
-    RandomFeatureRidgeClassifierCV,
-)
-from sklearn_ext.random_features._ridge._ridge_cv import RandomFeatureRidgeCV
-from sklearn_ext.random_features._theory._eigenstructure import MODELS, pool_of
+from sklearn_ext.random_features._theory._eigenstructure import MODELS, TUNED, pool_of
 
-TUNED = (RandomFeatureRidgeCV, RandomFeatureRidgeClassifierCV)
 FAINT, SHOWN = 1e-12, 1e-3  # of the largest error: where one is fainter, what is shown
 STYLES = {"loo": "-", "fold": "-", "gcv": "--", "train": ":", "test": "-"}
 
@@ -85,13 +80,12 @@ class KernelChoiceDisplay(Display):
         estimator = cls._innermost(estimator, wanted=TUNED).model
         found = estimator._compared()
         errors = np.array([np.min(error) for error in found.errors])
-        display = cls(
+        return cls(
             candidates=list(found.candidates),
             errors=errors,
             best=found.best,
             gap_se=found.gap_se,
-        )
-        return display.plot(ax, curve_kwargs=curve_kwargs)
+        ).plot(ax, curve_kwargs=curve_kwargs)
 
     def plot(self, ax=None, *, curve_kwargs=None):
         """Draw the errors over the rates.
@@ -216,29 +210,23 @@ class RidgePathDisplay(Display):
             The display.
         """
         estimator = cls._innermost(estimator, wanted=TUNED).model
-        names = (
-            "loo_error_path_",
-            "fold_error_path_",
-            "gcv_path_",
-            "train_error_path_",
-        )
-        errors = {
-            name.split("_")[0]: np.reshape(path, (len(path), -1)).mean(axis=1)
-            for name in names
-            if (path := getattr(estimator, name, None)) is not None
-        }
-        n, ratio = estimator._solution().n, None
+        solution, cv = estimator._solution(), estimator.cv
+        grid, ratio = solution.grid, None
+        held = cv if isinstance(cv, str) else "fold"
+        errors = {held: grid.error, "gcv": grid.gcv, "train": grid.train}
+        if estimator.filter == "flow":
+            del errors["gcv"]  # biased
+        errors = {name: error.mean(axis=1) for name, error in errors.items()}
         if estimator.filter == "ridge":
-            ratio = np.maximum(1 - estimator.dof_path_ / n, 0.0) ** 2
+            ratio = np.maximum(1 - grid.dof / solution.n, 0.0) ** 2
         best = int(np.argmin(np.abs(estimator.alphas_ - np.mean(estimator.alpha_))))
-        display = cls(
+        return cls(
             alphas=estimator.alphas_,
             errors=errors,
             fitting_ratio=ratio,
             best=best,
             filter=estimator.filter,
-        )
-        return display.plot(ax, x=x, curve_kwargs=curve_kwargs)
+        ).plot(ax, x=x, curve_kwargs=curve_kwargs)
 
     @classmethod
     def from_predictions(cls, path, *, x="alpha", ax=None, curve_kwargs=None):
@@ -261,13 +249,12 @@ class RidgePathDisplay(Display):
             The display.
         """
         errors = {"test": path.test, "train": path.train}
-        display = cls(
+        return cls(
             alphas=path.ridge,
             errors=errors,
             fitting_ratio=path.fitting_ratio,
             best=int(np.argmin(path.test)),
-        )
-        return display.plot(ax, x=x, curve_kwargs=curve_kwargs)
+        ).plot(ax, x=x, curve_kwargs=curve_kwargs)
 
     def plot(self, ax=None, *, x="alpha", curve_kwargs=None):
         """Draw the curves; a circle marks the chosen ridge.

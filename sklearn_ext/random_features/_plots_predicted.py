@@ -7,11 +7,11 @@ from sklearn.base import clone
 from sklearn.utils import Bunch, check_random_state
 
 from sklearn_ext._core._plots import Display
-from sklearn_ext.random_features._plots import TUNED
 from sklearn_ext.random_features._ridge._classifier import RandomFeatureRidgeClassifier
 from sklearn_ext.random_features._ridge._ridge import RandomFeatureRidge
 from sklearn_ext.random_features._theory._eigenstructure import (
     MODELS,
+    TUNED,
     pool_of,
     signs_of,
     warn_of_large_shares,

@@ -65,7 +65,7 @@ RIDGE_CONSTRAINTS = {
     "device": [str, None],
 }
 # what the first block has fixed
-DRAWN_FROM = *MAP_CONSTRAINTS, "n_components", "filter", "standardize", "fit_intercept"
+DRAWN_FROM = "n_components", "filter", *MAP_CONSTRAINTS, "standardize", "fit_intercept"
 BLOCK_BYTES = 2**25  # features of one batch: large enough for BLAS, small in memory
 
 
@@ -161,7 +161,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
 
     def _fit_rows(self, rows, plan):
         features, limit = self._features.like(rows.X), self._sample_rows
-        if self._side(rows) == "dual":
+        if self._is_dual(rows):
             posed, held = self._kernel_of(rows), rows
             infinite = isinstance(self._features.map, InfiniteMap)
             kept = None if infinite else replace(posed, K=None)
@@ -198,14 +198,14 @@ class BaseRandomFeatureRidge(ExtEstimator):
             candidate, Z = next(self._candidates(rows, blocks=True))
             self._warn_of_first_block(candidate)
             self._draw(rows, candidate, Z, self.n_components, blocks=True)
-        self._check_blocks()
+        self._asked()
         moments, limit = self._sum(rows, self._features.like(rows.X)), self._sample_rows
         held = replace(rows.merged(limit), copies=None) if limit else None
         summary = Summary(len(rows.copies), moments, span_of(rows.Y), held, limit)
         return summary if self.device is None else summary.convert(to_numpy)
 
-    def _check_blocks(self):
-        """Refuse blocks that could be added but not solved."""
+    def _asked(self):
+        """Return what the solver is asked for, or refuse what blocks do not allow."""
 
     def _solve(self, summary):
         return self._keep(Fit(summary))
@@ -252,7 +252,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
         if self.fit_intercept != other.fit_intercept:
             raise ValueError("merge needs models with the same fit_intercept.")
         self._encoder.check_same(other._encoder)
-        self._check_blocks()
+        self._asked()
         if not same(self._features.in_single(), other._features.in_single()):
             raise ValueError(
                 "merge needs models with the same feature map, got different weights, "
@@ -385,15 +385,12 @@ class BaseRandomFeatureRidge(ExtEstimator):
     def _infinite(self):
         return self.n_components in ("infinite", np.inf)
 
-    def _side(self, rows):
-        if isinstance(self._features.map, InfiniteMap):
-            return "dual"
-        if self.solver in ("primal", "dual"):
-            return self.solver
-        if self.solver == "cg":
-            return "primal"
+    def _is_dual(self, rows):
+        infinite = isinstance(self._features.map, InfiniteMap)
+        if infinite or self.solver in ("primal", "dual", "cg"):
+            return infinite or self.solver == "dual"
         # as many rows as features, less the intercept, span fewer directions
-        return "primal" if self._features.width(rows.X) < len(rows) else "dual"
+        return self._features.width(rows.X) >= len(rows)
 
     def _batch(self, width):
         """Return how many rows' features are formed at a time."""
@@ -459,7 +456,8 @@ class BaseRandomFeatureRidge(ExtEstimator):
         if self.device is not None:
             features = features.like(X)
         batches = blocks(X.shape[0], self._batch(coef.shape[0]))
-        parts = [features(X[rows, ...]) @ coef for rows in batches]
+        tables = [X] if len(batches) == 1 else (X[rows, ...] for rows in batches)
+        parts = [features(table) @ coef for table in tables]
         out = self._like_rows(namespace(coef).concat(parts, axis=0) + intercept)
         return out if self.device is None else to_numpy(out)
 

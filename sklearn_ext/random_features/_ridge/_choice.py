@@ -3,7 +3,7 @@
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from numbers import Integral, Real
 from typing import Any
 
@@ -20,7 +20,6 @@ from sklearn.utils.metadata_routing import (
 from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import Interval, StrOptions, _routing_enabled
 from sklearn_ext._numerics._arrays import (
-    ArrayHolder,
     float64,
     like,
     namespace,
@@ -248,14 +247,9 @@ class Held:
     row: np.ndarray  # (n,), the distinct row of each copy
     index: np.ndarray  # (n,), positions of the copies in the data
 
-    @classmethod
-    def of(cls, rows):
-        """Take rows."""
-        return cls(to_numpy(rows.Y), to_numpy(rows.w), *rows.given()[:2])
-
 
 @dataclass(frozen=True)
-class Choice(Solution, ArrayHolder):
+class Choice(Solution):
     """A fitted ridge with the grid it was chosen from."""
 
     grid: Grid | None = None
@@ -295,10 +289,8 @@ def choose(problem, plan, alphas=None):
         for best in set(grid.best().tolist()):
             if (more := grid.between(best)).size:
                 grid = grid + _measure(problem, plan, folds, more)
-    t = grid.train.shape[1]
-    given = plan.cv == "given"
-    best = np.arange(len(grid.alphas)) if given else grid.best()
-    best = np.broadcast_to(best, (t,))
+    best = np.arange(len(grid.alphas)) if plan.cv == "given" else grid.best()
+    best = np.broadcast_to(best, grid.train.shape[1])
     coef, intercept, n_iter = problem.solve(grid.alphas[best])
     loo, held = _left_out(problem, plan, grid, best)
     scores = None if loo is None else held.Y - loo
@@ -395,15 +387,13 @@ def _left_out(problem, plan, grid, best):
     else:
         used, at = np.unique(grid.alphas[best], return_inverse=True)
         R = problem.leave_one_out(used.tolist())[at, :, np.arange(len(best))].T
-    return R, Held.of(problem.held)
+    rows = problem.held
+    return R, Held(to_numpy(rows.Y), to_numpy(rows.w), *rows.given()[:2])
 
 
 def _padded(rows):
     """Stack rows of different lengths; nan where they end."""
-    width = max(map(len, rows))
-    return np.stack(
-        [np.pad(row, (0, width - len(row)), constant_values=np.nan) for row in rows]
-    )
+    return np.array(list(zip_longest(*rows, fillvalue=np.nan))).T
 
 
 def _all_errors(grid):
@@ -532,7 +522,7 @@ class ChoosesItsRidge:
 
     def _solved(self, posed, rows, held, plan, features):
         problem = Problem.of(self, posed, rows, held, features)
-        return choose(problem, plan or self._plan_of_blocks(), self._grid())
+        return choose(problem, plan or self._asked(), self._grid())
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None, groups=None):
@@ -614,9 +604,6 @@ class ChoosesItsRidge:
             return None
         return check_scoring(self, scoring=self.scoring)
 
-    def _check_blocks(self):
-        self._plan_of_blocks()
-
     def _solve(self, summary):
         if self.cv == "loo" and summary.held is None:
             raise ValueError(
@@ -626,7 +613,7 @@ class ChoosesItsRidge:
             )
         return super()._solve(summary)
 
-    def _plan_of_blocks(self):
+    def _asked(self):
         if not isinstance(self.cv, str):
             raise ValueError(
                 f"Folds need all rows at once, got cv={self.cv!r}. Use cv='loo' or "

@@ -188,10 +188,6 @@ class Classes:
 class HeldNumbers(RegressorMixin, BaseEstimator):
     """Hands a scorer predictions that were made before."""
 
-    def fit(self, X, y=None):
-        """Do nothing."""
-        return self
-
     def predict(self, X):
         """Return the predictions."""
         return X

@@ -207,11 +207,8 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
         self.device = device
         self.random_state = random_state
 
-    def _check_blocks(self):
-        self._given_alphas(self._encoder.n_targets)
-
-    def _given_alphas(self, t):
-        alphas = np.asarray(self.alpha, dtype=np.float64)
+    def _asked(self):
+        t, alphas = self._encoder.n_targets, np.asarray(self.alpha, dtype=np.float64)
         if alphas.ndim > 1 or alphas.size not in (1, t):
             raise ValueError(
                 f"alpha must be a number or one for each of the {t} target(s), got "
@@ -227,7 +224,7 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
         return np.broadcast_to(alphas.ravel(), (t,))
 
     def _solved(self, posed, rows, held, plan, features):
-        alphas = self._given_alphas(posed.y_mean.shape[0])
+        alphas = self._asked()
         if not self._is_ridge:
             problem = Problem.of(self, posed, rows, held, features)
             return choose(problem, Plan("given"), alphas)

@@ -27,7 +27,6 @@ class Rows(ArrayHolder):
     w: np.ndarray  # (n,), weights in the fit
     s: np.ndarray  # (n,), sample weights; w = s unless classes are weighted
     index: np.ndarray  # (n,), position of the first copy in the data
-    count: np.ndarray  # (n,), number of copies
     key: np.ndarray  # (n,), hash
     copies: Any = None  # Copies of the data that the rows come from, if they are kept
 
@@ -46,8 +45,7 @@ class Rows(ArrayHolder):
         if len(first) < len(index):
             X, Y = (take_rows(table, first) for table in (X, Y))
             w, s = (like(np.bincount(group, to_numpy(v)), v) for v in (w, s))
-        count = equal.weight[order].astype(np.intp)
-        return cls(X, Y, w, s, index[first], count, equal.hash[order], copies)
+        return cls(X, Y, w, s, index[first], equal.hash[order], copies)
 
     def __len__(self):
         return self.X.shape[0]
@@ -74,7 +72,7 @@ class Rows(ArrayHolder):
         order = np.argsort(index[:limit], kind="stable")
         sums = {
             name: like(np.bincount(group, to_numpy(values))[order], values)
-            for name in ("w", "s", "count")
+            for name in ("w", "s")
             for values in [getattr(self, name)]
         }
         return replace(self[first[order]], index=index[order], **sums)
@@ -92,7 +90,7 @@ class Rows(ArrayHolder):
     def deal(self, n_folds, strata=None):
         """Return the fold of each row, dealt by its hash, evenly within the strata."""
         order = np.argsort(self.key)
-        equal = EqualRows(np.argsort(order), order, self.count[order], self.key[order])
+        equal = EqualRows(np.argsort(order), order, self.w, self.key[order])
         return equal.deal(n_folds, strata)
 
     def part(self, at):
@@ -102,8 +100,7 @@ class Rows(ArrayHolder):
         rows = self[found]
         share = np.bincount(row, copies.s) / to_numpy(rows.s)
         w, s = (values * like(share, values) for values in (rows.w, rows.s))
-        count = np.bincount(row)
-        return found, replace(rows, w=w, s=s, count=count, copies=copies)
+        return found, replace(rows, w=w, s=s, copies=copies)
 
     def batches(self, features, size):
         """Yield features, targets and weights of some rows at a time."""

@@ -18,6 +18,7 @@ from sklearn_ext.random_features._ridge._ridge import RandomFeatureRidge
 from sklearn_ext.random_features._ridge._ridge_cv import RandomFeatureRidgeCV
 from sklearn_ext.random_features._theory._framework import rf_ridge_path
 
+TUNED = RandomFeatureRidgeCV, RandomFeatureRidgeClassifierCV
 MODELS = (
     RandomFeatureRidge,
     RandomFeatureRidgeCV,

@@ -153,9 +153,8 @@ def powerlaw_exponents(K, y, sizes=None, n_repeats=5, *, random_state=None):
             f"K must be square with as many rows as y, got {K.shape} and {y.shape}."
         )
     if sizes is None:
-        sizes = np.unique(
-            np.geomspace(min(20, len(y) // 4), len(y) // 2, 8).astype(int)
-        )
+        sizes = np.geomspace(min(20, len(y) // 4), len(y) // 2, 8)
+        sizes = np.unique(sizes.astype(int))
     sizes = np.asarray(sizes)
     if len(sizes) < 2 or sizes.min() < 2 or sizes.max() >= len(y):
         raise ValueError(

@@ -89,7 +89,10 @@ def rf_flow_curve(
     times = np.asarray(_span(task) if times is None else times, dtype=np.float64)
     if times.ndim != 1 or times.size == 0 or not (times > 0).all():
         raise ValueError(f"times must be one or more positive numbers, got {times!r}.")
-    test, train = np.array([_errors_at(task, time) for time in times.tolist()]).T
+    test, train = (
+        np.array([error_at(task, time) for time in times.tolist()])
+        for error_at in (_test_error, _training_error)
+    )
     return Bunch(time=times, test=test, train=train)
 
 
@@ -168,7 +171,7 @@ def overtraining(eigenvalues, eigencoefs, n, k=np.inf, noise=0.0, *, n_pool=np.i
     time, best = _best_time(task)
     if np.isinf(time):
         return 1.0
-    return _errors_at(task, np.inf)[0] / best if best > 0 else np.inf
+    return _test_error(task, np.inf) / best if best > 0 else np.inf
 
 
 def _task(eigenvalues, eigencoefs, n, k, noise, n_pool):
@@ -181,12 +184,12 @@ def _task(eigenvalues, eigencoefs, n, k, noise, n_pool):
 def _best_time(task):
     """Return the time of least test error, and that error."""
     times = _span(task)
-    tests = np.array([_errors_at(task, time)[0] for time in times.tolist()])
+    tests = np.array([_test_error(task, time) for time in times.tolist()])
     best = int(np.argmin(tests))
     if tests[-1] <= tests[best] + TIE * tests[0]:
         return np.inf, float(tests[-1])
     found = minimize_scalar(
-        lambda log_time: _errors_at(task, np.exp(log_time))[0],
+        lambda log_time: _test_error(task, np.exp(log_time)),
         bounds=np.log(times[[max(best - 1, 0), min(best + 1, len(times) - 2)]]),
         method="bounded",
         options={"xatol": 1e-4},
@@ -205,24 +208,25 @@ def _span(task):
     return np.append(1 / np.geomspace(ridges[-1], last, SEARCHED - 1), np.inf)
 
 
-def _errors_at(task, time):
-    """Return test and training error at a time."""
+def _test_error(task, time):
     if np.isinf(time):
-        end = task.errors(task.effective_ridge(0.0), np.zeros(1))
-        return float(end["test"][0]), float(end["train"][0])
+        return float(task.errors(task.effective_ridge(0.0), np.zeros(1))["test"][0])
     nodes, weights = talbot(N_NODES)
-    gamma = complex_ridge(task, nodes / time)
-    # the transform of both arguments needs the conjugate nodes of one of them
-    both = np.concatenate([gamma, gamma.conj()])
+    products = residual_products(task, complex_ridge(task, nodes / time))
     weights_of_both = np.concatenate([weights, weights.conj()]) / 2
-    test = (weights @ residual_products(task, gamma, both) @ weights_of_both).real
-    # training: |exp(-t K) y|^2 is y' exp(-2 t K) y, whose transform is known, and
-    # whose derivative is that of equal ridges
+    return max((weights @ products @ weights_of_both).real, 0.0)
+
+
+def _training_error(task, time):
+    if np.isinf(time):
+        return float(task.errors(task.effective_ridge(0.0), np.zeros(1))["train"][0])
+    # |exp(-t K) y|^2 is y' exp(-2 t K) y, whose transform is known, and whose
+    # derivative is that of equal ridges
+    nodes, weights = talbot(N_NODES)
     gamma = complex_ridge(task, nodes / time / 2)
-    equal = np.diagonal(residual_products(task, gamma, gamma))
+    equal = np.diagonal(residual_products(task, gamma))
     left = (task.n - task.fitted(gamma).sum(axis=1)) / task.n
-    train = (weights @ (left**2 * equal / nodes)).real
-    return max(test, 0.0), max(train, 0.0)
+    return max((weights @ (left**2 * equal / nodes)).real, 0.0)
 
 
 def complex_ridge(task, ridges):
@@ -257,28 +261,30 @@ def complex_ridge(task, ridges):
     return np.exp(t)
 
 
-def residual_products(task, one, two):
+def residual_products(task, gamma):
     """Return expected products of the residuals of two ridges on new rows.
+
+    The transform of both arguments needs the conjugate nodes of one of them.
 
     Parameters
     ----------
     task : Task
         One point.
-    one, two : ndarray of shape (n_one,) and (n_two,)
+    gamma : ndarray of shape (n_ridges,)
         Effective ridges, complex.
 
     Returns
     -------
-    ndarray of shape (n_one, n_two)
-        The products.
+    ndarray of shape (n_ridges, 2 * n_ridges)
+        The products with all ridges, and with their conjugates.
     """
     lam, v2, n, k = task.lam, task.v2, task.n, task.k
-    fitted = [task.fitted(gamma) for gamma in (one, two)]
-    left = [gamma[:, None] / (lam + gamma[:, None]) for gamma in (one, two)]
-    z1, z2 = fitted[0].sum(axis=1)[:, None], fitted[1].sum(axis=1)
-    q = fitted[0] @ fitted[1].T
-    chi = (fitted[0] / lam) @ fitted[1].T / (1 - q / k) / k
-    bias = (left[0] * v2) @ left[1].T + chi * ((left[0] * (lam * v2)) @ left[1].T)
+    inverse = 1 / (lam + gamma[:, None])
+    fitted, left = lam * inverse, gamma[:, None] * inverse
+    fitted_too, left_too = (np.concatenate([a, a.conj()]).T for a in (fitted, left))
+    z1, z2, q = fitted.sum(axis=1)[:, None], fitted_too.sum(axis=0), fitted @ fitted_too
+    chi = inverse @ fitted_too / (1 - q / k) / k
+    bias = (left * v2) @ left_too + chi * ((left * (lam * v2)) @ left_too)
     ups = (q * (1 - (z1 + z2) / k) + z1 * z2 / k) / (n * (1 - q / k))
     ups = ups + (z1 + z2 - n * ups - z1 * z2 / n) / task.n_pool
     return (bias + task.unseen + task.noise) / (1 - ups)
