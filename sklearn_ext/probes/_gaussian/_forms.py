@@ -57,8 +57,11 @@ class QuadraticForm:
 
     def scores(self, X):
         """Score dense rows, in float64: squares differ by little."""
-        Z = (X - self.pivot) / self.scale
-        return (Z * Z) @ self.curvature.T + Z @ self.weights.T + self.intercept
+        Z, W = (X - self.pivot) / self.scale, self.weights
+        squares = (Z * Z) @ self.curvature.T
+        if len(self.curvature) == 1:  # what tells classes apart is linear
+            Z, W = Z.astype(X.dtype, copy=False), W.astype(X.dtype, copy=False)
+        return squares + Z @ W.T + self.intercept
 
     def scores_sparse(self, X):
         """Score the rows of a sparse table; dense are only features with a pivot."""
