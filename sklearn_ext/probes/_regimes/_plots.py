@@ -197,9 +197,8 @@ class TwoRegimesDisplay(Display):
         curves = self.errors
         if kind == "difference":
             first, second = list(self.errors)[:2]
-            curves = {
-                f"{second} minus {first}": self.errors[second] - self.errors[first]
-            }
+            difference = self.errors[second] - self.errors[first]
+            curves = {f"{second} minus {first}": difference}
             ax.axhline(0, color="0.4", linewidth=0.8)
         for i, (label, values) in enumerate(curves.items()):
             self._curve(i, label, values, band, kind, curve_kwargs or {})
