@@ -455,10 +455,8 @@ class MultiplicityCurveDisplay(Display):
         ax = self._axes(ax)
         self.lines_ = []
         for kind, style in (("ambiguity", "-o"), ("discrepancy", "--s")):
-            values = getattr(self, kind)
-            self.lines_ += ax.plot(
-                self.theta, values, style, label=kind, **curve_kwargs
-            )
+            curve = self.theta, getattr(self, kind), style
+            self.lines_ += ax.plot(*curve, label=kind, **curve_kwargs)
         ax.set(xlabel="slack of the mean loss (theta)", ylabel="share of rows")
         ax.set_ylim(bottom=0)
         ax.legend()

@@ -5,12 +5,12 @@ is not positive; ties are errors.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_ext._numerics._arrays import blocks
 from sklearn_ext.rashomon._ratio import (
     RatioEstimate,
     counted,
@@ -32,7 +32,7 @@ def random_directions(n, p, rng, dtype=np.float64):
     return w / np.linalg.norm(w, axis=1, keepdims=True)
 
 
-def direction_errors(directions, rows, weight=None):
+def direction_errors(directions, rows, weight=None, *, device=None):
     """Weighted errors of each direction.
 
     Parameters
@@ -43,17 +43,23 @@ def direction_errors(directions, rows, weight=None):
         Rows times their class sign.
     weight : ndarray of shape (n_rows,) or None, default=None
         Weights; None counts rows.
+    device : str or None, default=None
+        Torch device; None uses numpy.
 
     Returns
     -------
     ndarray of shape (n_directions,)
         Errors.
     """
+    if device is not None:
+        from sklearn_ext.rashomon._linear import _halfspaces_torch
+
+        return _halfspaces_torch.direction_errors_torch(
+            directions, rows, weight, device=device
+        )
     out = np.empty(len(directions))
-    step = max(BLOCK // len(rows), FEWEST)
     narrow = np.min_scalar_type(len(rows))  # sums of bytes are faster than of integers
-    for start in range(0, len(directions), step):
-        part = slice(start, start + step)
+    for part in blocks(len(directions), max(BLOCK // len(rows), FEWEST)):
         wrong = directions[part] @ rows.T <= 0
         if weight is None:
             out[part] = wrong.view(np.uint8).sum(axis=1, dtype=narrow)
@@ -88,12 +94,12 @@ class ErrorLaw:
         logs = [log_cdf_at(self.errors, run, threshold) for run in self.log_cdf]
         if self.n_draws == 0:
             return exactly(logs[0])
-        if len(logs) > 1:
-            mean, low, high = replicate_interval(logs, confidence_level)
-            ess = float(len(self.directions))
-            return RatioEstimate(min(mean, 0.0), low, high, "confidence", ess)
-        hits = round(float(np.exp(logs[0]) * self.n_draws))
-        return counted(hits, self.n_draws, confidence_level)
+        if len(logs) == 1:
+            hits = round(float(np.exp(logs[0]) * self.n_draws))
+            return counted(hits, self.n_draws, confidence_level)
+        mean, low, high = replicate_interval(logs, confidence_level)
+        ess = float(len(self.directions))
+        return RatioEstimate(min(mean, 0.0), low, high, "confidence", ess)
 
     @property
     def mean_log_cdf(self):
@@ -124,17 +130,12 @@ def crude_law(rows, weight, threshold, *, n_draws, seed, device=None):
     """
     counted = None if (weight == 1).all() else weight
     errors, kept = [], []
-    count = direction_errors
-    if device is not None:
-        from sklearn_ext.rashomon._linear._halfspaces_torch import (
-            direction_errors_torch,
-        )
-
-        count = partial(direction_errors_torch, device=device)
     for block in seed.spawn(-(-n_draws // DRAWS)):
         n = min(DRAWS, n_draws - DRAWS * len(errors))
         w = random_directions(n, rows.shape[1], np.random.default_rng(block))
-        found = np.round(count(w, rows, counted), 9)  # sums in any order
+        found = np.round(
+            direction_errors(w, rows, counted, device=device), 9
+        )  # sums in any order
         errors.append(found)
         kept.append(w[found <= threshold])
     levels, times = np.unique(np.concatenate(errors), return_counts=True)
@@ -338,7 +339,7 @@ def _next_level(levels, share, threshold, limit):
 
 def _walk(rows, weight, w, limit, n_steps, rng, lower=None):
     """Move along random circles inside a limit; collect the errors on the way."""
-    found = {}
+    seen, masses = [], []
     for _ in range(n_steps):
         across = rng.standard_normal(w.shape)
         across -= (across * w).sum(axis=1, keepdims=True) * w
@@ -348,16 +349,15 @@ def _walk(rows, weight, w, limit, n_steps, rng, lower=None):
         inside = np.where(errors <= limit, length, 0.0)
         share = inside / inside.sum(axis=1, keepdims=True)
         levels, place = np.unique(errors, return_inverse=True)
-        mass = np.bincount(place.ravel(), share.ravel(), len(levels))
-        for level, m in zip(levels.tolist(), mass.tolist(), strict=True):
-            if m > 0:
-                found[level] = found.get(level, 0.0) + m
+        seen.append(levels)
+        masses.append(np.bincount(place.ravel(), share.ravel()))
         if lower is not None:
             lower.offer(w, across, angle, length, errors, share, rng)
         phi = draw_on_arcs(angle, length, errors, limit, rng)
         w = _turned(w, across, phi)
-    levels = np.array(sorted(found))
-    return levels, np.array([found[level] for level in levels.tolist()]), w
+    levels, place = np.unique(np.concatenate(seen), return_inverse=True)
+    mass = np.bincount(place, np.concatenate(masses))
+    return levels[mass > 0], mass[mass > 0], w
 
 
 class _Reservoir:

@@ -166,25 +166,6 @@ def surface_along(problem, centre, directions, slack, drift=None):
     return radius
 
 
-def excess_along(problem, centre, directions, radius, factors):
-    """Excess of the objective at multiples of given distances along directions.
-
-    Returns
-    -------
-    ndarray of shape (n_directions, n_factors)
-        ``J(centre + factor * radius * direction) - J(centre)``.
-    """
-    excess = np.empty((len(directions), len(factors)))
-    for part in ray_blocks(len(directions), len(problem.X)):
-        start, slope, linear, square = _along(problem, centre, directions[part])
-        base = problem.weight @ np.logaddexp(0, -start)
-        for k, factor in enumerate(factors):
-            r = factor * radius[part]
-            loss = np.logaddexp(0, -start - r[:, None] * slope) @ problem.weight
-            excess[part, k] = loss - base + r * linear + 0.5 * r**2 * square
-    return excess
-
-
 def chord_lengths(problem, centre, slack, points):
     """Lengths of the range of intercepts inside the set, for points inside."""
     limit = problem.value(centre) + slack
@@ -446,8 +427,15 @@ def _log_radial(problem, centre, directions, radius, beta):
     p = len(centre)
     width = 1 / np.sqrt(2 * p)
     steps = width * np.arange(-7, int(10 + np.log(2) / width) + 1)
-    excess = excess_along(problem, centre, directions, radius, np.exp(steps))
-    logs = p * (np.log(radius)[:, None] + steps) - beta * excess
+    logs = np.empty((len(directions), len(steps)))
+    for part in ray_blocks(len(directions), len(problem.X)):
+        start, slope, linear, square = _along(problem, centre, directions[part])
+        base = problem.weight @ np.logaddexp(0, -start)
+        for k, step in enumerate(steps):
+            r = np.exp(step) * radius[part]
+            loss = np.logaddexp(0, -start - r[:, None] * slope) @ problem.weight
+            excess = loss - base + r * linear + 0.5 * r**2 * square
+            logs[part, k] = p * np.log(r) - beta * excess
     return logsumexp(logs, axis=1) + np.log(width)
 
 

@@ -12,6 +12,7 @@ from sklearn_ext._core._blocks import check_mergeable, fit_blocks
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext._numerics._arrays import dense
 from sklearn_ext.rashomon._linear._ellipsoids import (
     Ellipsoid,
     RidgeStatistics,
@@ -289,7 +290,7 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, **DATA)
-        away = (X.toarray() if hasattr(X, "toarray") else X) - self._sums.x_mean
+        away = dense(X) - self._sums.x_mean
         middle = away @ self.coef_ + self._sums.y_mean
         half = self._ellipsoid.half_widths(away)
         return np.stack([middle - half, middle + half], axis=1)
