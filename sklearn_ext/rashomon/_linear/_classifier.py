@@ -29,12 +29,12 @@ from sklearn_ext.rashomon._linear._halfspaces import (
 )
 from sklearn_ext.rashomon._linear._logistic_sets import LogisticProblem, minimize
 from sklearn_ext.rashomon._linear._members import (
-    LinearMembers,
+    Coordinates,
     TwoClassMixin,
     check_rows,
     check_two_classes,
 )
-from sklearn_ext.rashomon._linear._sparse_rows import deviations, make_rows
+from sklearn_ext.rashomon._linear._sparse_rows import deviations
 from sklearn_ext.rashomon._ratio import (
     CONSTRAINTS,
     ENOUGH,
@@ -218,11 +218,9 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         """
         X, label, weight = check_two_classes(self, X, y, sample_weight)
         self._n_rows = unit_rows(weight)
-        self._centre, self._scale = _scaling(X, weight, self.standardize)
-        sign = 2.0 * label - 1.0
-        rows = make_rows(
-            X, self._centre, self._scale, sign=sign, constant=self.fit_intercept
-        )
+        scaling = _scaling(X, weight, self.standardize)
+        self._coordinates = Coordinates(*scaling, self.fit_intercept)
+        rows = self._coordinates.rows(X, 2.0 * label - 1.0)
         seed = np.random.SeedSequence(
             int(check_random_state(self.random_state).randint(2**31 - 1))
         )
@@ -242,16 +240,17 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         self._law = ErrorLaw(law.errors / total, law.log_cdf, law.n_draws, found)
         self._store_ratio(self._at(self.theta))
         self.loss_grid_, self.log_cdf_ = self._law.errors, law.mean_log_cdf
-        self.best_coef_, self.best_intercept_ = self._unscaled(best[None])
+        best = self._coordinates.members(best[None])
+        self.best_coef_, self.best_intercept_ = best.coef, best.intercept
         if self.log_ratio_ == -np.inf:
             self._warn_empty()
         if self.log_ratio_ == -np.inf or not len(found):
-            self.members_ = LinearMembers(self.best_coef_, self.best_intercept_)
+            self.members_ = best
         else:
             rng = np.random.default_rng(seed.spawn(1)[0])
             few = len(found) < self.n_members
             chosen = rng.choice(len(found), size=self.n_members, replace=few)
-            self.members_ = LinearMembers(*self._unscaled(found[chosen]))
+            self.members_ = self._coordinates.members(found[chosen])
         self.hypothesis_space_ = {
             "name": "linear classifiers",
             "dimension": rows.shape[1],
@@ -390,7 +389,7 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
                 "n_draws, or a larger theta."
             )
         chosen = np.random.default_rng(seed).choice(inside, size=n_samples)
-        return LinearMembers(*self._unscaled(self._law.directions[chosen]))
+        return self._coordinates.members(self._law.directions[chosen])
 
     def _on_circle(self, rows, weight, limit, seed):
         errors, log_cdf = exact_circle(rows, weight)
@@ -406,14 +405,8 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
                 f"{p}. Use method='auto'."
             )
         if self.method != "splitting":
-            law = crude_law(
-                rows,
-                weight,
-                limit,
-                n_draws=self.n_draws,
-                seed=crude_seed,
-                device=self.device,
-            )
+            draws = self.n_draws, crude_seed, self.device
+            law = crude_law(rows, weight, limit, *draws)
             if self.method == "crude" or len(law.directions) >= ENOUGH or p == 1:
                 return law, "crude"
         law = splitting_law(
@@ -427,13 +420,6 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         )
         return law, "splitting"
 
-    def _unscaled(self, directions):
-        """Coefficients and intercepts for features as they were given."""
-        p = len(self._scale)
-        coef = directions[:, :p] / self._scale
-        intercept = directions[:, p] if self.fit_intercept else np.zeros(len(coef))
-        return coef, intercept - coef @ self._centre
-
 
 def _scaling(X, weight, standardize):
     p = X.shape[1]
@@ -442,15 +428,13 @@ def _scaling(X, weight, standardize):
     share = weight / weight.sum()
     centre = X.T @ share
     scale = deviations(X, centre, share)
-    return centre, np.where(scale > 1e-12 * abs(centre), scale, 1.0)
+    return centre, 1 / np.where(scale > 1e-12 * abs(centre), scale, 1.0)
 
 
 def _good_direction(rows, weight):
     """Direction of a penalised logistic regression: a reference for the error."""
     p = rows.shape[1]
-    problem = LogisticProblem(
-        rows, np.ones(len(rows)), weight / weight.sum(), np.full(p, 1e-4)
-    )
-    w = minimize(problem)
+    share, penalty = weight / weight.sum(), np.full(p, 1e-4)
+    w = minimize(LogisticProblem(rows, np.ones(len(rows)), share, penalty))
     norm = np.linalg.norm(w)
     return w / norm if norm > 0 else np.eye(p)[-1]

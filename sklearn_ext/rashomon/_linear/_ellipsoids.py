@@ -122,10 +122,10 @@ class Ellipsoid:
     @property
     def log_volume(self):
         """Logarithm of the volume."""
-        p = len(self.centre)
         if self.size <= 0:
-            return -np.inf if p else 0.0
-        return log_ball(p, np.sqrt(self.size)) - np.log(self.values).sum() / 2
+            return -np.inf
+        ball = log_ball(len(self.centre), np.sqrt(self.size))
+        return ball - np.log(self.values).sum() / 2
 
     def at(self, points):
         """Map points of the unit ball, in rows, onto the ellipsoid.
@@ -197,7 +197,15 @@ def solve_ridge(statistics, alpha):
 
 
 def ellipsoid_share(
-    ellipsoid, space, *, radius=None, prior_scale=None, n_draws, confidence_level, rng
+    ellipsoid,
+    space,
+    *,
+    inside=False,
+    radius=None,
+    prior_scale=None,
+    n_draws,
+    confidence_level,
+    rng,
 ):
     """Logarithm of the share of a space that the ellipsoid fills.
 
@@ -207,6 +215,8 @@ def ellipsoid_share(
         The Rashomon set before the space cuts it.
     space : {"ball", "box", "gaussian"}
         Uniform in a ball or a box around zero, or normal around zero.
+    inside : bool, default=False
+        Whether the ball or the box is known to hold the whole ellipsoid.
     radius : float or None
         Radius of the ball, half the side of the box.
     prior_scale : float or None
@@ -223,6 +233,8 @@ def ellipsoid_share(
     RatioEstimate
         Exact when the ball or the box holds the whole ellipsoid.
     """
+    if ellipsoid.size <= 0:
+        return exactly(-np.inf)
     if space == "gaussian":
         return _gaussian_share(ellipsoid, prior_scale, n_draws, confidence_level, rng)
     p = len(ellipsoid.centre)
@@ -235,7 +247,7 @@ def ellipsoid_share(
         ends = abs(ellipsoid.centre) + ellipsoid.half_widths(np.eye(p))
         whole = (ends <= radius).all()
     log_ratio = ellipsoid.log_volume - log_space
-    if whole or ellipsoid.size <= 0:
+    if inside or whole:
         return exactly(log_ratio)
     if log_ratio <= 0:  # draw from the smaller one: more of its points are in both
         points = ellipsoid.draw(n_draws, rng)
@@ -254,8 +266,6 @@ def ellipsoid_share(
 
 def _gaussian_share(ellipsoid, scale, n_draws, confidence_level, rng):
     """Left tail of ``sum a (z + b)**2`` by exponentially tilted sampling."""
-    if ellipsoid.size <= 0:
-        return exactly(-np.inf)
     a = ellipsoid.values * scale**2
     b = -(ellipsoid.vectors.T @ ellipsoid.centre) / scale
     tilt = tilt_of(a, b, ellipsoid.size)

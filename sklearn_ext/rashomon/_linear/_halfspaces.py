@@ -107,7 +107,7 @@ class ErrorLaw:
         return logsumexp(self.log_cdf, axis=0) - np.log(len(self.log_cdf))
 
 
-def crude_law(rows, weight, threshold, *, n_draws, seed, device=None):
+def crude_law(rows, weight, threshold, n_draws, seed, device=None):
     """Law of the errors from plain draws; those within the threshold are kept.
 
     Parameters

@@ -32,13 +32,13 @@ from sklearn_ext.rashomon._linear._logistic_sets import (
     ray_blocks,
 )
 from sklearn_ext.rashomon._linear._members import (
-    LinearMembers,
+    Coordinates,
     TwoClassMixin,
     check_rows,
     check_two_classes,
 )
 from sklearn_ext.rashomon._linear._ridge import RashomonRidge
-from sklearn_ext.rashomon._linear._sparse_rows import deviations, make_rows
+from sklearn_ext.rashomon._linear._sparse_rows import deviations
 from sklearn_ext.rashomon._ratio import (
     CONSTRAINTS,
     RatioMixin,
@@ -217,7 +217,8 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         weight = class_weighted(weight, label, self.classes_, self.class_weight)
         self._problem, self._space = self._posed(X, label, weight)
         self._centre = minimize(self._problem)
-        self.coef_, self.intercept_ = self._unshifted(self._centre[None])
+        best = self._coordinates.members(self._centre[None])
+        self.coef_, self.intercept_ = best.coef, best.intercept
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=2)
         self._seeds = [int(seed) for seed in seeds]
         self.min_loss_ = self._problem.value(self._centre)
@@ -302,7 +303,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             The ranges, exact.
         """
         X = check_rows(self, X)
-        rows = self._rows(dense(X), self._space.unit)
+        rows = self._coordinates.rows(dense(X))
         distinct, place = np.unique(rows, axis=0, return_inverse=True)
         return expit(self._ranges(distinct))[place]
 
@@ -435,8 +436,9 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             )
         weight, penalty = weight / total, 1 / (self.C * total)
         # centred columns change only the intercept, and a shear keeps volumes
-        self._mean = X.T @ weight if self.fit_intercept else np.zeros(X.shape[1])
-        unit = _units(X, self._mean, weight, penalty)
+        mean = X.T @ weight if self.fit_intercept else np.zeros(X.shape[1])
+        unit = _units(X, mean, weight, penalty)
+        self._coordinates = Coordinates(mean, unit, self.fit_intercept)
         share, zero_loss = weight @ label, np.log(2)
         if self.fit_intercept:
             zero_loss = float(entr(share) + entr(1 - share))
@@ -449,20 +451,8 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             unit,
         )
         penalties = np.append(penalty * unit**2, np.zeros(int(self.fit_intercept)))
-        rows, sign = self._rows(X, unit), 2.0 * label - 1.0
+        rows, sign = self._coordinates.rows(X), 2.0 * label - 1.0
         return LogisticProblem(rows, sign, weight, penalties, self.fit_intercept), space
-
-    def _rows(self, X, unit):
-        constant = self._at_fit["fit_intercept"]
-        return make_rows(X, self._mean, 1 / unit, constant=constant)
-
-    def _unshifted(self, points):
-        """Coefficients and intercepts for features as they were given."""
-        unit = self._space.unit
-        coef = points[:, : len(unit)] * unit
-        if not self._problem.intercept:
-            return coef, np.zeros(len(points))
-        return coef, points[:, -1] - coef @ self._mean
 
     def _mean_threshold(self, theta):
         mode, reference = (self._at_fit[k] for k in ("theta_mode", "reference_loss"))
@@ -505,7 +495,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             subject = "The draws rest"
             warn_weak(drawn.ess, "effective ones", MORE, missing, subject=subject)
             points = drawn.draw(n, rng)
-        return LinearMembers(*self._unshifted(points))
+        return self._coordinates.members(points)
 
     def _ranges(self, functionals):
         slack = max(self.threshold_loss_ - self.min_loss_, 0.0)

@@ -7,6 +7,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._validation import check_weights
+from sklearn_ext.rashomon._linear._sparse_rows import make_rows
 from sklearn_ext.rashomon._ratio import PathMixin
 
 ROWS = {"accept_sparse": ("csr", "csc"), "dtype": np.float64}
@@ -61,6 +62,36 @@ class LinearMembers:
     def decision(self, X):
         """Value of every model at every row: (n_members, n_samples)."""
         return np.asarray(X @ self.coef.T).T + self.intercept[:, None]
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Columns that are centred and scaled, and perhaps a constant.
+
+    Parameters
+    ----------
+    centre : ndarray of shape (n_features,)
+        What is taken off each column.
+    unit : ndarray of shape (n_features,)
+        What each column is then multiplied by, and each coefficient too.
+    constant : bool
+        Whether a column of ones follows.
+    """
+
+    centre: np.ndarray
+    unit: np.ndarray
+    constant: bool
+
+    def rows(self, X, sign=None):
+        """Map rows of features, times a sign of each row."""
+        scale = 1 / self.unit
+        return make_rows(X, self.centre, scale, sign=sign, constant=self.constant)
+
+    def members(self, points):
+        """Map points to models of the features as they were given."""
+        coef = points[:, : len(self.unit)] * self.unit
+        intercept = points[:, -1] if self.constant else np.zeros(len(points))
+        return LinearMembers(coef, intercept - coef @ self.centre)
 
 
 class TwoClassMixin(PathMixin):

@@ -26,7 +26,6 @@ from sklearn_ext.rashomon._ratio import (
     PathMixin,
     RatioMixin,
     describe_space,
-    exactly,
     refuse_empty,
     warn_weak,
 )
@@ -416,19 +415,12 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         return float(np.sqrt(self._sums.yy / self.alpha))
 
     def _share(self, ellipsoid):
-        if ellipsoid.size < 0:
-            return exactly(-np.inf)
-        s = self._sums
         natural = self.space == "ball" and self.radius is None
-        if natural and self._best + ellipsoid.size <= s.yy:  # then the ball holds it
-            p, values = len(self.coef_), ellipsoid.values
-            with np.errstate(divide="ignore"):
-                log_size = np.log(ellipsoid.size / s.yy)
-            log_ratio = p / 2 * log_size - np.log(values / self.alpha).sum() / 2
-            return exactly(float(log_ratio))
         return ellipsoid_share(
             ellipsoid,
             self.space,
+            # a natural ball holds all that is as good as no coefficients
+            inside=natural and self._best + ellipsoid.size <= self._sums.yy,
             radius=self._radius(),
             prior_scale=float(self.prior_scale),
             n_draws=self.n_draws,
