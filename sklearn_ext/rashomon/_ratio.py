@@ -158,8 +158,20 @@ class RatioMixin:
         )
 
     def _validate_params(self):
+        """Refuse truth values for numbers, no workers, and devices not here, too."""
         super()._validate_params()
-        check_parameters(self)
+        params = self.get_params(deep=False)
+        check_slack(params["theta"], params.get("reference_loss"))
+        for name, allowed in self._parameter_constraints.items():
+            numeric = any(a is Integral or isinstance(a, Interval) for a in allowed)
+            if numeric and _is_truth(params[name]):
+                raise ValueError(
+                    f"{name} must be a number, got the truth value {params[name]}. "
+                    f"Give {int(params[name])} if you meant that."
+                )
+        check_workers(params.get("n_jobs"))
+        if params.get("device") is not None:
+            torch_device(params["device"])  # before any work
 
     def _mean_threshold(self, theta):
         """Largest mean loss within a slack of the smallest one."""
@@ -316,28 +328,6 @@ def warn_weak(
 def log_of(count):
     """Logarithm of a whole number of any size."""
     return log(count) if count else -np.inf
-
-
-def check_parameters(estimator):
-    """Refuse truth values for numbers, no workers, and devices that are not here.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Its parameters are read; each has passed its ``_parameter_constraints``.
-    """
-    params = estimator.get_params(deep=False)
-    check_slack(params["theta"], params.get("reference_loss"))
-    for name, allowed in estimator._parameter_constraints.items():
-        numeric = any(a is Integral or isinstance(a, Interval) for a in allowed)
-        if numeric and _is_truth(params[name]):
-            raise ValueError(
-                f"{name} must be a number, got the truth value {params[name]}. Give "
-                f"{int(params[name])} if you meant that."
-            )
-    check_workers(params.get("n_jobs"))
-    if params.get("device") is not None:
-        torch_device(params["device"])  # before any work
 
 
 def check_slack(theta, reference_loss=None):

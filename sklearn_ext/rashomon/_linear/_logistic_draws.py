@@ -162,36 +162,29 @@ def surface_along(problem, centre, directions, slack, drift=None):
     radius = np.empty(len(directions))
     for part in ray_blocks(len(directions), len(problem.X)):
         move = None if drift is None else drift[part]
-        radius[part] = _surface(problem, centre, directions[part], slack, move)
+        line = _along(problem, centre, directions[part])
+        first = np.full(len(line[1]), np.sqrt(2 * slack))
+        found, excess = _crossing(problem, line, slack, first, 1e-10 * slack, move)
+        radius[part] = _checked(problem, centre, slack, found, excess)
     return radius
 
 
 def chord_lengths(problem, centre, slack, points):
     """Lengths of the range of intercepts inside the set, for points inside."""
     limit = problem.value(centre) + slack
-    lengths = np.empty(len(points))
+    lengths = np.zeros(len(points))
     for part in ray_blocks(len(points), len(problem.X)):
         inside = points[part]
-        penalty = 0.5 * (inside**2) @ problem.penalty
         fixed = inside @ problem.X.T * problem.sign
-        shift, margin, _ = _best_shift(problem, fixed, np.zeros(len(inside)))
-        best = np.logaddexp(0, -margin) @ problem.weight + penalty
+        _, margin, _ = _best_shift(problem, fixed, np.zeros(len(inside)))
+        best = np.logaddexp(0, -margin) @ problem.weight
+        room = limit - best - 0.5 * (inside**2) @ problem.penalty
         curvature = np.maximum(problem.slope(margin)[1].sum(axis=1), 1e-12)
-        away = np.sqrt(2 * np.maximum(limit - best, 0) / curvature)
-        ends = []
-        for side in (1.0, -1.0):
-            b = shift + side * away
-            for _ in range(MAX_STEPS):  # convex: monotone from beyond the end
-                margin = fixed + b[:, None] * problem.sign
-                excess = np.logaddexp(0, -margin) @ problem.weight + penalty - limit
-                if (abs(excess) <= 1e-9 * slack).all():
-                    break
-                slope = problem.slope(margin)[0] @ problem.sign
-                flat = side * slope < 1e-100  # a plateau of no loss: walk out of it
-                newton = -excess / np.where(flat, 1.0, slope)
-                b = b + np.where(flat, side * (1 + abs(b - shift)), newton)
-            ends.append(_checked(problem, centre, slack, side * (b - shift), excess))
-        lengths[part] = ends[0] + ends[1]
+        away = np.sqrt(2 * np.maximum(room, 0) / curvature)
+        for side in (problem.sign, -problem.sign):
+            line = margin, side, 0.0, 0.0
+            found, excess = _crossing(problem, line, room, away, 1e-9 * slack)
+            lengths[part] += _checked(problem, centre, slack, found, excess)
     return lengths
 
 
@@ -211,29 +204,31 @@ def _along(problem, centre, directions):
     return start, slope, linear, square
 
 
-def _surface(problem, centre, directions, slack, drift, tol=1e-10):
-    """Newton's method along rays; convexity makes it converge from any start.
+def _crossing(problem, line, room, r, most, drift=None):
+    """Distances at which the objective has risen by a room, up to an error.
 
-    The objective whose intercept is profiled out is convex along a ray too, and at the
-    best intercept its derivative is the partial one.
+    Newton's method along lines; convexity makes it converge from any start, and from
+    beyond the end monotonically. The objective whose intercept is profiled out is
+    convex too, and at the best intercept its derivative is the partial one.
     """
-    start, slope, linear, square = _along(problem, centre, directions)
-    base = problem.weight @ np.logaddexp(0, -start)
-    r = np.full(len(directions), np.sqrt(2 * slack))
+    start, slope, linear, square = line
+    base = np.logaddexp(0, -start) @ problem.weight
     shift = None if drift is None else r * drift  # intercept minus its optimum
     for _ in range(MAX_STEPS):
         margin = start + r[:, None] * slope
         if drift is not None:
             shift, margin, first = _best_shift(problem, margin, shift)
-        excess = np.logaddexp(0, -margin) @ problem.weight - base - slack
+        excess = np.logaddexp(0, -margin) @ problem.weight - base - room
         excess += r * linear + 0.5 * r**2 * square
-        if (abs(excess) <= tol * slack).all():
+        if (abs(excess) <= most).all():
             break
         if drift is None:
             first, _ = problem.slope(margin)
-        step = -excess / ((first * slope).sum(axis=1) + linear + r * square)
+        rise = (first * slope).sum(axis=1) + linear + r * square
+        flat = rise < 1e-100  # a plateau of no loss: walk out of it
+        step = np.where(flat, 1 + r, -excess / np.where(flat, 1.0, rise))
         r, shift = r + step, None if drift is None else shift + step * drift
-    return _checked(problem, centre, slack, r, excess)
+    return r, excess
 
 
 def _checked(problem, centre, slack, radius, excess):
