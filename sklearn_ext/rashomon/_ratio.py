@@ -55,6 +55,35 @@ def exactly(log_ratio):
     return RatioEstimate(log_ratio, log_ratio, log_ratio, "exact")
 
 
+@dataclass(frozen=True)
+class CoefficientSpace:
+    """A prior of coefficients: uniform in a ball or a box around zero, or normal.
+
+    Parameters
+    ----------
+    kind : {"ball", "box", "gaussian"}
+        Which of them.
+    n_dims : int
+        Number of coefficients.
+    radius : float or None
+        Radius of the ball, half the side of the box.
+    scale : float
+        Standard deviation of the normal prior.
+    """
+
+    kind: str
+    n_dims: int
+    radius: float | None
+    scale: float
+
+    def describe(self, name):
+        """Say what the space holds, for ``hypothesis_space_``."""
+        found = {"name": name, "dimension": self.n_dims}
+        if self.kind == "gaussian":
+            return found | {"prior": f"normal, scale {self.scale:g}"}
+        return found | {"prior": f"uniform in a {self.kind}", "radius": self.radius}
+
+
 @dataclass(frozen=True, repr=False)  # notebooks show the text
 class RashomonSummary:
     """A Rashomon ratio together with the space that it is a share of.
@@ -285,14 +314,6 @@ def log_cdf_at(levels, log_cdf, values):
     """Read logarithms of shares with at most these values; -inf below all levels."""
     place = np.searchsorted(levels, values, side="right")
     return np.append(-np.inf, log_cdf)[place]
-
-
-def describe_space(name, dimension, space, *, radius=None, scale=None):
-    """Describe a space of coefficients: uniform in a ball or box, or normal."""
-    found = {"name": name, "dimension": dimension}
-    if space == "gaussian":
-        return found | {"prior": f"normal, scale {scale:g}"}
-    return found | {"prior": f"uniform in a {space}", "radius": radius}
 
 
 def loss_threshold(best, theta, mode, reference=None):

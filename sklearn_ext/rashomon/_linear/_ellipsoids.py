@@ -196,31 +196,17 @@ def solve_ridge(statistics, alpha):
     return centre, max(best, 0.0), values, vectors
 
 
-def ellipsoid_share(
-    ellipsoid,
-    space,
-    *,
-    inside=False,
-    radius=None,
-    prior_scale=None,
-    n_draws,
-    confidence_level,
-    rng,
-):
+def ellipsoid_share(ellipsoid, space, *, held=False, n_draws, confidence_level, rng):
     """Logarithm of the share of a space that the ellipsoid fills.
 
     Parameters
     ----------
     ellipsoid : Ellipsoid
         The Rashomon set before the space cuts it.
-    space : {"ball", "box", "gaussian"}
-        Uniform in a ball or a box around zero, or normal around zero.
-    inside : bool, default=False
+    space : CoefficientSpace
+        Of as many coefficients.
+    held : bool, default=False
         Whether the ball or the box is known to hold the whole ellipsoid.
-    radius : float or None
-        Radius of the ball, half the side of the box.
-    prior_scale : float or None
-        Standard deviation of the normal prior.
     n_draws : int
         Draws where sampling is needed.
     confidence_level : float
@@ -235,10 +221,10 @@ def ellipsoid_share(
     """
     if ellipsoid.size <= 0:
         return exactly(-np.inf)
-    if space == "gaussian":
-        return _gaussian_share(ellipsoid, prior_scale, n_draws, confidence_level, rng)
-    p = len(ellipsoid.centre)
-    if space == "ball":
+    if space.kind == "gaussian":
+        return _gaussian_share(ellipsoid, space.scale, n_draws, confidence_level, rng)
+    p, radius, ball = space.n_dims, space.radius, space.kind == "ball"
+    if ball:
         log_space = log_ball(p, radius)
         reach = np.sqrt(ellipsoid.size / ellipsoid.values.min())
         whole = np.linalg.norm(ellipsoid.centre) + reach <= radius
@@ -247,15 +233,14 @@ def ellipsoid_share(
         ends = abs(ellipsoid.centre) + ellipsoid.half_widths(np.eye(p))
         whole = (ends <= radius).all()
     log_ratio = ellipsoid.log_volume - log_space
-    if inside or whole:
+    if held or whole:
         return exactly(log_ratio)
     if log_ratio <= 0:  # draw from the smaller one: more of its points are in both
         points = ellipsoid.draw(n_draws, rng)
-        norm = 2 if space == "ball" else np.inf
+        norm = 2 if ball else np.inf
         inside = np.linalg.norm(points, ord=norm, axis=1) <= radius
     else:
         log_ratio = 0.0
-        ball = space == "ball"
         if ball and ellipsoid.largest_in_ball(radius) <= ellipsoid.size:
             return exactly(0.0)
         cube = rng.uniform(-1, 1, (n_draws, p))

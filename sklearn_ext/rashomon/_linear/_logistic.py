@@ -22,7 +22,7 @@ from sklearn_ext.rashomon._information._certificates import (
 )
 from sklearn_ext.rashomon._linear._logistic_draws import draw_set
 from sklearn_ext.rashomon._linear._logistic_ratio import (
-    CoefficientSpace,
+    ScaledSpace,
     estimate_ratio,
 )
 from sklearn_ext.rashomon._linear._logistic_sets import (
@@ -43,7 +43,6 @@ from sklearn_ext.rashomon._ratio import (
     CONSTRAINTS,
     RatioMixin,
     check_count,
-    describe_space,
     loss_threshold,
     refuse_empty,
     warn_weak,
@@ -228,10 +227,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         estimate, self.log_volume_ = self._measure(slack, coefs)
         self._store_ratio(estimate)
         warn_weak(estimate.ess, "effective draws", MORE, "no interval is given")
-        radius, p = self._space.radius, self._space.n_dims
-        self.hypothesis_space_ = describe_space(
-            "logistic models", p, self.space, radius=radius, scale=self.prior_scale
-        )
+        self.hypothesis_space_ = self._space.describe("logistic models")
         self._coef_range = None
         if slack < 0:
             self._warn_empty()
@@ -382,7 +378,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
                 "The certificate needs a prior of every coefficient, and the intercept "
                 "has none: fit with fit_intercept=False on rows with a column of ones."
             )
-        if self._space.radius is not None and self._at_fit["radius"] is None:
+        if self._space.kind == "ball" and self._at_fit["radius"] is None:
             raise ValueError(
                 "The certificate needs a space chosen without these rows: fit with "
                 "radius=, or with space='gaussian'."
@@ -408,7 +404,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         """Upper limit of the mean error of the prior restricted to the set."""
         points = drawn.points.reshape(drawn.log_weight.size, -1)
         coefs, logs = points * self._space.unit, drawn.log_weight.ravel()
-        if self._space.radius is None:
+        if self._space.kind == "gaussian":
             logs = logs - 0.5 * ((coefs / self._space.scale) ** 2).sum(axis=1)
         else:
             outside = np.linalg.norm(coefs, axis=1) > self._space.radius
@@ -443,9 +439,10 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         if self.fit_intercept:
             zero_loss = float(entr(share) + entr(1 - share))
         radius = np.sqrt(2 * zero_loss / penalty) if natural else self.radius
-        space = CoefficientSpace(
+        space = ScaledSpace(
+            self.space,
             len(unit),
-            None if self.space == "gaussian" else float(radius),
+            None if radius is None else float(radius),
             float(self.prior_scale),
             zero_loss if self.radius is None else -np.inf,
             unit,

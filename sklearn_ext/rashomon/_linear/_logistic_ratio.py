@@ -9,6 +9,7 @@ from sklearn_ext.rashomon._linear._ellipsoids import unit_ball
 from sklearn_ext.rashomon._linear._logistic_sets import MAX_STEPS, ray_blocks
 from sklearn_ext.rashomon._ratio import (
     ENOUGH,
+    CoefficientSpace,
     RatioEstimate,
     counted,
     effective_size,
@@ -22,39 +23,32 @@ LARGE = 0.1  # share from which they are better than draws from the set
 
 
 @dataclass(frozen=True)
-class CoefficientSpace:
-    """A prior of the coefficients: uniform in a ball around zero, or normal.
+class ScaledSpace(CoefficientSpace):
+    """A space of coefficients, whose units are not those of a problem.
 
     Parameters
     ----------
-    n_dims : int
-        Number of coefficients.
-    radius : float or None
-        Radius of the ball; None where the prior is normal.
-    scale : float
-        Standard deviation of the normal prior.
+    kind, n_dims, radius, scale
+        As for :class:`CoefficientSpace`.
     holds_below : float
-        The ball is known to hold every model with at most this loss.
+        A ball is known to hold every model with at most this loss.
     unit : ndarray of shape (n_dims,)
         What the problem's coefficients are multiplied by.
     """
 
-    n_dims: int
-    radius: float | None
-    scale: float
     holds_below: float
     unit: np.ndarray
 
     def draw(self, n, rng):
         """Draw coefficients of the problem from the prior."""
-        if self.radius is None:
+        if self.kind == "gaussian":
             return self.scale * rng.standard_normal((n, self.n_dims)) / self.unit
         return self.radius * unit_ball(n, self.n_dims, rng) / self.unit
 
     def log_density(self, drawn, n_draws, rng, confidence_level):
         """Estimate the log mean density of the prior over a set."""
         points = drawn.draw(n_draws, rng) * self.unit
-        if self.radius is not None:
+        if self.kind == "ball":
             hits = int((np.linalg.norm(points, axis=1) <= self.radius).sum())
             volume = log_ball(self.n_dims, self.radius)
             return counted(hits, n_draws, confidence_level, -volume)
@@ -85,7 +79,7 @@ def estimate_ratio(
         Allowed excess.
     drawn : WeightedPoints or None
         Points of the set of coefficients; None where the slack is not positive.
-    space : CoefficientSpace
+    space : ScaledSpace
         The prior.
     n_draws : int
         Number of draws from the set or from the space.
@@ -105,7 +99,7 @@ def estimate_ratio(
         return exactly(-np.inf), -np.inf
     threshold = problem.value(centre) + slack
     volume = drawn.log_volume + float(np.log(space.unit).sum())
-    if space.radius is not None and threshold <= space.holds_below:
+    if space.kind == "ball" and threshold <= space.holds_below:
         density = exactly(-log_ball(space.n_dims, space.radius))
     else:
         with np.errstate(over="ignore", invalid="ignore"):  # a space far larger

@@ -23,9 +23,9 @@ from sklearn_ext.rashomon._linear._ellipsoids import (
 from sklearn_ext.rashomon._linear._members import LinearMembers
 from sklearn_ext.rashomon._ratio import (
     CONSTRAINTS,
+    CoefficientSpace,
     PathMixin,
     RatioMixin,
-    describe_space,
     refuse_empty,
     warn_weak,
 )
@@ -381,10 +381,7 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         self.log_volume_ = float(ellipsoid.log_volume)
         half = ellipsoid.half_widths(np.eye(len(centre)))
         self.coef_range_ = np.stack([centre - half, centre + half], axis=1)
-        radius, p = self._radius(), len(centre)
-        self.hypothesis_space_ = describe_space(
-            "linear models", p, self.space, radius=radius, scale=self.prior_scale
-        )
+        self.hypothesis_space_ = self._space().describe("linear models")
         rng = np.random.default_rng(int(seeds[1]))
         if ellipsoid.size < 0:
             self._warn_empty()
@@ -407,22 +404,21 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         slack = self._mean_threshold(theta) - self.min_loss_
         return Ellipsoid(self.coef_, *self._eigen, self._sums.weight * slack)
 
-    def _radius(self):
-        if self.space == "gaussian":
-            return None
-        if self.radius is not None:
-            return float(self.radius)
-        return float(np.sqrt(self._sums.yy / self.alpha))
+    def _space(self):
+        radius = self.radius
+        if radius is None and self.space != "gaussian":
+            radius = np.sqrt(self._sums.yy / self.alpha)
+        radius = None if radius is None else float(radius)
+        scale = float(self.prior_scale)
+        return CoefficientSpace(self.space, len(self.coef_), radius, scale)
 
     def _share(self, ellipsoid):
         natural = self.space == "ball" and self.radius is None
         return ellipsoid_share(
             ellipsoid,
-            self.space,
+            self._space(),
             # a natural ball holds all that is as good as no coefficients
-            inside=natural and self._best + ellipsoid.size <= self._sums.yy,
-            radius=self._radius(),
-            prior_scale=float(self.prior_scale),
+            held=natural and self._best + ellipsoid.size <= self._sums.yy,
             n_draws=self.n_draws,
             confidence_level=self.confidence_level,
             rng=np.random.default_rng(self._seed),
