@@ -231,16 +231,11 @@ def inductive_bias(
     check_level(confidence_level)
     losses_of, dim = _losses(space, X, y, loss)
     seed = int(check_random_state(random_state).randint(2**31 - 1))
+    seeds = np.random.SeedSequence(seed).spawn(n_replicates)
+    target = float(target_loss)
     runs = [
-        split(
-            losses_of,
-            dim,
-            float(target_loss),
-            n_particles=n_particles,
-            n_steps=n_steps,
-            rng=np.random.default_rng(run),
-        )
-        for run in np.random.SeedSequence(seed).spawn(n_replicates)
+        split(losses_of, dim, target, n_particles=n_particles, n_steps=n_steps, rng=rng)
+        for rng in map(np.random.default_rng, seeds)
     ]
     return _summary(runs, confidence_level)
 

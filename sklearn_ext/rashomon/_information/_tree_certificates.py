@@ -187,16 +187,11 @@ def certify_trees(clf, theta, confidence_level, posterior):
     if posterior == "uniform" and not space.complete:
         nodes = tree_shares(found.upper, threshold=ends[best]).nodes.sum()
         mean = max(mean - one_leaf * nodes / total, 0.0)
-    return CertificateResult.of(
-        log_ratios[best],
-        mean,
-        n,
-        delta,
-        theta=_slack(clf, ends[best] / total, theta),
-        confidence_level=confidence_level,
-        posterior=posterior,
-        beta=float(betas[best]),
+    slack = _slack(clf, ends[best] / total, theta)
+    found = CertificateResult.of(
+        log_ratios[best], mean, n, delta, slack, confidence_level
     )
+    return replace(found, posterior=posterior, beta=float(betas[best]))
 
 
 def _thresholds(clf, theta):

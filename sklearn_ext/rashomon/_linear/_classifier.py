@@ -1,8 +1,10 @@
 """The Rashomon set of linear classifiers under the 0-1 loss."""
 
+from functools import partial
 from numbers import Integral
 
 import numpy as np
+from scipy.special import logsumexp
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -25,6 +27,7 @@ from sklearn_ext.rashomon._linear._halfspaces import (
     direction_errors,
     draw_on_circle,
     exact_circle,
+    split_levels,
     splitting_law,
 )
 from sklearn_ext.rashomon._linear._logistic_sets import LogisticProblem, minimize
@@ -229,8 +232,8 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         plane = rows.shape[1] == 2 and self.method in ("auto", "exact")
         best = best_on_circle(rows, weight) if plane else _good_direction(rows, weight)
         self.min_loss_ = float(direction_errors(best[None], rows, weight)[0]) / total
-        find = self._on_circle if plane else self._find
-        law, self.method_ = find(rows, weight, total * self._limit(self.theta), seed)
+        limit = total * self._limit(self.theta)
+        law, self.method_ = self._find(rows, weight, limit, seed, plane)
         errors = direction_errors(law.directions, rows, weight) / total
         if len(errors) and errors.min() < self.min_loss_ - SLIP:
             best, self.min_loss_ = law.directions[errors.argmin()], float(errors.min())
@@ -239,7 +242,8 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         self._errors, found = errors[inside], law.directions[inside]
         self._law = ErrorLaw(law.errors / total, law.log_cdf, law.n_draws, found)
         self._store_ratio(self._at(self.theta))
-        self.loss_grid_, self.log_cdf_ = self._law.errors, law.mean_log_cdf
+        self.loss_grid_ = self._law.errors
+        self.log_cdf_ = logsumexp(law.log_cdf, axis=0) - np.log(len(law.log_cdf))
         best = self._coordinates.members(best[None])
         self.best_coef_, self.best_intercept_ = best.coef, best.intercept
         if self.log_ratio_ == -np.inf:
@@ -351,12 +355,7 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
                 mean *= largest_mean(np.minimum(errors, 1), even, len(errors), share)
             delta /= 2
         return CertificateResult.of(
-            log_ratio,
-            mean,
-            self._n_rows,
-            delta,
-            theta=float(theta),
-            confidence_level=confidence_level,
+            log_ratio, mean, self._n_rows, delta, theta, confidence_level
         )
 
     def _limit(self, theta):
@@ -391,13 +390,12 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         chosen = np.random.default_rng(seed).choice(inside, size=n_samples)
         return self._coordinates.members(self._law.directions[chosen])
 
-    def _on_circle(self, rows, weight, limit, seed):
-        errors, log_cdf = exact_circle(rows, weight)
-        rng = np.random.default_rng(seed.spawn(1)[0])
-        kept = draw_on_circle(rows, weight, limit, self.n_members, rng)
-        return ErrorLaw(errors, log_cdf, 0, kept), "exact"
-
-    def _find(self, rows, weight, limit, seed):
+    def _find(self, rows, weight, limit, seed, plane):
+        """Law of the errors, with directions within a limit; how it was found."""
+        if plane:
+            rng = np.random.default_rng(seed.spawn(1)[0])
+            kept = draw_on_circle(rows, weight, limit, self.n_members, rng)
+            return ErrorLaw(*exact_circle(rows, weight), 0, kept), "exact"
         p, (crude_seed, split_seed) = rows.shape[1], seed.spawn(2)
         if self.method == "exact":
             raise ValueError(
@@ -409,16 +407,16 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
             law = crude_law(rows, weight, limit, *draws)
             if self.method == "crude" or len(law.directions) >= ENOUGH or p == 1:
                 return law, "crude"
-        law = splitting_law(
+        run = partial(
+            split_levels,
             rows,
             weight,
             limit,
             n_particles=self.n_particles,
             n_steps=max(20, 2 * p) if self.n_steps == "auto" else self.n_steps,
-            seeds=split_seed.spawn(self.n_replicates),
-            n_jobs=self.n_jobs,
         )
-        return law, "splitting"
+        seeds = split_seed.spawn(self.n_replicates)
+        return splitting_law(run, seeds, self.n_jobs), "splitting"
 
 
 def _scaling(X, weight, standardize):

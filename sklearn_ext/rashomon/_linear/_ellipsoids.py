@@ -91,12 +91,6 @@ class RidgeStatistics:
             self.yy + total * y**2,
         )
 
-    @property
-    def is_finite(self):
-        """Whether no sum overflowed."""
-        sums = np.hstack([self.weight, self.yy, self.xy, self.xx.ravel()])
-        return bool(np.isfinite(sums).all())
-
 
 @dataclass(frozen=True)
 class Ellipsoid:
@@ -127,17 +121,14 @@ class Ellipsoid:
         ball = log_ball(len(self.centre), np.sqrt(self.size))
         return ball - np.log(self.values).sum() / 2
 
-    def at(self, points):
-        """Map points of the unit ball, in rows, onto the ellipsoid.
+    def draw(self, n, rng):
+        """Draw points uniformly, by the symmetric root of the matrix.
 
-        By the symmetric root, which signs of eigenvectors do not change.
+        Signs of eigenvectors do not change it.
         """
+        points = unit_ball(n, len(self.centre), rng)
         stretch = np.sqrt(max(self.size, 0.0) / self.values)
         return self.centre + points @ (self.vectors * stretch) @ self.vectors.T
-
-    def draw(self, n, rng):
-        """Draw points uniformly."""
-        return self.at(unit_ball(n, len(self.centre), rng))
 
     def holds(self, points):
         """Say which points, in rows, are inside."""

@@ -7,7 +7,6 @@ is not positive; ties are errors.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_ext._numerics._arrays import blocks
@@ -101,11 +100,6 @@ class ErrorLaw:
         ess = float(len(self.directions))
         return RatioEstimate(min(mean, 0.0), low, high, "confidence", ess)
 
-    @property
-    def mean_log_cdf(self):
-        """Logarithm of the mean of the runs."""
-        return logsumexp(self.log_cdf, axis=0) - np.log(len(self.log_cdf))
-
 
 def crude_law(rows, weight, threshold, n_draws, seed, device=None):
     """Law of the errors from plain draws; those within the threshold are kept.
@@ -143,13 +137,13 @@ def crude_law(rows, weight, threshold, n_draws, seed, device=None):
     return ErrorLaw(levels, log_cdf, n_draws, np.concatenate(kept))
 
 
-def splitting_law(rows, weight, threshold, *, n_particles, n_steps, seeds, n_jobs=None):
+def splitting_law(run, seeds, n_jobs=None):
     """Law of the errors from independent runs of :func:`split_levels`.
 
     Parameters
     ----------
-    rows, weight, threshold, n_particles, n_steps
-        As for :func:`split_levels`.
+    run : callable
+        It takes ``rng`` alone, and returns errors, logarithms and directions.
     seeds : list of numpy.random.SeedSequence
         One for each run.
     n_jobs : int or None, default=None
@@ -161,20 +155,12 @@ def splitting_law(rows, weight, threshold, *, n_particles, n_steps, seeds, n_job
         One row of shares for each run.
     """
     runs = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(split_levels)(
-            rows,
-            weight,
-            threshold,
-            n_particles=n_particles,
-            n_steps=n_steps,
-            rng=np.random.default_rng(seed),
-        )
-        for seed in seeds
+        delayed(run)(rng=np.random.default_rng(seed)) for seed in seeds
     )
     levels = np.unique(np.concatenate([errors for errors, _, _ in runs]))
     log_cdf = np.stack([log_cdf_at(errors, logs, levels) for errors, logs, _ in runs])
     directions = np.concatenate([w for _, _, w in runs])
-    return ErrorLaw(levels, log_cdf, n_particles * len(runs), directions)
+    return ErrorLaw(levels, log_cdf, len(directions), directions)
 
 
 def arcs_of(rows, weight, start, across):

@@ -392,12 +392,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         log_ratio = self._measure(slack, drawn, level)[0].low
         mean = self._mean_error(drawn, delta / 4) if np.isfinite(log_ratio) else 1.0
         return CertificateResult.of(
-            log_ratio,
-            mean,
-            self._n_rows,
-            delta / 2,
-            theta=float(theta),
-            confidence_level=confidence_level,
+            log_ratio, mean, self._n_rows, delta / 2, theta, confidence_level
         )
 
     def _mean_error(self, drawn, delta):
@@ -433,7 +428,10 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         weight, penalty = weight / total, 1 / (self.C * total)
         # centred columns change only the intercept, and a shear keeps volumes
         mean = X.T @ weight if self.fit_intercept else np.zeros(X.shape[1])
-        unit = _units(X, mean, weight, penalty)
+        # in these units the curvature of the objective at zero is about one along each
+        # coordinate, so columns and penalties of 1e100 are as good as those of one
+        curvature = np.hypot(deviations(X, mean, weight) / 2, np.sqrt(penalty))
+        unit = 1 / np.where(curvature > 0, curvature, 1.0)
         self._coordinates = Coordinates(mean, unit, self.fit_intercept)
         share, zero_loss = weight @ label, np.log(2)
         if self.fit_intercept:
@@ -500,13 +498,3 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         found = functional_maxima(self._problem, self._centre, slack, both)
         high, low = np.split(found, 2)
         return np.stack([-low, high], axis=1)
-
-
-def _units(X, mean, weight, penalty):
-    """Choose units of the coefficients for columns of any size.
-
-    In these units the curvature of the objective at zero is about one along each
-    coordinate, so columns and penalties of 1e100 are as good as those of one.
-    """
-    curvature = np.hypot(deviations(X, mean, weight) / 2, np.sqrt(penalty))
-    return 1 / np.where(curvature > 0, curvature, 1.0)

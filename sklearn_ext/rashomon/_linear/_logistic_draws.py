@@ -169,25 +169,6 @@ def surface_along(problem, centre, directions, slack, drift=None):
     return radius
 
 
-def chord_lengths(problem, centre, slack, points):
-    """Lengths of the range of intercepts inside the set, for points inside."""
-    limit = problem.value(centre) + slack
-    lengths = np.zeros(len(points))
-    for part in ray_blocks(len(points), len(problem.X)):
-        inside = points[part]
-        fixed = inside @ problem.X.T * problem.sign
-        _, margin, _ = _best_shift(problem, fixed, np.zeros(len(inside)))
-        best = np.logaddexp(0, -margin) @ problem.weight
-        room = limit - best - 0.5 * (inside**2) @ problem.penalty
-        curvature = np.maximum(problem.slope(margin)[1].sum(axis=1), 1e-12)
-        away = np.sqrt(2 * np.maximum(room, 0) / curvature)
-        for side in (problem.sign, -problem.sign):
-            line = margin, side, 0.0, 0.0
-            found, excess = _crossing(problem, line, room, away, 1e-9 * slack)
-            lengths[part] += _checked(problem, centre, slack, found, excess)
-    return lengths
-
-
 def whitener(H):
     """Coordinates in which a Hessian is the identity, and its log determinant."""
     factor = linalg.cholesky(H, lower=True)
@@ -293,15 +274,24 @@ def without_intercept(problem, centre, slack, drawn):
     """Points of the set of coefficients that have some intercept inside.
 
     Uniform points project to coefficients with a density in proportion to the range of
-    intercepts, so they are weighed by its inverse.
+    intercepts inside the set, so they are weighed by its inverse.
     """
-    n_groups, n_each, p = drawn.points.shape
-    lengths = chord_lengths(problem, centre, slack, drawn.points.reshape(-1, p))
-    return WeightedPoints(
-        drawn.points[..., :-1],
-        drawn.log_weight - np.log(lengths).reshape(n_groups, n_each),
-        drawn.inflation,
-    )
+    points = drawn.points.reshape(drawn.log_weight.size, -1)
+    limit, lengths = problem.value(centre) + slack, np.zeros(len(points))
+    for part in ray_blocks(len(points), len(problem.X)):
+        inside = points[part]
+        fixed = inside @ problem.X.T * problem.sign
+        _, margin, _ = _best_shift(problem, fixed, np.zeros(len(inside)))
+        best = np.logaddexp(0, -margin) @ problem.weight
+        room = limit - best - 0.5 * (inside**2) @ problem.penalty
+        curvature = np.maximum(problem.slope(margin)[1].sum(axis=1), 1e-12)
+        away = np.sqrt(2 * np.maximum(room, 0) / curvature)
+        for side in (problem.sign, -problem.sign):
+            line = margin, side, 0.0, 0.0
+            found, excess = _crossing(problem, line, room, away, 1e-9 * slack)
+            lengths[part] += _checked(problem, centre, slack, found, excess)
+    logs = drawn.log_weight - np.log(lengths).reshape(drawn.log_weight.shape)
+    return WeightedPoints(drawn.points[..., :-1], logs, drawn.inflation)
 
 
 class _Density:
@@ -353,7 +343,9 @@ def _particles(density, n_each, rng):
         rise = _largest_rise(gain, 1 - heat)
         log_z += _log_means(0.5 * rise * gain, n_each)
         heat = min(heat + rise, 1.0)
-        kept = _resampled(rise * gain, n_each, rng)
+        logs = (rise * gain).reshape(GROUPS, n_each)
+        kept = [g * n_each + systematic(logs[g], n_each, rng) for g in range(GROUPS)]
+        kept = np.concatenate(kept)
         z, value = z[kept], (value[0][kept], value[1][kept])
         for _ in range(MOVES):
             z, value, share = _move(density, z, value, heat, step, rng)
@@ -377,12 +369,6 @@ def _largest_rise(gain, most):
 
 def _log_means(logs, n_each):
     return logsumexp(logs.reshape(GROUPS, n_each), axis=1) - np.log(n_each)
-
-
-def _resampled(logs, n_each, rng):
-    """Places of particles drawn by their weights, in each group."""
-    places = [systematic(of, n_each, rng) for of in logs.reshape(GROUPS, n_each)]
-    return np.concatenate(places) + np.repeat(n_each * np.arange(GROUPS), n_each)
 
 
 def _move(density, z, value, heat, step, rng):

@@ -331,7 +331,8 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         weight = check_weights(sample_weight, X, dtype=np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             statistics = RidgeStatistics.of(X, y, weight)
-        if not statistics.is_finite:
+        sums = statistics.weight, statistics.yy, statistics.xy, statistics.xx
+        if not all(np.isfinite(part).all() for part in sums):
             raise ValueError(
                 "Sums of squares overflow: the largest number is "
                 f"{abs(X).max():.3g} in X, {abs(y).max():.3g} in y and "
