@@ -301,6 +301,16 @@ class PathMixin(RatioMixin):
         (estimate,) = self._ratios_at([theta])
         return float(estimate.low), float(estimate.high)
 
+    def _slack(self, theta, slip=0.0):
+        """Slack over the smallest loss; of a set that holds something."""
+        slack = self._mean_threshold(theta) - self.min_loss_ + slip
+        if slack < 0:
+            raise ValueError(
+                "The Rashomon set is empty: the threshold is below the smallest loss. "
+                "Raise theta or reference_loss."
+            )
+        return slack
+
 
 def counted(hits, n_draws, confidence_level, log_part=0.0):
     """Estimate a share of a part of the space, of which draws from it were counted."""
@@ -323,15 +333,6 @@ def loss_threshold(best, theta, mode, reference=None):
         raise ValueError(f"theta must be a finite number from 0 upwards, got {theta}.")
     base = best if reference is None else reference
     return base + theta if mode == "absolute" else base * (1 + theta)
-
-
-def refuse_empty(slack):
-    """Refuse questions to a set that holds nothing."""
-    if slack < 0:
-        raise ValueError(
-            "The Rashomon set is empty: the threshold is below the smallest loss. "
-            "Raise theta or reference_loss."
-        )
 
 
 def warn_weak(

@@ -31,20 +31,9 @@ from sklearn_ext.rashomon._linear._halfspaces import (
     splitting_law,
 )
 from sklearn_ext.rashomon._linear._logistic_sets import LogisticProblem, minimize
-from sklearn_ext.rashomon._linear._members import (
-    Coordinates,
-    TwoClassMixin,
-    check_rows,
-    check_two_classes,
-)
+from sklearn_ext.rashomon._linear._members import Coordinates, TwoClassMixin
 from sklearn_ext.rashomon._linear._sparse_rows import deviations
-from sklearn_ext.rashomon._ratio import (
-    CONSTRAINTS,
-    ENOUGH,
-    RatioMixin,
-    refuse_empty,
-    warn_weak,
-)
+from sklearn_ext.rashomon._ratio import CONSTRAINTS, ENOUGH, RatioMixin, warn_weak
 
 SLIP = 1e-9  # difference of mean errors that is taken for rounding
 
@@ -219,7 +208,7 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         self : RashomonLinearClassifier
             Fitted estimator.
         """
-        X, label, weight = check_two_classes(self, X, y, sample_weight)
+        X, label, weight = self._checked_table(X, y, sample_weight)
         self._n_rows = unit_rows(weight)
         scaling = _scaling(X, weight, self.standardize)
         self._coordinates = Coordinates(*scaling, self.fit_intercept)
@@ -280,7 +269,7 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         ndarray of shape (n_samples,)
             Positive for the second class; margins when the best direction predicts.
         """
-        X = check_rows(self, X)
+        X = self._checked(X)
         if self.predict_with == "best":
             return X @ self.best_coef_[0] + self.best_intercept_[0]
         return (self.members_.decision(X) > 0).mean(axis=0) - 0.5
@@ -370,7 +359,7 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
                 f"theta={theta} is beyond the fitted {self.theta}, up to which "
                 "directions were kept. Fit with the larger theta."
             )
-        refuse_empty(limit - self.min_loss_)
+        self._slack(theta, SLIP)  # or the set is empty
         return limit
 
     def _at(self, theta):

@@ -127,9 +127,8 @@ def crude_law(rows, weight, threshold, n_draws, seed, device=None):
     for block in seed.spawn(-(-n_draws // DRAWS)):
         n = min(DRAWS, n_draws - DRAWS * len(errors))
         w = random_directions(n, rows.shape[1], np.random.default_rng(block))
-        found = np.round(
-            direction_errors(w, rows, counted, device=device), 9
-        )  # sums in any order
+        found = direction_errors(w, rows, counted, device=device)
+        found = np.round(found, 9)  # sums in any order
         errors.append(found)
         kept.append(w[found <= threshold])
     levels, times = np.unique(np.concatenate(errors), return_counts=True)
@@ -194,16 +193,13 @@ def arcs_of(rows, weight, start, across):
     gained = np.where(gained <= -np.pi, gained + 2 * np.pi, gained)
     angle = np.concatenate([lost, gained], axis=1)
     order = np.argsort(angle, axis=1)
-    change = np.concatenate([weight, -weight])[order]
-    null = (along == 0) & (side == 0)  # always an error
-    if null.any():
-        still = np.concatenate([null, null], axis=1)
-        change = np.where(np.take_along_axis(still, order, axis=1), 0.0, change)
+    turning = np.where((along == 0) & (side == 0), 0.0, weight)  # or always an error
+    change = np.concatenate([turning, -turning], axis=1)
+    change = np.take_along_axis(change, order, axis=1)
     angle = np.take_along_axis(angle, order, axis=1)
-    # at angle pi (just before the first arc) a row errs where -along is not positive
-    at_end = np.where(null | (along >= 0), weight, 0.0).sum(axis=1)
-    ends = (along == 0) & (side < 0) & ~null  # boundary at pi itself: just turned right
-    at_end -= np.where(ends, weight, 0.0).sum(axis=1)
+    # at angle pi, just before the first arc; at a boundary there a row has turned right
+    wrong = (along > 0) | ((along == 0) & (side >= 0))
+    at_end = np.where(wrong, weight, 0.0).sum(axis=1)
     errors = at_end[:, None] + np.cumsum(change, axis=1)
     following = np.concatenate([angle[:, 1:], angle[:, :1] + 2 * np.pi], axis=1)
     length = following - angle

@@ -21,22 +21,14 @@ from sklearn_ext.rashomon._information._certificates import (
     unit_rows,
 )
 from sklearn_ext.rashomon._linear._logistic_draws import draw_set
-from sklearn_ext.rashomon._linear._logistic_ratio import (
-    ScaledSpace,
-    estimate_ratio,
-)
+from sklearn_ext.rashomon._linear._logistic_ratio import ScaledSpace, estimate_ratio
 from sklearn_ext.rashomon._linear._logistic_sets import (
     LogisticProblem,
     functional_maxima,
     minimize,
     ray_blocks,
 )
-from sklearn_ext.rashomon._linear._members import (
-    Coordinates,
-    TwoClassMixin,
-    check_rows,
-    check_two_classes,
-)
+from sklearn_ext.rashomon._linear._members import Coordinates, TwoClassMixin
 from sklearn_ext.rashomon._linear._ridge import RashomonRidge
 from sklearn_ext.rashomon._linear._sparse_rows import deviations
 from sklearn_ext.rashomon._ratio import (
@@ -44,7 +36,6 @@ from sklearn_ext.rashomon._ratio import (
     RatioMixin,
     check_count,
     loss_threshold,
-    refuse_empty,
     warn_weak,
 )
 
@@ -211,7 +202,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             Fitted estimator.
         """
         self._at_fit = self.get_params(deep=False)  # a later set_params waits
-        X, label, weight = check_two_classes(self, X, y, sample_weight)
+        X, label, weight = self._checked_table(X, y, sample_weight)
         self._n_rows = unit_rows(weight)
         weight = class_weighted(weight, label, self.classes_, self.class_weight)
         self._problem, self._space = self._posed(X, label, weight)
@@ -262,7 +253,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         ndarray of shape (n_samples,)
             Log odds; of the mean probability when members predict.
         """
-        X = check_rows(self, X)
+        X = self._checked(X)
         if self.predict_with == "best":
             return X @ self.coef_[0] + self.intercept_[0]
         odds = self.members_.decision(X)
@@ -298,7 +289,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         ndarray of shape (n_samples, 2)
             The ranges, exact.
         """
-        X = check_rows(self, X)
+        X = self._checked(X)
         rows = self._coordinates.rows(dense(X))
         distinct, place = np.unique(rows, axis=0, return_inverse=True)
         return expit(self._ranges(distinct))[place]
@@ -384,8 +375,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
                 "radius=, or with space='gaussian'."
             )
         theta = self._at_fit["theta"] if theta is None else theta
-        slack = self._mean_threshold(theta) - self.min_loss_
-        refuse_empty(slack)
+        slack = self._slack(theta)
         seed = check_random_state(random_state).randint(2**31)
         drawn, *_ = self._draw(slack, n_samples, seed)
         level = 1 - delta / 2  # each end fails with a quarter
@@ -454,8 +444,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         return loss_threshold(self.min_loss_, theta, mode, reference)
 
     def _sample(self, n_samples, theta, seed):
-        slack = self._mean_threshold(theta) - self.min_loss_
-        refuse_empty(slack)
+        slack = self._slack(theta)
         models, *_ = self._draw(slack, n_samples, seed)
         return self._members(models, n_samples, np.random.default_rng([seed, 1]))
 

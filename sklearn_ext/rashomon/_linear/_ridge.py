@@ -26,7 +26,6 @@ from sklearn_ext.rashomon._ratio import (
     CoefficientSpace,
     PathMixin,
     RatioMixin,
-    refuse_empty,
     warn_weak,
 )
 
@@ -392,9 +391,9 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         return self
 
     def _sample(self, n_samples, theta, seed):
-        ellipsoid = self._at(theta)
-        refuse_empty(ellipsoid.size)
-        return self._members(ellipsoid.draw(n_samples, np.random.default_rng(seed)))
+        self._slack(theta)  # or the set is empty
+        rng = np.random.default_rng(seed)
+        return self._members(self._at(theta).draw(n_samples, rng))
 
     def _ratios_at(self, thetas):
         return [self._share(self._at(theta)) for theta in thetas]
