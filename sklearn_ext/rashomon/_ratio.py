@@ -81,7 +81,8 @@ class CoefficientSpace:
         found = {"name": name, "dimension": self.n_dims}
         if self.kind == "gaussian":
             return found | {"prior": f"normal, scale {self.scale:g}"}
-        return found | {"prior": f"uniform in a {self.kind}", "radius": self.radius}
+        radius = float(self.radius)
+        return found | {"prior": f"uniform in a {self.kind}", "radius": radius}
 
 
 @dataclass(frozen=True, repr=False)  # notebooks show the text

@@ -427,13 +427,9 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         if self.fit_intercept:
             zero_loss = float(entr(share) + entr(1 - share))
         radius = np.sqrt(2 * zero_loss / penalty) if natural else self.radius
+        holds_below = zero_loss if self.radius is None else -np.inf
         space = ScaledSpace(
-            self.space,
-            len(unit),
-            None if radius is None else float(radius),
-            float(self.prior_scale),
-            zero_loss if self.radius is None else -np.inf,
-            unit,
+            self.space, len(unit), radius, self.prior_scale, holds_below, unit
         )
         penalties = np.append(penalty * unit**2, np.zeros(int(self.fit_intercept)))
         rows, sign = self._coordinates.rows(X), 2.0 * label - 1.0

@@ -408,17 +408,14 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         radius = self.radius
         if radius is None and self.space != "gaussian":
             radius = np.sqrt(self._sums.yy / self.alpha)
-        radius = None if radius is None else float(radius)
-        scale = float(self.prior_scale)
-        return CoefficientSpace(self.space, len(self.coef_), radius, scale)
+        return CoefficientSpace(self.space, len(self.coef_), radius, self.prior_scale)
 
     def _share(self, ellipsoid):
-        natural = self.space == "ball" and self.radius is None
         return ellipsoid_share(
             ellipsoid,
             self._space(),
-            # a natural ball holds all that is as good as no coefficients
-            held=natural and self._best + ellipsoid.size <= self._sums.yy,
+            # the natural ball holds all that is as good as no coefficients
+            held=self.radius is None and self._best + ellipsoid.size <= self._sums.yy,
             n_draws=self.n_draws,
             confidence_level=self.confidence_level,
             rng=np.random.default_rng(self._seed),
