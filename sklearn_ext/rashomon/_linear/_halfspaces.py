@@ -281,7 +281,7 @@ def split_levels(rows, weight, threshold, *, n_particles, n_steps, rng):
     """
     w = random_directions(n_particles, rows.shape[1], rng)
     limit, log_share = np.inf, 0.0
-    known_errors, known_logs = [], []
+    known = []
     while True:
         # one walk chooses the level, another measures it: with the same one the
         # lowest level that looks frequent enough would look too frequent
@@ -292,8 +292,7 @@ def split_levels(rows, weight, threshold, *, n_particles, n_steps, rng):
         cdf = np.cumsum(share) / share.sum()
         final = following <= threshold or following == limit  # or nothing is lower
         use = slice(None) if final else levels >= following
-        known_errors.append(levels[use])
-        known_logs.append(np.log(cdf[use]) + log_share)
+        known.append((levels[use], np.log(cdf[use]) + log_share))
         below = cdf[levels <= following]
         if not len(below):
             break  # the second walk lost the level: the estimate stops here
@@ -302,7 +301,7 @@ def split_levels(rows, weight, threshold, *, n_particles, n_steps, rng):
             break
         log_share += float(np.log(below[-1]))
         limit = following
-    errors, logs = np.concatenate(known_errors), np.concatenate(known_logs)
+    errors, logs = (np.concatenate(part) for part in zip(*known, strict=True))
     order = np.lexsort([-logs, errors])
     errors, first = np.unique(errors[order], return_index=True)
     return errors, np.minimum(np.maximum.accumulate(logs[order][first]), 0.0), w
