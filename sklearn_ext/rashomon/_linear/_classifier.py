@@ -5,7 +5,6 @@ from numbers import Integral
 
 import numpy as np
 from scipy.special import logsumexp
-from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -39,7 +38,7 @@ SLIP = 1e-9  # difference of mean errors that is taken for rounding
 
 
 @shared_docs(RatioMixin)
-class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
+class RashomonLinearClassifier(TwoClassMixin, ExtEstimator):
     """All linear classifiers whose training error is nearly the smallest one.
 
     Hypotheses are directions, uniform on the sphere of standardised features and a

@@ -8,14 +8,8 @@ from scipy.sparse import issparse
 from scipy.special import logsumexp
 
 from sklearn_ext._numerics._arrays import near_zero
+from sklearn_ext.rashomon import _ratio
 from sklearn_ext.rashomon._linear._halfspaces import random_directions
-from sklearn_ext.rashomon._ratio import (
-    RatioEstimate,
-    counted,
-    effective_size,
-    exactly,
-    log_mean_interval,
-)
 from sklearn_ext.rashomon._theory import log_ball
 
 
@@ -211,7 +205,7 @@ def ellipsoid_share(ellipsoid, space, *, held=False, n_draws, confidence_level, 
         Exact when the ball or the box holds the whole ellipsoid.
     """
     if ellipsoid.size <= 0:
-        return exactly(-np.inf)
+        return _ratio.exactly(-np.inf)
     if space.kind == "gaussian":
         return _gaussian_share(ellipsoid, space.scale, n_draws, confidence_level, rng)
     p, radius, ball = space.n_dims, space.radius, space.kind == "ball"
@@ -225,7 +219,7 @@ def ellipsoid_share(ellipsoid, space, *, held=False, n_draws, confidence_level, 
         whole = (ends <= radius).all()
     log_ratio = ellipsoid.log_volume - log_space
     if held or whole:
-        return exactly(log_ratio)
+        return _ratio.exactly(log_ratio)
     if log_ratio <= 0:  # draw from the smaller one: more of its points are in both
         points = ellipsoid.draw(n_draws, rng)
         norm = 2 if ball else np.inf
@@ -233,11 +227,11 @@ def ellipsoid_share(ellipsoid, space, *, held=False, n_draws, confidence_level, 
     else:
         log_ratio = 0.0
         if ball and ellipsoid.largest_in_ball(radius) <= ellipsoid.size:
-            return exactly(0.0)
+            return _ratio.exactly(0.0)
         cube = rng.uniform(-1, 1, (n_draws, p))
         points = unit_ball(n_draws, p, rng) if ball else cube
         inside = ellipsoid.holds(radius * points)
-    return counted(int(inside.sum()), n_draws, confidence_level, log_ratio)
+    return _ratio.counted(int(inside.sum()), n_draws, confidence_level, log_ratio)
 
 
 def _gaussian_share(ellipsoid, scale, n_draws, confidence_level, rng):
@@ -251,9 +245,9 @@ def _gaussian_share(ellipsoid, scale, n_draws, confidence_level, rng):
     q = ((z + b) ** 2) @ a
     log_terms = np.where(q <= ellipsoid.size, cumulants(a, b, tilt) - tilt * q, -np.inf)
     log_ratio = float(logsumexp(log_terms) - np.log(n_draws))
-    ess = float(effective_size(np.exp(log_terms - log_terms.max())))
-    ends = log_mean_interval(log_ratio, ess, n_draws, confidence_level)
-    return RatioEstimate(min(log_ratio, 0.0), *ends, "confidence", ess)
+    ess = float(_ratio.effective_size(np.exp(log_terms - log_terms.max())))
+    ends = _ratio.log_mean_interval(log_ratio, ess, n_draws, confidence_level)
+    return _ratio.RatioEstimate(min(log_ratio, 0.0), *ends, "confidence", ess)
 
 
 def cumulants(a, b, t):

@@ -122,12 +122,12 @@ def crude_law(rows, weight, threshold, n_draws, seed, device=None):
     ErrorLaw
         One row of shares.
     """
-    counted = None if (weight == 1).all() else weight
+    unequal = None if (weight == 1).all() else weight
     errors, kept = [], []
     for block in seed.spawn(-(-n_draws // DRAWS)):
         n = min(DRAWS, n_draws - DRAWS * len(errors))
         w = random_directions(n, rows.shape[1], np.random.default_rng(block))
-        found = direction_errors(w, rows, counted, device=device)
+        found = direction_errors(w, rows, unequal, device=device)
         found = np.round(found, 9)  # sums in any order
         errors.append(found)
         kept.append(w[found <= threshold])

@@ -4,7 +4,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import entr, expit, log_expit, logsumexp
-from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -44,7 +43,7 @@ MORE = "Use more n_rays or a smaller theta."
 
 
 @shared_docs(RatioMixin, RashomonRidge)
-class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
+class RashomonLogisticRegression(TwoClassMixin, ExtEstimator):
     r"""All logistic regressions that are nearly as good as the best one.
 
     The objective is ``J(w, b) = mean log loss + ||w||**2 / (2 C n)``, scikit-learn's

@@ -5,17 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import logsumexp
 
+from sklearn_ext.rashomon import _ratio
 from sklearn_ext.rashomon._linear._ellipsoids import unit_ball
 from sklearn_ext.rashomon._linear._logistic_sets import MAX_STEPS, ray_blocks
-from sklearn_ext.rashomon._ratio import (
-    ENOUGH,
-    CoefficientSpace,
-    RatioEstimate,
-    counted,
-    effective_size,
-    exactly,
-    log_mean_interval,
-)
 from sklearn_ext.rashomon._theory import log_ball
 
 PILOT = 100  # draws from the space that tell whether the set is a large part of it
@@ -23,7 +15,7 @@ LARGE = 0.1  # share from which they are better than draws from the set
 
 
 @dataclass(frozen=True)
-class ScaledSpace(CoefficientSpace):
+class ScaledSpace(_ratio.CoefficientSpace):
     """A space of coefficients, whose units are not those of a problem.
 
     Parameters
@@ -51,13 +43,13 @@ class ScaledSpace(CoefficientSpace):
         if self.kind == "ball":
             hits = int((np.linalg.norm(points, axis=1) <= self.radius).sum())
             volume = log_ball(self.n_dims, self.radius)
-            return counted(hits, n_draws, confidence_level, -volume)
+            return _ratio.counted(hits, n_draws, confidence_level, -volume)
         logs = -0.5 * ((points / self.scale) ** 2).sum(axis=1)
         logs -= self.n_dims * np.log(self.scale * np.sqrt(2 * np.pi))
         mean = float(logsumexp(logs) - np.log(n_draws))
-        ess = float(effective_size(np.exp(logs - logs.max())))
-        half = -log_mean_interval(0.0, ess, n_draws, confidence_level)[0]
-        return RatioEstimate(mean, mean - half, mean + half, "confidence", ess)
+        ess = float(_ratio.effective_size(np.exp(logs - logs.max())))
+        half = -_ratio.log_mean_interval(0.0, ess, n_draws, confidence_level)[0]
+        return _ratio.RatioEstimate(mean, mean - half, mean + half, "confidence", ess)
 
 
 def estimate_ratio(
@@ -96,22 +88,22 @@ def estimate_ratio(
         Logarithm of the volume of the set of coefficients.
     """
     if slack <= 0:
-        return exactly(-np.inf), -np.inf
+        return _ratio.exactly(-np.inf), -np.inf
     threshold = problem.value(centre) + slack
     volume = drawn.log_volume + float(np.log(space.unit).sum())
     if space.kind == "ball" and threshold <= space.holds_below:
-        density = exactly(-log_ball(space.n_dims, space.radius))
+        density = _ratio.exactly(-log_ball(space.n_dims, space.radius))
     else:
         with np.errstate(over="ignore", invalid="ignore"):  # a space far larger
             pilot = profiled_values(problem, space.draw(PILOT, rng)) <= threshold
         if pilot.mean() >= LARGE:
             inside = profiled_values(problem, space.draw(n_draws, rng)) <= threshold
-            found = counted(int(inside.sum()), n_draws, confidence_level)
+            found = _ratio.counted(int(inside.sum()), n_draws, confidence_level)
             return _with_interval(found), volume
         density = space.log_density(drawn, n_draws, rng, confidence_level)
     half, log_ratio = drawn.half_width(confidence_level), volume + density.log_ratio
     below, above = density.log_ratio - density.low, density.high - density.log_ratio
-    found = RatioEstimate(
+    found = _ratio.RatioEstimate(
         min(log_ratio, 0.0),
         log_ratio - np.hypot(half, below),
         min(log_ratio + np.hypot(half, above), 0.0),
@@ -126,7 +118,7 @@ def _with_interval(found):
 
     With few effective draws, weights that were not seen may be larger than all others.
     """
-    if found.ess < ENOUGH:
+    if found.ess < _ratio.ENOUGH:
         return replace(found, low=-np.inf, high=0.0, kind="none")
     return found
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -94,7 +95,7 @@ class Coordinates:
         return LinearMembers(coef, intercept - coef @ self.centre)
 
 
-class TwoClassMixin(PathMixin):
+class TwoClassMixin(PathMixin, ClassifierMixin):
     """Predictions of two classes from ``decision_function`` and ``members_``."""
 
     _takes_sparse = True
