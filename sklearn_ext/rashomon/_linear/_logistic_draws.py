@@ -164,8 +164,7 @@ def surface_along(problem, centre, directions, slack, drift=None):
         move = None if drift is None else drift[part]
         line = _along(problem, centre, directions[part])
         first = np.full(len(line[1]), np.sqrt(2 * slack))
-        found, excess = _crossing(problem, line, slack, first, 1e-10 * slack, move)
-        radius[part] = _checked(problem, centre, slack, found, excess)
+        radius[part] = _crossing(problem, centre, slack, line, slack, first, move)
     return radius
 
 
@@ -185,8 +184,8 @@ def _along(problem, centre, directions):
     return start, slope, linear, square
 
 
-def _crossing(problem, line, room, r, most, drift=None):
-    """Distances at which the objective has risen by a room, up to an error.
+def _crossing(problem, centre, slack, line, room, r, drift=None):
+    """Distances along lines inside the set of a slack, where all of a room is used.
 
     Newton's method along lines; convexity makes it converge from any start, and from
     beyond the end monotonically. The objective whose intercept is profiled out is
@@ -201,7 +200,7 @@ def _crossing(problem, line, room, r, most, drift=None):
             shift, margin, first = _best_shift(problem, margin, shift)
         excess = np.logaddexp(0, -margin) @ problem.weight - base - room
         excess += r * linear + 0.5 * r**2 * square
-        if (abs(excess) <= most).all():
+        if (abs(excess) <= 1e-10 * slack).all():
             break
         if drift is None:
             first, _ = problem.slope(margin)
@@ -209,13 +208,9 @@ def _crossing(problem, line, room, r, most, drift=None):
         flat = rise < 1e-100  # a plateau of no loss: walk out of it
         step = np.where(flat, 1 + r, -excess / np.where(flat, 1.0, rise))
         r, shift = r + step, None if drift is None else shift + step * drift
-    return r, excess
-
-
-def _checked(problem, centre, slack, radius, excess):
-    if not ((radius > 0) & (abs(excess) <= 1e-6 * slack)).all():
+    if not ((r > 0) & (abs(excess) <= 1e-6 * slack)).all():
         raise too_far(problem, centre, slack)
-    return radius
+    return r
 
 
 def _best_shift(problem, fixed, shift):
@@ -288,8 +283,7 @@ def without_intercept(problem, centre, slack, drawn):
         away = np.sqrt(2 * np.maximum(room, 0) / curvature)
         for side in (problem.sign, -problem.sign):
             line = margin, side, 0.0, 0.0
-            found, excess = _crossing(problem, line, room, away, 1e-9 * slack)
-            lengths[part] += _checked(problem, centre, slack, found, excess)
+            lengths[part] += _crossing(problem, centre, slack, line, room, away)
     logs = drawn.log_weight - np.log(lengths).reshape(drawn.log_weight.shape)
     return WeightedPoints(drawn.points[..., :-1], logs, drawn.inflation)
 
