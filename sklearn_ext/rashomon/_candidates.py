@@ -51,7 +51,9 @@ def default_candidates(classification=True):
 
 
 def listed(candidates):
-    """Names and estimators as a list, also where they came as a dict."""
+    """Names and estimators as a list; from a dict too, and the usual ones from None."""
+    if candidates is None:
+        return default_candidates()
     return list(candidates.items()) if isinstance(candidates, dict) else candidates
 
 

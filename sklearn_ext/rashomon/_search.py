@@ -28,11 +28,7 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext.rashomon._candidates import (
-    default_candidates,
-    expand_candidates,
-    listed,
-)
+from sklearn_ext.rashomon._candidates import expand_candidates, listed
 from sklearn_ext.rashomon._metrics import ambiguity, discrepancy, prediction_range
 from sklearn_ext.rashomon._ratio import RatioMixin, exactly
 
@@ -44,7 +40,7 @@ def _can_vote_softly(search):
         return False
     members = getattr(search, "members_", None)
     if members is None:
-        members = [candidate[1] for candidate in search._candidates()]
+        members = [candidate[1] for candidate in listed(search.estimators)]
     return all(hasattr(member, "predict_proba") for member in members)
 
 
@@ -224,7 +220,7 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         if np.asarray(y).dtype.kind == "f":
             assert_all_finite(y, input_name="y")
         X, y = indexable(X if hasattr(X, "shape") else np.asarray(X), y)
-        candidates = expand_candidates(self._candidates(), self.random_state)
+        candidates = expand_candidates(listed(self.estimators), self.random_state)
         for name, estimator, _ in candidates:
             if issparse(X) and not get_tags(estimator).input_tags.sparse:
                 raise TypeError(
@@ -410,7 +406,7 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
             Routes to the candidates, the splitter and the scorer.
         """
         router = MetadataRouter(owner=self)
-        for name, estimator, *_ in self._candidates():
+        for name, estimator, *_ in listed(self.estimators):
             router.add(
                 **{name.replace(" ", "_"): estimator},
                 method_mapping=MethodMapping().add(caller="fit", callee="fit"),
@@ -424,7 +420,7 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        inner = [get_tags(candidate[1]) for candidate in self._candidates()]
+        inner = [get_tags(candidate[1]) for candidate in listed(self.estimators)]
         tags.estimator_type = inner[0].estimator_type
         tags.classifier_tags = inner[0].classifier_tags
         tags.regressor_tags = inner[0].regressor_tags
@@ -435,22 +431,15 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         tags.target_tags.required = True
         return tags
 
-    def _candidates(self):
-        if self.estimators is None:
-            return default_candidates()
-        return listed(self.estimators)
-
     def _routed(self, params):
         """Sort inputs: for ``fit`` of the members, the splitter and validation."""
+        names = [name for name, *_ in listed(self.estimators)]
         if not _routing_enabled():
             to_split = {k: v for k, v in params.items() if k == "groups"}
             to_fit = {k: v for k, v in params.items() if k != "groups"}
-            to_fit_each = {name: to_fit for name, *_ in self._candidates()}
-            return to_fit_each, to_split, to_fit
+            return dict.fromkeys(names, to_fit), to_split, to_fit
         routed = process_routing(self, "fit", **params)
-        to_fit = {
-            name: routed[name.replace(" ", "_")].fit for name, *_ in self._candidates()
-        }
+        to_fit = {name: routed[name.replace(" ", "_")].fit for name in names}
         to_split = routed.splitter.split if "splitter" in routed else {}
         used = set().union(*(given.keys() for given in to_fit.values()))
         return to_fit, to_split, {k: v for k, v in params.items() if k in used}

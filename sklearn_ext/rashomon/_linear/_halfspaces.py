@@ -10,13 +10,7 @@ import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_ext._numerics._arrays import blocks
-from sklearn_ext.rashomon._ratio import (
-    RatioEstimate,
-    counted,
-    exactly,
-    log_cdf_at,
-    replicate_interval,
-)
+from sklearn_ext.rashomon import _ratio
 
 DRAWS = 20_000  # directions drawn from one stream of random numbers
 BLOCK = 2**17  # entries of a table of directions by rows: what a cache holds
@@ -90,15 +84,15 @@ class ErrorLaw:
 
     def at(self, threshold, confidence_level):
         """Estimate the log share with at most ``threshold`` errors."""
-        logs = [log_cdf_at(self.errors, run, threshold) for run in self.log_cdf]
+        logs = [_ratio.log_cdf_at(self.errors, run, threshold) for run in self.log_cdf]
         if self.n_draws == 0:
-            return exactly(logs[0])
+            return _ratio.exactly(logs[0])
         if len(logs) == 1:
             hits = round(float(np.exp(logs[0]) * self.n_draws))
-            return counted(hits, self.n_draws, confidence_level)
-        mean, low, high = replicate_interval(logs, confidence_level)
+            return _ratio.counted(hits, self.n_draws, confidence_level)
+        mean, low, high = _ratio.replicate_interval(logs, confidence_level)
         ess = float(len(self.directions))
-        return RatioEstimate(min(mean, 0.0), low, high, "confidence", ess)
+        return _ratio.RatioEstimate(min(mean, 0.0), low, high, "confidence", ess)
 
 
 def crude_law(rows, weight, threshold, n_draws, seed, device=None):
@@ -157,9 +151,9 @@ def splitting_law(run, seeds, n_jobs=None):
         delayed(run)(rng=np.random.default_rng(seed)) for seed in seeds
     )
     levels = np.unique(np.concatenate([errors for errors, _, _ in runs]))
-    log_cdf = np.stack([log_cdf_at(errors, logs, levels) for errors, logs, _ in runs])
+    logs = [_ratio.log_cdf_at(errors, logs, levels) for errors, logs, _ in runs]
     directions = np.concatenate([w for _, _, w in runs])
-    return ErrorLaw(levels, log_cdf, len(directions), directions)
+    return ErrorLaw(levels, np.stack(logs), len(directions), directions)
 
 
 def arcs_of(rows, weight, start, across):

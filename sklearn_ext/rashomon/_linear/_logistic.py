@@ -13,12 +13,7 @@ from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import check_level
 from sklearn_ext._numerics._arrays import dense
 from sklearn_ext.rashomon._class_weights import class_weighted
-from sklearn_ext.rashomon._information._certificates import (
-    CertificateResult,
-    largest_mean,
-    refuse_weights,
-    unit_rows,
-)
+from sklearn_ext.rashomon._information import _certificates
 from sklearn_ext.rashomon._linear._logistic_draws import draw_set
 from sklearn_ext.rashomon._linear._logistic_ratio import ScaledSpace, estimate_ratio
 from sklearn_ext.rashomon._linear._logistic_sets import (
@@ -202,7 +197,7 @@ class RashomonLogisticRegression(TwoClassMixin, ExtEstimator):
         """
         self._at_fit = self.get_params(deep=False)  # a later set_params waits
         X, label, weight = self._checked_table(X, y, sample_weight)
-        self._n_rows = unit_rows(weight)
+        self._n_rows = _certificates.unit_rows(weight)
         weight = class_weighted(weight, label, self.classes_, self.class_weight)
         self._problem, self._space = self._posed(X, label, weight)
         self._centre = minimize(self._problem)
@@ -362,7 +357,7 @@ class RashomonLogisticRegression(TwoClassMixin, ExtEstimator):
         check_count("n_samples", n_samples)
         check_level(confidence_level)
         delta = 1 - confidence_level
-        refuse_weights(self._n_rows)
+        _certificates.refuse_weights(self._n_rows)
         if self._problem.intercept:
             raise ValueError(
                 "The certificate needs a prior of every coefficient, and the intercept "
@@ -380,7 +375,7 @@ class RashomonLogisticRegression(TwoClassMixin, ExtEstimator):
         level = 1 - delta / 2  # each end fails with a quarter
         log_ratio = self._measure(slack, drawn, level)[0].low
         mean = self._mean_error(drawn, delta / 4) if np.isfinite(log_ratio) else 1.0
-        return CertificateResult.of(
+        return _certificates.CertificateResult.of(
             log_ratio, mean, self._n_rows, delta / 2, theta, confidence_level
         )
 
@@ -399,7 +394,7 @@ class RashomonLogisticRegression(TwoClassMixin, ExtEstimator):
             wrong[part] = (margin <= 0).mean(axis=1)
         weight = np.exp(logs - logs.max())
         size = weight.sum() ** 2 / (weight**2).sum() / drawn.inflation
-        return largest_mean(wrong, weight, size, delta)
+        return _certificates.largest_mean(wrong, weight, size, delta)
 
     def _posed(self, X, label, weight):
         """Pose the problem in units that suit its columns, and the space around it."""
