@@ -172,9 +172,8 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         """
         X = self._validate(X, reset=True)
         xp, _, device = get_namespace_and_device(X)
-        w = check_weights(
-            move_to(sample_weight, xp=xp, device=device), X, dtype=X.dtype
-        )
+        w = move_to(sample_weight, xp=xp, device=device)
+        w = check_weights(w, X, dtype=X.dtype)
         (kernel,) = resolve_kernels(self, [self.kernel], X, w)
         seen = w > 0
         rows = X if bool(xp.all(seen)) else X[seen]

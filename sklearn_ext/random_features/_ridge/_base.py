@@ -27,6 +27,7 @@ from sklearn_ext._numerics._arrays import (
     blocks,
     float64,
     namespace,
+    single,
     take_rows,
     to_device,
     to_numpy,
@@ -45,6 +46,7 @@ from sklearn_ext.random_features._maps import (
     warn_of_memory,
 )
 from sklearn_ext.random_features._ridge._candidates import candidates
+from sklearn_ext.random_features._ridge._encoders import Numbers
 from sklearn_ext.random_features._ridge._rows import Remembered, Rows, Summary, span_of
 from sklearn_ext.random_features._scaling import SCALINGS
 
@@ -89,18 +91,17 @@ class Fit(ArrayHolder):
 
     summary: Summary
     solution: Solution | None = None
-    dof: np.ndarray | None = None
 
 
 class BaseRandomFeatureRidge(ExtEstimator):
     """Reads rows, draws features and keeps sums; subclasses say how to solve.
 
-    They define ``_encodes``, the class of their targets, and ``_solved(posed, rows,
-    held, plan, features)``, which returns the `Solution` of `RidgeMoments` or a
-    `CentredKernel`.
+    They define ``_solved(posed, rows, held, plan, features)``, which returns the
+    `Solution` of `RidgeMoments` or a `CentredKernel`.
     """
 
     _takes_sparse = True
+    _encodes = Numbers
     _sample_rows = 0  # rows that partial_fit keeps for leave-one-out
     _draws_rows = False  # for that, or to deal them to folds
 
@@ -156,15 +157,13 @@ class BaseRandomFeatureRidge(ExtEstimator):
         return next(self._candidates(rows))
 
     def _candidates(self, rows, *, blocks=False):
-        names = (self.kernel,), (self.standardize,)
-        return candidates(self, rows.X, rows.s, *names)
+        return candidates(self, rows.X, rows.s, (self.kernel,), (self.standardize,))
 
     def _fit_rows(self, rows, plan):
         features, limit = self._features.like(rows.X), self._sample_rows
         if self._is_dual(rows):
             posed, held = self._kernel_of(rows), rows
-            infinite = isinstance(self._features.map, InfiniteMap)
-            kept = None if infinite else replace(posed, K=None)
+            kept = None if posed.A is None else replace(posed, K=None)
         else:
             features = Remembered(features, rows.X)
             posed = kept = self._sum(rows, features)
@@ -373,8 +372,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
             fmap = build_map(self, candidate.kernel, Z, width, **how)
         self._features = Features(candidate.scaler, fmap, double)
         self._candidate = replace(candidate, scaler=None)
-        xp = namespace(rows.X)
-        self._dtype = "float32" if rows.X.dtype == xp.float32 else "float64"
+        self._dtype = "float32" if single(rows.X) else "float64"
         self._drawn_from = {name: getattr(self, name) for name in DRAWN_FROM}
 
     @property
@@ -535,22 +533,20 @@ class BaseRandomFeatureRidge(ExtEstimator):
 
     def _degrees_of_freedom(self):
         """Return them for each target; computed when first asked for."""
-        solution, fit = self._solution(), self._fitted
-        if solution.dof is not None:
-            return to_numpy(solution.dof)
-        if fit.dof is None:
-            gram, alphas = fit.summary.moments.gram, solution.alpha.tolist()
-            rounding = fit.summary.moments.rounding
-            dof = {a: factorize(gram, a, rounding=rounding).dof() for a in set(alphas)}
-            fit.dof = np.array([dof[a] for a in alphas])
-        return to_numpy(fit.dof) + self.fit_intercept
+        solution = self._solution()
+        if solution.dof is None:
+            moments, alphas = self._fitted.summary.moments, solution.alpha.tolist()
+            how = {"rounding": moments.rounding}
+            dof = {a: factorize(moments.gram, a, **how).dof() for a in set(alphas)}
+            dof = np.array([dof[a] for a in alphas]) + self.fit_intercept
+            self._fitted.solution = solution = replace(solution, dof=dof)
+        return to_numpy(solution.dof)
 
     def _waiting(self):
         fit = self.__dict__.get("_fitted")
-        known = fit is None or any(
-            getattr(part, "dof", None) is not None for part in (fit, fit.solution)
-        )
-        return () if known else ("effective_dof_", "kappa_", "fitting_ratio_")
+        if fit is None or (fit.solution is not None and fit.solution.dof is not None):
+            return ()
+        return "effective_dof_", "kappa_", "fitting_ratio_"
 
     def _scalar(self, values):
         alpha = self._solution().alpha  # equal ridges have equal degrees of freedom

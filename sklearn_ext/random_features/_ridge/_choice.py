@@ -155,8 +155,6 @@ class Problem:
 
     def leave_one_out(self, alphas):
         """Return residuals of shape (a, n_held, t)."""
-        if self.is_dual:
-            return self.spectrum.leave_one_out(alphas)
         return self.spectrum.leave_one_out(alphas, self.batches(self.held))
 
     def _leave_out_primal(self, alphas, fold):

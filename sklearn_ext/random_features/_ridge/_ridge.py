@@ -19,7 +19,6 @@ from sklearn_ext.random_features._ridge._base import (
     Solution,
 )
 from sklearn_ext.random_features._ridge._choice import Plan, Problem, choose
-from sklearn_ext.random_features._ridge._encoders import Numbers
 
 
 class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidge):
@@ -162,7 +161,6 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
             StrOptions({"auto", "primal", "dual", "cholesky", "eigen", "cg"}),
         ],
     }
-    _encodes = Numbers
 
     def __init__(
         self,
