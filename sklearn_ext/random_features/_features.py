@@ -231,10 +231,8 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
 
     def _validate(self, X, *, reset):
         xp, _, _ = get_namespace_and_device(X)
-        floats = (xp.float64, xp.float32)
-        X = validate_data(
-            self, X, accept_sparse=("csr", "csc"), dtype=floats, reset=reset
-        )
+        how = {"accept_sparse": ("csr", "csc"), "dtype": (xp.float64, xp.float32)}
+        X = validate_data(self, X, reset=reset, **how)
         if self.dtype != "auto":
             X = xp.astype(X, getattr(xp, self.dtype), copy=False)
         return X

@@ -96,14 +96,14 @@ class Fit(ArrayHolder):
 class BaseRandomFeatureRidge(ExtEstimator):
     """Reads rows, draws features and keeps sums; subclasses say how to solve.
 
-    They define ``_solved(posed, rows, held, plan, features)``, which returns the
+    They define ``_solved(posed, rows, held, features, plan)``, which returns the
     `Solution` of `RidgeMoments` or a `CentredKernel`.
     """
 
     _takes_sparse = True
     _encodes = Numbers
     _sample_rows = 0  # rows that partial_fit keeps for leave-one-out
-    _draws_rows = False  # for that, or to deal them to folds
+    _draws_rows = True  # for that, or to deal them to folds
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None):
@@ -170,7 +170,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
             held = rows if limit else None
             if 0 < limit < len(rows):
                 held = rows.merged(limit)
-        solution = self._solved(posed, rows, held, plan, features)
+        solution = self._solved(posed, rows, held, features, plan)
         summary = Summary(len(rows.copies), kept, span_of(rows.Y))
         return Fit(summary, self._stored(solution))
 
@@ -215,7 +215,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
         fit = self._fitted
         if fit.solution is None:
             moments, held = fit.summary.moments, fit.summary.held
-            solution = self._solved(moments, None, held, None, self._features)
+            solution = self._solved(moments, None, held, self._features, None)
             fit.solution = self._stored(solution)
         return fit.solution
 
@@ -314,15 +314,8 @@ class BaseRandomFeatureRidge(ExtEstimator):
         xp, _, device = get_namespace_and_device(X)
         if not self._encodes.stratified:  # labels may be strings, which only NumPy has
             y = move_to(y, xp=xp, device=device)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=(xp.float64, xp.float32),
-            reset=reset,
-            **self._encodes.checks,
-        )
+        how = {"accept_sparse": "csr", "dtype": (xp.float64, xp.float32)}
+        X, y = validate_data(self, X, y, reset=reset, **how, **self._encodes.checks)
         s = check_weights(move_to(sample_weight, xp=xp, device=device), X)
         s, index = float64(s), np.arange(X.shape[0])
         if not bool(xp.all(s > 0)):  # rows of no weight are as if they were absent
@@ -438,7 +431,8 @@ class BaseRandomFeatureRidge(ExtEstimator):
             The predictions.
         """
         scores = self._decision(X, "predict")
-        self._encoder.warn_beyond(scores, self._fitted.summary.span)
+        if not self._encodes.stratified:
+            self._encoder.warn_beyond(scores, self._fitted.summary.span)
         return self._encoder.decode(scores)
 
     def _decision(self, X, method):

@@ -137,10 +137,6 @@ class Classes:
         """Refuse classes that are not those of the first block."""
         classes_of_stream(to_numpy(classes), self.classes)
 
-    @staticmethod
-    def warn_beyond(scores, span):
-        """Say nothing: classes have no range."""
-
     def codes(self, scores):
         """Return the position of the class of highest score, or of the columns."""
         if scores.shape[1] == 1:

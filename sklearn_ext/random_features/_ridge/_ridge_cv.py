@@ -172,10 +172,6 @@ class RandomFeatureRidgeCV(
 
     _parameter_constraints: dict = {**CV_CONSTRAINTS, "alpha_per_target": ["boolean"]}
 
-    @property
-    def _per_target(self):
-        return self.alpha_per_target
-
     def __init__(
         self,
         n_components=1024,
