@@ -1,4 +1,4 @@
-"""The classifier inside: its rows as it takes them, its weights as it asks for them."""
+"""Classifiers inside an estimator: rows as they take them, weights as they ask for."""
 
 import numpy as np
 from scipy import sparse
