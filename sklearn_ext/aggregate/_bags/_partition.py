@@ -49,7 +49,9 @@ class Bags:
     @cached_property
     def first(self) -> np.ndarray:
         """Position of the first row of each bag."""
-        return np.unique(self.codes, return_index=True)[1]
+        first = np.empty(len(self.ids), dtype=np.intp)
+        first[self.codes[::-1]] = np.arange(len(self.codes))[::-1]  # the last one stays
+        return first
 
     @property
     def are_rows(self) -> bool:
