@@ -283,6 +283,5 @@ def interpolated_loss(f, means, bags, rho):
     """Return bag-level loss plus rho times the spread inside bags, by weight."""
     own = bags.means(f)
     inside = bags.weights @ (f - bags.spread(own)) ** 2
-    return float(np.sum(bags.sizes @ (means - own) ** 2 + rho * inside)) / (
-        bags.sizes.sum()
-    )
+    total = np.sum(bags.sizes @ (means - own) ** 2 + rho * inside)
+    return float(total / bags.sizes.sum())

@@ -1,7 +1,7 @@
 """Linear models of rows from bags, in closed form.
 
-- ``_regressors``: the linear bag model and its members with a given ``rho``
-- ``_regressor_cv``: the member that chooses ``rho`` and ``alpha``
+- ``_regressors``: the linear bag model, its members with a given ``rho``, and the one
+  that chooses ``rho`` and ``alpha``
 - ``_precision``: weights of bags whose aggregates carry noise of known variance
 - ``_statistics``: bag means of the rows, and sums of them that merge
 - ``_plug_in``: ``rho`` of least predicted risk from the sums

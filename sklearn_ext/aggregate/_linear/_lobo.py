@@ -55,7 +55,7 @@ class _Path:
     vectors: np.ndarray  # (n_features, n_features)
     unique: np.ndarray  # (n_rhos,), whether the slopes are
     shrink: np.ndarray  # (n_features, n_rhos), 0 where they are not
-    slopes: np.ndarray  # (n_features, n_rhos, n_targets)
+    slopes: np.ndarray  # (n_features, n_rhos * n_targets)
     kept: np.ndarray  # (n_rhos,), least ``1 - h`` of a bag so far
 
     @classmethod
@@ -66,13 +66,7 @@ class _Path:
         shrink = np.where(unique, 1 / np.where(unique, scale, 1.0), 0.0)
         slopes = (vectors.T @ stats.cross)[:, None] * shrink[:, :, None]
         kept = np.where(unique, np.inf, -np.inf)
-        return cls(vectors, unique, shrink, slopes, kept)
-
-    def fitted(self, rotated):
-        """Return the products of rows with the slopes, (..., n_rhos, n_targets)."""
-        d, *others = self.slopes.shape
-        flat = rotated.reshape(-1, d) @ self.slopes.reshape(d, -1)
-        return flat.reshape(*rotated.shape[:-1], *others)
+        return cls(vectors, unique, shrink, slopes.reshape(len(slopes), -1), kept)
 
 
 def _diagonal(between, within, alpha, rhos):
@@ -122,7 +116,8 @@ class _LeftOut:
                 rotated = rows @ path.vectors  # (size, n_bags, n_features)
                 system = _what_is_left(rotated, path.shrink, rhos)
                 system[0, 0] -= self.share[chosen, None]
-                right = -path.fitted(rotated)
+                fitted = rotated @ path.slopes
+                right = -fitted.reshape(*rows.shape[:2], len(rhos), -1)
                 right[1:] *= roots[:, None]
                 right[0] += targets[:, None]
                 error, kept = _first_entry(system, right)
