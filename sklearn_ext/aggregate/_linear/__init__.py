@@ -7,6 +7,5 @@
 - ``_plug_in``: ``rho`` of least predicted risk from the sums
 - ``_lobo``: errors of left-out bags over a grid
 - ``_solvers``: slopes from sums, in the space of rows, or by LSQR
-- ``_intervals``: slopes without penalty and their covariance
-- ``_trust``: when slopes must not be trusted, in one line
+- ``_trust``: slopes without penalty and their covariance; when not to trust slopes
 """

@@ -22,7 +22,6 @@ from sklearn_ext.aggregate._bags._partition import (
     missing_aggregates,
 )
 from sklearn_ext.aggregate._base import BagRegressorMixin
-from sklearn_ext.aggregate._linear._intervals import bag_slopes, half_widths
 from sklearn_ext.aggregate._linear._lobo import lobo_errors
 from sklearn_ext.aggregate._linear._plug_in import plug_in_rho
 from sklearn_ext.aggregate._linear._precision import precision_weights
@@ -33,7 +32,7 @@ from sklearn_ext.aggregate._linear._solvers import (
     solve_normal,
 )
 from sklearn_ext.aggregate._linear._statistics import BaggedData, summarize
-from sklearn_ext.aggregate._linear._trust import ColumnScatter
+from sklearn_ext.aggregate._linear._trust import ColumnScatter, bag_slopes, half_widths
 
 _MANY_SPARSE_FEATURES = 500  # beyond it the operator is cheaper than d x d products
 _TIE = 1e-6  # of an error: what rounding, or another processor, may change
@@ -84,7 +83,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
             if self.aggregate == "sum":
                 noise = noise / bags.sizes**2
             data = precision_weights(data, noise, fit_intercept=self.fit_intercept)
-        self.bag_sizes_ = bags.sizes if data.known.all() else bags.sizes[data.known]
+        self.bag_sizes_ = bags.sizes[data.known]
         return data
 
     def _check_noise(self, response_noise_var, y):
@@ -124,9 +123,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
         self.intercept_ = 0.0
         if self.fit_intercept:
             self.intercept_ = self._pick(solution.intercept.astype(self._dtype))
-        noise = solution.noise_variance(m, self.fit_intercept)
-        noise = np.broadcast_to(noise, solution.residual.shape).astype(float)
-        self.noise_var_ = self._pick(noise)
+        self.noise_var_ = self._pick(solution.noise_variance(m, self.fit_intercept))
         self.effective_dof_ = float(solution.trace + self.fit_intercept)
         self.n_bags_, self.attenuation_ = m, m / columns.n_rows
         self.unbiased_coef_ = self.coef_covariance_ = None
@@ -832,7 +829,10 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         columns = ColumnScatter.of(data)
         data, basis = in_row_space(data, self.fit_intercept)
         stats = summarize(data).centred(self.fit_intercept)
-        self._make_grids(stats)
+        scale = np.trace(stats.between + stats.within) / self.n_features_in_
+        scale = scale or 1.0  # constant rows: any penalty gives the constant model
+        self.rhos_ = _grid(self.rhos, "rhos", np.r_[0, np.logspace(-4, 1, 15)])
+        self.alphas_ = _grid(self.alphas, "alphas", np.logspace(-8, 2, 16) * scale)
         errors = lobo_errors(
             data,
             stats,
@@ -848,12 +848,6 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         if basis is not None:
             solution = replace(solution, coef=basis @ solution.coef)
         return self._store(solution, columns, stats, data)
-
-    def _make_grids(self, stats):
-        scale = np.trace(stats.between + stats.within) / self.n_features_in_
-        scale = scale or 1.0  # constant rows: any penalty gives the constant model
-        self.rhos_ = _grid(self.rhos, "rhos", np.r_[0, np.logspace(-4, 1, 15)])
-        self.alphas_ = _grid(self.alphas, "alphas", np.logspace(-8, 2, 16) * scale)
 
     def _best(self, errors, scatter):
         least = errors.min()

@@ -33,7 +33,7 @@ class Solution:
     def noise_variance(self, n_bags: int, fit_intercept: bool):
         """Residuals over their expected number: exact without any penalty."""
         freedom = n_bags - fit_intercept - 2 * self.trace + self.trace_of_square
-        return self.residual / freedom if freedom > 1e-8 * n_bags else np.nan
+        return self.residual / (freedom if freedom > 1e-8 * n_bags else np.nan)
 
     def stretched(self, factor: float) -> Solution:
         """Multiply the slopes and keep the mean prediction."""
@@ -158,18 +158,17 @@ def solve_lsqr(
     operator = _stacked_operator(data, x_mean, rho)
     target = np.zeros((operator.shape[0], data.y_means.shape[1]))
     target[: len(data.omega)] = np.sqrt(data.omega)[:, None] * (data.y_means - y_mean)
-    results = [
-        lsqr(operator, t, np.sqrt(alpha), atol=tol, btol=tol, iter_lim=max_iter)
-        for t in target.T
-    ]
-    if any(result[1] == _STOPPED_EARLY for result in results):
+    options = {"atol": tol, "btol": tol, "iter_lim": max_iter}
+    results = [lsqr(operator, t, np.sqrt(alpha), **options)[:3] for t in target.T]
+    coefs, stops, n_iters = zip(*results, strict=True)
+    if _STOPPED_EARLY in stops:
         warnings.warn(
-            f"LSQR did not converge within {max(result[2] for result in results)} "
-            "iterations. Raise max_iter, tol or alpha.",
+            f"LSQR did not converge within {max(n_iters)} iterations. Raise max_iter, "
+            "tol or alpha.",
             ConvergenceWarning,
             stacklevel=6,
         )
-    coef = np.column_stack([result[0] for result in results])
+    coef = np.column_stack(coefs)
     intercept = y_mean - x_mean @ coef
     errors = data.y_means - data.x_means @ coef - intercept
     return Solution(
@@ -177,7 +176,7 @@ def solve_lsqr(
         intercept,
         x_mean,
         data.omega @ errors**2,
-        n_iter=max(result[2] for result in results),
+        n_iter=max(n_iters),
     )
 
 
