@@ -55,7 +55,7 @@ class _Path:
     vectors: np.ndarray  # (n_features, n_features)
     shrink: np.ndarray  # (n_features, n_rhos), 0 where slopes are not unique
     slopes: np.ndarray  # (n_features, n_rhos * n_targets)
-    kept: np.ndarray  # (n_rhos,), least ``1 - h`` of a bag so far, -inf there
+    kept: np.ndarray  # (n_rhos,), least ``1 - h`` so far, -inf if not unique
 
     @classmethod
     def of(cls, stats, rhos, alpha):

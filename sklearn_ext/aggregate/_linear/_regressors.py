@@ -118,7 +118,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
         """
         m, self._columns = columns.n_bags, columns
         if self.debias:
-            solution = solution.stretched(columns.n_rows / m)
+            solution = replace(solution, coef=solution.coef * (columns.n_rows / m))
         self.coef_ = self._pick(solution.coef.T.astype(self._dtype))
         self.intercept_ = 0.0
         if self.fit_intercept:
@@ -846,7 +846,8 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         self.best_score_ = -errors.min()
         solution = solve_normal(stats, self.rho_, self.alpha_)
         if basis is not None:
-            solution = replace(solution, coef=basis @ solution.coef)
+            coef, x_mean = basis @ solution.coef, basis @ solution.x_mean
+            solution = replace(solution, coef=coef, x_mean=x_mean)
         return self._store(solution, columns, stats, data)
 
     def _best(self, errors, scatter):
