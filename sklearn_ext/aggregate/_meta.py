@@ -239,8 +239,7 @@ class _Search:
     def take(self, f):
         """Take in the predictions of the fit; return how far they moved."""
         self._judge(f, self.pseudo_responses() - f)
-        found = f - self.bags.spread(self.bags.means(f))
-        gap = found - self.spread
+        gap = f - self.bags.spread(self.bags.means(f)) - self.spread
         moved = np.sqrt(np.mean(gap**2))
         self._step(gap, moved)
         return moved / self.scale

@@ -1,5 +1,7 @@
 """Displays of fitted models and of the theory."""
 
+from itertools import cycle
+
 import numpy as np
 from sklearn.base import is_classifier
 
@@ -540,10 +542,9 @@ class PrivacyTradeoffDisplay(Display):
         """
         ax = self._axes(ax)
         self.lines_, self.markers_ = [], []
-        for i, (epsilon, risk) in enumerate(
-            zip(self.epsilons, self.risks, strict=True)
-        ):
-            style = {"ls": _STYLES[i % 4], "label": f"epsilon = {epsilon:g}"}
+        styles = cycle(_STYLES)
+        for epsilon, risk in zip(self.epsilons, self.risks, strict=True):
+            style = {"ls": next(styles), "label": f"epsilon = {epsilon:g}"}
             self.lines_ += ax.plot(self.bag_sizes, risk, **style | (curve_kwargs or {}))
             best, color = np.argmin(risk), self.lines_[-1].get_color()
             self.markers_ += ax.plot(self.bag_sizes[best], risk[best], "o", color=color)

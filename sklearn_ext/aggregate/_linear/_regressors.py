@@ -228,29 +228,6 @@ class StreamingBagModel(LinearBagModel):
         "max_iter": [Interval(Integral, 1, None, closed="left"), None],
     }
 
-    def __init__(
-        self,
-        alpha=1.0,
-        *,
-        aggregate="mean",
-        bag_weight="size",
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-8,
-        max_iter=None,
-        compute_covariance=False,
-        allow_missing_aggregate=False,
-    ):
-        self.alpha = alpha
-        self.aggregate = aggregate
-        self.bag_weight = bag_weight
-        self.fit_intercept = fit_intercept
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.compute_covariance = compute_covariance
-        self.allow_missing_aggregate = allow_missing_aggregate
-
     @fit_context()
     def fit(self, X, y, bags=None, sample_weight=None, response_noise_var=None):
         """Fit to rows and the aggregates of their bags.
@@ -538,18 +515,16 @@ class InterpolatingAggregateRegressor(StreamingBagModel):
         compute_covariance=False,
         allow_missing_aggregate=False,
     ):
-        super().__init__(
-            alpha,
-            aggregate=aggregate,
-            bag_weight=bag_weight,
-            fit_intercept=fit_intercept,
-            solver=solver,
-            tol=tol,
-            max_iter=max_iter,
-            compute_covariance=compute_covariance,
-            allow_missing_aggregate=allow_missing_aggregate,
-        )
         self.rho = rho
+        self.alpha = alpha
+        self.aggregate = aggregate
+        self.bag_weight = bag_weight
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
 
 
 @shared_docs(InterpolatingAggregateRegressor)
@@ -601,6 +576,29 @@ class BagRegressor(StreamingBagModel):
     """
 
     rho = 0.0
+
+    def __init__(
+        self,
+        alpha=1.0,
+        *,
+        aggregate="mean",
+        bag_weight="size",
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-8,
+        max_iter=None,
+        compute_covariance=False,
+        allow_missing_aggregate=False,
+    ):
+        self.alpha = alpha
+        self.aggregate = aggregate
+        self.bag_weight = bag_weight
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
 
 
 @shared_docs(InterpolatingAggregateRegressor)
@@ -678,18 +676,16 @@ class InstanceRegressor(StreamingBagModel):
         compute_covariance=False,
         allow_missing_aggregate=False,
     ):
-        super().__init__(
-            alpha,
-            aggregate=aggregate,
-            bag_weight=bag_weight,
-            fit_intercept=fit_intercept,
-            solver=solver,
-            tol=tol,
-            max_iter=max_iter,
-            compute_covariance=compute_covariance,
-            allow_missing_aggregate=allow_missing_aggregate,
-        )
+        self.alpha = alpha
         self.debias = debias
+        self.aggregate = aggregate
+        self.bag_weight = bag_weight
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
 
 
 @shared_docs(InterpolatingAggregateRegressor)
@@ -833,14 +829,8 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         scale = scale or 1.0  # constant rows: any penalty gives the constant model
         self.rhos_ = _grid(self.rhos, "rhos", np.r_[0, np.logspace(-4, 1, 15)])
         self.alphas_ = _grid(self.alphas, "alphas", np.logspace(-8, 2, 16) * scale)
-        errors = lobo_errors(
-            data,
-            stats,
-            self.rhos_,
-            self.alphas_,
-            fit_intercept=self.fit_intercept,
-            loo=self.loo,
-        )
+        options = {"fit_intercept": self.fit_intercept, "loo": self.loo}
+        errors = lobo_errors(data, stats, self.rhos_, self.alphas_, **options)
         self.lobo_scores_ = -errors
         self.rho_, self.alpha_ = self._best(errors, stats.y_scatter.mean())
         self.best_score_ = -errors.min()

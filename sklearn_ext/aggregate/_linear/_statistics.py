@@ -392,11 +392,9 @@ def _within(data: BaggedData, between, center):
     """
     if data.bags.are_rows:
         return np.zeros_like(between)
-    within = _scatter(data.X, data.row_weights, center) - between
     if not data.known.all():
-        others = np.flatnonzero(~data.known)
-        within -= _scatter(data.x_means[others], data.inner[others], center)
-    return within
+        between = _scatter(data.x_means, data.inner, center)
+    return _scatter(data.X, data.row_weights, center) - between
 
 
 def iter_bag_chunks(X, y, bags, batch_size):

@@ -144,9 +144,8 @@ class ColumnScatter:
         total = self.between + self.within
         share = self.between / np.where(total > 0, total, 1.0)
         by_chance = (m - 1) / max(n - 1, 1)
-        if (flat := share < FLAT * by_chance).any() or m == 1:
-            flat = _listed(names, flat | (m == 1))
-            found.append(f"no variation between bags in {flat}")
+        if (flat := (share < FLAT * by_chance) | (m == 1)).any():
+            found.append(f"no variation between bags in {_listed(names, flat)}")
         if n > m > 1:
             mean_within = self.within / (n - m)
             with np.errstate(divide="ignore", invalid="ignore"):
