@@ -12,7 +12,7 @@ from sklearn_ext._numerics._arrays import blocks, dense
 from sklearn_ext.aggregate._linear._solvers import definite_factor
 from sklearn_ext.aggregate._linear._statistics import AggregateStatistics, BaggedData
 
-_BATCH = 4096  # bags worked on at a time
+_BATCH = 1024  # bags worked on at a time: their tables stay in the cache
 _NUMBERS = 1 << 20  # of a batch of products of two rows of a bag
 _DETERMINED = 1e-10  # what a bag must leave for its own prediction
 _DOUBTFUL = 1e-3  # less than this may be rounding where bags are few
@@ -112,11 +112,10 @@ class _LeftOut:
             means, targets = self._bags(chosen)
             rows = np.concatenate([means[None], deviations.transpose(1, 0, 2)])
             roots = np.ones((len(rows), 1, len(rhos)))
-            roots[1:] = np.sqrt(rhos)
+            roots[1:], share = np.sqrt(rhos), self.share[chosen, None]
             for j, path in enumerate(paths):
                 rotated = rows @ path.vectors  # (size, n_bags, n_features)
-                system = _what_is_left(rotated, path.shrink, roots)
-                system[0, 0] -= self.share[chosen, None]
+                system = _what_is_left(rotated, path.shrink, roots, share)
                 fitted = rotated @ path.slopes
                 right = fitted.reshape(*rows.shape[:2], len(rhos), -1)
                 right = right * -roots[..., None]
@@ -196,11 +195,12 @@ class _LeftOut:
         return total
 
 
-def _what_is_left(rows, shrink, roots):
+def _what_is_left(rows, shrink, roots, share):
     """Return the upper triangle of ``I - V A^-1 V'`` of each bag for every rho.
 
     ``rows`` (size, n_bags, n_features) hold the mean first, ``roots`` (size, 1, n_rhos)
-    what they are multiplied by; the result has shape (size, size, n_bags, n_rhos).
+    what they are multiplied by, ``share`` (n_bags, 1) the part of the intercept; the
+    result has shape (size, size, n_bags, n_rhos).
     """
     size, n_bags, n_features = rows.shape
     left = np.empty((size, size, n_bags, roots.shape[2]))
@@ -208,7 +208,7 @@ def _what_is_left(rows, shrink, roots):
         products = (rows[row] * rows[row:]).reshape(-1, n_features) @ shrink
         products = products.reshape(size - row, n_bags, -1)
         np.multiply(products, -roots[row] * roots[row:], out=left[row, row:])
-        left[row, row] += 1
+        left[row, row] += 1 if row else 1 - share
     return left
 
 
@@ -217,14 +217,11 @@ def _first_entry(A, right):
 
     ``A`` is symmetric, holds its upper triangle, (size, size, ...), and is overwritten.
     """
-    least = np.full(A.shape[2:], np.inf)
-    for last in range(len(A) - 1, -1, -1):
-        pivot = A[last, last]
-        np.minimum(least, pivot, out=least)
-        pivot = np.maximum(pivot, _DETERMINED)
-        if last == 0:
-            return right[0] / pivot[..., None], least
+    for last in range(len(A) - 1, 0, -1):
+        pivot = np.maximum(A[last, last], _DETERMINED)
         for row in range(last):
             factor = A[row, last] / pivot
             A[row, row:last] -= factor * A[row:last, last]
             right[row] -= factor[..., None] * right[last]
+    least = np.einsum("ii...->i...", A).min(axis=0)
+    return right[0] / np.maximum(A[0, 0], _DETERMINED)[..., None], least
