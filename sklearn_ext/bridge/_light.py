@@ -2,8 +2,9 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
 
 import numpy as np
@@ -718,19 +719,13 @@ class LightSchrodingerBridge(
         most = training["max_epochs"] if adam else options.max_iter
         unit = "epoch" if adam else "iteration"
         tasks = FitTasks(self, *data, max_subtasks=most, task_name=unit)
-
-        def report(mixture, state):  # which is evaluated only where rows are held out
-            stop = tasks.end(lambda: described(mixture))
-            return stop or (held is not None and held.no_better(state()))
-
+        passes = Passes(tasks, described, held)
         if adam:
             require("skorch", extra="torch", user="solver='adam'")
             from sklearn_ext.bridge._solvers._adam_torch import fit_adam
 
             training = {"device": torch_device(self.device or "cpu")[1], **training}
-            fit, n_iter = fit_adam(
-                sides, options, rng, mixture, tasks.begin, report, training
-            )
+            fit, n_iter = fit_adam(sides, options, rng, mixture, passes, training)
         else:
             sides = [side.on(self.device) for side in sides]
             if mixture is not None:
@@ -741,7 +736,7 @@ class LightSchrodingerBridge(
                 options,
                 rng,
                 mixture=mixture,
-                report=lambda state: report(state.mixture, lambda: state),
+                report=lambda state: passes.end(lambda: (state.mixture, lambda: state)),
             )
         if held is not None:
             fit = held.best(fit)
@@ -770,6 +765,27 @@ class LightSchrodingerBridge(
         tags.array_api_support = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Passes of a fit, which callbacks or rows held out may end."""
+
+    tasks: FitTasks
+    described: Callable  # a mixture as fitted attributes
+    held: Holdout | None
+
+    def begin(self):
+        """Open a pass, or an epoch."""
+        self.tasks.begin()
+
+    def end(self, look):
+        """Close it; ``look`` returns its mixture, and a function that evaluates it.
+
+        Neither is asked for what nobody wants to know.
+        """
+        stop = self.tasks.end(lambda: self.described(look()[0]))
+        return stop or (self.held is not None and self.held.no_better(look()[1]()))
 
 
 def recentred(mixture, centre, sides):
