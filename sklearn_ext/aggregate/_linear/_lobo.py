@@ -112,7 +112,8 @@ class _LeftOut:
             means, targets = self._bags(chosen)
             rows = np.concatenate([means[None], deviations.transpose(1, 0, 2)])
             roots = np.ones((len(rows), 1, len(rhos)))
-            roots[1:], share = np.sqrt(rhos), self.share[chosen, None]
+            roots[1:] = np.sqrt(rhos)
+            share = self.share[chosen, None]
             for j, path in enumerate(paths):
                 rotated = rows @ path.vectors  # (size, n_bags, n_features)
                 system = _what_is_left(rotated, path.shrink, roots, share)
