@@ -4,13 +4,18 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
-from sklearn_ext.submodular._objectives._base import SubmodularObjective
+from sklearn_ext._core._compat import _BaseComposition
+from sklearn_ext._numerics._arrays import dense
+from sklearn_ext.submodular._objectives._base import (
+    SubmodularObjective,
+    check_factors,
+)
 from sklearn_ext.submodular._objectives._pairwise import RowsState
 
 SLACK = 1e-8  # share of the scale that a gain may fall below zero by rounding
 
 
-class Mixture(SubmodularObjective):
+class Mixture(_BaseComposition, SubmodularObjective):
     r"""Weighted sum of objectives.
 
     .. math:: f(S) = \sum_i a_i f_i(S)
@@ -66,11 +71,7 @@ class Mixture(SubmodularObjective):
         dict
             Parameters by name.
         """
-        params = super().get_params(deep=False)
-        for name, member in self.objectives if deep else []:
-            params[name] = member
-            params |= {f"{name}__{k}": v for k, v in member.get_params().items()}
-        return params
+        return self._get_params("objectives", deep=deep)
 
     def set_params(self, **params):
         """Set parameters, also of members: ``name__parameter``.
@@ -85,15 +86,7 @@ class Mixture(SubmodularObjective):
         self : Mixture
             The objective.
         """
-        members = dict(self.objectives)
-        for key in list(params):
-            name, _, inner = key.partition("__")
-            if name in members and inner:
-                members[name].set_params(**{inner: params.pop(key)})
-            elif name in members:
-                members[name] = params.pop(key)
-        self.objectives = list(members.items())
-        return super().set_params(**params)
+        return self._set_params("objectives", **params)
 
     @property
     def monotone(self):
@@ -126,13 +119,8 @@ class Mixture(SubmodularObjective):
 
     def _fit_reference(self, X, sample_weight, random_state):
         n = len(self.objectives)
-        self.weights_ = np.ones(n) if self.weights is None else np.array(self.weights)
-        proper = np.isfinite(self.weights_).all() and self.weights_.min(initial=0) >= 0
-        if self.weights_.shape != (n,) or not proper:
-            raise ValueError(
-                f"Mixture needs {n} non-negative weights, finite and one an objective, "
-                f"got {self.weights!r}."
-            )
+        weights = np.ones(n) if self.weights is None else self.weights
+        self.weights_ = check_factors(self, weights, n, "an objective")
         self.objectives_ = [
             clone(member).fit_reference(X, sample_weight, random_state)
             for _, member in self.objectives
@@ -168,7 +156,8 @@ class Mixture(SubmodularObjective):
         parts = zip(self.weights_, self.objectives_, state, strict=True)
         return sum(a * member.value(s) for a, member, s in parts)
 
-    def _similarity(self, X, Y):
+    def similarity(self, X, Y):
+        """Return the weighted sum of the members' similarities."""
         parts = zip(self.weights_, self.objectives_, strict=True)
         return sum(a * member.similarity(X, Y) for a, member in parts)
 
@@ -229,7 +218,7 @@ class CallableObjective(SubmodularObjective):
         return value
 
     def _represent(self, X):
-        return X.toarray() if sparse.issparse(X) else X
+        return dense(X)
 
     def _empty(self):
         return RowsState(np.empty((0, self.n_coords_)), 0.0)
@@ -249,6 +238,3 @@ class CallableObjective(SubmodularObjective):
     def _add(self, state, row):
         rows = np.vstack([state.rows, np.reshape(row, (1, -1))])
         return RowsState(rows, self._call(rows))
-
-    def _value(self, state):
-        return state.value

@@ -8,7 +8,7 @@ from sklearn.utils import check_array, check_random_state
 
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext._numerics._arrays import near_zero
+from sklearn_ext._numerics._arrays import dense, near_zero
 from sklearn_ext.submodular._objectives._coordinates import MaximumObjective
 from sklearn_ext.submodular._objectives._similarities import (
     GaussianKernel,
@@ -141,12 +141,12 @@ class FacilityLocation(MaximumObjective):
 
     def _weigh(self, weights):
         self.n_coords_ = len(weights)
-        self._set_weights(weights / weights.sum())
+        self.coord_weights_ = weights / weights.sum()
 
     def _represent(self, X):
         if self.metric == "precomputed":
             return self._in_range(X, "similarities")
-        S = self._similarity(X, self.reference_).astype(X.dtype, copy=False)
+        S = self.similarity(X, self.reference_).astype(X.dtype, copy=False)
         S = self._in_range(S, "similarities")
         return S if self.n_neighbors is None else keep_largest(S, self.n_neighbors)
 
@@ -166,10 +166,10 @@ class FacilityLocation(MaximumObjective):
         state = super().__getstate__()
         return {k: None if k == "_prepared" else v for k, v in state.items()}
 
-    def _similarity(self, X, Y):
+    def similarity(self, X, Y):
+        """Tell how near rows are, as `SubmodularObjective.similarity` does."""
         if self.metric == "precomputed":
-            return super()._similarity(X, Y)
+            return super().similarity(X, Y)
         if Y is self.reference_ and self._gaussian(X):
             return self._kernel(X)
-        S = similarities(X, Y, self.metric, self.gamma_, self._farthest)
-        return S.toarray() if sparse.issparse(S) else S
+        return dense(similarities(X, Y, self.metric, self.gamma_, self._farthest))
