@@ -13,8 +13,9 @@ Rows pass through these rooms:
 * ``_plots``: displays
 """
 
+from sklearn_ext.submodular._engine._report import Selection
 from sklearn_ext.submodular._feature_selector import SubmodularFeatureSelector
-from sklearn_ext.submodular._maximize import Selection, maximize
+from sklearn_ext.submodular._maximize import maximize
 from sklearn_ext.submodular._maximizer import DynamicMaximizer
 from sklearn_ext.submodular._objectives._check import (
     SubmodularityCheck,

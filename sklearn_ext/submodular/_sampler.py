@@ -1,11 +1,10 @@
 """Resampling to a representative subset of rows."""
 
 import warnings
-from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
@@ -18,8 +17,8 @@ from sklearn_ext._core._compat import (
 )
 from sklearn_ext.submodular._gains._backends import BACKENDS
 from sklearn_ext.submodular._maximize import maximize
-from sklearn_ext.submodular._objectives._named import OBJECTIVES, make_objective
-from sklearn_ext.submodular._rows._encoding import first_rows
+from sklearn_ext.submodular._objectives._named import OBJECTIVE, make_objective
+from sklearn_ext.submodular._rows._encoding import encoder_tags, first_rows
 
 
 class SubmodularSampler(ExtEstimator):
@@ -96,10 +95,7 @@ class SubmodularSampler(ExtEstimator):
             Interval(RealNotInt, 0, 1, closed="neither"),
         ],
         "sampling_strategy": [StrOptions({"all", "per_class", "equal"}), dict],
-        "objective": [
-            StrOptions(set(OBJECTIVES)),
-            HasMethods(["fit_reference", "represent", "gains", "add"]),
-        ],
+        "objective": OBJECTIVE,
         "solver": [StrOptions({"lazy", "greedy", "stochastic", "threshold"})],
         "encoder": [HasMethods(["fit", "transform"]), None],
         "backend": [StrOptions(BACKENDS)],
@@ -235,11 +231,7 @@ class SubmodularSampler(ExtEstimator):
         return [(np.flatnonzero(codes == c), k) for c, k in enumerate(sizes)]
 
     def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        if self.encoder is not None:  # rows are what it takes
-            of_rows = get_tags(self.encoder).input_tags
-            tags.input_tags = replace(of_rows, allow_nan=False)
-        return tags
+        return encoder_tags(super().__sklearn_tags__(), self.encoder)
 
 
 def _split(total, weights):

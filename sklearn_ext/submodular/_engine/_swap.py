@@ -10,15 +10,12 @@ NO_LIMIT = 2**62
 
 
 class _Nearest:
-    """The chosen rows, and the two largest values of each coordinate among them."""
+    """The two largest values of each coordinate among the chosen rows."""
 
     def __init__(self, chosen, weights, base):
-        self.chosen, self.weights, self.base = chosen, weights, base
-        self._find()
-
-    def _find(self):
-        columns = np.arange(self.chosen.shape[1])
-        rows = np.vstack([self.chosen, self.base])  # the base cannot be exchanged
+        self.weights, self._n_chosen = weights, len(chosen)
+        columns = np.arange(chosen.shape[1])
+        rows = np.vstack([chosen, base])  # the base cannot be exchanged
         owner = rows.argmax(axis=0)
         self.first = rows[owner, columns]
         rows[owner, columns] = -np.inf
@@ -37,16 +34,12 @@ class _Nearest:
         gain = np.maximum(rows - self.first, 0) @ self.weights
         loss = np.maximum(rows, self.second) - np.maximum(rows, self.first)
         loss = (loss * self.weights)[:, self._by_owner]
-        by_owner = np.zeros((len(rows), len(self.chosen) + 1))
+        by_owner = np.zeros((len(rows), self._n_chosen + 1))
         by_owner[:, self._owners] = np.add.reduceat(loss, self._starts, axis=1)
         by_member = by_owner[:, :-1]  # the last one is the base
         best = by_member.max(axis=1)
         leaves = (by_member >= best[:, None] - slack).argmax(axis=1)
         return gain + best, leaves
-
-    def exchange(self, leaves, row):
-        self.chosen[leaves] = row
-        self._find()
 
 
 def swap(oracle, picks, slots, n_swaps, base=None):
@@ -100,7 +93,8 @@ def swap(oracle, picks, slots, n_swaps, base=None):
 def _exchange(oracle, members, slots, base, slack, floor, most):
     """Exchange members as `Oracle.exchange` describes it, block by block."""
     weights = oracle.objective.coord_weights_
-    near = _Nearest(oracle.host_rows(members), weights, base)
+    chosen = oracle.host_rows(members)
+    near = _Nearest(chosen, weights, base)
     step = max(1, BLOCK // oracle.objective.n_coords_)
     start, since = 0, 0  # the next candidate, and how many since the last exchange
     while since < len(slots) and most:
@@ -115,8 +109,8 @@ def _exchange(oracle, members, slots, base, slack, floor, most):
         if len(better):
             at = better[0]
             gone = leaves[outside[:at].sum()]
-            near.exchange(gone, rows[at])
-            members[gone] = block[at]
+            chosen[gone], members[gone] = rows[at], block[at]
+            near = _Nearest(chosen, weights, base)
             start, since, most = start + at + 1, 1, most - 1
         else:
             start, since = stop, since + len(block)

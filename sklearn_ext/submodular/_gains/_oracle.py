@@ -3,8 +3,8 @@
 import copy
 
 import numpy as np
-from scipy import sparse
 
+from sklearn_ext._numerics._arrays import blocks, dense
 from sklearn_ext.submodular._objectives._base import BLOCK
 from sklearn_ext.submodular._rows._stores import (
     RepresentedRows,
@@ -15,7 +15,7 @@ from sklearn_ext.submodular._rows._stores import (
 WAYS = 4  # states that a search of one row looks at side by side
 
 
-class States:
+class States(list):
     """States of a set that grows; those that are vectors also as one array.
 
     Parameters
@@ -25,27 +25,18 @@ class States:
     """
 
     def __init__(self, first):
-        self._states, self._table, self._filled = [first], None, 0
-
-    def __len__(self):
-        return len(self._states)
-
-    def __getitem__(self, at):
-        return self._states[at]
-
-    def append(self, state):
-        """Add the state of a larger set."""
-        self._states.append(state)
+        super().__init__([first])
+        self._table, self._filled = None, 0
 
     def cut(self, n):
         """Keep the first n states."""
-        del self._states[n:]
+        del self[n:]
         self._filled = min(self._filled, n)
 
     def copy(self):
         """Return states that grow by themselves; a state never changes."""
-        new = type(self)(self._states[0])
-        new._states = self._states.copy()
+        new = type(self)(self[0])
+        new.extend(self[1:])
         return new
 
     def __deepcopy__(self, memo):
@@ -54,19 +45,19 @@ class States:
     @property
     def table(self):
         """The states under one another, (n_states, n_coords); they must be vectors."""
-        n = len(self._states)
+        n = len(self)
         if self._table is None or len(self._table) < n:
             self._table, self._filled = self._room(2 * n), 0
         for at in range(self._filled, n):
-            self._table[at] = self._states[at]
+            self._table[at] = self[at]
         self._filled = n
         return self._table[:n]
 
     def _room(self, n):
-        return np.empty((n, len(self._states[0])))
+        return np.empty((n, len(self[0])))
 
     def __getstate__(self):
-        return {"_states": self._states, "_table": None, "_filled": 0}
+        return {"_table": None, "_filled": 0}
 
 
 class Oracle:
@@ -95,8 +86,7 @@ class Oracle:
     def rows(self):
         """Coordinates by slot; what was not stored is computed when it is needed."""
         if self._rows is None:
-            held = self._source.take(np.arange(self._source.n_slots))
-            self.load(held, copy=False)
+            self.load(self._source.take(np.arange(self._source.n_slots)))
         return self._rows
 
     def __getstate__(self):
@@ -133,9 +123,9 @@ class Oracle:
         """Return coordinates of rows of data, as ``rows`` takes them."""
         return self.objective.represent(X)
 
-    def load(self, X, *, copy=True):
-        """Take rows of data, which may change later when they are copied."""
-        self._rows = represent_rows(self.objective, X, copy=copy)
+    def load(self, X):
+        """Take rows of data, which nobody may change."""
+        self._rows = represent_rows(self.objective, X)
 
     def follow(self, source, max_cache_mb=np.inf):
         """Take the rows of a store, to which others come and in which they change.
@@ -167,8 +157,7 @@ class Oracle:
         if len(slots) <= step:
             return self.objective.gains(self.rows.take(slots), state)
         gains = np.empty(len(slots))
-        for start in range(0, len(slots), step):
-            part = slice(start, start + step)
+        for part in blocks(len(slots), step):
             gains[part] = self.objective.gains(self.rows.take(slots[part]), state)
         return gains
 
@@ -201,8 +190,7 @@ class Oracle:
             states, step = states.table, max(1, BLOCK // self.rows.width)
         else:  # many, since those that ask for the same state are evaluated together
             step = max(1, len(slots))
-        for start in range(0, len(slots), step):
-            part = slice(start, start + step)
+        for part in blocks(len(slots), step):
             self._search(slots[part], states, tau, low[part], high[part])
         return low
 
@@ -315,6 +303,4 @@ class Oracle:
 
     def host_rows(self, slots):
         """Return rows as a dense numpy array of doubles."""
-        rows = self.rows.take(slots)
-        rows = rows.toarray() if sparse.issparse(rows) else rows
-        return rows.astype(np.float64)
+        return dense(self.rows.take(slots)).astype(np.float64)

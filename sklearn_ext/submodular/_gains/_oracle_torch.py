@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
-from scipy import sparse
 
+from sklearn_ext._numerics._arrays import blocks, dense
 from sklearn_ext.submodular._gains._oracle import Oracle, States
 
 BATCH = 16_384  # rows that are represented, or evaluated, at a time
@@ -23,7 +23,7 @@ class TensorStates(States):
     """States on a device."""
 
     def _room(self, n):
-        return self._states[0].new_empty(n, len(self._states[0]))
+        return self[0].new_empty(n, len(self[0]))
 
 
 class TensorRows:
@@ -57,9 +57,8 @@ class TensorRows:
             larger = self._rows.new_zeros(max(top, 2 * n), self.width)
             larger[:n] = self._rows
             self._rows = larger
-        rows = rows.toarray() if sparse.issparse(rows) else rows
         device, dtype = self._rows.device, self._rows.dtype
-        self._rows[_tensor(slots, device)] = _tensor(rows, device, dtype)
+        self._rows[_tensor(slots, device)] = _tensor(dense(rows), device, dtype)
 
 
 class TorchOracle(Oracle):
@@ -104,25 +103,22 @@ class TorchOracle(Oracle):
         """Take rows of coordinates."""
         self._rows = TensorRows(self._there(rows))
 
-    def load(self, X, *, copy=True):
+    def load(self, X):
         """Take rows of data; they are always copied."""
         n = X.shape[0]
         first = self.represent(X[:1])
         kind = first.dtype if torch.is_tensor(first) else _kind(first.dtype)
         shape = n, self.objective.n_coords_
         self._rows = TensorRows(torch.empty(shape, dtype=kind, device=self.device))
-        for start in range(0, n, BATCH):
-            slots = np.arange(start, min(n, start + BATCH))
-            self._rows.put(slots, self.represent(X[start : start + BATCH]))
+        for part in blocks(n, BATCH):
+            self._rows.put(np.arange(n)[part], self.represent(X[part]))
 
     def empty_state(self):
         """Return the state of the empty set."""
         return self._there(self.objective.empty_state())
 
     def _take(self, slots):
-        rows = self.rows.take(slots)
-        rows = rows.toarray() if sparse.issparse(rows) else rows
-        return self._there(rows).double()
+        return self._there(dense(self.rows.take(slots))).double()
 
     def _sums(self, rows, states):
         return (rows - states).clamp_min_(0) @ self._weights
@@ -130,10 +126,8 @@ class TorchOracle(Oracle):
     def gains(self, slots, state):
         """Return the gain of each slot."""
         self.n_calls += len(slots)
-        parts = [
-            self._sums(self._take(slots[start : start + BATCH]), state)
-            for start in range(0, len(slots), BATCH)
-        ]
+        cut = blocks(len(slots), BATCH)
+        parts = [self._sums(self._take(slots[part]), state) for part in cut]
         return torch.cat(parts).cpu().numpy() if parts else np.empty(0)
 
     def levels(self, slots, states, tau, low, high):

@@ -46,10 +46,6 @@ class SlotTable:
                 return found
         return found
 
-    def default_ids(self, n):
-        """Return identifiers that continue those given so far."""
-        return list(range(self.next_id, self.next_id + n))
-
     def check_new(self, ids, leaving=()):
         """Refuse identifiers that come twice, or that live and do not leave."""
         leaving = set(leaving)
@@ -112,21 +108,6 @@ class SlotTable:
             del self._slot_of[self._ids[slot]]
         self.alive[slots] = False
         self._gone += slots.tolist()
-
-    def saved(self):
-        """Return what `restore` needs to undo `remove` and `add` from now on."""
-        return self._ids, self.alive, self._size, self.next_id, len(self._gone)
-
-    def restore(self, saved, removed, added):
-        """Be as when `saved` was called, down to the slots that come next."""
-        self.remove(added)
-        self._ids[added] = 0
-        self._ids, self.alive, self._size, self.next_id, n_gone = saved
-        del self._gone[n_gone:]
-        self._free += added[added < self._size][::-1].tolist()
-        for slot in removed.tolist():
-            self._slot_of[self._ids[slot]] = slot
-        self.alive[removed] = True
 
     def release(self):
         """Offer the slots of all rows that have gone for reuse."""
@@ -192,8 +173,8 @@ def _iterates(ids):
     return isinstance(ids, Iterable) and getattr(ids, "shape", (0,)) != ()
 
 
-def check_ids(ids, X, n, table):
-    """Return identifiers of rows as a list of hashables.
+def check_ids(ids, X, n, table, leaving=()):
+    """Return identifiers of new rows as a list of hashables.
 
     Parameters
     ----------
@@ -204,7 +185,9 @@ def check_ids(ids, X, n, table):
     n : int
         Number of rows.
     table : SlotTable
-        Knows which come next.
+        Knows which come next, and which are in use.
+    leaving : sequence of hashable, default=()
+        Identifiers whose rows leave before.
 
     Returns
     -------
@@ -212,7 +195,7 @@ def check_ids(ids, X, n, table):
         Identifiers.
     """
     if ids is None:
-        return table.default_ids(n)
+        return list(range(table.next_id, table.next_id + n))
     if isinstance(ids, str):
         if ids != "index" or not hasattr(X, "index") or callable(X.index):
             advice = ""
@@ -231,6 +214,7 @@ def check_ids(ids, X, n, table):
             f"ids must not be missing, got {ids[missing[0]]!r} for row {missing[0]}: "
             "nobody could find the row again."
         )
+    table.check_new(ids, leaving)
     return ids
 
 

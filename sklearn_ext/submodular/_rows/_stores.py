@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import sparse
 
+from sklearn_ext._numerics._arrays import blocks, dense
+
 
 def row_store(rows):
     """Return a store that holds rows in slots 0, 1, ...
@@ -49,7 +51,7 @@ def writable(value):
     object
         The same, with copies of such arrays.
     """
-    if isinstance(value, list):
+    if type(value) is list:
         return [writable(part) for part in value]
     if isinstance(value, np.ndarray) and not value.flags.writeable:
         return value.copy()
@@ -113,11 +115,10 @@ class DenseRows:
 
     def put(self, slots, rows):
         """Write rows, which must be dense or are made so."""
-        rows = rows.toarray() if sparse.issparse(rows) else rows
         if len(slots):
             self.n_slots = max(self.n_slots, int(slots.max()) + 1)
             self._rows = grown(self._rows, self.n_slots)
-            self._rows[slots] = rows
+            self._rows[slots] = dense(rows)
 
     def __getstate__(self):
         return {**self.__dict__, "_rows": self._rows[: self.n_slots]}
@@ -231,7 +232,7 @@ class RepresentedRows:
         """Do nothing: the rows are in the source."""
 
 
-def represent_rows(objective, X, *, copy=True, batch_size=16_384):
+def represent_rows(objective, X, *, batch_size=16_384):
     """Return the store of coordinates of rows, computed batch by batch.
 
     Parameters
@@ -239,10 +240,7 @@ def represent_rows(objective, X, *, copy=True, batch_size=16_384):
     objective : SubmodularObjective
         With its reference fitted.
     X : {ndarray, sparse array} of shape (n_rows, n_features)
-        Rows.
-    copy : bool, default=True
-        Whether the store must not share memory with ``X``, as objectives that take rows
-        as they are would have it.
+        Rows, which nobody may change: objectives may take them as they are.
     batch_size : int, default=16384
         Rows worked on at a time, so that temporaries stay small.
 
@@ -251,20 +249,16 @@ def represent_rows(objective, X, *, copy=True, batch_size=16_384):
     DenseRows or SparseRows
         The store.
     """
-    n = X.shape[0]
-    parts = (
-        objective.represent(X[start : start + batch_size])
-        for start in range(0, n, batch_size)
-    )
+    n, cut = X.shape[0], blocks(X.shape[0], batch_size)
+    parts = (objective.represent(X[part]) for part in cut)
     first = next(parts)
     if sparse.issparse(first):
         return SparseRows(sparse.vstack([first, *parts], format="csr"))
-    if n <= batch_size:
-        shared = copy and np.may_share_memory(first, X)
-        return DenseRows(first.copy() if shared else first)
+    if len(cut) == 1:
+        return DenseRows(first)
     # room for rows to come costs nothing before it is used; moving all rows would
     rows = np.zeros((n + n // 8, first.shape[1]), dtype=first.dtype)
-    rows[:batch_size] = first
-    for start, part in zip(range(batch_size, n, batch_size), parts, strict=True):
-        rows[start : start + len(part)] = part
+    rows[cut[0]] = first
+    for part, found in zip(cut[1:], parts, strict=True):
+        rows[part] = found
     return DenseRows(rows)
