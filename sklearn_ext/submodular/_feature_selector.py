@@ -153,7 +153,7 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
             The fitted selector.
         """
         X, y = self._check(X, y, reset=True)
-        self._solve(self._sum(X, y, None), self._relevance_of(X, y))
+        self._solve(self._sum(X, y, None), self._relevance_of(y, X))
         return self
 
     @fit_context()
@@ -258,9 +258,7 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
             old = self.feature_names_in_
             self.feature_names_in_ = np.concatenate([old, names])
         self.n_features_in_ = p + n_new
-        relevance = None
-        if self.relevance not in ("none", "f"):
-            relevance = self._relevance_of(np.column_stack([X, X_new]), y)
+        relevance = self._relevance_of(y, X, X_new)
         return self._solve(known.with_columns(X, X_new, T), relevance)
 
     @fit_context()
@@ -284,8 +282,9 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
         if not len(gone):
             return self
         if len(fixed := np.intersect1d(gone, self._first)):
+            names = getattr(self, "feature_names_in_", range(self.n_features_in_))
             raise ValueError(
-                f"column {self._name(fixed[0])} is in initial and cannot be forgotten; "
+                f"column {names[fixed[0]]!r} is in initial and cannot be forgotten; "
                 "fit with another initial."
             )
         kept = np.setdiff1d(np.arange(self.n_features_in_), gone)
@@ -339,10 +338,11 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
         codes = places_of(y, classes)
         return np.arange(len(classes)) == codes[:, None], classes
 
-    def _relevance_of(self, X, y):
-        """Return relevances that need all rows, or None."""
+    def _relevance_of(self, y, *tables):
+        """Return relevances that need all rows, of tables side by side, or None."""
         if self.relevance in ("none", "f"):
             return None
+        X = tables[0] if len(tables) == 1 else np.column_stack(tables)
         if callable(self.relevance):
             scores = np.asarray(self.relevance(X, y), dtype=np.float64)
             if scores.shape != (X.shape[1],) or not np.all(scores >= 0):
@@ -363,25 +363,20 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
                     f"relevance={self.relevance!r} needs all rows at once: use fit, or "
                     "relevance='f'."
                 )
-            none = self.relevance == "none"
-            p = len(statistics.x_mean)
-            relevance = np.zeros(p) if none else statistics.explained
+            relevance = statistics.explained  # zero where there is no target
         self.sufficient_statistics_, self.relevance_ = statistics, relevance
         # groups are numbered by their first columns, and ties go to the lowest number
         number = {label: i for i, label in enumerate(dict.fromkeys(self.groups_))}
         codes = np.array([number[label] for label in self.groups_])
         rows = groups_as_rows(statistics.correlations, relevance, codes)
-        self._select(rows, codes)
-        return self
-
-    def _select(self, rows, codes):
         n = len(rows)
         k = self.n_features_to_select
         k = min(k, n) if isinstance(k, Integral) else max(1, round(k * n))
         first = np.array([*dict.fromkeys(codes[self._first].tolist())], dtype=np.intp)
         trade_off = 0.0 if self.relevance == "none" else self.trade_off
-        weights = 1 / (n * np.bincount(codes)[codes])
-        objective = ColumnObjective(trade_off, k, weights).fit_reference(rows)
+        weights = (1 - trade_off) / (n * np.bincount(codes)[codes])
+        weights = np.append(weights, trade_off / k)
+        objective = ColumnObjective(weights=weights).fit_reference(rows)
         oracle = Oracle(objective, row_store(rows))
         state, gains = oracle.grow(objective.empty_state(), first)
         others = np.setdiff1d(np.arange(n), first)
@@ -392,6 +387,7 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
         ranking[chosen] = np.arange(1, len(chosen) + 1)
         self.ranking_ = ranking[codes]
         self.support_ = self.ranking_ <= len(chosen)
+        return self
 
     def _positions(self, columns, what):
         """Return positions of columns that are given by number or by name."""
@@ -407,10 +403,6 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
             )
         at = [known.index(c) for c in columns]
         return check_positions(at, len(known), what, "column")
-
-    def _name(self, column):
-        names = getattr(self, "feature_names_in_", None)
-        return int(column) if names is None else repr(names[column])
 
     def _new_names(self, X_new, names):
         """Return names of new columns, or None where columns have no names."""

@@ -88,16 +88,7 @@ class LivingTable:
         picks = self._solve()
         self._answer = self._report(picks)
         if settings.algorithm != "greedy":
-            self.engine = Engine(
-                self.oracle,
-                settings.n_select,
-                state,
-                settings.epsilon,
-                settings.algorithm,
-                settings.guesses,
-                settings.max_guesses,
-                self._generator(),
-            )
+            self.engine = Engine(self.oracle, settings, state, self._generator())
             self._tell_engine(picks)
 
     def _tell_engine(self, picks):

@@ -1,6 +1,7 @@
 """The dynamic engine by itself, on rows of coordinates."""
 
 from numbers import Integral, Real
+from types import SimpleNamespace
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -100,17 +101,16 @@ class DynamicMaximizer:
         self._table = SlotTable()
         self._oracle = make_oracle(objective, backend, device)
         self._oracle.hold(np.empty((0, objective.n_coords_)))
-        seed = check_random_state(random_state).randint(2**31 - 1)
-        self._engine = Engine(
-            self._oracle,
-            k,
-            self._oracle.empty_state(),
-            epsilon,
-            algorithm,
-            guesses,
-            max_guesses,
-            np.random.default_rng(seed),
+        settings = SimpleNamespace(
+            n_select=k,
+            epsilon=epsilon,
+            algorithm=algorithm,
+            guesses=guesses,
+            max_guesses=max_guesses,
         )
+        seed = check_random_state(random_state).randint(2**31 - 1)
+        rng, state = np.random.default_rng(seed), self._oracle.empty_state()
+        self._engine = Engine(self._oracle, settings, state, rng)
 
     @property
     def n_calls(self):

@@ -42,8 +42,6 @@ def same(first, second):
         return first.shape == second.shape and abs(first - second).nnz == 0
     if isinstance(first, np.ndarray):
         return first.dtype == second.dtype and same(first.tolist(), second.tolist())
-    if isinstance(first, float) and np.isnan(first):
-        return bool(np.isnan(second))
     with suppress(ValueError, TypeError):  # frames compare entry by entry
         if first == second:
             return True

@@ -33,26 +33,21 @@ class Engine:
     ----------
     oracle : Oracle
         Gains.
-    k : int
-        Rows to choose.
+    settings : object
+        Rows to choose (``n_select``), the spacing of the guesses (``epsilon``), how one
+        is kept (``algorithm``), which are (``guesses``), and how many at most
+        (``max_guesses``), as the parameters of a selector.
     state : object
         State to start from.
-    epsilon : float
-        Spacing of the guesses.
-    kind : {"leveled", "bucketed"}
-        How a guess is kept.
-    guesses : {"boundary", "all"}
-        The pair, or all guesses that a textbook keeps.
-    max_guesses : int
-        How many are kept at most, with "boundary".
     rng : Generator
         Randomness.
     """
 
-    def __init__(self, oracle, k, state, epsilon, kind, guesses, max_guesses, rng):
-        self.oracle, self.k, self.state, self.epsilon = oracle, k, state, epsilon
-        self._kind, self._all, self._max = KINDS[kind], guesses == "all", max_guesses
-        self._rng, self._step = rng, math.log1p(epsilon)
+    def __init__(self, oracle, settings, state, rng):
+        self.oracle, self.state, self._rng = oracle, state, rng
+        self.k, self.epsilon = settings.n_select, settings.epsilon
+        self._kind, self._all = KINDS[settings.algorithm], settings.guesses == "all"
+        self._max, self._step = settings.max_guesses, math.log1p(settings.epsilon)
         self.guesses = {}  # power: guess
         self._singles = np.zeros(16)  # gain at the first state, by slot
         self._inside = np.zeros(16, dtype=bool)  # rows that the guesses know of

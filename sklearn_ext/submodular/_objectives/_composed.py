@@ -1,5 +1,7 @@
 """Objectives made of others, or of a function of the user."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
@@ -125,13 +127,10 @@ class Mixture(_BaseComposition, SubmodularObjective):
             clone(member).fit_reference(X, sample_weight, random_state)
             for _, member in self.objectives
         ]
-        sizes = [member.n_coords_ for member in self.objectives_]
-        self._bounds = [0, *np.cumsum(sizes).tolist()]
-        self.n_coords_ = self._bounds[-1]
-
-    def _parts(self, rows):
-        pairs = zip(self._bounds[:-1], self._bounds[1:], strict=True)
-        return [rows[:, start:stop] for start, stop in pairs]
+        bounds = np.cumsum([0, *(member.n_coords_ for member in self.objectives_)])
+        parts = [slice(start, stop) for start, stop in pairwise(bounds.tolist())]
+        self._terms = list(zip(self.weights_, self.objectives_, parts, strict=True))
+        self.n_coords_ = int(bounds[-1])
 
     def _represent(self, X):
         rows = [member.represent(X) for member in self.objectives_]
@@ -143,23 +142,20 @@ class Mixture(_BaseComposition, SubmodularObjective):
         return tuple(member.empty_state() for member in self.objectives_)
 
     def _gains(self, rows, state):
-        parts = zip(
-            self.weights_, self.objectives_, self._parts(rows), state, strict=True
-        )
-        return sum(a * member.gains(part, s) for a, member, part, s in parts)
+        terms = zip(self._terms, state, strict=True)
+        return sum(a * part.gains(rows[:, at], s) for (a, part, at), s in terms)
 
     def _add(self, state, row):
-        parts = zip(self.objectives_, state, self._parts(row), strict=True)
-        return tuple(member.add(s, part) for member, s, part in parts)
+        terms = zip(self._terms, state, strict=True)
+        return tuple(part.add(s, row[:, at]) for (_, part, at), s in terms)
 
     def _value(self, state):
-        parts = zip(self.weights_, self.objectives_, state, strict=True)
-        return sum(a * member.value(s) for a, member, s in parts)
+        terms = zip(self._terms, state, strict=True)
+        return sum(a * part.value(s) for (a, part, _), s in terms)
 
     def similarity(self, X, Y):
         """Return the weighted sum of the members' similarities."""
-        parts = zip(self.weights_, self.objectives_, strict=True)
-        return sum(a * member.similarity(X, Y) for a, member in parts)
+        return sum(a * part.similarity(X, Y) for a, part, _ in self._terms)
 
 
 class CallableObjective(SubmodularObjective):

@@ -118,17 +118,14 @@ class SlotTable:
     def __getstate__(self):
         state = self.__dict__.copy()
         del state["_slot_of"]
-        used = state.pop("_ids")[: self._size]
-        state["_stored_ids"] = self.ids(np.arange(self._size)) if len(used) else used
+        state["_ids"] = self.ids(np.arange(self._size))
         return state
 
     def __setstate__(self, state):
-        state = dict(state)
-        stored = state.pop("_stored_ids")
         self.__dict__.update(state)
         self.alive = writable(self.alive)
         self._ids = np.zeros(len(self.alive), dtype=object)
-        self._ids[: len(stored)] = list(stored.tolist()) or 0
+        self._ids[: len(state["_ids"])] = state["_ids"]
         self._slot_of = {self._ids[slot]: slot for slot in self.slots.tolist()}
 
 

@@ -260,5 +260,5 @@ def represent_rows(objective, X, *, batch_size=16_384):
     rows = np.zeros((n + n // 8, first.shape[1]), dtype=first.dtype)
     rows[cut[0]] = first
     for part, found in zip(cut[1:], parts, strict=True):
-        rows[part] = found
+        rows[:n][part] = found
     return DenseRows(rows)

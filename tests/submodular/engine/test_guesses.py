@@ -10,7 +10,12 @@ from scipy.stats import chisquare
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
-from sklearn_ext.submodular import Coverage, FacilityLocation, FeatureBased
+from sklearn_ext.submodular import (
+    Coverage,
+    DynamicSubmodularSelector,
+    FacilityLocation,
+    FeatureBased,
+)
 from sklearn_ext.submodular._engine._guess import LeveledGuess, finish
 from sklearn_ext.submodular._engine._guesses import Engine
 from sklearn_ext.submodular._gains._oracle import Oracle
@@ -23,7 +28,10 @@ def make(objective, X, k, *, kind="leveled", epsilon=0.1, seed=0, guesses="bound
     oracle = Oracle(objective, row_store(objective.represent(X)))
     rng = np.random.default_rng(seed)
     state = objective.empty_state()
-    return Engine(oracle, k, state, epsilon, kind, guesses, 3, rng)
+    settings = DynamicSubmodularSelector(
+        k, algorithm=kind, epsilon=epsilon, guesses=guesses
+    )
+    return Engine(oracle, settings, state, rng)
 
 
 def slots(*numbers):
