@@ -9,7 +9,6 @@ Rows pass through these rooms:
 * ``_gains``: what a row adds to a set, on whatever device
 * ``_engine``: the algorithms, which see slots and gains alone
 * ``_living``: the state of a selector as one object: the table, its sets, its answer
-* ``_parameters``: whether a snapshot belongs to a selector
 * ``_plots``: displays
 """
 

@@ -392,32 +392,30 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
     def _positions(self, columns, what):
         """Return positions of columns that are given by number or by name."""
         columns = listed(columns)
-        if not any(isinstance(c, str) for c in columns):
-            n = self.n_features_in_
-            return check_positions(columns or None, n, what, "column")
-        known = list(getattr(self, "feature_names_in_", ()))
-        if unknown := [c for c in columns if c not in known]:
-            has = "have other names" if known else "have no names"
-            raise ValueError(
-                f"{what} holds {unknown[:5]}, but the columns that were fitted {has}."
-            )
-        at = [known.index(c) for c in columns]
-        return check_positions(at, len(known), what, "column")
+        if any(isinstance(c, str) for c in columns):
+            known = list(getattr(self, "feature_names_in_", ()))
+            if unknown := [c for c in columns if c not in known]:
+                has = "have other names" if known else "have no names"
+                raise ValueError(
+                    f"{what} holds {unknown[:5]}, but the columns that were fitted "
+                    f"{has}."
+                )
+            columns = [known.index(c) for c in columns]
+        return check_positions(columns, self.n_features_in_, what, "column")
 
     def _new_names(self, X_new, names):
         """Return names of new columns, or None where columns have no names."""
+        names = listed(getattr(X_new, "columns", None) if names is None else names)
+        named = len(names) > 0 and all(isinstance(name, str) for name in names)
         old = getattr(self, "feature_names_in_", None)
-        if names is None:
-            names = list(getattr(X_new, "columns", ())) or None
+        if old is None and named:
+            raise ValueError(
+                "The columns that were fitted have no names, so new ones cannot "
+                "have any; pass arrays, or fit a data frame."
+            )
         if old is None:
-            if names is not None and all(isinstance(name, str) for name in names):
-                raise ValueError(
-                    "The columns that were fitted have no names, so new ones cannot "
-                    "have any; pass arrays, or fit a data frame."
-                )
             return None
-        names = [] if names is None else listed(names)
-        if not names or not all(isinstance(name, str) for name in names):
+        if not named:
             raise ValueError(
                 "The columns that were fitted have names, so new ones need some: pass "
                 "a data frame or names."

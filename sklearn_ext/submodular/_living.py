@@ -69,9 +69,7 @@ class LivingTable:
         self._eligible = grown(self._eligible, int(slots.max(initial=-1)) + 1)
         self._eligible[slots] = True if weight is None else weight > 0
         never = {*listed(self.settings.forbidden), *listed(self.settings.initial)}
-        if never:
-            barred = [i in never for i in ids]
-            self._eligible[slots[barred]] = False
+        self._eligible[slots[[i in never for i in ids]]] = False
 
     def _begin(self):
         """Solve the table as it is."""

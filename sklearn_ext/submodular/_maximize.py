@@ -184,9 +184,7 @@ def check_positions(positions, n, name, what="row"):
     ndarray of int
         The positions.
     """
-    if positions is None:
-        return np.empty(0, dtype=np.intp)
-    positions = np.asarray(positions)
+    positions = np.asarray([] if positions is None else positions)
     if positions.size == 0:
         return np.empty(0, dtype=np.intp)
     if positions.dtype.kind not in "iu" or positions.ndim != 1:

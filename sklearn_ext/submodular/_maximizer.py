@@ -175,8 +175,7 @@ class DynamicMaximizer:
             Identifiers, by greedy gain.
         """
         picks = in_greedy_order(self._oracle, self._engine.state, self._engine.best())
-        slots = np.array(picks.slots, dtype=np.intp)
-        return self._table.ids(slots).tolist()
+        return self._table.ids(picks.slots).tolist()
 
     def bounds(self):
         """Return what is proven about the optimum.

@@ -199,7 +199,7 @@ class SubmodularSampler(ExtEstimator):
         total = self.n_select
         if not isinstance(total, Integral):
             total = max(1, round(total * n))
-        if isinstance(self.sampling_strategy, str) and self.sampling_strategy == "all":
+        if self.sampling_strategy == "all":
             return [(np.arange(n), total)]
         if y is None:
             raise ValueError(
@@ -213,21 +213,16 @@ class SubmodularSampler(ExtEstimator):
                     f"sampling_strategy names {sorted(map(str, unknown))}, which are "
                     f"no classes of y: {classes}."
                 )
-            wrong = [
-                k
-                for k in self.sampling_strategy.values()
-                if not isinstance(k, Integral) or k < 0
-            ]
-            if wrong:
-                raise ValueError(
-                    "sampling_strategy must give a number of rows, 0 or more, for each "
-                    f"class, got {wrong[0]!r}."
-                )
+            for k in self.sampling_strategy.values():
+                if not isinstance(k, Integral) or k < 0:
+                    raise ValueError(
+                        "sampling_strategy must give a number of rows, 0 or more, for "
+                        f"each class, got {k!r}."
+                    )
             sizes = [self.sampling_strategy.get(c, 0) for c in classes.tolist()]
-        elif self.sampling_strategy == "equal":
-            sizes = _split(total, np.ones_like(counts))
         else:
-            sizes = _split(total, counts)
+            equal = self.sampling_strategy == "equal"
+            sizes = _split(total, np.ones_like(counts) if equal else counts)
         return [(np.flatnonzero(codes == c), k) for c, k in enumerate(sizes)]
 
     def __sklearn_tags__(self):

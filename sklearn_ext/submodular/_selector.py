@@ -1,12 +1,16 @@
 """A representative subset of a table whose rows come and go."""
 
 import copy
+import pickle
+from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Integral, Real
 from types import SimpleNamespace
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import (
+    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
     TransformerMixin,
@@ -20,6 +24,7 @@ from sklearn_ext._core._compat import (
     HasMethods,
     Interval,
     StrOptions,
+    _num_samples,
     _safe_indexing,
 )
 from sklearn_ext._core._validation import FLOATS, check_weights
@@ -29,16 +34,16 @@ from sklearn_ext.submodular._living import LivingTable
 from sklearn_ext.submodular._objectives._base import check_weighs
 from sklearn_ext.submodular._objectives._named import OBJECTIVE, make_objective
 from sklearn_ext.submodular._objectives._rounding import alike
-from sklearn_ext.submodular._parameters import same
 from sklearn_ext.submodular._rows._encoding import (
     DATA,
     any_rows,
     encode,
     encoder_tags,
-    extent,
     first_rows,
 )
 from sklearn_ext.submodular._rows._slots import SHOWN, SlotTable, check_ids, listed
+
+STREAMS = (np.random.RandomState, np.random.Generator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -397,15 +402,13 @@ class DynamicSubmodularSelector(
             raise ValueError(
                 f"max_calls must be 'auto', None or a positive int, got {max_calls!r}."
             )
-        rows, ids = insert, None
-        if isinstance(insert, tuple):
-            if len(insert) != 2:
-                raise ValueError(
-                    f"insert must be rows or a pair (rows, ids), got {len(insert)} "
-                    "parts."
-                )
-            rows, ids = insert
-        n = 0 if rows is None else extent(rows)
+        pair = insert if isinstance(insert, tuple) else (insert, None)
+        if len(pair) != 2:
+            raise ValueError(
+                f"insert must be rows or a pair (rows, ids), got {len(pair)} parts."
+            )
+        rows, ids = pair
+        n = 0 if rows is None else _num_samples(rows)
         if not n and np.ndim(rows) == 2:
             validate_data(self, rows, reset=False, ensure_min_samples=0, **DATA)
         checked = self._more_rows(rows) if n else None
@@ -556,7 +559,6 @@ class DynamicSubmodularSelector(
         ndarray of shape (n_samples,)
             Positions in ``selected_ids_``.
         """
-        check_is_fitted(self)
         _, X = self._more_rows(X)
         return self._nearest(X)
 
@@ -573,7 +575,6 @@ class DynamicSubmodularSelector(
         ndarray of shape (n_samples, n_selected)
             Similarities.
         """
-        check_is_fitted(self)
         _, X = self._more_rows(X)
         return self._similarities(X).astype(X.dtype, copy=False)
 
@@ -597,7 +598,6 @@ class DynamicSubmodularSelector(
         float
             The mean.
         """
-        check_is_fitted(self)
         _, X = self._more_rows(X)
         weight = check_weights(sample_weight, X)
         nearest = [S.max(axis=1) for S in self._similarities_by_batch(X)]
@@ -617,7 +617,7 @@ class DynamicSubmodularSelector(
         array-like of shape (n_selected, n_features)
             Its selected rows.
         """
-        n, n_updates = extent(X), self._now.n_updates
+        n, n_updates = _num_samples(X), self._now.n_updates
         if n_updates or n != self.n_active_:
             raise ValueError(
                 f"select takes the table of the last fit, unchanged since: got {n} "
@@ -764,10 +764,11 @@ class DynamicSubmodularSelector(
 
         Both are the same object unless there is an encoder.
         """
+        living = self._now
         if self.encoder_ is None:
             X = X if self._plain(X) else validate_data(self, X, reset=False, **DATA)
             return X, X
-        X, given = any_rows(self, X, self._living.X.row_shape)
+        X, given = any_rows(self, X, living.X.row_shape)
         return X, encode(self.encoder_, given)
 
     def _plain(self, X):
@@ -833,3 +834,43 @@ class DynamicSubmodularSelector(
 
 def _is_shared(value):
     return callable(value) or isinstance(value, FrozenEstimator)
+
+
+def same(first, second):
+    """Tell whether two parameters are the same, by value and to the last entry.
+
+    Streams of random numbers are always the same: how far one was read is no
+    parameter.
+
+    Parameters
+    ----------
+    first, second : object
+        Parameters, or whatever parameters are made of.
+
+    Returns
+    -------
+    bool
+        Whether they are.
+    """
+    if first is second or (isinstance(first, STREAMS) and isinstance(second, STREAMS)):
+        return True
+    if type(first) is not type(second):
+        return False
+    if isinstance(first, BaseEstimator):
+        return same(first.get_params(deep=False), second.get_params(deep=False))
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(
+            same(value, second[key]) for key, value in first.items()
+        )
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(map(same, first, second))
+    if sparse.issparse(first):
+        return first.shape == second.shape and abs(first - second).nnz == 0
+    if isinstance(first, np.ndarray):
+        return first.dtype == second.dtype and same(first.tolist(), second.tolist())
+    with suppress(ValueError, TypeError):  # frames compare entry by entry
+        if first == second:
+            return True
+    with suppress(TypeError, AttributeError, pickle.PicklingError):
+        return pickle.dumps(first) == pickle.dumps(second)
+    return False

@@ -182,7 +182,7 @@ def test_rows_are_reused_and_recomputed(rng):
     assert_array_equal(store.take(kept).toarray(), dense.take(kept))
     assert store._used < 30 * 18
     objective = FacilityLocation().fit_reference(X)
-    recomputed = RepresentedRows(objective, row_store(X))
+    recomputed = RepresentedRows(Oracle(objective), row_store(X))
     assert_allclose(recomputed.take(kept), objective.represent(X)[:4])
 
 

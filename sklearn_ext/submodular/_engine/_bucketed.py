@@ -103,7 +103,10 @@ class BucketedGuess(Guess):
         del self.batches[i:]
         self.states.cut(i + 1)
         while not self.full:
-            gains = yield from self._gains(candidates)
+            gains = np.empty(len(candidates))
+            for part in blocks(len(candidates), self.oracle.largest):
+                gains[part] = self.oracle.gains(candidates[part], self.states[-1])
+                yield
             passed = gains >= self.tau
             self.level[candidates] = len(self.batches) + passed
             candidates, gains = candidates[passed], gains[passed]
@@ -120,13 +123,6 @@ class BucketedGuess(Guess):
             candidates = np.setdiff1d(candidates, batch.slots)
             yield
         self.level[candidates] = len(self.batches)
-
-    def _gains(self, slots):
-        gains = np.empty(len(slots))
-        for part in blocks(len(slots), self.oracle.largest):
-            gains[part] = self.oracle.gains(slots[part], self.states[-1])
-            yield
-        return gains
 
     def _draw(self, batch, low):
         """Accept random rows of the bucket while most of the others still gain."""

@@ -270,14 +270,11 @@ def threshold(oracle, slots, k, state, rng=None, epsilon=0.1):
     Picks
         The chosen, within 1 - 1/e - epsilon of the best.
     """
-    picks = Picks(state)
-    if not len(slots):
-        picks.bound = 0.0
-        return picks
-    known = oracle.gains(slots, state)
+    picks, known = Picks(state), oracle.gains(slots, state)
     picks.bound_by(known, k)
+    top = known.max(initial=0.0)
     # the row that defines the first threshold passes it, however its gain is rounded
-    tau, last = below(known.max()), max(epsilon / k, oracle.resolution) * known.max()
+    tau, last = below(top), max(epsilon / k, oracle.resolution) * top
     states = oracle.states(state)
     while tau > last and len(states) <= k:
         rows = np.flatnonzero(known >= tau)

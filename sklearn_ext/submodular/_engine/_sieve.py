@@ -1,5 +1,6 @@
 """Sieve-streaming++: one pass, insertions only, memory of k / epsilon rows."""
 
+import copy
 import math
 
 import numpy as np
@@ -47,7 +48,7 @@ class Sieve:
         for power in sorted({*self._sets, *self._powers(self._best, largest)}):
             first = [], self.oracle.states(self._state)
             chosen, states = self._sets.get(power, first)
-            states = states.copy()
+            states = copy.copy(states)
             tau = below(math.exp(power * self._step))
             rows = slots[singles >= tau]
             done = finish(walk(self.oracle, rows, states, tau, self.k))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_ext._numerics._arrays import to_numpy
 from sklearn_ext.submodular._engine._greedy import in_greedy_order
 from sklearn_ext.submodular._objectives._base import BLOCK
 from sklearn_ext.submodular._objectives._rounding import SLACK
@@ -85,14 +86,14 @@ def swap(oracle, picks, slots, n_swaps, base=None):
     value, members = oracle.value(picks.state), np.array(picks.slots)
     most = NO_LIMIT if n_swaps is None else n_swaps
     rule = SLACK * value, oracle.resolution * value, most
-    if not oracle.exchange(members, slots, oracle.host(base), *rule):
-        _exchange(oracle, members, slots, oracle.host(base), *rule)
+    if not oracle.exchange(members, slots, to_numpy(base), *rule):
+        _exchange(oracle, members, slots, to_numpy(base), *rule)
     return in_greedy_order(oracle, base, members, picks.bound)
 
 
 def _exchange(oracle, members, slots, base, slack, floor, most):
     """Exchange members as `Oracle.exchange` describes it, block by block."""
-    weights = oracle.objective.coord_weights_
+    weights = to_numpy(oracle.objective.coord_weights_)
     chosen = oracle.host_rows(members)
     near = _Nearest(chosen, weights, base)
     step = max(1, BLOCK // oracle.objective.n_coords_)

@@ -79,17 +79,31 @@ def levels(rows, slots, states, weights, tau, low, high):
 
 
 @nb.njit(**OPTIONS)
+def _place(i, x, j, nearest, values):
+    """Note a member's value in a coordinate where it is among the two largest."""
+    if x > values[0, j]:
+        nearest[1, j], values[1, j] = nearest[0, j], values[0, j]
+        nearest[0, j], values[0, j] = i, x
+    elif x > values[1, j]:
+        nearest[1, j], values[1, j] = i, x
+
+
+@nb.njit(**OPTIONS)
 def _two_nearest(rows, members, base, j, nearest, values):
     """Find the two members that are largest in a coordinate; -1 is the base."""
     nearest[0, j], values[0, j] = -1, base[j]
     nearest[1, j], values[1, j] = -1, 0.0
     for i in range(members.shape[0]):
-        x = rows[members[i], j]
-        if x > values[0, j]:
-            nearest[1, j], values[1, j] = nearest[0, j], values[0, j]
-            nearest[0, j], values[0, j] = i, x
-        elif x > values[1, j]:
-            nearest[1, j], values[1, j] = i, x
+        _place(i, rows[members[i], j], j, nearest, values)
+
+
+@nb.njit(**OPTIONS)
+def _losses(nearest, values, weights, lost):
+    """Write what is lost when a member leaves without anything in its place."""
+    lost[:] = 0.0
+    for j in range(weights.shape[0]):
+        if nearest[0, j] >= 0:
+            lost[nearest[0, j]] += weights[j] * (values[0, j] - values[1, j])
 
 
 RULE = DOUBLES, DOUBLES, nb.float64, nb.float64, nb.int64
@@ -109,8 +123,9 @@ def exchanges(rows, slots, members, base, weights, slack, floor, most):
     for j in range(m):
         _two_nearest(table, members, base, j, nearest, values)
     lost, saved = np.zeros(k), np.zeros(k)
+    _losses(nearest, values, weights, lost)
     inside = set(members)
-    looked, made, since, stale = 0, 0, 0, True
+    looked, made, since = 0, 0, 0
     while since < slots.shape[0] and made < most:
         for slot in slots:
             if since == slots.shape[0] or made == most:
@@ -119,14 +134,6 @@ def exchanges(rows, slots, members, base, weights, slack, floor, most):
             if slot in inside:
                 continue
             looked += 1
-            if stale:
-                lost[:] = 0.0
-                for j in range(m):
-                    if nearest[0, j] >= 0:
-                        lost[nearest[0, j]] += weights[j] * (
-                            values[0, j] - values[1, j]
-                        )
-                stale = False
             row, gain = table[slot], 0.0
             saved[:] = 0.0
             for j in range(m):
@@ -148,13 +155,10 @@ def exchanges(rows, slots, members, base, weights, slack, floor, most):
             inside.add(slot)
             members[leaves] = slot
             for j in range(m):
-                x = row[j]
                 if nearest[0, j] == leaves or nearest[1, j] == leaves:
                     _two_nearest(table, members, base, j, nearest, values)
-                elif x > values[0, j]:
-                    nearest[1, j], values[1, j] = nearest[0, j], values[0, j]
-                    nearest[0, j], values[0, j] = leaves, x
-                elif x > values[1, j]:
-                    nearest[1, j], values[1, j] = leaves, x
-            made, since, stale = made + 1, 1, True
+                else:
+                    _place(leaves, row[j], j, nearest, values)
+            _losses(nearest, values, weights, lost)
+            made, since = made + 1, 1
     return looked

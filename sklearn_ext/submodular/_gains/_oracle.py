@@ -4,15 +4,20 @@ import copy
 
 import numpy as np
 
-from sklearn_ext._numerics._arrays import blocks, dense
+from sklearn_ext._numerics._arrays import (
+    blocks,
+    dense,
+    device_of,
+    namespace,
+    single,
+    to_numpy,
+)
 from sklearn_ext.submodular._objectives._base import BLOCK
 from sklearn_ext.submodular._rows._stores import (
     RepresentedRows,
     represent_rows,
     row_store,
 )
-
-WAYS = 4  # states that a search of one row looks at side by side
 
 
 class States(list):
@@ -33,28 +38,21 @@ class States(list):
         del self[n:]
         self._filled = min(self._filled, n)
 
-    def copy(self):
-        """Return states that grow by themselves; a state never changes."""
-        new = type(self)(self[0])
-        new.extend(self[1:])
-        return new
-
     def __deepcopy__(self, memo):
-        return self.copy()
+        return copy.copy(self)  # a state never changes
 
     @property
     def table(self):
         """The states under one another, (n_states, n_coords); they must be vectors."""
         n = len(self)
         if self._table is None or len(self._table) < n:
-            self._table, self._filled = self._room(2 * n), 0
+            there = {"dtype": self[0].dtype, "device": device_of(self[0])}
+            self._table = namespace(self[0]).empty((2 * n, len(self[0])), **there)
+            self._filled = 0
         for at in range(self._filled, n):
             self._table[at] = self[at]
         self._filled = n
         return self._table[:n]
-
-    def _room(self, n):
-        return np.empty((n, len(self[0])))
 
     def __getstate__(self):
         return {"_table": None, "_filled": 0}
@@ -76,6 +74,7 @@ class Oracle:
 
     states = States
     largest = 2048  # rows of a block at most
+    ways = 4  # states that a search of one row looks at side by side
 
     def __init__(self, objective, rows=None):
         self.objective, self._rows = objective, rows
@@ -103,8 +102,7 @@ class Oracle:
     @property
     def resolution(self):
         """Share of the largest gain below which a gain is rounding."""
-        single = self.rows.dtype == np.float32
-        return 64 * np.finfo(np.float32 if single else np.float64).eps
+        return 64 * np.finfo(np.float32 if single(self.rows) else np.float64).eps
 
     @property
     def may_fail(self):
@@ -113,6 +111,11 @@ class Oracle:
         return getattr(self.objective, "may_fail", True) and not (
             stored and getattr(self.objective, "of_maxima", False)
         )
+
+    @property
+    def _step(self):
+        """Rows evaluated at a time, that stay in the cache."""
+        return max(1, BLOCK // self.rows.width)
 
     @property
     def _side_by_side(self):
@@ -140,7 +143,7 @@ class Oracle:
         self._source, self._rows = source, None
         size = source.n_slots * self.objective.n_coords_ * source.dtype.itemsize
         if size > max_cache_mb * 2**20:
-            self._rows = RepresentedRows(self.objective, source)
+            self._rows = RepresentedRows(self, source)
 
     def hold(self, rows):
         """Take rows of coordinates."""
@@ -153,7 +156,7 @@ class Oracle:
     def gains(self, slots, state):
         """Return the gain of each slot."""
         self.n_calls += len(slots)
-        step = max(1, BLOCK // self.rows.width)
+        step = self._step
         if len(slots) <= step:
             return self.objective.gains(self.rows.take(slots), state)
         gains = np.empty(len(slots))
@@ -187,7 +190,7 @@ class Oracle:
         """
         low, high = np.full(len(slots), low), high.copy()
         if self._side_by_side:  # few rows at a time, that stay in the cache
-            states, step = states.table, max(1, BLOCK // self.rows.width)
+            states, step = states.table, self._step
         else:  # many, since those that ask for the same state are evaluated together
             step = max(1, len(slots))
         for part in blocks(len(slots), step):
@@ -230,7 +233,7 @@ class Oracle:
         if high == 1:
             return 1
         low, row = 1, self.rows.take(np.array([slot]))
-        ways = WAYS if self._side_by_side else 1
+        ways = self.ways if self._side_by_side else 1
         while low < high:
             n = min(ways, high - low)
             asked = [low + (high - low + 1) * i // (n + 1) for i in range(1, n + 1)]
@@ -253,16 +256,13 @@ class Oracle:
 
     def value(self, state):
         """Return the value of a state."""
-        value = self._value(state)
+        value = self.objective.value(state)
         if not np.isfinite(value):
             raise ValueError(
                 f"{type(self.objective).__name__} gives a set the value {value}; scale "
                 "the rows."
             )
         return value
-
-    def _value(self, state):
-        return self.objective.value(state)
 
     def grow(self, state, slots):
         """Return the state with more slots, and their gains in turn."""
@@ -297,10 +297,6 @@ class Oracle:
         """
         return False
 
-    def host(self, state):
-        """Return a state that is a vector as a numpy array."""
-        return state
-
     def host_rows(self, slots):
         """Return rows as a dense numpy array of doubles."""
-        return dense(self.rows.take(slots)).astype(np.float64)
+        return to_numpy(dense(self.rows.take(slots))).astype(np.float64)

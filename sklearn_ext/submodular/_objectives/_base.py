@@ -4,7 +4,13 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_ext._core._base import ExtEstimator
-from sklearn_ext._numerics._arrays import blocks, dense
+from sklearn_ext._numerics._arrays import (
+    blocks,
+    dense,
+    float64,
+    is_tensor,
+    to_numpy,
+)
 from sklearn_ext.submodular._objectives._rounding import SLACK
 from sklearn_ext.submodular._objectives._similarities import cosine
 
@@ -103,7 +109,7 @@ class SubmodularObjective(ExtEstimator):
             Gains.
         """
         n, step = rows.shape[0], max(1, BLOCK // max(1, rows.shape[1]))
-        if n and (n <= step or sparse.issparse(rows)):
+        if n and (n <= step or not isinstance(rows, np.ndarray)):
             return self._gains(rows, state)
         parts = [self._gains(rows[part], state) for part in blocks(n, step)]
         return np.concatenate([np.empty(0), *parts])
@@ -126,7 +132,7 @@ class SubmodularObjective(ExtEstimator):
         ndarray of shape (n_rows,)
             Gains.
         """
-        table = self.of_vectors and isinstance(states, np.ndarray)
+        table = self.of_vectors and hasattr(states, "dtype")
         if table and not sparse.issparse(rows):
             return self._gains(rows, states[which])
         gains = np.empty(rows.shape[0])
@@ -276,7 +282,7 @@ def _as_rows(X):
 
 def dense_row(row):
     """Return one row of coordinates as a plain float64 vector."""
-    return dense(row).reshape(-1).astype(np.float64, copy=False)
+    return float64(dense(row).reshape(-1))
 
 
 def row_sums(data, rows, weights):
@@ -284,7 +290,7 @@ def row_sums(data, rows, weights):
 
     Parameters
     ----------
-    data : ndarray
+    data : ndarray or tensor
         Entries: of shape (n_rows, n_coords), or (n_stored,) for a sparse array.
     rows : {ndarray, sparse array} of shape (n_rows, n_coords)
         The rows that they belong to.
@@ -294,8 +300,10 @@ def row_sums(data, rows, weights):
     Returns
     -------
     ndarray of shape (n_rows,)
-        Sums. BLAS would sum a row in another order in another batch.
+        Sums. BLAS would sum a row in another order in another batch, as devices may.
     """
+    if is_tensor(data):
+        return to_numpy(data @ weights)
     if not sparse.issparse(rows):
         return np.einsum("ij,j->i", data, weights)
     owner = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))

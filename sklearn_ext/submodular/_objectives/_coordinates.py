@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._numerics._arrays import namespace, relu
 from sklearn_ext.submodular._objectives._base import (
     SubmodularObjective,
     check_factors,
@@ -57,16 +58,18 @@ class CoordinateObjective(SubmodularObjective):
 
 
 class MaximumObjective(CoordinateObjective):
-    """A coordinate's level is the largest value in the set."""
+    """A coordinate's level is the largest value in the set.
+
+    Rows, states and weights may be tensors on a device.
+    """
 
     of_maxima = True  # exchanges need the two largest values alone
 
     def _raise(self, x, c, at):
-        raised = np.subtract(x, c)
-        return np.maximum(raised, 0, out=raised)
+        return relu(x - c)
 
     def _add(self, state, row):
-        return np.maximum(state, dense_row(row))
+        return namespace(state).maximum(state, dense_row(row))
 
     def _height(self, state):
         return state

@@ -137,21 +137,3 @@ def encoder_tags(tags, encoder):
         tags.input_tags = replace(own.input_tags, allow_nan=False)
         tags.target_tags = own.target_tags
     return tags
-
-
-def extent(X):
-    """Return the number of rows of anything that has some.
-
-    Parameters
-    ----------
-    X : object
-        An array, a data frame, a list.
-
-    Returns
-    -------
-    int
-        Number of rows.
-    """
-    if shape := getattr(X, "shape", None):
-        return shape[0]
-    return len(X) if hasattr(X, "__len__") and shape is None else 1

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from numbers import Integral
 
 import numpy as np
@@ -40,10 +41,8 @@ class SlotTable:
         """Return identifiers, as an array of numbers where all are numbers."""
         found = self._ids[slots]
         if all(_is_number(i) for i in found):
-            try:
+            with suppress(OverflowError):  # longer ones stay Python's
                 return found.astype(np.int64)
-            except OverflowError:  # longer ones stay Python's
-                return found
         return found
 
     def check_new(self, ids, leaving=()):

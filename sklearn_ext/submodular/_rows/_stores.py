@@ -3,7 +3,14 @@
 import numpy as np
 from scipy import sparse
 
-from sklearn_ext._numerics._arrays import blocks, dense
+from sklearn_ext._numerics._arrays import (
+    blocks,
+    dense,
+    device_of,
+    is_numpy,
+    like,
+    namespace,
+)
 
 
 def row_store(rows):
@@ -63,30 +70,32 @@ def grown(array, size):
 
     Parameters
     ----------
-    array : ndarray
+    array : ndarray or tensor
         The array; returned itself when it is large enough and can be written.
     size : int
         Entries needed.
 
     Returns
     -------
-    ndarray
+    ndarray or tensor
         An array with zeros in the new entries.
     """
     if size <= len(array):
         return writable(array)
-    larger = np.zeros((max(size, 2 * len(array)), *array.shape[1:]), array.dtype)
+    shape = (max(size, 2 * len(array)), *array.shape[1:])
+    there = {"dtype": array.dtype, "device": device_of(array)}
+    larger = namespace(array).zeros(shape, **there)
     larger[: len(array)] = array
     return larger
 
 
 class DenseRows:
-    """Rows of an array whose capacity doubles."""
+    """Rows of an array, or a tensor on a device, whose capacity doubles."""
 
     dense = True
 
     def __init__(self, rows):
-        self._rows = np.ascontiguousarray(rows)
+        self._rows = np.ascontiguousarray(rows) if is_numpy(rows) else rows
         self.n_slots = len(rows)  # up to the last that was ever used
 
     @property
@@ -114,11 +123,11 @@ class DenseRows:
         return self._rows[slots]
 
     def put(self, slots, rows):
-        """Write rows, which must be dense or are made so."""
+        """Write rows, whatever they are stored in."""
         if len(slots):
             self.n_slots = max(self.n_slots, int(slots.max()) + 1)
             self._rows = grown(self._rows, self.n_slots)
-            self._rows[slots] = dense(rows)
+            self._rows[slots] = like(dense(rows), self._rows)
 
     def __getstate__(self):
         return {**self.__dict__, "_rows": self._rows[: self.n_slots]}
@@ -213,9 +222,9 @@ class RepresentedRows:
 
     dense = False  # unknown: some objectives make sparse rows
 
-    def __init__(self, objective, source):
-        self._objective, self._source = objective, source
-        self.width = objective.n_coords_
+    def __init__(self, oracle, source):
+        self._oracle, self._source = oracle, source
+        self.width = oracle.objective.n_coords_
 
     @property
     def dtype(self):
@@ -226,7 +235,7 @@ class RepresentedRows:
         """Return coordinates of rows."""
         if not len(slots):  # which kernels refuse
             return np.empty((0, self.width))
-        return self._objective.represent(self._source.take(slots))
+        return self._oracle.represent(self._source.take(slots))
 
     def put(self, slots, rows):
         """Do nothing: the rows are in the source."""
