@@ -242,9 +242,12 @@ class _Paper:
     """A curve through the index of a ridge on the target."""
 
     def fit(self, X, y):
-        from sklearn_ext.networks._hierarchical._link import fit_link
-        from sklearn_ext.networks._hierarchical._monomials import Monomials
-        from sklearn_ext.networks._hierarchical._single_index import Problem, WholeRows
+        from sklearn_ext.networks._hierarchical._model import Monomials
+        from sklearn_ext.networks._hierarchical._single_index import (
+            Problem,
+            WholeRows,
+            fit_link,
+        )
 
         rows = WholeRows.of(X, y, np.ones(len(y)))
         self.features = Monomials.of(rows.X, rows.share, 2)

@@ -5,6 +5,7 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tests._instances import ESTIMATORS, FEW_ERRORS, IDS, MAPPED_TO_THEMSELVES
+from tests._marks import skip_absent_device
 
 # public checks that check_estimator leaves out
 EXTRA_CHECKS = [
@@ -25,6 +26,7 @@ EXTRA_CHECKS = [
 @pytest.mark.filterwarnings(MAPPED_TO_THEMSELVES, FEW_ERRORS)
 @parametrize_with_checks(ESTIMATORS)
 def test_scikit_learn_checks(estimator, check):
+    skip_absent_device(check)
     check(estimator)
 
 

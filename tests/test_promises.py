@@ -7,14 +7,12 @@ import warnings
 
 import numpy as np
 import pytest
-import sklearn
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
-from sklearn.utils.fixes import parse_version
 
 import sklearn_ext
 from sklearn_ext._core._compat import CallbackSupportMixin
@@ -27,6 +25,7 @@ from tests._instances import (
     fitted,
     plain,
 )
+from tests._marks import CALLBACKS
 from tests._promises import PROMISES
 
 
@@ -92,10 +91,7 @@ ITERATIVE = [
 ]
 
 
-@pytest.mark.skipif(
-    parse_version(sklearn.__version__) < parse_version("1.9"),
-    reason="scikit-learn has callbacks from 1.9 on",
-)
+@CALLBACKS
 @pytest.mark.parametrize("estimator", ITERATIVE, ids=lambda e: type(e).__name__)
 def test_r23_callbacks_follow_and_stop_the_fit(estimator):
     X, y = data_for(estimator)

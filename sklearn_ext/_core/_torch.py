@@ -1,5 +1,6 @@
 """Training through skorch; imported inside fit only."""
 
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -8,6 +9,10 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 
 from sklearn_ext._core._callbacks import FitTasks
+
+
+class EndOfTraining(Exception):
+    """Raised by a callback that ends training early; the net so far is the result."""
 
 
 class TensorLoader:
@@ -51,13 +56,25 @@ class ReportEpochs(Callback):
         self.tasks.begin()
 
     def on_epoch_end(self, net, **kwargs):
-        """Close it; skorch ends training early when it is interrupted."""
+        """Close it."""
         if self.tasks.end(lambda: self.state(net)):
-            raise KeyboardInterrupt
+            raise EndOfTraining
 
 
 class Net(NeuralNet):
-    """A skorch net whose ``predict`` returns the raw outputs."""
+    """A skorch net whose ``predict`` returns the raw outputs.
+
+    A skorch net takes the user's interrupt for the end of training and would pass for
+    fitted. Here the fit fails, which leaves the estimator as it was.
+    """
+
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        """Train until the last epoch, or until a callback raises `EndOfTraining`."""
+        self.notify("on_train_begin", X=X, y=y)
+        with suppress(EndOfTraining):
+            self.fit_loop(X, y, **fit_params)
+        self.notify("on_train_end", X=X, y=y)
+        return self
 
     def predict(self, X):
         """Return the module's outputs as one array."""

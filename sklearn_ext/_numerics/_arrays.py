@@ -163,7 +163,8 @@ def flat(*parts):
 
 def blocks(n_rows, size):
     """Cut rows into slices of ``size``, the last one shorter; they are read in turn."""
-    return [slice(start, start + size) for start in range(0, n_rows, size)]
+    starts = range(0, n_rows, size)
+    return [slice(start, min(start + size, n_rows)) for start in starts]
 
 
 def finite_products():
@@ -234,9 +235,9 @@ class ArrayHolder:
                 changed[field.name] = change(value)
         return replace(self, **changed)
 
-    def like(self, x):
-        """Return a copy in the namespace, device and dtype of ``x``."""
-        return self.convert(lambda values: like(values, x))
+    def like(self, x, dtype=None):
+        """Return a copy in the namespace, device and (unless told) dtype of ``x``."""
+        return self.convert(lambda values: like(values, x, dtype))
 
     def __sklearn_array_api_convert__(self, converter):
         """Convert for scikit-learn's array API utilities."""

@@ -55,8 +55,10 @@ from sklearn_ext.aggregate._metrics import (
     instance_mse_from_bags,
     instance_r2_from_bags,
 )
-from sklearn_ext.aggregate._nets._classifier import AggregateNetClassifier
-from sklearn_ext.aggregate._nets._regressor import AggregateNetRegressor
+from sklearn_ext.aggregate._nets._estimators import (
+    AggregateNetClassifier,
+    AggregateNetRegressor,
+)
 from sklearn_ext.aggregate._plots._selection import (
     BagCalibrationDisplay,
     RhoPathDisplay,

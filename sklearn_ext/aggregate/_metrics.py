@@ -357,7 +357,7 @@ def _resolve(scoring, y, bags):
             f"scoring={scoring!r} is unknown. Scores of bags are {sorted(_SCORERS)}; "
             "those of rows are scikit-learn's."
         )
-    if _replicated(y, bags):
+    if Bags.of(bags, len(bags)).repeat(np.asarray(y)):
         warnings.warn(
             f"scoring={scoring!r} compares predictions of rows with the aggregates of "
             "their bags, which rewards predictions that shrink towards the mean. "
@@ -366,14 +366,6 @@ def _resolve(scoring, y, bags):
             stacklevel=3,
         )
     return scoring
-
-
-def _replicated(y, bags):
-    """Whether some bag has several rows, and y is constant in each."""
-    codes = encode_bags(bags, len(bags))[1]
-    first = np.unique(codes, return_index=True)[1]
-    y = np.asarray(y)
-    return len(first) < len(codes) and np.array_equal(y[first][codes], y)
 
 
 def _refuse_cut_bags(splits, bags):

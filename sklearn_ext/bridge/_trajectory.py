@@ -190,13 +190,10 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         first, last = self.times_[0], self.times_[-1]
         check_time(t, first, last, "interpolate(t, n_samples)")
         check_count(n_samples)
-        rng = as_generator(self.random_state if random_state is None else random_state)
-        i = int(np.clip(np.searchsorted(self.times_, t, "right") - 1, 0, None))
-        i = min(i, len(self.bridges_) - 1)
+        rng = as_generator(random_state, self.random_state)
+        i = np.searchsorted(self.times_[1:-1], t, "right")
         rows = self.snapshots_[i]
-        bounds = np.cumsum(self.snapshot_weights_[i])
-        chosen = np.searchsorted(bounds, rng.random(n_samples) * bounds[-1], "right")
-        start = rows[chosen]
+        start = rows[rng.choice(len(rows), n_samples, p=self.snapshot_weights_[i])]
         share = (t - self.times_[i]) / (self.times_[i + 1] - self.times_[i])
         return self.bridges_[i].interpolate(
             start, share, kind="sample", random_state=rng
@@ -228,7 +225,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
             raise ValueError(
                 f"times must increase within [{first}, {last}], got {times}."
             )
-        rng = as_generator(self.random_state if random_state is None else random_state)
+        rng = as_generator(random_state, self.random_state)
         parts = []
         for i, bridge in enumerate(self.bridges_):
             low, high = self.times_[i], self.times_[i + 1]

@@ -440,20 +440,17 @@ class TunedMembers(CallbackSupportMixin):
     def _check_training(self, training, table, rate):
         diverged = training.diverged
         k, n = len(diverged), int(diverged.sum())
-        ways_out = (
-            "learning_rate='auto' finds one that trains; a smaller rate or a longer "
-            "warmup may do."
-        )
         if n == k:
             raise ValueError(
                 f"{'All' if k > 1 else 'The'} {k} member{'s' * (k > 1)} diverged at "
                 f"learning_rate={rate:g}, in epoch {training.diverged_at}, with "
-                f"activations as large as {training.largest:.2g}. {ways_out}"
+                f"activations as large as {training.largest:.2g}. "
+                + self._way_out("diverged")
             )
         if n:
             warnings.warn(
                 f"{n} of {k} members diverged at learning rate {rate:g} and are left "
-                f"out; {ways_out}",
+                f"out. {self._way_out('diverged')}",
                 ConvergenceWarning,
                 stacklevel=4,
             )
@@ -466,10 +463,28 @@ class TunedMembers(CallbackSupportMixin):
         if poor and n_steps >= MANY_STEPS:
             warnings.warn(
                 f"{poor} of {k} members did not train: at learning rate {rate:g} they "
-                f"are never better than a constant. {ways_out}",
+                f"are never better than a constant. {self._way_out('idle')}",
                 ConvergenceWarning,
                 stacklevel=4,
             )
+
+    def _way_out(self, fault):
+        """Say what helps members that are "diverged" or "idle"."""
+        if self.learning_rate != "auto":
+            return (
+                "learning_rate='auto' finds one that trains; a smaller rate or a "
+                "longer warmup may do."
+            )
+        if fault == "diverged":
+            return (
+                "It is less than what narrow members bore: wider ones in the search "
+                "(proxy_units), smaller learning_rates or a longer warmup may do."
+            )
+        return (
+            "The search found no rate at which narrow ones are: other learning_rates, "
+            "more epochs (max_iter), less weight_decay, dropout or laziness, or "
+            "numeric='quantile' may do."
+        )
 
     def _take(self, training, rate):
         """Take the result as fitted attributes."""

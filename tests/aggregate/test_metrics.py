@@ -27,6 +27,7 @@ from sklearn_ext.aggregate import (
     instance_mse_from_bags,
     instance_r2_from_bags,
 )
+from tests._marks import DEFAULT_SCORES
 
 
 @pytest.fixture
@@ -68,6 +69,7 @@ def test_splitter_without_bags():
         next(BagKFold().split(np.zeros((4, 1)), bags=[1, 2, 3]))
 
 
+@DEFAULT_SCORES
 def test_search_routes_bags_everywhere(replicated):
     X, y, bags, _ = replicated
     pipe = make_pipeline(StandardScaler(), InterpolatingAggregateRegressor())

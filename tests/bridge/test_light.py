@@ -21,6 +21,7 @@ from sklearn_ext.bridge import (
     make_entropic_ot,
 )
 from tests._instances import MAPPED_TO_THEMSELVES
+from tests._marks import skip_absent_device
 from tests.bridge._small import make, pooled
 
 
@@ -35,6 +36,7 @@ from tests.bridge._small import make, pooled
 )
 @pytest.mark.filterwarnings(MAPPED_TO_THEMSELVES)
 def test_scikit_learn_checks_of_other_settings(estimator, check):
+    skip_absent_device(check)
     check(estimator)
 
 

@@ -12,9 +12,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_ext.bridge import (
     LightSchrodingerBridge,
 )
+from tests._marks import DEFAULT_SCORES
 from tests.bridge._small import make, pooled
 
 
+@DEFAULT_SCORES
 def test_pooled_search_through_a_pipeline(pair):
     X, domain = pooled(pair)
     X, domain = X[::5], domain[::5]

@@ -40,6 +40,7 @@ from sklearn_ext.calibration import (
 from sklearn_ext.calibration._confidence import CorrectnessModel
 from sklearn_ext.calibration._folds import Equals, some_of, whole_folds
 from sklearn_ext.calibration._metrics import correctness_log_loss
+from tests._marks import TEMPERATURE
 
 
 def data(n=900, n_classes=3, seed=0, **options):
@@ -334,6 +335,7 @@ def tables():
         yield f"drawn {seed}", X, y
 
 
+@TEMPERATURE
 def test_neighbours_beat_temperature_on_most_tables():
     better = 0
     for _, X, y in tables():

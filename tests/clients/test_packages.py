@@ -11,7 +11,6 @@ from sklearn.preprocessing import StandardScaler, scale
 from sklearn.utils import shuffle
 from sklearn.utils.validation import has_fit_parameter
 
-import sklearn_ext
 from sklearn_ext.bandits import (
     AdversarialLinearBandit,
     RidgeBandit,
@@ -24,6 +23,7 @@ from sklearn_ext.probes import LogisticProbe, NaiveBayesProbe
 from sklearn_ext.random_features import RandomFeatureRidge
 from sklearn_ext.tasks import TaskRidge
 from tests._instances import FEW_ERRORS, data_for
+from tests._promises import trusted_for
 from tests.clients._models import CLASSIFIERS, REGRESSORS, each
 
 # of the packages themselves; our own raise in the rest of the suite
@@ -144,7 +144,7 @@ def test_mlflow_stores_and_loads(model, tmp_path):
         fitted,
         tmp_path / "model",
         serialization_format="skops",
-        skops_trusted_types=sklearn_ext.trusted_types(),
+        skops_trusted_types=sorted(trusted_for(model)),
         pip_requirements=[],
     )
     loaded = mlflow.load_model(str(tmp_path / "model"))

@@ -3,6 +3,7 @@
 import pickle
 from types import SimpleNamespace
 
+import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -11,7 +12,25 @@ torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
 from sklearn_ext._core._base import ExtEstimator  # noqa: E402
 from sklearn_ext._core._compat import CallbackSupportMixin  # noqa: E402
-from sklearn_ext._core._torch import TensorLoader, WeightedLoss, fit_net  # noqa: E402
+from sklearn_ext._core._torch import (  # noqa: E402
+    ReportEpochs,
+    TensorLoader,
+    WeightedLoss,
+    fit_net,
+)
+from sklearn_ext.aggregate import (  # noqa: E402
+    AggregateNetClassifier,
+    AggregateNetRegressor,
+)
+from sklearn_ext.bandits import NeuralBandit  # noqa: E402
+from sklearn_ext.bridge import LightSchrodingerBridge  # noqa: E402
+from sklearn_ext.networks import MuMLPClassifier, MuMLPRegressor  # noqa: E402
+from sklearn_ext.probes import LogisticProbe  # noqa: E402
+from sklearn_ext.representations import (  # noqa: E402
+    ContrastiveEncoder,
+    SparseAutoencoder,
+)
+from tests._marks import CALLBACKS  # noqa: E402
 
 
 class Slope(torch.nn.Module):
@@ -93,6 +112,7 @@ def test_the_global_generator_is_left_alone(data):
     assert_array_equal(torch.get_rng_state(), state)
 
 
+@CALLBACKS
 def test_callbacks_see_every_epoch_and_stop(data):
     watch = Watch(stop_at=5)
     reporter = Reporter().set_callbacks(watch)
@@ -101,6 +121,46 @@ def test_callbacks_see_every_epoch_and_stop(data):
     assert [name for name, _, _ in watch.ends] == ["epoch"] * 5 + ["fit"]
     assert all(rows == 40 for _, rows, _ in watch.ends)
     assert watch.ends[0][2].net_ is not None
+
+
+FEW = {"max_epochs": 3}
+NETS = [
+    AggregateNetClassifier(**FEW, classes=[0, 1]),
+    AggregateNetRegressor(**FEW),
+    ContrastiveEncoder((8,), max_iter=3),
+    LightSchrodingerBridge(2, solver="adam", torch_params=FEW),
+    LogisticProbe(solver="sgd", sgd_params=FEW),
+    MuMLPClassifier(8, max_iter=3, learning_rate=0.01),
+    MuMLPRegressor(8, max_iter=3, learning_rate=0.01),
+    NeuralBandit(max_iter=3),
+    SparseAutoencoder(4, n_nonzero_coefs=2, solver="adam", torch_params=FEW),
+]
+
+
+@pytest.mark.parametrize("net", NETS, ids=lambda net: type(net).__name__)
+def test_an_interrupt_leaves_what_was_fitted(net, data, monkeypatch):
+    """Of skorch it would be a quiet end of training, half way."""
+    X, number = data
+    label = (number > 0).astype(int)
+    fits = {
+        "AggregateNetClassifier": lambda X: net.fit(X, label, bags=label),
+        "LightSchrodingerBridge": lambda X: net.fit(X, X_target=X + 1),
+        "LogisticProbe": lambda X: net.fit(X, label),
+        "MuMLPClassifier": lambda X: net.fit(X, label),
+        "NeuralBandit": lambda X: net.fit(X, label, reward=number),
+    }
+    fit = fits.get(type(net).__name__, lambda X: net.fit(X, number))
+    epochs, before = [], joblib.hash(vars(fit(X)))
+
+    def interrupt(self, net, **kwargs):
+        epochs.append(net)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ReportEpochs, "on_epoch_end", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fit(2 * X)
+    assert len(epochs) == 1
+    assert joblib.hash(vars(net)) == before
 
 
 def test_the_net_keeps_no_data(data):

@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ext._numerics._logistic import prepare
 from sklearn_ext.losses import CompSumClassifier, comp_sum_loss
+from tests._marks import CALLBACKS
 from tests.losses.conftest import flipped
 
 
@@ -208,9 +209,8 @@ def test_torch_device_gives_the_same(wine):
         CompSumClassifier(device="cpu").fit(sparse.csr_array(X), y)
 
 
+@CALLBACKS
 def test_callback_stops_the_fit(wine):
-    callback = pytest.importorskip("sklearn.callback")
-    assert callback
     X, y = wine
     model = CompSumClassifier(tol=0, max_iter=3)
     with pytest.warns(ConvergenceWarning, match="in max_iter=3 iterations"):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -11,7 +10,6 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
-from sklearn.utils.fixes import parse_version
 
 from sklearn_ext.losses import (
     CompSumClassifier,
@@ -20,12 +18,9 @@ from sklearn_ext.losses import (
     certified_accuracy_scorer,
 )
 from sklearn_ext.losses._comp_sum_cv import _deviations
+from tests._marks import CALLBACKS
 from tests.losses.conftest import flipped
 
-WITH_CALLBACKS = pytest.mark.skipif(
-    parse_version(sklearn.__version__) < parse_version("1.9"),
-    reason="scikit-learn has callbacks from 1.9 on",
-)
 SMALL = {"Cs": [0.01, 0.1, 1.0], "taus": (1.0, 1.7)}
 
 
@@ -344,7 +339,7 @@ class Watch:
         pass
 
 
-@WITH_CALLBACKS
+@CALLBACKS
 @pytest.mark.parametrize("prune", [False, "auto", True])
 def test_callbacks_see_each_fold_of_each_pass(wine, prune):
     X, y = wine
@@ -358,7 +353,7 @@ def test_callbacks_see_each_fold_of_each_pass(wine, prune):
     assert_array_equal(model.coef_, alone.coef_)
 
 
-@WITH_CALLBACKS
+@CALLBACKS
 def test_callback_that_stops_has_the_best_of_the_folds_so_far_fitted(wine):
     X, y = wine
     y = flipped(y, 0.2)
@@ -373,7 +368,7 @@ def test_callback_that_stops_has_the_best_of_the_folds_so_far_fitted(wine):
     assert_array_equal(watch.models[1].predict(X), two.predict(X))
 
 
-@WITH_CALLBACKS
+@CALLBACKS
 def test_pruning_is_not_judged_by_some_of_the_folds(cancer):
     X, y = cancer
     y = flipped(y, 0.2)

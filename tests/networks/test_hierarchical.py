@@ -18,15 +18,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer, StandardScaler
 
 from sklearn_ext.networks import HierarchicalPolynomialRegressor
-from sklearn_ext.networks._hierarchical._link import (
-    Link,
+from sklearn_ext.networks._hierarchical._model import Link, Monomials, n_monomials
+from sklearn_ext.networks._hierarchical._single_index import (
+    Problem,
+    WholeRows,
     _curvature,
     _Waves,
     fit_link,
     place_knots,
 )
-from sklearn_ext.networks._hierarchical._monomials import Monomials, n_monomials
-from sklearn_ext.networks._hierarchical._single_index import Problem, WholeRows
 from sklearn_ext.random_features import RandomFeatures
 
 CURVES = {
@@ -463,12 +463,12 @@ def test_sparse_rows_are_dense_ones():
 
 
 def test_blocks_of_rows_are_one_table(monkeypatch):
-    from sklearn_ext.networks._hierarchical import _monomials, _single_index
+    from sklearn_ext.networks._hierarchical import _model, _single_index
 
     X, y = a_table()
     one = HierarchicalPolynomialRegressor(2).fit(X, y)
     monkeypatch.setattr(_single_index, "KEPT", 0)
-    monkeypatch.setattr(_monomials, "CELLS", 9 * 20)
+    monkeypatch.setattr(_model, "CELLS", 9 * 20)
     other = HierarchicalPolynomialRegressor(2).fit(X, y)
     the_same(one, other, X)
 

@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import sklearn_ext
-from tests.networks.conftest import CALLBACKS, POLARS
+from tests._marks import CALLBACKS, POLARS
 
 torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
@@ -680,7 +680,12 @@ def test_outputs_that_explode_are_an_instability():
 def test_members_that_do_not_train_are_told(cls):
     X, y = table_of(cls)
     idle = {"learning_rate": 1e-9, "max_iter": 100, "early_stopping": False}
-    with pytest.warns(ConvergenceWarning, match=r"\d of 4 members did not train: at"):
+    told = r"\d of 4 members did not train: at .* learning_rate='auto' finds one"
+    with pytest.warns(ConvergenceWarning, match=told):
+        cls(**(SMALL | idle)).fit(X, y)
+    idle |= {"learning_rate": "auto", "learning_rates": [1e-9]}
+    told = r"\d of 4 members did not train: at .* found no rate .* other learning_rates"
+    with pytest.warns(ConvergenceWarning, match=told):
         cls(**(SMALL | idle)).fit(X, y)
 
 

@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from sklearn.base import clone
 
 from sklearn_ext.networks._preprocess import LIMIT, N_LEVELS, TablePreprocessor
-from tests.networks.conftest import READS_POLARS
+from tests._marks import READS_POLARS
 
 NUMERIC = ("quantile", "robust", "standard", "passthrough")
 

@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 skorch = pytest.importorskip("skorch")
 
 from sklearn_ext.random_features import RandomFeatureModule  # noqa: E402
+from tests._marks import PICKLED_TENSORS  # noqa: E402
 
 
 def make(n=200, d=5):
@@ -41,6 +42,7 @@ def test_features_are_those_of_the_transformer(kernel):
     ]
 
 
+@PICKLED_TENSORS
 @pytest.mark.parametrize("standardize", [True, False])
 def test_a_ridge_is_a_warm_start(standardize):
     X, y = make()

@@ -50,7 +50,7 @@ def test_coefficients_equal_ridge_on_the_same_features(
 
 def test_an_alpha_for_each_target():
     X, y = make(t=3)
-    alphas = [1e-3, 0.1, 10.0]
+    alphas = np.array([1e-3, 0.1, 10.0])
     for k, side in [(40, "primal"), (300, "dual")]:
         model = RandomFeatureRidge(k, alphas, random_state=0).fit(X, y)
         expected = peer(X, y, alphas, k=k)

@@ -315,7 +315,7 @@ def test_targets_in_a_column_are_flattened_with_a_warning(rng):
 
 
 def test_a_default_search_is_stored_by_skops():
-    """Its trees are scikit-learn's, and theirs are for the reader to trust."""
+    """Its members are scikit-learn's, and theirs are for the reader to trust."""
     skops_io = pytest.importorskip("skops.io", reason="needs skops")
     X, y = iris()
     model = RashomonSearchCV(cv=3, random_state=0).fit(X, y)
@@ -323,6 +323,7 @@ def test_a_default_search_is_stored_by_skops():
     assert trees
     stored = skops_io.dumps(model)
     foreign = set(skops_io.get_untrusted_types(data=stored)) - set(trusted_types())
-    assert foreign <= {"sklearn.tree._tree.Tree"}
+    members = skops_io.dumps(model.members_)
+    assert foreign == set(skops_io.get_untrusted_types(data=members))
     loaded = skops_io.loads(stored, trusted=[*trusted_types(), *foreign])
     assert_array_equal(loaded.predict(X), model.predict(X))

@@ -10,7 +10,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
-from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -19,6 +18,7 @@ from sklearn_ext.submodular import (
     FacilityLocation,
     FeatureBased,
 )
+from tests._marks import DEFAULT_SCORES
 from tests.submodular._problems import (
     IDS,
     OBJECTIVES,
@@ -197,16 +197,24 @@ def test_ids_and_weights_are_routed(rng):
     ids = np.array([f"r{i}" for i in range(20)])
     with config_context(enable_metadata_routing=True):
         model = selector(3).set_fit_request(ids=True, sample_weight=True)
-        model.set_score_request(sample_weight=True)
         scaler = StandardScaler().set_fit_request(sample_weight=False)
-        pipe = make_pipeline(scaler, clone(model))
+        pipe = make_pipeline(scaler, model)
         pipe.fit(X, ids=ids, sample_weight=np.ones(20))
         assert pipe[-1].active_ids_.tolist() == ids.tolist()
-        grid = {"dynamicsubmodularselector__n_select": [2, 3]}
-        search = GridSearchCV(pipe, grid, cv=2).fit(
-            X, ids=ids, sample_weight=np.ones(20)
-        )
-        assert set(search.best_estimator_[-1].selected_ids_) <= set(ids)
     pipe = make_pipeline(StandardScaler(), selector(3))
     pipe.fit(X, dynamicsubmodularselector__ids=ids)
     assert set(pipe[-1].selected_ids_) <= set(ids)
+
+
+@DEFAULT_SCORES
+def test_a_search_routes_ids_and_weights(rng):
+    X = rng.normal(size=(20, 2))
+    ids = np.array([f"r{i}" for i in range(20)])
+    with config_context(enable_metadata_routing=True):
+        model = selector(3).set_fit_request(ids=True, sample_weight=True)
+        model.set_score_request(sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        grid = {"dynamicsubmodularselector__n_select": [2, 3]}
+        search = GridSearchCV(make_pipeline(scaler, model), grid, cv=2)
+        search.fit(X, ids=ids, sample_weight=np.ones(20))
+    assert set(search.best_estimator_[-1].selected_ids_) <= set(ids)

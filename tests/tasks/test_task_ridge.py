@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ext.tasks import ContextSplit, TaskRidge
+from tests._marks import DEFAULT_SCORES
 from tests.tasks.conftest import dense, make
 
 FORMS = [
@@ -596,7 +597,7 @@ def test_updates_keep_to_groups_and_columns(table):
         one.merge(two)
 
 
-@pytest.mark.parametrize("routing", [True, False])
+@pytest.mark.parametrize("routing", [pytest.param(True, marks=DEFAULT_SCORES), False])
 def test_a_search_deals_groups_to_folds_beside_a_group_column(table, routing):
     frame = pd.DataFrame(table.X, columns=["a", "b"]).assign(store=table.groups)
     grid = {"covariance_type": ["diag", "intercept"]}

@@ -496,6 +496,7 @@ class MemberAdam(torch.optim.Optimizer):
             for p in group["params"]:
                 state = self._state(p, group)
                 for name in ("rate", "decay", "mean", "square"):
+                    state[name] = state[name].expand_as(p).contiguous()
                     state[name][members] = 0
                 state["frozen"] = (state["rate"].flatten(1) == 0).all(1)
                 state["any_frozen"] = True
@@ -505,13 +506,12 @@ class MemberAdam(torch.optim.Optimizer):
         if not state:
             like = {"dtype": p.dtype, "device": p.device}
             rates = torch.as_tensor(group["rates"], **like)
+            state["frozen"] = rates == 0
+            if (rates == rates[0]).all():
+                rates = rates[:1]  # a row of the matrix of members does for all
             rates = rates.reshape(-1, *(1 for _ in p.shape[1:]))
-            state["rate"] = (
-                rates * torch.as_tensor(group["factors"], **like)
-            ).expand_as(p)
+            state["rate"] = rates * torch.as_tensor(group["factors"], **like)
             state["decay"] = state["rate"] * torch.as_tensor(group["decays"], **like)
-            state["rate"] = state["rate"].contiguous()
-            state["frozen"] = (rates == 0).ravel()
             state["any_frozen"] = bool(state["frozen"].any())
             state["step"] = 0
             for name in ("mean", "square", "move"):

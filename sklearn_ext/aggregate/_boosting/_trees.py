@@ -51,7 +51,7 @@ class Tree:
     threshold: np.ndarray  # (2 ** depth - 1,), +inf where there is no split
 
 
-def grow(flat, residuals, weights, bins: Bins, *, depth, least, l2, rows=None):
+def grow(flat, residuals, weights, bins: Bins, *, depth, least, l2, rows=slice(None)):
     """Grow a tree on weighted residuals; return it and the leaf of every row.
 
     ``rows`` limits the histograms to some of the rows. Of two siblings only the
@@ -61,14 +61,11 @@ def grow(flat, residuals, weights, bins: Bins, *, depth, least, l2, rows=None):
     feature = np.zeros(2**depth - 1, dtype=np.int32)
     threshold = np.full(2**depth - 1, np.inf)
     node = np.zeros(len(flat), dtype=np.intp)
-    sampled = slice(None) if rows is None else rows
-    inside, moment = flat[sampled], (weights * residuals)[sampled]
-    mass = weights[sampled]
-    parent = None
+    inside, moment, mass = flat[rows], (weights * residuals)[rows], weights[rows]
+    hist = None
     for level in range(depth):
-        members = node[sampled]
         hist = _histograms(
-            inside, members, moment, mass, 2**level, width * n_features, parent
+            inside, node[rows], moment, mass, 2**level, width * n_features, hist
         )
         shaped = hist.reshape(2, 2**level, n_features, width)
         best, gain = _best_splits(shaped, least, l2)
@@ -82,7 +79,6 @@ def grow(flat, residuals, weights, bins: Bins, *, depth, least, l2, rows=None):
         column = feature[first + node]
         reached = flat[np.arange(len(flat)), column] - column * width
         node = 2 * node + (reached > cut[node])
-        parent = hist
         if not split.any():
             return Tree(feature, threshold), node << (depth - level - 1)
     return Tree(feature, threshold), node

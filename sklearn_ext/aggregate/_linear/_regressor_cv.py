@@ -154,7 +154,7 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
                 "Leave-one-bag-out needs at least two bags, got one bag with "
                 f"n_samples = {data.X.shape[0]}."
             )
-        self._columns = ColumnScatter.of(data)
+        columns = ColumnScatter.of(data)
         data, basis = in_row_space(data, self.fit_intercept)
         stats = summarize(data).centred(self.fit_intercept)
         self._make_grids(stats)
@@ -172,8 +172,7 @@ class InterpolatingAggregateRegressorCV(LinearBagModel):
         solution = solve_normal(stats, self.rho_, self.alpha_)
         if basis is not None:
             solution = replace(solution, coef=basis @ solution.coef)
-        self._set(solution, data.X.shape[0], data.n_bags)
-        return self._set_intervals(stats, data)
+        return self._store(solution, columns, stats, data)
 
     def _make_grids(self, stats):
         scale = np.trace(stats.between + stats.within) / self.n_features_in_

@@ -6,26 +6,22 @@ from numbers import Integral, Real
 import numpy as np
 from scipy import sparse
 from sklearn.base import MultiOutputMixin
-from sklearn.utils.validation import (
-    check_array,
-    check_consistent_length,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklearn_ext._core import _blocks
 from sklearn_ext._core._base import ExtEstimator, fit_context
-from sklearn_ext._core._compat import Interval, StrOptions, _safe_indexing
+from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
-from sklearn_ext._core._validation import FLOATS, check_level
+from sklearn_ext._core._validation import check_level
 from sklearn_ext.aggregate._bags._marks import BagMarks
 from sklearn_ext.aggregate._bags._partition import (
     check_bags,
     check_lengths,
     check_magnitude,
+    missing_aggregates,
 )
 from sklearn_ext.aggregate._base import BagRegressorMixin
-from sklearn_ext.aggregate._linear._intervals import BagSlopes, half_widths
+from sklearn_ext.aggregate._linear._intervals import bag_slopes, half_widths
 from sklearn_ext.aggregate._linear._plug_in import plug_in_rho
 from sklearn_ext.aggregate._linear._precision import precision_weights
 from sklearn_ext.aggregate._linear._solvers import (
@@ -38,15 +34,6 @@ from sklearn_ext.aggregate._linear._statistics import BaggedData, summarize
 from sklearn_ext.aggregate._linear._trust import ColumnScatter
 
 _MANY_SPARSE_FEATURES = 500  # beyond it the operator is cheaper than d x d products
-
-
-def split_missing(y):
-    """Return y with 0 for NaN, and where it was NaN."""
-    y = check_array(
-        y, ensure_2d=False, dtype=float, ensure_all_finite="allow-nan", input_name="y"
-    )
-    missing = np.isnan(y)
-    return np.where(missing, 0.0, y), missing
 
 
 class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
@@ -64,36 +51,24 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
     }
 
     _leaves_out = False  # whether bags are left out to judge a model
+    debias = False  # a parameter of one member
 
     def _data(self, X, y, bags, sample_weight, response_noise_var, *, reset=True):
         """Validate and take bag means."""
-        missing = None
-        if self.allow_missing_aggregate and y is not None:
-            y, missing = split_missing(y)
         check_lengths(X, y, bags)
-        try:
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse="csr",
-                dtype=FLOATS,
-                multi_output=True,
-                y_numeric=True,
-                reset=reset,
-            )
-        except ValueError as error:
-            if "Input y contains NaN" not in str(error):
-                raise
-            raise ValueError(
-                f"{error} Where a bag has no aggregate, leave NaN on all its rows and "
-                f"set {type(self).__name__}(allow_missing_aggregate=True)."
-            ) from None
+        missing = None if y is None else missing_aggregates(y)
+        if missing is not None and missing.any():
+            if not self.allow_missing_aggregate:
+                raise ValueError(
+                    "Input y contains NaN. Where a bag has no aggregate, leave NaN on "
+                    f"all its rows and set {type(self).__name__}"
+                    "(allow_missing_aggregate=True)."
+                )
+            y = np.where(missing, 0.0, y)
+        X, y = self._validated(X, y, multi_output=True, y_numeric=True, reset=reset)
         self._one_target, self._dtype = y.ndim == 1, X.dtype.name
         noise = self._check_noise(response_noise_var, y)
-        if missing is not None and missing.any():
-            y = np.where(missing, np.nan, y)
-        y = y.reshape(len(y), -1)
+        y = np.where(missing, np.nan, y).reshape(len(y), -1)
         both = y if noise is None else np.column_stack([y, noise])
         X, both, bags = check_bags(
             X, both, bags, sample_weight, whole_rows=self._leaves_out
@@ -135,38 +110,39 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
         """Drop the axis of targets where ``y`` had none."""
         return values[0] if self._one_target else values
 
-    def _set(self, solution, n_samples, n_bags):
-        """Store the solution in the shapes and dtype of the data."""
+    def _store(self, solution, columns, stats, data):
+        """Store the solution in the shapes and dtype of the data.
+
+        ``stats`` and ``data`` give slopes without penalty, which intervals lie around.
+        """
+        m, self._columns = columns.n_bags, columns
+        if self.debias:
+            solution = solution.stretched(columns.n_rows / m)
         self.coef_ = self._pick(solution.coef.T.astype(self._dtype))
         self.intercept_ = 0.0
         if self.fit_intercept:
             self.intercept_ = self._pick(solution.intercept.astype(self._dtype))
-        noise = solution.noise_variance(n_bags, self.fit_intercept)
+        noise = solution.noise_variance(m, self.fit_intercept)
         noise = np.broadcast_to(noise, solution.residual.shape).astype(float)
         self.noise_var_ = self._pick(noise)
         self.effective_dof_ = float(solution.trace + self.fit_intercept)
-        self.n_bags_ = n_bags
-        self.attenuation_ = n_bags / n_samples
-        return self
-
-    def _set_intervals(self, stats, data):
-        """Store the slopes without penalty, which intervals lie around."""
+        self.n_bags_, self.attenuation_ = m, m / columns.n_rows
         self.unbiased_coef_ = self.coef_covariance_ = None
         if not self.compute_covariance:
             return self
-        stats = stats.centred(self.fit_intercept)
-        slopes = BagSlopes.of(stats, data, fit_intercept=self.fit_intercept)
-        self.unbiased_coef_ = self._pick(slopes.coef.T)
-        self.coef_covariance_ = self._pick(slopes.covariance)
-        self._freedom = slopes.freedom
-        reach = half_widths(self.coef_covariance_, slopes.freedom, 0.68)
+        coef, covariance, self._freedom = bag_slopes(
+            stats.centred(self.fit_intercept), data, fit_intercept=self.fit_intercept
+        )
+        self.unbiased_coef_ = self._pick(coef.T)
+        self.coef_covariance_ = self._pick(covariance)
+        reach = half_widths(self.coef_covariance_, self._freedom, 0.68)
         if (np.abs(self.coef_ - self.unbiased_coef_) > reach).any():
             warnings.warn(
                 "Penalties shrink some slopes by more than a standard error: intervals "
                 "around coef_ would not cover. Use coef_interval(), whose intervals "
                 "lie around unbiased_coef_.",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
         return self
 
@@ -214,8 +190,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
         columns = self._columns
         d = self.n_features_in_
         names = getattr(self, "feature_names_in_", [f"column {j}" for j in range(d)])
-        shrunk = 0.0 if getattr(self, "debias", False) else self.rho_
-        doubts = columns.doubts(shrunk, names)
+        doubts = columns.doubts(0.0 if self.debias else self.rho_, names)
         size = columns.n_rows / columns.n_bags
         verdict = "no doubt about slopes from bags and columns alone"
         if doubts:
@@ -238,39 +213,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_targets)
             Predictions.
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
-        return X @ self.coef_.T + self.intercept_
-
-    def score(self, X, y, bags=None, sample_weight=None):
-        """Return R², of bag means against aggregates when ``bags`` is given.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Responses, or aggregates replicated on the rows of their bag. With
-            ``allow_missing_aggregate`` rows of NaN are left out.
-        bags : array-like of shape (n_samples,), default=None
-            Labels of the bags.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        float
-            The score.
-        """
-        if self.allow_missing_aggregate:
-            check_consistent_length(X, y, bags, sample_weight)
-            missing = split_missing(y)[1].reshape(len(y), -1).any(axis=1)
-            rows = np.flatnonzero(~missing)
-            X, y, bags, sample_weight = (
-                None if a is None else _safe_indexing(a, rows)
-                for a in (X, y, bags, sample_weight)
-            )
-        return self._score(X, y, bags, sample_weight)
+        return self._rows(X) @ self.coef_.T + self.intercept_
 
 
 class StreamingBagModel(LinearBagModel):
@@ -341,13 +284,11 @@ class StreamingBagModel(LinearBagModel):
                 UserWarning,
                 stacklevel=4,
             )
-        solver, sizes = self._solver_for(data), self.bag_sizes_
-        if solver not in ("dual", "lsqr"):
-            self._solve(summarize(data, need_within=self._needs_within()), data)
-        else:
-            self._solve_rows(data, solver)
-        self.bag_sizes_, self._in_bags = sizes, bags is not None
-        return self
+        self._in_bags = bags is not None
+        solver = self._solver_for(data)
+        if solver in ("dual", "lsqr"):
+            return self._solve_rows(data, solver)
+        return self._solve(summarize(data, need_within=self.rho != 0), data)
 
     @fit_context()
     def partial_fit(self, X, y, bags=None, sample_weight=None):
@@ -409,7 +350,7 @@ class StreamingBagModel(LinearBagModel):
             )
         data = self._data(X, y, bags, sample_weight, None, reset=reset)
         self._in_bags = bags is not None
-        return summarize(data, need_within=self._needs_within())
+        return summarize(data, need_within=self.rho != 0)
 
     def _solve(self, stats, data=None):
         """Solve sums; of a single call, ``data`` holds the bags."""
@@ -417,14 +358,14 @@ class StreamingBagModel(LinearBagModel):
         centred = stats.centred(self.fit_intercept)
         solver = "eigh" if self.solver == "eigh" else "cholesky"
         solution = solve_normal(centred, self.rho_, self.alpha, solver=solver)
-        self.stats_, self.bag_sizes_, self.n_iter_ = stats, None, 1
-        self._columns = ColumnScatter.from_sums(stats)
-        self._set(solution, stats.n_samples, stats.n_bags)
-        return self._set_intervals(stats, data)
+        self.stats_, self.n_iter_ = stats, 1
+        if data is None:
+            self.bag_sizes_ = None
+        return self._store(solution, ColumnScatter.from_sums(stats), stats, data)
 
     def _solve_rows(self, data, solver):
         """Solve without sums over pairs of features."""
-        options = {"fit_intercept": self.fit_intercept}
+        options, stats = {"fit_intercept": self.fit_intercept}, None
         if solver == "dual":
             if sparse.issparse(data.X):
                 raise ValueError(
@@ -434,6 +375,8 @@ class StreamingBagModel(LinearBagModel):
                 lambda: summarize(in_row_space(data, self.fit_intercept)[0])
             )
             solution = solve_dual(data, self.rho_, self.alpha, **options)
+            if self.compute_covariance:
+                stats = summarize(data, need_within=False)
         else:
             if self.compute_covariance:
                 raise ValueError(
@@ -441,30 +384,18 @@ class StreamingBagModel(LinearBagModel):
                     "solver='cholesky', or compute_covariance=False."
                 )
             options |= {"tol": self.tol, "max_iter": self.max_iter}
-            self.rho_ = self._used_rho(None)
+            self.rho_ = self._used_rho(lambda: None)
             solution = solve_lsqr(data, self.rho_, self.alpha, **options)
         self.stats_, self.n_iter_ = None, solution.n_iter
-        self._columns = ColumnScatter.of(data)
-        self._set(solution, data.X.shape[0], data.n_bags)
-        if self.compute_covariance:
-            return self._set_intervals(summarize(data, need_within=False), data)
-        return self._set_intervals(None, data)
-
-    def _asked_rho(self):
-        """Return the interpolation weight of the member, or "theory"."""
-        raise NotImplementedError
-
-    def _needs_within(self):
-        return self._asked_rho() == "theory" or self._asked_rho() > 0
+        return self._store(solution, ColumnScatter.of(data), stats, data)
 
     def _used_rho(self, sums):
         """Return the weight as a number; the theory reads it off ``sums()``, if any."""
-        rho = self._asked_rho()
-        if rho != "theory":
-            return float(rho)
-        if sums is None:
+        if self.rho != "theory":
+            return float(self.rho)
+        if (stats := sums()) is None:
             return 0.0
-        return plug_in_rho(sums(), self.alpha, fit_intercept=self.fit_intercept)
+        return plug_in_rho(stats, self.alpha, fit_intercept=self.fit_intercept)
 
     def _solver_for(self, data):
         if self.solver != "auto":
@@ -473,7 +404,7 @@ class StreamingBagModel(LinearBagModel):
         if sparse.issparse(data.X):
             many = n_features > _MANY_SPARSE_FEATURES and not self.compute_covariance
             return "lsqr" if many else "cholesky"
-        n_rows = len(data.omega) + (data.X.shape[0] if self._needs_within() else 0)
+        n_rows = len(data.omega) + (self.rho != 0) * data.X.shape[0]
         return "dual" if n_features > n_rows else "cholesky"
 
 
@@ -623,9 +554,6 @@ class InterpolatingAggregateRegressor(StreamingBagModel):
         )
         self.rho = rho
 
-    def _asked_rho(self):
-        return self.rho
-
 
 @shared_docs(InterpolatingAggregateRegressor)
 class BagRegressor(StreamingBagModel):
@@ -675,8 +603,7 @@ class BagRegressor(StreamingBagModel):
     array([ 1., -2.])
     """
 
-    def _asked_rho(self):
-        return 0.0
+    rho = 0.0
 
 
 @shared_docs(InterpolatingAggregateRegressor)
@@ -734,6 +661,7 @@ class InstanceRegressor(StreamingBagModel):
     array([ 0.5, -1. ])
     """
 
+    rho = 1.0
     _parameter_constraints: dict = {
         **StreamingBagModel._parameter_constraints,
         "debias": ["boolean"],
@@ -765,11 +693,3 @@ class InstanceRegressor(StreamingBagModel):
             allow_missing_aggregate=allow_missing_aggregate,
         )
         self.debias = debias
-
-    def _asked_rho(self):
-        return 1.0
-
-    def _set(self, solution, n_samples, n_bags):
-        if self.debias:
-            solution = solution.stretched(n_samples / n_bags)
-        return super()._set(solution, n_samples, n_bags)

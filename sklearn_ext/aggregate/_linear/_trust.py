@@ -44,7 +44,7 @@ class ColumnScatter:
     @classmethod
     def of(cls, data: BaggedData) -> ColumnScatter:
         """Take it from rows and bag means."""
-        mean = (data.omega @ data.x_means) / data.omega.sum()
+        mean, _ = data.center()
         between = squares(data.x_means, data.omega, mean)
         within = spread_inside(data, mean)
         return cls(between, within, data.X.shape[0], data.n_bags)

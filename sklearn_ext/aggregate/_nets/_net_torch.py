@@ -7,6 +7,8 @@ import torch
 from skorch.callbacks import Callback
 from torch import nn
 
+from sklearn_ext._core._torch import EndOfTraining
+
 
 class MLP(nn.Sequential):
     """Two hidden layers of rectified units."""
@@ -160,7 +162,7 @@ class BagStopping(Callback):
         self.least, self.since, self.best = np.inf, 0, None
 
     def on_epoch_end(self, net, **kwargs):
-        """Measure; skorch ends training early when it is interrupted."""
+        """Measure, and end training where nothing was gained for long."""
         device = net.device
         target = {k: torch.as_tensor(v).to(device) for k, v in self.target.items()}
         target |= bag_tables(target)
@@ -174,7 +176,7 @@ class BagStopping(Callback):
         else:
             self.since += 1
         if self.since >= self.patience:
-            raise KeyboardInterrupt
+            raise EndOfTraining
 
     def on_train_end(self, net, **kwargs):
         """Return to the best weights."""

@@ -12,12 +12,6 @@ from sklearn_ext.aggregate._linear._regressor_cv import (
 from sklearn_ext.aggregate._proportions._targets import class_shares
 
 
-def _colormap(name):
-    import matplotlib as mpl
-
-    return mpl.colormaps[name]
-
-
 class RhoPathDisplay(Display):
     """Leave-one-bag-out error over rho, one line for each alpha.
 
@@ -117,25 +111,12 @@ class RhoPathDisplay(Display):
         place = np.maximum(self.rhos, floor)  # rho = 0 stands at the left edge
         order = np.argsort(place)
         shades = np.linspace(0.15, 0.85, len(self.alphas))
-        color = _colormap("viridis")
-        ends = {0, len(self.alphas) - 1}  # the shades between explain themselves
-        labels = [
-            f"alpha = {alpha:.1e}" if j in ends else None
-            for j, alpha in enumerate(self.alphas)
-        ]
-        self.lines_ = [
-            ax.plot(
-                place[order],
-                self.errors[order, j],
-                **{
-                    "color": color(shade),
-                    "lw": 1,
-                    "label": labels[j],
-                    **(curve_kwargs or {}),
-                },
-            )[0]
-            for j, shade in enumerate(shades)
-        ]
+        color, self.lines_ = self._pyplot().get_cmap("viridis"), []
+        for j, (alpha, shade) in enumerate(zip(self.alphas, shades, strict=True)):
+            style = {"color": color(shade), "lw": 1, **(curve_kwargs or {})}
+            if j in (0, len(shades) - 1):  # the shades between explain themselves
+                style.setdefault("label", f"alpha = {alpha:.1e}")
+            self.lines_ += ax.plot(place[order], self.errors[order, j], **style)
         (self.marker_,) = ax.plot(
             max(self.rho, floor), np.min(self.errors), "o", color="black", zorder=3
         )
@@ -223,26 +204,27 @@ class BagCalibrationDisplay(Display):
         BagCalibrationDisplay
             The display.
         """
-        model, where = (
-            peel(estimator)[0],
-            {"bags": bags, "sample_weight": sample_weight},
-        )
+        model, partition = peel(estimator)[0], Bags.of(bags, len(y), sample_weight)
+        classes = None
         if is_classifier(estimator):
-            classes, shown = estimator.classes_, slice(None)
-            if len(classes) == 2:  # the first mirrors the second
-                classes, shown = classes[1:], 1
-            shares = class_shares(
-                y, estimator.classes_, getattr(model, "classes", None)
-            )
+            found = estimator.classes_
+            shown = (
+                1 if len(found) == 2 else slice(None)
+            )  # the first mirrors the second
+            shares = class_shares(y, found, getattr(model, "classes", None))
+            observed = partition.means(shares[:, shown])
             predicted = estimator.predict_proba(X)[:, shown]
-            return cls._of(shares[:, shown], predicted, classes, **where).plot(
-                ax, **kwargs
-            )
-        partition = Bags.of(bags, len(y), sample_weight)
-        aggregate = getattr(model, "aggregate", "mean")
-        means = bag_values(np.asarray(y, dtype=float), partition, aggregate)
-        predicted = estimator.predict(X)
-        return cls._of(partition.spread(means), predicted, **where).plot(ax, **kwargs)
+            classes = np.atleast_1d(found[shown])
+        else:
+            aggregate = getattr(model, "aggregate", "mean")
+            observed = bag_values(np.asarray(y, dtype=float), partition, aggregate)
+            predicted = estimator.predict(X)
+        return cls(
+            observed=observed,
+            predicted=partition.means(np.asarray(predicted, dtype=float)),
+            sizes=partition.sizes,
+            classes=classes,
+        ).plot(ax, **kwargs)
 
     @classmethod
     def from_predictions(
@@ -270,18 +252,12 @@ class BagCalibrationDisplay(Display):
         BagCalibrationDisplay
             The display.
         """
-        found = cls._of(y_true, y_pred, bags=bags, sample_weight=sample_weight)
-        return found.plot(ax, **kwargs)
-
-    @classmethod
-    def _of(cls, y_true, y_pred, classes=None, *, bags, sample_weight):
         partition = Bags.of(bags, len(y_true), sample_weight)
         return cls(
             observed=partition.means(np.asarray(y_true, dtype=float)),
             predicted=partition.means(np.asarray(y_pred, dtype=float)),
             sizes=partition.sizes,
-            classes=classes,
-        )
+        ).plot(ax, **kwargs)
 
     def plot(self, ax=None, *, name=None, curve_kwargs=None):
         """Draw.

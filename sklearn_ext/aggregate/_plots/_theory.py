@@ -95,18 +95,12 @@ class RiskCurveDisplay(Display):
         missing = [k for k, v in fixed.items() if v is None and k != over]
         if missing:
             raise ValueError(f"over={over!r} needs {' and '.join(missing)}.")
-        risks = []
-        for value in values:
-            at = {**fixed, over: value}
-            risks.append(
-                aggregate_risk(
-                    at["n_samples"],
-                    at["n_samples"] / at["bag_size"],
-                    n_features,
-                    at["rho"],
-                    **model,
-                )[:3]
-            )
+
+        def risk_at(n_samples, bag_size, rho):
+            n_bags = n_samples / bag_size
+            return aggregate_risk(n_samples, n_bags, n_features, rho, **model)[:3]
+
+        risks = [risk_at(**fixed | {over: value}) for value in values]
         bias, variance, risk = np.array(risks).T
         return cls(
             values=np.asarray(values, dtype=float),
@@ -134,21 +128,15 @@ class RiskCurveDisplay(Display):
             The display itself.
         """
         ax = self._axes(ax)
-        curves = {
-            "squared bias": self.bias_squared,
-            "variance": self.variance,
-            "excess risk": self.risk,
-        }
-        self.lines_ = [
-            ax.plot(
-                self.values,
-                np.where(np.isfinite(curve), curve, np.nan),
-                **{"ls": style, "label": label, **(curve_kwargs or {})},
-            )[0]
-            for (label, curve), style in zip(
-                curves.items(), ("--", ":", "-"), strict=True
-            )
-        ]
+        self.lines_ = []
+        for label, style, curve in (
+            ("squared bias", "--", self.bias_squared),
+            ("variance", ":", self.variance),
+            ("excess risk", "-", self.risk),
+        ):
+            finite = np.where(np.isfinite(curve), curve, np.nan)
+            style = {"ls": style, "label": label, **(curve_kwargs or {})}
+            self.lines_ += ax.plot(self.values, finite, **style)
         labels = {"bag_size": "rows of a bag", "n_samples": "rows", "rho": "rho"}
         ax.set(
             xlabel=labels[self.over],
@@ -258,12 +246,9 @@ class PrivacyTradeoffDisplay(Display):
             zip(self.epsilons, self.risks, strict=True)
         ):
             style = {"ls": _STYLES[i % 4], "label": f"epsilon = {epsilon:g}"}
-            (line,) = ax.plot(self.bag_sizes, risk, **style | (curve_kwargs or {}))
-            best = int(np.argmin(risk))
-            self.lines_.append(line)
-            self.markers_ += ax.plot(
-                self.bag_sizes[best], risk[best], "o", color=line.get_color()
-            )
+            self.lines_ += ax.plot(self.bag_sizes, risk, **style | (curve_kwargs or {}))
+            best, color = np.argmin(risk), self.lines_[-1].get_color()
+            self.markers_ += ax.plot(self.bag_sizes[best], risk[best], "o", color=color)
         ax.set(
             xlabel="rows of a bag",
             ylabel="excess risk (squared error)",

@@ -2,8 +2,7 @@
 
 In the order in which rows pass:
 
-- ``_monomials``: columns on one scale, their products on one scale, block by block
-- ``_single_index``: distinct rows; ridge and curve by turns, from several starts
-- ``_link``: the curve, as smooth as rows that were left out like it
+- ``_model``: what predicts: products of columns on one scale, and a curve of their sum
+- ``_single_index``: how it is fitted: ridge and curve by turns, judged by rows left out
 - ``_regressor``: the estimator
 """

@@ -21,13 +21,12 @@ from sklearn_ext._core._compat import (
     _check_feature_names_in,
 )
 from sklearn_ext._core._validation import FLOATS, check_weights
-from sklearn_ext._numerics._arrays import blocks
-from sklearn_ext.networks._hierarchical._monomials import (
+from sklearn_ext.networks._hierarchical._model import (
     Monomials,
     Standard,
     Transformed,
     n_monomials,
-    rows_a_block,
+    row_blocks,
 )
 from sklearn_ext.networks._hierarchical._single_index import (
     TIE,
@@ -326,7 +325,7 @@ class HierarchicalPolynomialRegressor(
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
         features, index = self.feature_map_, np.empty(X.shape[0])
-        for at in blocks(X.shape[0], rows_a_block(len(features))):
+        for at in row_blocks(X.shape[0], len(features)):
             index[at] = features(_dense(X[at])) @ self.component_coef_
         return index + self.intercept_
 

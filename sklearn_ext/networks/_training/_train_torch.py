@@ -7,7 +7,7 @@ import torch
 from skorch.callbacks import Callback
 from torch import nn
 
-from sklearn_ext._core._torch import LeanNet, fit_net
+from sklearn_ext._core._torch import EndOfTraining, LeanNet, fit_net
 from sklearn_ext._numerics._nets import members_of
 from sklearn_ext._numerics._nets._nets_torch import BatchedMLP, MemberAdam, spread
 from sklearn_ext.networks._parametrization import mup_scales
@@ -334,7 +334,7 @@ class Watch(Callback):
         elif self.plan.keep_best and self.since >= self.plan.patience:
             training.stop_reason = "instability" if self._unstable() else "patience"
         if training.stop_reason != "max_iter":
-            raise KeyboardInterrupt  # skorch's own way to end training early
+            raise EndOfTraining
 
     def on_train_end(self, net, **kwargs):
         """Return to the best epoch; the user's callbacks may have stopped early."""

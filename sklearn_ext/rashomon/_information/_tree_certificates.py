@@ -191,12 +191,12 @@ def certify_trees(clf, theta, confidence_level, posterior):
         if not space.complete:
             nodes = tree_shares(found.upper, threshold=losses[best]).nodes.sum()
             mean = max(mean - one_leaf * nodes / total, 0.0)
-    log_ratio = min(float(log_ratio), 0.0)
-    return CertificateResult(
-        bound=pac_bayes_bound(log_ratio, float(mean), n, delta),
+    return CertificateResult.of(
+        log_ratio,
+        mean,
+        n,
+        delta,
         theta=_slack(clf, at / total, theta),
-        mean_loss=float(mean),
-        bits=float(-log_ratio / np.log(2)) + 0.0,  # no -0
         confidence_level=confidence_level,
         posterior=posterior,
         beta=beta,

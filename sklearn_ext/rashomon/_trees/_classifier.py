@@ -26,8 +26,6 @@ from sklearn_ext.rashomon._ratio import (
     PathMixin,
     check_count,
     log_of,
-    loss_threshold,
-    warn_empty,
 )
 from sklearn_ext.rashomon._trees._members import TreeMembers
 from sklearn_ext.rashomon._trees._patterns import chao1, pattern_losses, tree_patterns
@@ -505,41 +503,6 @@ class RashomonTreeClassifier(
         check_is_fitted(self)
         return self.classes_[self._member_readings().labels(self._bits(X))]
 
-    def sample(self, n_samples=1, *, theta=None, random_state=None):
-        """Draw trees from the Rashomon set, uniformly with respect to the prior.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of independent draws.
-        theta : float or None, default=None
-            Slack of the set; None takes the fitted one.
-        random_state : int, RandomState instance or None, default=None
-            Source of randomness.
-
-        Returns
-        -------
-        TreeMembers
-            A sequence of :class:`RashomonTree`.
-
-        Raises
-        ------
-        ValueError
-            When the set is empty.
-        """
-        check_is_fitted(self)
-        check_count("n_samples", n_samples)
-        rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
-        threshold = self._threshold_at(self.theta if theta is None else theta)
-        found = self._set.widened(threshold)
-        if found.estimate(threshold, self.confidence_level).log_ratio == -np.inf:
-            raise ValueError(
-                "The Rashomon set is empty: no tree has a loss within the threshold. "
-                "Raise theta or reference_loss."
-            )
-        trees = found.draw(n_samples, rng, threshold)
-        return self._named(self._equal.with_any(trees, rng))
-
     def feature_usage(self):
         """How often the trees of the set use each feature.
 
@@ -926,7 +889,7 @@ class RashomonTreeClassifier(
                 f"{self.method_!r}. Use whole weights and a smaller space."
             )
         if self.log_ratio_ == -np.inf:
-            warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
+            self._warn_empty()
 
     def _waiting(self):
         read = self.__dict__.get("_read")
@@ -987,6 +950,17 @@ class RashomonTreeClassifier(
     def _find_best(self):
         return self._equal.with_first(self._set.best_tree())
 
+    def _sample(self, n_samples, theta, seed):
+        rng, threshold = np.random.default_rng(seed), self._threshold_at(theta)
+        found = self._set.widened(threshold)
+        if found.estimate(threshold, self.confidence_level).log_ratio == -np.inf:
+            raise ValueError(
+                "The Rashomon set is empty: no tree has a loss within the threshold. "
+                "Raise theta or reference_loss."
+            )
+        trees = found.draw(n_samples, rng, threshold)
+        return self._named(self._equal.with_any(trees, rng))
+
     def _draw_members(self):
         if self.log_ratio_ == -np.inf:
             return self._best
@@ -1018,9 +992,7 @@ class RashomonTreeClassifier(
             raise ValueError(
                 f"theta must be a finite number from 0 upwards, got {theta!r}."
             )
-        total = self._problem[0].total
-        best = self._set.best_loss / total
-        return total * loss_threshold(best, theta, self.theta_mode, self.reference_loss)
+        return self._problem[0].total * self._mean_threshold(theta)
 
     def _ratios_at(self, thetas):
         """Widen the set once; that reruns the recursion, and a sample refuses it."""

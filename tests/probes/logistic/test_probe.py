@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sklearn_ext.probes import LogisticProbe
+from tests._marks import CALLBACKS
 
 
 def data_of(rng, n=150, d=6, k=3, dtype=np.float64):
@@ -192,8 +193,8 @@ def test_frames_and_routed_weights(rng):
     assert list(LogisticProbe().fit(frame, y).feature_names_in_) == list("abcdef")
 
 
+@CALLBACKS
 def test_callbacks_see_iterations_and_stop_the_fit(rng):
-    pytest.importorskip("sklearn.callback", reason="scikit-learn has no callbacks")
     X, y = data_of(rng)
     seen = []
 

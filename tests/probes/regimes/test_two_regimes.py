@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from sklearn_ext.probes import LogisticProbe, NaiveBayesProbe, TwoRegimes
+from tests._marks import CALLBACKS
 from tests.probes.regimes._rivals import SEEN, Recorder, pair
 
 
@@ -376,6 +377,7 @@ def test_groups_are_routed_to_it(digits):
     assert search.best_score_ > 0.8
 
 
+@CALLBACKS
 def test_callbacks_see_every_repeat_and_may_stop(digits):
     X, y = digits
 
@@ -398,8 +400,6 @@ def test_callbacks_see_every_repeat_and_may_stop(digits):
         def teardown(self, estimator, context):
             pass
 
-    if not hasattr(TwoRegimes, "set_callbacks"):
-        return  # scikit-learn < 1.9 has no callbacks
     model = pair(n_repeats=5).set_callbacks(Stop()).fit(X, y)
     assert Stop.seen == 2
     assert model.test_scores_["one"].shape == (3, 2)

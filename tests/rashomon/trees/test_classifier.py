@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ext.rashomon import RashomonTreeClassifier
+from tests._marks import CALLBACKS
 from tests.rashomon.trees._brute_force import full_trees
 
 
@@ -385,8 +386,8 @@ class Progress:
         {"max_depth": 3, "method": "smc", "n_replicates": 4},
     ],
 )
+@CALLBACKS
 def test_callbacks_see_every_part_of_the_work(rng, params):
-    pytest.importorskip("sklearn.callback", reason="scikit-learn has no callbacks")
     X, y = small(rng, n=100)
     params = {"theta": 0.2, "random_state": 0} | params
     clf, bar = RashomonTreeClassifier(**params), Progress()

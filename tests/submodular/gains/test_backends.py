@@ -24,6 +24,7 @@ from sklearn_ext.submodular._gains import _oracle_compiled as compiled
 from sklearn_ext.submodular._gains._backends import make_oracle
 from sklearn_ext.submodular._gains._oracle import States
 from sklearn_ext.submodular._rows._stores import represent_rows
+from tests._marks import PICKLED_TENSORS
 from tests.submodular._problems import table
 
 
@@ -108,6 +109,7 @@ def test_exchanges_agree(name, dtype, place, rng):
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("algorithm", ["leveled", "bucketed", "sieve"])
 @pytest.mark.parametrize("name", OBJECTIVES)
+@PICKLED_TENSORS
 def test_selections_agree_after_updates(name, algorithm, place, rng):
     X = rng.uniform(size=(260, 5))
     settings = {"algorithm": algorithm, "refine": "guesses", "random_state": 0}

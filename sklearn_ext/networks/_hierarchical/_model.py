@@ -1,10 +1,16 @@
-"""Monomials of standardised columns, on one scale, made block by block."""
+"""What is fitted and predicts: features of a row, and a curve of their weighted sum.
+
+The features are monomials of standardised columns, on one scale, or the output of a
+transformer. The curve is given by its values and slopes at knots; between them it is
+cubic, beyond the last ones a straight line.
+"""
 
 from dataclasses import dataclass, field
 from itertools import combinations, combinations_with_replacement
 from math import comb
 
 import numpy as np
+from scipy.interpolate import CubicHermiteSpline
 
 from sklearn_ext._numerics._arrays import blocks
 
@@ -106,7 +112,7 @@ class Monomials:
 
     def _measured(self, X, share, standardize):
         total = square = 0.0
-        for at in blocks(len(X), rows_a_block(len(self))):
+        for at in row_blocks(len(X), len(self)):
             Phi = self._raw(X[at])
             total = total + share[at] @ Phi
             square = square + share[at] @ (Phi * Phi)
@@ -150,9 +156,80 @@ class Transformed:
         return self.transformer.get_feature_names_out(names)
 
 
-def rows_a_block(k):
-    """Return how many rows with k features are worked on at a time."""
-    return max(1, CELLS // max(1, k))
+@dataclass(frozen=True)
+class Link:
+    """A curve: cubic between its knots, straight beyond them; without any ``g(t) = t``.
+
+    Attributes
+    ----------
+    knots : ndarray of shape (n_knots,)
+        Ascending values of the index.
+    values : ndarray of shape (n_knots,)
+        The curve there.
+    slopes : ndarray of shape (n_knots,)
+        Its slope there.
+    """
+
+    knots: np.ndarray
+    values: np.ndarray
+    slopes: np.ndarray
+
+    @classmethod
+    def identity(cls):
+        """Return the curve that leaves the index as it is."""
+        return cls(np.empty(0), np.empty(0), np.empty(0))
+
+    def __call__(self, t):
+        """Return the curve's values."""
+        if not len(self.knots):
+            return np.array(t, dtype=np.float64)
+        inside = np.clip(t, self.knots[0], self.knots[-1])
+        slope = np.where(t < inside, self.slopes[0], self.slopes[-1])
+        cubic = self.values[0] + self.span * self.cubics(self.to_unit(inside))
+        return cubic + (t - inside) * slope
+
+    def derivative(self, t):
+        """Return the curve's slopes."""
+        if not len(self.knots):
+            return np.ones(len(t))
+        inside = np.clip(t, self.knots[0], self.knots[-1])
+        return self.cubics(self.to_unit(inside), 1)
+
+    @property
+    def is_resolved(self):
+        """Whether knots differ by more than the rounding of their unit."""
+        eps = np.finfo(np.float64).eps * np.abs(self.knots).max(initial=0.0)
+        return bool((np.diff(self.knots) > 4 * eps).all())
+
+    @property
+    def span(self):
+        """Distance of the last knots; index and target share its unit."""
+        return self.knots[-1] - self.knots[0]
+
+    def to_unit(self, t):
+        """Return where between the last knots an index lies, from 0 to 1."""
+        return (t - self.knots[0]) / self.span
+
+    @property
+    def cubics(self):
+        """The cubics on the unit interval: no power of a huge or tiny unit is taken."""
+        rise = (self.values - self.values[0]) / self.span
+        return CubicHermiteSpline(self.to_unit(self.knots), rise, self.slopes)
+
+    def stretched(self, size):
+        """Return the same curve for an index times a positive number."""
+        return Link(size * self.knots, self.values, self.slopes / size)
+
+    def rescaled(self, center, scale):
+        """Return the curve in other units, which index and target share."""
+        return Link(
+            center + scale * self.knots, center + scale * self.values, self.slopes
+        )
+
+
+def row_blocks(n_rows, k):
+    """Cut rows into slices whose k features are made at a time."""
+    return blocks(n_rows, max(1, CELLS // max(1, k)))
 
 
 def _name(names):
