@@ -250,14 +250,12 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
                 "groups must be given for new columns exactly when the others have "
                 f"some, got groups={groups!r}."
             )
-        p, n_new = X.shape[1], X_new.shape[1]
-        added = self._labels(groups, n_new)
+        added = self._labels(groups, X_new.shape[1])
         labels = np.concatenate([self.groups_, added])
-        self.groups_ = labels if self._grouped else np.arange(p + n_new)
+        self.groups_ = labels if self._grouped else np.arange(len(labels))
         if names is not None:
-            old = self.feature_names_in_
-            self.feature_names_in_ = np.concatenate([old, names])
-        self.n_features_in_ = p + n_new
+            self.feature_names_in_ = np.concatenate([self.feature_names_in_, names])
+        self.n_features_in_ = len(labels)
         relevance = self._relevance_of(y, X, X_new)
         return self._solve(known.with_columns(X, X_new, T), relevance)
 
@@ -291,9 +289,7 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
         if not len(kept):
             raise ValueError("features names all columns; at least one must remain.")
         self._first = np.searchsorted(kept, self._first)
-        self.groups_ = (
-            np.arange(len(kept)) if self.groups is None else self.groups_[kept]
-        )
+        self.groups_ = self.groups_[kept] if self._grouped else np.arange(len(kept))
         self.n_features_in_ = len(kept)
         if hasattr(self, "feature_names_in_"):
             self.feature_names_in_ = self.feature_names_in_[kept]
@@ -354,7 +350,7 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
             numeric = _is_numeric(y)
             measure = mutual_info_regression if numeric else mutual_info_classif
             scores = measure(X, y, random_state=0)
-        return scores / scores.max() if scores.max() > 0 else scores
+        return scores / (scores.max() or 1)
 
     def _solve(self, statistics, relevance=None):
         if relevance is None:

@@ -249,8 +249,8 @@ class LivingTable:
         pool = np.intersect1d(candidates, members)
         if alone:
             return pool
-        settings = self.settings
-        size = min(max(settings.pool_size, settings.n_select), len(candidates))
+        size = max(self.settings.pool_size, self.settings.n_select)
+        size = min(size, len(candidates))
         others = self._generator().choice(candidates, size, replace=False)
         return np.union1d(pool, others)
 

@@ -412,7 +412,7 @@ class DynamicSubmodularSelector(
         if not n and np.ndim(rows) == 2:
             validate_data(self, rows, reset=False, ensure_min_samples=0, **DATA)
         checked = self._more_rows(rows) if n else None
-        ids = self._ids_of_more(ids, rows, n, living.table.ids(leave).tolist())
+        ids = self._ids_of_more(ids, rows, n, set(living.table.ids(leave).tolist()))
         if n or len(leave):
             living.apply(leave, checked, ids, max_calls=max_calls)
         return self

@@ -1,6 +1,7 @@
 """Exchanges of chosen rows against others, for objectives of nearest members."""
 
 import numpy as np
+from scipy import sparse
 
 from sklearn_ext._numerics._arrays import to_numpy
 from sklearn_ext.submodular._engine._greedy import in_greedy_order
@@ -14,17 +15,14 @@ class _Nearest:
     """The two largest values of each coordinate among the chosen rows."""
 
     def __init__(self, chosen, weights, base):
-        self.weights, self._n_chosen = weights, len(chosen)
-        columns = np.arange(chosen.shape[1])
+        self.weights, columns = weights, np.arange(len(weights))
         rows = np.vstack([chosen, base])  # the base cannot be exchanged
         owner = rows.argmax(axis=0)
         self.first = rows[owner, columns]
         rows[owner, columns] = -np.inf
         self.second = np.maximum(rows.max(axis=0), 0)
-        self._by_owner = np.argsort(owner, kind="stable")
-        owners = owner[self._by_owner]
-        self._starts = np.flatnonzero(np.diff(owners, prepend=-1))
-        self._owners = owners[self._starts]
+        shape = len(weights), len(rows)  # the last one is the base
+        self._by_owner = sparse.csr_array((weights, (columns, owner)), shape=shape)
 
     def best_exchange(self, rows, slack):
         """Return, for each row, what its best exchange gains and which member goes.
@@ -34,10 +32,7 @@ class _Nearest:
         """
         gain = np.maximum(rows - self.first, 0) @ self.weights
         loss = np.maximum(rows, self.second) - np.maximum(rows, self.first)
-        loss = (loss * self.weights)[:, self._by_owner]
-        by_owner = np.zeros((len(rows), self._n_chosen + 1))
-        by_owner[:, self._owners] = np.add.reduceat(loss, self._starts, axis=1)
-        by_member = by_owner[:, :-1]  # the last one is the base
+        by_member = (loss @ self._by_owner)[:, :-1]
         best = by_member.max(axis=1)
         leaves = (by_member >= best[:, None] - slack).argmax(axis=1)
         return gain + best, leaves

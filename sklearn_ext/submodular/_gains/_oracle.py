@@ -4,17 +4,11 @@ import copy
 
 import numpy as np
 
-from sklearn_ext._numerics._arrays import (
-    blocks,
-    dense,
-    device_of,
-    namespace,
-    single,
-    to_numpy,
-)
+from sklearn_ext._numerics._arrays import blocks, dense, single, to_numpy
 from sklearn_ext.submodular._objectives._base import BLOCK
 from sklearn_ext.submodular._rows._stores import (
     RepresentedRows,
+    grown,
     represent_rows,
     row_store,
 )
@@ -45,10 +39,9 @@ class States(list):
     def table(self):
         """The states under one another, (n_states, n_coords); they must be vectors."""
         n = len(self)
-        if self._table is None or len(self._table) < n:
-            there = {"dtype": self[0].dtype, "device": device_of(self[0])}
-            self._table = namespace(self[0]).empty((2 * n, len(self[0])), **there)
-            self._filled = 0
+        if self._table is None:
+            self._table, self._filled = self[0][None], 1
+        self._table = grown(self._table, n)
         for at in range(self._filled, n):
             self._table[at] = self[at]
         self._filled = n
@@ -156,11 +149,8 @@ class Oracle:
     def gains(self, slots, state):
         """Return the gain of each slot."""
         self.n_calls += len(slots)
-        step = self._step
-        if len(slots) <= step:
-            return self.objective.gains(self.rows.take(slots), state)
         gains = np.empty(len(slots))
-        for part in blocks(len(slots), step):
+        for part in blocks(len(slots), self._step):
             gains[part] = self.objective.gains(self.rows.take(slots[part]), state)
         return gains
 

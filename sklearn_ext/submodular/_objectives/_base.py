@@ -4,13 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_ext._core._base import ExtEstimator
-from sklearn_ext._numerics._arrays import (
-    blocks,
-    dense,
-    float64,
-    is_tensor,
-    to_numpy,
-)
+from sklearn_ext._numerics._arrays import blocks
 from sklearn_ext.submodular._objectives._rounding import SLACK
 from sklearn_ext.submodular._objectives._similarities import cosine
 
@@ -278,33 +272,3 @@ def _as_rows(X):
     if X.ndim != 2:
         raise ValueError(f"Expected rows as a 2D array, got {X.ndim} dimension(s).")
     return X
-
-
-def dense_row(row):
-    """Return one row of coordinates as a plain float64 vector."""
-    return float64(dense(row).reshape(-1))
-
-
-def row_sums(data, rows, weights):
-    """Sum weighted entries by row, each row in the same order in every batch.
-
-    Parameters
-    ----------
-    data : ndarray or tensor
-        Entries: of shape (n_rows, n_coords), or (n_stored,) for a sparse array.
-    rows : {ndarray, sparse array} of shape (n_rows, n_coords)
-        The rows that they belong to.
-    weights : ndarray of shape (n_coords,)
-        Weights of the coordinates.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-        Sums. BLAS would sum a row in another order in another batch, as devices may.
-    """
-    if is_tensor(data):
-        return to_numpy(data @ weights)
-    if not sparse.issparse(rows):
-        return np.einsum("ij,j->i", data, weights)
-    owner = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
-    return np.bincount(owner, data * weights[rows.indices], minlength=rows.shape[0])

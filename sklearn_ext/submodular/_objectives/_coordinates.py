@@ -6,13 +6,15 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_ext._core._compat import Interval, StrOptions
-from sklearn_ext._numerics._arrays import namespace, relu
-from sklearn_ext.submodular._objectives._base import (
-    SubmodularObjective,
-    check_factors,
-    dense_row,
-    row_sums,
+from sklearn_ext._numerics._arrays import (
+    dense,
+    float64,
+    is_tensor,
+    namespace,
+    relu,
+    to_numpy,
 )
+from sklearn_ext.submodular._objectives._base import SubmodularObjective, check_factors
 
 
 class CoordinateObjective(SubmodularObjective):
@@ -273,3 +275,33 @@ class ProbabilisticCoverage(CoordinateObjective):
 
     def _height(self, state):
         return 1 - state
+
+
+def dense_row(row):
+    """Return one row of coordinates as a plain float64 vector."""
+    return float64(dense(row).reshape(-1))
+
+
+def row_sums(data, rows, weights):
+    """Sum weighted entries by row, each row in the same order in every batch.
+
+    Parameters
+    ----------
+    data : ndarray or tensor
+        Entries: of shape (n_rows, n_coords), or (n_stored,) for a sparse array.
+    rows : {ndarray, sparse array} of shape (n_rows, n_coords)
+        The rows that they belong to.
+    weights : ndarray of shape (n_coords,)
+        Weights of the coordinates.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        Sums. BLAS would sum a row in another order in another batch, as devices may.
+    """
+    if is_tensor(data):
+        return to_numpy(data @ weights)
+    if not sparse.issparse(rows):
+        return np.einsum("ij,j->i", data, weights)
+    owner = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    return np.bincount(owner, data * weights[rows.indices], minlength=rows.shape[0])

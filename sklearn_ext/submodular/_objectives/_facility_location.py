@@ -19,7 +19,7 @@ from sklearn_ext.submodular._objectives._similarities import (
     similarities,
 )
 
-WITH_SCALE = ("rbf", "laplacian", "polynomial", "poly", "sigmoid", "chi2")
+WITH_SCALE = {"rbf", "laplacian", "polynomial", "poly", "sigmoid", "chi2"}
 METRICS = {"cosine", "linear", "neg_distance", "precomputed", "additive_chi2"}
 
 
@@ -83,7 +83,7 @@ class FacilityLocation(MaximumObjective):
     weighs_reference = True
 
     _parameter_constraints: dict = {
-        "metric": [StrOptions(METRICS | set(WITH_SCALE)), callable],
+        "metric": [StrOptions(METRICS | WITH_SCALE), callable],
         "gamma": [Interval(Real, 0, None, closed="neither"), None],
         "reference": [StrOptions({"sample"}), "array-like"],
         "n_reference": [Interval(Integral, 1, None, closed="left")],

@@ -32,6 +32,9 @@ class SlotTable:
     def __len__(self):
         return len(self._slot_of)
 
+    def __contains__(self, i):
+        return i in self._slot_of
+
     @property
     def slots(self):
         """Slots of living rows, ascending."""
@@ -44,17 +47,6 @@ class SlotTable:
             with suppress(OverflowError):  # longer ones stay Python's
                 return found.astype(np.int64)
         return found
-
-    def check_new(self, ids, leaving=()):
-        """Refuse identifiers that come twice, or that live and do not leave."""
-        leaving = set(leaving)
-        twice = [i for i, count in Counter(ids).items() if count > 1]
-        there = [i for i in ids if i in self._slot_of and i not in leaving]
-        if twice or there:
-            reason = "given twice" if twice else "already active; use replace"
-            raise ValueError(
-                f"duplicate id {(twice or there)[0]!r}: {reason}. An id names one row."
-            )
 
     def find(self, ids, *, missing="raise"):
         """Return the slots of identifiers.
@@ -182,7 +174,7 @@ def check_ids(ids, X, n, table, leaving=()):
         Number of rows.
     table : SlotTable
         Knows which come next, and which are in use.
-    leaving : sequence of hashable, default=()
+    leaving : set of hashable, default=()
         Identifiers whose rows leave before.
 
     Returns
@@ -191,7 +183,7 @@ def check_ids(ids, X, n, table, leaving=()):
         Identifiers.
     """
     if ids is None:
-        return list(range(table.next_id, table.next_id + n))
+        ids = range(table.next_id, table.next_id + n)
     if isinstance(ids, str):
         if ids != "index" or not hasattr(X, "index") or callable(X.index):
             advice = ""
@@ -210,7 +202,13 @@ def check_ids(ids, X, n, table, leaving=()):
             f"ids must not be missing, got {ids[missing[0]]!r} for row {missing[0]}: "
             "nobody could find the row again."
         )
-    table.check_new(ids, leaving)
+    twice = [i for i, count in Counter(ids).items() if count > 1]
+    there = [i for i in ids if i in table and i not in leaving]
+    if twice or there:
+        reason = "given twice" if twice else "already active; use replace"
+        raise ValueError(
+            f"duplicate id {(twice or there)[0]!r}: {reason}. An id names one row."
+        )
     return ids
 
 
