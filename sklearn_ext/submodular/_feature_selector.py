@@ -153,8 +153,7 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
             The fitted selector.
         """
         X, y = self._check(X, y, reset=True)
-        self._solve(self._sum(X, y, None), self._relevance_of(y, X))
-        return self
+        return self._solve(self._sum(X, y, None), self._relevance_of(y, X))
 
     @fit_context()
     def partial_fit(self, X, y=None, classes=None):
@@ -175,11 +174,10 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
         self : SubmodularFeatureSelector
             The updated selector.
         """
-        first = not hasattr(self, "sufficient_statistics_")
-        X, y = self._check(X, y, reset=first)
-        if first:
+        known = getattr(self, "sufficient_statistics_", None)
+        X, y = self._check(X, y, reset=known is None)
+        if known is None:
             return self._solve(self._sum(X, y, classes))
-        known = self.sufficient_statistics_
         return self._solve(known + self._sum(X, y, known.classes, regress=True))
 
     def fit_blocks(self, blocks, *, n_jobs=None):

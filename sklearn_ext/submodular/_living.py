@@ -267,9 +267,8 @@ class LivingTable:
                 )
             gain = self.oracle.gains(candidates[:1], self.start.state)[0]
             picks.take(self.oracle, candidates[0], max(gain, 0.0))
-        answer = selection_of(self.oracle, self.start, picks, self._bound)
-        self.n_changes = len(set(answer.indices.tolist()) - set(previous))
-        return answer
+        self.replaced = previous
+        return selection_of(self.oracle, self.start, picks, self._bound)
 
     # changes of everything at once
 

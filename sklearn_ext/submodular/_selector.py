@@ -484,7 +484,8 @@ class DynamicSubmodularSelector(
     def n_changes_(self):
         """Count of rows that the answer before did not have."""
         living = self._now
-        return living.answer and living.n_changes
+        chosen = living.answer.indices.tolist()  # before it is known what it replaced
+        return len(set(chosen) - set(living.replaced))
 
     # the state behind it
 
@@ -768,7 +769,7 @@ class DynamicSubmodularSelector(
         if self.encoder_ is None:
             X = X if self._plain(X) else validate_data(self, X, reset=False, **DATA)
             return X, X
-        X, given = any_rows(self, X, living.X.row_shape)
+        X, given = any_rows(self, X, living.X.take([]).shape[1:])
         return X, encode(self.encoder_, given)
 
     def _plain(self, X):

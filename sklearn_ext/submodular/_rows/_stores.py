@@ -104,11 +104,6 @@ class DenseRows:
         return self._rows.dtype
 
     @property
-    def row_shape(self):
-        """Shape of a row."""
-        return self._rows.shape[1:]
-
-    @property
     def width(self):
         """Entries stored by a row."""
         return self._rows.shape[1]
@@ -161,11 +156,6 @@ class SparseRows:
     def dtype(self):
         """Dtype of the rows."""
         return self._values.dtype
-
-    @property
-    def row_shape(self):
-        """Shape of a row."""
-        return (self._n_columns,)
 
     @property
     def width(self):
