@@ -185,6 +185,9 @@ class SubmodularObjective(ExtEstimator):
         ndarray of shape (n_samples, n_exemplars)
             Similarities.
         """
+        return self._similarity(X, Y)
+
+    def _similarity(self, X, Y):
         return cosine(X, Y)
 
     def _in_range(self, X, what, high=None):

@@ -153,8 +153,7 @@ class Mixture(_BaseComposition, SubmodularObjective):
         terms = zip(self._terms, state, strict=True)
         return sum(a * part.value(s) for (a, part, _), s in terms)
 
-    def similarity(self, X, Y):
-        """Return the weighted sum of the members' similarities."""
+    def _similarity(self, X, Y):
         return sum(a * part.similarity(X, Y) for a, part, _ in self._terms)
 
 

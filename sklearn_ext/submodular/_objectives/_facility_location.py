@@ -146,7 +146,7 @@ class FacilityLocation(MaximumObjective):
     def _represent(self, X):
         if self.metric == "precomputed":
             return self._in_range(X, "similarities")
-        S = self.similarity(X, self.reference_).astype(X.dtype, copy=False)
+        S = self._similarity(X, self.reference_).astype(X.dtype, copy=False)
         S = self._in_range(S, "similarities")
         return S if self.n_neighbors is None else keep_largest(S, self.n_neighbors)
 
@@ -166,10 +166,9 @@ class FacilityLocation(MaximumObjective):
         state = super().__getstate__()
         return {k: None if k == "_prepared" else v for k, v in state.items()}
 
-    def similarity(self, X, Y):
-        """Tell how near rows are, as `SubmodularObjective.similarity` does."""
+    def _similarity(self, X, Y):
         if self.metric == "precomputed":
-            return super().similarity(X, Y)
+            return super()._similarity(X, Y)
         if Y is self.reference_ and self._gaussian(X):
             return self._kernel(X)
         return dense(similarities(X, Y, self.metric, self.gamma_, self._farthest))

@@ -134,8 +134,7 @@ class LogDet(SubmodularObjective):
         rows = np.vstack([state.rows, row])
         return CholeskyState(rows, state.value + np.log(left), factor)
 
-    def similarity(self, X, Y):
-        """Return the kernel of rows."""
+    def _similarity(self, X, Y):
         return self._kernel(self._represent(X), self._represent(Y))
 
 
@@ -225,8 +224,8 @@ class GraphCut(FacilityLocation):
 
     def _represent(self, X):
         X = dense(X)
-        near = self._in_range(self.similarity(X, self.reference_), "similarities")
-        own = [self.similarity(row, row)[0, 0] for row in X[:, None]]
+        near = self._in_range(self._similarity(X, self.reference_), "similarities")
+        own = [self._similarity(row, row)[0, 0] for row in X[:, None]]
         return np.column_stack([X, near @ self.coord_weights_, own]).astype(X.dtype)
 
     def _empty(self):
@@ -236,7 +235,7 @@ class GraphCut(FacilityLocation):
         rows = np.asarray(rows, dtype=np.float64)
         gains = self.lam * rows[:, -2] - rows[:, -1]
         if len(state.rows):
-            inside = self.similarity(rows[:, :-2], state.rows[:, :-2])
+            inside = self._similarity(rows[:, :-2], state.rows[:, :-2])
             gains -= 2 * inside.sum(axis=1)
         # a difference that is zero but for rounding is no gain
         return np.where(abs(gains) > SLACK * self.lam * rows[:, -2], gains, 0.0)
