@@ -62,21 +62,9 @@ class LivingTable:
         self._mark(self.table.slots, ids, weight)
         self.oracle = make_oracle(objective, settings.backend, settings.device)
         self.oracle.follow(self.Z, settings.max_cache_mb)
-        self._begin()
-
-    def _mark(self, slots, ids, weight):
-        """Note which slots can be chosen."""
-        self._eligible = grown(self._eligible, int(slots.max(initial=-1)) + 1)
-        self._eligible[slots] = True if weight is None else weight > 0
-        never = {*listed(self.settings.forbidden), *listed(self.settings.initial)}
-        self._eligible[slots[[i in never for i in ids]]] = False
-
-    def _begin(self):
-        """Solve the table as it is."""
-        settings, state = self.settings, self.oracle.empty_state()
         self.engine, self.sieve, self._answer, self._previous = None, None, None, ()
         first = self.table.find(listed(settings.initial)).tolist()
-        state, gains = self.oracle.grow(state, first)
+        state, gains = self.oracle.grow(self.oracle.empty_state(), first)
         self.start = Picks(state, slots=first, gains=gains)
         if settings.algorithm == "sieve":
             self.sieve = Sieve(self.oracle, settings.n_select, state, settings.epsilon)
@@ -88,6 +76,14 @@ class LivingTable:
         if settings.algorithm != "greedy":
             self.engine = Engine(self.oracle, settings, state, self._generator())
             self._tell_engine(picks)
+
+    def _mark(self, slots, ids, weight):
+        """Note which slots can be chosen."""
+        self._eligible = grown(self._eligible, self.Z.n_slots)
+        self._eligible[slots] = True if weight is None else weight > 0
+        never = {*listed(self.settings.forbidden), *listed(self.settings.initial)}
+        if never:
+            self._eligible[slots[[i in never for i in ids]]] = False
 
     def _tell_engine(self, picks):
         """Tell the engine rows, their gains and the answer.
@@ -327,8 +323,7 @@ class LivingTable:
         self.check_settled()
         X, ids = self.X.take(slots), self.table.ids(slots).tolist()
         Z = X if self.Z is self.X else self.Z.take(slots)
-        weight, n_updates = self._eligible[slots], self.n_updates + 1
-        more = ids, weight, self._seed, n_updates
+        more = ids, self._eligible[slots], self._seed, self.n_updates + 1
         new = LivingTable(self.settings, objective, X, Z, *more)
         new.table.next_id = self.table.next_id
         new.oracle.n_calls += self.oracle.n_calls

@@ -147,9 +147,16 @@ class SubmodularSampler(ExtEstimator):
         objective = make_objective(self.objective, "greedy")
         chosen = []
         for rows, k in self._shares(X.shape[0], y):
-            if k and len(rows):
-                if k > len(rows):
-                    self._warn_of_few(k, rows, y)
+            if k > len(rows):
+                whole = self.sampling_strategy == "all"
+                where = "" if whole else f" of class {_safe_indexing(y, rows[0])}"
+                warnings.warn(
+                    f"{k} rows are to be selected out of {len(rows)}{where}; all that "
+                    "add something are.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            if k:
                 found = maximize(
                     objective,
                     X[rows],
@@ -183,16 +190,6 @@ class SubmodularSampler(ExtEstimator):
         self.fit(X, y)
         X_new = _safe_indexing(X, self.sample_indices_)
         return X_new, None if y is None else _safe_indexing(y, self.sample_indices_)
-
-    def _warn_of_few(self, k, rows, y):
-        whole = self.sampling_strategy == "all"
-        where = "" if whole else f" of class {_safe_indexing(y, rows[0])}"
-        warnings.warn(
-            f"{k} rows are to be selected out of {len(rows)}{where}; all that add "
-            "something are.",
-            UserWarning,
-            stacklevel=2,
-        )
 
     def _shares(self, n, y):
         """Return pairs (rows, how many of them to select)."""

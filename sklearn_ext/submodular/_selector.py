@@ -286,11 +286,10 @@ class DynamicSubmodularSelector(
         self : DynamicSubmodularSelector
             The fitted selector.
         """
-        given = X
-        X, Z = first_rows(self, X, y)
+        stored, Z = first_rows(self, X, y)
         weight = None if sample_weight is None else check_weights(sample_weight, Z)
         self._ids_given = ids is not None
-        ids = check_ids(ids, given, X.shape[0], SlotTable())
+        ids = check_ids(ids, X, stored.shape[0], SlotTable())
         if unknown := set(listed(self.initial)) - set(ids):
             raise ValueError(
                 f"initial holds {sorted(unknown, key=repr)[:SHOWN]}, which no row that "
@@ -299,10 +298,9 @@ class DynamicSubmodularSelector(
         rng = check_random_state(self.random_state)
         objective = make_objective(self.objective, self.algorithm)
         objective.fit_reference(Z, weight, rng)
-        seed, kept = int(rng.randint(2**31 - 1)), X.copy()
-        rows = kept, kept if Z is X else Z
-        settings = self._settings
-        self._living = LivingTable(settings, objective, *rows, ids, weight, seed)
+        seed, kept = int(rng.randint(2**31 - 1)), stored.copy()
+        rows = kept, kept if Z is stored else Z
+        self._living = LivingTable(self._settings, objective, *rows, ids, weight, seed)
         self.labels_ = self._nearest(Z)
         return self
 

@@ -41,7 +41,8 @@ class States(list):
         n = len(self)
         if self._table is None:
             self._table, self._filled = self[0][None], 1
-        self._table = grown(self._table, n)
+        if n > len(self._table):
+            self._table = grown(self._table, n)
         for at in range(self._filled, n):
             self._table[at] = self[at]
         self._filled = n
@@ -149,6 +150,8 @@ class Oracle:
     def gains(self, slots, state):
         """Return the gain of each slot."""
         self.n_calls += len(slots)
+        if len(slots) <= self._step:
+            return self.objective.gains(self.rows.take(slots), state)
         gains = np.empty(len(slots))
         for part in blocks(len(slots), self._step):
             gains[part] = self.objective.gains(self.rows.take(slots[part]), state)
@@ -231,7 +234,8 @@ class Oracle:
             if ways == 1:
                 gains = self.objective.gains(row, states[asked[0] - 1])
             else:
-                at = [z - 1 for z in asked]  # one row at several states
+                whole = n == high - low  # one row at several states
+                at = slice(low, high) if whole else [z - 1 for z in asked]
                 gains = self.objective.gains_at(row, states.table, at)
             passed = sum((gains >= tau).tolist())  # the first ones
             if passed:

@@ -44,7 +44,8 @@ class TorchOracle(Oracle):
         gaussian = hasattr(objective, "_gaussian") and objective._gaussian(X)
         if gaussian and objective.n_neighbors is None:
             kernel = objective._kernel
-            A, B = self._there(X - kernel.centre), self._there(kernel.centred)
+            A = torch.as_tensor(X - kernel.centre).to(self._like)
+            B = self._there(kernel.centred)
             squares = A.square().sum(1)[:, None] + B.square().sum(1) - 2 * (A @ B.T)
             S = (-objective.gamma_ * squares.clamp_min_(0)).exp_()
             if bool(S.isfinite().all()):

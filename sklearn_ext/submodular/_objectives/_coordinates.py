@@ -9,7 +9,7 @@ from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._numerics._arrays import (
     dense,
     float64,
-    is_tensor,
+    is_numpy,
     namespace,
     relu,
     to_numpy,
@@ -36,8 +36,7 @@ class CoordinateObjective(SubmodularObjective):
 
     def _fit_reference(self, X, sample_weight, random_state):
         self.n_coords_ = n = X.shape[1]
-        equal = self.weights is None
-        weights = np.full(n, 1 / n) if equal else self.weights
+        weights = np.full(n, 1 / n) if self.weights is None else self.weights
         self.coord_weights_ = check_factors(self, weights, n, "a coordinate")
 
     def _represent(self, X):
@@ -299,7 +298,7 @@ def row_sums(data, rows, weights):
     ndarray of shape (n_rows,)
         Sums. BLAS would sum a row in another order in another batch, as devices may.
     """
-    if is_tensor(data):
+    if not is_numpy(data):
         return to_numpy(data @ weights)
     if not sparse.issparse(rows):
         return np.einsum("ij,j->i", data, weights)

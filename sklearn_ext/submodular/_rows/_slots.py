@@ -183,7 +183,20 @@ def check_ids(ids, X, n, table, leaving=()):
         Identifiers.
     """
     if ids is None:
-        ids = range(table.next_id, table.next_id + n)
+        ids = list(range(table.next_id, table.next_id + n))
+    else:
+        ids = _given_ids(ids, X, n)
+    twice = [i for i, count in Counter(ids).items() if count > 1]
+    there = [i for i in ids if i in table and i not in leaving]
+    if twice or there:
+        reason = "given twice" if twice else "already active; use replace"
+        raise ValueError(
+            f"duplicate id {(twice or there)[0]!r}: {reason}. An id names one row."
+        )
+    return ids
+
+
+def _given_ids(ids, X, n):
     if isinstance(ids, str):
         if ids != "index" or not hasattr(X, "index") or callable(X.index):
             advice = ""
@@ -201,13 +214,6 @@ def check_ids(ids, X, n, table, leaving=()):
         raise ValueError(
             f"ids must not be missing, got {ids[missing[0]]!r} for row {missing[0]}: "
             "nobody could find the row again."
-        )
-    twice = [i for i, count in Counter(ids).items() if count > 1]
-    there = [i for i in ids if i in table and i not in leaving]
-    if twice or there:
-        reason = "given twice" if twice else "already active; use replace"
-        raise ValueError(
-            f"duplicate id {(twice or there)[0]!r}: {reason}. An id names one row."
         )
     return ids
 

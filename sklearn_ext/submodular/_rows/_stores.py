@@ -83,8 +83,7 @@ def grown(array, size):
     if size <= len(array):
         return writable(array)
     shape = (max(size, 2 * len(array)), *array.shape[1:])
-    there = {"dtype": array.dtype, "device": device_of(array)}
-    larger = namespace(array).zeros(shape, **there)
+    larger = namespace(array).zeros(shape, dtype=array.dtype, device=device_of(array))
     larger[: len(array)] = array
     return larger
 
@@ -122,7 +121,9 @@ class DenseRows:
         if len(slots):
             self.n_slots = max(self.n_slots, int(slots.max()) + 1)
             self._rows = grown(self._rows, self.n_slots)
-            self._rows[slots] = like(dense(rows), self._rows)
+            rows = dense(rows)
+            there = is_numpy(self._rows)  # which numpy brings them to
+            self._rows[slots] = rows if there else like(rows, self._rows)
 
     def __getstate__(self):
         return {**self.__dict__, "_rows": self._rows[: self.n_slots]}
