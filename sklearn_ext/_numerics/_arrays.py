@@ -119,6 +119,14 @@ def dense(x):
     return x.toarray() if sparse.issparse(x) else x
 
 
+def take_rows(x, rows):
+    """Return some rows, by their positions, of an array or a sparse matrix."""
+    if is_numpy(x) or sparse.issparse(x):
+        return x[rows]
+    xp = namespace(x)
+    return xp.take(x, like(rows, x, dtype=xp.int64), axis=0)
+
+
 def near_zero(X):
     """Move the full columns of a sparse matrix near zero, where products keep digits.
 

@@ -717,20 +717,14 @@ class LightSchrodingerBridge(
         adam, training = self.solver == "adam", TORCH_PARAMS | (self.torch_params or {})
         most = training["max_epochs"] if adam else options.max_iter
         unit = "epoch" if adam else "iteration"
-        tasks = FitTasks(self, *data, max_subtasks=most, task_name=unit)
-
-        def report(mixture, state):  # which is evaluated only where rows are held out
-            stop = tasks.end(lambda: described(mixture))
-            return stop or (held is not None and held.no_better(state()))
-
+        watch = {"described": described, "held": held}
+        tasks = Passes(self, *data, max_subtasks=most, task_name=unit, **watch)
         if adam:
             require("skorch", extra="torch", user="solver='adam'")
             from sklearn_ext.bridge._solvers._adam_torch import fit_adam
 
             training = {"device": torch_device(self.device or "cpu")[1], **training}
-            fit, n_iter = fit_adam(
-                sides, options, rng, mixture, tasks.begin, report, training
-            )
+            fit, n_iter = fit_adam(sides, options, rng, mixture, tasks, training)
         else:
             sides = [side.on(self.device) for side in sides]
             if mixture is not None:
@@ -741,7 +735,7 @@ class LightSchrodingerBridge(
                 options,
                 rng,
                 mixture=mixture,
-                report=lambda state: report(state.mixture, lambda: state),
+                report=lambda state: tasks.end(lambda: (state.mixture, lambda: state)),
             )
         if held is not None:
             fit = held.best(fit)
@@ -770,6 +764,22 @@ class LightSchrodingerBridge(
         tags.array_api_support = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+class Passes(FitTasks):
+    """Passes of a fit, which callbacks or rows held out may end."""
+
+    def __init__(self, *args, described, held, **params):
+        super().__init__(*args, **params)
+        self.described, self.held = described, held
+
+    def end(self, look):
+        """Close a pass; ``look`` returns its mixture, and a function that evaluates it.
+
+        Neither is asked for what nobody wants to know.
+        """
+        stop = super().end(lambda: self.described(look()[0]))
+        return stop or (self.held is not None and self.held.no_better(look()[1]()))
 
 
 def recentred(mixture, centre, sides):

@@ -8,9 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from skorch.callbacks import Callback
 
-from sklearn_ext._core._torch import EndOfTraining, WeightedLoss, fit_net
+from sklearn_ext._core._torch import ReportEpochs, WeightedLoss, fit_net
 from sklearn_ext._numerics._arrays import single
 from sklearn_ext.bridge._mixture import PotentialMixture
 from sklearn_ext.bridge._samples import Sample
@@ -94,22 +93,6 @@ class LightBridge(torch.nn.Module):
         return source, -((inside**2).sum(1).T / self.epsilon + constant) / 2
 
 
-class Report(Callback):
-    """Tell of the begin and the end of every epoch; the latter may ask to stop."""
-
-    def __init__(self, begin, end):
-        self.begin, self.end = begin, end
-
-    def on_epoch_begin(self, net, **kwargs):
-        """Tell of it."""
-        self.begin()
-
-    def on_epoch_end(self, net, **kwargs):
-        """Look at the net."""
-        if self.end(net):
-            raise EndOfTraining
-
-
 def bridge_loss(output, weight):
     """Return u log c(x) - w log v(y) for each pair of rows."""
     return weight[:, 0] * output[:, 0] - weight[:, 1] * output[:, 1]
@@ -137,11 +120,12 @@ def paired(sides, rng):
     return np.hstack(rows), np.stack(weights, axis=1)
 
 
-def fit_adam(sides, options, rng, mixture, begin, report, params):
+def fit_adam(sides, options, rng, mixture, tasks, params):
     """Train by minibatches from clusters of the target, or from a mixture.
 
-    ``begin`` is called before each epoch, ``report`` after it, with the mixture and a
-    function that evaluates it; ``params`` are those of :class:`~skorch.net.NeuralNet`.
+    ``tasks`` hear of each epoch: of its end with a function of what is learnt, which
+    returns a mixture and how to evaluate it. ``params`` are those of
+    :class:`~skorch.net.NeuralNet`.
 
     Returns
     -------
@@ -174,7 +158,7 @@ def fit_adam(sides, options, rng, mixture, begin, report, params):
         weights,
         np.ones(len(rows), dtype=dtype),
         seed=int(rng.random() * 2**31),
-        callbacks=[Report(begin, lambda net: report(*learnt(net)))],
+        callbacks=[ReportEpochs(tasks, learnt)],
         **{
             "module": LightBridge,
             "module__log_weights": np.asarray(mixture.log_weights, dtype),

@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklearn_ext._core._compat import move_to
 from sklearn_ext._numerics._arrays import (
     device_of,
     float64,
@@ -35,11 +34,6 @@ class Numbers:
 
     checks = {"multi_output": True, "y_numeric": True}
     stratified = False
-
-    @staticmethod
-    def moved(y, xp, device):
-        """Bring the targets to the rows."""
-        return move_to(y, xp=xp, device=device)
 
     @classmethod
     def of(cls, y, classes=None):
@@ -111,11 +105,6 @@ class Classes:
     checks = {}
     one = False
     stratified = True
-
-    @staticmethod
-    def moved(y, xp, device):
-        """Leave the labels: they may be strings, which only NumPy has."""
-        return y
 
     @classmethod
     def of(cls, y, classes=None):
@@ -198,10 +187,6 @@ class Classes:
 
 class HeldNumbers(RegressorMixin, BaseEstimator):
     """Hands a scorer predictions that were made before."""
-
-    def fit(self, X, y=None):
-        """Do nothing."""
-        return self
 
     def predict(self, X):
         """Return the predictions."""

@@ -1,13 +1,11 @@
 """The best ridge, and the width that suffices, as the theory predicts them."""
 
+from operator import itemgetter
+
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from sklearn_ext.random_features._theory._framework import (
-    check_spectrum,
-    errors_along,
-    rf_ridge_path,
-)
+from sklearn_ext.random_features._theory._framework import Task
 
 
 def optimal_ridge(eigenvalues, eigencoefs, n, k=np.inf, noise=0.0):
@@ -40,28 +38,26 @@ def optimal_ridge(eigenvalues, eigencoefs, n, k=np.inf, noise=0.0):
     >>> ridge > 0
     True
     """
-    path = rf_ridge_path(eigenvalues, eigencoefs, n, k, noise)
-    lam, v2, unseen, t = check_spectrum(eigenvalues, eigencoefs)
-    best = int(np.argmin(path.test))
+    task = Task.of(eigenvalues, eigencoefs, n, k, 0.0, noise, np.inf)
+    path = task.path(100)
+    best = int(np.argmin(path["test"]))
+    found = float(path["ridge"][best]), float(path["test"][best])
     if best == 0:
-        return 0.0, float(path.test[0])
-    lowest = path.gamma[0]
-    edges = path.gamma[[max(best - 1, 1), min(best + 1, len(path.gamma) - 1)]] - lowest
+        return found
+    lowest = path["gamma"][0]
+    edges = path["gamma"][[max(best - 1, 1), min(best + 1, 99)]] - lowest
 
     def at(log_offset):
-        gamma = np.array([lowest, lowest + np.exp(log_offset)])
-        return errors_along(lam, v2, unseen, gamma, n, k, noise * t)
+        between = task.along(np.array([lowest, lowest + np.exp(log_offset)]))
+        return float(between["ridge"][1]), float(between["test"][1])
 
-    found = minimize_scalar(
-        lambda x: at(x)["test"][1],
+    least = minimize_scalar(
+        lambda x: at(x)[1],
         bounds=np.log(edges),
         method="bounded",
         options={"xatol": 1e-10},
     )
-    better = at(found.x)
-    if better["test"][1] >= path.test[best]:
-        return float(path.ridge[best]), float(path.test[best])
-    return float(better["ridge"][1]), float(better["test"][1])
+    return min(found, at(least.x), key=itemgetter(1))
 
 
 def required_features(eigenvalues, eigencoefs, n, noise=0.0, tol=0.05):
