@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import dataclass
-from math import log
 from numbers import Integral, Real
 
 import numpy as np
@@ -311,11 +310,6 @@ def warn_weak(
             ConvergenceWarning,
             stacklevel=5,
         )
-
-
-def log_of(count):
-    """Logarithm of a whole number of any size."""
-    return log(count) if count else -np.inf
 
 
 def check_parameters(estimator):
