@@ -18,8 +18,9 @@ from sklearn_ext.bridge import (
 )
 from sklearn_ext.bridge._mixture import shifted
 from sklearn_ext.bridge._plan import EntropicPlan
-from sklearn_ext.bridge._samples import Sample
-from sklearn_ext.bridge._solvers._start import Options, solve
+from sklearn_ext.bridge._samples import Sample, around
+from sklearn_ext.bridge._solvers._fixed_point import Options
+from sklearn_ext.bridge._solvers._start import solve
 
 # as far as the likelihood goes
 EXACT = {"tol": 1e-7, "balance_iter": 30, "max_iter": 100}
@@ -32,7 +33,7 @@ def floor_plan(pair, epsilon):
     """Maximise the same likelihood from the true parameters, without a prior."""
     samples = [Sample(Z, np.ones(len(Z))) for Z in (pair.X, pair.Y)]
     centre = [sample.mean for sample in samples]
-    sides = [sample.around(sample.mean) for sample in samples]
+    sides = around(samples, centre)
     truth, kind = pair.plan.mixture, "diag"
     lam = np.broadcast_to(truth.lam, truth.means.shape).copy()
     start = type(truth)(truth.log_weights, truth.means, lam, None, epsilon, kind)

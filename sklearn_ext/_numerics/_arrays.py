@@ -85,6 +85,8 @@ def like(values, x, dtype=None):
     xp, device = namespace(x), array_api_compat.device(x)
     if not is_numpy(values) and namespace(values) is not xp:
         values = to_numpy(values)
+    if is_numpy(values) and not values.flags.writeable:
+        values = values.copy()  # torch warns of memory that it must not write
     return xp.asarray(values, dtype=dtype or x.dtype, device=device)
 
 
@@ -115,6 +117,14 @@ def rounding(x):
 def dense(x):
     """Return a dense array."""
     return x.toarray() if sparse.issparse(x) else x
+
+
+def take_rows(x, rows):
+    """Return some rows, by their positions, of an array or a sparse matrix."""
+    if is_numpy(x) or sparse.issparse(x):
+        return x[rows]
+    xp = namespace(x)
+    return xp.take(x, like(rows, x, dtype=xp.int64), axis=0)
 
 
 def near_zero(X):
@@ -161,7 +171,8 @@ def flat(*parts):
 
 def blocks(n_rows, size):
     """Cut rows into slices of ``size``, the last one shorter; they are read in turn."""
-    return [slice(start, start + size) for start in range(0, n_rows, size)]
+    starts = range(0, n_rows, size)
+    return [slice(start, min(start + size, n_rows)) for start in starts]
 
 
 def finite_products():
@@ -193,7 +204,7 @@ def relu(x):
     """Return ``max(x, 0)``; the argument may be overwritten."""
     if is_numpy(x):
         return np.maximum(x, 0, out=x)
-    return namespace(x).clip(x, min=0)
+    return x.clamp_min_(0) if is_tensor(x) else namespace(x).clip(x, min=0)
 
 
 def cos(x):
@@ -232,9 +243,9 @@ class ArrayHolder:
                 changed[field.name] = change(value)
         return replace(self, **changed)
 
-    def like(self, x):
-        """Return a copy in the namespace, device and dtype of ``x``."""
-        return self.convert(lambda values: like(values, x))
+    def like(self, x, dtype=None):
+        """Return a copy in the namespace, device and (unless told) dtype of ``x``."""
+        return self.convert(lambda values: like(values, x, dtype))
 
     def __sklearn_array_api_convert__(self, converter):
         """Convert for scikit-learn's array API utilities."""

@@ -72,13 +72,13 @@ class CholeskyFactor:
 
     def solve(self, B):
         """Return ``(G + alpha I)^-1 B``."""
-        return _solve_lower(self.L, _solve_lower(self.L, B), transposed=True)
+        return solve_lower(self.L, solve_lower(self.L, B), transposed=True)
 
     def dof(self):
         """Return the trace of ``G (G + alpha I)^-1``."""
         xp, k = namespace(self.L), self.L.shape[0]
         one = xp.eye(k, dtype=self.L.dtype, device=device_of(self.L))
-        half = _solve_lower(self.L, one)
+        half = solve_lower(self.L, one)
         return k - self.alpha * float(xp.sum(half * half))
 
 
@@ -186,10 +186,33 @@ def _add_to_diagonal(G, value):
     return G + value * xp.eye(G.shape[0], dtype=G.dtype, device=device_of(G))
 
 
-def _solve_lower(L, B, *, transposed=False):
+def solve_lower(L, B, *, transposed=False, overwrite=False):
+    """Solve by a lower triangular matrix, or by its transpose.
+
+    Parameters
+    ----------
+    L : array of shape (m, m)
+        The matrix.
+    B : array of shape (m, t)
+        Right sides.
+    transposed : bool, default=False
+        Whether to solve by the transpose.
+    overwrite : bool, default=False
+        Whether the right sides may be overwritten.
+
+    Returns
+    -------
+    array of shape (m, t)
+        The solutions.
+    """
     if is_numpy(L):
         return linalg.solve_triangular(
-            L, B, lower=True, trans=int(transposed), check_finite=False
+            L,
+            B,
+            lower=True,
+            trans=int(transposed),
+            overwrite_b=overwrite,
+            check_finite=False,
         )
     xp = namespace(L)
     return xp.linalg.solve(xp.matrix_transpose(L) if transposed else L, B)

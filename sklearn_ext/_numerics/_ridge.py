@@ -158,7 +158,7 @@ class CentredKernel(ArrayHolder):
     The features are given, or exist only through their kernel matrix.
     """
 
-    K: np.ndarray  # (n, n)
+    K: np.ndarray | None  # (n, n); None where nobody will solve by it
     B: np.ndarray  # (n, t)
     w: np.ndarray  # (n,)
     weight: float
@@ -167,6 +167,11 @@ class CentredKernel(ArrayHolder):
     fit_intercept: bool
     rounding: Rounding
     A: np.ndarray | None = None  # (n, k)
+
+    @property
+    def n(self):
+        """Number of rows."""
+        return self.w.shape[0]
 
     @classmethod
     def of(cls, K, Y, w, *, fit_intercept=True):
@@ -229,7 +234,7 @@ class CentredKernel(ArrayHolder):
         A, eps = float64(self.A), rounding(self.A)
         return RidgeMoments(
             self.weight,
-            A.shape[0],
+            self.n,
             self.mean,
             self.y_mean,
             A.T @ A,
@@ -439,7 +444,7 @@ class DualSpectrum(_Spectrum):
     @classmethod
     def of(cls, kernel, filter=RIDGE):
         """Factorise."""
-        K, n, known = kernel.K, kernel.K.shape[0], kernel.rounding
+        K, known = kernel.K, kernel.rounding
         xp = namespace(K)
         if kernel.fit_intercept:
             # the constant spans the null space: lift it to the top, then drop it
@@ -450,7 +455,7 @@ class DualSpectrum(_Spectrum):
         e, U = eigh(K)
         if kernel.fit_intercept:
             e, U = e[:-1], U[:, :-1]
-        about = kernel.weight, n, kernel.fit_intercept, known
+        about = kernel.weight, kernel.n, kernel.fit_intercept, known
         return cls(e, U.T @ kernel.B, *about, kernel, U, filter=filter)
 
     def solve(self, alphas):
@@ -463,13 +468,15 @@ class DualSpectrum(_Spectrum):
         left = self.left(alphas)
         return to_numpy((left * left).T @ (self.c * self.c) / self.weight)
 
-    def leave_one_out(self, alphas):
+    def leave_one_out(self, alphas, batches=()):
         """Return residuals of all rows that were left out, without cancellation.
 
         Parameters
         ----------
         alphas : sequence of float
             The grid.
+        batches : iterable, default=()
+            Not read: the kernel has its rows.
 
         Returns
         -------

@@ -2,25 +2,56 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ext._core._validation import check_weights
-from sklearn_ext.aggregate._bags._marks import warn_if_cut
+from sklearn_ext._core._compat import _safe_indexing
+from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext.aggregate._bags._marks import BagMarks, warn_if_cut
 from sklearn_ext.aggregate._bags._partition import (
     IN_SCORE,
     Bags,
     bag_values,
+    check_bags,
+    check_lengths,
+    missing_aggregates,
     warn_if_forgotten,
 )
-from sklearn_ext.aggregate._metrics import bag_log_loss, bag_r2_score
-from sklearn_ext.aggregate._proportions._targets import class_shares
+from sklearn_ext.aggregate._metrics import bag_log_loss
+from sklearn_ext.aggregate._proportions._targets import class_shares, class_targets
 
 
-class BagRegressorMixin(RegressorMixin):
-    """Regressors that take ``bags`` in ``fit`` and ``score`` without being asked."""
+class BagMixin:
+    """Estimators that take ``bags`` in ``fit`` and ``score`` without being asked."""
 
     __metadata_request__fit = {"bags": True}
     __metadata_request__score = {"bags": True}
+
+    def _take(self, X, y, bags, sample_weight, *, whole_rows=True, **checks):
+        """Validate the data of a fit and mark its bags; targets stand for ``y``."""
+        check_lengths(X, y, bags)
+        X, y = self._validated(X, y, **checks)
+        y = self._targets(y)
+        X, y, bags = check_bags(X, y, bags, sample_weight, whole_rows=whole_rows)
+        self._marks, self.n_bags_ = BagMarks.of(X, y, bags), len(bags.ids)
+        return X, y, bags
+
+    def _validated(self, X, y="no_validation", **checks):
+        sparse = "csr" if self._takes_sparse else False
+        return validate_data(self, X, y, accept_sparse=sparse, dtype=FLOATS, **checks)
+
+    def _rows(self, X):
+        """Validate rows to predict for."""
+        check_is_fitted(self)
+        return self._validated(X, reset=False)
+
+
+class BagRegressorMixin(BagMixin, RegressorMixin):
+    """Regressors of rows from aggregates of their bags."""
+
+    def _targets(self, y):
+        return np.asarray(y, dtype=float)
 
     def score(self, X, y, bags=None, sample_weight=None):
         """Return R², of bag means against aggregates when ``bags`` is given.
@@ -33,7 +64,8 @@ class BagRegressorMixin(RegressorMixin):
         X : array-like of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Responses, or aggregates replicated on the rows of their bag.
+            Responses, or aggregates replicated on the rows of their bag. Where the
+            regressor has ``allow_missing_aggregate``, rows of NaN are left out.
         bags : array-like of shape (n_samples,), default=None
             Labels of the bags.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -44,25 +76,29 @@ class BagRegressorMixin(RegressorMixin):
         float
             The score.
         """
-        return self._score(X, y, bags, sample_weight)
-
-    def _score(self, X, y, bags, sample_weight):
+        if getattr(self, "allow_missing_aggregate", False):
+            check_consistent_length(X, y, bags, sample_weight)
+            missing = missing_aggregates(y).reshape(len(y), -1).any(axis=1)
+            rows = np.flatnonzero(~missing)
+            X, y, bags, sample_weight = (
+                None if a is None else _safe_indexing(a, rows)
+                for a in (X, y, bags, sample_weight)
+            )
         if bags is None:
             score = super().score(X, y, sample_weight)
             values = np.asarray(y, dtype=float)
-            if not warn_if_forgotten(values, IN_SCORE, stacklevel=4):
-                warn_if_cut(self, X, values, stacklevel=4)
+            if not warn_if_forgotten(values, IN_SCORE, stacklevel=3):
+                warn_if_cut(self, X, values, stacklevel=3)
             return score
         predicted = self.predict(X)
         y = check_array(y, ensure_2d=False, dtype=float, input_name="y")
         check_consistent_length(X, y)
         weights = check_weights(sample_weight, y, dtype=np.float64)
         partition = Bags.of(bags, len(y), weights)
-        warn_if_cut(self, X, y, bags, weights, stacklevel=4)
+        warn_if_cut(self, X, y, partition, stacklevel=3)
         means = bag_values(y, partition, getattr(self, "aggregate", "mean"))
-        return bag_r2_score(
-            partition.spread(means), predicted, bags=bags, sample_weight=sample_weight
-        )
+        found = partition.means(predicted)
+        return r2_score(means, found, sample_weight=partition.sizes)
 
     def predict_bags(self, X, bags):
         """Predict the aggregate of each bag.
@@ -85,11 +121,12 @@ class BagRegressorMixin(RegressorMixin):
         return partition.sums(predicted) if summed else partition.means(predicted)
 
 
-class BagClassifierMixin(ClassifierMixin):
-    """Classifiers that take ``bags`` in ``fit`` and ``score`` without being asked."""
+class BagClassifierMixin(BagMixin, ClassifierMixin):
+    """Classifiers of rows from class proportions of their bags."""
 
-    __metadata_request__fit = {"bags": True}
-    __metadata_request__score = {"bags": True}
+    def _targets(self, y):
+        self.classes_, targets = class_targets(self, y)
+        return targets
 
     def predict(self, X):
         """Predict the class of each row.
@@ -154,7 +191,8 @@ class BagClassifierMixin(ClassifierMixin):
             return super().score(X, y, sample_weight)
         shares = class_shares(y, self.classes_, self.classes)
         weights = check_weights(sample_weight, shares, dtype=np.float64)
-        warn_if_cut(self, X, shares, bags, weights, stacklevel=3)
+        partition = Bags.of(bags, len(shares), weights)
+        warn_if_cut(self, X, shares, partition, stacklevel=3)
         return -bag_log_loss(
             shares, self.predict_proba(X), bags=bags, sample_weight=sample_weight
         )

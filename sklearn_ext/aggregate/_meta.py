@@ -23,8 +23,6 @@ from sklearn_ext._core._compat import (
     Interval,
     _num_samples,
 )
-from sklearn_ext.aggregate._bags._marks import BagMarks
-from sklearn_ext.aggregate._bags._partition import check_bags, check_lengths
 from sklearn_ext.aggregate._base import BagRegressorMixin
 
 
@@ -133,16 +131,7 @@ class AggregateMetaRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEstimat
         AggregateMetaRegressor
             The fitted estimator.
         """
-        if y is None:
-            raise ValueError(
-                "AggregateMetaRegressor requires y to be passed, but the target y is "
-                "None."
-            )
-        check_lengths(X, y, bags)
-        estimator = self._inner()
-        y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
-        if _num_samples(X) != len(y):
-            raise ValueError(f"X has {_num_samples(X)} rows but y has {len(y)}.")
+        data, estimator = (X, y), self._inner()
         if sample_weight is not None and not has_fit_parameter(
             estimator, "sample_weight"
         ):
@@ -150,9 +139,7 @@ class AggregateMetaRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEstimat
                 f"{type(estimator).__name__}.fit takes no sample_weight. Leave the "
                 "weights out, or choose another estimator."
             )
-        data = X, y
-        X, y, bags = check_bags(X, np.asarray(y, dtype=float), bags, sample_weight)
-        self._marks = BagMarks.of(X, y, bags)
+        X, y, bags = self._take(X, y, bags, sample_weight, whole_rows=False)
         weights = {} if sample_weight is None else {"sample_weight": bags.weights}
         search = _Search(bags.means(y), bags, self.rho)
         tasks = FitTasks(self, *data, max_subtasks=self.max_iter, task_name="refit")
@@ -176,8 +163,18 @@ class AggregateMetaRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEstimat
                 stacklevel=4,
             )
         tasks.close(estimator_=self.estimator_)
-        self.n_bags_ = len(bags.ids)
         return self
+
+    def _validated(self, X, y):
+        if y is None:
+            raise ValueError(
+                "AggregateMetaRegressor requires y to be passed, but the target y is "
+                "None."
+            )
+        y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+        if _num_samples(X) != len(y):
+            raise ValueError(f"X has {_num_samples(X)} rows but y has {len(y)}.")
+        return X, y
 
     def _inner(self):
         return Ridge() if self.estimator is None else self.estimator
@@ -242,8 +239,7 @@ class _Search:
     def take(self, f):
         """Take in the predictions of the fit; return how far they moved."""
         self._judge(f, self.pseudo_responses() - f)
-        found = f - self.bags.spread(self.bags.means(f))
-        gap = found - self.spread
+        gap = f - self.bags.spread(self.bags.means(f)) - self.spread
         moved = np.sqrt(np.mean(gap**2))
         self._step(gap, moved)
         return moved / self.scale
@@ -272,12 +268,8 @@ class _Search:
             self.linear, self.tried = False, []
         at, left = self.spread, gap
         if self.linear and self.tried:
-            spreads, gaps = (
-                np.stack([(own - other).ravel() for other in others], axis=1)
-                for own, others in zip(
-                    (at, gap), zip(*self.tried, strict=True), strict=True
-                )
-            )
+            steps = np.array([at, gap]) - np.array(self.tried)
+            spreads, gaps = steps.reshape(len(steps), 2, -1).transpose(1, 2, 0)
             share = linalg.lstsq(gaps, gap.ravel(), cond=1e-8)[0]
             at = at - (spreads @ share).reshape(at.shape)
             left = gap - (gaps @ share).reshape(at.shape)
@@ -290,6 +282,5 @@ def interpolated_loss(f, means, bags, rho):
     """Return bag-level loss plus rho times the spread inside bags, by weight."""
     own = bags.means(f)
     inside = bags.weights @ (f - bags.spread(own)) ** 2
-    return float(np.sum(bags.sizes @ (means - own) ** 2 + rho * inside)) / (
-        bags.sizes.sum()
-    )
+    total = np.sum(bags.sizes @ (means - own) ** 2 + rho * inside)
+    return float(total / bags.sizes.sum())

@@ -4,6 +4,7 @@ import warnings
 from numbers import Integral
 
 import numpy as np
+from scipy.special import rel_entr
 from sklearn import config_context
 from sklearn.metrics import (
     get_scorer_names,
@@ -162,8 +163,7 @@ def bag_log_loss(y_true, y_pred, *, bags, sample_weight=None, labels=None):
         )
     true, predicted, sizes = _bag_means(y_true, y_pred, bags, sample_weight)
     predicted = np.clip(predicted, np.finfo(float).eps, 1)
-    ratio = np.where(true > 0, true, 1) / np.where(true > 0, predicted, 1)
-    divergence = (true * np.log(ratio)).sum(axis=1)
+    divergence = rel_entr(true, predicted).sum(axis=1)
     return float(max(np.average(divergence, weights=sizes), 0.0))
 
 
@@ -357,7 +357,7 @@ def _resolve(scoring, y, bags):
             f"scoring={scoring!r} is unknown. Scores of bags are {sorted(_SCORERS)}; "
             "those of rows are scikit-learn's."
         )
-    if _replicated(y, bags):
+    if Bags.of(bags, len(bags)).repeat(np.asarray(y)):
         warnings.warn(
             f"scoring={scoring!r} compares predictions of rows with the aggregates of "
             "their bags, which rewards predictions that shrink towards the mean. "
@@ -366,14 +366,6 @@ def _resolve(scoring, y, bags):
             stacklevel=3,
         )
     return scoring
-
-
-def _replicated(y, bags):
-    """Whether some bag has several rows, and y is constant in each."""
-    codes = encode_bags(bags, len(bags))[1]
-    first = np.unique(codes, return_index=True)[1]
-    y = np.asarray(y)
-    return len(first) < len(codes) and np.array_equal(y[first][codes], y)
 
 
 def _refuse_cut_bags(splits, bags):

@@ -151,7 +151,13 @@ def privatize_aggregates(
         column_or_1d(y, dtype=np.float64), ensure_2d=False, input_name="y"
     )  # a missing response would show through the noise
     partition = Bags.of(bags, len(y))
-    _warn_if_aggregated(y, partition)
+    if partition.repeat(y):
+        warnings.warn(
+            "y is constant in every bag: it looks like aggregates. Pass the responses "
+            "of rows; the noise of a release is calibrated for them.",
+            UserWarning,
+            stacklevel=3,
+        )
     low, high = _check_bounds(bounds, y)
     if mechanism == "geometric":
         _check_integers(y, low, high)
@@ -220,23 +226,6 @@ def _check_integers(y, low, high):
                 f"mechanism='geometric' adds integers to counts: {name} must be "
                 "integers. Use 'laplace' for other responses."
             )
-
-
-def _warn_if_aggregated(y, partition):
-    if (
-        len(y) > len(partition.ids)
-        and (y == partition.spread(y[_first(partition)])).all()
-    ):
-        warnings.warn(
-            "y is constant in every bag: it looks like aggregates. Pass the responses "
-            "of rows; the noise of a release is calibrated for them.",
-            UserWarning,
-            stacklevel=4,
-        )
-
-
-def _first(partition):
-    return np.unique(partition.codes, return_index=True)[1]
 
 
 def gaussian_noise_scale(epsilon, delta, sensitivity=1.0):

@@ -4,19 +4,19 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from sklearn_ext._numerics._arrays import like, namespace
-from sklearn_ext.bridge._mixture import own_axes, own_row
 
 
-def as_generator(random_state):
-    """Accept a Generator beside what scikit-learn accepts."""
+def as_generator(random_state, usual=None):
+    """Accept a Generator beside what scikit-learn accepts; None takes the usual one."""
+    random_state = usual if random_state is None else random_state
     if isinstance(random_state, np.random.Generator):
         return random_state
     return check_random_state(random_state)
 
 
-def normal(rng, shape, X):
-    """Draw standard normal numbers in the library of X."""
-    return like(rng.standard_normal(shape), X)
+def normal(rng, X):
+    """Draw standard normal numbers in the shape and the library of X."""
+    return like(rng.standard_normal(tuple(X.shape)), X)
 
 
 def choose(weights, rng):
@@ -27,24 +27,22 @@ def choose(weights, rng):
     return xp.sum(xp.astype(bounds[:-1, :] < levels, xp.int64), axis=0)
 
 
-def draw_components(X, chosen, moves, axes, rng):
+def draw_components(X, chosen, laws, rng):
     """Draw from the Gaussian of the chosen component of each row.
 
-    Rows are sorted by component, so that each component works on one slice and uses
-    its eigenbasis once.
+    ``laws`` are what ``PotentialMixture.transitions`` yields. Rows are sorted by
+    component, so that each works on one slice and uses its eigenbasis once.
     """
     xp = namespace(X)
-    scale, shift, variance = moves
     order = xp.argsort(chosen, stable=True)
     sorted_rows = xp.take(X, order, axis=0)
-    noise = xp.take(normal(rng, tuple(X.shape), X), order, axis=0)
+    noise = xp.take(normal(rng, X), order, axis=0)
     parts, start = [], 0
-    for k in range(shift.shape[0]):
+    for k, (V, scale, shift, variance) in enumerate(laws):
         stop = start + int(xp.sum(xp.astype(chosen == k, xp.int64)))
-        Z, V = sorted_rows[start:stop, :], own_axes(axes, k)
-        Z = Z if V is None else Z @ V
-        Z = Z * own_row(scale, k) + own_row(shift, k)
-        Z = Z + noise[start:stop, :] * xp.sqrt(own_row(variance, k))
+        Z = sorted_rows[start:stop, :]
+        Z = (Z if V is None else Z @ V) * scale + shift
+        Z = Z + noise[start:stop, :] * xp.sqrt(variance)
         parts.append(Z if V is None else Z @ V.T)
         start = stop
     return xp.take(xp.concat(parts, axis=0), xp.argsort(order), axis=0)
@@ -73,7 +71,7 @@ def brownian_bridges(start, stop, times, epsilon, rng):
     steps = np.sqrt(epsilon * np.diff(times, prepend=0.0, append=1.0))
     walk, walks = start * 0, []
     for step in steps:
-        walk = walk + normal(rng, tuple(start.shape), start) * float(step)
+        walk = walk + normal(rng, start) * float(step)
         walks.append(walk)
     paths = [
         start * float(1 - t) + (stop - walk) * float(t) + at
@@ -89,7 +87,7 @@ def euler_paths(plan, X, times, rng):
     for t in times:
         if t > now:
             step = float(t - now)
-            noise = normal(rng, tuple(X.shape), X) * (plan.epsilon * step) ** 0.5
+            noise = normal(rng, X) * (plan.epsilon * step) ** 0.5
             X = X + plan.drift(X, now) * step + noise
         paths.append(X)
         now = float(t)

@@ -63,14 +63,14 @@ def gaussian_entropic_plan(mean0, cov0, mean1, cov1, epsilon):
     if not 0 < epsilon < np.inf:
         raise ValueError(f"epsilon must be positive and finite, got {plain(epsilon)}.")
     mean0, mean1 = np.asarray(mean0, float), np.asarray(mean1, float)
-    cov0, cov1 = check_array(cov0), check_array(cov1)
+    cov0, cov1 = check_array(cov0, dtype=float), check_array(cov1, dtype=float)
     D = len(mean0)
     if not (len(mean1) == D and cov0.shape == cov1.shape == (D, D)):
         raise ValueError(
             f"means and covariances must agree, got shapes {mean0.shape}, {cov0.shape},"
             f" {mean1.shape} and {cov1.shape}."
         )
-    S = covariance_map(np.asarray(cov0, float), np.asarray(cov1, float), epsilon)
+    S = covariance_map(cov0, cov1, epsilon)
     mixture = PotentialMixture.of(
         np.zeros(1), np.zeros((1, D)), S[None], float(epsilon), "full"
     )
@@ -146,9 +146,7 @@ def make_entropic_ot(
     G = [mixture.source_scores(mixture.features(rows))]
     u = [np.full(len(rows), 1 / len(rows))]
     ell = balance(G, u, ell, mass, n_steps=1000, tol=1e-6)
-    zero = np.zeros(n_features)
-    mixture = PotentialMixture.of(ell, r, scales, float(epsilon), KINDS[kind])
-    plan = EntropicPlan(mixture, zero, zero)
+    plan = EntropicPlan.from_parameters(ell, r, scales, epsilon, KINDS[kind])
     X = rng.standard_normal((n_source, n_features))
     hidden = rng.standard_normal((n_target, n_features))
     return Bunch(X=X, Y=plan.sample(hidden, random_state=rng), plan=plan)

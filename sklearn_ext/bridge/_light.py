@@ -2,8 +2,9 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
 
 import numpy as np
@@ -19,33 +20,29 @@ from sklearn_ext._core._compat import (
     StrOptions,
     check_same_namespace,
 )
+from sklearn_ext._core._optional import require, torch_device
 from sklearn_ext._numerics._arrays import like, namespace, to_numpy
 from sklearn_ext.bridge._checks import NeedsStoredSource, check_times, plain
 from sklearn_ext.bridge._draws import as_generator
 from sklearn_ext.bridge._mixture import COVARIANCE_TYPES, shifted
-from sklearn_ext.bridge._plan import ClosedForms, EntropicPlan, repeated
+from sklearn_ext.bridge._plan import ClosedForms, EntropicPlan, draw_each
 from sklearn_ext.bridge._samples import (
+    around,
     check_domain,
     choose_epsilon,
     float_types,
     mean_square_gap,
     two_samples,
-    warn_about_missing_target,
-    warn_about_scales,
-    warn_about_target,
+    warn_about_data,
 )
-from sklearn_ext.bridge._solvers._adam import fit_adam
-from sklearn_ext.bridge._solvers._held_out import Holdout
+from sklearn_ext.bridge._solvers._fixed_point import Options, problem_of
+from sklearn_ext.bridge._solvers._held_out import Holdout, split
 from sklearn_ext.bridge._solvers._lbfgs import fit_lbfgs
-from sklearn_ext.bridge._solvers._start import (
-    Options,
-    principal_order,
-    represented,
-    solve,
-)
+from sklearn_ext.bridge._solvers._start import solve
 from sklearn_ext.bridge._solvers._stream import Stream
 
 STORED_ROWS = 10_000  # of the source, for the way back
+TORCH_PARAMS = {"max_epochs": 30, "lr": 0.01, "batch_size": 256}  # of "adam"
 ANNEAL_BELOW = 0.005  # epsilon in mean variances of a feature
 SOLVER_PARAMETERS = {f.name for f in fields(Options)} - {"epsilon", "anneal"}
 
@@ -296,47 +293,35 @@ class LightSchrodingerBridge(
         LightSchrodingerBridge
             The fitted estimator.
         """
-        warn_about_target(X, y)
-        data = {
-            "X_target": X_target,
-            "sample_domain": sample_domain,
-            "sample_weight": sample_weight,
-            "target_weight": target_weight,
-        }
-        source, target = two_samples(self, X, **data)
-        epsilon = choose_epsilon(self.epsilon, source, target)
-        warn_about_missing_target(X_target, sample_domain)
-        warn_about_scales((source, target))
-        whole = source, target = source.distinct(), target.distinct()
-        rng, holdout = as_generator(self.random_state), None
-        mixture = self._first_mixture(source, target, epsilon, rng)
-        if self.early_stopping:
-            source, target, holdout = Holdout.split(
-                source, target, self.validation_fraction, self.n_iter_no_change, rng
-            )
-        centre = source.mean, target.mean
-        sides = source.around(centre[0]), target.around(centre[1])
-        options = self._options(epsilon, sides)
         came_as = _told_by(X_target, sample_domain)
+        source, target = two_samples(
+            self, X, X_target, sample_domain, sample_weight, target_weight
+        )
+        epsilon = choose_epsilon(self.epsilon, source, target)
+        warn_about_data(X, y, came_as, (source, target))
+        whole = kept = source.distinct(), target.distinct()
+        rng, held = as_generator(self.random_state), None
+        mixture = self._first_mixture(whole, epsilon, rng)
+        if self.early_stopping:
+            kept, held = split(whole, self.validation_fraction, rng)
+        centre = [side.mean for side in kept]
+        sides = around(kept, centre)
+        options = self._options(epsilon, sides)
+        if held is not None:
+            problem = problem_of(*around(held, centre), options)
+            held = Holdout(problem, self.n_iter_no_change)
 
         def described(mixture):
-            return _described(_plan_of(mixture, centre, source.X), came_as)
+            return _described(mixture, centre, source.X, came_as)
 
-        learn = fit_adam if self.solver == "adam" else _make_passes
-        fit, n_iter = learn(
-            self,
-            (X, y),
-            sides,
-            centre,
-            options,
-            rng,
-            mixture=mixture,
-            holdout=holdout,
-            described=described,
-        )
+        fit, n_iter = self._solve((X, y), sides, options, rng, mixture, described, held)
         _warn_about_fit(fit, sides[1], options)
         vars(self).update(described(fit.state.mixture))
-        vars(self).update(_values(fit, source, target, epsilon))
+        self.loss_ = fit.state.loss
+        self.loss_curve_ = list(fit.curve) or [self.loss_]
+        self.ot_value_ = mean_square_gap(*kept) / 2 - epsilon * self.loss_
+        noise = source.X.shape[1] / 2 * math.log(2 * math.pi * epsilon)
+        self.kl_to_prior_ = self.ot_value_ / epsilon + noise
         self.n_iter_, self.converged_ = max(n_iter, 1), bool(fit.converged)
         self.n_batches_seen_ = 1
         self._stream = Stream.after(fit.state, centre, whole)
@@ -397,17 +382,13 @@ class LightSchrodingerBridge(
                 "This batch has no target rows, as earlier ones had: pass X_target or "
                 "sample_domain."
             )
-        source, target = two_samples(self, X, reset=False, **data)
-        whole = source, target = source.distinct(), target.distinct()
-        centre = self._stream.centre
-        sides = [
-            side.around(like(mean, side.X))
-            for side, mean in zip(whole, centre, strict=True)
-        ]
+        source, target = two_samples(self, X, **data, reset=False)
+        whole, centre = (source.distinct(), target.distinct()), self._stream.centre
+        sides = around(whole, centre)
         options = self._options(self.epsilon_, sides)
         self._stream, loss = self._stream.updated(sides, options)
-        plan = _plan_of(self._stream.mixture, centre, source.X)
-        vars(self).update(_described(plan, came_as))
+        mixture = self._stream.mixture
+        vars(self).update(_described(mixture, centre, source.X, came_as))
         gaps = (to_numpy(side.double_mean) for side in sides)
         self.loss_ = loss - float(np.dot(*gaps)) / self.epsilon_
         self.loss_curve_ = [*self.loss_curve_, self.loss_]
@@ -494,13 +475,13 @@ class LightSchrodingerBridge(
             When the fit had ``sample_domain``, none is given here, and
             ``default_domain`` is None.
         """
-        X = self._rows(X, "transform")
+        plan, X = self._asked(X, "transform")
         if sample_domain is not None:
             stays = like(check_domain(sample_domain, X.shape[0]), X)[:, None]
-            return self._plan.conditional_mean(X) * (1 - stays) + X * stays
+            return plan.conditional_mean(X) * (1 - stays) + X * stays
         if self._domain_of_all() == "target":
             return namespace(X).asarray(X, copy=True)
-        return self._plan.conditional_mean(X)
+        return plan.conditional_mean(X)
 
     @NeedsStoredSource
     def inverse_transform(self, X):
@@ -520,10 +501,9 @@ class LightSchrodingerBridge(
         ndarray of shape (n_samples, n_features)
             Means of X given Y.
         """
-        Y = self._rows(X, "inverse_transform")
-        xp = namespace(Y)
-        mean, size = self._plan.source_mean_given(Y, self.X_fit_, self.source_weight_)
-        trust = xp.clip(size / 20 - 1, 0.0, 1.0)[:, None]
+        plan, Y = self._asked(X, "inverse_transform")
+        mean, size = plan.source_mean_given(Y, self.X_fit_, self.source_weight_)
+        trust = namespace(Y).clip(size / 20 - 1, 0.0, 1.0)[:, None]
         return mean * trust + self.inverse_._plan.conditional_mean(Y) * (1 - trust)
 
     def score(
@@ -577,16 +557,8 @@ class LightSchrodingerBridge(
                 "set_fit_request(sample_domain=True) and "
                 "set_score_request(sample_domain=True)."
             )
-        source, target = two_samples(
-            self,
-            X,
-            X_target=X_target,
-            sample_domain=sample_domain,
-            sample_weight=sample_weight,
-            target_weight=target_weight,
-            reset=False,
-        )
-        return -self._loss(source, target)
+        given = X_target, sample_domain, sample_weight, target_weight
+        return -self._loss(*two_samples(self, X, *given, reset=False))
 
     def ot_value(self, X, X_target):
         """Return a lower bound on the entropic transport cost between two samples.
@@ -606,7 +578,7 @@ class LightSchrodingerBridge(
             The value.
         """
         check_is_fitted(self, "means_")
-        source, target = two_samples(self, X, X_target=X_target, reset=False)
+        source, target = two_samples(self, X, X_target, reset=False)
         squares = mean_square_gap(source, target)
         return squares / 2 - self.epsilon_ * self._loss(source, target)
 
@@ -627,13 +599,9 @@ class LightSchrodingerBridge(
         ndarray of shape (n_rows, n_features) or (n_rows, n_samples, n_features)
             Draws.
         """
-        X = self._rows(X, "sample")
-        drawn = self._plan.sample(
-            repeated(X, n_samples), random_state=self._drawing(random_state)
-        )
-        if n_samples is None:
-            return drawn
-        return namespace(X).reshape(drawn, (X.shape[0], n_samples, X.shape[1]))
+        plan, X = self._asked(X, "sample")
+        rng = self._drawing(random_state)
+        return draw_each(lambda X: plan.sample(X, random_state=rng), X, n_samples)
 
     def interpolate(self, X, t, *, kind="mean", random_state=None):
         """Move source rows part of the way to the target.
@@ -656,12 +624,13 @@ class LightSchrodingerBridge(
         """
         if kind not in ("mean", "sample"):
             raise ValueError(f"kind must be 'mean' or 'sample', got {plain(kind)}.")
-        t, X = check_times(t), self._rows(X, "interpolate")
+        t = check_times(t)
+        plan, X = self._asked(X, "interpolate")
         if kind == "mean":
-            return X * (1 - t) + self._plan.conditional_mean(X) * t
+            return X * (1 - t) + plan.conditional_mean(X) * t
         if t == 0:
             return X
-        return self._plan.sample(X, 0.0, t, random_state=self._drawing(random_state))
+        return plan.sample(X, 0.0, t, random_state=self._drawing(random_state))
 
     @NeedsStoredSource
     def score_samples(self, X, t=1.0):
@@ -683,8 +652,8 @@ class LightSchrodingerBridge(
         """
         if not check_times(t) > 0:
             raise ValueError("t must be positive: the source is a sample, got t=0.")
-        X = self._rows(X, "score_samples")
-        return self._plan.log_marginal(X, float(t), self.X_fit_, self.source_weight_)
+        plan, X = self._asked(X, "score_samples")
+        return plan.log_marginal(X, float(t), self.X_fit_, self.source_weight_)
 
     def _domain_of_all(self):
         """Return what rows are that come without their domain."""
@@ -716,55 +685,70 @@ class LightSchrodingerBridge(
             gaps.append(xp.sum(w[:, None] * X, axis=0))
         return means[0] - means[1] - float(gaps[0] @ gaps[1]) / self.epsilon_
 
-    def _rows(self, X, method):
+    def _asked(self, X, method):
         check_is_fitted(self, "means_")
         check_same_namespace(X, self, attribute="means_", method=method)
         X = validate_data(self, X, dtype=float_types(X), reset=False)
-        return namespace(X).astype(X, self.means_.dtype, copy=False)
-
-    def _asked(self, X, method):
-        X = self._rows(X, method)  # a NotFittedError comes before a missing plan
-        return self._plan, X
+        return self._plan, namespace(X).astype(X, self.means_.dtype, copy=False)
 
     def _drawing(self, random_state):
-        return as_generator(self.random_state if random_state is None else random_state)
+        return as_generator(random_state, self.random_state)
 
     def _options(self, epsilon, sides):
-        anneal = self._wants_annealing(epsilon, sides)
-        return Options(epsilon=epsilon, anneal=anneal, **self._settings())
+        """Return what the solver is told; "auto" anneals to small values of epsilon."""
+        anneal = self.epsilon_annealing
+        if anneal == "auto":
+            anneal = epsilon < ANNEAL_BELOW * sum(s.mean_variance for s in sides) / 2
+        return Options(epsilon=epsilon, anneal=bool(anneal), **self._settings())
 
     def _settings(self):
         return {name: getattr(self, name) for name in SOLVER_PARAMETERS}
 
-    def _wants_annealing(self, epsilon, sides):
-        """Resolve "auto": small values of epsilon are reached through larger ones."""
-        if self.epsilon_annealing != "auto":
-            return bool(self.epsilon_annealing)
-        variance = sum(side.mean_variance for side in sides) / 2
-        return epsilon < ANNEAL_BELOW * variance
-
-    def _first_mixture(self, source, target, epsilon, rng):
+    def _first_mixture(self, sides, epsilon, rng):
         """Return where to start, around the means of both sides; None starts afresh."""
-        if not (self.warm_start and hasattr(self, "_plan")):
+        plan = getattr(self, "_plan", None) if self.warm_start else None
+        if plan is None or plan.mixture.covariance_type != self.covariance_type:
             return None
-        plan, K = self._plan, self.n_components
-        mixture = plan.mixture
-        if mixture.means.shape != (K, source.X.shape[1]):
+        if plan.mixture.means.shape != (self.n_components, sides[0].X.shape[1]):
             return None
-        if mixture.covariance_type != self.covariance_type:
-            return None
-        return recentred(
-            mixture, (plan.source_mean, plan.target_mean), (source, target)
-        )
+        return recentred(plan.mixture, (plan.source_mean, plan.target_mean), sides)
+
+    def _solve(self, data, sides, options, rng, mixture, described, held):
+        """Run the solver, and tell callbacks and the rows held out of every pass."""
+        adam, training = self.solver == "adam", TORCH_PARAMS | (self.torch_params or {})
+        most = training["max_epochs"] if adam else options.max_iter
+        unit = "epoch" if adam else "iteration"
+        tasks = FitTasks(self, *data, max_subtasks=most, task_name=unit)
+        passes = Passes(tasks, described, held)
+        if adam:
+            require("skorch", extra="torch", user="solver='adam'")
+            from sklearn_ext.bridge._solvers._adam_torch import fit_adam
+
+            training = {"device": torch_device(self.device or "cpu")[1], **training}
+            fit, n_iter = fit_adam(sides, options, rng, mixture, passes, training)
+        else:
+            sides = [side.on(self.device) for side in sides]
+            if mixture is not None:
+                mixture = mixture.like(sides[0].X, namespace(sides[0].X).float64)
+            make_passes = fit_lbfgs if self.solver == "lbfgs" else solve
+            fit, n_iter = make_passes(
+                *sides,
+                options,
+                rng,
+                mixture=mixture,
+                report=lambda state: passes.end(lambda: (state.mixture, lambda: state)),
+            )
+        if held is not None:
+            fit = held.best(fit)
+        tasks.close(**described(fit.state.mixture))
+        return fit, n_iter
 
     def _store_source(self, source, target, *, go_on=False):
         if not self.fit_inverse_transform:
             for name in ("X_fit_", "source_weight_", "inverse_"):
                 vars(self).pop(name, None)
             return
-        kept = source
-        if source.X.shape[0] > STORED_ROWS:
-            kept = represented(source, principal_order(*source.host), STORED_ROWS)
+        kept = source.represented(STORED_ROWS)
         self.X_fit_ = kept.X
         self.source_weight_ = kept.w / namespace(kept.w).sum(kept.w)
         swapped = clone(self).set_params(
@@ -783,28 +767,25 @@ class LightSchrodingerBridge(
         return tags
 
 
-def _make_passes(
-    estimator, data, sides, centre, options, rng, *, mixture, holdout, described
-):
-    """Run a solver that makes passes over all rows, and report each of them."""
-    tasks = FitTasks(estimator, *data, max_subtasks=options.max_iter)
+@dataclass(frozen=True)
+class Passes:
+    """Passes of a fit, which callbacks or rows held out may end."""
 
-    def report(state):
-        stop = tasks.end(lambda: described(state.mixture))
-        return stop or (holdout is not None and holdout.no_better(state, centre))
+    tasks: FitTasks
+    described: Callable  # a mixture as fitted attributes
+    held: Holdout | None
 
-    sides = [side.on(estimator.device) for side in sides]
-    if mixture is not None:
-        X = sides[0].X
-        mixture = mixture.convert(lambda a: like(a, X, namespace(X).float64))
-    if estimator.solver == "lbfgs":
-        fit, n_iter = fit_lbfgs(sides, options, rng, mixture, report)
-    else:
-        fit, n_iter = solve(*sides, options, rng, mixture=mixture, report=report)
-    if holdout is not None:
-        fit = holdout.best(fit)
-    tasks.close(**described(fit.state.mixture))
-    return fit, n_iter
+    def begin(self):
+        """Open a pass, or an epoch."""
+        self.tasks.begin()
+
+    def end(self, look):
+        """Close it; ``look`` returns its mixture, and a function that evaluates it.
+
+        Neither is asked for what nobody wants to know.
+        """
+        stop = self.tasks.end(lambda: self.described(look()[0]))
+        return stop or (self.held is not None and self.held.no_better(look()[1]()))
 
 
 def recentred(mixture, centre, sides):
@@ -815,7 +796,7 @@ def recentred(mixture, centre, sides):
         like(was, X, wide) - like(side.mean, X, wide)
         for was, side in zip(centre, sides, strict=True)
     )
-    return shifted(mixture.convert(lambda a: like(a, X, wide)), *moves)
+    return shifted(mixture.like(X, wide), *moves)
 
 
 def _told_by(X_target, sample_domain):
@@ -825,13 +806,9 @@ def _told_by(X_target, sample_domain):
     return None if sample_domain is None else "sample_domain"
 
 
-def _plan_of(mixture, centre, X):
-    """Return the plan of a mixture around the centre, in the library of X."""
-    return EntropicPlan(mixture.like(X), *(like(mean, X) for mean in centre))
-
-
-def _described(plan, target_came_as):
-    """Return the fitted attributes that every method needs."""
+def _described(mixture, centre, X, target_came_as):
+    """Return the fitted attributes that every method needs, in the library of X."""
+    plan = EntropicPlan(mixture.like(X), *(like(mean, X) for mean in centre))
     parameters = plan.parameters
     return {
         "_plan": plan,
@@ -843,18 +820,6 @@ def _described(plan, target_came_as):
         "scales_": parameters.scales,
         "source_mean_": plan.source_mean,
         "target_mean_": plan.target_mean,
-    }
-
-
-def _values(fit, source, target, epsilon):
-    """Return the fitted attributes that hold losses and transport costs."""
-    D = source.X.shape[1]
-    ot_value = mean_square_gap(source, target) / 2 - epsilon * fit.state.loss
-    return {
-        "loss_": fit.state.loss,
-        "loss_curve_": list(fit.curve) or [fit.state.loss],
-        "ot_value_": ot_value,
-        "kl_to_prior_": ot_value / epsilon + D / 2 * math.log(2 * math.pi * epsilon),
     }
 
 

@@ -6,15 +6,11 @@ import numpy as np
 
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
-from sklearn_ext.bridge._light import (
-    SOLVER_PARAMETERS,
-    LightSchrodingerBridge,
-    recentred,
-)
+from sklearn_ext.bridge._light import LightSchrodingerBridge, recentred
 from sklearn_ext.bridge._mixture import COVARIANCE_TYPES
-from sklearn_ext.bridge._solvers._choose import Search, few_rows, first_settings
-from sklearn_ext.bridge._solvers._held_out import Holdout
-from sklearn_ext.bridge._solvers._start import Options
+from sklearn_ext.bridge._samples import around
+from sklearn_ext.bridge._solvers._choose import Search, few_rows, first_of, settings
+from sklearn_ext.bridge._solvers._held_out import split
 
 COMPONENTS = Interval(Integral, 1, None, closed="left")
 STRENGTHS = Interval(Real, 0, None, closed="left")
@@ -95,8 +91,7 @@ class LightSchrodingerBridgeCV(LightSchrodingerBridge):
 
     # what is neither asked for nor searched is as in the parent by default
     solver, n_init, epsilon_annealing = "fixed_point", 2, "auto"
-    early_stopping, n_iter_no_change, warm_start = False, 3, False
-    torch_params = None
+    early_stopping, torch_params = False, None
 
     _parameter_constraints: dict = {
         **{
@@ -165,51 +160,37 @@ class LightSchrodingerBridgeCV(LightSchrodingerBridge):
                     f"{values!r}."
                 )
 
-    def _first_mixture(self, source, target, epsilon, rng):
+    def _first_mixture(self, sides, epsilon, rng):
         """Choose the settings on some rows; return the mixture of the best trial."""
         grid = {name: getattr(self, name) for name in IN_A_LIST}
-        sizes = source.X.shape[0], target.X.shape[0]
+        sizes = [side.X.shape[0] for side in sides]
         held = [round(self.validation_fraction * n) for n in sizes]
+        self._keep([], first_of(settings(grid, *sides[1].X.shape)), settled=True)
         if min(*held, sizes[0] - held[0], sizes[1] - held[1]) < 2:
-            self._keep([], first_settings(grid, sizes[1]), settled=True)
             return None
-        parts = (few_rows(side) for side in (source, target))
-        *kept, holdout = Holdout.split(*parts, self.validation_fraction, 0, rng)
-        centre = kept[0].mean, kept[1].mean
-        sides = [
-            side.around(mean).on(self.device)
-            for side, mean in zip(kept, centre, strict=True)
-        ]
-        options = Options(
-            1,
-            epsilon,
-            "diag",
-            reg_covar=self.reg_covar,
-            tol=self.tol,
-            balance_iter=self.balance_iter,
-            anneal=self._wants_annealing(epsilon, sides),
-        )
-        search = Search(sides, holdout.sides, centre, options, grid, rng)
+        few = [few_rows(side) for side in sides]
+        kept, held = split(few, self.validation_fraction, rng)
+        centre = [side.mean for side in kept]
+        kept = [side.on(self.device) for side in around(kept, centre)]
+        options = self._options(epsilon, kept)
+        search = Search(kept, around(held, centre), options, grid, rng)
         best = search.best()
         self._keep(search.trials, best.params, settled=best.settled)
-        return recentred(best.state.mixture, centre, (source, target))
+        return recentred(best.state.mixture, centre, sides)
 
     def _keep(self, trials, best_params, *, settled):
         self.best_params_, self._settled = best_params, settled
-        self.cv_results_ = {
-            column: np.array([getattr(trial, name) for trial in trials])
-            for name, column in (
-                *((name, name) for name in IN_A_LIST),
-                ("loss", "held_out_loss"),
-                ("n_iter", "n_iter"),
-            )
+        columns = {
+            **{name: [trial.params[name] for trial in trials] for name in IN_A_LIST},
+            "held_out_loss": [trial.loss for trial in trials],
+            "n_iter": [trial.n_iter for trial in trials],
         }
+        self.cv_results_ = {name: np.array(column) for name, column in columns.items()}
 
     def _settings(self):
-        own = {name: getattr(self, name) for name in SOLVER_PARAMETERS}
         # a fit that must not go on makes one pass over all rows
         short = {} if self._settled else {"max_iter": 1, "tol": np.inf}
-        return own | self.best_params_ | short
+        return super()._settings() | self.best_params_ | short
 
     def _fit_shortly(self, X, y, data):
         return self.fit(X, y, **data)

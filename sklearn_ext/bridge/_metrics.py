@@ -4,7 +4,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.utils import check_array
 
-from sklearn_ext.bridge._samples import check_columns, checked_weights, names_of
+from sklearn_ext._numerics._arrays import blocks
+from sklearn_ext.bridge._samples import checked_weights, names_of, other_table
 from sklearn_ext.bridge._solvers._fixed_point import spectral
 
 
@@ -53,17 +54,8 @@ def energy_distance(X, Y, *, x_weight=None, y_weight=None):
 
 def _tables(X, Y):
     """Return two tables of the same columns as arrays."""
-    check_columns(Y, names_of(X), name="Y", of="X")
-    X, Y = (
-        check_array(Z, dtype=np.float64, input_name=name)
-        for Z, name in ((X, "X"), (Y, "Y"))
-    )
-    if X.shape[1] != Y.shape[1]:
-        raise ValueError(
-            f"Y has {Y.shape[1]} features and X has {X.shape[1]}: both need the same "
-            "columns."
-        )
-    return X, Y
+    names, X = names_of(X), check_array(X, dtype=np.float64, input_name="X")
+    return X, other_table(Y, "Y", X, names, dtype=np.float64)
 
 
 def _shares(weight, X, name, rows):
@@ -82,13 +74,9 @@ def _mean_within(X, w):
     return _mean_distance(X, w, X, w) / pairs if (w > 0).sum() > 1 else 0.0
 
 
-def _mean_distance(X, u, Y, w, block=1024):
-    return float(
-        sum(
-            u[i : i + block] @ (cdist(X[i : i + block], Y) @ w)
-            for i in range(0, len(X), block)
-        )
-    )
+def _mean_distance(X, u, Y, w):
+    parts = (u[rows] @ (cdist(X[rows], Y) @ w) for rows in blocks(len(X), 1024))
+    return float(sum(parts))
 
 
 def _bures(mean0, cov0, mean1, cov1):
@@ -167,9 +155,8 @@ def conditional_bures_uvp(plan, true_plan, X, Y, *, batch_size=1024):
     # rows are bare arrays now, of which a bridge fitted to named columns would warn
     plans = [getattr(p, "_plan", p) for p in (plan, true_plan)]
     total = 0.0
-    for start in range(0, len(X), batch_size):
-        rows = X[start : start + batch_size]
-        laws = (p.conditional_mean_cov(rows) for p in plans)
+    for rows in blocks(len(X), batch_size):
+        laws = (p.conditional_mean_cov(X[rows]) for p in plans)
         total += _bures(*next(laws), *next(laws)).sum()
     return float(100 * total / len(X) / (_total_variance(Y) / 2))
 

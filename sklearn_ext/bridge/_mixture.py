@@ -9,9 +9,11 @@ type          lam             axes
 ============  ==============  ====================
 spherical     (K, 1)          None
 diag          (K, D)          None
-tied          (1, D)          (D, D)
+tied          (1, D)          (1, D, D)
 full          (K, D)          (K, D, D)
 ============  ==============  ====================
+
+A stack of matrices, or of their diagonals, has the shape of ``axes``, or of ``lam``.
 
 Arrays with one entry a component and row are component-major, (K, n): reductions over
 the components then read contiguous memory.
@@ -45,13 +47,8 @@ class PotentialMixture(ArrayHolder):
     @classmethod
     def of(cls, log_weights, means, scales, epsilon, covariance_type):
         """Build from scale matrices in their public shapes."""
-        return cls(
-            log_weights,
-            means,
-            *split(scales, covariance_type),
-            epsilon,
-            covariance_type,
-        )
+        lam, axes = split(scales, covariance_type)
+        return cls(log_weights, means, lam, axes, epsilon, covariance_type)
 
     @property
     def scales(self):
@@ -67,14 +64,6 @@ class PotentialMixture(ArrayHolder):
         """Change epsilon and keep eps log a_k, the potential in units of cost."""
         scaled = self.log_weights * (self.epsilon / epsilon)
         return replace(self, log_weights=scaled, epsilon=epsilon)
-
-    def keep(self, components):
-        """Keep some components; what all of them share stays as it is."""
-        xp, own = namespace(self.means), ["log_weights", "means"]
-        own += ["lam"] if self.covariance_type != "tied" else []
-        own += ["axes"] if self.covariance_type == "full" else []
-        kept = {name: xp.take(getattr(self, name), components, axis=0) for name in own}
-        return replace(self, **kept)
 
     def features(self, X):
         """Store rows for the methods below that take them as F."""
@@ -110,8 +99,7 @@ class PotentialMixture(ArrayHolder):
     def sum_over_features(self, values):
         """Sum an array of the shape of ``lam`` over the features each entry covers."""
         xp = namespace(values)
-        repeats = self.means.shape[1] if self.covariance_type == "spherical" else 1
-        return xp.sum(values, axis=1) * repeats
+        return xp.sum(values, axis=1) * (self.means.shape[1] // values.shape[1])
 
     def log_normalizer(self, X):
         """Return log c(x) and the gates p_k(x), (K, n)."""
@@ -138,21 +126,25 @@ class PotentialMixture(ArrayHolder):
         _, w = self.log_potential(X, t)
         return mixed_affine(X, w, (self.lam - 1) / B, self.rotated / B, self.axes)
 
-    def transition(self, t, s):
+    def transitions(self, t, s):
         """Describe X_s given X_t = x, a Gaussian for each component.
 
-        Returns
-        -------
+        Yields
+        ------
+        V : array of shape (n_features, n_features) or None
+            The eigenbasis, None where it is the standard one.
         scale, shift, variance : arrays in the eigenbasis
-            The mean of component k is V_k (scale_k * V_k' x + shift_k), its covariance
-            V_k diag(variance_k) V_k'; the weights are those of :meth:`log_potential`.
+            The mean is V (scale * V' x + shift), the covariance V diag(variance) V';
+            the weights are those of :meth:`log_potential`.
         """
         tau = (s - t) / (1 - t)
         B = 1 - t + t * self.lam
         scale = 1 - tau + tau * self.lam / B
         shift = tau * (1 - t) * self.rotated / B
         spread = tau**2 * (1 - t) * self.lam / B + tau * (1 - tau) * (1 - t)
-        return scale, shift, self.epsilon * spread
+        variance = self.epsilon * spread
+        for k in range(shift.shape[0]):
+            yield own(self.axes, k), own(scale, k), shift[k, :], own(variance, k)
 
     def conditional_mean(self, X):
         """Return T(x) = E[Y | X = x]."""
@@ -172,27 +164,28 @@ class PotentialMixture(ArrayHolder):
 
 def split(scales, covariance_type):
     """Return ``lam`` and ``axes`` of scale matrices in their public shapes."""
+    if covariance_type == "spherical":
+        return decompose(scales[:, None])
+    return decompose(scales[None, ...] if covariance_type == "tied" else scales)
+
+
+def decompose(scales):
+    """Return ``lam`` and ``axes`` of a stack of scale matrices."""
     xp = namespace(scales)
-    if covariance_type in ("spherical", "diag"):
-        lam = xp.clip(scales, LEAST, None)
-        return (lam[:, None] if covariance_type == "spherical" else lam), None
+    if scales.ndim == 2:
+        return xp.clip(scales, LEAST, None), None
     lam, axes = xp.linalg.eigh(scales)
     # rounding must not make a nearly singular matrix indefinite
     floor = xp.max(lam, axis=-1, keepdims=True) * LEAST
-    lam = xp.clip(xp.maximum(lam, floor), LEAST, None)
-    return (lam[None, :], axes) if covariance_type == "tied" else (lam, axes)
+    return xp.clip(xp.maximum(lam, floor), LEAST, None), axes
 
 
 def join(lam, axes, covariance_type):
     """Undo :func:`split`."""
-    if covariance_type == "spherical":
-        return lam[:, 0]
-    if covariance_type == "diag":
-        return lam
-    xp = namespace(lam)
-    if covariance_type == "tied":
-        return (axes * lam[0, :]) @ axes.T
-    return (axes * lam[:, None, :]) @ xp.matrix_transpose(axes)
+    if axes is None:
+        return lam[:, 0] if covariance_type == "spherical" else lam
+    scales = (axes * lam[:, None, :]) @ namespace(axes).matrix_transpose(axes)
+    return scales[0, ...] if covariance_type == "tied" else scales
 
 
 def shifted(mixture, source_mean, target_mean):
@@ -243,8 +236,8 @@ def quadratic(F, square, linear, axes):
     xp = namespace(F)
     if axes is None:
         return xp.concat([square, linear], axis=1) @ F.T
-    if axes.ndim == 2:
-        Z = F @ axes
+    if axes.shape[0] == 1:
+        Z = F @ axes[0, :, :]
         return square @ (Z * Z / 2).T + linear @ Z.T
     values = []
     for k in range(axes.shape[0]):
@@ -256,7 +249,7 @@ def quadratic(F, square, linear, axes):
 def gaussian_exponents(F, variance, centres, axes):
     """Return -|V_k' y - centre_k|^2 / (2 variance_k), summed over features, (K, m)."""
     xp = namespace(F)
-    if axes is None or axes.ndim == 2:
+    if axes is None or axes.shape[0] < centres.shape[0]:
         constant = xp.sum(centres * centres / (2 * variance), axis=1)
         A = quadratic(F, -1 / variance, centres / variance, axes)
         A -= constant[:, None]
@@ -275,8 +268,9 @@ def mixed_affine(X, gates, scale, shift, axes):
     """
     if axes is None:
         return gates.T @ shift + X * (gates.T @ scale)
-    if axes.ndim == 2:  # one scale for all: the gates drop out of it
-        return (gates.T @ shift + (X @ axes) * scale) @ axes.T
+    if axes.shape[0] == 1:  # one scale for all: the gates drop out of it
+        V = axes[0, :, :]
+        return (gates.T @ shift + (X @ V) * scale) @ V.T
     total = X * 0
     for k in range(axes.shape[0]):
         Z = (X @ axes[k, :, :]) * scale[k, :] + shift[k, :]
@@ -286,31 +280,19 @@ def mixed_affine(X, gates, scale, shift, axes):
 
 def rotate(vectors, axes):
     """Express vector k, a row of (n_components, n_features), in eigenbasis k."""
-    if axes is None:
-        return vectors
-    if axes.ndim == 2:
-        return vectors @ axes
-    return (vectors[:, None, :] @ axes)[:, 0, :]
+    return vectors if axes is None else (vectors[:, None, :] @ axes)[:, 0, :]
 
 
 def rotate_back(vectors, axes):
     """Undo :func:`rotate`."""
     if axes is None:
         return vectors
-    if axes.ndim == 2:
-        return vectors @ axes.T
-    xp = namespace(vectors)
-    return (vectors[:, None, :] @ xp.matrix_transpose(axes))[:, 0, :]
+    return rotate(vectors, namespace(axes).matrix_transpose(axes))
 
 
-def own_axes(axes, k):
-    """Return the eigenbasis of component k, or None where it is the standard one."""
-    return axes if axes is None or axes.ndim == 2 else axes[k, :, :]
-
-
-def own_row(values, k):
-    """Return row k of an array of the shape of ``lam``; tied ones have one row."""
-    return values[0 if values.shape[0] == 1 else k, :]
+def own(values, k):
+    """Return what component k has of its own, or shares with all: of lam or axes."""
+    return None if values is None else values[0 if values.shape[0] == 1 else k, ...]
 
 
 def log_sum_exp(A):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from sklearn_ext._numerics._arrays import like, namespace
+from sklearn_ext._numerics._arrays import blocks, like, namespace
 from sklearn_ext.bridge._checks import check_count, check_grid, check_times, plain
 from sklearn_ext.bridge._draws import (
     as_generator,
@@ -16,13 +16,7 @@ from sklearn_ext.bridge._draws import (
     draw_components,
     euler_paths,
 )
-from sklearn_ext.bridge._mixture import (
-    PotentialMixture,
-    log_sum_exp,
-    own_axes,
-    own_row,
-    shifted,
-)
+from sklearn_ext.bridge._mixture import PotentialMixture, log_sum_exp, shifted
 
 ENTRIES = 2**20  # of an array of rows against rows, at a time
 
@@ -70,14 +64,12 @@ class ClosedForms:
         plan, X = self._asked(X, "conditional")
         xp, m = namespace(X), plan.mixture
         X = X - plan.origin(t)
-        scale, shift, variance = m.transition(t, s)
         means, covariances = [], []
-        for k in range(shift.shape[0]):
-            V, spread = own_axes(m.axes, k), own_row(variance, k)
-            Z = (X if V is None else X @ V) * own_row(scale, k) + shift[k, :]
+        for V, scale, shift, variance in m.transitions(t, s):
+            Z = (X if V is None else X @ V) * scale + shift
             means.append((Z if V is None else Z @ V.T) + plan.origin(s))
-            flat = plan.source_mean * 0 + spread
-            covariances.append(flat if V is None else (V * spread) @ V.T)
+            flat = shift * 0 + variance
+            covariances.append(flat if V is None else (V * flat) @ V.T)
         return Bunch(
             weights=m.log_potential(X, t)[1].T,
             means=xp.stack(means, axis=1),
@@ -137,13 +129,10 @@ class ClosedForms:
         t, s = check_times(t, s)
         xp, m = namespace(X), plan.mixture
         X, Y = X - plan.origin(t), Y - plan.origin(s)
-        scale, shift, variance = m.transition(t, s)
         scores = []
-        for k in range(shift.shape[0]):
-            V, spread = own_axes(m.axes, k), own_row(variance, k)
+        for V, scale, shift, variance in m.transitions(t, s):
             A, B = (X, Y) if V is None else (X @ V, Y @ V)
-            gap = B - A * own_row(scale, k) - shift[k, :]
-            spread = shift[k, :] * 0 + spread
+            gap, spread = B - A * scale - shift, shift * 0 + variance
             scores.append(-xp.sum(gap**2 / spread + xp.log(2 * np.pi * spread), axis=1))
         # gates stay logarithms: one that underflows may belong to the only component
         # that reaches y
@@ -239,16 +228,15 @@ class ClosedForms:
             raise ValueError(f"method must be 'exact' or 'euler', got {plain(method)}.")
         times = check_grid(times)
         plan, X = self._asked(X, "sample_path")
-        start, rng = repeated(X, n_samples), self._drawing(random_state)
-        if method == "euler":
-            paths = euler_paths(plan, start, times, rng)
-        else:
+        rng = self._drawing(random_state)
+
+        def draw(start):
+            if method == "euler":
+                return euler_paths(plan, start, times, rng)
             stop = plan.sample(start, random_state=rng)
-            paths = brownian_bridges(start, stop, times, plan.epsilon, rng)
-        if n_samples is None:
-            return paths
-        shape = (X.shape[0], n_samples, len(times), X.shape[1])
-        return namespace(X).reshape(paths, shape)
+            return brownian_bridges(start, stop, times, plan.epsilon, rng)
+
+        return draw_each(draw, X, n_samples)
 
 
 @dataclass(frozen=True)
@@ -459,9 +447,8 @@ class EntropicPlan(ClosedForms):
         """
         rng, X = as_generator(random_state), X - self.origin(t)
         chosen = choose(self.mixture.log_potential(X, t)[1], rng)
-        moves = self.mixture.transition(t, s)
-        drawn = draw_components(X, chosen, moves, self.mixture.axes, rng)
-        return drawn + self.origin(s)
+        laws = self.mixture.transitions(t, s)
+        return draw_components(X, chosen, laws, rng) + self.origin(s)
 
     def log_marginal(self, X, t, source, source_weight):
         """Return the log-density of X_t when the source is a weighted sample.
@@ -489,7 +476,7 @@ class EntropicPlan(ClosedForms):
         variance, heat = self.epsilon * t, []
         prior = xp.log(source_weight) - m.log_potential(source, 0.0)[0]
         prior = prior - xp.sum(source**2, axis=1) / (2 * variance)
-        for rows in row_blocks(X, source.shape[0]):
+        for rows in row_blocks(X, source):
             scores = source @ rows.T / variance + prior[:, None]
             own = xp.sum(rows**2, axis=1) / (2 * variance)
             heat.append(log_sum_exp(scores)[0] - own)
@@ -519,7 +506,7 @@ class EntropicPlan(ClosedForms):
         source, Y = source - self.source_mean, Y - self.target_mean
         prior = xp.log(source_weight) - self.mixture.log_normalizer(source)[0]
         means, sizes = [], []
-        for rows in row_blocks(Y, source.shape[0]):
+        for rows in row_blocks(Y, source):
             scores = source @ rows.T / self.epsilon + prior[:, None]
             _, weight = log_sum_exp(scores)
             means.append(weight.T @ source)
@@ -527,15 +514,17 @@ class EntropicPlan(ClosedForms):
         return xp.concat(means) + self.source_mean, xp.concat(sizes)
 
 
-def row_blocks(X, n_partners):
+def row_blocks(X, partners):
     """Cut rows so that a block of them against all partners stays small."""
-    size, n = max(1, ENTRIES // n_partners), X.shape[0]
-    return [X[start : min(start + size, n), :] for start in range(0, n, size)]
+    cuts = blocks(X.shape[0], max(1, ENTRIES // partners.shape[0]))
+    return (X[cut, :] for cut in cuts)
 
 
-def repeated(X, n_samples):
-    """Return every row ``n_samples`` times, one after the other; None is once."""
+def draw_each(draw, X, n_samples):
+    """Draw so often from every row, in an axis of its own; None is once, without it."""
     if n_samples is None:
-        return X
+        return draw(X)
     check_count(n_samples)
-    return namespace(X).repeat(X, n_samples, axis=0)
+    xp = namespace(X)
+    drawn = draw(xp.repeat(X, n_samples, axis=0))
+    return xp.reshape(drawn, (X.shape[0], n_samples, *drawn.shape[1:]))

@@ -1,7 +1,6 @@
 """Pictures of a bridge."""
 
 from dataclasses import field
-from numbers import Integral
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -194,9 +193,7 @@ class SchrodingerBridgeDisplay(Display):
             return self._marginals()
         ax = self._axes(ax, figsize=(5.5, 4.5))
         self._clouds(ax)
-        {"paths": self._paths, "map": self._map, "components": self._components}[kind](
-            ax
-        )
+        getattr(self, f"_{kind}")(ax)
         ax.set(xlabel=self.labels[0], ylabel=self.labels[1], aspect="equal")
         ax.legend(loc="best", fontsize="small")
         return self
@@ -293,31 +290,21 @@ def _plane(rows, features, names):
         pca = PCA(2).fit(rows)
         return pca.transform, ("first principal axis", "second principal axis")
     known = [] if names is None else [str(name) for name in names]
-    chosen = _columns(features, known, rows.shape[1])
-    if chosen is None:
+    labels = known or [f"feature {j}" for j in range(rows.shape[1])]
+    both = range(len(labels)), known  # columns go by number, and by name
+    places = {plain(key): j for keys in both for j, key in enumerate(keys)}
+    wanted = (0, 1) if features == "pca" else features
+    chosen = [] if np.ndim(wanted) == 0 else [places.get(plain(key)) for key in wanted]
+    if len(chosen) != 2 or None in chosen:
         named = f", by number or name out of {known}" if known else ""
         raise ValueError(
             f"features must be 'pca' or two columns out of {rows.shape[1]}{named}, got "
             f"{_told(features)}."
         )
-    labels = tuple(f"feature {j}" if names is None else str(names[j]) for j in chosen)
-    return (lambda rows: np.asarray(rows)[:, list(chosen)]), labels
+    return (lambda rows: np.asarray(rows)[:, chosen]), tuple(labels[j] for j in chosen)
 
 
 def _told(features):
     if np.ndim(features) == 0:
         return plain(features)
     return f"({', '.join(map(plain, features))})"
-
-
-def _columns(features, known, n_features):
-    """Return two columns as numbers, or None when they are not two known ones."""
-    if np.ndim(features) == 0:
-        return (0, 1) if features == "pca" and n_features == 2 else None
-    chosen = []
-    for feature in features:
-        if isinstance(feature, str) and feature in known:
-            chosen.append(known.index(feature))
-        elif isinstance(feature, Integral) and 0 <= feature < n_features:
-            chosen.append(int(feature))
-    return tuple(chosen) if len(chosen) == len(features) == 2 else None

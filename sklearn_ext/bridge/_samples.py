@@ -10,8 +10,8 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from sklearn_ext._core._compat import get_namespace
+from sklearn_ext._core._tables import column_names
 from sklearn_ext._numerics._arrays import (
-    device_of,
     float64,
     is_array,
     like,
@@ -23,6 +23,7 @@ from sklearn_ext._numerics._arrays import (
 from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext.bridge._checks import plain
 
+CLOSE = 1e-9  # relative difference that may be rounding
 LARGEST_SINGLE, LARGEST_DOUBLE = 1e30, 1e140  # variances, and their inverses
 
 
@@ -67,10 +68,6 @@ class Sample:
         w, X = self.w / xp.sum(self.w), self.X - self.mean
         return float(xp.sum((X * X) * w[:, None])) / X.shape[1]
 
-    def around(self, mean):
-        """Return the rows relative to a mean."""
-        return replace(self, X=self.X - mean)
-
     def on(self, device):
         """Return the sample on a torch device; None leaves it where it is."""
         return Sample(to_device(self.X, device), to_device(self.w, device))
@@ -78,7 +75,7 @@ class Sample:
     def rows(self, chosen):
         """Return some rows with their weights."""
         xp = namespace(self.X)
-        index = xp.asarray(chosen, device=device_of(self.X))
+        index = like(chosen, self.X, xp.int64)
         return Sample(xp.take(self.X, index, axis=0), xp.take(self.w, index))
 
     def distinct(self):
@@ -86,10 +83,63 @@ class Sample:
         found = EqualRows.of(to_numpy(self.X), w=self.host[1])
         return replace(self.rows(found.first), w=like(found.weight, self.w))
 
+    @cached_property
+    def order(self):
+        """The rows in their :func:`principal_order`."""
+        return principal_order(*self.host)
+
+    def represented(self, size):
+        """Return ``size`` rows that stand for equal shares of the weight; few stay."""
+        if self.X.shape[0] <= size:
+            return self
+        part = self.rows(systematic(self.order, self.host[1], size))
+        return replace(part, w=part.w * 0 + 1)
+
     @property
     def host(self):
         """Rows and weights as NumPy's, in float64."""
         return tuple(np.asarray(to_numpy(a), float) for a in (self.X, self.w))
+
+
+def principal_axes(X, w):
+    """Return the rows around their weighted mean, and the axes of their covariance."""
+    X = X - w @ X / w.sum()
+    return X, np.linalg.eigh((X * w[:, None]).T @ X)[1]
+
+
+def principal_order(X, w):
+    """Order rows along the first principal axis of their weighted covariance.
+
+    The order depends on the weighted set of rows only, so that draws along it are the
+    same however rows are ordered, repeated or weighted.
+    """
+    centred, axes = principal_axes(X, w)
+    score = centred @ axes[:, -1]
+    size = np.abs(score)
+    third = w @ (score * size * size)
+    if abs(third) <= CLOSE * (w @ (size * size * size)):  # no more than rounding
+        size_of = np.abs(axes[:, -1])
+        third = axes[np.argmax(size_of >= (1 - CLOSE) * size_of.max()), -1]
+    unit = size.max() or 1.0
+    score = score / (unit if third > 0 else -unit)
+    # ties that only rounding would break are broken by another projection
+    other = X @ np.sqrt(np.arange(2.0, 2.0 + X.shape[1]))
+    return np.lexsort((other, np.round(score, 12)))
+
+
+def systematic(order, w, size):
+    """Take ``size`` rows at equal steps of weight along an order."""
+    bounds = np.cumsum(w[order])
+    levels = (np.arange(size) + 0.5) / size * bounds[-1]
+    return order[np.searchsorted(bounds, levels, side="right").clip(max=len(w) - 1)]
+
+
+def around(sides, centre):
+    """Return both samples relative to a mean each."""
+    return [
+        replace(side, X=side.X - like(mean, side.X))
+        for side, mean in zip(sides, centre, strict=True)
+    ]
 
 
 def mean_square_gap(source, target):
@@ -111,11 +161,11 @@ def float_types(X):
 def two_samples(
     estimator,
     X,
-    *,
     X_target=None,
     sample_domain=None,
     sample_weight=None,
     target_weight=None,
+    *,
     reset=True,
 ):
     """Return source and target as validated, weighted samples.
@@ -173,7 +223,6 @@ def check_domain(sample_domain, n_samples):
 
 def _target_rows(estimator, X_target, X, fewest):
     expected = getattr(estimator, "feature_names_in_", None)
-    check_columns(X_target, expected, name="X_target", of="X")
     if (expected is None) != (names_of(X_target) is None):
         one, other = ("X", "X_target") if expected is not None else ("X_target", "X")
         warnings.warn(
@@ -182,21 +231,25 @@ def _target_rows(estimator, X_target, X, fewest):
             UserWarning,
             stacklevel=6,
         )
-    Y = check_array(
-        X_target,
-        input_name="X_target",
-        dtype=float_types(X_target),
-        ensure_min_samples=fewest,
-        estimator="X_target",
+    types = float_types(X_target)
+    Y = other_table(
+        X_target, "X_target", X, expected, dtype=types, ensure_min_samples=fewest
     )
-    if Y.shape[1] != X.shape[1]:
-        raise ValueError(
-            f"X_target has {Y.shape[1]} features and X has {X.shape[1]}: both need the "
-            "same columns."
-        )
     if namespace(Y) != namespace(X):
         return like(Y, X)
     return namespace(X).astype(Y, X.dtype, copy=False)
+
+
+def other_table(table, name, X, expected, **params):
+    """Validate a table beside X, whose columns have the expected names, if any."""
+    check_columns(table, expected, name)
+    Y = check_array(table, input_name=name, estimator=name, **params)
+    if Y.shape[1] != X.shape[1]:
+        raise ValueError(
+            f"{name} has {Y.shape[1]} features and X has {X.shape[1]}: both need the "
+            "same columns."
+        )
+    return Y
 
 
 def checked_weights(weight, X, name, rows):
@@ -220,12 +273,12 @@ def _weighted(X, w, where, fewest, rows=None):
     """Keep the rows with weight, out of some; there must be one or two at least."""
     xp = namespace(X)
     kept = np.arange(X.shape[0]) if rows is None else np.flatnonzero(rows)
-    if w is not None and len(kept) and not w[kept].any():
-        raise ValueError(
-            f"Sample weights must contain at least one non-zero number in {where}."
-        )
-    if w is not None:
+    if w is not None and len(kept):
         kept = kept[w[kept] > 0]
+        if not len(kept):
+            raise ValueError(
+                f"Sample weights must contain at least one non-zero number in {where}."
+            )
     if len(kept) < fewest:
         raise ValueError(
             f"At least {fewest} row(s) are needed on each side, got n_samples = "
@@ -242,25 +295,12 @@ def host(values):
 
 def names_of(X):
     """Return the names of the columns of a table, or None where there are none."""
-    for attribute in ("columns", "column_names"):  # pyarrow has the latter
-        names = getattr(X, attribute, None)
-        if names is not None and all(isinstance(name, str) for name in names):
-            return list(names)
-    return None
+    names = column_names(X)
+    return names if names and all(isinstance(name, str) for name in names) else None
 
 
-def check_columns(table, expected, *, name, of):
-    """Refuse a table whose named columns are not the expected ones, in order.
-
-    Parameters
-    ----------
-    table : array-like
-        What is checked.
-    expected : list of str or None
-        Names of the columns of the other table.
-    name, of : str
-        What the caller calls the table and the other one, for the message.
-    """
+def check_columns(table, expected, name):
+    """Refuse a table whose named columns are not those of X, in order."""
     names = names_of(table)
     if names is None or expected is None or names == list(expected):
         return
@@ -269,9 +309,9 @@ def check_columns(table, expected, *, name, of):
     if missing or unexpected:
         parts = (("missing", missing), ("unexpected", unexpected))
         told = ", ".join(f"{what} {_few(some)}" for what, some in parts if some)
-        raise ValueError(f"{name} must have the columns of {of}: {told}.")
+        raise ValueError(f"{name} must have the columns of X: {told}.")
     raise ValueError(
-        f"{name} must have the columns of {of} in the same order, which is "
+        f"{name} must have the columns of X in the same order, which is "
         f"{_few(expected)}, got {_few(names)}. Select them in that order."
     )
 
@@ -313,44 +353,29 @@ def choose_epsilon(epsilon, source, target):
     return float(epsilon)
 
 
-def warn_about_target(X, y):
-    """Warn when y looks like a target table: it would be ignored silently."""
-    shape = getattr(y, "shape", ())
+def warn_about_data(X, y, came_as, sides):
+    """Warn of data that can be fitted, but that hardly anybody wants to."""
+    messages, shape = [], getattr(y, "shape", ())
     if len(shape) == 2 and shape[1:] == getattr(X, "shape", ())[1:] and shape[1] > 1:
-        warnings.warn(
+        messages.append(
             "y is ignored. It looks like a table with the columns of X: pass the "
-            "target as X_target.",
-            UserWarning,
-            stacklevel=5,
+            "target as X_target."
         )
-
-
-def warn_about_missing_target(X_target, sample_domain):
-    """Warn when rows are mapped to themselves, which hardly anybody wants."""
-    if X_target is None and sample_domain is None:
-        warnings.warn(
+    if came_as is None:
+        messages.append(
             "no X_target and no sample_domain: the rows are mapped to themselves; pass "
             "X_target, or sample_domain with 0 for source and 1 for target rows. "
             "Pipelines and searches pass sample_domain on with metadata routing, after "
-            "set_fit_request(sample_domain=True).",
-            UserWarning,
-            stacklevel=5,
+            "set_fit_request(sample_domain=True)."
         )
-
-
-def warn_about_scales(sides):
-    """Warn when one column would decide alone."""
-    spread = []
-    for side in sides:
-        xp = namespace(side.X)
-        spread.append(to_numpy(xp.mean((side.X - side.mean) ** 2, axis=0)))
-    variance = np.sum(spread, axis=0)
+    squares = ((side.X - side.mean) ** 2 for side in sides)
+    variance = sum(to_numpy(namespace(Z).mean(Z, axis=0)) for Z in squares)
     variance = variance[variance > 0]
     if len(variance) and variance.max() > 1e4 * variance.min():
-        warnings.warn(
+        messages.append(
             "Columns differ in scale more than a hundredfold, and the cost is "
             "Euclidean: the largest will decide alone. Scale them first, for instance "
-            "with StandardScaler fitted on both sides.",
-            UserWarning,
-            stacklevel=5,
+            "with StandardScaler fitted on both sides."
         )
+    for message in messages:
+        warnings.warn(message, UserWarning, stacklevel=5)

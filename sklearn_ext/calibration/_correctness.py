@@ -6,41 +6,23 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone, is_classifier
+from scipy.special import softmax
+from sklearn.base import is_classifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import (
-    Bunch,
-    assert_all_finite,
-    check_random_state,
-    get_tags,
-    indexable,
-)
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    get_routing_for_object,
-    process_routing,
-)
+from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import (
-    check_is_fitted,
-    column_or_1d,
-)
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import (
     HasMethods,
     Interval,
-    _check_method_params,
-    _raise_for_params,
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext._core._validation import check_level, check_weights
+from sklearn_ext._core._validation import check_level
 from sklearn_ext._numerics._held_out import best_temperature, clopper_pearson
 from sklearn_ext.calibration._confidence import (
     CorrectnessLoss,
@@ -48,12 +30,13 @@ from sklearn_ext.calibration._confidence import (
     DriftReport,
     HeldOut,
 )
-from sklearn_ext.calibration._folds import N_FOLDS, Equals, some_of, without
+from sklearn_ext.calibration._folds import Equals, some_of, whole_folds
 from sklearn_ext.calibration._inner import (
+    ClassifierInside,
     columns_seen,
-    default_classifier,
+    fitted,
+    has_scores,
     rows_of,
-    weight_params,
 )
 from sklearn_ext.calibration._metrics import correctness_log_loss
 from sklearn_ext.calibration._opinions import (
@@ -76,15 +59,18 @@ MOST_VOTERS = 100_000  # rows among which the nearest are sought
 STRINGS = ("neighbors", "corruption")
 
 
+def _listed(opinions):
+    if opinions is None:
+        return []
+    return list(opinions) if isinstance(opinions, (list, tuple)) else [opinions]
+
+
 def _asks_neighbors(model):
-    given = getattr(model, "opinions_", model.opinions)
-    given = given if isinstance(given, (list, tuple)) else [given]
-    return any(_is(o, "neighbors") or isinstance(o, NeighborVote) for o in given)
+    given = _listed(getattr(model, "opinions_", model.opinions))
+    return any(o == "neighbors" or isinstance(o, NeighborVote) for o in given)
 
 
-class CorrectnessCalibratedClassifier(
-    ClassifierMixin, MetaEstimatorMixin, ExtEstimator
-):
+class CorrectnessCalibratedClassifier(ClassifierInside):
     r"""For every row the probability that the classifier's prediction is right.
 
     Predictions stay those of ``estimator``. A row alone cannot tell whether it is
@@ -267,19 +253,13 @@ class CorrectnessCalibratedClassifier(
         held = self._held_out(data)
         hit, confidence = self._fit_confidence(data, held)
         whole = np.arange(len(data.code))
-        self.estimator_, self.opinions_ = self._fit_models(data, whole)
+        self.estimator_, self.opinions_ = self._fit_models(data, whole, -1)
         return hit, confidence
 
     # what comes in
 
-    def _base(self):
-        return default_classifier() if self.estimator is None else self.estimator
-
     def _opinion_list(self):
-        given = self.opinions
-        if given is None:
-            return []
-        given = list(given) if isinstance(given, (list, tuple)) else [given]
+        given = _listed(self.opinions)
         for opinion in given:
             known = isinstance(opinion, str) and opinion in STRINGS
             if not known and not (hasattr(opinion, "fit") and is_classifier(opinion)):
@@ -292,132 +272,70 @@ class CorrectnessCalibratedClassifier(
             raise ValueError(f"opinions names the same one twice: {strings}.")
         return given
 
+    def _inside(self):
+        opinions = {f"opinion{i}": o for i, o in enumerate(self._opinion_list())}
+        asked = {name: o for name, o in opinions.items() if not isinstance(o, str)}
+        return {"estimator": self._base(), **asked}
+
     def _checked(self, X, y, sample_weight, groups, params):
         base, opinions = self._base(), self._opinion_list()
-        for model in (base, *(o for o in opinions if not isinstance(o, str))):
-            if not hasattr(model, "predict_proba") and not hasattr(
-                model, "decision_function"
-            ):
+        for model in self._inside().values():
+            if not has_scores(model):
                 raise TypeError(
                     f"{type(model).__name__} has neither predict_proba nor "
                     "decision_function: one of them is needed to rank its predictions."
                 )
-        X = rows_of(self, X, reset=True)
-        y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        X, y, groups = indexable(X, y, groups)
-        weight = check_weights(sample_weight, X, dtype=np.float64)
-        routed = self._route(base, opinions, sample_weight, groups, params, X)
-        kept = np.flatnonzero(weight > 0)
-        splits = None
-        if self.cv is not None:  # splitters of the user see rows as they are
-            splitter = check_cv(self.cv, y, classifier=True)
-            splits = without(splitter.split(X, y, **routed["splitter"]), weight > 0)
-        if len(kept) < len(weight):  # rows of weight zero are not there
-            routed = {
-                name: _check_method_params(X, given, kept)
-                for name, given in routed.items()
-            }
-            X, y, weight = _safe_indexing(X, kept), y[kept], weight[kept]
-            groups = None if groups is None else _safe_indexing(groups, kept)
-        classes, code = np.unique(y, return_inverse=True)
-        if len(classes) == 1:
-            raise ValueError(
-                "y must hold at least two classes, got the one class "
-                f"{classes.tolist()[0]!r}."
-            )
-        if (
-            isinstance(base, FrozenEstimator)
-            and not np.isin(classes, base.classes_).all()
-        ):
-            raise ValueError(
-                f"y has classes {classes.tolist()} but the frozen estimator knows "
-                f"{np.asarray(base.classes_).tolist()}."
-            )
-        if isinstance(base, FrozenEstimator):
-            classes = np.asarray(base.classes_)
-            code = np.searchsorted(classes, y)
-        self.classes_ = classes
-        equals = Equals.of(X, code, weight)
-        if splits is None and groups is not None:
-            splits = list(StratifiedGroupKFold(N_FOLDS).split(X, code, groups))
-        splits = equals.folds() if splits is None else splits
-        self._check_splits(splits, code)
-        seed = check_random_state(self.random_state)
-        seeds = None
-        if "corruption" in [o for o in opinions if isinstance(o, str)]:
-            seeds = seed.randint(2**31 - 1, size=len(splits) + 1)
-        return Bunch(
-            X=X,
-            y=y,
-            code=code,
-            group=equals.group,
-            weight=weight / weight.sum() * equals.size,
-            base=base,
-            opinions=opinions,
-            routed=routed,
-            splits=splits,
-            seeds=seeds,
-        )
-
-    def _route(self, base, opinions, sample_weight, groups, params, X):
-        names = [f"opinion{i}" for i in range(len(opinions))]
-        if _routing_enabled():
-            given = {"sample_weight": sample_weight, "groups": groups, **params}
-            given = {name: value for name, value in given.items() if value is not None}
-            routed = process_routing(self, "fit", **given)
-            found = {"estimator": routed.estimator.fit}
-            for name, opinion in zip(names, opinions, strict=True):
-                found[name] = {} if isinstance(opinion, str) else routed[name].fit
-            found["splitter"] = routed.splitter.split
-            return found
-        _raise_for_params(params, self, "fit")
-        if sample_weight is not None:
-            sample_weight = check_weights(sample_weight, X)
-        found = {"estimator": weight_params(base, sample_weight)}
-        if sample_weight is not None and not found["estimator"]:
+        data = self._training(X, y, sample_weight, groups, params, self.cv)
+        weighted = sample_weight is not None and not _routing_enabled()
+        if weighted and not data.routed["estimator"]:
             warnings.warn(
                 f"{type(base).__name__} takes no sample_weight: weights are used for "
                 "its confidence alone.",
                 UserWarning,
                 stacklevel=4,
             )
-        for name, opinion in zip(names, opinions, strict=True):
-            found[name] = (
-                {}
-                if isinstance(opinion, str)
-                else weight_params(opinion, sample_weight)
-            )
-        found["splitter"] = {} if groups is None else {"groups": groups}
-        return found
-
-    def _check_splits(self, splits, code):
-        for train, _ in splits:
-            if len(np.unique(code[train])) < 2:
-                counts = np.bincount(code, minlength=len(self.classes_)).tolist()
+        if isinstance(base, FrozenEstimator):
+            known = np.asarray(base.classes_)
+            if not np.isin(data.classes, known).all():
+                raise ValueError(
+                    f"y has classes {data.classes.tolist()} but the frozen estimator "
+                    f"knows {known.tolist()}."
+                )
+            data.update(classes=known, code=np.searchsorted(known, data.y))
+        self.classes_ = data.classes
+        equals = Equals.of(data.X, data.code, data.weight)
+        if data.splits is None and data.groups is not None:
+            data.splits = whole_folds(data.X, data.code, data.groups)
+        elif data.splits is None:
+            data.splits = equals.folds()
+        for train, _ in data.splits:
+            if len(np.unique(data.code[train])) < 2:
+                counts = np.bincount(data.code, minlength=len(self.classes_)).tolist()
                 raise ValueError(
                     "The training rows of a fold hold one class alone: every class "
                     "needs at least two distinct rows; the classes "
                     f"{self.classes_.tolist()} have {counts} rows."
                 )
+        rng, seeds = check_random_state(self.random_state), None
+        if "corruption" in opinions:
+            seeds = rng.randint(2**31 - 1, size=len(data.splits) + 1)
+        data.update(base=base, opinions=opinions, group=equals.group, seeds=seeds)
+        data.weight = data.weight / data.weight.sum() * equals.size
+        return data
 
     # fold models, and what they say of rows that they have not seen
 
-    def _fit_models(self, data, train, seed=None):
-        routed = data.routed
-        rows, y = _safe_indexing(data.X, train), data.y[train]
-        params = _check_method_params(data.X, routed["estimator"], train)
-        base = clone(data.base).fit(rows, y, **params)
-        opinions = []
+    def _fit_models(self, data, train, k):
+        X, y, routed, opinions = data.X, data.y, data.routed, []
+        base = fitted(data.base, X, y, train, routed["estimator"])
         for i, opinion in enumerate(data.opinions):
             if not isinstance(opinion, str):
-                params = _check_method_params(data.X, routed[f"opinion{i}"], train)
-                opinions.append(clone(opinion).fit(rows, y, **params))
+                params = routed[f"opinion{i}"]
+                opinions.append(fitted(opinion, X, y, train, params))
             elif opinion == "neighbors":
                 voters = some_of(train, data.group, MOST_VOTERS)
                 vote = NeighborVote.of(
-                    columns_seen(base, _safe_indexing(data.X, voters)),
+                    columns_seen(base, _safe_indexing(X, voters)),
                     data.code[voters],
                     data.weight[voters],
                     n_neighbors=self.n_neighbors,
@@ -425,10 +343,10 @@ class CorrectnessCalibratedClassifier(
                 )
                 opinions.append(vote)
             else:
-                rng = check_random_state(data.seeds[-1] if seed is None else seed)
+                rng = check_random_state(data.seeds[k])
                 opinions.append(
                     Corruption.of(
-                        _plain(rows),
+                        _plain(_safe_indexing(X, train)),
                         data.weight[train],
                         n_draws=self.n_draws,
                         share=self.corruption,
@@ -440,18 +358,12 @@ class CorrectnessCalibratedClassifier(
     def _fold(self, data, k):
         train, test = data.splits[k]
         test = some_of(test, data.group, MOST_ASKED // len(data.splits))
-        seed = None if data.seeds is None else data.seeds[k]
-        models = self._fit_models(data, train, seed)
-        rows = _safe_indexing(data.X, test)
-        proba, code, features = self._asked(*models, rows)
-        return test, proba, code, features
+        models = self._fit_models(data, train, k)
+        return test, *self._asked(*models, _safe_indexing(data.X, test))
 
     def _held_out(self, data):
-        folds = range(len(data.splits))
-        parts = Parallel(n_jobs=self.n_jobs)(
-            delayed(self._fold)(data, k) for k in folds
-        )
-        return HeldOut.joined(parts)
+        folds = (delayed(self._fold)(data, k) for k in range(len(data.splits)))
+        return HeldOut.joined(Parallel(n_jobs=self.n_jobs)(folds))
 
     def _asked(self, base, opinions, X):
         """Return probabilities, predicted classes and features of rows.
@@ -459,8 +371,7 @@ class CorrectnessCalibratedClassifier(
         In the place of familiarity there is a distance; see `_with_familiarity`.
         """
         proba = class_chances(base, X, self.classes_)
-        said = np.asarray(base.predict(X))
-        code = np.searchsorted(self.classes_, said)
+        code = np.searchsorted(self.classes_, np.asarray(base.predict(X)))
         blocks = [*own_features(proba, code), *self._answers(base, opinions, X, code)]
         return proba, code, np.hstack(blocks)
 
@@ -475,7 +386,8 @@ class CorrectnessCalibratedClassifier(
                 shape = len(opinion.donors), len(code), -1
                 yield corruption_features(proba.reshape(shape), code)
             else:
-                yield _opinion_of(opinion, X, self.classes_, code)
+                proba = class_chances(opinion, X, self.classes_)
+                yield own_features(proba, code)[0][:, :1]
 
     # the model of correctness, and the rest of the probabilities
 
@@ -497,13 +409,9 @@ class CorrectnessCalibratedClassifier(
         own = held.proba[np.arange(len(hit)), held.code]
         confidence = held.cross_fitted(hit, weight, self.C, at)
         alone = replace(held, features=held.features[:, : self._n_own()])
-        self.oof_log_loss_ = CorrectnessLoss(
-            base=correctness_log_loss(hit, own, weight),
-            own=correctness_log_loss(
-                hit, alone.cross_fitted(hit, weight, self.C), weight
-            ),
-            calibrated=correctness_log_loss(hit, confidence, weight),
-        )
+        chances = own, alone.cross_fitted(hit, weight, self.C), confidence
+        losses = (correctness_log_loss(hit, chance, weight) for chance in chances)
+        self.oof_log_loss_ = CorrectnessLoss(*losses)
         self.rest_temperature_ = 1.0
         wrong = np.flatnonzero(~hit)
         if len(self.classes_) > 2 and len(wrong) >= FEW_FOR_REST:
@@ -513,43 +421,39 @@ class CorrectnessCalibratedClassifier(
         return hit, confidence
 
     def _warn_of_few(self, data, hit, weight):
-        n_errors = int((~hit).sum())
+        name, n_errors, told = type(data.base).__name__, int((~hit).sum()), []
         if n_errors == 0 or hit.sum() == 0:
             always = "never wrong" if n_errors == 0 else "never right"
-            told = (
-                f"{type(data.base).__name__} was {always} out of fold: its confidence "
-                "is one constant."
+            told.append(
+                f"{name} was {always} out of fold: its confidence is one constant."
             )
         elif n_errors < FEW_ERRORS:
-            told = (
-                f"{type(data.base).__name__} made only {n_errors} errors out of fold, "
-                f"fewer than {FEW_ERRORS}: its confidence has little to learn from."
+            told.append(
+                f"{name} made only {n_errors} errors out of fold, fewer than "
+                f"{FEW_ERRORS}: its confidence has little to learn from."
             )
-        else:
-            told = None
         if isinstance(data.base, FrozenEstimator) and n_errors == 0:
-            told += " A frozen estimator must not have seen these rows."
-        if told is not None:
-            warnings.warn(told, UserWarning, stacklevel=5)
+            told[-1] += " A frozen estimator must not have seen these rows."
         smallest = min(len(train) for train, _ in data.splits)
-        if "neighbors" in [o for o in data.opinions if isinstance(o, str)] and (
-            50 <= smallest <= self.n_neighbors
-        ):
-            warnings.warn(
+        if "neighbors" in data.opinions and 50 <= smallest <= self.n_neighbors:
+            told.append(
                 f"n_neighbors={self.n_neighbors} is no less than the {smallest} rows "
-                "of a fold: all of them vote.",
-                UserWarning,
-                stacklevel=5,
+                "of a fold: all of them vote."
             )
+        for message in told:
+            warnings.warn(message, UserWarning, stacklevel=5)
+
+    def _blocks(self, opinions):
+        """Return names of the parts of an explanation, with the columns of each."""
+        own = zip(("score", "class"), own_names(self.classes_), strict=True)
+        return [*own, *(block for o in opinions for block in _blocks_of(o))]
 
     def _n_own(self):
-        return sum(len(names) for names in own_names(self.classes_))
+        return len(_columns_of(self._blocks([])))
 
     def _familiarity_column(self, opinions):
-        names = [name for opinion in opinions for name in _columns_of(opinion)]
-        if "familiarity" not in names:
-            return None
-        return self._n_own() + names.index("familiarity")
+        names = _columns_of(self._blocks(opinions))
+        return names.index("familiarity") if "familiarity" in names else None
 
     def _with_familiarity(self, features, opinions):
         """Put familiarity in the place of the distance to the nearest rows."""
@@ -559,22 +463,6 @@ class CorrectnessCalibratedClassifier(
         return features
 
     # what a fitted model says
-
-    def predict(self, X):
-        """Predict as the classifier does.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Predicted classes.
-        """
-        check_is_fitted(self)
-        return np.asarray(self.estimator_.predict(rows_of(self, X)))
 
     def confidence(self, X):
         """Return the probability that the prediction is right.
@@ -609,10 +497,7 @@ class CorrectnessCalibratedClassifier(
         """
         proba, code, confidence, _ = self._said(X)
         logs, place = _rest(proba, code)
-        others = np.exp(
-            (logs - logs.max(axis=1, keepdims=True)) / self.rest_temperature_
-        )
-        others /= others.sum(axis=1, keepdims=True)
+        others = softmax(logs / self.rest_temperature_, axis=1)
         largest = others.max(axis=1)
         # a hair above equality, so that rounding does not undo it
         least = (largest / (1 + largest)) * (1 + 1e-9)
@@ -639,8 +524,7 @@ class CorrectnessCalibratedClassifier(
             sum is the log-odds of ``confidence``.
         """
         added = self._model().contributions(self._said(X)[3])
-        widths = [len(names) for names in own_names(self.classes_)]
-        widths += [len(b) for o in self.opinions_ for b in _blocks_of(o).values()]
+        widths = [len(columns) for _, columns in self._blocks(self.opinions_)]
         starts = np.concatenate([[0], np.cumsum(widths)[:-1]])
         return np.add.reduceat(added, starts, axis=1)
 
@@ -654,8 +538,8 @@ class CorrectnessCalibratedClassifier(
             "familiarity", how near they are.
         """
         check_is_fitted(self)
-        blocks = [block for o in self.opinions_ for block in _blocks_of(o)]
-        return np.array(["score", "class", *blocks], dtype=object)
+        names = [name for name, _ in self._blocks(self.opinions_)]
+        return np.array(names, dtype=object)
 
     @available_if(_asks_neighbors)
     def familiarity(self, X):
@@ -751,8 +635,8 @@ class CorrectnessCalibratedClassifier(
             Names.
         """
         check_is_fitted(self)
-        names = [name for o in self.opinions_ for name in _columns_of(o)]
-        return np.array(names, dtype=object)
+        names = _columns_of(self._blocks(self.opinions_))
+        return np.array(names[self._n_own() :], dtype=object)
 
     def _model(self):
         check_is_fitted(self)
@@ -772,38 +656,12 @@ class CorrectnessCalibratedClassifier(
 
     # the contract with scikit-learn
 
-    def get_metadata_routing(self):
-        """Tell scikit-learn who takes inputs of ``fit``.
-
-        Returns
-        -------
-        MetadataRouter
-            The routing.
-        """
-        router = MetadataRouter(owner=self).add_self_request(self)
-        to_fit = MethodMapping().add(caller="fit", callee="fit")
-        router.add(estimator=self._base(), method_mapping=to_fit)
-        for i, opinion in enumerate(self._opinion_list()):
-            if not isinstance(opinion, str):
-                router.add(**{f"opinion{i}": opinion}, method_mapping=to_fit)
-        splitter = StratifiedGroupKFold() if self.cv is None else check_cv(self.cv)
-        return router.add(
-            splitter=get_routing_for_object(splitter),
-            method_mapping=MethodMapping().add(caller="fit", callee="split"),
-        )
-
     def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        base = get_tags(self._base())
-        tags.input_tags = base.input_tags
-        tags.classifier_tags = base.classifier_tags
-        given = self.opinions if isinstance(self.opinions, (list, tuple)) else []
-        given = [self.opinions, *given]
-        strings = [o for o in given if isinstance(o, str)]
-        if "neighbors" in strings and not isinstance(self._base(), Pipeline):
+        tags, given = super().__sklearn_tags__(), _listed(self.opinions)
+        if "neighbors" in given and not isinstance(self._base(), Pipeline):
             tags.input_tags.allow_nan = False
             tags.input_tags.string = tags.input_tags.categorical = False
-        if "corruption" in strings:
+        if "corruption" in given:
             tags.input_tags.sparse = False
         return tags
 
@@ -813,33 +671,22 @@ def _plain(X):
         raise TypeError(
             "opinions='corruption' takes dense rows, got sparse ones: use X.toarray()."
         )
-    X = np.asarray(X)
-    return X
-
-
-def _opinion_of(opinion, X, classes, code):
-    proba = class_chances(opinion, X, classes)
-    return own_features(proba, code)[0][:, :1]
+    return np.asarray(X)
 
 
 def _blocks_of(opinion):
-    """Names of an opinion's parts of an explanation, with the columns of each."""
-    if isinstance(opinion, NeighborVote) or _is(opinion, "neighbors"):
-        return {"neighbors": ["neighbors"], "familiarity": ["familiarity"]}
-    if isinstance(opinion, Corruption) or _is(opinion, "corruption"):
+    if isinstance(opinion, NeighborVote) or opinion == "neighbors":
+        return [(name, [name]) for name in ("neighbors", "familiarity")]
+    if isinstance(opinion, Corruption) or opinion == "corruption":
         kinds = ("mean", "same", "std")
-        return {"corruption": [f"corruption_{kind}" for kind in kinds]}
+        return [("corruption", [f"corruption_{kind}" for kind in kinds])]
     last = opinion.steps[-1][1] if isinstance(opinion, Pipeline) else opinion
     name = type(last).__name__.lower()
-    return {name: [name]}
+    return [(name, [name])]
 
 
-def _columns_of(opinion):
-    return [column for columns in _blocks_of(opinion).values() for column in columns]
-
-
-def _is(opinion, string):
-    return isinstance(opinion, str) and opinion == string
+def _columns_of(blocks):
+    return [column for _, columns in blocks for column in columns]
 
 
 def _rest(proba, code):

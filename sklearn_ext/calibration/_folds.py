@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+from sklearn.model_selection import StratifiedGroupKFold
 
 from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers, hash_rows
 
@@ -87,7 +88,7 @@ def _coincide(X):
     return True
 
 
-def whole_folds(X, code, n_folds=N_FOLDS):
+def whole_folds(X, code, groups=None, n_folds=N_FOLDS):
     """Deal rows to stratified folds, copies to the same one.
 
     Rows are copies by their columns alone. If the class decided, too, a row would
@@ -99,6 +100,8 @@ def whole_folds(X, code, n_folds=N_FOLDS):
         Rows, of numbers or of anything.
     code : ndarray of shape (n_samples,)
         Their classes.
+    groups : array-like of shape (n_samples,) or None
+        What shares a fold instead, where the user says so.
     n_folds : int
         Number of folds.
 
@@ -107,6 +110,8 @@ def whole_folds(X, code, n_folds=N_FOLDS):
     list of tuple
         Train and test positions.
     """
+    if groups is not None:
+        return list(StratifiedGroupKFold(n_folds).split(X, code, groups))
     return Equals.of(X, code).folds(n_folds)
 
 

@@ -1,16 +1,158 @@
-"""The classifier inside: its rows as it takes them, its weights as it asks for them."""
+"""Classifiers inside an estimator: rows as they take them, weights as they ask for."""
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import get_tags
-from sklearn.utils.validation import has_fit_parameter, validate_data
+from sklearn.utils import Bunch, assert_all_finite, get_tags, indexable
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    check_is_fitted,
+    column_or_1d,
+    has_fit_parameter,
+    validate_data,
+)
 
-from sklearn_ext._core._compat import _routing_enabled
+from sklearn_ext._core._base import ExtEstimator
+from sklearn_ext._core._compat import (
+    _check_method_params,
+    _raise_for_params,
+    _routing_enabled,
+    _safe_indexing,
+)
+from sklearn_ext._core._validation import check_weights
+from sklearn_ext.calibration._folds import without
 from sklearn_ext.calibration._opinions import numbers_of
+
+
+class ClassifiersInside(ClassifierMixin, MetaEstimatorMixin, ExtEstimator):
+    """An estimator that fits other classifiers, and asks them about rows held out.
+
+    A class names them in ``_inside``, and has a ``cv``.
+    """
+
+    def _training(self, X, y, sample_weight, groups, params, cv):
+        """Check what comes into ``fit``, and leave out the rows without weight.
+
+        Returns
+        -------
+        Bunch
+            ``X``, ``y``, ``groups`` and ``weight`` of the others; their ``classes`` and
+            ``code``; what each classifier inside is given, as ``routed``; the user's
+            ``splits``, or None.
+        """
+        inside = self._inside()
+        X = rows_of(self, X, reset=True)
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        X, y, groups = indexable(X, y, groups)
+        weight = check_weights(sample_weight, X, dtype=np.float64)
+        routed, split = self._routed(inside, X, sample_weight, groups, params)
+        splits = None
+        if cv is not None:  # splitters of the user see rows as they are
+            splitter = check_cv(cv, y, classifier=True)
+            splits = without(splitter.split(X, y, **split), weight > 0)
+        data, kept = {"X": X, "y": y, "groups": groups, "weight": weight}, weight > 0
+        if not kept.all():  # rows of weight zero are not there
+            at = np.flatnonzero(kept)
+            data = _check_method_params(X, data, at)
+            routed = {k: _check_method_params(X, v, at) for k, v in routed.items()}
+        data = Bunch(**data, routed=routed, splits=splits)
+        data.classes, data.code = np.unique(data.y, return_inverse=True)
+        if len(data.classes) == 1:
+            raise ValueError(
+                "y must hold at least two classes, got the one class "
+                f"{data.classes.tolist()[0]!r}."
+            )
+        return data
+
+    def _routed(self, inside, X, sample_weight, groups, params):
+        """Return what each classifier inside is given by ``fit``, and the splitter."""
+        if _routing_enabled():
+            given = {"sample_weight": sample_weight, "groups": groups, **params}
+            given = {name: value for name, value in given.items() if value is not None}
+            routed = process_routing(self, "fit", **given)
+            return {name: routed[name].fit for name in inside}, routed.splitter.split
+        _raise_for_params(params, self, "fit")
+        if sample_weight is not None:
+            sample_weight = check_weights(sample_weight, X)
+        fits = {name: weight_params(m, sample_weight) for name, m in inside.items()}
+        return fits, {} if groups is None else {"groups": groups}
+
+    def get_metadata_routing(self):
+        """Tell scikit-learn who takes inputs of ``fit``.
+
+        Returns
+        -------
+        MetadataRouter
+            The routing.
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        to_fit = MethodMapping().add(caller="fit", callee="fit")
+        for name, classifier in self._inside().items():
+            router.add(**{name: classifier}, method_mapping=to_fit)
+        splitter = StratifiedGroupKFold() if self.cv is None else check_cv(self.cv)
+        return router.add(
+            splitter=get_routing_for_object(splitter),
+            method_mapping=MethodMapping().add(caller="fit", callee="split"),
+        )
+
+
+class ClassifierInside(ClassifiersInside):
+    """An estimator around one classifier, whose predictions it keeps."""
+
+    def _base(self):
+        return default_classifier() if self.estimator is None else self.estimator
+
+    def _inside(self):
+        return {"estimator": self._base()}
+
+    def predict(self, X):
+        """Predict as the classifier does, every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Predicted classes.
+        """
+        check_is_fitted(self)
+        return np.asarray(self.estimator_.predict(rows_of(self, X)))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        base = get_tags(self._base())
+        tags.input_tags = base.input_tags
+        tags.classifier_tags = base.classifier_tags
+        return tags
+
+
+def fitted(classifier, X, y, rows, params):
+    """Fit a clone to some rows, with what it is given of them."""
+    params = _check_method_params(X, params, rows)
+    return clone(classifier).fit(_safe_indexing(X, rows), y[rows], **params)
+
+
+def has_scores(classifier):
+    """Return whether a classifier ranks its classes."""
+    return hasattr(classifier, "predict_proba") or hasattr(
+        classifier, "decision_function"
+    )
 
 
 def default_classifier():

@@ -32,12 +32,7 @@ class Judged:
         confidence = column_or_1d(confidence, dtype=np.float64)
         confidence = check_array(confidence[:, None], input_name="confidence")[:, 0]
         check_consistent_length(confidence, hit)
-        low, high = confidence.min(), confidence.max()
-        if low < 0 or high > 1:
-            raise ValueError(
-                "confidence must be a probability between 0 and 1, got values from "
-                f"{low:g} to {high:g}."
-            )
+        _check_range(confidence, "confidence must be a probability")
         weight = check_weights(sample_weight, confidence, dtype=np.float64)
         kept = weight > 0
         hit = np.asarray(hit, dtype=np.float64)
@@ -101,12 +96,7 @@ def class_probabilities(y_true, y_proba, labels=None):
     if proba.ndim == 1 or proba.shape[1] == 1:
         second = proba.reshape(-1)
         proba = np.column_stack([1 - second, second])
-    low, high = proba.min(), proba.max()
-    if low < 0 or high > 1:
-        raise ValueError(
-            "y_proba must hold probabilities between 0 and 1, got values from "
-            f"{low:g} to {high:g}."
-        )
+    _check_range(proba, "y_proba must hold probabilities")
     away = abs(proba.sum(axis=1) - 1).max()
     if away > 1e-4:  # what float32 leaves of many classes is less
         raise ValueError(
@@ -121,6 +111,14 @@ def class_probabilities(y_true, y_proba, labels=None):
             "classes of the columns as labels=model.classes_."
         )
     return classes, proba
+
+
+def _check_range(proba, wanted):
+    low, high = proba.min(), proba.max()
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"{wanted} between 0 and 1, got values from {low:g} to {high:g}."
+        )
 
 
 def _places(classes, y, name):
@@ -163,44 +161,6 @@ def bins_of(judged, n_bins):
     middle = np.cumsum(weight) - weight / 2
     bin_of = np.minimum((n_bins * middle / total).astype(int), n_bins - 1)
     return np.unique(bin_of, return_inverse=True)[1][group]
-
-
-def squared_error_interval(judged, bin_of, confidence_level):
-    """Debiased squared calibration error of binned rows, and its interval.
-
-    The variance of the estimate is taken at each hypothetical error (Wilson's device),
-    so the interval has a width where the estimate is zero.
-
-    Parameters
-    ----------
-    judged : Judged
-        The rows.
-    bin_of : ndarray of shape (n_samples,)
-        Their bins.
-    confidence_level : float
-        Level of the interval.
-
-    Returns
-    -------
-    squared, low, high : float
-        The estimate, which may be negative, and the ends, which are not.
-    """
-    w, r = judged.weight, judged.hit - judged.confidence
-    mass = np.bincount(bin_of, w)
-    mean = np.bincount(bin_of, w * r) / mass
-    spread = np.bincount(bin_of, w * (r - mean[bin_of]) ** 2)
-    # a single row has no spread: take what its confidence says
-    said = np.bincount(bin_of, w * judged.confidence * (1 - judged.confidence)) / mass
-    one = mass <= 1
-    variance = np.where(one, said, spread / np.where(one, 1, mass - 1)) / mass
-    share = mass / mass.sum()
-    squared = share @ (mean**2 - variance)
-    fixed = 2 * (share**2) @ variance**2
-    slope = 4 * (share * variance).max()
-    q = ndtri((1 + confidence_level) / 2)
-    middle = squared + q**2 * slope / 2
-    half = q * np.sqrt(fixed + slope * max(squared, 0) + q**2 * slope**2 / 4)
-    return float(squared), float(max(middle - half, 0)), float(max(middle + half, 0))
 
 
 def calibration_error(
@@ -294,13 +254,32 @@ def calibration_error(
 
 
 def _one_error(judged, n_bins, confidence_level):
+    """Return the debiased calibration error of binned rows, and its interval.
+
+    The variance of the estimate is taken at each hypothetical error (Wilson's device),
+    so the interval has a width where the estimate is zero.
+    """
     bin_of = bins_of(judged, n_bins)
-    squared, low, high = squared_error_interval(judged, bin_of, confidence_level)
+    w, r = judged.weight, judged.hit - judged.confidence
+    mass = np.bincount(bin_of, w)
+    mean = np.bincount(bin_of, w * r) / mass
+    spread = np.bincount(bin_of, w * (r - mean[bin_of]) ** 2)
+    # a single row has no spread: take what its confidence says
+    said = np.bincount(bin_of, w * judged.confidence * (1 - judged.confidence)) / mass
+    one = mass <= 1
+    variance = np.where(one, said, spread / np.where(one, 1, mass - 1)) / mass
+    share = mass / mass.sum()
+    squared = share @ (mean**2 - variance)
+    fixed = 2 * (share**2) @ variance**2
+    slope = 4 * (share * variance).max()
+    q = ndtri((1 + confidence_level) / 2)
+    middle = squared + q**2 * slope / 2
+    half = q * np.sqrt(fixed + slope * max(squared, 0) + q**2 * slope**2 / 4)
     return {
-        "error": max(squared, 0.0) ** 0.5,
-        "low": low**0.5,
-        "high": high**0.5,
-        "squared": squared,
+        "error": float(max(squared, 0)) ** 0.5,
+        "low": float(max(middle - half, 0)) ** 0.5,
+        "high": float(max(middle + half, 0)) ** 0.5,
+        "squared": float(squared),
         "n_bins": int(bin_of.max() + 1),
     }
 
@@ -542,15 +521,19 @@ def area_under_risk_coverage(
         best, slope = _oracle(judged, kind)
         rate = 1 - np.average(judged.hit, weights=judged.weight)
         area, influence = area - best, influence - slope * (1 - judged.hit - rate)
+    error = np.sqrt(judged.weight @ influence**2) / judged.weight.sum()
+    return _with_interval(area, error, confidence_level)
+
+
+def _with_interval(area, error, confidence_level):
+    """Return an area, or with a level a bunch of it, its interval and its error."""
     if confidence_level is None:
         return float(area)
     check_level(confidence_level)
-    total = judged.weight.sum()
-    error = float(np.sqrt(judged.weight @ influence**2) / total)
     half = ndtri((1 + confidence_level) / 2) * error
     low, high = np.clip([area - half, area + half], 0, 1)
     return Bunch(
-        area=float(area), low=float(low), high=float(high), standard_error=error
+        area=float(area), low=float(low), high=float(high), standard_error=float(error)
     )
 
 
@@ -607,17 +590,10 @@ def correctness_auc(
         passed = ((np.cumsum(misses) - misses / 2) / wrong)[group]
         above = ((right - np.cumsum(hits) + hits / 2) / right)[group]
         is_hit, w = judged.hit == 1, judged.weight
-        area = float(hits / right @ ((np.cumsum(misses) - misses / 2) / wrong))
+        area = hits / right @ ((np.cumsum(misses) - misses / 2) / wrong)
         variance = _mean_variance(passed[is_hit], w[is_hit])
         error = np.sqrt(variance + _mean_variance(above[~is_hit], w[~is_hit]))
-    if confidence_level is None:
-        return float(area)
-    check_level(confidence_level)
-    half = ndtri((1 + confidence_level) / 2) * error
-    low, high = np.clip([area - half, area + half], 0, 1)
-    return Bunch(
-        area=area, low=float(low), high=float(high), standard_error=float(error)
-    )
+    return _with_interval(area, error, confidence_level)
 
 
 def _mean_variance(values, weight):
@@ -670,7 +646,8 @@ def log_loss_split(y_true, y_proba, *, labels=None, sample_weight=None):
     w = check_weights(sample_weight, y_true, dtype=np.float64)
     code = _places(classes, y_true, "y_true")
     rows, best = np.arange(len(proba)), proba.argmax(axis=1)
-    eps = np.finfo(np.asarray(y_proba).dtype).eps if _is_float(y_proba) else 2.2e-16
+    dtype = np.asarray(y_proba).dtype
+    eps = np.finfo(dtype).eps if dtype.kind == "f" else 2.2e-16
     c = proba[rows, best].clip(eps, 1 - eps)
     right = best == code
     correctness = -np.where(right, np.log(c), np.log1p(-c))
@@ -683,10 +660,6 @@ def log_loss_split(y_true, y_proba, *, labels=None, sample_weight=None):
     )
 
 
-def _is_float(values):
-    return np.asarray(values).dtype.kind == "f"
-
-
 def correctness_log_loss(hit, confidence, weight):
     """Return the log-loss of confidences against correctness."""
     c = np.clip(confidence, 1e-15, 1 - 1e-15)
@@ -696,7 +669,7 @@ def correctness_log_loss(hit, confidence, weight):
 # scorers
 
 
-def confidence_of(estimator, X, y_pred=None):
+def confidence_of(estimator, X):
     """Return a fitted classifier's confidence, and its predictions.
 
     Parameters
@@ -705,15 +678,13 @@ def confidence_of(estimator, X, y_pred=None):
         A classifier with ``confidence``, or with ``predict_proba``.
     X : array-like
         Rows.
-    y_pred : ndarray, default=None
-        Predictions that are already known.
 
     Returns
     -------
     y_pred, confidence : ndarray of shape (n_samples,)
         Predictions, and the probability that they are right.
     """
-    y_pred = estimator.predict(X) if y_pred is None else y_pred
+    y_pred = estimator.predict(X)
     if hasattr(estimator, "confidence"):
         return y_pred, estimator.confidence(X)
     if not hasattr(estimator, "predict_proba"):
@@ -724,25 +695,15 @@ def confidence_of(estimator, X, y_pred=None):
     return y_pred, estimator.predict_proba(X).max(axis=1)
 
 
-def _neg_log_loss(y_true, y_pred, confidence, sample_weight):
+def _log_loss(y_true, y_pred, confidence, *, sample_weight):
     judged = Judged.of(*top_label(y_true, None, y_pred, confidence), sample_weight)
-    return -correctness_log_loss(judged.hit == 1, judged.confidence, judged.weight)
+    return correctness_log_loss(judged.hit == 1, judged.confidence, judged.weight)
 
 
-def _auc(y_true, y_pred, confidence, sample_weight):
-    return correctness_auc(y_true, y_pred, confidence, sample_weight=sample_weight)
-
-
-def _neg_area(y_true, y_pred, confidence, sample_weight):
-    return -area_under_risk_coverage(
-        y_true, y_pred, confidence, sample_weight=sample_weight
-    )
-
-
-SCORES = {
-    "correctness_auc": _auc,
-    "neg_area_under_risk_coverage": _neg_area,
-    "neg_correctness_log_loss": _neg_log_loss,
+SCORES = {  # with the sign that makes larger better
+    "correctness_auc": (1, correctness_auc),
+    "neg_area_under_risk_coverage": (-1, area_under_risk_coverage),
+    "neg_correctness_log_loss": (-1, _log_loss),
 }
 
 
@@ -754,8 +715,10 @@ class CalibrationScorer:
 
     def __call__(self, estimator, X, y, sample_weight=None):
         """Score a fitted classifier: larger is better."""
-        y_pred, confidence = confidence_of(estimator, X)
-        return SCORES[self.name](y, y_pred, confidence, sample_weight)
+        sign, score = SCORES[self.name]
+        return sign * score(
+            y, *confidence_of(estimator, X), sample_weight=sample_weight
+        )
 
 
 def get_calibration_scorer(name):

@@ -7,35 +7,31 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import nnls
 from scipy.special import logsumexp, softmax
-from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import Bunch, assert_all_finite, get_tags, indexable
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    get_routing_for_object,
-    process_routing,
-)
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import Bunch, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
-from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import (
     Interval,
     StrOptions,
-    _check_method_params,
-    _raise_for_params,
     _routing_enabled,
     _safe_indexing,
 )
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext.calibration._folds import N_FOLDS, whole_folds, without
-from sklearn_ext.calibration._inner import default_classifier, rows_of, weight_params
+from sklearn_ext.calibration._folds import whole_folds
+from sklearn_ext.calibration._inner import (
+    ClassifiersInside,
+    default_classifier,
+    fitted,
+    has_scores,
+    rows_of,
+)
 from sklearn_ext.calibration._opinions import class_chances
 
 LEAST = 1e-15  # likelihoods are not taken to be smaller
@@ -221,7 +217,7 @@ def mixture_regret_bound(log_prior, losses):
     return float((losses[order] - of_sets).min() - losses.min())
 
 
-class LogLossMixtureClassifier(ClassifierMixin, MetaEstimatorMixin, ExtEstimator):
+class LogLossMixtureClassifier(ClassifiersInside):
     r"""Mix the probabilities of several classifiers, by their log-loss out of fold.
 
     .. math:: P(y \mid x) = \sum_j v_j P_j(y \mid x)
@@ -350,45 +346,22 @@ class LogLossMixtureClassifier(ClassifierMixin, MetaEstimatorMixin, ExtEstimator
             The fitted mixture.
         """
         members = self._members()
-        X = rows_of(self, X, reset=True)
-        y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        X, y, groups = indexable(X, y, groups)
-        weight = check_weights(sample_weight, X, dtype=np.float64)
-        routed, split = self._route(members, X, sample_weight, groups, params)
-        kept = weight > 0
-        splits = None
-        if self.cv is not None:  # splitters of the user see rows as they are
-            splitter = check_cv(self.cv, y, classifier=True)
-            splits = without(splitter.split(X, y, **split), kept)
-        if not kept.all():
-            at = np.flatnonzero(kept)
-            routed = {
-                name: _check_method_params(X, given, at)
-                for name, given in routed.items()
-            }
-            groups = None if groups is None else _safe_indexing(groups, at)
-            X, y, weight = _safe_indexing(X, at), y[at], weight[at]
-        self.classes_, code = np.unique(y, return_inverse=True)
-        if len(self.classes_) == 1:
-            raise ValueError(
-                "y must hold at least two classes, got the one class "
-                f"{self.classes_.tolist()[0]!r}."
-            )
-        if splits is None and groups is not None:
-            splits = list(StratifiedGroupKFold(N_FOLDS).split(X, code, groups))
-        splits = whole_folds(X, code) if splits is None else splits
-        likelihoods = self._likelihoods(members, X, y, code, splits, routed)
+        data = self._training(X, y, sample_weight, groups, params, self.cv)
+        self.classes_, splits = data.classes, data.splits
+        if splits is None:
+            splits = whole_folds(data.X, data.code, data.groups)
+        likelihoods = self._likelihoods(members, data, splits)
         held = np.concatenate([test for _, test in splits])
-        self._fit_weights(members, likelihoods, weight[held])
-        self.estimators_ = [
-            clone(member).fit(X, y, **routed[name]) for name, member in members
-        ]
-        self.named_estimators_ = dict(
-            zip([name for name, _ in members], self.estimators_, strict=True)
-        )
+        self._fit_weights(members, likelihoods, data.weight[held])
+        self.named_estimators_ = {
+            name: clone(member).fit(data.X, data.y, **data.routed[name])
+            for name, member in members
+        }
+        self.estimators_ = list(self.named_estimators_.values())
         return self
+
+    def _inside(self):
+        return dict(self._members())
 
     def _members(self):
         if self.estimators is None:
@@ -401,7 +374,7 @@ class LogLossMixtureClassifier(ClassifierMixin, MetaEstimatorMixin, ExtEstimator
             members = [(name, m) for name, m in self.estimators if m is not None]
         except (TypeError, ValueError):
             members = []
-        members = [pair for pair in members if not _is_dropped(pair[1])]
+        members = [(name, m) for name, m in members if m != "drop"]
         names = [name for name, _ in members]
         if not members or len(set(names)) < len(names):
             raise ValueError(
@@ -409,33 +382,17 @@ class LogLossMixtureClassifier(ClassifierMixin, MetaEstimatorMixin, ExtEstimator
                 f"at least one of them not 'drop'; got {self.estimators!r}."
             )
         for name, member in members:
-            if not hasattr(member, "predict_proba") and not hasattr(
-                member, "decision_function"
-            ):
+            if not has_scores(member):
                 raise TypeError(
                     f"estimators: {name!r} ({type(member).__name__}) has neither "
                     "predict_proba nor decision_function."
                 )
         return members
 
-    def _route(self, members, X, sample_weight, groups, params):
-        if _routing_enabled():
-            given = {"sample_weight": sample_weight, "groups": groups, **params}
-            given = {name: value for name, value in given.items() if value is not None}
-            routed = process_routing(self, "fit", **given)
-            fits = {name: routed[name].fit for name, _ in members}
-            return fits, routed.splitter.split
-        _raise_for_params(params, self, "fit")
-        if sample_weight is not None:
-            sample_weight = check_weights(sample_weight, X)
-        fits = {name: weight_params(m, sample_weight) for name, m in members}
-        return fits, {} if groups is None else {"groups": groups}
-
-    def _likelihoods(self, members, X, y, code, splits, routed):
+    def _likelihoods(self, members, data, splits):
+        """Return what each member, fitted without a row, gave the row's truth."""
         parts = Parallel(n_jobs=self.n_jobs)(
-            delayed(_held_out)(
-                member, X, y, code, self.classes_, train, test, routed[name]
-            )
+            delayed(_held_out)(member, data, train, test, data.routed[name])
             for train, test in splits
             for name, member in members
         )
@@ -508,24 +465,6 @@ class LogLossMixtureClassifier(ClassifierMixin, MetaEstimatorMixin, ExtEstimator
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
 
-    def get_metadata_routing(self):
-        """Tell scikit-learn who takes inputs of ``fit``.
-
-        Returns
-        -------
-        MetadataRouter
-            The routing.
-        """
-        router = MetadataRouter(owner=self).add_self_request(self)
-        to_fit = MethodMapping().add(caller="fit", callee="fit")
-        for name, member in self._members():
-            router.add(**{name: member}, method_mapping=to_fit)
-        splitter = StratifiedGroupKFold() if self.cv is None else check_cv(self.cv)
-        return router.add(
-            splitter=get_routing_for_object(splitter),
-            method_mapping=MethodMapping().add(caller="fit", callee="split"),
-        )
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         try:
@@ -541,12 +480,7 @@ class LogLossMixtureClassifier(ClassifierMixin, MetaEstimatorMixin, ExtEstimator
         return tags
 
 
-def _is_dropped(member):
-    return isinstance(member, str) and member == "drop"
-
-
-def _held_out(member, X, y, code, classes, train, test, params):
-    params = _check_method_params(X, params, train)
-    model = clone(member).fit(_safe_indexing(X, train), y[train], **params)
-    proba = class_chances(model, _safe_indexing(X, test), classes)
-    return proba[np.arange(len(test)), code[test]]
+def _held_out(member, data, train, test, params):
+    model = fitted(member, data.X, data.y, train, params)
+    proba = class_chances(model, _safe_indexing(data.X, test), data.classes)
+    return proba[np.arange(len(test)), data.code[test]]

@@ -6,6 +6,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
+from sklearn_ext._numerics._arrays import blocks
+
 MANY = 5_000  # dense rows from which cells pay
 MOST_SPARSE = 50_000  # sparse rows that are searched; cells need dense ones
 N_PROBES = 8  # cells that are searched for a query
@@ -61,10 +63,8 @@ class Cells:
         distance, place : ndarray of shape (n_queries, k)
             Infinite distances where the cells hold fewer.
         """
-        parts = [
-            self._kneighbors(X[first : first + QUERIES] - self.mean, k)
-            for first in range(0, len(X), QUERIES)
-        ]
+        cuts = blocks(len(X), QUERIES)
+        parts = [self._kneighbors(X[some] - self.mean, k) for some in cuts]
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
     def _kneighbors(self, X, k):
@@ -119,8 +119,7 @@ def _with_ones(queries):
 
 def _closest(centres, X):
     closest = np.empty(len(X), dtype=np.intp)
-    for first in range(0, len(X), QUERIES):
-        some = slice(first, first + QUERIES)
+    for some in blocks(len(X), QUERIES):
         closest[some] = (_with_ones(X[some]) @ centres.T).argmin(axis=1)
     return closest
 

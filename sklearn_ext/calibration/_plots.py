@@ -161,12 +161,8 @@ class ReliabilityDisplay(Display):
         rng = check_random_state(random_state)
         summarize = {"quantile": _binned, "isotonic": _isotonic}[strategy]
         points, curve = summarize(judged, n_bins)
-        drawn = np.vstack(
-            [
-                [curve(outcome) for outcome in outcomes]
-                for outcomes in simulate(judged.confidence, n_draws, rng)
-            ]
-        )
+        simulated = simulate(judged.confidence, n_draws, rng)
+        drawn = np.array([curve(hits) for outcomes in simulated for hits in outcomes])
         given = {"y_pred": hit, "confidence": confidence, "n_bins": n_bins}
         truth = np.ones(len(hit), dtype=bool)
         error = calibration_error(truth, confidence_level=confidence_level, **given)
@@ -404,9 +400,8 @@ class RiskCoverageDisplay(Display):
         style = {"label": name, **(curve_kwargs or {})}
         (self.line_,) = ax.plot(self.answered, self.risk, **style)
         color = self.line_.get_color()
-        ax.fill_between(
-            self.answered, self.low, self.high, alpha=0.15, color=color, lw=0
-        )
+        shade = {"alpha": 0.15, "color": color, "lw": 0}
+        ax.fill_between(self.answered, self.low, self.high, **shade)
         if is_new:
             share = np.linspace(1e-3, 1, 400)
             best = np.maximum(0, 1 - (1 - rate) / share)

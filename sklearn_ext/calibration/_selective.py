@@ -7,35 +7,23 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import bdtr, betaincinv
-from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import StratifiedGroupKFold, check_cv
-from sklearn.utils import assert_all_finite, get_tags, indexable
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    get_routing_for_object,
-    process_routing,
-)
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ext._core._base import ExtEstimator, fit_context
+from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import (
     HasMethods,
     Interval,
-    _check_method_params,
-    _raise_for_params,
-    _routing_enabled,
     _safe_indexing,
     validate_params,
 )
 from sklearn_ext._core._validation import check_level
 from sklearn_ext.calibration._correctness import CorrectnessCalibratedClassifier
-from sklearn_ext.calibration._folds import N_FOLDS, whole_folds
-from sklearn_ext.calibration._inner import default_classifier, rows_of
+from sklearn_ext.calibration._folds import whole_folds
+from sklearn_ext.calibration._inner import ClassifierInside, fitted, rows_of
 from sklearn_ext.calibration._metrics import Judged, confidence_of
 
 
@@ -87,8 +75,15 @@ def selection_curve(confidence, correct, confidence_level):
     return SelectionCurve(level, accepted, errors, bounds, confidence_level)
 
 
-def sequence(curve, target_error, confidence_level, start_fraction, n_thresholds):
-    """Return the places of the thresholds that are tried, in their order."""
+def certify(curve, target_error, confidence_level, start_fraction, n_thresholds):
+    """Test thresholds in a fixed order, and stop at the first failure.
+
+    Returns
+    -------
+    place, first : int
+        The place of the last threshold that passed, None where none did, and of the
+        one that was tried first.
+    """
     check_level(confidence_level)
     if not 0 < target_error < 1:
         raise ValueError(f"target_error must lie between 0 and 1, got {target_error}.")
@@ -101,16 +96,11 @@ def sequence(curve, target_error, confidence_level, start_fraction, n_thresholds
         )
     start = max(start_fraction, least / n)
     ranks = np.ceil(np.linspace(start, 1, n_thresholds) * n - 1e-9)
-    return np.unique(np.searchsorted(curve.accepted, ranks))
-
-
-def last_passed(curve, places, target_error, confidence_level):
-    """Test in order, stop at the first failure; None where nothing passed."""
+    places = np.unique(np.searchsorted(curve.accepted, ranks))
     errors, accepted = curve.errors[places].astype(float), curve.accepted[places]
-    chance = bdtr(errors, accepted, target_error)
-    failed = np.flatnonzero(chance > 1 - confidence_level + 1e-12)
-    passed = len(places) if len(failed) == 0 else failed[0]
-    return None if passed == 0 else int(places[passed - 1])
+    passed = bdtr(errors, accepted, target_error) <= 1 - confidence_level + 1e-12
+    n_passed = len(places) if passed.all() else passed.argmin()
+    return int(places[n_passed - 1]) if n_passed else None, int(places[0])
 
 
 def upper_bound(errors, accepted, confidence_level):
@@ -189,10 +179,9 @@ def selective_threshold(
     True
     """
     curve = selection_curve(confidence, correct, confidence_level)
-    places = sequence(
+    place, _ = certify(
         curve, target_error, confidence_level, start_fraction, n_thresholds
     )
-    place = last_passed(curve, places, target_error, confidence_level)
     return np.inf if place is None else float(curve.thresholds[place])
 
 
@@ -201,7 +190,7 @@ def _has_probabilities(model):
     return hasattr(inner, "predict_proba")
 
 
-class SelectiveClassifierCV(ClassifierMixin, MetaEstimatorMixin, ExtEstimator):
+class SelectiveClassifierCV(ClassifierInside):
     r"""Answer only where the error is small, with a promise on what is answered.
 
     A row is accepted where the confidence is at least ``threshold_``: the lowest one
@@ -342,18 +331,7 @@ class SelectiveClassifierCV(ClassifierMixin, MetaEstimatorMixin, ExtEstimator):
                 f"{self.target_coverage!r}."
             )
         _refuse_weights(params)
-        X = rows_of(self, X, reset=True)
-        y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        X, y, groups = indexable(X, y, groups)
-        classes, code = np.unique(y, return_inverse=True)
-        if len(classes) == 1:
-            raise ValueError(
-                "y must hold at least two classes, got the one class "
-                f"{classes.tolist()[0]!r}."
-            )
-        correct, confidence = self._held_out(X, y, code, groups, params)
+        correct, confidence = self._held_out(X, y, groups, params)
         self.classes_ = np.asarray(self.estimator_.classes_)
         self.selection_ = selection_curve(confidence, correct, self.confidence_level)
         if self.target_error is None:
@@ -363,38 +341,28 @@ class SelectiveClassifierCV(ClassifierMixin, MetaEstimatorMixin, ExtEstimator):
         self._store(place)
         return self
 
-    def _base(self):
-        return default_classifier() if self.estimator is None else self.estimator
-
-    def _held_out(self, X, y, code, groups, params):
-        base, routed, split = self._base(), {}, {}
-        if _routing_enabled():
-            given = {"groups": groups, **params}
-            given = {name: value for name, value in given.items() if value is not None}
-            found = process_routing(self, "fit", **given)
-            routed, split = found.estimator.fit, found.splitter.split
-            _refuse_weights(routed)  # they may have come under another name
-        else:
-            _raise_for_params(params, self, "fit")
-            split = {} if groups is None else {"groups": groups}
+    def _held_out(self, X, y, groups, params):
+        base = self._base()
+        alone = isinstance(base, (FrozenEstimator, CorrectnessCalibratedClassifier))
+        cv = None if alone else self.cv  # the others are split, or split themselves
+        data = self._training(X, y, None, groups, params, cv)
+        X, y, routed = data.X, data.y, data.routed["estimator"]
+        _refuse_weights(routed)  # they may have come under another name
         if isinstance(base, FrozenEstimator):
             self.estimator_ = clone(base)
             y_pred, confidence = confidence_of(self.estimator_, X)
             return y_pred == y, confidence
-        if isinstance(base, CorrectnessCalibratedClassifier):
+        if alone:
             model = clone(base)
             if self.cv is not None:
                 model.set_params(cv=self.cv)
             self.estimator_ = model
             weight = routed.pop("sample_weight", None)
-            groups = routed.pop("groups", groups)
+            groups = routed.pop("groups", data.groups)
             return model._fit_with_held_out(X, y, weight, groups, routed)
-        if self.cv is not None:
-            splits = check_cv(self.cv, y, classifier=True).split(X, y, **split)
-        elif groups is not None:
-            splits = StratifiedGroupKFold(N_FOLDS).split(X, code, groups)
-        else:
-            splits = whole_folds(X, code)
+        splits = data.splits
+        if splits is None:
+            splits = whole_folds(X, data.code, data.groups)
         parts = Parallel(n_jobs=self.n_jobs)(
             delayed(_fold)(base, X, y, *parts, routed) for parts in splits
         )
@@ -404,18 +372,14 @@ class SelectiveClassifierCV(ClassifierMixin, MetaEstimatorMixin, ExtEstimator):
     def _certified(self, target_error, confidence_level):
         curve = self.selection_
         steps = self.start_fraction, self.n_thresholds
-        places = sequence(curve, target_error, confidence_level, *steps)
-        place = last_passed(curve, places, target_error, confidence_level)
+        place, first = certify(curve, target_error, confidence_level, *steps)
         if place is None:
-            bound = float(
-                upper_bound(
-                    curve.errors[places[0]], curve.accepted[places[0]], confidence_level
-                )
-            )
+            accepted = curve.accepted[first]
+            bound = upper_bound(curve.errors[first], accepted, confidence_level)
             warnings.warn(
                 f"No error of {target_error:g} can be certified: the "
-                f"{curve.accepted[places[0]]} most confident rows, with which the "
-                f"sequence starts, allow {bound:.3g}. Everything is rejected; raise "
+                f"{accepted} most confident rows, with which the sequence starts, "
+                f"allow {bound:.3g}. Everything is rejected; raise "
                 "target_error, lower start_fraction, or find a better confidence.",
                 UserWarning,
                 stacklevel=5,
@@ -467,22 +431,6 @@ class SelectiveClassifierCV(ClassifierMixin, MetaEstimatorMixin, ExtEstimator):
             confidence_level = self.confidence_level
         place = self._certified(target_error, confidence_level)
         return np.inf if place is None else float(self.selection_.thresholds[place])
-
-    def predict(self, X):
-        """Predict every row, accepted or not.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Predicted classes.
-        """
-        check_is_fitted(self)
-        return np.asarray(self.estimator_.predict(rows_of(self, X)))
 
     @available_if(_has_probabilities)
     def predict_proba(self, X):
@@ -557,39 +505,9 @@ class SelectiveClassifierCV(ClassifierMixin, MetaEstimatorMixin, ExtEstimator):
     def _said(self, X):
         return confidence_of(self.estimator_, rows_of(self, X))
 
-    def get_metadata_routing(self):
-        """Tell scikit-learn who takes inputs of ``fit``.
-
-        Returns
-        -------
-        MetadataRouter
-            The routing.
-        """
-        splitter = StratifiedGroupKFold() if self.cv is None else check_cv(self.cv)
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(
-                estimator=self._base(),
-                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-            )
-            .add(
-                splitter=get_routing_for_object(splitter),
-                method_mapping=MethodMapping().add(caller="fit", callee="split"),
-            )
-        )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        base = get_tags(self._base())
-        tags.input_tags = base.input_tags
-        tags.classifier_tags = base.classifier_tags
-        return tags
-
 
 def _fold(base, X, y, train, test, params):
-    params = _check_method_params(X, params, train)
-    model = clone(base).fit(_safe_indexing(X, train), y[train], **params)
+    model = fitted(base, X, y, train, params)
     y_pred, confidence = confidence_of(model, _safe_indexing(X, test))
     return y_pred == y[test], confidence
 

@@ -7,10 +7,12 @@ from numbers import Integral
 import numpy as np
 from scipy.optimize import brentq
 from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_ext._core._validation import check_level
-from sklearn_ext.probes._gaussian._input import labels, on_host, row_weights
+from sklearn_ext._numerics._classes import Labelled
+from sklearn_ext.probes._gaussian._input import on_host, row_weights
 
 FLAT = 1e-12  # share of the largest eigenvalue below which means do not differ
 HUGE = 1e300  # stands for infinity where numbers are interpolated
@@ -215,9 +217,8 @@ class CollapseDiagnostics:
     intervals: dict
 
     def __repr__(self):
-        names = "nc1", "cdnv", "nc2_etf", "nc2_orthogonal", "nc3", "nc4"
-        values = ", ".join(f"{name}={getattr(self, name):.3g}" for name in names)
-        return f"CollapseDiagnostics({len(self.classes)} classes; {values})"
+        values = [f"{name}={getattr(self, name):.3g}" for name in self.intervals]
+        return f"CollapseDiagnostics({len(self.classes)} classes; {', '.join(values)})"
 
 
 def collapse_diagnostics(
@@ -290,10 +291,11 @@ def collapse_diagnostics(
     """
     X = check_array(on_host(X), dtype=np.float64)
     check_consistent_length(X, y)
-    classes, codes = labels(column_or_1d(on_host(y), warn=True))
+    y = column_or_1d(on_host(y), warn=True)
+    check_classification_targets(y)
     weights = row_weights(sample_weight, X)
-    kept = weights > 0
-    classes, codes, X, weights = *_present(classes, codes, kept), X[kept], weights[kept]
+    data = Labelled.of(X, y, weights, user="collapse_diagnostics", alone=True)
+    X, codes, weights, classes = data.X, data.y, data.weight, data.classes
     if len(classes) < 2:
         raise ValueError("collapse_diagnostics needs two classes, got one class.")
     check_level(confidence_level)
@@ -311,11 +313,10 @@ def collapse_diagnostics(
             stacklevel=2,
         )
     measure = _Measure(X, codes, len(classes), *decide)
-    found = measure(weights)
+    scalars, pairs, norms, cosines = measure(weights)
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
     drawn = [measure(_again(codes, weights, rng))[0] for _ in range(n_bootstrap)]
     plain = measure(weights, corrected=False)[0]
-    scalars, pairs, norms, cosines = found
     return CollapseDiagnostics(
         classes=classes,
         class_counts=counts,
@@ -325,11 +326,6 @@ def collapse_diagnostics(
         cosines=cosines,
         intervals=_intervals(scalars, plain, drawn, confidence_level, counts),
     )
-
-
-def _present(classes, codes, kept):
-    present, codes = np.unique(codes[kept], return_inverse=True)
-    return classes[present], codes
 
 
 def _decisions(coef, intercept, X, classes):
@@ -380,6 +376,7 @@ class _Measure:
         size = 0.0 if coef is None else np.linalg.norm(coef)
         self.coef = coef / size if size > 0 else None
 
+    @np.errstate(divide="ignore", invalid="ignore")
     def __call__(self, weights, corrected=True):
         """Return scalars, CDNV of pairs, norms and cosines."""
         n = self.member @ weights
@@ -387,41 +384,42 @@ class _Measure:
         means = self.centres + moved
         second = self.member @ (weights * self.square) / n
         spread = np.maximum(second - (moved**2).sum(axis=1), 0.0) * n
-        with np.errstate(divide="ignore", invalid="ignore"):
-            one = n < FEWEST
-            variance = np.where(one, np.nan, spread / (n - corrected))
+        variance = np.where(n < FEWEST, np.nan, spread / (n - corrected))
         noise = variance / n if corrected else np.zeros(self.k)
         pairs = np.triu_indices(self.k, 1)
         gram = means @ means.T
         square = np.diag(gram)
         apart = square[:, None] + square - 2 * gram - noise[:, None] - noise
         within = (variance[:, None] + variance) / 2
-        with np.errstate(divide="ignore", invalid="ignore"):
-            each = np.where(apart > 0, within / apart, np.where(within > 0, np.inf, 0))
-            each[np.isnan(within)] = np.nan
-            total = np.nansum(apart[pairs])
-            pooled = np.nansum(within[pairs]) / total if total > 0 else np.inf
-            if np.isnan(within[pairs]).all():  # no two classes with a variance
-                pooled = np.nan
+        each = np.where(within == 0, 0.0, within / np.maximum(apart, 0.0))
         np.fill_diagonal(each, np.nan)
+        total = np.nansum(apart[pairs])
+        pooled = np.nansum(within[pairs]) / total if total > 0 else np.inf
+        if np.isnan(within[pairs]).all():  # no two classes with a variance
+            pooled = np.nan
         whole = means + self.origin
         lengths = (whole**2).sum(axis=1) - noise
         centred = means - means.mean(axis=0)
         around, raw = cosines_of(centred), cosines_of(whole)
+        size, nc3 = np.linalg.norm(centred), np.nan
+        if self.coef is not None and size > 0:
+            nc3 = np.linalg.norm(centred / size - self.coef)
+        score = self.X @ means.T - (means**2).sum(axis=1) / 2
+        wrong = score.argmax(axis=1) != self.named
         values = {
             "nc1": self._nc1(weights, n, centred, corrected),
             "cdnv": float(pooled),
             "nc2_etf": float(abs(around[pairs] + 1 / (self.k - 1)).mean()),
             "nc2_orthogonal": float(abs(raw[pairs]).mean()),
-            "nc3": self._nc3(centred),
-            "nc4": self._nc4(weights, means),
+            "nc3": float(nc3),
+            "nc4": float(weights @ wrong / weights.sum()),
         }
         return values, each, np.sqrt(np.maximum(lengths, 0.0)), around
 
     def _nc1(self, weights, n, centred, corrected):
         values, vectors = np.linalg.eigh(centred @ centred.T / self.k)
         use = values > FLAT * max(values[-1], 0.0)
-        if not use.any() or values[-1] <= 0:
+        if not use.any():
             return np.inf
         axes = centred.T @ vectors[:, use] / np.sqrt(values[use] * self.k)
         at = self.X @ axes
@@ -433,23 +431,10 @@ class _Measure:
         within = (spread[many] / (n[many] - corrected)[:, None]).mean(axis=0)
         return float((within / values[use]).sum() / self.k)
 
-    def _nc3(self, centred):
-        size = np.linalg.norm(centred)
-        if self.coef is None or size == 0:
-            return np.nan
-        return float(np.linalg.norm(centred / size - self.coef))
-
-    def _nc4(self, weights, means):
-        score = self.X @ means.T - (means**2).sum(axis=1) / 2
-        wrong = score.argmax(axis=1) != self.named
-        return float(weights @ wrong / weights.sum())
-
 
 def cosines_of(means):
     """Cosines of all pairs of rows; nan for a row of zeros."""
-    length = np.linalg.norm(means, axis=1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        unit = means / length
+    unit = means / np.linalg.norm(means, axis=1, keepdims=True)
     return np.clip(unit @ unit.T, -1, 1)
 
 
@@ -471,9 +456,8 @@ def _intervals(found, plain, drawn, level, counts):
         numbers = np.minimum([draw[name] for draw in drawn], HUGE)  # inf - inf is nan
         low, high = np.quantile(numbers, ends, method="weibull")
         if name == "nc4" or not (low > 0 and plain[name] > 0 and high < HUGE / 2):
-            high = np.inf if high >= HUGE / 2 else high
-            intervals[name] = np.array([low, high])
-            continue
-        ratio = plain[name] / np.array([high, low])
-        intervals[name] = value * ratio**widen
+            intervals[name] = np.array([low, np.inf if high >= HUGE / 2 else high])
+        else:
+            ratio = plain[name] / np.array([high, low])
+            intervals[name] = value * ratio**widen
     return intervals

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from sklearn_ext._core._compat import check_matplotlib_support
 from sklearn_ext._core._pipelines import describe, peel
+from sklearn_ext._core._plots import Display
 from sklearn_ext.probes._collapse import collapse_diagnostics
 
 
-class CollapseDisplay:
+class CollapseDisplay(Display):
     """Draw what `collapse_diagnostics` measures beside what a simple model predicts.
 
     Parameters
@@ -44,10 +44,9 @@ class CollapseDisplay:
     >>> display = CollapseDisplay(diagnostics=found).plot(kind="norms")
     """
 
-    def __init__(self, *, diagnostics, geometry=None, name=None):
-        self.diagnostics = diagnostics
-        self.geometry = geometry
-        self.name = name
+    diagnostics: object
+    geometry: object = None
+    name: str | None = None
 
     @classmethod
     def from_estimator(
@@ -132,19 +131,14 @@ class CollapseDisplay:
         CollapseDisplay
             The display itself.
         """
-        check_matplotlib_support("CollapseDisplay.plot")
-        from matplotlib import pyplot as plt
-
         if kind not in ("cosines", "norms"):
             raise ValueError(f"kind must be 'cosines' or 'norms', got {kind!r}.")
-        if ax is None:
-            _, ax = plt.subplots()
+        ax = self._axes(ax, layout=None)
         draw = self._cosines if kind == "cosines" else self._norms
         draw(ax, curve_kwargs or {})
         name = self.name if name is None else name
         if name is not None:
             ax.set_title(name)
-        self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def _cosines(self, ax, options):
@@ -193,13 +187,9 @@ class CollapseDisplay:
 def _of_labels(model, y, sample_weight):
     """Return weights and intercepts of the classes that the labels hold."""
     coef, intercept = model.coef_, getattr(model, "intercept_", None)
-    known = getattr(model, "classes_", None)
-    if known is None or len(coef) != len(known):
+    known = getattr(model, "classes_", ())
+    if len(coef) != len(known):
         return coef, intercept
-    held = np.asarray(y)
-    if sample_weight is not None:
-        held = held[np.asarray(sample_weight) > 0]
-    held = np.isin(known, held)
-    if np.ndim(intercept):
-        intercept = intercept[held]
-    return coef[held], intercept
+    weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
+    held = np.isin(known, np.asarray(y)[weight > 0])
+    return coef[held], intercept[held] if np.ndim(intercept) else intercept

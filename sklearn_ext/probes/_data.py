@@ -113,17 +113,14 @@ def bayes_error_on_a_line(positions, priors):
     float
         The error.
     """
-    correct = 0.0
-    for k, (mean, prior) in enumerate(zip(positions, priors, strict=True)):
-        others = np.delete(np.arange(len(priors)), k)
-        # beyond these points k is more likely than each other class, or less
-        gaps = mean - positions[others]
-        points = (mean + positions[others]) / 2 + np.log(priors[others] / prior) / gaps
-        low = points[gaps > 0].max(initial=-np.inf)
-        high = points[gaps < 0].min(initial=np.inf)
-        if low < high:
-            correct += prior * (ndtr(high - mean) - ndtr(low - mean))
-    return float(1 - correct)
+    # beyond these points the class of a row is more likely than another, or less
+    gaps = positions[:, None] - positions
+    shift = np.log(priors / priors[:, None]) / np.where(gaps == 0, 1, gaps)
+    points = (positions[:, None] + positions) / 2 + shift
+    low = np.max(points, axis=1, where=gaps > 0, initial=-np.inf)
+    high = np.min(points, axis=1, where=gaps < 0, initial=np.inf)
+    mass = ndtr(high - positions) - ndtr(low - positions)
+    return float(1 - priors @ np.maximum(mass, 0))
 
 
 def _class_probabilities(weights, n_classes):

@@ -159,13 +159,11 @@ def class_differences(scores, codes, weights):
     k = scores.shape[1]
     means, variances = np.full((k, k, k), np.nan), np.full((k, k, k), np.nan)
     for c in range(k):
-        w = weights[codes == c]
+        rows, w = scores[codes == c], weights[codes == c]
         if not w.sum() > 0:
             continue
-        rows = scores[codes == c]
-        centre = w @ rows / w.sum()
-        rows = rows - centre
-        covariance = (rows.T * w) @ rows / w.sum()
+        centre = np.average(rows, axis=0, weights=w)
+        covariance = np.cov(rows.T, aweights=w, ddof=0)
         own = np.diag(covariance)
         means[c] = centre[:, None] - centre
         variances[c] = np.maximum(own[:, None] + own - 2 * covariance, 0)

@@ -15,34 +15,9 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_ext._core._optional import require
+from sklearn_ext._core._validation import check_weights
 
 MAJORITY = "majority class"
-FROM_FITTED = ("n_features_in_", "feature_names_in_")
-
-
-def majority():
-    """Return the classifier that every head has to beat: it never looks at X."""
-    return DummyClassifier(strategy="prior")
-
-
-def check_rivals(estimators, owner):
-    """Check that there are two classifiers at least."""
-    if len(estimators) < 2:
-        raise ValueError(
-            f"{owner} compares at least 2 estimators, got {list(estimators)}: add "
-            "one to the dict."
-        )
-    for name, estimator in estimators.items():
-        can = hasattr(estimator, "fit") and hasattr(estimator, "predict")
-        if can and is_regressor(estimator):
-            raise ValueError(
-                f"estimators[{name!r}] must be a classifier, got the regressor "
-                f"{estimator!r}."
-            )
-        if not can:
-            raise ValueError(
-                f"estimators[{name!r}] must be a classifier, got {estimator!r}."
-            )
 
 
 def check_labels(y, owner):
@@ -62,30 +37,17 @@ def check_labels(y, owner):
     return y, classes, codes
 
 
-def check_takes_weights(estimators):
-    """Check that every estimator will see weights."""
-    for name, estimator in estimators.items():
-        if not has_fit_parameter(estimator, "sample_weight"):
-            raise ValueError(
-                f"estimators[{name!r}], a {type(estimator).__name__}, takes no "
-                "sample_weight in fit; leave the weights out, or enable metadata "
-                "routing and say who requests them."
-            )
-
-
 def _delegates(method):
     """Say whether ``method`` of the recommended estimator can be called."""
 
     def check(self):
-        if hasattr(self, "estimator_"):
-            getattr(self.estimator_, method)
-        elif not getattr(self, "refit", True):
+        winner = getattr(self, "estimator_", None)
+        if winner is None and not getattr(self, "refit", True):
             raise AttributeError(
                 f"{method} needs a refitted estimator, but refit={self.refit!r}."
             )
-        else:
-            for estimator in self._rivals().values():
-                getattr(estimator, method)
+        for model in self._rivals().values() if winner is None else [winner]:
+            getattr(model, method)
         return True
 
     return available_if(check)
@@ -94,7 +56,8 @@ def _delegates(method):
 class PredictsByWinner:
     """The methods that ``estimator_`` has, once it is there; else its candidates.
 
-    Candidates are what ``_rivals()`` returns, a dict of name to classifier.
+    Candidates are what ``_rivals()`` returns, a dict of name to classifier; what was
+    measured of them is what ``_columns()`` returns, a dict of name to array.
     """
 
     @_delegates("predict")
@@ -145,23 +108,75 @@ class PredictsByWinner:
         """
         return self._answer("decision_function", X)
 
-    def _win(self, model=None):
-        """Keep the winner, and what it knows of the columns; without one, nothing."""
-        for name in ("estimator_", *FROM_FITTED):
-            vars(self).pop(name, None)
-        if model is None:
-            return
-        self.estimator_ = model
-        known = {name: getattr(model, name, None) for name in FROM_FITTED}
-        vars(self).update({k: v for k, v in known.items() if v is not None})
+    @property
+    def n_features_in_(self):
+        """Number of features, where ``estimator_`` knows it."""
+        return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Names of the features, where ``estimator_`` knows them."""
+        return self.estimator_.feature_names_in_
+
+    def _checked_rivals(self):
+        """Return two classifiers at least, and one that every head has to beat.
+
+        The majority class never looks at X.
+        """
+        rivals = self._rivals()
+        if len(rivals) < 2:
+            raise ValueError(
+                f"{type(self).__name__} compares at least 2 estimators, got "
+                f"{list(rivals)}: add one to the dict."
+            )
+        for name, estimator in rivals.items():
+            can = hasattr(estimator, "fit") and hasattr(estimator, "predict")
+            if not can or is_regressor(estimator):
+                kind = "the regressor " if can else ""
+                raise ValueError(
+                    f"estimators[{name!r}] must be a classifier, got "
+                    f"{kind}{estimator!r}."
+                )
+        return {**rivals, MAJORITY: DummyClassifier(strategy="prior")}
+
+    def _check_weights(self, sample_weight, X):
+        """Return weights, if every rival will see them."""
+        for name, estimator in self._rivals().items():
+            if not has_fit_parameter(estimator, "sample_weight"):
+                raise ValueError(
+                    f"estimators[{name!r}], a {type(estimator).__name__}, takes no "
+                    "sample_weight in fit; leave the weights out, or enable metadata "
+                    "routing and say who requests them."
+                )
+        return check_weights(sample_weight, X, dtype=np.float64)
+
+    def results_frame(self, container="pandas"):
+        """Return what was measured as a table.
+
+        Parameters
+        ----------
+        container : {"pandas", "polars"}, default="pandas"
+            Library of the table.
+
+        Returns
+        -------
+        DataFrame
+            Of `TwoRegimes` with the columns estimator, train_size, repeat, score and
+            fit_time, of `ProbeSearchCV` with those of ``cv_results_``.
+        """
+        check_is_fitted(self)
+        if container not in ("pandas", "polars"):
+            raise ValueError(
+                f"container must be 'pandas' or 'polars', got {container!r}."
+            )
+        library = require(container, extra="all", user="results_frame")
+        return library.DataFrame(self._columns())
 
     def _router(self):
         """Return a router that knows what the rivals request."""
+        mapping = MethodMapping().add(caller="fit", callee="fit")
         router = MetadataRouter(owner=self).add_self_request(self)
-        for name, estimator in self._rivals().items():
-            mapping = MethodMapping().add(caller="fit", callee="fit")
-            router.add(**{name: estimator}, method_mapping=mapping)
-        return router
+        return router.add(**self._rivals(), method_mapping=mapping)
 
     def _answer(self, method, X):
         check_is_fitted(self)
@@ -180,18 +195,7 @@ class PredictsByWinner:
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        parts = [get_tags(part) for part in self._parts()]
-        tags.input_tags.sparse = all(part.input_tags.sparse for part in parts)
-        tags.input_tags.allow_nan = all(part.input_tags.allow_nan for part in parts)
+        rivals = [get_tags(rival).input_tags for rival in self._rivals().values()]
+        tags.input_tags.sparse = all(rival.sparse for rival in rivals)
+        tags.input_tags.allow_nan = all(rival.allow_nan for rival in rivals)
         return tags
-
-    def _parts(self):
-        """List the estimators that see the rows."""
-        return list(self._rivals().values())
-
-
-def frame_of(columns, container):
-    """Return columns as a data frame of pandas or polars."""
-    if container not in ("pandas", "polars"):
-        raise ValueError(f"container must be 'pandas' or 'polars', got {container!r}.")
-    return require(container, extra="all", user="results_frame").DataFrame(columns)

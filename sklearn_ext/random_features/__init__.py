@@ -8,7 +8,8 @@ The rooms, in the order in which data pass through them:
 - ``_kernels``: the kernels that the maps approximate, as exact matrices
 - ``_ridge/``: the estimators: distinct rows, sums, the choice of a ridge
 - ``_theory/``: predicted errors, and the eigenvalues of data
-- ``_plots``, ``_plots_time``: the displays
+- ``_plots``: what was chosen, and spectra
+- ``_plots_predicted``: errors that theory predicts, beside measured ones
 - ``_module_torch``: the features in front of a torch head
 
 Solvers, spectra and leave-one-out are in ``sklearn_ext._numerics._ridge``, gradient
@@ -19,12 +20,14 @@ hash of rows in ``_equal_rows``.
 from sklearn_ext.random_features._features import RandomFeatures
 from sklearn_ext.random_features._plots import (
     EigenspectrumDisplay,
-    FittingRatioDisplay,
     KernelChoiceDisplay,
-    RFLearningCurveDisplay,
     RidgePathDisplay,
 )
-from sklearn_ext.random_features._plots_time import TrainingTimeDisplay
+from sklearn_ext.random_features._plots_predicted import (
+    FittingRatioDisplay,
+    RFLearningCurveDisplay,
+    TrainingTimeDisplay,
+)
 from sklearn_ext.random_features._ridge._classifier import RandomFeatureRidgeClassifier
 from sklearn_ext.random_features._ridge._classifier_cv import (
     RandomFeatureRidgeClassifierCV,
@@ -37,12 +40,10 @@ from sklearn_ext.random_features._theory._eigenstructure import (
     scaling_report,
 )
 from sklearn_ext.random_features._theory._framework import (
-    rf_eigenframework,
-    rf_ridge_path,
-)
-from sklearn_ext.random_features._theory._optimal import (
     optimal_ridge,
     required_features,
+    rf_eigenframework,
+    rf_ridge_path,
 )
 from sklearn_ext.random_features._theory._powerlaw import (
     optimal_fitting_ratio,

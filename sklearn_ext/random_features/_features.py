@@ -14,10 +14,8 @@ from sklearn_ext._core._compat import (
     move_to,
 )
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext._numerics._random_features import StructuredWeights
 from sklearn_ext.random_features._maps import (
     MAP_CONSTRAINTS,
-    RandomMap,
     build_map,
     resolve_kernels,
 )
@@ -174,17 +172,15 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         """
         X = self._validate(X, reset=True)
         xp, _, device = get_namespace_and_device(X)
-        w = check_weights(
-            move_to(sample_weight, xp=xp, device=device), X, dtype=X.dtype
-        )
+        w = move_to(sample_weight, xp=xp, device=device)
+        w = check_weights(w, X, dtype=X.dtype)
         (kernel,) = resolve_kernels(self, [self.kernel], X, w)
         seen = w > 0
         rows = X if bool(xp.all(seen)) else X[seen]
         self._map = build_map(self, kernel, rows, self.n_components)
-        random = isinstance(self._map, RandomMap)
-        self.random_weights_ = self._map.weights if random else None
-        self.random_offset_ = self._map.offset if random else None
-        self.landmarks_ = None if random else self._map.landmarks
+        self.random_weights_ = getattr(self._map, "weights", None)
+        self.random_offset_ = getattr(self._map, "offset", None)
+        self.landmarks_ = getattr(self._map, "landmarks", None)
         self.gamma_ = self._map.kernel.gamma
         self.length_scale_ = self._map.kernel.length_scale
         self.n_components_ = self._n_features_out = self._map.n_components
@@ -231,16 +227,12 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
     def _reference(self):
         if self.landmarks_ is not None:
             return self.landmarks_
-        weights = self.random_weights_
-        structured = isinstance(weights, StructuredWeights)
-        return weights.signs if structured else weights
+        return getattr(self.random_weights_, "signs", self.random_weights_)
 
     def _validate(self, X, *, reset):
         xp, _, _ = get_namespace_and_device(X)
-        floats = (xp.float64, xp.float32)
-        X = validate_data(
-            self, X, accept_sparse=("csr", "csc"), dtype=floats, reset=reset
-        )
+        how = {"accept_sparse": ("csr", "csc"), "dtype": (xp.float64, xp.float32)}
+        X = validate_data(self, X, reset=reset, **how)
         if self.dtype != "auto":
             X = xp.astype(X, getattr(xp, self.dtype), copy=False)
         return X

@@ -6,15 +6,18 @@ from math import pi, sqrt
 import numpy as np
 from scipy import sparse, special
 from sklearn.metrics.pairwise import manhattan_distances
+from sklearn.utils.extmath import row_norms
 
 from sklearn_ext._numerics._arrays import (
     ArrayHolder,
     dense,
+    exp,
     float64,
     is_array,
     is_numpy,
     like,
     namespace,
+    relu,
     to_numpy,
 )
 
@@ -43,10 +46,16 @@ class Kernel(ArrayHolder):
         Y = X if Y is None else _rows(Y)
         if self.name in STATIONARY:
             return _STATIONARY[self.name](self, X, Y)
-        d = X.shape[1]
-        products = dense(X @ Y.T) / d
-        norms = _squared_norms(X) / d, _squared_norms(Y) / d
-        return _ANGULAR[self.name](self, products, *norms)
+        d, bias = X.shape[1], self.bias_scale**2
+        parts = dense(X @ Y.T) / d, _squared_norms(X) / d, _squared_norms(Y) / d
+        if self.name == "erf":
+            return _arc_sine(*parts)
+        if self.name in _ORDERS:
+            return _arc_cosine(_ORDERS[self.name], *parts)
+        neurons = _arc_cosine(1, *(part + bias for part in parts))
+        if self.name == "relu":
+            return neurons
+        return neurons + parts[0] * _arc_cosine(0, *parts)  # and their derivatives
 
 
 def _rows(X):
@@ -57,10 +66,8 @@ def _rows(X):
 
 
 def _squared_norms(X):
-    if sparse.issparse(X):
-        return np.asarray(X.multiply(X).sum(axis=1)).ravel()
-    if is_numpy(X):
-        return np.einsum("ij,ij->i", X, X)
+    if sparse.issparse(X) or is_numpy(X):
+        return row_norms(X, squared=True)
     return namespace(X).sum(X * X, axis=1)
 
 
@@ -73,13 +80,13 @@ def _squared_distances(X, Y):
     D *= -2.0
     D += _squared_norms(X)[:, None]
     D += _squared_norms(Y)[None, :]
-    return np.maximum(D, 0, out=D) if is_numpy(D) else xp.clip(D, min=0)
+    return relu(D)
 
 
 def _rbf(kernel, X, Y):
     D = _squared_distances(X, Y)
     D *= -kernel.gamma
-    return np.exp(D, out=D) if is_numpy(D) else namespace(D).exp(D)
+    return exp(D)
 
 
 def _narrow(X):
@@ -97,9 +104,7 @@ def _laplacian(kernel, X, Y):
         return np.exp(-kernel.gamma * D)
     xp = namespace(X)
     D = xp.abs(X[:, 0][:, None] - Y[:, 0][None, :])
-    for j in range(
-        1, X.shape[1]
-    ):  # columns one by one: n_X x n_Y memory, not d times it
+    for j in range(1, X.shape[1]):  # one by one: the memory of one matrix, not of d
         D += xp.abs(X[:, j][:, None] - Y[:, j][None, :])
     return xp.exp(-kernel.gamma * D)
 
@@ -121,59 +126,28 @@ def _matern(kernel, X, Y):
     return like(np.where(d == 0, 1.0, K), D)
 
 
-def _angles(products, norms_x, norms_y):
-    """Return ``|x| |y|`` and the cosine of the angle, zero vectors at a right angle."""
+_STATIONARY = {"rbf": _rbf, "laplacian": _laplacian, "matern": _matern}
+_ORDERS = {"step": 0, "relu2": 2}
+
+
+def _arc_cosine(order, products, norms_x, norms_y):
+    """Return the kernel of neurons ``max(w.x, 0) ** order``."""
     xp = namespace(products)
     lengths = xp.sqrt(norms_x)[:, None] * xp.sqrt(norms_y)[None, :]
-    safe = xp.where(lengths > 0, lengths, xp.ones_like(lengths))
-    return lengths, xp.clip(products / safe, min=-1.0, max=1.0)
-
-
-def _relu_of(products, norms_x, norms_y):
-    xp = namespace(products)
-    lengths, cosine = _angles(products, norms_x, norms_y)
-    theta = xp.acos(cosine)
+    seen = lengths > 0  # a zero row is at a right angle to all, and fires no neuron
+    cosine = products / xp.where(seen, lengths, xp.ones_like(lengths))
+    cosine = xp.clip(cosine, min=-1.0, max=1.0)
+    angle = pi - xp.acos(cosine)
+    if order == 0:
+        return xp.where(seen, angle / pi, xp.zeros_like(angle))
     sine = xp.sqrt(1 - cosine * cosine)
-    return lengths * (sine + (pi - theta) * cosine) / pi
-
-
-def _relu(kernel, products, norms_x, norms_y):
-    bias = kernel.bias_scale**2
-    return _relu_of(products + bias, norms_x + bias, norms_y + bias)
-
-
-def _step(kernel, products, norms_x, norms_y):
-    xp = namespace(products)
-    lengths, cosine = _angles(products, norms_x, norms_y)
-    K = (pi - xp.acos(cosine)) / pi
-    return xp.where(lengths > 0, K, xp.zeros_like(K))  # a zero row fires no neuron
-
-
-def _relu2(kernel, products, norms_x, norms_y):
-    xp = namespace(products)
-    lengths, cosine = _angles(products, norms_x, norms_y)
-    theta = xp.acos(cosine)
-    sine = xp.sqrt(1 - cosine * cosine)
-    bracket = 3 * sine * cosine + (pi - theta) * (1 + 2 * cosine * cosine)
+    if order == 1:
+        return lengths * (sine + angle * cosine) / pi
+    bracket = 3 * sine * cosine + angle * (1 + 2 * cosine * cosine)
     return lengths * lengths * bracket / (3 * pi)
 
 
-def _erf(kernel, products, norms_x, norms_y):
+def _arc_sine(products, norms_x, norms_y):
     xp = namespace(products)
     scale = xp.sqrt(1 + 2 * norms_x)[:, None] * xp.sqrt(1 + 2 * norms_y)[None, :]
     return xp.asin(xp.clip(2 * products / scale, min=-1.0, max=1.0)) * (2 / pi)
-
-
-def _ntk(kernel, products, norms_x, norms_y):
-    features = _relu(kernel, products, norms_x, norms_y)
-    return features + products * _step(kernel, products, norms_x, norms_y)
-
-
-_STATIONARY = {"rbf": _rbf, "laplacian": _laplacian, "matern": _matern}
-_ANGULAR = {
-    "relu": _relu,
-    "step": _step,
-    "relu2": _relu2,
-    "erf": _erf,
-    "ntk": _ntk,
-}

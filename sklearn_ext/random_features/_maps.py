@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass, fields, replace
 from functools import cache
+from itertools import product
 from math import sqrt
 from numbers import Real
 from typing import Any
@@ -19,14 +20,15 @@ from sklearn_ext._numerics._arrays import (
     erf,
     float64,
     is_array,
-    is_numpy,
     like,
     namespace,
     relu,
     single,
+    take_rows,
     to_numpy,
 )
 from sklearn_ext._numerics._equal_rows import EqualRows
+from sklearn_ext._numerics._factors import solve_lower
 from sklearn_ext._numerics._random_features import (
     MAX_ORTHOGONAL,
     MIN_STRUCTURED,
@@ -152,7 +154,22 @@ class RandomMap(ArrayHolder):
         P = _product(X, self.weights)
         if self.offset is not None:
             P += self.offset
-        return _ACTIVATIONS[self.kernel.name](self, X, P)
+        name, k = self.kernel.name, self.n_components
+        if name in STATIONARY:
+            return waves(P, k, pair=self.pair)
+        if name == "ntk":
+            return self._tangent(X, P)
+        activate, factor = _NEURONS[name]
+        P = activate(P)
+        P *= sqrt(factor / k)
+        return P
+
+    def _tangent(self, X, P):
+        xp, k, h = namespace(P), self.n_components, self.n_components // 2
+        # the offset belongs to the neurons; the kernel's second term has none
+        open_gates = xp.astype(P[:, :h] > self.offset[:h], P.dtype)
+        slopes = _product(X, self.tangents) * open_gates * sqrt(2 / h)
+        return xp.concat([relu(P) * sqrt(2 / (k - h)), slopes], axis=1)
 
     def with_dense_weights(self):
         """Form structured weights once, for sparse rows."""
@@ -180,13 +197,8 @@ class LandmarkMap(ArrayHolder):
     def __call__(self, X):
         """Return the features, of shape (n_samples, n_landmarks)."""
         K = self.kernel(X, self.landmarks)
-        if is_numpy(K):
-            Phi = linalg.solve_triangular(
-                self.factor, K.T, lower=True, overwrite_b=True, check_finite=False
-            ).T
-            return Phi.astype(X.dtype, copy=False)
         xp = namespace(K)
-        Phi = xp.linalg.solve(self.factor, xp.matrix_transpose(K)).T
+        Phi = solve_lower(self.factor, xp.matrix_transpose(K), overwrite=True).T
         return xp.astype(Phi, X.dtype, copy=False)
 
     def like(self, x):
@@ -255,20 +267,26 @@ def draw_map(kernel, d, k, *, fourier, sampling, rng, sparse_rows=False):
     RandomMap
         The map, in double precision.
     """
-    sampling = choose_sampling(kernel.name, d, sampling, sparse_rows)
-    if kernel.name == "ntk":
-        return _draw_tangent_map(kernel, d, k, sampling, rng)
-    pair = kernel.name in STATIONARY and fourier == "pair"
-    m = n_waves(k, pair=pair)
-    if kernel.name == "laplacian":
+    name, stationary = kernel.name, kernel.name in STATIONARY
+    sampling, two = choose_sampling(name, d, sampling, sparse_rows), name == "ntk"
+    if two and k < 2:
+        raise ValueError(
+            f"kernel='ntk' needs at least 2 components, got n_components={k}: one half "
+            "of them are neurons, the other half their derivatives."
+        )
+    pair, offset, tangents = stationary and fourier == "pair", None, None
+    m = n_waves(k, pair=pair or two)
+    if name == "laplacian":
         W = kernel.gamma * rng.standard_cauchy((d, m))
     else:
         W = gaussian_weights(d, m, sampling, rng) * _weight_scale(kernel, d, m, rng)
-    if kernel.name in STATIONARY:
+    if stationary:
         offset = draw_phases(k, rng, pair=pair)
-    else:
-        offset = _draw_offset(kernel, m, rng)
-    return RandomMap(kernel, k, pair, W, offset)
+    elif name in ("relu", "ntk"):
+        offset = kernel.bias_scale * rng.standard_normal(m)
+    if two:
+        tangents = gaussian_weights(d, k // 2, sampling, rng) * (1 / sqrt(d))
+    return RandomMap(kernel, k, pair, W, offset, tangents)
 
 
 def choose_sampling(name, d, sampling, sparse_rows):
@@ -285,11 +303,11 @@ def choose_sampling(name, d, sampling, sparse_rows):
             f"sampling='structured' needs at least {MIN_STRUCTURED} columns, got {d}: "
             "with fewer its weights are not close to Gaussian. Use 'orthogonal'."
         )
-    if sampling == "auto" and d <= MAX_ORTHOGONAL:
+    if sampling != "auto":
+        return sampling
+    if d <= MAX_ORTHOGONAL:
         return "orthogonal"
-    if sampling == "auto":
-        return "iid" if sparse_rows else "structured"
-    return sampling
+    return "iid" if sparse_rows else "structured"
 
 
 def _weight_scale(kernel, d, m, rng):
@@ -301,95 +319,29 @@ def _weight_scale(kernel, d, m, rng):
     return 1.0 / sqrt(d)
 
 
-def _draw_offset(kernel, m, rng):
-    if kernel.name in ("relu", "ntk"):
-        return kernel.bias_scale * rng.standard_normal(m)
-    return None
-
-
-def _draw_tangent_map(kernel, d, k, sampling, rng):
-    if k < 2:
-        raise ValueError(
-            f"kernel='ntk' needs at least 2 components, got n_components={k}: one half "
-            "of them are neurons, the other half their derivatives."
-        )
-    m = k - k // 2
-    W = gaussian_weights(d, m, sampling, rng) * (1 / sqrt(d))
-    offset = _draw_offset(kernel, m, rng)
-    tangents = gaussian_weights(d, k // 2, sampling, rng) * (1 / sqrt(d))
-    return RandomMap(kernel, k, False, W, offset, tangents)
-
-
 def _product(X, W):
     if not isinstance(W, StructuredWeights):
         return X @ W
     return X @ W.dense() if sparse.issparse(X) else W.apply(X)
 
 
-def _waves(fmap, X, P):
-    return waves(P, fmap.n_components, pair=fmap.pair)
+def _step(P):
+    return namespace(P).astype(P > 0, P.dtype)
 
 
-def _neurons(fmap, X, P):
-    P = relu(P)
-    P *= sqrt(2 / fmap.n_components)
-    return P
-
-
-def _steps(fmap, X, P):
-    return namespace(P).astype(P > 0, P.dtype) * sqrt(2 / fmap.n_components)
-
-
-def _squares(fmap, X, P):
+def _squared_relu(P):
     P = relu(P)
     P *= P
-    P *= sqrt(2 / (3 * fmap.n_components))
     return P
 
 
-def _errors(fmap, X, P):
-    P = erf(P)
-    P *= 1 / sqrt(fmap.n_components)
-    return P
-
-
-def _tangent(fmap, X, P):
-    xp, k = namespace(P), fmap.n_components
-    h = k // 2
-    # the offset belongs to the neurons; the kernel's second term has none
-    open_gates = xp.astype(P[:, :h] > fmap.offset[:h], P.dtype)
-    slopes = _product(X, fmap.tangents) * open_gates * sqrt(2 / h)
-    return xp.concat([relu(P) * sqrt(2 / (k - h)), slopes], axis=1)
-
-
-_ACTIVATIONS = {
-    **dict.fromkeys(STATIONARY, _waves),
-    "relu": _neurons,
-    "step": _steps,
-    "relu2": _squares,
-    "erf": _errors,
-    "ntk": _tangent,
+# the function of a neuron, and by what the mean of its squares is multiplied
+_NEURONS = {
+    "relu": (relu, 2),
+    "step": (_step, 2),
+    "relu2": (_squared_relu, 2 / 3),
+    "erf": (erf, 1),
 }
-
-
-def choose_landmarks(X, m, rng):
-    """Return positions of ``m`` distinct rows, all of them if there are no more.
-
-    They are those of least seeded hash, in its order: a uniform draw that depends
-    neither on the order of the rows nor on their copies.
-    """
-    seed = rng.randint(2**31 - 1)
-    return EqualRows.of(X if sparse.issparse(X) else to_numpy(X), seed=seed).first[:m]
-
-
-def _rows_at(X, at):
-    """Return some rows, dense."""
-    if sparse.issparse(X):
-        return X.tocsr()[at].toarray()
-    if is_numpy(X):
-        return X[at]
-    xp = namespace(X)
-    return xp.take(X, like(at, X, dtype=xp.int64), axis=0)
 
 
 def whiten_landmarks(kernel, landmarks):
@@ -442,10 +394,10 @@ def resolve_kernels(params, names, X, w, *, search=False):
             rates = _numbers(params.gamma, shares, unit)
         if name == "matern":
             lengths = _numbers(params.length_scale, several, unit, power=-0.5)
-        for gamma in rates:
-            for length in lengths:
-                kernel = Kernel(name, gamma, params.nu, length, params.bias_scale)
-                found.append(kernel)
+        found += [
+            Kernel(name, gamma, params.nu, length, params.bias_scale)
+            for gamma, length in product(rates, lengths)
+        ]
     return found
 
 
@@ -483,8 +435,10 @@ def build_map(params, kernel, X, n_components, *, origin=None, rng=None, blocks=
     """
     rng = check_random_state(params.random_state) if rng is None else rng
     if params.map == "landmarks" or (params.map == "auto" and not blocks):
-        at = choose_landmarks(X if origin is None else origin, n_components, rng)
-        return whiten_landmarks(kernel, _rows_at(X, at))
+        # distinct rows of least seeded hash: neither order nor copies matter
+        rows, seed = X if origin is None else origin, rng.randint(2**31 - 1)
+        at = EqualRows.of(to_numpy(rows), seed=seed).first[:n_components]
+        return whiten_landmarks(kernel, dense(take_rows(X, at)))
     fmap = draw_map(
         kernel,
         X.shape[1],

@@ -109,10 +109,8 @@ class Quantiles(ArrayHolder):
         X = dense(X)
         table = to_numpy(float64(X))
         values, levels = to_numpy(self.values), to_numpy(self.levels)
-        Z = np.empty(table.shape)
-        for j in range(table.shape[1]):
-            Z[:, j] = np.interp(table[:, j], values[j], levels[j])
-        return like(Z, X)
+        columns = zip(table.T, values, levels, strict=True)
+        return like(np.stack([np.interp(*column) for column in columns], axis=1), X)
 
 
 def scaling(name, X, w):

@@ -2,12 +2,12 @@
 
 import warnings
 from dataclasses import dataclass
-from math import log
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import special, stats
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._compat import Interval, StrOptions
@@ -160,6 +160,28 @@ class RatioMixin:
         super()._validate_params()
         check_parameters(self)
 
+    def _mean_threshold(self, theta):
+        """Largest mean loss within a slack of the smallest one."""
+        mode, reference = self.theta_mode, self.reference_loss
+        return loss_threshold(self.min_loss_, theta, mode, reference)
+
+    def _warn_empty(self):
+        """Warn that no model is inside; say whether that is known or only likely."""
+        sampled = self.method_ in ("mc", "smc", "crude", "splitting")
+        if sampled and self.threshold_loss_ >= self.min_loss_:
+            reason = "No draw is inside the set"
+            rarer = {"mc": "method='smc', ", "crude": "method='splitting', "}
+            advice = f"Use {rarer.get(self.method_, '')}more draws, or a larger theta."
+        else:
+            reason = "The Rashomon set is empty"
+            advice = "Raise theta or reference_loss."
+        warnings.warn(
+            f"{reason}: the smallest loss is {self.min_loss_:.6g}, the threshold "
+            f"{self.threshold_loss_:.6g}. The best model predicts alone. {advice}",
+            RuntimeWarning,
+            stacklevel=5,
+        )
+
     def _store_ratio(self, estimate):
         self.log_ratio_ = float(estimate.log_ratio)
         self.log_ratio_interval_ = (float(estimate.low), float(estimate.high))
@@ -169,7 +191,38 @@ class RatioMixin:
 
 
 class PathMixin(RatioMixin):
-    """The ratio at other thresholds too, from ``_ratios_at`` for several slacks."""
+    """What other thresholds change, and draws from the set.
+
+    From ``_ratios_at`` for several slacks, and ``_sample`` for one.
+    """
+
+    def sample(self, n_samples=1, *, theta=None, random_state=None):
+        """Draw models uniformly from the set, with respect to the prior.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of draws; independent ones, but where the set itself was sampled.
+        theta : float or None, default=None
+            Slack of the set; None takes the fitted one, which is the largest allowed
+            where the set was sampled.
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness.
+
+        Returns
+        -------
+        LinearMembers or TreeMembers
+            A sequence of models.
+
+        Raises
+        ------
+        ValueError
+            When the set is empty.
+        """
+        check_is_fitted(self)
+        check_count("n_samples", n_samples)
+        seed = check_random_state(random_state).randint(2**31)
+        return self._sample(n_samples, self.theta if theta is None else theta, seed)
 
     def log_ratio_at(self, theta):
         """Logarithm of the ratio at other thresholds, without refitting.
@@ -207,6 +260,20 @@ class PathMixin(RatioMixin):
         return float(estimate.low), float(estimate.high)
 
 
+def counted(hits, n_draws, confidence_level, log_part=0.0):
+    """Estimate a share of a part of the space, of which draws from it were counted."""
+    ends = clopper_pearson(hits, n_draws, confidence_level)
+    with np.errstate(divide="ignore"):
+        logs = np.log([hits / n_draws, *ends]) + log_part
+    return RatioEstimate(*logs, "confidence", float(hits))
+
+
+def log_cdf_at(levels, log_cdf, values):
+    """Read logarithms of shares with at most these values; -inf below all levels."""
+    place = np.searchsorted(levels, values, side="right")
+    return np.append(-np.inf, log_cdf)[place]
+
+
 def describe_space(name, dimension, space, *, radius=None, scale=None):
     """Describe a space of coefficients: uniform in a ball or box, or normal."""
     found = {"name": name, "dimension": dimension}
@@ -233,36 +300,16 @@ def refuse_empty(slack):
         )
 
 
-def warn_empty(min_loss, threshold, method):
-    """Warn that no model is inside; say whether that is known or only likely."""
-    if method in ("mc", "smc", "crude", "splitting") and threshold >= min_loss:
-        reason = "No draw is inside the set"
-        rarer = {"mc": "method='smc', ", "crude": "method='splitting', "}
-        advice = f"Use {rarer.get(method, '')}more draws, or a larger theta."
-    else:
-        reason = "The Rashomon set is empty"
-        advice = "Raise theta or reference_loss."
-    warnings.warn(
-        f"{reason}: the smallest loss is {min_loss:.6g}, the threshold "
-        f"{threshold:.6g}. The best model predicts alone. {advice}",
-        RuntimeWarning,
-        stacklevel=5,
-    )
-
-
-def warn_weak(ess, what, advice, so="its interval is not reliable"):
-    """Warn when a sampled ratio rests on few effective draws."""
+def warn_weak(
+    ess, what, advice, so="its interval is not reliable", *, subject="The ratio rests"
+):
+    """Warn when a sampled ratio, or another subject, rests on few effective draws."""
     if ess < ENOUGH:
         warnings.warn(
-            f"The ratio rests on {ess:.3g} {what}, fewer than {ENOUGH}: {so}. {advice}",
+            f"{subject} on {ess:.3g} {what}, fewer than {ENOUGH}: {so}. {advice}",
             ConvergenceWarning,
             stacklevel=5,
         )
-
-
-def log_of(count):
-    """Logarithm of a whole number of any size."""
-    return log(count) if count else -np.inf
 
 
 def check_parameters(estimator):
@@ -382,6 +429,13 @@ def log_mean_interval(log_mean, ess, n_terms, confidence_level):
     z = stats.norm.ppf(0.5 + confidence_level / 2)
     half = z * np.sqrt(max(n_terms / max(ess, 1e-300) - 1, 0.0) / max(n_terms - 1, 1))
     return log_mean - half, min(log_mean + half, 0.0)
+
+
+def systematic(logs, n, rng):
+    """Draw n places by logarithms of weights, evenly spread: few are drawn twice."""
+    ends = np.cumsum(np.exp(logs - logs.max()))
+    at = (np.arange(n) + rng.random()) / n
+    return np.minimum(np.searchsorted(ends, at * ends[-1]), len(logs) - 1)
 
 
 def replicate_interval(log_estimates, confidence_level):

@@ -18,6 +18,12 @@ def _check_whole(name, value):
     _check(name, value, whole, "a whole number from 1 upwards")
 
 
+def log_ball(n_dims, radius=1.0):
+    """Logarithm of the volume of a ball."""
+    half = n_dims / 2
+    return n_dims * np.log(radius) + half * np.log(np.pi) - gammaln(half + 1)
+
+
 def existence_probability(log_ratio, n_simple):
     """Probability that a random simple class meets the Rashomon set.
 
@@ -169,8 +175,7 @@ def log_ellipsoid_volume(A, tau):
         raise ValueError(
             "The ellipsoid has infinite volume: A must be positive definite."
         )
-    p = len(A)
-    return float(p / 2 * np.log(np.pi * tau) - gammaln(p / 2 + 1) - log_det / 2)
+    return float(log_ball(len(A), np.sqrt(tau)) - log_det / 2)
 
 
 def cover_count(n_samples, n_features):

@@ -170,9 +170,9 @@ def test_small_epsilon_is_reached_through_larger_ones(pair, monkeypatch):
     levels = []
     annealed = _choose.annealed
 
-    def spy(problem, state, options):
-        levels.append(state.mixture.epsilon / options.epsilon)
-        return annealed(problem, state, options)
+    def spy(problem, state):
+        levels.append(state.mixture.epsilon / problem.options.epsilon)
+        return annealed(problem, state)
 
     monkeypatch.setattr(_choose, "annealed", spy)
     model = chosen(epsilon=0.002, n_components=[2, 3], prior_strength=[20.0])

@@ -14,9 +14,10 @@ from sklearn_ext.bridge import (
     gaussian_entropic_plan,
     make_entropic_ot,
 )
-from sklearn_ext.bridge._samples import Sample
+from sklearn_ext.bridge._samples import Sample, principal_order, systematic
 from sklearn_ext.bridge._solvers import _start
 from sklearn_ext.bridge._solvers._fixed_point import (
+    Options,
     Rows,
     advance,
     evaluate,
@@ -25,14 +26,10 @@ from sklearn_ext.bridge._solvers._fixed_point import (
 )
 from sklearn_ext.bridge._solvers._lbfgs import loss_and_gradient, pack
 from sklearn_ext.bridge._solvers._start import (
-    Options,
     kmeans_plus_plus,
     nearest,
-    principal_order,
     problem_of,
     solve,
-    systematic,
-    warm_state,
 )
 
 KINDS = ["spherical", "diag", "tied", "full"]
@@ -81,8 +78,8 @@ def test_stationary_point_matches_moments_and_has_no_gradient(kind, rng):
     options = Options(3, 1.0, kind, 0.0, 0.0)
     problem = problem_of(*samples(X, Y), options)
     mixture = bridge._stream.mixture
-    anchor = warm_state(problem, mixture)
-    _, gradient = loss_and_gradient(pack(mixture), problem, anchor, 0.0)
+    anchor = evaluate(problem, mixture)
+    _, gradient = loss_and_gradient(pack(mixture), problem, anchor)
     assert abs(gradient).max() < 1e-4
 
 
@@ -92,13 +89,12 @@ def test_gradient_against_differences(kind, rng):
     options = Options(2, 1.0, kind, max_iter=2)
     problem = problem_of(*samples(X, Y), options)
     fit, _ = solve(*samples(X, Y), options, np.random.RandomState(0))
-    anchor = warm_state(problem, fit.state.mixture)
-    weight = 0.0 if kind == "tied" else problem.prior
+    anchor = evaluate(problem, fit.state.mixture)
     theta = pack(fit.state.mixture)
     theta = theta + 0.05 * rng.normal(size=len(theta))
-    _, gradient = loss_and_gradient(theta, problem, anchor, weight)
+    _, gradient = loss_and_gradient(theta, problem, anchor)
     numeric = approx_fprime(
-        theta, lambda at: loss_and_gradient(at, problem, anchor, weight)[0], 1e-6
+        theta, lambda at: loss_and_gradient(at, problem, anchor)[0], 1e-6
     )
     assert_allclose(gradient, numeric, atol=2e-5)
 

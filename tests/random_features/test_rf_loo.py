@@ -310,7 +310,7 @@ def test_blocks_equal_one_fit(cv):
 def test_blocks_after_a_fit_are_judged_by_their_rows():
     X, y = make(200)
     model = RidgeOnlyCV(30, random_state=0).fit(X[:100], y[:100])
-    assert model._fitted.summary.sample is None  # a fitted model keeps no rows
+    assert model._fitted.summary.held is None  # a fitted model keeps no rows
     model.partial_fit(X[100:], y[100:])
     assert (model.loo_indices_ == np.arange(100, 200)).all()
     whole = RidgeOnlyCV(30, [model.alpha_], random_state=0).fit(X, y)

@@ -11,11 +11,8 @@ from sklearn_ext.random_features import (
     rf_eigenframework,
     rf_flow_curve,
 )
-from sklearn_ext.random_features._theory._time import (
-    complex_gamma,
-    equal_residuals,
-    residual_products,
-)
+from sklearn_ext.random_features._theory._framework import Task
+from sklearn_ext.random_features._theory._time import complex_ridge, residual_products
 
 N, MODES, NOISE = 100, 400, 0.2
 LAM = np.arange(1.0, MODES + 1) ** -1.5
@@ -83,16 +80,15 @@ def test_equal_ridges_are_those_of_the_framework(k, n_pool):
     ridges = np.array([1e-3, 0.3, 10.0])
     noise = 0.0 if np.isfinite(n_pool) else NOISE
     expected = rf_eigenframework(LAM, V, N, k, ridges, noise, n_pool=n_pool)
-    gamma = complex_gamma(LAM, N, k, ridges + 0j, n_pool)
+    task = Task.of(LAM, V, N, k, 0.0, noise, n_pool)
+    gamma = complex_ridge(task, ridges + 0j)
     assert_allclose(gamma, expected.gamma, rtol=1e-12)
-    task = LAM, V**2, 0.0, N, k, noise
-    products = residual_products(*task, gamma, gamma, n_pool)
+    products = residual_products(task, gamma)[:, : len(ridges)]
     assert_allclose(np.diag(products), expected.test, rtol=1e-12)
-    assert_allclose(equal_residuals(*task, gamma, n_pool), expected.test, rtol=1e-12)
     assert_allclose(products, products.T, rtol=1e-12)
     # residuals are analytic in the ridge: a complex one is a limit of real ones
     step = 1e-4
-    turned = complex_gamma(LAM, N, k, ridges * (1 + 1j * step), n_pool)
+    turned = complex_ridge(task, ridges * (1 + 1j * step))
     up, down = (
         rf_eigenframework(LAM, V, N, k, ridges * (1 + h), noise, n_pool=n_pool).gamma
         for h in (step, -step)
@@ -104,7 +100,7 @@ def test_equal_ridges_are_those_of_the_framework(k, n_pool):
 def test_complex_roots_solve_their_equation(k):
     angle = np.linspace(0, 0.95, 12) * np.pi
     ridges = np.outer([1e-6, 1e-2, 10.0], np.exp(1j * angle)).ravel()
-    gamma = complex_gamma(LAM, N, k, ridges)
+    gamma = complex_ridge(Task.of(LAM, V, N, k, 0.0, 0.0, np.inf), ridges)
     z = (LAM / (LAM + gamma[:, None])).sum(axis=1)
     assert_allclose((N - z) * (1 - z / k) * gamma, ridges, rtol=1e-9)
 

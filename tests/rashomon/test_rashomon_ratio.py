@@ -116,7 +116,9 @@ def test_logistic_interval_covers():
     ]
     long = RashomonLogisticRegression(n_rays=20_000, random_state=0, **params).fit(X, y)
     truth = long.log_ratio_
-    points = 1.5 * np.random.default_rng(1).standard_normal((10_000, 3)) / long._unit
+    points = (
+        1.5 * np.random.default_rng(1).standard_normal((10_000, 3)) / long._space.unit
+    )
     inside = profiled_values(long._problem, points) <= long.threshold_loss_
     assert abs(np.log(inside.mean()) - truth) < 4 / np.sqrt(inside.sum())
     ends = np.array([m.log_ratio_interval_ for m in models])

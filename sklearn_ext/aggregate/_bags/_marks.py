@@ -11,7 +11,6 @@ import numpy as np
 
 from sklearn_ext._core._compat import _safe_indexing
 from sklearn_ext._numerics._equal_rows import as_numbers, hash_rows
-from sklearn_ext.aggregate._bags._partition import Bags
 
 MOST = 1000  # bags that are marked: those of the smallest hashes
 ADVICE = "Keep bags whole: cv=BagKFold(n_splits), with bags= for fit and score."
@@ -32,17 +31,15 @@ class BagMarks:
         """Mark bags whose rows all carry one value; None where there are none."""
         if bags.are_rows:
             return None
-        _, first = np.unique(bags.codes, return_index=True)
         y = y.reshape(len(y), -1)
-        constant = np.ones(len(first), dtype=bool)
-        np.logical_and.at(constant, bags.codes, (y == y[first][bags.codes]).all(axis=1))
-        places = np.flatnonzero(constant)
+        varying = (y != y[bags.first][bags.codes]).any(axis=1)
+        places = np.flatnonzero(np.bincount(bags.codes, varying) == 0)
         if len(places) == 0:  # y are responses of rows
             return None
-        aggregate = hash_rows(y[first[places]])
+        aggregate = hash_rows(y[bags.first[places]])
         order = np.argsort(aggregate, kind="stable")[:MOST]
         places, aggregate = places[order], aggregate[order]
-        at = np.full(len(first), -1)
+        at = np.full(len(bags.ids), -1)
         at[places] = np.arange(len(places))
         kept = np.flatnonzero(at[bags.codes] >= 0)
         rows = np.zeros(len(places), dtype=np.uint64)
@@ -53,61 +50,52 @@ class BagMarks:
             aggregate,
             tuple(str(bags.ids[place]) for place in places),
             rows,
-            len(places) / max(len(first), 1),
+            len(places) / len(bags.ids),
             distinct < 0.9 * len(places) or not (y % 1).any(),
         )
-
-    def warn_if_cut(self, X, y, bags, *, stacklevel):
-        """Warn of bags that are scored and were fitted to, but not to these rows.
-
-        Parameters
-        ----------
-        X : array-like
-            Rows that are scored.
-        y : ndarray of shape (n_samples,) or (n_samples, k)
-            Aggregates, replicated on them.
-        bags : Bags or None
-            Their bags; without them, aggregates alone are compared.
-        stacklevel : int
-            Of the warning.
-
-        """
-        if bags is None:
-            if self.coarse:
-                return
-            known = np.isin(hash_rows(y), self.aggregate).mean()
-            if known < self.share / 2:
-                return
-            told = f"y holds aggregates of bags that were fitted to. {ADVICE}"
-        else:
-            here = BagMarks.of(X, y, bags)
-            if here is None or bags.counts.max() == 1:  # rows are their own bags
-                return
-            fitted = dict(zip(self.keys(), self.rows.tolist(), strict=True))
-            also = zip(here.keys(), here.rows.tolist(), strict=True)
-            cut = sum(fitted.get(key, rows) != rows for key, rows in also)
-            if not cut:
-                return
-            told = (
-                f"{cut} of {len(here.rows)} bags that are scored were fitted to, with "
-                f"other rows of theirs: the folds cut bags. {ADVICE}"
-            )
-        warnings.warn(told, UserWarning, stacklevel=stacklevel)
 
     def keys(self):
         """Return what tells a bag: its aggregate and its label."""
         return zip(self.aggregate.tolist(), self.label, strict=True)
 
 
-def warn_if_cut(model, X, y, bags=None, weights=None, *, stacklevel):
-    """Warn where a fitted model scores other rows of its own bags."""
-    marks = getattr(model, "_marks", None)
+def warn_if_cut(model, X, y, bags=None, *, stacklevel):
+    """Warn of bags that are scored and were fitted to, but not to these rows.
+
+    Parameters
+    ----------
+    model : estimator
+        What is scored; without marks of a fit nothing is said.
+    X : array-like
+        Rows that are scored.
+    y : array-like of shape (n_samples,) or (n_samples, k)
+        Aggregates, replicated on them.
+    bags : Bags or None, default=None
+        Their bags; without them, aggregates alone are compared.
+    stacklevel : int
+        Of the warning, as the caller would give it.
+    """
+    marks, y = getattr(model, "_marks", None), np.asarray(y, dtype=float)
     if marks is None:
         return
-    y = np.asarray(y, dtype=float)
-    partition = None if bags is None else Bags.of(bags, len(y))
-    if bags is not None and weights is not None and not (weights > 0).all():
-        kept = np.flatnonzero(weights > 0)
-        X, y = _safe_indexing(X, kept), y[kept]
-        partition = Bags.of(partition.ids[partition.codes[kept]], len(y))
-    marks.warn_if_cut(X, y, partition, stacklevel=stacklevel + 1)
+    if bags is None:
+        known = 0 if marks.coarse else np.isin(hash_rows(y), marks.aggregate).mean()
+        if known < marks.share / 2:
+            return
+        told = "y holds aggregates of bags that were fitted to."
+    else:
+        if not (bags.weights > 0).all():
+            kept = np.flatnonzero(bags.weights > 0)
+            X, y, bags = _safe_indexing(X, kept), y[kept], bags.subset(kept)
+        here = BagMarks.of(X, y, bags)
+        if here is None or bags.counts.max() == 1:  # rows are their own bags
+            return
+        fitted = dict(zip(marks.keys(), marks.rows.tolist(), strict=True))
+        also = zip(here.keys(), here.rows.tolist(), strict=True)
+        if not (cut := sum(fitted.get(key, rows) != rows for key, rows in also)):
+            return
+        told = (
+            f"{cut} of {len(here.rows)} bags that are scored were fitted to, with "
+            "other rows of theirs: the folds cut bags."
+        )
+    warnings.warn(f"{told} {ADVICE}", UserWarning, stacklevel=stacklevel + 1)

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import check_array
 
 from sklearn_ext._core._compat import _num_samples, _safe_indexing
 from sklearn_ext._core._validation import check_weights
@@ -44,6 +45,13 @@ class Bags:
     def counts(self) -> np.ndarray:
         """Number of rows of each bag."""
         return np.bincount(self.codes, minlength=len(self.ids))
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """Position of the first row of each bag."""
+        first = np.empty(len(self.ids), dtype=np.intp)
+        first[self.codes[::-1]] = np.arange(len(self.codes))[::-1]  # the last one stays
+        return first
 
     @property
     def are_rows(self) -> bool:
@@ -86,13 +94,22 @@ class Bags:
         """Give every row the value of its bag."""
         return bag_values if self.are_rows else bag_values[self.codes]
 
-    def subset(self, rows) -> Bags:
-        """Return the partition of some rows, given as a mask."""
-        labels = None if self.are_rows else self.codes[rows]
-        return Bags.of(labels, int(rows.sum()), self.weights[rows])
+    def repeat(self, values) -> bool:
+        """Whether some bag has several rows, and values are constant in each."""
+        return len(self.ids) < len(self.codes) and np.array_equal(
+            values, values[self.first][self.codes]
+        )
 
-    def hold_out(self, fraction, rng):
-        """Draw the rows of a share of the bags, as a mask."""
+    def subset(self, rows) -> Bags:
+        """Return the partition of some rows, given as a mask or by their numbers."""
+        weights = self.weights[rows]
+        if self.are_rows:
+            return Bags.of(None, len(weights), weights)
+        present, codes = encode_bags(self.codes[rows], len(weights))
+        return Bags(self.ids[present], codes, weights)
+
+    def hold_out(self, X, y, fraction, rng):
+        """Draw a share of the bags: rows, what they carry and bags, then theirs."""
         n_bags = len(self.ids)
         n_held = round(fraction * n_bags)
         if not 0 < n_held < n_bags:
@@ -102,7 +119,8 @@ class Bags:
             )
         held = np.zeros(n_bags, dtype=bool)
         held[rng.permutation(n_bags)[:n_held]] = True
-        return held[self.codes]
+        sides = ~held[self.codes], held[self.codes]
+        return tuple((X[rows], y[rows], self.subset(rows)) for rows in sides)
 
     def order(self):
         """Row numbers sorted by bag, and where each bag begins among them."""
@@ -165,16 +183,12 @@ def show(label) -> str:
 
 
 def _has_missing(labels) -> bool:
-    if labels.dtype.kind == "f":
-        return bool(np.isnan(labels).any())
-    if labels.dtype.kind in "mM":
-        return bool(np.isnat(labels).any())
-    if labels.dtype.kind == "O":
-        return any(
-            label is None or type(label).__name__ == "NAType" or label != label
-            for label in labels
-        )
-    return False
+    if labels.dtype.kind != "O":
+        return bool((labels != labels).any())  # NaN and NaT
+    return any(
+        label is None or type(label).__name__ == "NAType" or label != label
+        for label in labels
+    )
 
 
 def bag_values(y, bags: Bags, aggregate: str = "mean"):
@@ -185,9 +199,7 @@ def bag_values(y, bags: Bags, aggregate: str = "mean"):
     """
     if aggregate == "mean":
         return bags.means(y)
-    first = np.empty(len(bags.ids), dtype=np.intp)
-    first[bags.codes[::-1]] = np.arange(len(bags.codes))[::-1]
-    totals = y[first]
+    totals = y[bags.first]
     apart = ~np.isclose(y, bags.spread(totals), rtol=1e-8, atol=0.0)
     if apart.any():
         row = np.flatnonzero(apart.reshape(len(y), -1).any(axis=1))[0]
@@ -198,6 +210,12 @@ def bag_values(y, bags: Bags, aggregate: str = "mean"):
             "expand_aggregates, or use aggregate='mean'."
         )
     return bags.per_weight(totals)
+
+
+def missing_aggregates(y):
+    """Return where ``y`` is NaN."""
+    options = {"ensure_2d": False, "dtype": float, "input_name": "y"}
+    return np.isnan(check_array(y, ensure_all_finite="allow-nan", **options))
 
 
 def check_lengths(X, y, bags):
@@ -284,26 +302,23 @@ def check_bags(X, y, bags, sample_weight, *, whole_rows=False):
     """
     weights = check_weights(sample_weight, X, dtype=np.float64)
     check_magnitude(y, "y")
-    if sample_weight is not None:
-        check_magnitude(weights, "sample_weight")
+    check_magnitude(weights, "sample_weight")
     found = Bags.of(bags, _num_samples(X), weights)
     if bags is None and whole_rows:
         rows = EqualRows.of(X, y, w=weights)
         order = np.argsort(hash_rows(X[rows.first].astype(np.float32)), kind="stable")
-        first, weights = rows.first[order], rows.weight[order]
-        warn_if_forgotten(y[first], IN_FIT, stacklevel=5)
-        return X[first], y[first], Bags.of(None, len(first), weights)
+        first = rows.first[order]
+        X, y, found = X[first], y[first], Bags.of(None, len(first), rows.weight[order])
     if bags is None:
-        warn_if_forgotten(y, IN_FIT, stacklevel=5)
-    if sample_weight is None or (keep := weights > 0).all():
+        warn_if_forgotten(y, IN_FIT, stacklevel=7)
+    if (keep := found.weights > 0).all():
         return X, y, found
-    labels = None if bags is None else found.ids[found.codes[keep]]
-    kept = Bags.of(labels, int(keep.sum()), weights[keep])
+    kept = found.subset(keep)
     if bags is not None and (lost := len(found.ids) - len(kept.ids)):
         warnings.warn(
             f"{lost} of {len(found.ids)} bags have a total weight of zero and are "
             "left out.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
     return _safe_indexing(X, np.flatnonzero(keep)), y[keep], kept

@@ -1,21 +1,15 @@
 """Gradient-boosted trees fitted to aggregates."""
 
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
-from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.aggregate._bags._marks import BagMarks
-from sklearn_ext.aggregate._bags._partition import (
-    check_bags,
-    check_lengths,
-    encode_bags,
-)
+from sklearn_ext.aggregate._bags._partition import encode_bags
 from sklearn_ext.aggregate._base import BagRegressorMixin
 from sklearn_ext.aggregate._boosting._trees import Bins, grow, leaves
 
@@ -175,41 +169,29 @@ class AggregateBoostingRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEst
             The fitted estimator.
         """
         data = X, y
-        check_lengths(X, y, bags)
-        X, y = validate_data(self, X, y, dtype=FLOATS, y_numeric=True)
-        X, y, bags = check_bags(
-            X, np.asarray(y, float), bags, sample_weight, whole_rows=True
-        )
-        self._marks = BagMarks.of(X, y, bags)
+        X, y, bags = self._take(X, y, bags, sample_weight, y_numeric=True)
         rng = check_random_state(self.random_state)
-        self.n_bags_ = len(bags.ids)
-        train, held = self._hold_out(X, y, bags, rng)
+        stop = self.early_stopping
+        if stop == "auto":
+            stop = len(X) > _AUTO_STOP_ROWS
+        train, held = (X, y, bags), None
+        if stop:
+            train, held = bags.hold_out(X, y, self.validation_fraction, rng)
         state = _Boosting(*train, self)
-        watch = None if held is None else _Watch(*held, state.baseline)
+        watch = _Watch(*held, state.baseline) if stop else None
         tasks = FitTasks(self, *data, max_subtasks=self.n_estimators, task_name="tree")
-        kept = 0
-        for done in range(1, self.n_estimators + 1):
+        for kept in range(1, self.n_estimators + 1):
             state.add_tree(rng)
-            kept = done
-            if watch is not None and watch.worse(state, self.n_iter_no_change):
+            if stop and watch.worse(state, self.n_iter_no_change):
                 kept = watch.best
                 break
-            if tasks.end(**state.fitted(done)):
+            if tasks.end(partial(state.fitted, kept)):
                 break
         for name, value in state.fitted(kept).items():
             setattr(self, name, value)
         self.n_iter_ = kept
         tasks.close(**state.fitted(kept))
         return self
-
-    def _hold_out(self, X, y, bags, rng):
-        stop = self.early_stopping
-        if stop == "auto":
-            stop = len(X) > _AUTO_STOP_ROWS
-        if not stop:
-            return (X, y, bags), None
-        held = bags.hold_out(self.validation_fraction, rng)
-        return tuple((X[side], y[side], bags.subset(side)) for side in (~held, held))
 
     def predict(self, X):
         """Predict the response of each row.
@@ -224,8 +206,7 @@ class AggregateBoostingRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEst
         ndarray of shape (n_samples,)
             Predictions.
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=FLOATS, reset=False)
+        X = self._rows(X)
         predicted = np.full(len(X), self.baseline_)
         for tree in zip(self.features_, self.thresholds_, self.values_, strict=True):
             predicted += tree[2][leaves(X, *tree[:2])]
@@ -242,22 +223,17 @@ class _Boosting:
         self.baseline = float(np.average(self.means, weights=bags.sizes))
         self.f = np.full(len(X), self.baseline)
         self.f_bag = np.full(len(self.means), self.baseline)
-        inner = 2**params.max_depth - 1
-        n_trees = params.n_estimators
-        self.features = np.zeros((n_trees, inner), dtype=np.int32)
-        self.thresholds = np.full((n_trees, inner), np.inf)
-        self.values = np.zeros((n_trees, inner + 1))
-        self.errors = np.zeros(n_trees)
-        self.n_trees = 0
+        self.trees, self.errors = [], []
 
     def fitted(self, n_trees):
         """Return the fitted attributes after so many trees."""
+        features, thresholds, values = zip(*self.trees[:n_trees], strict=True)
         return {
             "baseline_": self.baseline,
-            "features_": self.features[:n_trees],
-            "thresholds_": self.thresholds[:n_trees],
-            "values_": self.values[:n_trees],
-            "train_score_": self.errors[:n_trees],
+            "features_": np.array(features),
+            "thresholds_": np.array(thresholds),
+            "values_": np.array(values),
+            "train_score_": np.array(self.errors[:n_trees]),
         }
 
     def add_tree(self, rng):
@@ -281,15 +257,14 @@ class _Boosting:
         values = params.learning_rate * self._refit(shares, leaf, in_bag, rows)
         self.f = self.f + values[leaf]
         self.f_bag = self.f_bag + shares @ values
-        t = self.n_trees
-        self.features[t], self.thresholds[t] = tree.feature, tree.threshold
-        self.values[t, used] = values
-        self.errors[t] = np.average((self.means - self.f_bag) ** 2, weights=bags.sizes)
-        self.n_trees += 1
+        at_leaves = np.zeros(2**params.max_depth)
+        at_leaves[used] = values
+        self.trees.append((tree.feature, tree.threshold, at_leaves))
+        self.errors.append(_loss(self.means - self.f_bag, bags))
 
     def _draw(self, rng):
         if self.params.subsample_bags == 1:
-            return slice(None), None
+            return slice(None), slice(None)
         n_bags = len(self.means)
         n_drawn = max(1, round(self.params.subsample_bags * n_bags))
         drawn = np.zeros(n_bags, dtype=bool)
@@ -308,7 +283,6 @@ class _Boosting:
         """Solve for all leaf values at once."""
         rho, bags = self.params.rho, self.bags
         P, sizes = shares[in_bag], bags.sizes[in_bag]
-        rows = slice(None) if rows is None else rows
         own, weights = leaf[rows], bags.weights[rows]
         gap = weights * (self.rows - self.f)[rows]
         L = shares.shape[1]
@@ -329,11 +303,13 @@ class _Watch:
 
     def worse(self, state, patience):
         """Take in the newest tree; True when the loss has not fallen for long."""
-        t = state.n_trees - 1
-        leaf = leaves(self.X, state.features[t], state.thresholds[t])
-        self.f = self.f + state.values[t][leaf]
-        errors = self.means - self.bags.means(self.f)
-        loss = np.average(errors**2, weights=self.bags.sizes)
+        feature, threshold, values = state.trees[-1]
+        self.f = self.f + values[leaves(self.X, feature, threshold)]
+        loss = _loss(self.means - self.bags.means(self.f), self.bags)
         if loss < (1 - 1e-9) * self.least:  # by more than rounding
-            self.least, self.best = loss, state.n_trees
-        return state.n_trees - self.best >= patience
+            self.least, self.best = loss, len(state.trees)
+        return len(state.trees) - self.best >= patience
+
+
+def _loss(errors, bags):
+    return np.average(errors**2, weights=bags.sizes)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
 
-from sklearn_ext.aggregate._linear._solvers import smallest_pivot
+from sklearn_ext._numerics._arrays import blocks, dense
+from sklearn_ext.aggregate._linear._solvers import definite_factor
 from sklearn_ext.aggregate._linear._statistics import AggregateStatistics, BaggedData
 
-_BATCH = 4096  # bags worked on at a time
+_BATCH = 1024  # bags worked on at a time: their tables stay in the cache
 _NUMBERS = 1 << 20  # of a batch of products of two rows of a bag
 _DETERMINED = 1e-10  # what a bag must leave for its own prediction
 _DOUBTFUL = 1e-3  # less than this may be rounding where bags are few
@@ -34,16 +35,15 @@ def lobo_errors(
     prediction that rounding decides; such grid points are computed another way.
     """
     rhos = np.asarray(rhos, dtype=float)
-    left = _LeftOut(data, stats, rhos, fit_intercept)
-    whole = loo == "bag" and not data.bags.are_rows
+    left = _LeftOut(data, stats, fit_intercept, rows_too=loo == "bag")
     paths = [_Path.of(stats, rhos, alpha) for alpha in alphas]
-    totals = (left.bags if whole else left.responses)(paths)
-    again = left.bags_refitted if whole else left.responses_again
+    totals = left.squares(paths, rhos)
+    again = left.refitted if left.rows_too else left.from_inverse
+    few = data.n_bags <= len(stats.x_mean) + fit_intercept
     for j, (path, alpha) in enumerate(zip(paths, alphas, strict=True)):
-        lost = path.kept < _DETERMINED
-        totals[lost, j] = np.inf
-        if left.few and alpha > 0:
-            for i in np.flatnonzero((path.kept < _DOUBTFUL) & path.unique):
+        totals[path.kept < _DETERMINED, j] = np.inf
+        if few and alpha > 0:
+            for i in np.flatnonzero((path.kept < _DOUBTFUL) & np.isfinite(path.kept)):
                 totals[i, j] = again(rhos[i], alpha)
     return totals / (data.n_bags * data.y_means.shape[1])
 
@@ -53,10 +53,9 @@ class _Path:
     """Inverses and slopes for all rhos at one alpha, and what they leave of a bag."""
 
     vectors: np.ndarray  # (n_features, n_features)
-    unique: np.ndarray  # (n_rhos,), whether the slopes are
-    shrink: np.ndarray  # (n_features, n_rhos), 0 where they are not
-    slopes: np.ndarray  # (n_features, n_rhos, n_targets)
-    kept: np.ndarray  # (n_rhos,), least ``1 - h`` of a bag so far
+    shrink: np.ndarray  # (n_features, n_rhos), 0 where slopes are not unique
+    slopes: np.ndarray  # (n_features, n_rhos * n_targets)
+    kept: np.ndarray  # (n_rhos,), least ``1 - h`` so far, -inf if not unique
 
     @classmethod
     def of(cls, stats, rhos, alpha):
@@ -66,19 +65,7 @@ class _Path:
         shrink = np.where(unique, 1 / np.where(unique, scale, 1.0), 0.0)
         slopes = (vectors.T @ stats.cross)[:, None] * shrink[:, :, None]
         kept = np.where(unique, np.inf, -np.inf)
-        return cls(vectors, unique, shrink, slopes, kept)
-
-    def fitted(self, rotated):
-        """Return the products of rows with the slopes, (..., n_rhos, n_targets)."""
-        flat = rotated.reshape(-1, len(self.slopes)) @ self.slopes.reshape(
-            len(self.slopes), -1
-        )
-        return flat.reshape(*rotated.shape[:-1], *self.slopes.shape[1:])
-
-    def squares(self, error, kept):
-        """Sum squared errors (n_bags, n_rhos, n_targets); remember the least kept."""
-        np.minimum(self.kept, kept.min(axis=0), out=self.kept)
-        return np.einsum("art,art->r", error, error)
+        return cls(vectors, shrink, slopes.reshape(len(slopes), -1), kept)
 
 
 def _diagonal(between, within, alpha, rhos):
@@ -90,58 +77,83 @@ def _diagonal(between, within, alpha, rhos):
     """
     ridge = alpha * np.eye(len(between))
     for offset, base in enumerate((between, between + within)):
-        try:
-            _require_definite(base + ridge)
+        if definite_factor(base + ridge, 1e-13) is not None:
             values, vectors = linalg.eigh(within, base + ridge, check_finite=False)
-        except linalg.LinAlgError:
-            continue
-        values = np.clip(values, 0.0, 1.0 if offset else None)
-        return vectors, 1 + (rhos - offset) * values[:, None]
+            values = np.clip(values, 0.0, 1.0 if offset else None)
+            return vectors, 1 + (rhos - offset) * values[:, None]
     return np.eye(len(between)), np.zeros((len(between), len(rhos)))
 
 
-def _require_definite(A):
-    factor = linalg.cholesky(A, lower=True, check_finite=False)
-    if smallest_pivot(A, factor) <= 1e-13:
-        raise linalg.LinAlgError("numerically singular")
-
-
 class _LeftOut:
-    """Squared errors of bags that are left out, summed over bags and targets."""
+    """Squared errors of bags that are left out, summed over bags and targets.
 
-    def __init__(self, data, stats, rhos, fit_intercept):
+    What is left out of a bag is its aggregate, its rows still counting in W, or
+    ``rows_too``.
+    """
+
+    def __init__(self, data, stats, fit_intercept, *, rows_too):
         self.data, self.stats, self.fit_intercept = data, stats, fit_intercept
-        self.rhos = rhos
-        share = data.omega / stats.weight
-        self.share = share if fit_intercept else np.zeros_like(share)
-        self.few = data.n_bags <= len(stats.x_mean) + fit_intercept
+        self.rows_too = rows_too and not data.bags.are_rows
+        self.share = data.omega / stats.weight * fit_intercept
 
     def _bags(self, chosen):
         """Return weighted centred means of features and aggregates."""
-        data, stats = self.data, self.stats
-        root = np.sqrt(data.omega[chosen])[:, None]
-        means = data.x_means[chosen]
-        means = means.toarray() if sparse.issparse(means) else means
-        targets = root * (data.y_means[chosen] - stats.y_mean)
-        return root * (means - stats.x_mean), targets
+        return self.data.around(self.stats.x_mean, self.stats.y_mean, chosen)
 
-    def responses(self, paths):
-        """Leave out aggregates only: the bag's rows stay in W. (n_rhos, n_alphas)."""
-        totals = np.zeros((len(self.rhos), len(paths)))
-        known = np.flatnonzero(self.data.known)
-        for start in range(0, len(known), _BATCH):
-            chosen = known[start : start + _BATCH]
+    def squares(self, paths, rhos):
+        """Return the sums for whole paths, (n_rhos, n_alphas).
+
+        With ``V = (u, sqrt(rho) D)``, the mean of the bag and its deviations, the error
+        is the first entry of ``(I - V A^-1 V')^-1 q``. Elimination from below leaves
+        just this entry, for all bags of a batch and all rhos at once.
+        """
+        totals = np.zeros((len(rhos), len(paths)))
+        for chosen, deviations in self._batches():
             means, targets = self._bags(chosen)
+            rows = np.concatenate([means[None], deviations.transpose(1, 0, 2)])
+            roots = np.ones((len(rows), 1, len(rhos)))
+            roots[1:] = np.sqrt(rhos)
+            share = self.share[chosen, None]
             for j, path in enumerate(paths):
-                rotated = means @ path.vectors
-                kept = 1 - rotated**2 @ path.shrink - self.share[chosen, None]
-                error = targets[:, None] - path.fitted(rotated)
-                error /= np.maximum(kept, _DETERMINED)[:, :, None]
-                totals[:, j] += path.squares(error, kept)
+                rotated = rows @ path.vectors  # (size, n_bags, n_features)
+                system = _what_is_left(rotated, path.shrink, roots, share)
+                fitted = rotated @ path.slopes
+                right = fitted.reshape(*rows.shape[:2], len(rhos), -1)
+                right = right * -roots[..., None]
+                right[0] += targets[:, None]
+                error, kept = _first_entry(system, right)
+                np.minimum(path.kept, kept.min(axis=0), out=path.kept)
+                totals[:, j] += np.einsum("art,art->r", error, error)
         return totals
 
-    def responses_again(self, rho, alpha):
-        """Return the same for one pair, from the inverse of ``I - H`` itself.
+    def _batches(self):
+        """Yield bags and the weighted deviations from their means that go with them.
+
+        Of bags with more rows than features a triangle is kept, which has the same
+        products of columns.
+        """
+        data, d = self.data, len(self.stats.x_mean)
+        known = np.flatnonzero(data.known)
+        if not self.rows_too:
+            for batch in blocks(len(known), _BATCH):
+                chosen = known[batch]
+                yield chosen, np.empty((len(chosen), 0, d))
+            return
+        order, begin = data.bags.order()
+        counts = data.bags.counts[known]
+        for size in np.unique(counts):
+            of_size = known[counts == size]
+            step = max(1, _NUMBERS // max((min(size, d) + 1) ** 2 * d, size))
+            for batch in blocks(len(of_size), step):
+                chosen = of_size[batch]
+                rows = order[begin[chosen][:, None] + np.arange(size)]
+                inside = dense(data.X[rows.ravel()]).reshape(*rows.shape, d)
+                inside = inside - dense(data.x_means[chosen])[:, None]
+                inside = np.sqrt(data.row_weights[rows])[:, :, None] * inside
+                yield chosen, inside if size <= d else np.linalg.qr(inside, mode="r")
+
+    def from_inverse(self, rho, alpha):
+        """Return the sum for one pair, from the inverse of ``I - H`` itself.
 
         ``I - U A^-1 U' = (I + U (rho W + alpha I)^-1 U')^-1`` has no difference that
         could cancel. The direction of the intercept, in which the product is zero, is
@@ -164,63 +176,13 @@ class _LeftOut:
         values, vectors = linalg.eigh(self.stats.within)
         return np.maximum(values, 0.0), vectors
 
-    def bags(self, paths):
-        """Leave out whole bags, rows and aggregate. (n_rhos, n_alphas).
-
-        With ``V = (u, sqrt(rho) D)``, the mean of the bag and its deviations, the error
-        is the first entry of ``(I - V A^-1 V')^-1 q``. Elimination from below leaves
-        just this entry, for all bags of a batch and all rhos at once.
-        """
-        rhos = self.rhos
-        totals, roots = np.zeros((len(rhos), len(paths))), np.sqrt(rhos)
-        for chosen, deviations in self._deviations:
-            means, targets = self._bags(chosen)
-            rows = np.concatenate([means[None], deviations.transpose(1, 0, 2)])
-            for j, path in enumerate(paths):
-                rotated = rows @ path.vectors  # (size, n_bags, n_features)
-                system = _what_is_left(rotated, path.shrink, rhos)
-                system[0, 0] -= self.share[chosen, None]
-                right = -path.fitted(rotated)
-                right[1:] *= roots[:, None]
-                right[0] += targets[:, None]
-                totals[:, j] += path.squares(*_first_entry(system, right))
-        return totals
-
-    @property
-    def _deviations(self):
-        """Yield bags of one size and their weighted deviations from the bag mean.
-
-        Of bags with more rows than features a triangle is kept, which has the same
-        products of columns.
-        """
-        data = self.data
-        order, begin = data.bags.order()
-        n_features = len(self.stats.x_mean)
-        for size in np.unique(data.bags.counts[data.known]):
-            of_size = np.flatnonzero((data.bags.counts == size) & data.known)
-            kept = min(size, n_features)
-            step = max(1, _NUMBERS // max((kept + 1) ** 2 * n_features, size))
-            for start in range(0, len(of_size), step):
-                chosen = of_size[start : start + step]
-                rows = order[begin[chosen][:, None] + np.arange(size)]
-                yield chosen, _compressed(self._inside(chosen, rows))
-
-    def _inside(self, chosen, rows):
-        """Return ``sqrt(c_i) (x_i - mean of the bag)``, (n_bags, size, n_features)."""
-        data = self.data
-        X, means = data.X[rows.ravel()], data.x_means[chosen]
-        if sparse.issparse(X):
-            X, means = X.toarray(), means.toarray()
-        inside = X.reshape(*rows.shape, -1) - means[:, None]
-        return np.sqrt(data.row_weights[rows])[:, :, None] * inside
-
-    def bags_refitted(self, rho, alpha):
-        """Return the sum of :meth:`bags` for one pair, by refits without each bag."""
+    def refitted(self, rho, alpha):
+        """Return the sum for one pair, by refits without each bag."""
         total, data = 0.0, self.data
         means, targets = self._bags(data.known)
         roots = np.sqrt(data.omega[data.known])
         place = np.cumsum(data.known) - 1
-        for chosen, deviations in self._deviations:
+        for chosen, deviations in self._batches():
             for bag, inside in zip(place[chosen], deviations, strict=True):
                 share = np.where(np.arange(len(roots)) == bag, 0.0, roots)
                 share *= self.fit_intercept / max(share @ share, 1e-300)
@@ -234,29 +196,20 @@ class _LeftOut:
         return total
 
 
-def _compressed(inside):
-    size, n_features = inside.shape[1:]
-    return inside if size <= n_features else np.linalg.qr(inside, mode="r")
-
-
-def _what_is_left(rows, shrink, rhos):
+def _what_is_left(rows, shrink, roots, share):
     """Return the upper triangle of ``I - V A^-1 V'`` of each bag for every rho.
 
-    ``rows`` (size, n_bags, n_features) hold the mean first; the result has shape
-    (size, size, n_bags, n_rhos).
+    ``rows`` (size, n_bags, n_features) hold the mean first, ``roots`` (size, 1, n_rhos)
+    what they are multiplied by, ``share`` (n_bags, 1) the part of the intercept; the
+    result has shape (size, size, n_bags, n_rhos).
     """
     size, n_bags, n_features = rows.shape
-    left = np.empty((size, size, n_bags, len(rhos)))
+    left = np.empty((size, size, n_bags, roots.shape[2]))
     for row in range(size):
         products = (rows[row] * rows[row:]).reshape(-1, n_features) @ shrink
-        block = left[row, row:]
-        block[:] = products.reshape(size - row, n_bags, -1)
-        if row == 0:
-            block[0] *= -1
-            block[1:] *= -np.sqrt(rhos)
-        else:
-            block *= -rhos
-        block[0] += 1
+        products = products.reshape(size - row, n_bags, -1)
+        np.multiply(products, -roots[row] * roots[row:], out=left[row, row:])
+        left[row, row] += 1 if row else 1 - share
     return left
 
 
@@ -265,14 +218,11 @@ def _first_entry(A, right):
 
     ``A`` is symmetric, holds its upper triangle, (size, size, ...), and is overwritten.
     """
-    least = np.full(A.shape[2:], np.inf)
-    for last in range(len(A) - 1, -1, -1):
-        pivot = A[last, last]
-        np.minimum(least, pivot, out=least)
-        pivot = np.maximum(pivot, _DETERMINED)
-        if last == 0:
-            return right[0] / pivot[..., None], least
+    for last in range(len(A) - 1, 0, -1):
+        pivot = np.maximum(A[last, last], _DETERMINED)
         for row in range(last):
             factor = A[row, last] / pivot
             A[row, row:last] -= factor * A[row:last, last]
             right[row] -= factor[..., None] * right[last]
+    least = np.einsum("ii...->i...", A).min(axis=0)
+    return right[0] / np.maximum(A[0, 0], _DETERMINED)[..., None], least

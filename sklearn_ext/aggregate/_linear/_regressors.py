@@ -1,31 +1,28 @@
-"""The linear bag model and its members with a given interpolation weight."""
+"""The linear bag model and its members, with given penalties or the best."""
 
 import warnings
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import MultiOutputMixin
-from sklearn.utils.validation import (
-    check_array,
-    check_consistent_length,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklearn_ext._core import _blocks
 from sklearn_ext._core._base import ExtEstimator, fit_context
-from sklearn_ext._core._compat import Interval, StrOptions, _safe_indexing
+from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
-from sklearn_ext._core._validation import FLOATS, check_level
+from sklearn_ext._core._validation import check_level
 from sklearn_ext.aggregate._bags._marks import BagMarks
 from sklearn_ext.aggregate._bags._partition import (
     check_bags,
     check_lengths,
     check_magnitude,
+    missing_aggregates,
 )
 from sklearn_ext.aggregate._base import BagRegressorMixin
-from sklearn_ext.aggregate._linear._intervals import BagSlopes, half_widths
+from sklearn_ext.aggregate._linear._lobo import lobo_errors
 from sklearn_ext.aggregate._linear._plug_in import plug_in_rho
 from sklearn_ext.aggregate._linear._precision import precision_weights
 from sklearn_ext.aggregate._linear._solvers import (
@@ -35,18 +32,10 @@ from sklearn_ext.aggregate._linear._solvers import (
     solve_normal,
 )
 from sklearn_ext.aggregate._linear._statistics import BaggedData, summarize
-from sklearn_ext.aggregate._linear._trust import ColumnScatter
+from sklearn_ext.aggregate._linear._trust import ColumnScatter, bag_slopes, half_widths
 
 _MANY_SPARSE_FEATURES = 500  # beyond it the operator is cheaper than d x d products
-
-
-def split_missing(y):
-    """Return y with 0 for NaN, and where it was NaN."""
-    y = check_array(
-        y, ensure_2d=False, dtype=float, ensure_all_finite="allow-nan", input_name="y"
-    )
-    missing = np.isnan(y)
-    return np.where(missing, 0.0, y), missing
+_TIE = 1e-6  # of an error: what rounding, or another processor, may change
 
 
 class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
@@ -63,41 +52,28 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
         "allow_missing_aggregate": ["boolean"],
     }
 
-    _leaves_out = False  # whether bags are left out to judge a model
+    debias = False  # a parameter of one member
 
-    def _data(self, X, y, bags, sample_weight, response_noise_var, *, reset=True):
+    def _data(
+        self, X, y, bags, sample_weight, noise_var, *, reset=True, whole_rows=False
+    ):
         """Validate and take bag means."""
-        missing = None
-        if self.allow_missing_aggregate and y is not None:
-            y, missing = split_missing(y)
         check_lengths(X, y, bags)
-        try:
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse="csr",
-                dtype=FLOATS,
-                multi_output=True,
-                y_numeric=True,
-                reset=reset,
-            )
-        except ValueError as error:
-            if "Input y contains NaN" not in str(error):
-                raise
-            raise ValueError(
-                f"{error} Where a bag has no aggregate, leave NaN on all its rows and "
-                f"set {type(self).__name__}(allow_missing_aggregate=True)."
-            ) from None
-        self._one_target, self._dtype = y.ndim == 1, X.dtype.name
-        noise = self._check_noise(response_noise_var, y)
+        missing = None if y is None else missing_aggregates(y)
         if missing is not None and missing.any():
-            y = np.where(missing, np.nan, y)
-        y = y.reshape(len(y), -1)
+            if not self.allow_missing_aggregate:
+                raise ValueError(
+                    "Input y contains NaN. Where a bag has no aggregate, leave NaN on "
+                    f"all its rows and set {type(self).__name__}"
+                    "(allow_missing_aggregate=True)."
+                )
+            y = np.where(missing, 0.0, y)
+        X, y = self._validated(X, y, multi_output=True, y_numeric=True, reset=reset)
+        self._one_target, self._dtype = y.ndim == 1, X.dtype.name
+        noise = self._check_noise(noise_var, y)
+        y = np.where(missing, np.nan, y).reshape(len(y), -1)
         both = y if noise is None else np.column_stack([y, noise])
-        X, both, bags = check_bags(
-            X, both, bags, sample_weight, whole_rows=self._leaves_out
-        )
+        X, both, bags = check_bags(X, both, bags, sample_weight, whole_rows=whole_rows)
         y = both[:, : y.shape[1]]
         self._marks = BagMarks.of(X, y, bags)
         data = BaggedData.of(X, y, bags, self.aggregate, self.bag_weight)
@@ -107,7 +83,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
             if self.aggregate == "sum":
                 noise = noise / bags.sizes**2
             data = precision_weights(data, noise, fit_intercept=self.fit_intercept)
-        self.bag_sizes_ = bags.sizes if data.known.all() else bags.sizes[data.known]
+        self.bag_sizes_ = bags.sizes[data.known]
         return data
 
     def _check_noise(self, response_noise_var, y):
@@ -135,38 +111,37 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
         """Drop the axis of targets where ``y`` had none."""
         return values[0] if self._one_target else values
 
-    def _set(self, solution, n_samples, n_bags):
-        """Store the solution in the shapes and dtype of the data."""
+    def _store(self, solution, columns, stats, data):
+        """Store the solution in the shapes and dtype of the data.
+
+        ``stats`` and ``data`` give slopes without penalty, which intervals lie around.
+        """
+        m, self._columns = columns.n_bags, columns
+        if self.debias:
+            solution = replace(solution, coef=solution.coef * (columns.n_rows / m))
         self.coef_ = self._pick(solution.coef.T.astype(self._dtype))
         self.intercept_ = 0.0
         if self.fit_intercept:
             self.intercept_ = self._pick(solution.intercept.astype(self._dtype))
-        noise = solution.noise_variance(n_bags, self.fit_intercept)
-        noise = np.broadcast_to(noise, solution.residual.shape).astype(float)
-        self.noise_var_ = self._pick(noise)
+        self.noise_var_ = self._pick(solution.noise_variance(m, self.fit_intercept))
         self.effective_dof_ = float(solution.trace + self.fit_intercept)
-        self.n_bags_ = n_bags
-        self.attenuation_ = n_bags / n_samples
-        return self
-
-    def _set_intervals(self, stats, data):
-        """Store the slopes without penalty, which intervals lie around."""
+        self.n_bags_, self.attenuation_ = m, m / columns.n_rows
         self.unbiased_coef_ = self.coef_covariance_ = None
         if not self.compute_covariance:
             return self
-        stats = stats.centred(self.fit_intercept)
-        slopes = BagSlopes.of(stats, data, fit_intercept=self.fit_intercept)
-        self.unbiased_coef_ = self._pick(slopes.coef.T)
-        self.coef_covariance_ = self._pick(slopes.covariance)
-        self._freedom = slopes.freedom
-        reach = half_widths(self.coef_covariance_, slopes.freedom, 0.68)
+        coef, covariance, self._freedom = bag_slopes(
+            stats.centred(self.fit_intercept), data, fit_intercept=self.fit_intercept
+        )
+        self.unbiased_coef_ = self._pick(coef.T)
+        self.coef_covariance_ = self._pick(covariance)
+        reach = half_widths(self.coef_covariance_, self._freedom, 0.68)
         if (np.abs(self.coef_ - self.unbiased_coef_) > reach).any():
             warnings.warn(
                 "Penalties shrink some slopes by more than a standard error: intervals "
                 "around coef_ would not cover. Use coef_interval(), whose intervals "
                 "lie around unbiased_coef_.",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
         return self
 
@@ -214,8 +189,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
         columns = self._columns
         d = self.n_features_in_
         names = getattr(self, "feature_names_in_", [f"column {j}" for j in range(d)])
-        shrunk = 0.0 if getattr(self, "debias", False) else self.rho_
-        doubts = columns.doubts(shrunk, names)
+        doubts = columns.doubts(0.0 if self.debias else self.rho_, names)
         size = columns.n_rows / columns.n_bags
         verdict = "no doubt about slopes from bags and columns alone"
         if doubts:
@@ -238,39 +212,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_targets)
             Predictions.
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
-        return X @ self.coef_.T + self.intercept_
-
-    def score(self, X, y, bags=None, sample_weight=None):
-        """Return R², of bag means against aggregates when ``bags`` is given.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Responses, or aggregates replicated on the rows of their bag. With
-            ``allow_missing_aggregate`` rows of NaN are left out.
-        bags : array-like of shape (n_samples,), default=None
-            Labels of the bags.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        float
-            The score.
-        """
-        if self.allow_missing_aggregate:
-            check_consistent_length(X, y, bags, sample_weight)
-            missing = split_missing(y)[1].reshape(len(y), -1).any(axis=1)
-            rows = np.flatnonzero(~missing)
-            X, y, bags, sample_weight = (
-                None if a is None else _safe_indexing(a, rows)
-                for a in (X, y, bags, sample_weight)
-            )
-        return self._score(X, y, bags, sample_weight)
+        return self._rows(X) @ self.coef_.T + self.intercept_
 
 
 class StreamingBagModel(LinearBagModel):
@@ -285,29 +227,6 @@ class StreamingBagModel(LinearBagModel):
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left"), None],
     }
-
-    def __init__(
-        self,
-        alpha=1.0,
-        *,
-        aggregate="mean",
-        bag_weight="size",
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-8,
-        max_iter=None,
-        compute_covariance=False,
-        allow_missing_aggregate=False,
-    ):
-        self.alpha = alpha
-        self.aggregate = aggregate
-        self.bag_weight = bag_weight
-        self.fit_intercept = fit_intercept
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.compute_covariance = compute_covariance
-        self.allow_missing_aggregate = allow_missing_aggregate
 
     @fit_context()
     def fit(self, X, y, bags=None, sample_weight=None, response_noise_var=None):
@@ -341,13 +260,11 @@ class StreamingBagModel(LinearBagModel):
                 UserWarning,
                 stacklevel=4,
             )
-        solver, sizes = self._solver_for(data), self.bag_sizes_
-        if solver not in ("dual", "lsqr"):
-            self._solve(summarize(data, need_within=self._needs_within()), data)
-        else:
-            self._solve_rows(data, solver)
-        self.bag_sizes_, self._in_bags = sizes, bags is not None
-        return self
+        self._in_bags = bags is not None
+        solver = self._solver_for(data)
+        if solver in ("dual", "lsqr"):
+            return self._solve_rows(data, solver)
+        return self._solve(summarize(data, need_within=self.rho != 0), data)
 
     @fit_context()
     def partial_fit(self, X, y, bags=None, sample_weight=None):
@@ -409,31 +326,30 @@ class StreamingBagModel(LinearBagModel):
             )
         data = self._data(X, y, bags, sample_weight, None, reset=reset)
         self._in_bags = bags is not None
-        return summarize(data, need_within=self._needs_within())
+        return summarize(data, need_within=self.rho != 0)
 
     def _solve(self, stats, data=None):
         """Solve sums; of a single call, ``data`` holds the bags."""
-        self.rho_ = self._used_rho(lambda: stats)
+        self.rho_ = self._used_rho(stats)
         centred = stats.centred(self.fit_intercept)
-        solver = "eigh" if self.solver == "eigh" else "cholesky"
-        solution = solve_normal(centred, self.rho_, self.alpha, solver=solver)
-        self.stats_, self.bag_sizes_, self.n_iter_ = stats, None, 1
-        self._columns = ColumnScatter.from_sums(stats)
-        self._set(solution, stats.n_samples, stats.n_bags)
-        return self._set_intervals(stats, data)
+        solution = solve_normal(centred, self.rho_, self.alpha, solver=self.solver)
+        self.stats_, self.n_iter_ = stats, 1
+        if data is None:
+            self.bag_sizes_ = None
+        return self._store(solution, ColumnScatter.from_sums(stats), stats, data)
 
     def _solve_rows(self, data, solver):
         """Solve without sums over pairs of features."""
-        options = {"fit_intercept": self.fit_intercept}
+        options, sums, stats = {"fit_intercept": self.fit_intercept}, None, None
         if solver == "dual":
             if sparse.issparse(data.X):
                 raise ValueError(
                     "solver='dual' would densify a sparse X. Use solver='lsqr'."
                 )
-            self.rho_ = self._used_rho(
-                lambda: summarize(in_row_space(data, self.fit_intercept)[0])
-            )
-            solution = solve_dual(data, self.rho_, self.alpha, **options)
+            if self.rho == "theory":
+                sums = summarize(in_row_space(data, self.fit_intercept)[0])
+            if self.compute_covariance:
+                stats = summarize(data, need_within=False)
         else:
             if self.compute_covariance:
                 raise ValueError(
@@ -441,30 +357,19 @@ class StreamingBagModel(LinearBagModel):
                     "solver='cholesky', or compute_covariance=False."
                 )
             options |= {"tol": self.tol, "max_iter": self.max_iter}
-            self.rho_ = self._used_rho(None)
-            solution = solve_lsqr(data, self.rho_, self.alpha, **options)
+        self.rho_ = self._used_rho(sums)
+        solve = solve_dual if solver == "dual" else solve_lsqr
+        solution = solve(data, self.rho_, self.alpha, **options)
         self.stats_, self.n_iter_ = None, solution.n_iter
-        self._columns = ColumnScatter.of(data)
-        self._set(solution, data.X.shape[0], data.n_bags)
-        if self.compute_covariance:
-            return self._set_intervals(summarize(data, need_within=False), data)
-        return self._set_intervals(None, data)
-
-    def _asked_rho(self):
-        """Return the interpolation weight of the member, or "theory"."""
-        raise NotImplementedError
-
-    def _needs_within(self):
-        return self._asked_rho() == "theory" or self._asked_rho() > 0
+        return self._store(solution, ColumnScatter.of(data), stats, data)
 
     def _used_rho(self, sums):
-        """Return the weight as a number; the theory reads it off ``sums()``, if any."""
-        rho = self._asked_rho()
-        if rho != "theory":
-            return float(rho)
+        """Return the weight as a number; the theory reads it off the sums, if any."""
+        if self.rho != "theory":
+            return float(self.rho)
         if sums is None:
             return 0.0
-        return plug_in_rho(sums(), self.alpha, fit_intercept=self.fit_intercept)
+        return plug_in_rho(sums, self.alpha, fit_intercept=self.fit_intercept)
 
     def _solver_for(self, data):
         if self.solver != "auto":
@@ -473,7 +378,7 @@ class StreamingBagModel(LinearBagModel):
         if sparse.issparse(data.X):
             many = n_features > _MANY_SPARSE_FEATURES and not self.compute_covariance
             return "lsqr" if many else "cholesky"
-        n_rows = len(data.omega) + (data.X.shape[0] if self._needs_within() else 0)
+        n_rows = len(data.omega) + (self.rho != 0) * data.X.shape[0]
         return "dual" if n_features > n_rows else "cholesky"
 
 
@@ -610,21 +515,16 @@ class InterpolatingAggregateRegressor(StreamingBagModel):
         compute_covariance=False,
         allow_missing_aggregate=False,
     ):
-        super().__init__(
-            alpha,
-            aggregate=aggregate,
-            bag_weight=bag_weight,
-            fit_intercept=fit_intercept,
-            solver=solver,
-            tol=tol,
-            max_iter=max_iter,
-            compute_covariance=compute_covariance,
-            allow_missing_aggregate=allow_missing_aggregate,
-        )
         self.rho = rho
-
-    def _asked_rho(self):
-        return self.rho
+        self.alpha = alpha
+        self.aggregate = aggregate
+        self.bag_weight = bag_weight
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
 
 
 @shared_docs(InterpolatingAggregateRegressor)
@@ -675,8 +575,30 @@ class BagRegressor(StreamingBagModel):
     array([ 1., -2.])
     """
 
-    def _asked_rho(self):
-        return 0.0
+    rho = 0.0
+
+    def __init__(
+        self,
+        alpha=1.0,
+        *,
+        aggregate="mean",
+        bag_weight="size",
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-8,
+        max_iter=None,
+        compute_covariance=False,
+        allow_missing_aggregate=False,
+    ):
+        self.alpha = alpha
+        self.aggregate = aggregate
+        self.bag_weight = bag_weight
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
 
 
 @shared_docs(InterpolatingAggregateRegressor)
@@ -734,6 +656,7 @@ class InstanceRegressor(StreamingBagModel):
     array([ 0.5, -1. ])
     """
 
+    rho = 1.0
     _parameter_constraints: dict = {
         **StreamingBagModel._parameter_constraints,
         "debias": ["boolean"],
@@ -753,23 +676,189 @@ class InstanceRegressor(StreamingBagModel):
         compute_covariance=False,
         allow_missing_aggregate=False,
     ):
-        super().__init__(
-            alpha,
-            aggregate=aggregate,
-            bag_weight=bag_weight,
-            fit_intercept=fit_intercept,
-            solver=solver,
-            tol=tol,
-            max_iter=max_iter,
-            compute_covariance=compute_covariance,
-            allow_missing_aggregate=allow_missing_aggregate,
-        )
+        self.alpha = alpha
         self.debias = debias
+        self.aggregate = aggregate
+        self.bag_weight = bag_weight
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
 
-    def _asked_rho(self):
-        return 1.0
 
-    def _set(self, solution, n_samples, n_bags):
-        if self.debias:
-            solution = solution.stretched(n_samples / n_bags)
-        return super()._set(solution, n_samples, n_bags)
+@shared_docs(InterpolatingAggregateRegressor)
+class InterpolatingAggregateRegressorCV(LinearBagModel):
+    r"""Linear regression from aggregates that chooses its two penalties.
+
+    Every pair of a grid is judged by its leave-one-bag-out error
+    :math:`\tfrac1m \sum_a \omega_a e_a^2` in closed form. For bags formed at random,
+    weighted by size, this estimates the mean squared error of *rows*; for bags of
+    similar rows it does not, but still compares models at bag level. One generalised
+    eigenproblem for each alpha gives all rhos: time O(n d² + m d² n_alphas +
+    m d n_alphas n_rhos), memory O(m d + d²).
+
+    Parameters
+    ----------
+    rhos : array-like of shape (n_rhos,) or None, default=None
+        Grid for ``rho``; None takes 0 and 15 values from 1e-4 to 10.
+    alphas : array-like of shape (n_alphas,) or None, default=None
+        Grid for ``alpha``; None takes 16 values from 1e-8 to 100 times the mean
+        diagonal entry of the scatter matrix, so the scale of weights does not matter;
+        that of single columns does.
+    loo : {"response", "bag"}, default="response"
+        What is left out: the aggregate only, while the rows of the bag still count as
+        unlabelled rows, or the whole bag.
+    aggregate : see InterpolatingAggregateRegressor
+    bag_weight : {"size", "uniform", "precision"}, default="size"
+        Weight of a bag, as in :class:`InterpolatingAggregateRegressor`; the errors
+        carry it too.
+    fit_intercept, compute_covariance : see InterpolatingAggregateRegressor
+    allow_missing_aggregate : see InterpolatingAggregateRegressor
+
+    Attributes
+    ----------
+    rho_ : float
+        Chosen interpolation weight.
+    alpha_ : float
+        Chosen ridge penalty. Among errors equal to 1e-6 the larger alpha, then the
+        larger rho, is taken.
+    rhos_ : ndarray of shape (n_rhos,)
+        The grid for rho.
+    alphas_ : ndarray of shape (n_alphas,)
+        The grid for alpha.
+    lobo_scores_ : ndarray of shape (n_rhos, n_alphas)
+        Negated leave-one-bag-out errors; minus infinity where leaving a bag out leaves
+        the slopes undetermined.
+    best_score_ : float
+        Largest of them.
+    coef_, intercept_ : see InterpolatingAggregateRegressor
+    noise_var_, effective_dof_ : see InterpolatingAggregateRegressor
+    unbiased_coef_, coef_covariance_ : see InterpolatingAggregateRegressor
+    n_bags_ : int
+        Number of bags that have an aggregate; without labels, of distinct rows.
+    bag_sizes_, attenuation_ : see InterpolatingAggregateRegressor
+    n_features_in_, feature_names_in_ : see InterpolatingAggregateRegressor
+
+    See Also
+    --------
+    InterpolatingAggregateRegressor : With given penalties.
+    RhoPathDisplay : Draws the errors over the grid.
+    sklearn.linear_model.RidgeCV : When every row has its own response.
+
+    References
+    ----------
+    .. [1] Javanmard, Chen, Mirrokni, Badanidiyuru, Fu, "Learning from Aggregate
+       responses: Instance Level versus Bag Level Loss Functions", ICLR 2024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ext.aggregate import InterpolatingAggregateRegressorCV
+    >>> X = np.random.default_rng(0).normal(size=(300, 2))
+    >>> y, bags = X @ [1.0, -2.0], np.arange(300) // 3
+    >>> InterpolatingAggregateRegressorCV().fit(X, y, bags=bags).coef_.round(1)
+    array([ 1., -2.])
+    """
+
+    _parameter_constraints: dict = {
+        **LinearBagModel._parameter_constraints,
+        "rhos": ["array-like", None],
+        "alphas": ["array-like", None],
+        "loo": [StrOptions({"response", "bag"})],
+    }
+
+    def __init__(
+        self,
+        rhos=None,
+        alphas=None,
+        *,
+        loo="response",
+        aggregate="mean",
+        bag_weight="size",
+        fit_intercept=True,
+        compute_covariance=False,
+        allow_missing_aggregate=False,
+    ):
+        self.rhos = rhos
+        self.alphas = alphas
+        self.loo = loo
+        self.aggregate = aggregate
+        self.bag_weight = bag_weight
+        self.fit_intercept = fit_intercept
+        self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
+
+    @fit_context()
+    def fit(self, X, y, bags=None, sample_weight=None, response_noise_var=None):
+        """Judge the grid and fit with the best pair.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Aggregates replicated on the rows of their bag; with ``aggregate="mean"``
+            individual responses do as well.
+        bags : array-like of shape (n_samples,), default=None
+            Labels of the bags; None makes every row a bag.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows inside and across bags.
+        response_noise_var : array-like of shape (n_samples,), default=None
+            Variance that the release added to the aggregate of the row's bag, for
+            ``bag_weight="precision"``.
+
+        Returns
+        -------
+        object
+            The fitted estimator.
+        """
+        data = self._data(
+            X, y, bags, sample_weight, response_noise_var, whole_rows=True
+        )
+        if data.n_bags == 1:
+            raise ValueError(
+                "Leave-one-bag-out needs at least two bags, got one bag with "
+                f"n_samples = {data.X.shape[0]}."
+            )
+        columns = ColumnScatter.of(data)
+        data, basis = in_row_space(data, self.fit_intercept)
+        stats = summarize(data).centred(self.fit_intercept)
+        scale = np.trace(stats.between + stats.within) / self.n_features_in_
+        scale = scale or 1.0  # constant rows: any penalty gives the constant model
+        self.rhos_ = _grid(self.rhos, "rhos", np.r_[0, np.logspace(-4, 1, 15)])
+        self.alphas_ = _grid(self.alphas, "alphas", np.logspace(-8, 2, 16) * scale)
+        options = {"fit_intercept": self.fit_intercept, "loo": self.loo}
+        errors = lobo_errors(data, stats, self.rhos_, self.alphas_, **options)
+        self.lobo_scores_ = -errors
+        self.rho_, self.alpha_ = self._best(errors, stats.y_scatter.mean())
+        self.best_score_ = -errors.min()
+        solution = solve_normal(stats, self.rho_, self.alpha_)
+        if basis is not None:
+            coef, x_mean = basis @ solution.coef, basis @ solution.x_mean
+            solution = replace(solution, coef=coef, x_mean=x_mean)
+        return self._store(solution, columns, stats, data)
+
+    def _best(self, errors, scatter):
+        least = errors.min()
+        if not np.isfinite(least):
+            raise ValueError(
+                "No pair of rhos and alphas is feasible: without one of the bags the "
+                "slopes are not determined. Add a positive value to alphas."
+            )
+        tied = np.argwhere(errors <= least * (1 + _TIE) + 1e-20 * scatter)
+        i, j = max(tied, key=lambda at: (self.alphas_[at[1]], self.rhos_[at[0]]))
+        return float(self.rhos_[i]), float(self.alphas_[j])
+
+
+def _grid(values, name, default):
+    if values is None:
+        return default
+    grid = check_array(values, ensure_2d=False, dtype=float, input_name=name)
+    if grid.ndim != 1 or grid.min() < 0:
+        raise ValueError(
+            f"{name} must be a 1-D grid of non-negative numbers, got shape "
+            f"{grid.shape} with minimum {grid.min():g}."
+        )
+    return grid

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from sklearn_ext._numerics._arrays import near_zero
+from sklearn_ext._numerics._arrays import blocks, dense, near_zero
 from sklearn_ext.aggregate._bags._partition import Bags, bag_values, show
 from sklearn_ext.aggregate._linear._solvers import solve_normal
 
@@ -33,19 +33,12 @@ class BaggedData:
         """Take bag means; ``y`` is (n_samples, n_targets), NaN without aggregate."""
         omega = bags.sizes if bag_weight == "size" else np.ones(len(bags.ids))
         y = np.asarray(y, dtype=float)
-        known, inner = None, omega
+        inner = omega
         if (missing := np.isnan(y)).any():
-            known = _known_bags(missing, bags)
-            y, omega = np.where(missing, 0.0, y), np.where(known, omega, 0.0)
-        return cls(
-            X,
-            bags,
-            bags.means(X),
-            bag_values(y, bags, aggregate),
-            omega,
-            inner,
-            bag_weight,
-        )
+            omega = np.where(_known_bags(missing, bags), omega, 0.0)
+            y = np.where(missing, 0.0, y)
+        means = bags.means(X), bag_values(y, bags, aggregate)
+        return cls(X, bags, *means, omega, inner, bag_weight)
 
     def weighed(self, weights) -> BaggedData:
         """Return the same bags with other weights; those without aggregate keep 0."""
@@ -67,6 +60,19 @@ class BaggedData:
         if self.inner is self.bags.sizes:
             return self.bags.weights
         return self.bags.weights * self.bags.spread(self.inner / self.bags.sizes)
+
+    def center(self, fit_intercept=True):
+        """Return weighted means of features and aggregates; zero if none is fitted."""
+        if not fit_intercept:
+            return np.zeros(self.X.shape[1]), np.zeros(self.y_means.shape[1])
+        total = self.omega.sum()
+        return (self.omega @ self.x_means) / total, (self.omega @ self.y_means) / total
+
+    def around(self, x_mean, y_mean, chosen=slice(None)):
+        """Return centred means of features and aggregates times the root of weights."""
+        root = np.sqrt(self.omega[chosen])[:, None]
+        means = dense(self.x_means[chosen])
+        return root * (means - x_mean), root * (self.y_means[chosen] - y_mean)
 
 
 def _known_bags(missing, bags: Bags):
@@ -201,7 +207,8 @@ class AggregateStatistics:
         share = other.weight / weight
         gap = self.weight * share
         dx, dy = other.x_mean - self.x_mean, other.y_mean - self.y_mean
-        return AggregateStatistics(
+        return replace(
+            self,
             n_samples=self.n_samples + other.n_samples,
             n_bags=self.n_bags + other.n_bags,
             weight=weight,
@@ -211,7 +218,6 @@ class AggregateStatistics:
             within=_add_if_held(self.within, other.within),
             cross=self.cross + other.cross + gap * np.outer(dx, dy),
             y_scatter=self.y_scatter + other.y_scatter + gap * dy**2,
-            bag_weight=self.bag_weight,
             spread=_add_if_held(self.spread, other.spread),
         )
 
@@ -282,23 +288,20 @@ class AggregateStatistics:
 
 def summarize(data: BaggedData, *, need_within=True) -> AggregateStatistics:
     """Summarise prepared bag means; the within scatter costs a pass over rows."""
-    omega, x_means = data.omega, data.x_means
-    total = omega.sum()
-    x_mean = (omega @ x_means) / total
-    y_mean = (omega @ data.y_means) / total
+    x_mean, y_mean = data.center()
     y_centred = data.y_means - y_mean
-    weighted = omega[:, None] * y_centred
-    between = _scatter(x_means, omega, x_mean)
+    weighted = data.omega[:, None] * y_centred
+    between = _scatter(data.x_means, data.omega, x_mean)
     within = _within(data, between, x_mean) if need_within else None
     return AggregateStatistics(
         n_samples=len(data.bags.codes),
         n_bags=data.n_bags,
-        weight=total,
+        weight=data.omega.sum(),
         x_mean=x_mean,
         y_mean=y_mean,
         between=between,
         within=within,
-        cross=_centred_product(x_means, x_mean, weighted),
+        cross=_centred_product(data.x_means, x_mean, weighted),
         y_scatter=(weighted * y_centred).sum(axis=0),
         bag_weight=data.bag_weight,
         spread=spread_inside(data, x_mean) if within is None else np.diag(within),
@@ -325,10 +328,10 @@ def squares(X, weights, center):
     if sparse.issparse(X):  # centring would densify X
         crossed = 2 * center * (weights @ X)
         return X.multiply(X).T @ weights - crossed + weights.sum() * center**2
-    found, step = np.zeros(X.shape[1]), max(1, 2**17 // X.shape[1])
-    for start in range(0, len(X), step):
-        block = X[start : start + step] - center
-        found += weights[start : start + step] @ np.square(block, out=block)
+    found = np.zeros(X.shape[1])
+    for rows in blocks(len(X), max(1, _BLOCK // X.shape[1])):
+        block = X[rows] - center
+        found += weights[rows] @ np.square(block, out=block)
     return found
 
 
@@ -389,11 +392,9 @@ def _within(data: BaggedData, between, center):
     """
     if data.bags.are_rows:
         return np.zeros_like(between)
-    within = _scatter(data.X, data.row_weights, center) - between
     if not data.known.all():
-        others = np.flatnonzero(~data.known)
-        within -= _scatter(data.x_means[others], data.inner[others], center)
-    return within
+        between = _scatter(data.x_means, data.inner, center)
+    return _scatter(data.X, data.row_weights, center) - between
 
 
 def iter_bag_chunks(X, y, bags, batch_size):

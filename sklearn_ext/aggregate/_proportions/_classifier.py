@@ -8,18 +8,11 @@ from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
-from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.aggregate._bags._marks import BagMarks
-from sklearn_ext.aggregate._bags._partition import (
-    check_bags,
-    check_lengths,
-    check_magnitude,
-)
+from sklearn_ext.aggregate._bags._partition import check_magnitude
 from sklearn_ext.aggregate._base import BagClassifierMixin
 from sklearn_ext.aggregate._proportions._losses import (
     BagLoss,
@@ -28,7 +21,6 @@ from sklearn_ext.aggregate._proportions._losses import (
     RowLoss,
     debiased_targets,
 )
-from sklearn_ext.aggregate._proportions._targets import class_targets
 
 
 class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEstimator):
@@ -158,24 +150,17 @@ class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEst
             The fitted estimator.
         """
         data = X, y
-        check_lengths(X, y, bags)
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True
+        X, targets, bags = self._take(
+            X, y, bags, sample_weight, whole_rows=False, multi_output=True
         )
-        self.classes_, targets = class_targets(self, y)
-        dtype = X.dtype
-        X, targets, partition = check_bags(X, targets, bags, sample_weight)
-        self._marks = BagMarks.of(X, targets, partition)
         check_magnitude(X, "X")
-        search = _Search(X.astype(float), partition.weights, self)
+        search = _Search(X, bags.weights, self)
         tasks = FitTasks(self, *data, max_subtasks=None)
         params = np.zeros(search.shape)
         self.n_iter_ = 0
-        for loss in self._losses(targets, partition):
-            params = self._minimise(search, loss, params, tasks, dtype)
-        self._store(*search.slopes(params), dtype)
-        tasks.close(**self._state())
-        self.n_bags_ = len(partition.ids)
+        for loss in self._losses(targets, bags):
+            params = self._minimise(search, loss, params, tasks)
+        tasks.close(**self._store(search, params))
         return self
 
     def _losses(self, targets, bags):
@@ -191,15 +176,15 @@ class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEst
             return [row]
         return [row, MixedLoss(rho, BagLoss(proportions, bags), row)]
 
-    def _minimise(self, search, loss, params, tasks, dtype):
+    def _minimise(self, search, loss, params, tasks):
         def report(intermediate_result):
-            self._store(*search.slopes(intermediate_result.x), dtype)
-            if tasks.end(**self._state()):
+            if tasks.end(**self._store(search, intermediate_result.x)):
                 raise StopIteration
 
         found = minimize(
-            search.objective(loss),
+            search.evaluate,
             params.ravel(),
+            args=(loss,),
             jac=True,
             method="L-BFGS-B",
             callback=report,
@@ -211,14 +196,13 @@ class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEst
                 f"L-BFGS did not converge within max_iter={self.max_iter}. Raise "
                 "max_iter, tol or alpha.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         return found.x
 
-    def _store(self, coef, intercept, dtype):
-        self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
-
-    def _state(self):
+    def _store(self, search, params):
+        """Store the slopes and return all that predictions need."""
+        self.coef_, self.intercept_ = search.slopes(params)
         names = ("coef_", "intercept_", "classes_")
         return {name: getattr(self, name) for name in names}
 
@@ -235,9 +219,7 @@ class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEst
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             Scores; positive ones favour the second of two classes.
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
-        scores = X @ self.coef_.T + self.intercept_
+        scores = self._rows(X) @ self.coef_.T + self.intercept_
         return scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict_proba(self, X):
@@ -286,6 +268,7 @@ class _Search:
     """
 
     def __init__(self, X, weights, estimator):
+        self.dtype, X = X.dtype, X.astype(float)
         self.total = weights.sum()
         self.alpha, self.intercept = estimator.alpha, estimator.fit_intercept
         self.n_classes = len(estimator.classes_)
@@ -309,28 +292,24 @@ class _Search:
         """Return coefficients and intercepts in the user's coordinates."""
         params = params.reshape(self.shape)
         coef = params[:, :-1] * self.scale
-        intercept = params[:, -1] - coef @ self.center
-        return coef, intercept if self.intercept else np.zeros(len(coef))
+        intercept = (params[:, -1] - coef @ self.center) * self.intercept
+        return coef.astype(self.dtype), intercept.astype(self.dtype)
 
-    def objective(self, loss):
-        """Return the function of the parameters for L-BFGS, per unit of weight."""
+    def evaluate(self, params, loss):
+        """Return the objective per unit of weight, and its gradient, for L-BFGS."""
         binary = self.n_classes == 2
-
-        def evaluate(params):
-            params = params.reshape(self.shape)
-            coef = params[:, :-1] * self.scale
-            intercept = params[:, -1] * self.intercept - coef @ self.shift
-            logits = self.X @ coef.T + intercept
-            if binary:
-                logits = np.column_stack([np.zeros(len(logits)), logits])
-            value, slope = loss(logits)
-            slope = slope[:, 1:] if binary else slope
-            at_intercept = slope.sum(axis=0)
-            gradient = slope.T @ self.X - np.outer(at_intercept, self.shift)
-            gradient = (gradient + self.alpha * coef) * self.scale
-            value += self.alpha / 2 * np.sum(coef**2)
-            at_intercept = at_intercept * self.intercept
-            full = np.column_stack([gradient, at_intercept])
-            return value / self.total, full.ravel() / self.total
-
-        return evaluate
+        params = params.reshape(self.shape)
+        coef = params[:, :-1] * self.scale
+        intercept = params[:, -1] * self.intercept - coef @ self.shift
+        logits = self.X @ coef.T + intercept
+        if binary:
+            logits = np.column_stack([np.zeros(len(logits)), logits])
+        value, slope = loss(logits)
+        slope = slope[:, 1:] if binary else slope
+        at_intercept = slope.sum(axis=0)
+        gradient = slope.T @ self.X - np.outer(at_intercept, self.shift)
+        gradient = (gradient + self.alpha * coef) * self.scale
+        value += self.alpha / 2 * np.sum(coef**2)
+        at_intercept = at_intercept * self.intercept
+        full = np.column_stack([gradient, at_intercept])
+        return value / self.total, full.ravel() / self.total

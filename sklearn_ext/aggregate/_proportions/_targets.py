@@ -16,24 +16,31 @@ def class_targets(estimator, y):
     """
     name, classes = type(estimator).__name__, estimator.classes
     if y.ndim == 2 and y.shape[1] > 1:
-        return _proportions(y, classes, name)
-    y = column_or_1d(y, warn=True)
-    if type_of_target(y) == "continuous":
-        raise ValueError(
-            "Unknown label type: continuous. Class labels are expected; proportions p "
-            "of the second of two classes go in two columns, "
-            "y=np.column_stack([1 - p, p]), with classes= naming both."
+        found, targets = _proportions(y, classes, name)
+    else:
+        y = column_or_1d(y, warn=True)
+        if type_of_target(y) == "continuous":
+            raise ValueError(
+                "Unknown label type: continuous. Class labels are expected; "
+                "proportions p of the second of two classes go in two columns, "
+                "y=np.column_stack([1 - p, p]), with classes= naming both."
+            )
+        check_classification_targets(y)
+        found, codes = np.unique(y, return_inverse=True)
+        if classes is not None:
+            found = _sorted_classes(classes)
+            codes = places_of(y, found, advice="classes= must name all")
+        if len(found) == 1:
+            raise ValueError(f"{name} needs at least two classes, got one class.")
+        targets = np.eye(len(found))[codes]
+    if (absent := targets.max(axis=0) == 0).any():
+        warnings.warn(
+            f"No bag holds the class {found[absent].tolist()}: it will hardly be "
+            "predicted.",
+            UserWarning,
+            stacklevel=7,
         )
-    check_classification_targets(y)
-    found, codes = np.unique(y, return_inverse=True)
-    if classes is not None:
-        classes = _sorted_classes(classes)
-        codes = places_of(y, classes, advice="classes= must name all")
-        _warn_if_absent(classes[~np.isin(classes, found)])
-        found = classes
-    if len(found) == 1:
-        raise ValueError(f"{name} needs at least two classes, got one class.")
-    return found, np.eye(len(found))[codes]
+    return found, targets
 
 
 def class_shares(y, found, named):
@@ -73,15 +80,4 @@ def _proportions(y, classes, name):
             f"got a minimum of {y.min():g} and sums from {y.sum(axis=1).min():g} to "
             f"{y.sum(axis=1).max():g}."
         )
-    y = y[:, np.argsort(np.asarray(classes))]
-    _warn_if_absent(ordered[y.max(axis=0) == 0])
-    return ordered, y
-
-
-def _warn_if_absent(classes):
-    if len(classes):
-        warnings.warn(
-            f"No bag holds the class {classes.tolist()}: it will hardly be predicted.",
-            UserWarning,
-            stacklevel=5,
-        )
+    return ordered, y[:, np.argsort(np.asarray(classes))]

@@ -104,53 +104,33 @@ def optimal_bag_size(
             f"epsilon must be positive and bounds low < high, got epsilon={epsilon} "
             f"and bounds={bounds}."
         )
-    sizes = np.arange(1, min(k_max, n_samples) + 1)
-    released = 2 * (bounds[1] - bounds[0]) ** 2 / epsilon**2
-    rows = [
-        _best_at(
-            n_samples,
-            n_samples / size,
-            n_features,
-            noise_var + released / size,
-            signal,
-            rho,
-            ridge,
-            eigenvalues,
-        )
-        for size in sizes
-    ]
-    rhos, alphas, risks = np.array(rows).T
-    best = int(np.argmin(risks))
-    return BagSizeChoice(
-        int(sizes[best]),
-        float(rhos[best]),
-        float(alphas[best]),
-        float(risks[best]),
-        sizes,
-        rhos,
-        alphas,
-        risks,
-    )
-
-
-def _best_at(n, m, d, noise_var, signal, rho, ridge, eigenvalues):
-    """Return (rho, alpha, risk) of the best member at one bag size."""
-    if not ridge:  # then the covariance of the rows does not matter
-        model = {"noise_var": noise_var, "signal": signal}
-        if rho == "optimal":
-            best, risk = optimal_rho(n, m, d, **model)
-            return best, 0.0, risk
-        return rho, 0.0, aggregate_risk(n, m, d, rho, **model).risk
-    weight = 0.0 if rho == "optimal" else rho
-    model = {"noise_var": noise_var, "signal": signal}
-    if eigenvalues is not None:
+    model = {"signal": signal}
+    if ridge and eigenvalues is not None:  # else the covariance does not matter
         e = np.asarray(eigenvalues, dtype=float)
-        model = {"noise_var": noise_var, "eigenvalues": e}
-        model["theta"] = np.sqrt(signal / (d * e))  # explains `signal` evenly
+        # slopes that explain `signal` evenly
+        model = {"eigenvalues": e, "theta": np.sqrt(signal / (n_features * e))}
+    released = 2 * (bounds[1] - bounds[0]) ** 2 / epsilon**2
 
-    def risk_at(log_alpha):
-        return aggregate_risk(n, m, d, weight, alpha=np.exp(log_alpha), **model).risk
+    def best_at(size):
+        """Return (rho, alpha, risk) of the best member."""
+        shape, noise = (n_samples, n_samples / size, n_features), released / size
+        known = {**model, "noise_var": noise_var + noise}
+        if not ridge and rho == "optimal":
+            best, risk = optimal_rho(*shape, **known)
+            return best, 0.0, risk
+        if not ridge:
+            return rho, 0.0, aggregate_risk(*shape, rho, **known).risk
+        weight = 0.0 if rho == "optimal" else rho
 
-    center = np.log(noise_var * d / signal)
-    found = minimize_scalar(risk_at, bounds=(center - 10, center + 10))
-    return weight, float(np.exp(found.x)), float(found.fun)
+        def risk_at(log_alpha):
+            return aggregate_risk(*shape, weight, alpha=np.exp(log_alpha), **known).risk
+
+        center = np.log(known["noise_var"] * n_features / signal)
+        found = minimize_scalar(risk_at, bounds=(center - 10, center + 10))
+        return weight, np.exp(found.x), found.fun
+
+    sizes = np.arange(1, min(k_max, n_samples) + 1)
+    rhos, alphas, risks = table = np.array([best_at(size) for size in sizes]).T
+    best = int(np.argmin(risks))
+    chosen = map(float, table[:, best])
+    return BagSizeChoice(int(sizes[best]), *chosen, sizes, rhos, alphas, risks)

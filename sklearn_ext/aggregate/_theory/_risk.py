@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import mul
 from typing import NamedTuple
 
 import numpy as np
@@ -89,63 +90,57 @@ def aggregate_risk(
     >>> print(round(aggregate_risk(400, 200, 100, rho=0.0).risk, 6))
     1.0
     """
-    _check(n_samples, n_bags, n_features, rho, alpha)
-    if eigenvalues is None and theta is None:
-        return _isotropic(
-            n_bags / n_features,
-            (n_samples - n_bags) / n_features,
-            rho,
-            alpha / n_features,
-            noise_var,
-            signal,
-        )
-    e = np.ones(n_features) if eigenvalues is None else np.asarray(eigenvalues, float)
-    theta = (
-        np.full(n_features, np.sqrt(signal / n_features))
-        if theta is None
-        else np.asarray(theta, dtype=float)
-    )
-    if e.shape != (n_features,) or theta.shape != (n_features,):
-        raise ValueError(
-            f"eigenvalues and theta must hold {n_features} numbers, got shapes "
-            f"{e.shape} and {theta.shape}."
-        )
-    return _general(n_samples, n_bags, rho, alpha, noise_var, e, theta)
-
-
-def _check(n_samples, n_bags, n_features, rho, alpha):
-    if not 0 < n_bags <= n_samples or n_features < 1:
+    n, m, d = n_samples, n_bags, n_features
+    if not 0 < m <= n or d < 1:
         raise ValueError(
             "There must be features and 0 < n_bags <= n_samples, got "
-            f"n_samples={n_samples}, n_bags={n_bags}, n_features={n_features}."
+            f"n_samples={n}, n_bags={m}, n_features={d}."
         )
     if rho < 0 or alpha < 0:
         raise ValueError(
             f"rho and alpha must be non-negative, got rho={rho} and alpha={alpha}."
         )
-
-
-def _isotropic(a, b, rho, ridge, noise_var, signal):
-    """Solve the scalar fixed point; a = m/d, b = (n-m)/d, ridge = alpha/d."""
-    if rho == 0:
-        b = 0.0
-    if ridge == 0 and a + b <= 1:  # interpolates: the limit of a vanishing ridge
-        q, a1, a2 = a, a, b
+    inside = n - m if rho > 0 else 0.0  # rows whose spread inside bags counts
+    if eigenvalues is None and theta is None:
+        tau = _equal_directions(m / d, inside / d, rho, alpha / d)
+        total, n_alike, energy, h = mul, d, signal, 1 / d
     else:
-        t = _fixed_point(a, b, rho, ridge)
-        inside = rho * t / (1 + rho * t)
-        q, a1, a2 = a * t / (1 + t), a * (t / (1 + t)) ** 2, b * inside**2
+        e = np.ones(d) if eigenvalues is None else np.asarray(eigenvalues, float)
+        if theta is None:
+            theta = np.full(d, np.sqrt(signal / d))
+        theta = np.asarray(theta, dtype=float)
+        if e.shape != (d,) or theta.shape != (d,):
+            raise ValueError(
+                f"eigenvalues and theta must hold {d} numbers, got shapes {e.shape} "
+                f"and {theta.shape}."
+            )
+        tau, h = _own_directions(m, inside, rho, alpha, e)
+        total, n_alike, energy = np.dot, 1, e * theta**2
+    at_bags = 1 / (1 + 1 / tau)
+    at_rows = 1 / (1 + 1 / (rho * tau)) if rho > 0 else 0.0
+    kept = m * at_bags * h  # of the true slopes
+    squares = n_alike * total(h, h)
+    a1, a2 = m * at_bags**2 * squares, inside * at_rows**2 * squares
+    missed, carried = total(energy, (1 - kept) ** 2), total(energy, kept**2)
+    if total is np.dot:
+        kept = kept[0] if np.allclose(kept, kept[0]) else np.nan
     left = 1 - a1 - a2
     if left <= 1e-12:
-        return Risk(np.inf, np.inf, np.inf, q)
-    bias = signal * ((1 - q) ** 2 + (a1 * (1 - q) ** 2 + a2 * q**2) / left)
+        return Risk(np.inf, np.inf, np.inf, kept)
+    bias = missed + (a1 * missed + a2 * carried) / left
     variance = noise_var * a1 / left
-    return Risk(bias, variance, bias + variance, q)
+    return Risk(bias, variance, bias + variance, kept)
 
 
-def _fixed_point(a, b, rho, ridge):
-    """Root t > 0 of ``a t/(1+t) + b rho t/(1+rho t) + ridge t = 1``."""
+def _equal_directions(a, b, rho, ridge):
+    """Root of ``a t/(1+t) + b rho t/(1+rho t) + ridge t = 1``.
+
+    Here a = m/d, b = (n-m)/d and ridge = alpha/d; the root is infinite where slopes
+    interpolate, the limit of a vanishing ridge.
+    """
     if ridge == 0:
+        if a + b <= 1:
+            return np.inf
         if b == 0:
             return 1 / (a - 1)
         c, lead = a - 1 + rho * (b - 1), rho * (a + b - 1)
@@ -159,38 +154,27 @@ def _fixed_point(a, b, rho, ridge):
     return np.exp(brentq(excess, -60.0, np.log(1 / ridge) + 1e-9, xtol=1e-15))
 
 
-def _general(n, m, rho, alpha, noise_var, e, theta):
-    spread = n - m if rho > 0 else 0.0
-
-    def strength(tau):
-        return m / (1 + tau) + rho * spread / (1 + rho * tau)
-
-    d = len(e)
-    if alpha == 0 and m + spread <= d:
+def _own_directions(m, inside, rho, alpha, e):
+    """Return the root for unequal eigenvalues, and what falls to each direction."""
+    if alpha == 0 and m + inside <= len(e):
         raise ValueError(
             "Without a ridge the general formula needs more rows than features (bags, "
-            f"for rho=0): got {m + spread:g} for {d} features. Give a small alpha."
+            f"for rho=0): got {m + inside:g} for {len(e)} features. Give a small alpha."
         )
+
+    def resolvent(tau):
+        return e / ((m / (1 + tau) + rho * inside / (1 + rho * tau)) * e + alpha)
 
     def excess(log_tau):
         tau = np.exp(log_tau)
-        return tau - np.sum(e / (strength(tau) * e + alpha))
+        return tau - np.sum(resolvent(tau))
 
-    low = np.log(np.sum(e / (strength(0.0) * e + alpha)))  # tau is at least this
+    low = np.log(np.sum(resolvent(0.0)))  # tau is at least this
     top = max(low + 5.0, 5.0)
     while excess(top) < 0:
         top += 5.0
     tau = np.exp(brentq(excess, low - 1e-9, top, xtol=1e-14))
-    g = e / (strength(tau) * e + alpha)
-    mean = m / (1 + tau) * g * theta
-    missed, kept, v = e @ (theta - mean) ** 2, e @ mean**2, g @ g
-    a1, a2 = m / (1 + tau) ** 2, spread * rho**2 / (1 + rho * tau) ** 2
-    left = 1 - v * (a1 + a2)
-    bias = missed + v * (a1 * missed + a2 * kept) / left
-    variance = noise_var * v * a1 / left
-    factor = m / (1 + tau) * g
-    attenuation = factor[0] if np.allclose(factor, factor[0]) else np.nan
-    return Risk(bias, variance, bias + variance, attenuation)
+    return tau, resolvent(tau) / tau
 
 
 def optimal_rho(n_samples, n_bags, n_features, **model):

@@ -1,11 +1,20 @@
-"""The light bridge as a torch module: matrix products, no (batch, K, D) tensors."""
+"""Minibatch Adam, the published algorithm, through skorch.
+
+The module makes matrix products, no (batch, K, D) tensors.
+"""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import torch
-from skorch.callbacks import Callback
 
-from sklearn_ext._core._torch import EndOfTraining
+from sklearn_ext._core._torch import ReportEpochs, WeightedLoss, fit_net
+from sklearn_ext._numerics._arrays import single
+from sklearn_ext.bridge._mixture import PotentialMixture
+from sklearn_ext.bridge._samples import Sample
+from sklearn_ext.bridge._solvers._fixed_point import Fit, evaluate, problem_of
+from sklearn_ext.bridge._solvers._start import start
 
 
 class LightBridge(torch.nn.Module):
@@ -38,17 +47,16 @@ class LightBridge(torch.nn.Module):
 
     def parameters_in_data_form(self):
         """Return log a, r and S."""
-        return self.weights / self.epsilon, self.means, self._scales()
+        if self.covariance_type in ("tied", "full"):
+            factor = self._factor()
+            scales = factor @ factor.mT
+        else:
+            scales = torch.exp(self.scales)
+        return self.weights / self.epsilon, self.means, scales
 
     def _factor(self):
         diagonal = torch.diagonal(self.scales, dim1=-2, dim2=-1)
         return torch.tril(self.scales, -1) + torch.diag_embed(torch.exp(diagonal))
-
-    def _scales(self):
-        if self.covariance_type in ("tied", "full"):
-            factor = self._factor()
-            return factor @ factor.mT
-        return torch.exp(self.scales)
 
     def forward(self, X):
         """Return log c(x) and log v(y) of rows that hold x and y side by side."""
@@ -85,18 +93,84 @@ class LightBridge(torch.nn.Module):
         return source, -((inside**2).sum(1).T / self.epsilon + constant) / 2
 
 
-class KeepBest(Callback):
-    """Stop when an epoch no longer does better on rows held out."""
-
-    def __init__(self, no_better):
-        self.no_better = no_better
-
-    def on_epoch_end(self, net, **kwargs):
-        """Look at the net."""
-        if self.no_better(net):
-            raise EndOfTraining
-
-
 def bridge_loss(output, weight):
     """Return u log c(x) - w log v(y) for each pair of rows."""
     return weight[:, 0] * output[:, 0] - weight[:, 1] * output[:, 1]
+
+
+def paired(sides, rng):
+    """Put rows of both sides side by side, the shorter side repeated.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_pairs, 2 * n_features)
+        Source and target rows; which meet is chance.
+    weights : ndarray of shape (n_pairs, 2)
+        Weights of both with mean one: repetition does not make a row count more.
+    """
+    n = max(side.X.shape[0] for side in sides)
+    rows, weights = [], []
+    for side in sides:
+        turns = -(-n // len(side.X))
+        order = [np.argsort(rng.random(len(side.X))) for _ in range(turns)]
+        order = np.concatenate(order)[:n]
+        w = side.w[order] / np.bincount(order, minlength=len(side.X))[order]
+        rows.append(side.X[order])
+        weights.append(w * (n / w.sum()))
+    return np.hstack(rows), np.stack(weights, axis=1)
+
+
+def fit_adam(sides, options, rng, mixture, passes, params):
+    """Train by minibatches from clusters of the target, or from a mixture.
+
+    ``passes`` hear of each epoch: of its end with a function of what is learnt, which
+    returns a mixture and how to evaluate it. ``params`` are those of
+    :class:`~skorch.net.NeuralNet`.
+
+    Returns
+    -------
+    fit : Fit
+        State after the last epoch; the losses are those of the epochs.
+    n_iter : int
+        Epochs.
+    """
+    dtype, kind = (
+        np.float32 if single(sides[0].X) else np.float64,
+        options.covariance_type,
+    )
+    host = [Sample(*side.host) for side in sides]
+    problem = problem_of(*host, replace(options, n_init=1, anneal=False))
+    if mixture is None:
+        mixture = start(problem, host[1], rng).state.mixture
+    rows, weights = (a.astype(dtype) for a in paired(host, rng))
+    kind = options.covariance_type
+
+    def learnt(net):
+        arrays = net.module_.parameters_in_data_form()
+        arrays = (a.detach().cpu().numpy().astype(float) for a in arrays)
+        mixture = PotentialMixture.of(*arrays, options.epsilon, kind)
+        return mixture, lambda: evaluate(problem, mixture)
+
+    net = fit_net(
+        None,
+        rows,
+        None,
+        weights,
+        np.ones(len(rows), dtype=dtype),
+        seed=int(rng.random() * 2**31),
+        callbacks=[ReportEpochs(passes, learnt)],
+        **{
+            "module": LightBridge,
+            "module__log_weights": np.asarray(mixture.log_weights, dtype),
+            "module__means": np.asarray(mixture.means, dtype),
+            "module__scales": np.asarray(mixture.scales, dtype),
+            "module__epsilon": options.epsilon,
+            "module__covariance_type": kind,
+            "criterion": WeightedLoss,
+            "criterion__row_loss": bridge_loss,
+            "optimizer": torch.optim.Adam,
+            **params,
+        },
+    )
+    curve = [float(loss) for loss in net.history[:, "train_loss"]]
+    return Fit(learnt(net)[1](), curve, True, 0.0), len(curve)

@@ -13,13 +13,16 @@ import numpy as np
 
 from sklearn_ext._numerics._arrays import (
     ArrayHolder,
+    blocks,
     device_of,
     float64,
+    like,
     namespace,
     to_numpy,
 )
 from sklearn_ext.bridge._mixture import (
     PotentialMixture,
+    decompose,
     features,
     log_sum_exp,
     rotate,
@@ -44,13 +47,12 @@ class Rows:
         """Store rows X, with weights w, for components of a type."""
         xp = namespace(X)
         w = w / float(xp.sum(w, dtype=xp.float64))
-        n = X.shape[0]
-        cuts = [slice(i, min(n, i + block)) for i in range(0, n, block)]
-        blocks = tuple((features(X[c, :], covariance_type), w[c]) for c in cuts)
+        cuts = blocks(X.shape[0], block)
+        parts = tuple((features(X[c, :], covariance_type), w[c]) for c in cuts)
         second = None
         if covariance_type == "tied":
-            second = sum(float64((F * u[:, None]).T @ F) for F, u in blocks)
-        return cls(blocks, size, second)
+            second = sum(float64((F * u[:, None]).T @ F)[None, ...] for F, u in parts)
+        return cls(parts, size, second)
 
     @property
     def dtype(self):
@@ -64,7 +66,7 @@ class Moments(ArrayHolder):
 
     mass: Any  # (K,)
     mean: Any  # (K, D)
-    spread: Any  # (K, 1), (K, D), (D, D) pooled, or (K, D, D)
+    spread: Any  # (K, 1), (K, D), (1, D, D) pooled, or (K, D, D)
 
     @classmethod
     def of_sums(cls, mass, first, second, covariance_type):
@@ -86,18 +88,6 @@ class Moments(ArrayHolder):
         second = self.spread + squares(self.mean, covariance_type)
         return first, taller(self.mass, second) * second
 
-    def keep(self, components, covariance_type):
-        """Keep some components; a pooled covariance stays as it is."""
-        xp = namespace(self.mass)
-        spread = self.spread
-        if covariance_type != "tied":
-            spread = xp.take(spread, components, axis=0)
-        mass, mean = (
-            xp.take(self.mass, components),
-            xp.take(self.mean, components, axis=0),
-        )
-        return Moments(mass, mean, spread)
-
 
 def squares(mean, covariance_type):
     """Return squares of means in the form of spreads."""
@@ -111,6 +101,13 @@ def squares(mean, covariance_type):
 def taller(mass, spread):
     """Return masses of components with the dimensions of their spreads."""
     return namespace(mass).reshape(mass, (-1,) + (1,) * (spread.ndim - 1))
+
+
+def own_mass(moments):
+    """Return the mass that each spread stands for, in its dimensions; one has all."""
+    mass = taller(moments.mass, moments.spread)
+    shared = moments.spread.shape[0] < mass.shape[0]
+    return namespace(mass).sum(mass, axis=0, keepdims=True) if shared else mass
 
 
 def expect(scores, rows, covariance_type):
@@ -193,26 +190,53 @@ def spectral(C, function):
 
 
 @dataclass(frozen=True)
+class Options:
+    """What the solver is told beside the data."""
+
+    n_components: int
+    epsilon: float
+    covariance_type: str
+    prior_strength: float = 20.0
+    reg_covar: float = 1e-6
+    n_init: int = 2
+    init_params: str = "kmeans"
+    max_iter: int = 300
+    tol: float = 1e-5
+    balance_iter: int = 8
+    anneal: bool = False
+
+
+@dataclass(frozen=True)
 class Problem:
     """What is fitted to what, and how."""
 
     source: Rows
     target: Rows
-    covariance_type: str
-    prior_strength: float = 20.0
-    floor: float = 0.0  # added to every variance
-    balance_iter: int = 8
-    balance_tol: float = 1e-3  # sum of |source mass - target mass| that is enough
+    options: Options
+    floor: float  # added to every variance
 
     @property
     def prior(self):
         """Weight of the pooled covariance beside masses that sum to one (delta)."""
+        if self.options.covariance_type == "tied":  # it is all there is
+            return 0.0
         n, m = self.source.size, self.target.size
-        return self.prior_strength * (n + m) / (2 * n * m)
+        return self.options.prior_strength * (n + m) / (2 * n * m)
+
+
+def problem_of(source, target, options, sizes=None):
+    """Store both samples as the solver wants them; ``sizes`` are those of the prior."""
+    kind, sizes = options.covariance_type, sizes or (source.size, target.size)
+    rows = (
+        Rows.of(side.X, side.w, kind, size=size)
+        for side, size in zip((source, target), sizes, strict=True)
+    )
+    variance = (source.mean_variance + target.mean_variance) / 2
+    return Problem(*rows, options, options.reg_covar * variance)
 
 
 @dataclass(frozen=True)
-class State:
+class State(ArrayHolder):
     """A mixture with balanced masses, its shares of both sides and its loss."""
 
     mixture: PotentialMixture
@@ -272,35 +296,25 @@ def _plus(scores, log_weights):
     return scores + xp.astype(log_weights, scores.dtype)[:, None]
 
 
-def evaluate(problem, mixture, mass):
-    """Balance a mixture to the masses and take its shares of both sides."""
-    xp = namespace(mixture.means)
+def evaluate(problem, mixture, mass=None):
+    """Balance a mixture to the masses, if any, and take its shares of both sides."""
+    xp, options = namespace(mixture.means), problem.options
     dtype = problem.source.dtype
     cast = mixture.convert(lambda a: xp.astype(a, dtype))
     bare = replace(cast, log_weights=cast.log_weights * 0)
     G = [bare.source_scores(F) for F, _ in problem.source.blocks]
     ell = mixture.log_weights
-    if mixture.means.shape[0] > 1:
+    if mass is not None and mixture.means.shape[0] > 1:
         weights = [u for _, u in problem.source.blocks]
-        steps, tol = problem.balance_iter, problem.balance_tol
-        ell = balance(G, weights, ell, mass, steps, tol)
+        near = min(1e-3, 100 * options.tol)
+        ell = balance(G, weights, ell, mass, options.balance_iter, near)
     mixture = replace(mixture, log_weights=ell)
     cast = replace(cast, log_weights=xp.astype(ell, dtype))
-    kind = problem.covariance_type
+    kind = options.covariance_type
     c, source = expect((_plus(g, ell) for g in G), problem.source, kind)
     scores = (cast.target_scores(F) for F, _ in problem.target.blocks)
     v, target = expect(scores, problem.target, kind)
     return State(mixture, source, target, c - v)
-
-
-def loss(mixture, source, target):
-    """Return L = mean log c(x) - mean log v(y) of two Rows."""
-    xp = namespace(mixture.means)
-    cast = mixture.convert(lambda a: xp.astype(a, source.dtype))
-    kind = mixture.covariance_type
-    c, _ = expect((cast.source_scores(F) for F, _ in source.blocks), source, kind)
-    v, _ = expect((cast.target_scores(F) for F, _ in target.blocks), target, kind)
-    return c - v
 
 
 def pooled(moments):
@@ -312,36 +326,22 @@ def pooled(moments):
 
 def gaussian_step(problem, state):
     """Solve the Gaussian problem of every component between its two shares."""
-    kind, eps = problem.covariance_type, state.mixture.epsilon
-    sides = []
+    prior, sides = problem.prior, []
     for moments in (state.source, state.target):
-        C = moments.spread
-        if kind != "tied":
-            mass, bar = taller(moments.mass, C), pooled(moments)
-            C = (mass * C + problem.prior * bar) / (mass + problem.prior)
-        sides.append(_raise_diagonal(C, problem.floor, kind))
-    solve = covariance_map if kind in ("tied", "full") else variance_map
-    S = solve(*sides, eps)
-    if kind == "spherical":
-        S = S[:, 0]
-    mixture = PotentialMixture.of(
-        state.mixture.log_weights, state.mixture.means, S, eps, kind
-    )
-    return replace(mixture, means=affine_means(mixture, state))
+        mass = own_mass(moments)
+        C = (mass * moments.spread + prior * pooled(moments)) / (mass + prior)
+        sides.append(C + on_diagonal(problem.floor, C))
+    solve = variance_map if C.ndim == 2 else covariance_map
+    lam, axes = decompose(solve(*sides, state.mixture.epsilon))
+    moved = rotate_back(lam * rotate(state.source.mean, axes), axes)  # S_k m0_k
+    return replace(state.mixture, means=state.target.mean - moved, lam=lam, axes=axes)
 
 
-def affine_means(mixture, state):
-    """Return r_k = m1_k - S_k m0_k."""
-    turned = mixture.lam * rotate(state.source.mean, mixture.axes)
-    return state.target.mean - rotate_back(turned, mixture.axes)
-
-
-def _raise_diagonal(C, floor, kind):
-    if kind in ("spherical", "diag"):
-        return C + floor
-    xp = namespace(C)
-    eye = xp.eye(C.shape[-1], dtype=C.dtype, device=device_of(C))
-    return C + floor * eye
+def on_diagonal(floor, C):
+    """Return what a floor adds to variances, or to the diagonals of covariances."""
+    if C.ndim == 2:
+        return floor
+    return floor * namespace(C).eye(C.shape[-1], dtype=C.dtype, device=device_of(C))
 
 
 def penalty(problem, mixture, state):
@@ -350,30 +350,28 @@ def penalty(problem, mixture, state):
     J is what :func:`gaussian_step` minimises for fixed shares: the loss, the shrinkage
     and what the floor under the variances adds.
     """
-    xp = namespace(mixture.means)
-    lam, V, eps, delta = mixture.lam, mixture.axes, mixture.epsilon, problem.prior
-    repeat = mixture.means.shape[1] if problem.covariance_type == "spherical" else 1
-    if problem.covariance_type == "tied":
-        return float(xp.sum(lam + 1 / lam)) * problem.floor / (2 * eps)
-    sides = state.source, state.target
-    bars = [pooled(moments) for moments in sides]
+    xp, lam, V = namespace(mixture.means), mixture.lam, mixture.axes
+    low = [prior_squares(problem, side) for side in (state.source, state.target)]
     if V is not None:  # diagonals of V_k' C V_k
-        bars = [xp.sum(V * (bar @ V), axis=1) for bar in bars]
-    low = [
-        delta * bar + (moments.mass + delta)[:, None] * problem.floor
-        for bar, moments in zip(bars, sides, strict=True)
-    ]
-    cost = (lam * low[0] + low[1] / lam) / (2 * eps) + delta * xp.log(lam) / 2
-    return repeat * float(xp.sum(cost))
+        low = [xp.sum(V * (C @ V), axis=1) for C in low]
+    cost = (lam * low[0] + low[1] / lam) / mixture.epsilon + problem.prior * xp.log(lam)
+    return float(xp.sum(mixture.sum_over_features(cost))) / 2
+
+
+def prior_squares(problem, moments):
+    """Return what prior and floor add to the squares of each component."""
+    mass = own_mass(moments) + problem.prior
+    floor = on_diagonal(problem.floor, moments.spread)
+    return problem.prior * pooled(moments) + mass * floor
 
 
 def blend(old, new, step):
     """Go part of the way between two mixtures: r linearly, variances geometrically."""
     means = old.means + step * (new.means - old.means)
-    kind = old.covariance_type
-    if kind in ("spherical", "diag"):
+    if old.axes is None:
         return replace(old, means=means, lam=old.lam * (new.lam / old.lam) ** step)
-    lam, axes = split(old.scales + step * (new.scales - old.scales), kind)
+    scales = old.scales + step * (new.scales - old.scales)
+    lam, axes = split(scales, old.covariance_type)
     return replace(old, means=means, lam=lam, axes=axes)
 
 
@@ -385,11 +383,12 @@ def prune(problem, state):
     if kept.all():
         return state
     xp = namespace(state.target.mass)
-    rows = xp.asarray(np.flatnonzero(kept), device=device_of(state.target.mass))
-    kind = problem.covariance_type
-    mixture = state.mixture.keep(rows)
-    shares = (side.keep(rows, kind) for side in (state.source, state.target))
-    return State(mixture, *shares, np.inf)  # any loss is accepted after this
+    rows = like(np.flatnonzero(kept), state.target.mass, xp.int64)
+
+    def keep(stack):  # what all components share is one entry, and stays
+        return xp.take(stack, rows, axis=0) if stack.shape[0] == len(kept) else stack
+
+    return replace(state.convert(keep), loss=np.inf)  # then any loss is accepted
 
 
 def advance(problem, state):
@@ -420,35 +419,39 @@ def advance(problem, state):
 
 @dataclass(frozen=True)
 class Fit:
-    """Result of an iteration."""
+    """How far an iteration has come."""
 
     state: State
-    curve: list  # loss after each pass
-    converged: bool
-    drop: float  # of the penalised loss, in the last pass
+    curve: tuple | list = ()  # loss after each pass
+    converged: bool = False
+    drop: float = np.inf  # of the penalised loss, in the last pass
     stopped: bool = False  # by the report
 
 
-def iterate(problem, state, *, max_iter, tol, report=lambda state: False):
+def iterate(problem, fit, max_iter, report=lambda state: False):
     """Make passes until J falls by less than ``tol`` a feature.
 
-    ``report`` is called after each pass and may ask to stop by returning True.
+    ``max_iter`` counts the passes that the fit has made before. ``report`` is called
+    after each pass and may ask to stop by returning True.
     """
-    D = state.mixture.means.shape[1]
-    curve, drop, lows, waited = [], np.inf, (np.inf, np.inf), 0
-    for _ in range(max_iter):
+    state, curve, drop = fit.state, [*fit.curve], fit.drop
+    if fit.converged or len(curve) >= max_iter:
+        return replace(fit, stopped=bool(report(state)))
+    gain = problem.options.tol * state.mixture.means.shape[1]  # that is worth a pass
+    lows, waited = (np.inf, np.inf), 0
+    while len(curve) < max_iter:
         found, drop = advance(problem, state)
         if found is None:
-            return Fit(state, curve, drop > -tol * D, drop)
+            return Fit(state, curve, drop > -gain, drop)
         state = found
         curve.append(state.loss)
         value = state.loss + penalty(problem, state.mixture, state)
-        lower = state.loss < lows[0] - tol * D or value < lows[1] - tol * D
+        lower = state.loss < lows[0] - gain or value < lows[1] - gain
         lows, waited = tuple(map(min, lows, (state.loss, value))), waited + 1
         if lower:
             waited = 0
         # the prior moves with the state, so that small cycles are possible
-        done = drop < tol * D or waited == CYCLE
+        done = drop < gain or waited == CYCLE
         if report(state) or done:
             return Fit(state, curve, done, drop, stopped=not done)
     return Fit(state, curve, False, drop)

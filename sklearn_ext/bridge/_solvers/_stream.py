@@ -3,15 +3,17 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sklearn_ext._numerics._arrays import like, namespace
+import numpy as np
+
+from sklearn_ext._numerics._arrays import namespace
 from sklearn_ext.bridge._mixture import PotentialMixture
 from sklearn_ext.bridge._solvers._fixed_point import (
     Moments,
     State,
     evaluate,
     gaussian_step,
+    problem_of,
 )
-from sklearn_ext.bridge._solvers._start import problem_of, warm_state
 
 STEP = 2.0  # times a batch's share of the rows seen so far
 
@@ -24,24 +26,13 @@ class Stream:
     source: Moments
     target: Moments
     centre: Any  # means of the first batch, source and target
-    weight: tuple  # seen so far, of either side
-    size: tuple  # rows that these were worth
+    seen: np.ndarray  # so far of either side: weight, and rows that it was worth
 
     @classmethod
     def after(cls, state, centre, sides):
         """Remember the end of a fit, in the library of the rows and on their device."""
-        X = centre[0]
-
-        def here(a):
-            return like(a, X, namespace(X).float64)
-
-        return cls(
-            state.mixture.convert(here),
-            state.source.convert(here),
-            state.target.convert(here),
-            tuple(centre),
-            *zip(*((side.total, side.size) for side in sides), strict=True),
-        )
+        here = state.like(centre[0], namespace(centre[0]).float64)
+        return cls(here.mixture, here.source, here.target, centre, extents(sides))
 
     def updated(self, sides, options):
         """Blend in one centred batch.
@@ -60,34 +51,26 @@ class Stream:
         loss : float
             Loss of the updated mixture on the batch.
         """
-        problem, kind = problem_of(*sides, options), options.covariance_type
-        weight = [
-            old + side.total for old, side in zip(self.weight, sides, strict=True)
-        ]
-        size = [old + side.size for old, side in zip(self.size, sides, strict=True)]
-        seen = warm_state(problem, self.mixture)
-        rates = [
-            min(STEP * side.total / total, 1.0)
-            for side, total in zip(sides, weight, strict=True)
-        ]
-        blended = (
-            blend_moments(self.source, seen.source, rates[0], kind),
-            blend_moments(self.target, seen.target, rates[1], kind),
-        )
+        batch = extents(sides)
+        seen = self.seen + batch
+        rates = np.minimum(STEP * batch[:, 0] / seen[:, 0], 1.0).tolist()
         # the prior counts rows seen so far, not those of the batch
-        grown = replace(
-            problem,
-            source=replace(problem.source, size=size[0]),
-            target=replace(problem.target, size=size[1]),
-        )
-        goal = gaussian_step(grown, State(self.mixture, *blended, seen.loss))
-        mass = blended[1].mass
-        xp = namespace(mass)
-        found = evaluate(problem, goal, mass / xp.sum(mass))
+        problem = problem_of(*sides, options, sizes=seen[:, 1].tolist())
+        now, kind = evaluate(problem, self.mixture), options.covariance_type
+        source = blend_moments(self.source, now.source, rates[0], kind)
+        target = blend_moments(self.target, now.target, rates[1], kind)
+        goal = gaussian_step(problem, State(self.mixture, source, target, now.loss))
+        xp = namespace(target.mass)
+        found = evaluate(problem, goal, target.mass / xp.sum(target.mass))
         ell, old = found.mixture.log_weights, self.mixture.log_weights
         ell = ell - xp.mean(ell) + xp.mean(old)  # a common shift means nothing
         mixture = replace(found.mixture, log_weights=old + rates[0] * (ell - old))
-        return Stream(mixture, *blended, self.centre, weight, size), found.loss
+        return Stream(mixture, source, target, self.centre, seen), found.loss
+
+
+def extents(sides):
+    """Return the weight of either side, and how many rows it is worth."""
+    return np.array([(side.total, side.size) for side in sides])
 
 
 def blend_moments(old, new, rate, kind):

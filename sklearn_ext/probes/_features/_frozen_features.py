@@ -13,6 +13,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import HasMethods, Interval, StrOptions
 from sklearn_ext._core._optional import require, torch_device
 from sklearn_ext._core._validation import FLOATS
+from sklearn_ext.probes._logistic._probe import check_tensor
 
 
 class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimator):
@@ -163,8 +164,7 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
                 )
             self.module_ = None
         else:
-            module = _identity if self.module is None else self.module
-            self.module_ = self._torch().build(module)
+            self.module_ = self._torch().build(self.module)
         X = self._check(X, reset=True)
         self._n_features_out = self._features(_first_row(X)).shape[1]
         return self
@@ -211,41 +211,25 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         if self._passes_through():
             return validate_data(self, X, reset=reset, dtype=FLOATS)
         if _is_torch("", "Tensor", X):
-            X = self._torch().check_tensor(X)
-            if reset:
-                self.n_features_in_ = X.shape[1]
-            elif X.shape[1] != self.n_features_in_:
-                raise ValueError(
-                    f"X has {X.shape[1]} features, but {type(self).__name__} is "
-                    f"expecting {self.n_features_in_} features as input."
-                )
-            return X
+            check_tensor(self, X, reset=reset, allow_nd=True)
+            return X.detach()
         return validate_data(self, X, reset=reset, dtype="numeric", allow_nd=True)
 
     def _features(self, X, verbose=0):
         if self._passes_through():
             return normalize(X) if self.normalize else X
         tools = self._torch()
+        batches = self._batches(X)
         if _is_torch("utils.data", "Dataset", X):
-            batches = tools.load_batches(
+            batches = tools.torch.utils.data.DataLoader(
                 X,
                 batch_size=self.batch_size,
-                preprocess=self.preprocess,
                 num_workers=self.num_workers,
+                collate_fn=self.preprocess,
             )
-        else:
-            batches = self._batches(X)
-        return tools.embed(
-            self.module_,
-            batches,
-            len(X),
-            layer=self.layer,
-            pooling=self.pooling,
-            normalize=self.normalize,
-            device=None if self.device is None else torch_device(self.device)[1],
-            amp=self.amp,
-            report=_Progress(len(X)) if verbose else lambda done: None,
-        )
+        device = None if self.device is None else torch_device(self.device)[1]
+        report = _Progress(len(X)) if verbose else lambda done: None
+        return tools.embed(self, batches, len(X), device, report)
 
     def _batches(self, X):
         rows = getattr(X, "iloc", X)
@@ -269,17 +253,10 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         return twin
 
     def __getstate__(self):
-        state, frozen = super().__getstate__(), {}
-        if "torch" not in sys.modules:
-            return state
-        tools = self._torch()
-        for name in ("module", "module_"):
-            network = tools.network_of(state.get(name))
-            if network is None:
-                continue
-            if id(network) not in frozen:
-                frozen[id(network)] = tools.storable(network)
-            state[name] = frozen[id(network)]
+        state = super().__getstate__()
+        if "torch" in sys.modules:
+            known = {k: v for k, v in state.items() if k in ("module", "module_")}
+            state |= self._torch().storable(known)
         return state
 
     def __sklearn_tags__(self):
@@ -305,12 +282,6 @@ class _Progress:
                 f"FrozenFeatures: {done} of {self.n_rows} rows, {speed:.0f} rows/s",
                 file=sys.stderr,
             )
-
-
-def _identity():
-    from torch.nn import Identity
-
-    return Identity()
 
 
 def _is_torch(module, name, X):

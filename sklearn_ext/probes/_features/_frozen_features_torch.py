@@ -26,8 +26,9 @@ def network_of(module):
 
 def build(module):
     """Like `network_of`, but also call what builds a module."""
-    network = network_of(module)
-    if network is not None:
+    if module is None:
+        return torch.nn.Identity()
+    if (network := network_of(module)) is not None:
         return network
     if hasattr(module, "initialize"):
         raise NotFittedError(
@@ -60,18 +61,33 @@ def frozen_copy(module, device=None):
     return copy.deepcopy(module, memo).eval()
 
 
-def storable(module):
-    """Copy the tree of modules, in evaluation mode, with arrays for its tensors.
+def storable(state):
+    """Copy the trees of modules, in evaluation mode, with arrays for their tensors.
 
     A pickle of a tensor differs from call to call, which would make every key of a
     cache new; an array does not. Loading turns them into tensors again.
+
+    Parameters
+    ----------
+    state : dict
+        Attributes of `FrozenFeatures` that may hold networks.
+
+    Returns
+    -------
+    dict
+        Those that do.
     """
-    tensors = {id(t): t for t in chain(module.parameters(), module.buffers())}
-    memo = {key: _StoredTensor(tensor) for key, tensor in tensors.items()}
-    twin = copy.deepcopy(module, memo)
-    for part in twin.modules():  # what `eval` does, without a look at the tensors
-        part.training = False
-    return twin
+    found = {name: network_of(value) for name, value in state.items()}
+    found = {name: module for name, module in found.items() if module is not None}
+    memo = {}
+    for module in found.values():
+        for tensor in chain(module.parameters(), module.buffers()):
+            memo[id(tensor)] = _StoredTensor(tensor)
+    twins = copy.deepcopy(found, memo)
+    for twin in twins.values():
+        for part in twin.modules():  # what `eval` does, without a look at the tensors
+            part.training = False
+    return twins
 
 
 class _StoredTensor:
@@ -79,65 +95,33 @@ class _StoredTensor:
         self.tensor = tensor
 
     def __reduce__(self):
-        t = self.tensor.detach().cpu().contiguous()
-        if t.dtype == torch.bfloat16:  # numpy does not know it
-            t = t.view(torch.int16)
-        kind = (
-            isinstance(self.tensor, torch.nn.Parameter) and self.tensor.requires_grad,
-            isinstance(self.tensor, torch.nn.Parameter),
-            self.tensor.dtype == torch.bfloat16,
-            str(self.tensor.device),
-        )
-        return _load_tensor, (t.numpy(), *kind)
+        t, trained = self.tensor.detach().cpu().contiguous(), None
+        if isinstance(self.tensor, torch.nn.Parameter):
+            trained = self.tensor.requires_grad
+        bits = t.view(torch.int16) if t.dtype == torch.bfloat16 else t  # as numpy knows
+        dtype = str(t.dtype).removeprefix("torch.")
+        return _load_tensor, (bits.numpy(), dtype, str(self.tensor.device), trained)
 
 
-def _load_tensor(array, requires_grad, is_parameter, is_bfloat16, device):
-    tensor = torch.from_numpy(np.array(array))
-    if is_bfloat16:
-        tensor = tensor.view(torch.bfloat16)
+def _load_tensor(array, dtype, device, trained):
+    """Return a tensor; a parameter, if it is said whether that is trained."""
+    tensor = torch.from_numpy(np.array(array)).view(getattr(torch, dtype))
     if not device.startswith("cuda") or torch.cuda.is_available():
         tensor = tensor.to(device)
-    if is_parameter:
-        return torch.nn.Parameter(tensor, requires_grad=requires_grad)
-    return tensor
+    return tensor if trained is None else torch.nn.Parameter(tensor, trained)
 
 
-def check_tensor(X):
-    """Check a batch of rows that is a tensor already, on whatever device."""
-    if X.ndim < 2 or 0 in X.shape:
-        raise ValueError(
-            "Expected a tensor with at least one row and one feature and at least two "
-            f"dimensions, got shape {tuple(X.shape)}."
-        )
-    if X.is_floating_point() and not bool(torch.isfinite(X).all()):
-        raise ValueError("Input X contains NaN or infinity.")
-    return X.detach()
-
-
-def embed(
-    module,
-    batches,
-    n_rows,
-    *,
-    layer=None,
-    pooling="auto",
-    normalize=False,
-    device=None,
-    amp=False,
-    report=lambda done: None,
-):
+def embed(features, batches, n_rows, device=None, report=lambda done: None):
     """Run batches through a frozen copy of a module.
 
     Parameters
     ----------
-    module : nn.Module
-        The network; it is left untouched.
+    features : FrozenFeatures
+        With the network, which is left untouched, and what to do with its output.
     batches : iterable
         Tensors, arrays, dicts of keywords or sequences whose first item is the input.
     n_rows : int
         Number of rows of all batches.
-    layer, pooling, normalize, amp
-        As in `FrozenFeatures`.
     device : torch.device or None
         Where to compute.
     report : callable
@@ -148,42 +132,44 @@ def embed(
     ndarray of shape (n_rows, n_features_out)
         The features, float32, or float64 when the module works in that.
     """
-    module = frozen_copy(module, device)
+    module, pooling = frozen_copy(features.module_, device), features.pooling
     tensors = chain(module.parameters(), module.buffers())
     first = next((t for t in tensors if t.is_floating_point()), torch.empty(0))
     device = device or first.device
     dtype = first.dtype if first.numel() else None
-    target = None if layer is None else _submodule(module, layer)
+    target = None if features.layer is None else _submodule(module, features.layer)
     has_class_token = any(
         name.rpartition(".")[2] in CLASS_TOKENS for name, _ in module.named_parameters()
     )
-    context = torch.autocast(device.type, torch.bfloat16) if amp else nullcontext()
-    features, done = None, 0
+    context = nullcontext()
+    if features.amp:
+        context = torch.autocast(device.type, torch.bfloat16)
+    found, done = None, 0
     with torch.inference_mode(), context:
         for batch in batches:
             inputs = _to_device(batch, device, dtype)
-            output = _forward(module, inputs, target, layer)
+            output = _forward(module, inputs, target, features.layer)
             output = select_tensor(output, pooling)
             mask = inputs.get("attention_mask") if isinstance(inputs, dict) else None
             rows = pool(output, pooling, has_class_token, mask)
-            if normalize:
+            if features.normalize:
                 rows = torch.nn.functional.normalize(rows, dim=1)
             wide = rows.dtype == torch.float64
             rows = rows.to("cpu", torch.float64 if wide else torch.float32).numpy()
-            if features is None:
-                features = np.empty((n_rows, rows.shape[1]), rows.dtype)
-            if rows.shape[1] != features.shape[1]:
+            if found is None:
+                found = np.empty((n_rows, rows.shape[1]), rows.dtype)
+            if rows.shape[1] != found.shape[1]:
                 raise ValueError(
                     f"Every batch must give equally many features, got "
-                    f"{features.shape[1]} and then {rows.shape[1]}: choose another "
+                    f"{found.shape[1]} and then {rows.shape[1]}: choose another "
                     "pooling, or pad all rows to one length in preprocess."
                 )
-            features[done : done + len(rows)] = rows
+            found[done : done + len(rows)] = rows
             done += len(rows)
             report(done)
     if done != n_rows:
         raise ValueError(f"Expected one output per row, got {done} for {n_rows} rows.")
-    return features
+    return found
 
 
 def _submodule(module, layer):
@@ -303,7 +289,14 @@ def pool(output, pooling, has_class_token=False, mask=None):
         One row of features each.
     """
     if callable(pooling):
-        return _check_pooled(pooling(output), len(output))
+        rows = pooling(output)
+        shape = tuple(getattr(rows, "shape", ()))
+        if len(shape) != 2 or shape[0] != len(output):
+            raise ValueError(
+                f"pooling must return a tensor of shape ({len(output)}, n_features), "
+                f"got {shape}."
+            )
+        return rows
     if output.ndim <= 2:
         return output if output.ndim == 2 else output[:, None]
     if pooling == "flatten":
@@ -323,23 +316,3 @@ def pool(output, pooling, has_class_token=False, mask=None):
         return (output * real).sum(1) / real.sum(1)
     axes = (1,) if tokens else tuple(range(2, output.ndim))
     return output.amax(axes) if pooling == "max" else output.mean(axes)
-
-
-def _check_pooled(rows, n):
-    shape = tuple(getattr(rows, "shape", ()))
-    if len(shape) != 2 or shape[0] != n:
-        raise ValueError(
-            f"pooling must return a tensor of shape ({n}, n_features), got {shape}."
-        )
-    return rows
-
-
-def load_batches(dataset, *, batch_size, preprocess, num_workers):
-    """Batches of a torch Dataset, in order."""
-    return torch.utils.data.DataLoader(
-        dataset,
-        batch_size=batch_size,
-        shuffle=False,
-        num_workers=num_workers,
-        collate_fn=preprocess,
-    )

@@ -66,9 +66,10 @@ class NaiveBayesModel:
     @cached_property
     def form(self):
         """What scores rows."""
-        if self.densities.variances.ndim == 1:
-            return linear_form(self.densities).centred()
-        return quadratic_form(self.densities)
+        found = self.densities
+        if found.variances.ndim == 1:
+            return linear_form(found, found.offsets / found.variances).centred()
+        return quadratic_form(found)
 
     def __getstate__(self):
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -94,17 +95,14 @@ def fit_densities(statistics, settings) -> Densities:
     within, total = moments(statistics)
     pooled = within if within.ndim == 1 else count @ within / count.sum()
     guessed = settings.var_shrinkage == "auto" and not pooled.any() and total.any()
-    rows = count_rows(statistics)
-    if statistics.tails is not None:
-        variances, share = choose(
-            statistics, within, pooled, total, rows, settings.var_shrinkage
-        )
-    elif within.ndim == 2:
+    rows, amount = count_rows(statistics), settings.var_shrinkage
+    if within.ndim == 2:
+        kurtosis = statistics.tails and kurtoses(statistics, within)
         variances, share = shrink_to_shared(
-            within, pooled, total, rows, settings.var_shrinkage
+            within, pooled, total, rows, amount, kurtosis
         )
     else:
-        variances, share = shrink_to_mean(within, total, rows, settings.var_shrinkage)
+        variances, share = shrink_to_mean(within, total, rows, amount)
     epsilon = settings.var_smoothing
     if settings.smoothing == "relative":
         epsilon = epsilon * total
@@ -159,13 +157,11 @@ def moments(statistics):
     count, weight = statistics.count, statistics.count.sum()
     offsets = statistics.sum / _positive(count)[:, None]
     mean = statistics.sum.sum(axis=0) / weight
-    squares, total = statistics.sumsq / weight, statistics.sumsq / weight
     if statistics.per_class:
-        total = total.sum(axis=0)
-        squares = statistics.sumsq / _positive(count)[:, None]
-        within = _less(squares, offsets**2)
+        within = _less(statistics.sumsq / _positive(count)[:, None], offsets**2)
     else:
-        within = _less(squares, count @ offsets**2 / weight)
+        within = _less(statistics.sumsq / weight, count @ offsets**2 / weight)
+    total = np.atleast_2d(statistics.sumsq / weight).sum(axis=0)
     total = _less(total, mean**2)
     constant = total <= (8 * EPS * (statistics.pivot + mean)) ** 2
     return np.where(constant, 0, within), np.where(constant, 0, total)
@@ -237,13 +233,16 @@ def comparable(total):
     float
         Between 0 and 1, linear in between.
     """
-    low, high = COMPARABLE
     parts = total / total.max()  # their squares do not overflow
-    effective = parts.sum() ** 2 / (parts**2).sum()
-    return float(np.clip((effective - low) / (high - low), 0, 1))
+    return float(_ramp(parts.sum() ** 2 / (parts**2).sum(), *COMPARABLE))
 
 
-def shrink_to_shared(variances, pooled, total, rows, amount):
+def _ramp(x, low, high):
+    """Rise from 0 at ``low`` to 1 at ``high``."""
+    return np.clip((x - low) / (high - low), 0, 1)
+
+
+def shrink_to_shared(variances, pooled, total, rows, amount, kurtosis=None):
     """Draw the variances of each class towards those that all classes share.
 
     Parameters
@@ -259,62 +258,39 @@ def shrink_to_shared(variances, pooled, total, rows, amount):
     amount : float or "auto"
         Share of the pooled variances. "auto" first shrinks these themselves, as without
         classes, and takes them for worth as many rows as the ratios of the variances to
-        them say: few where classes differ by more than their noise.
-
-    Returns
-    -------
-    variances : ndarray of shape (n_classes, n_features)
-        The shrunken variances.
-    share : ndarray of shape (n_classes,)
-        The share of each class.
-    """
-    share = np.full(len(rows), amount, dtype=float) if amount != "auto" else None
-    if share is None:
-        pooled, _ = shrink_to_mean(pooled, total, rows, amount)
-        known = pooled > 0
-        share = _class_shares(variances[:, known] / pooled[known], rows)
-    return variances + share[:, None] * (pooled - variances), share
-
-
-def choose(statistics, variances, pooled, total, rows, amount):
-    """Draw the variances of each class to the shared ones as far as the sums advise.
-
-    Parameters
-    ----------
-    statistics : NaiveBayesStatistics
-        The sums, with third and fourth powers.
-    variances : ndarray of shape (n_classes, n_features)
-        Variances within each class.
-    pooled : ndarray of shape (n_features,)
-        Their mean, weighted by the classes.
-    total : ndarray of shape (n_features,)
-        Variances over all rows.
-    rows : ndarray of shape (n_classes,)
-        Number of rows of each class.
-    amount : float or "auto"
-        How far the shared variances are drawn to their mean over the features.
+        them say: few where classes differ by more than their noise. With a kurtosis,
+        how far the pooled variances are drawn to their mean over the features.
+    kurtosis : ndarray of shape (n_features,), default=None
+        Of the features within classes. With it the sums advise on each feature.
 
     Returns
     -------
     variances : ndarray of shape (n_classes, n_features) or (n_features,)
-        The variances, one row where all classes take the shared ones.
-    share : ndarray of shape (n_classes, n_features)
-        The share of the shared variances: that of `shrink_to_shared`; less where the
-        variance of a class is clearly another, at most the number of features times the
-        likelihood ratio of equal variances, but the worth of a hundredth of a row; more
-        where many features have heavy tails, whose outliers would all speak for the
-        class with the largest variance.
+        The shrunken variances, one row where all classes take the shared ones.
+    share : ndarray of shape (n_classes,) or (n_classes, n_features)
+        The share of each class. With a kurtosis less where the variance of a class is
+        clearly another, at most the number of features times the likelihood ratio of
+        equal variances, but the worth of a hundredth of a row; more where many features
+        have heavy tails, whose outliers would all speak for the class with the largest
+        variance.
     """
+    if kurtosis is None and amount != "auto":
+        share = np.full(len(rows), amount, dtype=float)
+        return variances + share[:, None] * (pooled - variances), share
     pooled, _ = shrink_to_mean(pooled, total, rows, amount)
     known = pooled > 0
+    ratios = variances[:, known] / pooled[known]
+    shares = _class_shares(ratios, rows)
+    if kurtosis is None:
+        return variances + shares[:, None] * (pooled - variances), shares
     share = np.ones_like(variances)
     if known.any():
-        ratios, free = variances[:, known] / pooled[known], np.maximum(rows - 1, 0)
-        kurtosis = kurtoses(statistics, variances)[known]
+        free, kurtosis = np.maximum(rows - 1, 0), kurtosis[known]
         bound = known.sum() * np.exp(-_evidence(ratios, free, kurtosis))
         bound = np.maximum(bound, (WORTH / (WORTH + free))[:, None])
-        share[:, known] = np.minimum(_class_shares(ratios, rows)[:, None], bound)
-        share[:, known] += (1 - share[:, known]) * heavy_tails(kurtosis)
+        share[:, known] = np.minimum(shares[:, None], bound)
+        heavy = _ramp(_ramp(kurtosis, *HEAVY).mean(), *MANY_HEAVY)
+        share[:, known] += (1 - share[:, known]) * heavy
     if (share == 1).all():
         return pooled, share
     return variances + share * (pooled - variances), share
@@ -353,24 +329,6 @@ def kurtoses(statistics, within):
     ratios = within / np.maximum(part @ within, np.finfo(float).tiny)
     fourths = moved_tails(statistics, -means).fourths * statistics.count.sum()
     return np.maximum(fourths / np.maximum(part @ ratios**2, 1), 1)
-
-
-def heavy_tails(kurtosis):
-    """Say whether many features have heavier tails than normal ones: 0 no, 1 yes.
-
-    Parameters
-    ----------
-    kurtosis : ndarray of shape (n_features,)
-        Kurtosis within classes.
-
-    Returns
-    -------
-    float
-        Between 0 and 1, piecewise linear in between.
-    """
-    (light, heavy), (few, many) = HEAVY, MANY_HEAVY
-    share = np.clip((kurtosis - light) / (heavy - light), 0, 1).mean()
-    return float(np.clip((share - few) / (many - few), 0, 1))
 
 
 def _class_shares(ratios, rows):

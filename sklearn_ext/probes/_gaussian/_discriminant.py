@@ -1,35 +1,28 @@
 """Linear discriminant analysis with shrunken variances and correlations."""
 
-from dataclasses import dataclass, replace
-from numbers import Real
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
-from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._scores import ScoresMixin
 from sklearn_ext._core._validation import FLOATS
+from sklearn_ext._numerics._arrays import blocks
+from sklearn_ext.probes._gaussian import _input
 from sklearn_ext.probes._gaussian._densities import (
     Settings,
     count_rows,
     fit_densities,
     moments,
 )
-from sklearn_ext.probes._gaussian._forms import LinearForm, linear_form, score_rows
-from sklearn_ext.probes._gaussian._input import (
-    check_priors,
-    check_sums,
-    on_host,
-    row_weights,
-    warn_if_guessed,
-)
+from sklearn_ext.probes._gaussian._forms import linear_form, score_rows
 from sklearn_ext.probes._gaussian._naive_bayes import NaiveBayesProbe
 from sklearn_ext.probes._gaussian._statistics import NaiveBayesStatistics
 
+NAIVE = NaiveBayesProbe._parameter_constraints
 BATCH = 1024  # rows worked on at a time
 LEAST = 1e-8  # smallest share estimated: the system stays solvable
 
@@ -104,12 +97,9 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
     """
 
     _parameter_constraints: dict = {
-        "priors": ["array-like", StrOptions({"uniform"}), None],
-        "correlation_shrinkage": [
-            Interval(Real, 0, 1, closed="both"),
-            StrOptions({"auto"}),
-        ],
-        "var_shrinkage": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
+        "priors": NAIVE["priors"],
+        "correlation_shrinkage": NAIVE["var_shrinkage"],
+        "var_shrinkage": NAIVE["var_shrinkage"],
     }
 
     def __init__(
@@ -139,77 +129,47 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
         self : ShrinkageDiscriminantProbe
             The fitted probe.
         """
-        X, y, sample_weight = map(on_host, (X, y, sample_weight))
+        X, y, sample_weight = map(_input.on_host, (X, y, sample_weight))
         X, y = validate_data(self, X, y, dtype=FLOATS)
-        check_classification_targets(y)
-        weight = row_weights(sample_weight, X)
-        self.classes_, codes = np.unique(y, return_inverse=True)
+        weight = _input.row_weights(sample_weight, X)
+        self.classes_, codes = _input.labels(y)
         settings = Settings(
-            check_priors(self.priors, len(self.classes_)),
+            _input.check_priors(self.priors, len(self.classes_)),
             var_shrinkage=self.var_shrinkage,
         )
         statistics = NaiveBayesStatistics.of(X, codes, self.classes_, weight)
-        check_sums(statistics, X, type(self).__name__)
+        _input.check_sums(statistics, X, type(self).__name__)
         densities = fit_densities(statistics, settings)
-        warn_if_guessed(densities, stacklevel=5)
+        _input.warn_if_guessed(densities, stacklevel=5)
         total = count_rows(statistics).sum()
         free = total - np.count_nonzero(statistics.count)
         weight = weight * (total / weight.sum())
         unbiased = total / free if free > 0 else 1.0  # each mean takes one row away
         within = unbiased * moments(statistics)[0]
-        residuals = None
-        if free > 0 and within.any() and self.correlation_shrinkage != 1:
-            product = len(X) >= X.shape[1] or self.correlation_shrinkage == 0
+        variances, share = unbiased * densities.variances, self.correlation_shrinkage
+        scale = np.sqrt(variances)
+        directions = densities.offsets / scale
+        if free > 0 and within.any() and share != 1:
+            product = len(X) >= X.shape[1] or share == 0
             residuals = standardise(
                 X, codes, weight, densities, within, free, product=product
             )
-        variances = unbiased * densities.variances
-        form, share = discriminant_form(
-            replace(densities, variances=variances),
-            residuals,
-            self.correlation_shrinkage,
-        )
-        self._form = form.centred()
+            share = best_shrinkage(residuals) if share == "auto" else share
+            directions = solve_shrunken(residuals, share, directions)
+        else:
+            share = 1.0
+        self._form = linear_form(densities, directions / scale).centred()
         self.coef_, self.intercept_ = self._form.decision()
         self.theta_ = densities.pivot + densities.offsets
         self.class_prior_ = np.exp(densities.log_prior)
         self.var_, self.var_shrinkage_ = variances, densities.shrinkage
-        self.correlation_shrinkage_ = share
+        self.correlation_shrinkage_ = float(share)
         return self
 
     def _scores(self, X):
         check_is_fitted(self)
-        X = validate_data(self, on_host(X), dtype=FLOATS, reset=False)
+        X = validate_data(self, _input.on_host(X), dtype=FLOATS, reset=False)
         return score_rows(self._form, X)
-
-
-def discriminant_form(densities, residuals, share):
-    """Weights ``V^-1 mean`` and the intercepts that go with them.
-
-    Parameters
-    ----------
-    densities : Densities
-        Means, shrunken variances and priors.
-    residuals : Residuals or None
-        None for no correlations.
-    share : float or "auto"
-        Share of the identity in the correlations.
-
-    Returns
-    -------
-    form : LinearForm
-        What scores rows.
-    share : float
-        The share used.
-    """
-    if residuals is None:
-        return linear_form(densities), 1.0
-    if share == "auto":
-        share = best_shrinkage(residuals)
-    scale = np.sqrt(densities.variances)
-    weights = solve_shrunken(residuals, share, densities.offsets / scale) / scale
-    intercept = densities.log_prior - 0.5 * (weights * densities.offsets).sum(axis=1)
-    return LinearForm(densities.pivot, weights, intercept), float(share)
 
 
 # correlations within classes, shrunk by a closed rule, and systems with them
@@ -217,14 +177,14 @@ def discriminant_form(densities, residuals, share):
 
 @dataclass(frozen=True, eq=False)
 class Residuals:
-    """What standardised residuals tell about correlations.
+    """What standardised residuals Z tell about correlations, ``R = Z.T @ Z``.
 
-    Either the rows themselves or their product is kept, whichever is smaller.
+    Of the two products of Z with itself the smaller one is kept.
     """
 
-    rows: np.ndarray | None  # (n_samples, n_features), R = rows.T @ rows
-    correlations: np.ndarray | None  # (n_features, n_features), R
-    known: np.ndarray  # (n_features,), whether the feature varies within classes
+    rows: np.ndarray | None  # Z, (n_samples, n_features), beside ``Z @ Z.T`` only
+    gram: np.ndarray  # R or ``Z @ Z.T``
+    diagonal: np.ndarray  # (n_features,), of R
     fourth: float  # sum over pairs a != b of mean_i (z_ia z_ib) ** 2
     weight: float  # sum of the weights
     free: float  # degrees of freedom, by which R is divided
@@ -248,7 +208,7 @@ def standardise(X, codes, weight, densities, variances, free, *, product) -> Res
     free : float
         Degrees of freedom, positive.
     product : bool
-        Keep the matrix of correlations, not the rows.
+        Keep R, not the rows.
 
     Returns
     -------
@@ -259,11 +219,9 @@ def standardise(X, codes, weight, densities, variances, free, *, product) -> Res
     dtype = np.float64 if X.dtype == np.float64 else np.float32
     known = variances > 0
     inverse = np.where(known, 1 / np.sqrt(np.where(known, variances, 1)), 0)
-    correlations = np.zeros((d, d)) if product else None
-    rows = None if product else np.empty((n, d), dtype)
-    fourth = 0.0
-    for start in range(0, n, BATCH):
-        part = slice(start, start + BATCH)
+    gram = np.zeros((d, d)) if product else None
+    rows, fourth = None if product else np.empty((n, d)), 0.0
+    for part in blocks(n, BATCH):
         Z = X[part] - densities.pivot - densities.offsets[codes[part]]
         Z *= inverse
         squares = Z * Z
@@ -272,11 +230,14 @@ def standardise(X, codes, weight, densities, variances, free, *, product) -> Res
         Z *= np.sqrt(weight[part] / free)[:, None]
         Z = Z.astype(dtype, copy=False)
         if product:
-            correlations += Z.T @ Z
+            gram += Z.T @ Z
         else:
             rows[part] = Z
     total = weight.sum()
-    return Residuals(rows, correlations, known, fourth / total, total, free)
+    if product:
+        return Residuals(None, gram, np.diag(gram), fourth / total, total, free)
+    squares = (rows * rows).sum(axis=0)
+    return Residuals(rows, rows @ rows.T, squares, fourth / total, total, free)
 
 
 def best_shrinkage(residuals) -> float:
@@ -298,13 +259,7 @@ def best_shrinkage(residuals) -> float:
     """
     if residuals.free < 2:
         return 1.0  # one residual shows no variance
-    if residuals.rows is None:
-        gram = residuals.correlations
-        diagonal = np.diag(gram)
-    else:
-        rows = residuals.rows.astype(np.float64)
-        gram, diagonal = rows @ rows.T, (rows * rows).sum(axis=0)
-    off_diagonal = (gram**2).sum() - (diagonal**2).sum()
+    off_diagonal = (residuals.gram**2).sum() - (residuals.diagonal**2).sum()
     share = residuals.free / residuals.weight
     noise = (residuals.fourth - share**2 * off_diagonal) / residuals.free
     if noise >= off_diagonal:
@@ -330,22 +285,17 @@ def solve_shrunken(residuals, share, targets):
         ``((1 - share) R + share I)^-1`` applied to each target; with a singular matrix
         and no shrinkage the solution of least norm.
     """
-    known = residuals.known
-    solved = targets.astype(np.float64)  # unknown correlations are none
-    if share == 1 or not known.any():
-        return solved
-    inside = targets[:, known].T
+    if share == 1:
+        return targets
+    least = np.where(residuals.diagonal > 0, share, 1.0)  # what never varies is alone
+    matrix = (1 - share) * residuals.gram
     if residuals.rows is None:
-        matrix = (1 - share) * residuals.correlations[np.ix_(known, known)]
-        matrix[np.diag_indices_from(matrix)] += share
+        matrix += np.diag(least)
         if share > 0:
-            solved[:, known] = linalg.solve(matrix, inside, assume_a="pos").T
-        else:
-            solved[:, known] = linalg.lstsq(matrix, inside)[0].T
-        return solved
-    rows = residuals.rows[:, known].astype(np.float64)
-    gram = (1 - share) * rows @ rows.T  # Woodbury: a system of n_samples equations
-    gram[np.diag_indices_from(gram)] += share
-    correction = linalg.solve(gram, (1 - share) * rows @ inside, assume_a="pos")
-    solved[:, known] = (inside - rows.T @ correction).T / share
-    return solved
+            return linalg.solve(matrix, targets.T, assume_a="pos").T
+        return np.linalg.lstsq(matrix, targets.T)[0].T
+    matrix[np.diag_indices_from(matrix)] += share
+    inner = (1 - share) * residuals.rows @ targets.T
+    # Woodbury: a system of n_samples equations
+    correction = linalg.solve(matrix, inner, assume_a="pos")
+    return (targets - (residuals.rows.T @ correction).T) / least

@@ -1,9 +1,11 @@
 """The linear and the quadratic form that score rows for normal class densities."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+
+from sklearn_ext._numerics._arrays import blocks
 
 BUFFER_BYTES = 8 << 20  # rows scored at a time
 BATCH = 1024  # rows that are dense at a time
@@ -17,17 +19,10 @@ class LinearForm:
     weights: np.ndarray  # (n_classes, n_features)
     intercept: np.ndarray  # (n_classes,), at the pivot
 
-    def in_dtype(self, dtype):
-        """Return the form in the dtype of the rows that it will score."""
-        return LinearForm(
-            self.pivot.astype(dtype, copy=False),
-            self.weights.astype(dtype, copy=False),
-            self.intercept.astype(dtype, copy=False),
-        )
-
     def scores(self, X):
-        """Score dense rows."""
-        return (X - self.pivot) @ self.weights.T + self.intercept
+        """Score dense rows, in their dtype."""
+        W, b = (a.astype(X.dtype, copy=False) for a in (self.weights, self.intercept))
+        return (X - self.pivot.astype(X.dtype, copy=False)) @ W.T + b
 
     def scores_sparse(self, X):
         """Score the rows of a sparse table without making it dense."""
@@ -57,34 +52,29 @@ class LinearForm:
 
 @dataclass(frozen=True, eq=False)
 class QuadraticForm:
-    """Joint log scores of the model with variances by class."""
+    """Joint log densities, with one row of curvatures where variances are shared."""
 
     pivot: np.ndarray  # (n_features,)
     scale: np.ndarray  # (n_features,), so that the two products are well scaled
-    curvature: np.ndarray  # (n_classes, n_features)
+    curvature: np.ndarray  # (n_classes, n_features) or (1, n_features)
     weights: np.ndarray  # (n_classes, n_features)
     intercept: np.ndarray  # (n_classes,)
 
-    def in_dtype(self, dtype):
-        """Return the form itself: differences of squares need float64."""
-        return self
-
     def scores(self, X):
-        """Score dense rows."""
+        """Score dense rows, in float64: squares differ by little."""
         Z = (X - self.pivot) / self.scale
         return (Z * Z) @ self.curvature.T + Z @ self.weights.T + self.intercept
 
     def scores_sparse(self, X):
         """Score the rows of a sparse table; dense are only features with a pivot."""
-        near, far = (np.flatnonzero(there) for there in (self.pivot == 0, self.pivot))
+        near = self.pivot == 0
         part = self.of(near)
         Z = X[:, near] @ sparse.diags_array(1 / part.scale)
         scores = Z.power(2) @ part.curvature.T + Z @ part.weights.T + part.intercept
-        if len(far):
-            part, X = self.of(far), X[:, far]
-            for start in range(0, X.shape[0], BATCH):
-                rows = X[start : start + BATCH].toarray()
-                scores[start : start + BATCH] += part.scores(rows) - part.intercept
+        if not near.all():
+            part, X = self.of(~near), X[:, ~near]
+            for rows in blocks(X.shape[0], BATCH):
+                scores[rows] += part.scores(X[rows].toarray()) - part.intercept
         return scores
 
     def of(self, features):
@@ -98,20 +88,21 @@ class QuadraticForm:
         )
 
 
-def linear_form(densities) -> LinearForm:
-    """Weights ``mean / variance`` and the intercepts that go with them.
+def linear_form(densities, weights) -> LinearForm:
+    """Return weights with the intercepts that go with them.
 
     Parameters
     ----------
     densities : Densities
-        With shared variances.
+        With one covariance V for all classes.
+    weights : ndarray of shape (n_classes, n_features)
+        ``V^-1 mean`` of each class, for means less the pivot.
 
     Returns
     -------
     LinearForm
         Measured from the pivot, which keeps float32 accurate.
     """
-    weights = densities.offsets / densities.variances
     intercept = densities.log_prior - 0.5 * (weights * densities.offsets).sum(axis=1)
     return LinearForm(densities.pivot, weights, intercept)
 
@@ -122,15 +113,16 @@ def quadratic_form(densities) -> QuadraticForm:
     Parameters
     ----------
     densities : Densities
-        With variances by class.
+        With variances by class, or shared ones.
 
     Returns
     -------
     QuadraticForm
         Measured from the pivot in units of the mean variance.
     """
-    offsets, variances = densities.offsets, densities.variances
-    scale = np.sqrt(variances[densities.log_prior > -np.inf].mean(axis=0))
+    offsets, variances = densities.offsets, np.atleast_2d(densities.variances)
+    of_classes = np.broadcast_to(variances, offsets.shape)
+    scale = np.sqrt(of_classes[densities.log_prior > -np.inf].mean(axis=0))
     constant = (offsets**2 / variances + np.log(2 * np.pi * variances)).sum(axis=1)
     return QuadraticForm(
         densities.pivot,
@@ -139,28 +131,6 @@ def quadratic_form(densities) -> QuadraticForm:
         offsets * scale / variances,
         densities.log_prior - 0.5 * constant,
     )
-
-
-def row_form(densities) -> QuadraticForm:
-    """Return the part of the shared log densities that is common to all classes.
-
-    Parameters
-    ----------
-    densities : Densities
-        With shared variances.
-
-    Returns
-    -------
-    QuadraticForm
-        A form of one column: the log density around the pivot.
-    """
-    around = replace(
-        densities,
-        offsets=np.zeros((1, len(densities.pivot))),
-        variances=densities.variances[None],
-        log_prior=np.zeros(1),
-    )
-    return quadratic_form(around)
 
 
 def score_rows(form, X, batch_size=None):
@@ -185,9 +155,7 @@ def score_rows(form, X, batch_size=None):
         return form.scores_sparse(X).astype(dtype, copy=False)
     n, d = X.shape
     batch_size = batch_size or max(256, BUFFER_BYTES // (8 * d))
-    form = form.in_dtype(dtype)
     scores = np.empty((n, len(form.intercept)), dtype)
-    for start in range(0, n, batch_size):
-        part = slice(start, start + batch_size)
-        scores[part] = form.scores(X[part])
+    for rows in blocks(n, batch_size):
+        scores[rows] = form.scores(X[rows].astype(dtype, copy=False))
     return scores

@@ -12,20 +12,12 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._scores import ScoresMixin
 from sklearn_ext._numerics._classes import classes_of_stream, places_of
+from sklearn_ext.probes._gaussian import _input
 from sklearn_ext.probes._gaussian._densities import NaiveBayesModel, Settings
-from sklearn_ext.probes._gaussian._forms import linear_form, row_form, score_rows
-from sklearn_ext.probes._gaussian._input import (
-    check_priors,
-    check_sums,
-    labels,
-    on_host,
-    row_weights,
-    warn_if_guessed,
-)
+from sklearn_ext.probes._gaussian._forms import quadratic_form, score_rows
 from sklearn_ext.probes._gaussian._statistics import NaiveBayesStatistics, add_up
 from sklearn_ext.probes._gaussian._temperature import loo_temperature
 
-NAME_ALL = "name all labels in the first call of partial_fit"
 DATA = {"accept_sparse": "csr", "dtype": (np.float64, np.float32, np.float16)}
 
 
@@ -203,7 +195,7 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
             The fitted probe.
         """
         X, y, weight = self._check(X, y, sample_weight, reset=True)
-        classes, codes = labels(y)
+        classes, codes = _input.labels(y)
         self._solve(self._sum(X, classes, codes, weight))
         if self.temperature == "loo":
             self.temperature_ = loo_temperature(
@@ -216,6 +208,7 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
             )
         return self
 
+    @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Add rows; the result is what one fit to all rows so far would give.
 
@@ -235,44 +228,27 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
         self : NaiveBayesProbe
             The updated probe.
         """
-        if not self.__sklearn_is_fitted__():
-            return self._first_partial_fit(X, y, classes, sample_weight)
-        # like scikit-learn, parameters are checked at the first call only; what follows
-        # changes nothing before its last line
         self._refuse_loo("partial_fit")
-        X, y, weight = self._check_next(X, y, sample_weight)
-        parts = self._with_batch(X, y, weight, classes)
-        return self._store(NaiveBayesModel(parts, self._settings(parts[0].classes)))
-
-    @fit_context()
-    def _first_partial_fit(self, X, y, classes, sample_weight):
-        self._refuse_loo("partial_fit")
-        known = classes_of_stream(on_host(classes))
-        X, y, weight = self._check(X, y, sample_weight, reset=True)
-        codes = places_of(y, known, advice=NAME_ALL)
-        parts = (add_up((self._sum(X, known, codes, weight),), known),)
-        return self._store(NaiveBayesModel(parts, self._settings(known)))
-
-    def _with_batch(self, X, y, weight, classes):
-        """Return the sums so far and those of a batch, added once they are large.
-
-        Adding to the sums of all classes costs a pass over them. A batch with fewer
-        rows than classes waits for others instead, so that a row costs the same
-        whatever the number of classes.
-        """
-        parts = first, *waiting = self._model.parts
-        known = classes_of_stream(classes, first.classes)
-        if first.covariance != self.covariance:
+        parts = self._model.parts if hasattr(self, "_model") else ()
+        first = parts[0] if parts else None
+        known = classes_of_stream(_input.on_host(classes), first and first.classes)
+        if first and first.covariance != self.covariance:
             raise ValueError(
                 "covariance cannot change between calls of partial_fit, got "
                 f"{self.covariance!r}; call fit to start again."
             )
-        codes = places_of(y, known, advice=NAME_ALL)
-        batch = self._sum(X, known, codes, weight, first.pivot)
-        parts = (*parts, batch)
-        if len(batch.classes) + sum(len(w.classes) for w in waiting) < len(known):
-            return parts
-        return (add_up(parts, known),)
+        X, y, weight = self._check(X, y, sample_weight, reset=first is None)
+        advice = "name all labels in the first call of partial_fit"
+        codes = places_of(y, known, advice=advice)
+        pivot = first and first.pivot
+        parts = (*parts, self._sum(X, known, codes, weight, pivot))
+        # Adding to the sums of all classes costs a pass over them. A batch with fewer
+        # rows than classes waits for others instead, so that a row costs the same
+        # whatever the number of classes.
+        waiting = sum(len(part.classes) for part in parts[1:])
+        if first is None or waiting >= len(known):
+            parts = (add_up(parts, known),)
+        return self._store(*parts)
 
     def fit_blocks(self, blocks, *, n_jobs=None):
         """Fit to blocks of rows as if they were one table.
@@ -318,26 +294,24 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
 
     def _summarize(self, X, y, sample_weight=None, *, reset=True):
         X, y, weight = self._check(X, y, sample_weight, reset=reset)
-        return self._sum(X, *labels(y), weight)
+        return self._sum(X, *_input.labels(y), weight)
 
     def _solve(self, statistics):
-        model = NaiveBayesModel((statistics,), self._settings(statistics.classes))
-        warn_if_guessed(model.densities, stacklevel=6)
-        return self._store(model)
-
-    def _store(self, model):
-        self.classes_ = model.parts[0].classes
-        self.temperature_ = 1.0 if self.temperature == "loo" else self.temperature
-        self._model = model
+        self._store(statistics)
+        _input.warn_if_guessed(self._model.densities, stacklevel=6)
         return self
 
-    def _settings(self, classes):
-        return Settings(
-            check_priors(self.priors, len(classes)),
+    def _store(self, *parts):
+        classes = parts[0].classes
+        settings = Settings(
+            _input.check_priors(self.priors, len(classes)),
             self.var_smoothing,
             self.smoothing,
             self.var_shrinkage,
         )
+        self.classes_, self._model = classes, NaiveBayesModel(parts, settings)
+        self.temperature_ = 1.0 if self.temperature == "loo" else self.temperature
+        return self
 
     def _sum(self, X, classes, codes, weight, pivot=None):
         statistics = NaiveBayesStatistics.of(
@@ -351,27 +325,19 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
             batch_size=self.batch_size,
             pivot=pivot,
         )
-        check_sums(statistics, X, type(self).__name__)
+        _input.check_sums(statistics, X, type(self).__name__)
         return statistics
 
     # checks
 
     def _check(self, X, y, sample_weight, *, reset):
-        X, y, weight = map(on_host, (X, y, sample_weight))
-        X, y = validate_data(
-            self, X, y, reset=reset, ensure_all_finite=sparse.issparse(X), **DATA
-        )
-        return X, y, row_weights(weight, X)
-
-    def _check_next(self, X, y, sample_weight):
-        """Check a batch after the first; plain arrays skip the general machinery.
-
-        Its overhead is a multiple of the sums of a batch of 64 rows.
-        """
+        X, y, weight = map(_input.on_host, (X, y, sample_weight))
         named = hasattr(self, "feature_names_in_")
-        if named or not is_plain(X, y, self.n_features_in_, DATA["dtype"]):
-            return self._check(X, y, sample_weight, reset=False)
-        return X, y, row_weights(on_host(sample_weight), X)
+        if reset or named or not is_plain(X, y, self.n_features_in_):
+            X, y = validate_data(
+                self, X, y, reset=reset, ensure_all_finite=sparse.issparse(X), **DATA
+            )
+        return X, y, _input.row_weights(weight, X)
 
     def _refuse_loo(self, method):
         if self.temperature == "loo":
@@ -380,9 +346,6 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
                 "have: use fit, or a number here and "
                 "CalibratedClassifierCV(method='temperature') afterwards."
             )
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_model")
 
     # what was fitted, computed when it is asked for: small batches stay cheap
 
@@ -474,23 +437,20 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
         ndarray of shape (n_samples, n_classes)
             ``log P(y) + log p(x | y)``.
         """
-        densities = self._fitted.densities
-        X = validate_data(self, on_host(X), reset=False, **DATA)
-        if densities.variances.ndim == 2:
-            return score_rows(self._model.form, X, self.batch_size)
-        differences = linear_form(densities)
-        return score_rows(differences, X, self.batch_size) + score_rows(
-            row_form(densities), X, self.batch_size
-        )
+        form = quadratic_form(self._fitted.densities)
+        X = validate_data(self, _input.on_host(X), reset=False, **DATA)
+        return score_rows(form, X, self.batch_size)
 
     def _scores(self, X):
         form = self._fitted.form
-        X = validate_data(self, on_host(X), reset=False, **DATA)
+        X = validate_data(self, _input.on_host(X), reset=False, **DATA)
         return score_rows(form, X, self.batch_size) / self.temperature_
 
 
-def is_plain(X, y, n_features, dtypes):
+def is_plain(X, y, n_features):
     """Whether a batch is in order as it is, but for the finiteness of its numbers.
+
+    What `validate_data` costs is a multiple of the sums of a batch of 64 rows.
 
     Parameters
     ----------
@@ -498,8 +458,6 @@ def is_plain(X, y, n_features, dtypes):
         Rows and labels.
     n_features : int
         Number of features seen before.
-    dtypes : tuple of dtype
-        Those that need no conversion.
 
     Returns
     -------
@@ -508,7 +466,7 @@ def is_plain(X, y, n_features, dtypes):
     """
     return (
         type(X) is type(y) is np.ndarray
-        and X.dtype in dtypes
+        and X.dtype in DATA["dtype"]
         and X.ndim == 2
         and y.dtype.kind in "biufU"
         and y.shape == (len(X),)

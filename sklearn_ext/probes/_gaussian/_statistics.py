@@ -6,11 +6,11 @@ from a fixed pivot (a row near the data) so that large offsets do not cancel.
 
 import math
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 from scipy import sparse
 
+from sklearn_ext._numerics._arrays import blocks, dense
 from sklearn_ext._numerics._equal_rows import EqualRows
 
 BUFFER_BYTES = 4 << 20  # rows worked on at a time stay in the cache of one core
@@ -27,21 +27,33 @@ class Tails:
     so that they neither overflow nor vanish, whatever the unit of the rows.
     """
 
+    squares: np.ndarray  # (n_features,), over all rows: that of the unit
     cubes: np.ndarray  # (n_classes, n_features)
     fourths: np.ndarray  # (n_features,), over all rows
 
-    def __mul__(self, ratio):
-        """Return them in a unit that is smaller by ``ratio``."""
-        return Tails(self.cubes * ratio**3, self.fourths * ratio**4)
+    @classmethod
+    def none(cls, n_classes, n_features):
+        """Return those of no rows."""
+        zeros = np.zeros(n_features)
+        return cls(zeros, np.zeros((n_classes, n_features)), zeros)
 
-    def __add__(self, other):
-        return Tails(self.cubes + other.cubes, self.fourths + other.fourths)
+    def of_weights(self, unit):
+        """Return those of the same rows whose weights are ``unit`` times as large."""
+        return Tails(
+            self.squares * unit, self.cubes / np.sqrt(unit), self.fourths / unit
+        )
 
-    def among(self, where, n_classes):
-        """Return them with a row for each of more classes."""
-        cubes = np.zeros((n_classes, len(self.fourths)))
-        cubes[where] = self.cubes
-        return Tails(cubes, self.fourths)
+    def of_squares(self, squares):
+        """Return them in the unit that makes other squares one."""
+        ratio = np.sqrt(self.squares / np.where(squares > 0, squares, np.inf))
+        return Tails(squares, self.cubes * ratio**3, self.fourths * ratio**4)
+
+    def plus(self, other, where=...):
+        """Add those of more rows, whose classes stand at ``where``."""
+        squares = self.squares + other.squares
+        here, there = self.of_squares(squares), other.of_squares(squares)
+        here.cubes[where] += there.cubes
+        return Tails(squares, here.cubes, here.fourths + there.fourths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,15 +175,15 @@ class NaiveBayesStatistics:
         weight = weight / unit
         dtype = np.dtype(np.float64 if precise else np.float32)
         batch_size = batch_size or max(64, BUFFER_BYTES // (dtype.itemsize * d))
-        if pivot is None:
-            rows = slice(None if sparse.issparse(X) else batch_size)
-            pivot = _first_mean(X[rows], weight[rows])
         add = _sum_sparse if sparse.issparse(X) else _sum_dense
-        total, squares, tails = add(
-            X, codes, count, weight, pivot, (per_class, tails), dtype, batch_size
-        )
-        if tails is not None:
-            tails = Tails(tails.cubes / np.sqrt(unit), tails.fourths / unit)
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at sums
+            if pivot is None:
+                rows = slice(None if sparse.issparse(X) else batch_size)
+                pivot = _first_mean(X[rows], weight[rows])
+            total, squares, tails = add(
+                X, codes, count, weight, pivot, per_class, tails, dtype, batch_size
+            )
+            tails = tails and tails.of_weights(unit)
         return cls(classes, pivot, count, total * unit, squares * unit, norm, tails)
 
     def at(self, pivot):
@@ -201,7 +213,7 @@ class NaiveBayesStatistics:
             self.sum + self.count[:, None] * step,
             self.sumsq + 2 * step * total + count * step**2,
             self.weight_norm,
-            None if self.tails is None else moved_tails(self, step),
+            self.tails and moved_tails(self, step),
         )
 
     def __add__(self, other):
@@ -223,29 +235,23 @@ def add_up(parts, classes=None) -> NaiveBayesStatistics:
     NaiveBayesStatistics
         Their sum, which costs one copy and one pass over each.
     """
-    first = parts[0]
     _check_alike(parts)
     classes = _union([part.classes for part in parts]) if classes is None else classes
-    moved = [part.at(first.pivot) for part in parts]
+    pivot, per_class = parts[0].pivot, parts[0].per_class
     norm = math.hypot(*(part.weight_norm for part in parts))
-    if all(len(part.classes) == len(classes) for part in parts):
-        count, total, squares = (
-            reduce(np.add, [getattr(part, name) for part in moved])
-            for name in ("count", "sum", "sumsq")
-        )
-    else:
-        count, total, squares = _scatter(moved, classes)
-    tails = None
-    if first.tails is not None:
-        known = [np.searchsorted(classes, part.classes) for part in moved]
-        tails = [
-            (part.sumsq.sum(axis=0), part.tails.among(where, len(classes)))
-            for part, where in zip(moved, known, strict=True)
-        ]
-        _, tails = reduce(_join_tails, tails)
-    return NaiveBayesStatistics(
-        classes, first.pivot, count, total, squares, norm, tails
-    )
+    count, total = np.zeros(len(classes)), np.zeros((len(classes), len(pivot)))
+    squares = np.zeros_like(total) if per_class else np.zeros(len(pivot))
+    tails = parts[0].tails and Tails.none(*total.shape)
+    for part in parts:
+        moved = part.at(pivot)
+        where = slice(None)
+        if len(part.classes) < len(classes):
+            where = np.searchsorted(classes, part.classes)
+        count[where] += moved.count
+        total[where] += moved.sum
+        squares[where if per_class else ...] += moved.sumsq
+        tails = tails and tails.plus(moved.tails, where)
+    return NaiveBayesStatistics(classes, pivot, count, total, squares, norm, tails)
 
 
 def moved_tails(statistics, step):
@@ -267,35 +273,12 @@ def moved_tails(statistics, step):
     moved = statistics.sumsq + step * (2 * first + count * step)
     moved = moved.sum(axis=0)
     unit = np.sqrt(np.where(moved > 0, moved, np.inf))
-    tails = statistics.tails * (np.sqrt(statistics.sumsq.sum(axis=0)) / unit)
+    tails = statistics.tails.of_squares(moved)
     first, step, squares = first / unit, step / unit, statistics.sumsq / unit / unit
     cubes = step * (3 * squares + step * (3 * first + count * step))
     fourths = step * (6 * squares + step * (4 * first + count * step))
     fourths = step * (4 * tails.cubes + fourths)
-    return Tails(tails.cubes + cubes, tails.fourths + fourths.sum(axis=0))
-
-
-def _join_tails(one, other):
-    """Add pairs of squares over all rows and of what is measured in their unit."""
-    (squares, tails), (more, others) = one, other
-    total = squares + more
-    unit = np.where(total > 0, total, 1)
-    return total, tails * np.sqrt(squares / unit) + others * np.sqrt(more / unit)
-
-
-def _scatter(parts, classes):
-    """Add parts that know some of the classes only."""
-    first = parts[0]
-    count, total = np.zeros(len(classes)), np.zeros((len(classes), len(first.pivot)))
-    squares = np.zeros_like(total) if first.per_class else np.zeros(len(first.pivot))
-    for part in parts:
-        where = slice(None)
-        if len(part.classes) < len(classes):
-            where = np.searchsorted(classes, part.classes)
-        count[where] += part.count
-        total[where] += part.sum
-        squares[where if first.per_class else slice(None)] += part.sumsq
-    return count, total, squares
+    return Tails(moved, tails.cubes + cubes, tails.fourths + fourths.sum(axis=0))
 
 
 def _check_alike(parts):
@@ -327,13 +310,10 @@ def _union(labels):
 def _first_mean(X, weight):
     """Mean of the rows of a batch; of sparse ones where most of them hold a feature."""
     n, scale = X.shape[0], max(weight.sum(), np.finfo(float).tiny)
-    with np.errstate(over="ignore", invalid="ignore"):
-        if sparse.issparse(X):
-            held = np.bincount(sparse.csr_array(X).indices, minlength=X.shape[1])
-            mean = X.T.astype(np.float64) @ weight / scale
-            mean[held <= n / 2] = 0.0  # zeros are many, so zero is near
-        else:
-            mean = weight @ X.astype(np.float64) / scale
+    mean = X.T.astype(np.float64) @ weight / scale
+    if sparse.issparse(X):
+        held = np.bincount(sparse.csr_array(X).indices, minlength=X.shape[1])
+        mean[held <= n / 2] = 0.0  # zeros are many, so zero is near
     # exact in float32, so that work in float32 subtracts the same pivot
     return mean.astype(np.float32).astype(float) if X.dtype.itemsize <= 4 else mean
 
@@ -348,32 +328,26 @@ def _by_class(codes, weight, n_classes):
     return sparse.csc_array((weight, codes, np.arange(n + 1)), shape=(n_classes, n))
 
 
-def _sum_sparse(X, codes, count, weight, pivot, kept, dtype, batch_size):
+def _sum_sparse(X, codes, count, weight, pivot, per_class, tails, dtype, batch_size):
     """Sum sparse rows; features with a pivot become dense, a batch at a time."""
-    per_class, tails = kept
     by_class = sparse.csr_array(_by_class(codes, weight, len(count)))
     squared = X.astype(np.float64).power(2)
-    total = (by_class @ X).toarray()
-    squares = (by_class @ squared).toarray() if per_class else weight @ squared
-    tails = _sparse_tails(X, weight, by_class) if tails else None
+    total, every = (by_class @ X).toarray(), weight @ squared
+    squares = (by_class @ squared).toarray() if per_class else every
+    shape = None
+    if tails:
+        Z = sparse.csr_array(X @ sparse.diags_array(np.sqrt(_inverse(every))))
+        shape = Tails(every, (by_class @ Z.power(3)).toarray(), weight @ Z.power(4))
     far = np.flatnonzero(pivot)
     if len(far):
         part = sparse.csr_array(X)[:, far]
-        total[:, far], squares[..., far], dense = _sum_dense(
-            part, codes, count, weight, pivot[far], kept, dtype, batch_size
+        total[:, far], squares[..., far], near = _sum_dense(
+            part, codes, count, weight, pivot[far], per_class, tails, dtype, batch_size
         )
-        if tails is not None:
-            tails.cubes[:, far], tails.fourths[far] = dense.cubes, dense.fourths
-    return total, squares, tails
-
-
-def _sparse_tails(X, weight, by_class):
-    """Third and fourth powers of sparse rows around zero."""
-    X = sparse.csr_array(X, dtype=np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the sums
-        unit = np.sqrt(_inverse(weight @ X.power(2)))
-        X = X @ sparse.diags_array(unit)
-        return Tails((by_class @ X.power(3)).toarray(), weight @ X.power(4))
+        if tails:
+            shape.squares[far], shape.fourths[far] = near.squares, near.fourths
+            shape.cubes[:, far] = near.cubes
+    return total, squares, shape
 
 
 def _inverse(squares):
@@ -382,41 +356,36 @@ def _inverse(squares):
     return np.where(positive, 1 / np.where(positive, squares, 1), 0)
 
 
-def _sum_dense(X, codes, count, weight, pivot, kept, dtype, batch_size):
-    (per_class, tails), (n, d) = kept, X.shape
-    shape = np.zeros(d), Tails(np.zeros((len(count), d)), np.zeros(d))
+def _sum_dense(X, codes, count, weight, pivot, per_class, tails, dtype, batch_size):
+    n, d = X.shape
     total = np.zeros((len(count), d))
     squares = np.zeros_like(total) if per_class else np.zeros(d)
+    shape = Tails.none(len(count), d) if tails else None
     buffer = np.empty((min(batch_size, n), d), dtype)
     more = np.empty_like(buffer) if tails else None
     weight = weight.astype(dtype, copy=False)
     if dtype == np.float32 and X.dtype.itemsize <= 4:
         short = pivot.astype(dtype)
         pivot = short if (short == pivot).all() else pivot  # the same numbers
-    with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the sums
-        for start in range(0, n, batch_size):
-            stop = min(start + batch_size, n)
-            rows, w = buffer[: stop - start], weight[start:stop]
-            part = X[start:stop]
-            part = part.toarray() if sparse.issparse(part) else part
-            if pivot.dtype == dtype:
-                np.copyto(rows, part)
-                rows -= pivot
-            else:
-                np.subtract(part, pivot, out=rows, casting="same_kind")
-            by_class = _by_class(codes[start:stop], w, len(count))
-            total += by_class @ rows
-            if not tails:
-                np.multiply(rows, rows, out=rows)
-                squares += by_class @ rows if per_class else w @ rows
-                continue
-            powers = np.multiply(rows, rows, out=more[: stop - start])
-            squared = by_class @ powers
-            squares += squared
-            inverse = _inverse(scale := squared.sum(axis=0))
-            powers *= inverse
-            rows *= powers
-            cubes = (by_class @ rows) * np.sqrt(inverse)
-            np.multiply(powers, powers, out=powers)
-            shape = _join_tails(shape, (scale, Tails(cubes, w @ powers)))
-    return total, squares, shape[1] if tails else None
+    for batch in blocks(n, batch_size):
+        part, w = dense(X[batch]), weight[batch]
+        rows = buffer[: len(w)]
+        if pivot.dtype == dtype:
+            np.copyto(rows, part)
+            rows -= pivot
+        else:
+            np.subtract(part, pivot, out=rows, casting="same_kind")
+        by_class = _by_class(codes[batch], w, len(count))
+        total += by_class @ rows
+        powers = np.multiply(rows, rows, out=more[: len(w)] if tails else rows)
+        squared = by_class @ powers if per_class else w @ powers
+        squares += squared
+        if not tails:
+            continue
+        inverse = _inverse(scale := squared.sum(axis=0))
+        powers *= inverse
+        rows *= powers
+        cubes = (by_class @ rows) * np.sqrt(inverse)
+        np.multiply(powers, powers, out=powers)
+        shape = shape.plus(Tails(scale, cubes, w @ powers))
+    return total, squares, shape

@@ -1,8 +1,8 @@
 """The temperature of naive Bayes, from closed-form leave-one-out scores."""
 
 import numpy as np
-from scipy import sparse
 
+from sklearn_ext._numerics._arrays import blocks, dense
 from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
 from sklearn_ext._numerics._held_out import best_temperature
 from sklearn_ext.probes._gaussian._densities import EPS, moments
@@ -109,11 +109,9 @@ def leave_one_out(model, X, codes, weight):
     by_class = densities.variances.ndim == 2
     within, total = moments(model.statistics)
     change = np.empty(len(codes))
-    for start in range(0, len(codes), BATCH):
-        part = slice(start, start + BATCH)
-        rows = X[part].toarray() if sparse.issparse(X) else X[part]
+    for part in blocks(len(codes), BATCH):
         k = codes[part]
-        squares = rows - densities.pivot - densities.offsets[k]
+        squares = dense(X[part]) - densities.pivot - densities.offsets[k]
         squares *= squares
         grown = (count[k] / (count[k] - weight[part]))[:, None]
         before = densities.variances[k if by_class else ...]

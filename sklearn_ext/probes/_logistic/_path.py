@@ -8,12 +8,11 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_array
 
 from sklearn_ext._core._docs import shared_docs
-from sklearn_ext._numerics._logistic import solve_path
 from sklearn_ext.probes._logistic._probe import (
     LogisticProbe,
+    checked,
     labelled,
-    prepare_probe,
-    solver_params,
+    solve_probes,
 )
 
 
@@ -104,8 +103,8 @@ def logistic_probe_path(
     )
     probe._validate_params()
     Cs = check_Cs(Cs)
-    data = labelled(probe, X, y, sample_weight)
-    path = solve_path(prepare_probe(probe, data), Cs, **solver_params(probe))
+    data = labelled(probe, *checked(probe, X, y, sample_weight))
+    path = solve_probes(probe, data, Cs)
     converged = [one.minimum.converged and not one.unbounded for one in path]
     if not all(converged):
         missed = ", ".join(f"{C:g}" for C in Cs[~np.array(converged)])

@@ -32,7 +32,7 @@ from sklearn_ext._numerics._classes import (
     classes_of_stream,
     places_of,
 )
-from sklearn_ext._numerics._logistic import prepare, solve
+from sklearn_ext._numerics._logistic import prepare, solve, solve_path
 from sklearn_ext.probes._logistic._sgd import train
 
 # fitted by one solver and not by the other
@@ -236,7 +236,7 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         self : LogisticProbe
             The fitted probe.
         """
-        data = labelled(self, X, y, sample_weight)
+        data = labelled(self, *checked(self, X, y, sample_weight))
         previous = self._previous(data)
         for name in OF_ONE_SOLVER:
             vars(self).pop(name, None)
@@ -244,19 +244,16 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         if self.solver == "sgd":
             train(self, data.X, data.y, data.weight, y, previous)
             return self
-        problem = prepare_probe(self, data)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         tasks = FitTasks(self, X, y, max_subtasks=self.max_iter, metadata=metadata)
-        solution = solve(
-            problem,
-            self.C,
-            start=previous and problem.point(*previous),
-            report=lambda now: tasks.end(lambda: self._fitted(data, *now())),
-            **solver_params(self),
+
+        def fitted(coef, intercept):
+            return {"classes_": data.classes, "coef_": coef, "intercept_": intercept}
+
+        solve_probe(
+            self, data, self.C, previous, lambda now: tasks.end(lambda: fitted(*now()))
         )
-        store_solution(self, solution)
-        warn_unless_converged(self, solution, self.C)
-        tasks.close(**self._fitted(data, self.coef_, self.intercept_))
+        tasks.close(**fitted(self.coef_, self.intercept_))
         return self
 
     @NeedsSgd
@@ -282,7 +279,13 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         """
         stream = getattr(self, "_stream", None)
         rows, labels, weight = checked(self, X, y, sample_weight, reset=stream is None)
-        codes = self._codes(labels, classes, first=stream is None)
+        self.classes_ = classes_of_stream(classes, stream and self.classes_)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs at least two classes, got one class: "
+                f"{classes!r}."
+            )
+        codes = places_of(labels, self.classes_, advice="name all in the first call")
         if isinstance(self.class_weight, str):
             raise ValueError(
                 "class_weight='balanced' needs all rows at once, which partial_fit "
@@ -294,16 +297,6 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         train(self, rows, codes, weight, y, start, stream, once=True)
         return self
 
-    def _codes(self, y, classes, first):
-        """Encode labels of a stream, whose classes the first call has named."""
-        self.classes_ = classes_of_stream(classes, None if first else self.classes_)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs at least two classes, got one class: "
-                f"{classes!r}."
-            )
-        return places_of(y, self.classes_, advice="name all in the first call")
-
     def _previous(self, data):
         """Return coefficients to start from, if they belong to the same problem."""
         if not (self.warm_start and hasattr(self, "coef_")):
@@ -312,18 +305,10 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         same = same and self.coef_.shape[1] == data.X.shape[1]
         return (self.coef_, self.intercept_) if same else None
 
-    def _fitted(self, data, coef, intercept):
-        return {"classes_": data.classes, "coef_": coef, "intercept_": intercept}
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = self.solver == "lbfgs"
         return tags
-
-
-def labelled(estimator, X, y, sample_weight):
-    """Check and encode what ``fit`` takes."""
-    return encoded(estimator, *checked(estimator, X, y, sample_weight))
 
 
 def checked(estimator, X, y, sample_weight, *, reset=True):
@@ -335,7 +320,7 @@ def checked(estimator, X, y, sample_weight, *, reset=True):
     return X, y, weight
 
 
-def encoded(estimator, X, y, weight):
+def labelled(estimator, X, y, weight):
     """Encode checked labels; rows without weight are as good as absent."""
     user = type(estimator).__name__
     return Labelled.of(X, y, weight, estimator.class_weight, user=user)
@@ -349,20 +334,22 @@ def check_rows(estimator, X, y="no_validation", *, reset=False):
         if X.dtype.is_floating_point and X.dtype.itemsize < 4:
             X = X.float()  # half precision is for storage
         if X.device.type != "cpu":
-            X = _check_tensor(estimator, X, reset=reset)
+            X = X if X.dtype.is_floating_point else X.double()
+            check_tensor(estimator, X, reset=reset)
             return X if isinstance(y, str) else (X, column_or_1d(y, warn=True))
         X = X.numpy()
     form = "csr" if get_tags(estimator).input_tags.sparse else False
     return validate_data(estimator, X, y, reset=reset, accept_sparse=form, dtype=FLOATS)
 
 
-def _check_tensor(estimator, X, *, reset):
-    if X.ndim != 2 or not all(X.shape):
+def check_tensor(estimator, X, *, reset, allow_nd=False):
+    """Check a tensor as `validate_data` checks arrays, wherever it lives."""
+    if 0 in X.shape or X.ndim < 2 or (X.ndim > 2 and not allow_nd):
+        least = "at least " if allow_nd else ""
         raise ValueError(
-            f"Expected 2D array with rows and columns, got shape {tuple(X.shape)}. "
-            "Reshape the tensor to (n_samples, n_features)."
+            f"Expected {least}2D array with at least one row and one feature, got "
+            f"shape {tuple(X.shape)}. Reshape the tensor to (n_samples, n_features)."
         )
-    X = X if X.dtype.is_floating_point else X.double()
     if not bool(X.isfinite().all()):
         raise ValueError("Input X contains NaN or infinity.")
     if reset:
@@ -372,12 +359,40 @@ def _check_tensor(estimator, X, *, reset):
             f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input."
         )
-    return X
 
 
-def prepare_probe(probe, data):
-    """Compute what does not depend on C, with the parameters of a probe."""
-    return prepare(
+def solve_probe(probe, data, C, previous=None, report=None):
+    """Fit to labelled rows; warn of what the solver left undone.
+
+    Parameters
+    ----------
+    probe : LogisticProbe or LogisticProbeCV
+        Whose parameters count, and whose fitted attributes are set.
+    data : Labelled
+        The rows.
+    C : float
+        Inverse penalty.
+    previous : tuple of ndarray, default=None
+        Coefficients and intercepts to start from.
+    report : callable, default=None
+        As `solve` takes it.
+    """
+    problem, params = _problem(probe, data)
+    start = previous and problem.point(*previous)
+    solution = solve(problem, C, start=start, report=report, **params)
+    store_solution(probe, solution)
+    warn_unless_converged(probe, solution, C)
+
+
+def solve_probes(probe, data, Cs):
+    """Return solutions for many C, with the other parameters of a probe."""
+    problem, params = _problem(probe, data)
+    return solve_path(problem, Cs, **params)
+
+
+def _problem(probe, data):
+    """Compute what does not depend on C; return it with what `solve` takes."""
+    problem = prepare(
         data.on(probe.device),
         data.y,
         data.weight,
@@ -386,11 +401,8 @@ def prepare_probe(probe, data):
         preconditioner=probe.preconditioner,
         batch_size=probe.batch_size,
     )
-
-
-def solver_params(probe):
-    """Return the parameters of a probe that `solve` takes."""
-    return {"tol": probe.tol, "max_iter": probe.max_iter, "memory": probe.memory}
+    names = "tol", "max_iter", "memory"
+    return problem, {name: getattr(probe, name) for name in names}
 
 
 def store_solution(probe, solution):
@@ -407,22 +419,21 @@ def warn_unless_converged(probe, solution, C):
     """Say what the solver left undone, and what helps."""
     name, minimum = type(probe).__name__, solution.minimum
     if solution.unbounded:
-        warnings.warn(
+        message = (
             f"{name}: at C=inf the classes are separated without error, so the optimum "
             "is at infinity and the coefficients are one separator of many. Choose a "
-            "finite C.",
-            ConvergenceWarning,
-            stacklevel=5,  # the caller of fit
+            "finite C."
         )
-    elif not (minimum.converged or minimum.interrupted):
-        warnings.warn(
+    elif minimum.converged or minimum.interrupted:
+        return
+    else:
+        message = (
             f"{name} did not converge at C={C:g}: after {minimum.n_iter} iterations "
             f"the objective {solution.objective:.6g} lies above its minimum"
             f"{_how_far(minimum.expected_gap, solution.gap_bound)}. Increase max_iter "
-            "or tol, lower C, or scale the features.",
-            ConvergenceWarning,
-            stacklevel=5,  # the caller of fit
+            "or tol, lower C, or scale the features."
         )
+    warnings.warn(message, ConvergenceWarning, stacklevel=6)  # the caller of fit
 
 
 def _how_far(expected, bound):

@@ -22,38 +22,17 @@ from sklearn_ext._core._compat import (
     _check_method_params,
     _raise_for_params,
     _routing_enabled,
-    _safe_indexing,
 )
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._numerics._arrays import to_numpy
-from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
-from sklearn_ext._numerics._logistic import solve, solve_path
+from sklearn_ext._numerics._equal_rows import EqualRows
+from sklearn_ext.probes._logistic import _probe
 from sklearn_ext.probes._logistic._path import check_Cs
-from sklearn_ext.probes._logistic._probe import (
-    LinearScoresMixin,
-    LogisticProbe,
-    checked,
-    encoded,
-    labelled,
-    prepare_probe,
-    solver_params,
-    store_solution,
-    warn_unless_converged,
-)
+from sklearn_ext.probes._logistic._probe import LinearScoresMixin, LogisticProbe
 
 PROBE = LogisticProbe._parameter_constraints
-SHARED = (
-    "fit_intercept",
-    "class_weight",
-    "preconditioner",
-    "tol",
-    "max_iter",
-    "memory",
-    "device",
-    "batch_size",
-)
-
-
+OWN = "C", "solver", "warm_start", "sgd_params", "random_state"  # of LogisticProbe
+SHARED = [name for name in PROBE if name not in OWN]
 FEW_HELD_OUT = 1000  # fewer say too little of C to be looked at only once
 
 
@@ -211,34 +190,42 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         self : LogisticProbeCV
             The fitted probe.
         """
-        X, y, weight = checked(self, X, y, sample_weight)
+        X, y, weight = _probe.checked(self, X, y, sample_weight)
         if sample_weight is not None:
             sample_weight = weight  # one for each row, also where one was given
-        data = encoded(self, X, y, weight)
+        data = _probe.labelled(self, X, y, weight)
         codes = np.unique(y, return_inverse=True)[1]
-        rows = EqualRows.of(to_numpy(X), codes, w=weight)
+        seed = 0
+        if self.random_state is not None:
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+        # in single precision, for folds that are alike in both
+        rows = EqualRows.in_either_precision(to_numpy(X), codes, w=weight, seed=seed)
         Cs = self._grid(data.weight.sum() / len(rows))
         template = LogisticProbe(**{name: getattr(self, name) for name in SHARED})
         scorer = self._scorer()
         routed = self._route(scorer, sample_weight, groups, params)
         folds = self._folds(X, y, codes, rows, routed.splitter.split)
         score = Bunch(scorer=scorer, params=routed.scorer.score)
-        held = X, y, sample_weight, folds
-        scores = self._held_scores(template, held, Cs, score)
+
+        def held_out(Cs):
+            found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(_fold_scores)(template, X, y, weight, fold, Cs, score)
+                for fold in folds
+            )
+            return np.array(found)
+
+        scores = held_out(Cs)
         for _ in range(self.refine):
             new = _halve(Cs, _best(_means(scores)))
-            more = self._held_scores(template, held, new, score)
-            Cs = np.concatenate([Cs, new])
+            scores, Cs = np.hstack([scores, held_out(new)]), np.concatenate([Cs, new])
             order = np.argsort(Cs)
-            Cs, scores = Cs[order], np.hstack([scores, more])[:, order]
+            scores, Cs = scores[:, order], Cs[order]
         means = _means(scores, warn=type(self).__name__)
         best = _best(means)
         self.Cs_, self.scores_, self.C_ = Cs, scores, float(Cs[best])
         self.best_score_ = float(means[best])
         self.classes_ = data.classes
-        solution = solve(prepare_probe(self, data), self.C_, **solver_params(self))
-        store_solution(self, solution)
-        warn_unless_converged(self, solution, self.C_)
+        _probe.solve_probe(self, data, self.C_)
         return self
 
     def _grid(self, mean_weight):
@@ -253,25 +240,12 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
 
     def _folds(self, X, y, codes, rows, params):
         """Training and held-out rows of each fold."""
-        cv, seed = self.cv, 0
+        cv = self.cv
         if cv is None:
             cv = 5 if 0.1 * len(rows) < FEW_HELD_OUT else 0.1
-        if not isinstance(cv, Real):
-            return list(check_cv(cv, y, classifier=True).split(X, y, **params))
-        if self.random_state is not None:
-            seed = check_random_state(self.random_state).randint(2**31 - 1)
-        with np.errstate(over="ignore"):  # single precision, for folds alike in both
-            values = to_numpy(X)[rows.first].astype(np.float32)
-        chance = hash_rows(values, codes[rows.first], seed=seed)
-        return whole_row_folds(rows, codes, cv, chance)
-
-    def _held_scores(self, template, rows, Cs, score):
-        X, y, sample_weight, folds = rows
-        found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_fold_scores)(template, X, y, sample_weight, fold, Cs, score)
-            for fold in folds
-        )
-        return np.array(found)
+        if isinstance(cv, Real):
+            return whole_row_folds(rows, codes, cv)
+        return list(check_cv(cv, y, classifier=True).split(X, y, **params))
 
     def _route(self, scorer, sample_weight, groups, params):
         given = {"sample_weight": sample_weight, "groups": groups, **params}
@@ -313,25 +287,24 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         )
 
 
-def _fold_scores(template, X, y, sample_weight, fold, Cs, score):
+def _fold_scores(template, X, y, weight, fold, Cs, score):
     """Held-out score of every C."""
     train, test = fold
     probe = clone(template)
-    weight = None
-    if sample_weight is not None:
-        weight = _safe_indexing(np.asarray(sample_weight), train)
-    data = labelled(probe, X[train], y[train], weight)
-    path = solve_path(prepare_probe(probe, data), Cs, **solver_params(probe))
+    data = _probe.labelled(
+        probe, *_probe.checked(probe, X[train], y[train], weight[train])
+    )
+    path = _probe.solve_probes(probe, data, Cs)
     probe.classes_ = data.classes
     params = _check_method_params(X, score.params, indices=test)
     scores = []
     for solution in path:
-        store_solution(probe, solution)
+        _probe.store_solution(probe, solution)
         scores.append(score.scorer(probe, X[test], y[test], **params))
     return scores
 
 
-def whole_row_folds(rows, codes, cv, chance):
+def whole_row_folds(rows, codes, cv):
     """Hold out distinct rows of each class; the only one of a class stays in training.
 
     Parameters
@@ -343,8 +316,6 @@ def whole_row_folds(rows, codes, cv, chance):
     cv : int or float
         Number of folds to which rows are dealt in turn, or the fraction of each class
         that is held out once, one row at least.
-    chance : ndarray of shape (n_groups,)
-        Numbers by which the distinct rows of a class are ordered.
 
     Returns
     -------
@@ -353,26 +324,25 @@ def whole_row_folds(rows, codes, cv, chance):
     """
     owner = codes[rows.first]
     count = np.bincount(owner)
-    order = np.lexsort((chance, owner))
+    order = np.argsort(owner, kind="stable")  # rows of a class in the order of a hash
     order = order[count[owner[order]] > 1]
     if not len(order):
         raise ValueError(
             "No row can be held out, because no class has two distinct rows. Pass a "
             "splitter as cv, or use LogisticProbe with a fixed C."
         )
-    fold = np.full(len(rows), -1)
+    fold = np.full(len(rows) + 1, -1)  # the last one is that of rows without a group
     if isinstance(cv, Integral):
-        n_folds = min(cv, len(order))
-        fold[order] = np.arange(len(order)) % n_folds
+        fold[order] = np.arange(len(order)) % cv
     else:
-        n_folds, of_class = 1, owner[order]
+        of_class = owner[order]
         rank = np.arange(len(order)) - np.searchsorted(of_class, of_class)
         wanted = np.clip(np.round(cv * count), 1, count - 1)
         fold[order[rank < wanted[of_class]]] = 0
     present, fold = rows.group >= 0, fold[rows.group]
     return [
-        (np.flatnonzero(present & (fold != k)), np.flatnonzero(present & (fold == k)))
-        for k in range(n_folds)
+        (np.flatnonzero(present & (fold != k)), np.flatnonzero(fold == k))
+        for k in range(fold.max() + 1)
     ]
 
 

@@ -1,7 +1,6 @@
 """Which head wins at how many labels, in the order in which rows pass.
 
 - ``_two_regimes``: ``TwoRegimes``, the comparison as a classifier
-- ``_input``: what it is given, checked
 - ``_subsets``: which rows are held out, in which order the rest comes, and how many
 - ``_runs``: one repeat; every head is fitted to growing subsets and scored
 - ``_curves``: means, intervals, crossover and regimes of the curves

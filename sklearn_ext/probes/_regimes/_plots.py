@@ -239,8 +239,7 @@ class TwoRegimesDisplay(Display):
 
     def _decorate(self, kind, log_x, name):
         self.crossover_line_ = self.crossover_band_ = None
-        on_grid = self.train_sizes[0] < self.crossover < np.inf
-        if on_grid:
+        if self.train_sizes[0] < self.crossover < np.inf:
             clear = is_clear(self.train_sizes, self.difference_ci, self.crossover)
             self.crossover_line_ = self.ax_.axvline(
                 self.crossover,
@@ -256,10 +255,8 @@ class TwoRegimesDisplay(Display):
             self.ax_.set_xscale("log")
             self.ax_.set_xticks(self.train_sizes, labels=self.train_sizes)
             self.ax_.minorticks_off()
-        what = (
-            self.error_name if kind == "error" else f"difference in {self.error_name}"
-        )
-        self.ax_.set(xlabel="training rows", ylabel=what)
+        what = "" if kind == "error" else "difference in "
+        self.ax_.set(xlabel="training rows", ylabel=f"{what}{self.error_name}")
         if name is not None:
             self.ax_.set_title(name)
         self.ax_.legend(frameon=False)

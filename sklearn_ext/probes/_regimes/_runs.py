@@ -1,7 +1,8 @@
 """One repeat of a learning curve: fit every estimator to growing prefixes."""
 
 import time
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,14 @@ from sklearn.base import clone
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from sklearn_ext._core._compat import _check_method_params, _safe_indexing
-from sklearn_ext.probes._rivals import majority
+from sklearn_ext.probes._rivals import MAJORITY
 
 
 @dataclass(frozen=True)
 class Plan:
     """What all repeats share."""
 
-    estimators: dict
+    estimators: dict  # the majority class among them
     preprocessor: Any
     scorer: Any
     sizes: np.ndarray
@@ -25,9 +26,8 @@ class Plan:
     y: np.ndarray
     X_test: Any  # None where each repeat holds out its own rows
     y_test: np.ndarray | None
-    fit_params: dict = field(default_factory=dict)  # by estimator, one value a row
-    score_params: dict = field(default_factory=dict)  # one value a row
-    weight: np.ndarray | None = None  # of the rows, for the majority
+    fit_params: dict  # by estimator, one value a row
+    score_params: dict  # one value a row
 
 
 def run_repeat(plan, rows, test=None):
@@ -45,51 +45,44 @@ def run_repeat(plan, rows, test=None):
     Returns
     -------
     scores, times : dict
-        By estimator, arrays of shape (n_sizes,): scores on the test rows, and seconds
-        to fit (for estimators fitted from sums, of all blocks so far).
+        By estimator, arrays of shape (n_sizes,): scores on the test rows, NaN where the
+        scorer has none for the majority class, and seconds to fit (for estimators
+        fitted from sums, of all blocks so far).
     models : dict
         The models of the largest size.
-    baseline : ndarray of shape (n_sizes,)
-        Scores of the majority class, NaN where the scorer has none for it.
     """
-    n_sizes = len(plan.sizes)
-    scores = {name: np.empty(n_sizes) for name in plan.estimators}
-    times = {name: np.empty(n_sizes) for name in plan.estimators}
     X, y = _safe_indexing(plan.X, rows), plan.y[rows]
     X_test, y_test, score_params = plan.X_test, plan.y_test, plan.score_params
     if test is not None:
         X_test, y_test = _safe_indexing(plan.X, test), plan.y[test]
         score_params = _check_method_params(plan.X, score_params, indices=test)
-    params = {
-        name: _check_method_params(plan.X, given, indices=rows)
-        for name, given in plan.fit_params.items()
+    scores = {name: np.empty(len(plan.sizes)) for name in plan.estimators}
+    times, models = {name: scores[name].copy() for name in scores}, {}
+    sums = {
+        name: _Sums(plan.estimators[name]) for name in scores if adds_up(plan, name)
     }
-    runs = {
-        name: _run(estimator, X, y, params[name], plan.preprocessor is None)
-        for name, estimator in plan.estimators.items()
-    }
-    models, baseline = {}, np.empty(n_sizes)
     for i, size in enumerate(plan.sizes):
         Z, Z_test = _safe_indexing(X, slice(0, size)), X_test
         if plan.preprocessor is not None:
             step = make_preprocessor(plan.preprocessor, X).fit(Z, y[:size])
             Z, Z_test = step.transform(Z), step.transform(Z_test)
-        for name, run in runs.items():
+        for name, given in plan.fit_params.items():
+            params = _check_method_params(plan.X, given, indices=rows[:size])
+            fresh, start = clone(plan.estimators[name]), time.perf_counter()
             try:
-                models[name], times[name][i] = run(Z, y[:size])
+                models[name] = sums.get(name, fresh).fit(Z, y[:size], **params)
+                times[name][i] = time.perf_counter() - start
                 scores[name][i] = plan.scorer(
                     models[name], Z_test, y_test, **score_params
                 )
             except Exception as error:
-                error.add_note(f"TwoRegimes: {name!r} on {size} rows.")
-                raise
-        w = None if plan.weight is None else plan.weight[rows[:size]]
-        model = majority().fit(Z, y[:size], w)
-        try:
-            baseline[i] = plan.scorer(model, Z_test, y_test, **score_params)
-        except Exception:  # a scorer of the user's that asks for what it has not
-            baseline[i] = np.nan
-    return scores, times, models, baseline
+                if name != MAJORITY:
+                    error.add_note(f"TwoRegimes: {name!r} on {size} rows.")
+                    raise
+                # a scorer of the user's asks for what the majority class has not
+                scores[name][i] = np.nan
+    times |= {name: times[name].cumsum() for name in sums}
+    return scores, times, models
 
 
 def make_preprocessor(preprocessor, X):
@@ -101,69 +94,30 @@ def make_preprocessor(preprocessor, X):
     return clone(preprocessor)
 
 
-def adds_up(estimator):
+def adds_up(plan, name):
     """Whether fits to growing data can be had from sums."""
-    needs_all_rows = getattr(estimator, "temperature", None) == "loo"
+    estimator, given = plan.estimators[name], plan.fit_params[name]
     return (
-        hasattr(estimator, "_summarize")
+        plan.preprocessor is None
+        and set(given) <= {"sample_weight"}
+        and hasattr(estimator, "_summarize")
         and hasattr(estimator, "_solve")
-        and not needs_all_rows
+        and getattr(estimator, "temperature", None) != "loo"  # needs all rows at once
     )
 
 
-def _run(estimator, X, y, params, raw):
-    if raw and adds_up(estimator) and set(params) <= {"sample_weight"}:
-        return _Sums(estimator, X, y, params.get("sample_weight"))
-    return _Refits(estimator, X, params)
-
-
-class _Refits:
-    """Fit a fresh clone to every prefix."""
-
-    def __init__(self, estimator, X, params):
-        self.estimator, self.X, self.params = estimator, X, params
-
-    def __call__(self, Z, y):
-        params = _check_method_params(self.X, self.params, indices=np.arange(len(y)))
-        model, start = clone(self.estimator), time.perf_counter()
-        model.fit(Z, y, **params)
-        return model, time.perf_counter() - start
-
-
 class _Sums:
-    """Add the new rows to the sums of the prefix before: one pass in all."""
+    """Adds the new rows to the sums of the prefix before: one pass in all."""
 
-    def __init__(self, estimator, X, y, weight):
+    def __init__(self, estimator):
         estimator._validate_params()
-        self.estimator, self.X, self.y, self.weight = estimator, X, y, weight
-        self.done, self.seconds, self.summary = 0, 0.0, None
+        self.first, self.done = clone(estimator), 0
 
-    def __call__(self, Z, y):
-        start = time.perf_counter()
-        new, first = slice(self.done, len(y)), self.summary is None
-        if first:
-            self.checked = clone(self.estimator)  # knows what later blocks must match
-        w = None if self.weight is None else self.weight[new]
-        block = self.checked._summarize(
-            _safe_indexing(self.X, new), y[new], w, reset=first
-        )
-        self.summary = block if first else self.summary + block
-        self.done = len(y)
-        model = clone(self.estimator)
-        model.__dict__.update(self.checked.__dict__)
-        model._solve(self.summary)
-        self.seconds += time.perf_counter() - start
-        return model, self.seconds
-
-
-def long_table(sizes, scores, times):
-    """Columns of a table with one row for each estimator, size and repeat."""
-    names = list(scores)
-    n_sizes, n_repeats = scores[names[0]].shape
-    return {
-        "estimator": np.repeat(names, n_sizes * n_repeats),
-        "train_size": np.tile(np.repeat(sizes, n_repeats), len(names)),
-        "repeat": np.tile(np.arange(n_repeats), n_sizes * len(names)),
-        "score": np.concatenate([scores[name].ravel() for name in names]),
-        "fit_time": np.concatenate([times[name].ravel() for name in names]),
-    }
+    def fit(self, X, y, sample_weight=None):
+        """Return a model of a prefix of the rows that is longer than the last one."""
+        new, first = slice(self.done, len(y)), self.done == 0
+        X, w = _safe_indexing(X, new), sample_weight
+        w = None if w is None else w[new]
+        block = self.first._summarize(X, y[new], w, reset=first)
+        self.done, self.summary = len(y), block if first else self.summary + block
+        return copy(self.first)._solve(self.summary)

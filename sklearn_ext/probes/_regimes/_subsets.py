@@ -122,14 +122,13 @@ def resolve_sizes(train_sizes, n_rows, n_classes, rarest):
         return np.unique(np.rint(np.geomspace(lowest, n_rows, N_AUTO)).astype(int))
     if is_per_class(train_sizes):
         asked = np.unique(np.asarray(train_sizes[1], dtype=float))
-        per_class = asked.astype(int) if np.isfinite(asked).all() else asked[:0]
-        whole = len(per_class) > 0 and np.array_equal(per_class, asked)
-        if not whole or per_class[0] < 1 or per_class[-1] > rarest:
+        whole = len(asked) > 0 and (asked == np.rint(asked)).all()
+        if not whole or asked[0] < 1 or asked[-1] > rarest:
             raise ValueError(
                 "train_sizes=('per_class', sizes) needs whole sizes from 1 to the "
                 f"training rows of the rarest class, {rarest}; got {train_sizes[1]}."
             )
-        return per_class * n_classes
+        return asked.astype(int) * n_classes
     try:
         sizes = np.asarray(train_sizes)
     except ValueError:  # a name with a list, which are not rows of one table

@@ -6,13 +6,18 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
 )
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, indexable
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    indexable,
+)
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
@@ -25,47 +30,8 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext.probes._regimes._curves import (
-    ROUNDING,
-    TIE,
-    bootstrap_means,
-    compare,
-    fit_power_law,
-    interval,
-    power_law,
-)
-from sklearn_ext.probes._regimes._input import (
-    check_refit,
-    check_test,
-    check_weights,
-)
-from sklearn_ext.probes._regimes._runs import (
-    Plan,
-    long_table,
-    make_preprocessor,
-    run_repeat,
-)
-from sklearn_ext.probes._regimes._subsets import (
-    is_per_class,
-    nested_order,
-    resolve_sizes,
-    split,
-)
-from sklearn_ext.probes._regimes._summary import (
-    TwoRegimesSummary,
-    best_score,
-    error_name,
-    is_clear,
-)
-from sklearn_ext.probes._rivals import (
-    MAJORITY,
-    PredictsByWinner,
-    check_labels,
-    check_rivals,
-    check_takes_weights,
-    frame_of,
-    majority,
-)
+from sklearn_ext.probes._regimes import _curves, _runs, _subsets, _summary
+from sklearn_ext.probes._rivals import MAJORITY, PredictsByWinner, check_labels
 
 
 class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEstimator):
@@ -265,9 +231,12 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         TwoRegimes
             The fitted model.
         """
-        rivals = self._rivals()
-        check_rivals(rivals, type(self).__name__)
-        check_refit(self.refit, rivals)
+        rivals = self._checked_rivals()
+        if self.refit not in {True, False, None, "recommended", *self._rivals()}:
+            raise ValueError(
+                f"refit={self.refit!r} names no estimator; known: "
+                f"{list(self._rivals())}, or 'recommended', or False."
+            )
         X, y, groups = indexable(X, y, groups)
         if not _routing_enabled():
             X, y, groups, params = self._drop_weightless(X, y, groups, params)
@@ -278,10 +247,10 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         rng = check_random_state(self.random_state)
         draws = self._draw(codes, groups, X_test is None, rng)
         counts = np.stack([np.bincount(codes[train]) for train, _ in draws])
-        sizes = resolve_sizes(
+        sizes = _subsets.resolve_sizes(
             self.train_sizes, counts.sum(axis=1).min(), counts.shape[1], counts.min()
         )
-        plan = Plan(
+        plan = _runs.Plan(
             rivals,
             self.preprocessor,
             check_scoring(next(iter(rivals.values())), self.scoring),
@@ -292,7 +261,6 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
             y_test,
             fit_params,
             score_params,
-            params.get("sample_weight"),
         )
         self._measure(plan, draws)
         self._compare(rng)
@@ -301,12 +269,14 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
 
     def _draw(self, codes, groups, holds_out, rng):
         """Training rows, in order, and test rows of each repeat."""
-        balanced, draws = is_per_class(self.train_sizes), []
+        balanced, draws = _subsets.is_per_class(self.train_sizes), []
         for _ in range(self.n_repeats):
             train, test = np.arange(len(codes)), None
             if holds_out:
-                train, test = split(codes, self.classes_, groups, self.test_size, rng)
-            order = nested_order(codes[train], rng, balanced=balanced)
+                train, test = _subsets.split(
+                    codes, self.classes_, groups, self.test_size, rng
+                )
+            order = _subsets.nested_order(codes[train], rng, balanced=balanced)
             draws.append((train[order], test))
         return draws
 
@@ -322,8 +292,8 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         _raise_for_params(params, self, "fit", allow=["sample_weight"])
         if params.get("sample_weight") is None:
             return X, y, groups, {}
-        check_takes_weights(self._rivals())
-        weight, rows = check_weights(params["sample_weight"], X)
+        weight = self._check_weights(params["sample_weight"], X)
+        rows = np.flatnonzero(weight)
         if len(rows) < len(weight):
             X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
             groups = None if groups is None else _safe_indexing(groups, rows)
@@ -331,42 +301,42 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
 
     def _route(self, rivals, params):
         """Say which inputs per row go to which estimator, and to the scorer."""
+        weight = {k: v for k, v in params.items() if k == "sample_weight"}
         if _routing_enabled():
             routed = process_routing(self, "fit", **params)
-            return {n: routed[n].fit for n in rivals}, routed.scorer.score
+            fit = {name: routed[name].fit for name in self._rivals()}
+            return {**fit, MAJORITY: weight}, routed.scorer.score
         by_scorer = self.scoring is None or isinstance(self.scoring, str)
-        return {n: params for n in rivals}, params if by_scorer else {}
+        return dict.fromkeys(rivals, weight), weight if by_scorer else {}
 
     def _measure(self, plan, draws):
         tasks = FitTasks(
             self, plan.X, plan.y, max_subtasks=self.n_repeats, task_name="repeat"
         )
         runs = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
-            delayed(run_repeat)(plan, *rows) for rows in draws
+            delayed(_runs.run_repeat)(plan, *rows) for rows in draws
         )
-        scores = {name: [] for name in plan.estimators}
-        times = {name: [] for name in plan.estimators}
-        baseline = []
-        for found, seconds, models, majority_scores in runs:
-            baseline.append(majority_scores)
-            for name in plan.estimators:
-                scores[name].append(found[name])
-                times[name].append(seconds[name])
-            leader = _leader({name: rows[-1] for name, rows in scores.items()})
+        measured = []
+        for found, seconds, models in runs:
+            measured.append((found, seconds))
+            leader = _leader({name: found[name] for name in self._rivals()})
             state = {"classes_": self.classes_, "estimator_": models[leader]}
             if tasks.end(**state):
                 break
         runs.close()
         tasks.close(**state)
         self.train_sizes_ = plan.sizes
-        self.test_scores_ = {n: np.stack(rows, axis=1) for n, rows in scores.items()}
-        self.fit_times_ = {n: np.stack(rows, axis=1) for n, rows in times.items()}
-        self.baseline_scores_ = np.stack(baseline, axis=1)
+        self.test_scores_, self.fit_times_ = (
+            {name: np.stack([row[name] for row in rows], axis=1) for name in found}
+            for rows in zip(*measured, strict=True)
+        )
+        self.baseline_scores_ = self.test_scores_.pop(MAJORITY)
+        del self.fit_times_[MAJORITY]
 
     def _compare(self, rng):
         errors = self._errors()
         first, second = list(errors)[:2]
-        found = compare(
+        found = _curves.compare(
             self.train_sizes_,
             errors[second] - errors[first],
             (first, second),
@@ -381,40 +351,34 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         self.crossover_ci_ = found.crossover_ci
         self.regimes_ = found.regimes
         self.curve_params_ = {
-            name: fit_power_law(self.train_sizes_, error.mean(axis=1))
+            name: _curves.fit_power_law(self.train_sizes_, error.mean(axis=1))
             for name, error in errors.items()
         }
         best = _leader({n: s.mean(1) for n, s in self.test_scores_.items()})
         gains = (self.test_scores_[best] - self.baseline_scores_)[-1:]
         self.gain_, self.gain_ci_ = float(gains.mean()), np.full(2, np.nan)
         if gains.size > 1 and np.isfinite(gains).all():
-            means = bootstrap_means(gains, self.n_bootstrap, rng)
-            self.gain_ci_ = interval(means[:, 0], self.confidence_level)
-        self.recommended_ = MAJORITY if self.gain_ < ROUNDING else best
+            means = _curves.bootstrap_means(gains, self.n_bootstrap, rng)
+            self.gain_ci_ = _curves.interval(means[:, 0], self.confidence_level)
+        self.recommended_ = MAJORITY if self.gain_ < _curves.ROUNDING else best
 
     def _errors(self):
-        best = best_score(self.scoring)
+        best = _summary.best_score(self.scoring)
         return {name: best - score for name, score in self.test_scores_.items()}
 
     def _refit(self, plan):
-        self._win()
+        vars(self).pop("estimator_", None)
         if not self.refit:
             return
-        name = self.refit if self.refit in plan.estimators else self.recommended_
-        if name == MAJORITY:
-            model = majority().fit(plan.X, plan.y, plan.weight)
-        else:
-            model = self._refitted(name, plan)
-        self._win(model)
-
-    def _refitted(self, name, plan):
-        model, Z = clone(plan.estimators[name]), plan.X
-        if plan.preprocessor is not None:
-            step = make_preprocessor(plan.preprocessor, Z)
+        name = self.refit if self.refit in self.test_scores_ else self.recommended_
+        model, step, Z = clone(plan.estimators[name]), None, plan.X
+        if plan.preprocessor is not None and name != MAJORITY:
+            step = _runs.make_preprocessor(plan.preprocessor, Z)
             Z = step.fit_transform(Z, plan.y)
-            model.fit(Z, plan.y, **plan.fit_params[name])
-            return Pipeline([("preprocessor", step), (name, model)])
-        return model.fit(Z, plan.y, **plan.fit_params[name])
+        model.fit(Z, plan.y, **plan.fit_params[name])
+        if step is not None:
+            model = Pipeline([("preprocessor", step), (name, model)])
+        self.estimator_ = model
 
     # what was found
 
@@ -431,10 +395,10 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         first, second = pair = tuple(errors)[:2]
         low, high = self.difference_ci_.T
         better = np.where(low > 0, first, np.where(high < 0, second, "unclear"))
-        better = np.where(self.difference_ == 0, TIE, better)
-        return TwoRegimesSummary(
+        better = np.where(self.difference_ == 0, _curves.TIE, better)
+        return _summary.TwoRegimesSummary(
             pair,
-            error_name(self.scoring),
+            _summary.error_name(self.scoring),
             self.confidence_level,
             next(iter(self.test_scores_.values())).shape[1],
             self.train_sizes_,
@@ -446,9 +410,9 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
             self.crossover_,
             self.crossover_ci_,
             self.crossover_censored_,
-            is_clear(self.train_sizes_, self.difference_ci_, self.crossover_),
+            _summary.is_clear(self.train_sizes_, self.difference_ci_, self.crossover_),
             self.recommended_,
-            best_score(self.scoring) - self.baseline_scores_.mean(axis=1),
+            _summary.best_score(self.scoring) - self.baseline_scores_.mean(axis=1),
             self.gain_,
             self.gain_ci_,
         )
@@ -468,26 +432,21 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         """
         check_is_fitted(self, "curve_params_")
         return {
-            name: power_law(train_sizes, *curve)
+            name: _curves.power_law(train_sizes, *curve)
             for name, curve in self.curve_params_.items()
         }
 
-    def results_frame(self, container="pandas"):
-        """Return all scores as a table.
-
-        Parameters
-        ----------
-        container : {"pandas", "polars"}, default="pandas"
-            Library of the table.
-
-        Returns
-        -------
-        DataFrame
-            Columns estimator, train_size, repeat, score and fit_time.
-        """
-        check_is_fitted(self, "test_scores_")
-        columns = long_table(self.train_sizes_, self.test_scores_, self.fit_times_)
-        return frame_of(columns, container)
+    def _columns(self):
+        """Return one row for each estimator, size and repeat."""
+        scores, times = self.test_scores_, self.fit_times_
+        n_sizes, n_repeats = self.baseline_scores_.shape
+        return {
+            "estimator": np.repeat(list(scores), n_sizes * n_repeats),
+            "train_size": np.tile(np.repeat(self.train_sizes_, n_repeats), len(scores)),
+            "repeat": np.tile(np.arange(n_repeats), n_sizes * len(scores)),
+            "score": np.ravel(list(scores.values())),
+            "fit_time": np.ravel(list(times.values())),
+        }
 
     # what scikit-learn asks
 
@@ -504,17 +463,26 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
             method_mapping=MethodMapping().add(caller="fit", callee="score"),
         )
 
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "classes_")
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse &= self.preprocessor != "minmax"
+        if isinstance(self.preprocessor, BaseEstimator):
+            own = get_tags(self.preprocessor).input_tags
+            tags.input_tags.sparse &= own.sparse
+            tags.input_tags.allow_nan &= own.allow_nan
         return tags
 
-    def _parts(self):
-        own = isinstance(self.preprocessor, BaseEstimator)
-        return super()._parts() + ([self.preprocessor] if own else [])
+
+def check_test(X_test, y_test, classes):
+    """Return the labels of test rows that the user gave."""
+    if X_test is None or y_test is None:
+        raise ValueError("X_test and y_test go together, got only one of them.")
+    y_test = column_or_1d(y_test, warn=True)
+    check_consistent_length(X_test, y_test)
+    unknown = np.setdiff1d(y_test, classes)
+    if len(unknown):
+        raise ValueError(f"y_test holds labels that y lacks: {unknown.tolist()}.")
+    return y_test
 
 
 def _leader(curves):

@@ -27,23 +27,10 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext._core._validation import check_weights
 from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers
-from sklearn_ext.probes._rivals import (
-    MAJORITY,
-    PredictsByWinner,
-    check_labels,
-    check_rivals,
-    check_takes_weights,
-    frame_of,
-    majority,
-)
-from sklearn_ext.probes._search._measures import (
-    LEVEL,
-    calibration_error,
-    paired,
-    row_losses,
-)
+from sklearn_ext.probes._logistic._probe_cv import whole_row_folds
+from sklearn_ext.probes._rivals import MAJORITY, PredictsByWinner, check_labels
+from sklearn_ext.probes._search import _measures
 from sklearn_ext.probes._search._summary import ProbeSearchSummary
 
 LOSSES = {"accuracy": "error", "neg_log_loss": "log_loss"}
@@ -168,19 +155,17 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
         ProbeSearchCV
             The fitted comparison.
         """
-        rivals = self._rivals()
-        check_rivals(rivals, type(self).__name__)
+        rivals = self._checked_rivals()
         task = self._task(rivals, *indexable(X, y, groups), sample_weight, params)
-        rivals = {**rivals, MAJORITY: majority()}
         runs = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(_run)(name, rivals[name], task, fold)
-            for fold in task.folds
             for name in rivals
+            for fold in task.folds
         )
         results, recommended, level = self._compare(list(rivals), runs, task)
         model = clone(rivals[recommended])
         model.fit(task.X, task.y, **task.fit_params[recommended])
-        self._win(model)
+        self.estimator_ = model
         self.classes_, self.cv_results_ = task.classes, results
         self.recommended_, self.level_ = recommended, level
         return self
@@ -205,8 +190,6 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
 
     def _route(self, rivals, weight, groups, params):
         """Say which inputs per row go to which head, and to the splitter."""
-        if weight is not None:
-            check_takes_weights(rivals)
         given = {} if groups is None else {"groups": groups}
         if _routing_enabled():
             routed = process_routing(self, "fit", **given, **params)
@@ -215,34 +198,32 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
             routed = Bunch(splitter=Bunch(split=given))
         shared = {} if weight is None else {"sample_weight": weight}
         fit = {n: {**routed.get(n, Bunch(fit={})).fit, **shared} for n in rivals}
-        return {**fit, MAJORITY: shared}, routed.splitter.split
+        return fit, routed.splitter.split
 
     def _task(self, rivals, X, y, groups, sample_weight, params):
         """Check what there is to measure on, leave out rows of no weight, and split."""
         y, classes, codes = check_labels(y, type(self).__name__)
-        weight, splits = np.ones(len(y)), None
+        weight, folds = np.ones(len(y)), []
         if sample_weight is not None:
-            weight = check_weights(sample_weight, X, dtype=np.float64)
+            weight = self._check_weights(sample_weight, X)
         given = None if sample_weight is None else weight
         fit_params, split_params = self._route(rivals, given, groups, params)
         if not isinstance(self.cv, Integral):  # a splitter sees rows as they are
             folds = check_cv(self.cv, y, classifier=True).split(X, y, **split_params)
-            splits = [tuple(map(np.asarray, fold)) for fold in folds]
+            folds = [tuple(map(np.asarray, fold)) for fold in folds]
         if not weight.all():
             there, place = np.flatnonzero(weight), np.cumsum(weight > 0) - 1
             fit_params = {
                 name: _check_method_params(X, given, indices=there)
                 for name, given in fit_params.items()
             }
-            if splits is not None:
-                splits = [
-                    tuple(place[part[weight[part] > 0]] for part in fold)
-                    for fold in splits
-                ]
+            folds = [
+                tuple(place[part[weight[part] > 0]] for part in fold) for fold in folds
+            ]
             X, weight = _safe_indexing(X, there), weight[there]
             y, classes, codes = check_labels(y[there], type(self).__name__)
         rows = EqualRows.in_either_precision(_numbers(X), codes, w=weight)
-        folds = splits or self._deal(codes, classes, rows)
+        folds = folds or self._deal(codes, classes, rows)
         return Task(X, y, classes, codes, weight, rows.group, fit_params, folds)
 
     def _deal(self, codes, classes, rows):
@@ -254,31 +235,26 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
                 f"Class {rare!r} has 1 distinct row, but at least 2 are needed, one to "
                 "fit and one to measure. Add rows, or leave the class out."
             )
-        fold = rows.deal(min(self.cv, len(rows)), strata=codes)
-        return [
-            (np.flatnonzero(fold != k), np.flatnonzero(fold == k))
-            for k in range(fold.max() + 1)
-        ]
+        return whole_row_folds(rows, codes, self.cv)
 
     def _compare(self, names, runs, task):
         """Measure what the folds gave, and name the best."""
         held = np.concatenate([test for _, test in task.folds])
         codes, weight = task.codes[held], task.weight[held]
         results, losses, measured = {"estimator": np.array(names)}, {}, []
-        for name in names:
-            parts = [run for run in runs if run.name == name]
-            predicted = np.concatenate([part.predicted for part in parts])
-            proba = None
-            if all(part.proba is not None for part in parts):
-                proba = np.concatenate([part.proba for part in parts])
-            found = row_losses(proba, predicted, codes)
+        for k, name in enumerate(names):
+            parts = runs[k * len(task.folds) : (k + 1) * len(task.folds)]
+            proba, predicted, *seconds = zip(*parts, strict=True)
+            predicted = np.concatenate(predicted)
+            lacks = any(part is None for part in proba)
+            proba = None if lacks else np.concatenate(proba)
+            found = _measures.row_losses(proba, predicted, codes)
             losses[name] = found[LOSSES[self.scoring]]
             measured.append(
                 [
                     *(weight @ loss / weight.sum() for loss in found.values()),
-                    calibration_error(proba, codes, weight),
-                    np.mean([part.fit_time for part in parts]),
-                    np.mean([part.predict_time for part in parts]),
+                    _measures.calibration_error(proba, codes, weight),
+                    *np.mean(seconds, axis=1),
                 ]
             )
         results |= zip(MEASURES, np.transpose(measured), strict=True)
@@ -292,13 +268,13 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
         # of equals the majority class, then the first
         order = np.lexsort([results["estimator"] != MAJORITY, mean])
         best = next(names[k] for k in order if names[k] != MAJORITY)
-        behind = paired(losses, best, weight, task.group[held])
+        behind = _measures.paired(losses, best, weight, task.group[held])
         results["behind"], results["behind_se"] = np.transpose(list(behind.values()))
         results["rank"] = np.argsort(order) + 1
         level = [
             name
             for name, (gap, error) in behind.items()
-            if name != MAJORITY and gap <= LEVEL * error + ROUNDING
+            if name != MAJORITY and gap <= _measures.LEVEL * error + ROUNDING
         ]
         return results, names[order[0]], level
 
@@ -317,21 +293,8 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
             self.cv_results_, self.scoring, self.recommended_, self.level_
         )
 
-    def results_frame(self, container="pandas"):
-        """Return the comparison as a table.
-
-        Parameters
-        ----------
-        container : {"pandas", "polars"}, default="pandas"
-            Library of the table.
-
-        Returns
-        -------
-        DataFrame
-            The columns of ``cv_results_``.
-        """
-        check_is_fitted(self, "cv_results_")
-        return frame_of(self.cv_results_, container)
+    def _columns(self):
+        return self.cv_results_
 
     # what scikit-learn asks
 
@@ -347,9 +310,6 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
             splitter=self.cv if hasattr(self.cv, "split") else None,
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "estimator_")
 
 
 def _numbers(X):
@@ -375,18 +335,8 @@ class Task:
     folds: list  # of training and held-out rows
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
-    """Held-out predictions of one head in one fold."""
-
-    name: str
-    proba: np.ndarray | None  # (n_held_out, n_classes)
-    predicted: np.ndarray  # (n_held_out,), positions of classes
-    fit_time: float
-    predict_time: float
-
-
 def _run(name, estimator, task, fold):
+    """Return held-out probabilities, places of predictions, and seconds of a fold."""
     train, test = fold
     params = _check_method_params(task.X, task.fit_params[name], indices=train)
     X, held = _safe_indexing(task.X, train), _safe_indexing(task.X, test)
@@ -403,4 +353,4 @@ def _run(name, estimator, task, fold):
     except Exception as error:
         error.add_note(f"ProbeSearchCV: {name!r} on {len(train)} rows.")
         raise
-    return Run(name, proba, predicted, fitted - start, done - fitted)
+    return proba, predicted, fitted - start, done - fitted

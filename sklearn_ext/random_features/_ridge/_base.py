@@ -21,13 +21,15 @@ from sklearn_ext._core._compat import (
     get_namespace_and_device,
     move_to,
 )
-from sklearn_ext._core._optional import torch_device
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext._numerics._arrays import (
     ArrayHolder,
+    blocks,
     float64,
-    is_numpy,
     namespace,
+    single,
+    take_rows,
+    to_device,
     to_numpy,
 )
 from sklearn_ext._numerics._factors import factorize
@@ -43,15 +45,9 @@ from sklearn_ext.random_features._maps import (
     same,
     warn_of_memory,
 )
-from sklearn_ext.random_features._ridge._candidates import Asked
-from sklearn_ext.random_features._ridge._rows import (
-    Remembered,
-    Rows,
-    Sample,
-    Summary,
-    rows_a_batch,
-    span_of,
-)
+from sklearn_ext.random_features._ridge._candidates import candidates
+from sklearn_ext.random_features._ridge._encoders import Numbers
+from sklearn_ext.random_features._ridge._rows import Remembered, Rows, Summary, span_of
 from sklearn_ext.random_features._scaling import SCALINGS
 
 RIDGE_CONSTRAINTS = {
@@ -64,26 +60,15 @@ RIDGE_CONSTRAINTS = {
     "feature_map": [HasMethods(["fit", "transform"]), None],
     "filter": [StrOptions(set(FILTERS))],
     "fit_intercept": ["boolean"],
+    "solver": [StrOptions({"auto", "primal", "dual"})],
     "standardize": ["boolean", StrOptions(set(SCALINGS))],
     "precision": [StrOptions({"auto", "float64"})],
     "batch_size": [Interval(Integral, 1, None, closed="left"), None],
     "device": [str, None],
 }
-DRAWN_FROM = (  # what the first block has fixed
-    "n_components",
-    "filter",
-    "kernel",
-    "map",
-    "fourier",
-    "sampling",
-    "gamma",
-    "nu",
-    "length_scale",
-    "bias_scale",
-    "standardize",
-    "fit_intercept",
-    "random_state",
-)
+# what the first block has fixed
+DRAWN_FROM = "n_components", "filter", *MAP_CONSTRAINTS, "standardize", "fit_intercept"
+BLOCK_BYTES = 2**25  # features of one batch: large enough for BLAS, small in memory
 
 
 @dataclass(frozen=True)
@@ -101,65 +86,101 @@ class Solution(ArrayHolder):
 
 
 @dataclass
-class Fit:
+class Fit(ArrayHolder):
     """Sums, and the solution: it waits until somebody asks for it."""
 
-    summary: Summary | None
+    summary: Summary
     solution: Solution | None = None
-    dof: np.ndarray | None = None
-    span: np.ndarray | None = None  # (2, t), least and largest targets
-
-    def __sklearn_array_api_convert__(self, converter):
-        """Convert for scikit-learn's array API utilities."""
-        parts = (self.summary, self.solution)
-        parts = (part and part.convert(converter) for part in parts)
-        return Fit(*parts, span=self.span)
 
 
 class BaseRandomFeatureRidge(ExtEstimator):
     """Reads rows, draws features and keeps sums; subclasses say how to solve.
 
-    They define ``_encodes``, the class of their targets, and ``_solved(posed, rows,
-    held, plan, features)``, which returns the `Solution` of `RidgeMoments` or a
-    `CentredKernel`.
+    They define ``_solved(posed, rows, held, features, plan)``, which returns the
+    `Solution` of `RidgeMoments` or a `CentredKernel`.
     """
 
     _takes_sparse = True
+    _encodes = Numbers
     _sample_rows = 0  # rows that partial_fit keeps for leave-one-out
-    _draws_rows = False  # for that, or to deal them to folds
+    _draws_rows = True  # for that, or to deal them to folds
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Fit to all rows at once.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets; of a classifier, the classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; an integer counts as that many equal rows.
+
+        Returns
+        -------
+        estimator
+            The fitted model.
+        """
+        return self._fit(X, y, sample_weight)
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Add the rows of one more block; the ridge is found when it is next needed.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows. The first block fixes what is measured on data: scaling,
+            ``gamma="scale"``, landmarks.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        estimator
+            The model, as if it had been fitted to all rows so far; leave-one-out looks
+            at ``loo_subset`` of them, where the ridge is chosen.
+        """
+        return self._partial_fit(X, y, sample_weight)
 
     def _fit(self, X, y, sample_weight, plan=None):
         rows = self._read(X, y, sample_weight, reset=True)
         self._draw(rows, *self._pick(rows, plan), self.n_components)
-        self._fitted = self._fit_rows(rows, plan)
-        self.n_samples_seen_ = len(rows.copies)
-        return self._to_host()
+        return self._keep(self._fit_rows(rows, plan))
 
     def _pick(self, rows, plan):
         """Return a scaling with a kernel, and the rows that it has scaled."""
-        return next(self._asked(rows).candidates(self, rows.X, rows.s))
+        return next(self._candidates(rows))
 
-    def _asked(self, rows, *, blocks=False):
-        return Asked((self.kernel,), (self.standardize,))
+    def _candidates(self, rows, *, blocks=False):
+        return candidates(self, rows.X, rows.s, (self.kernel,), (self.standardize,))
 
     def _fit_rows(self, rows, plan):
-        if self._side(rows) == "dual":
-            kernel = self._kernel_of(rows)
-            features = self._features.like(rows.X)
-            solution = self._solved(kernel, rows, rows, plan, features)
-            late = replace(kernel, K=kernel.K[:0, :0])
-            infinite = isinstance(self._features.map, InfiniteMap)
-            n, span = len(rows.copies), span_of(rows.Y)
-            summary = None if infinite else Summary(n, late, span=span)
+        features, limit = self._features.like(rows.X), self._sample_rows
+        if self._is_dual(rows):
+            posed, held = self._kernel_of(rows), rows
+            kept = None if posed.A is None else replace(posed, K=None)
         else:
-            features = Remembered(self._features.like(rows.X), rows.X)
-            few = 0 < len(rows) <= self._sample_rows
-            summary = self._sum(rows, features, sampled=not few)
-            held = rows if few else summary.held
-            solution = self._solved(summary.moments, rows, held, plan, features)
-            summary = summary.without_rows()
-        span = to_numpy(span_of(rows.Y))
-        return Fit(summary, self._stored(solution), span=span)
+            features = Remembered(features, rows.X)
+            posed = kept = self._sum(rows, features)
+            held = rows if limit else None
+            if 0 < limit < len(rows):
+                held = rows.merged(limit)
+        solution = self._solved(posed, rows, held, features, plan)
+        summary = Summary(len(rows.copies), kept, span_of(rows.Y))
+        return Fit(summary, self._stored(solution))
+
+    def _keep(self, fit):
+        """Keep what was fitted, on the host, so that it is stored anywhere."""
+        self._fitted, self.n_samples_seen_ = fit, fit.summary.n_rows
+        if self.device is not None:
+            self._fitted = fit.convert(to_numpy)
+            self._features = self._features.convert(to_numpy)
+        return self
 
     def _partial_fit(self, X, y, sample_weight, **params):
         first = not hasattr(self, "_fitted")
@@ -173,24 +194,20 @@ class BaseRandomFeatureRidge(ExtEstimator):
         self._check_finite_width("fit_blocks")
         rows = self._read(X, y, sample_weight, reset=reset, **params)
         if reset:
-            asked = self._asked(rows, blocks=True)
-            candidate, Z = next(asked.candidates(self, rows.X, rows.s))
+            candidate, Z = next(self._candidates(rows, blocks=True))
             self._warn_of_first_block(candidate)
             self._draw(rows, candidate, Z, self.n_components, blocks=True)
-        self._check_blocks()
-        summary = self._sum(rows, self._features.like(rows.X)).without_copies()
+        self._asked()
+        moments, limit = self._sum(rows, self._features.like(rows.X)), self._sample_rows
+        held = replace(rows.merged(limit), copies=None) if limit else None
+        summary = Summary(len(rows.copies), moments, span_of(rows.Y), held, limit)
         return summary if self.device is None else summary.convert(to_numpy)
 
-    def _check_blocks(self):
-        """Refuse blocks that could be added but not solved."""
-
-    def _check_total(self, summary):
-        """Refuse sums without the rows that the solution looks at."""
+    def _asked(self):
+        """Return what the solver is asked for, or refuse what blocks do not allow."""
 
     def _solve(self, summary):
-        self._fitted = Fit(summary, span=to_numpy(summary.span))
-        self.n_samples_seen_ = summary.n_rows
-        return self._to_host()
+        return self._keep(Fit(summary))
 
     def _solution(self):
         """Return the solution; solve first if sums have been added since."""
@@ -198,7 +215,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
         fit = self._fitted
         if fit.solution is None:
             moments, held = fit.summary.moments, fit.summary.held
-            solution = self._solved(moments, None, held, None, self._features)
+            solution = self._solved(moments, None, held, self._features, None)
             fit.solution = self._stored(solution)
         return fit.solution
 
@@ -234,7 +251,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
         if self.fit_intercept != other.fit_intercept:
             raise ValueError("merge needs models with the same fit_intercept.")
         self._encoder.check_same(other._encoder)
-        self._check_blocks()
+        self._asked()
         if not same(self._features.in_single(), other._features.in_single()):
             raise ValueError(
                 "merge needs models with the same feature map, got different weights, "
@@ -242,9 +259,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
                 "random_state; let what is measured on the data (gamma, standardize, "
                 "landmarks) come from the same first block."
             )
-        total = self._fitted.summary + other._fitted.summary
-        self._check_total(total)
-        return self._solve(total)
+        return self._solve(self._fitted.summary + other._fitted.summary)
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit_blocks(self, blocks, *, n_jobs=None):
@@ -297,20 +312,15 @@ class BaseRandomFeatureRidge(ExtEstimator):
 
     def _read(self, X, y, sample_weight, *, reset, classes=None):
         xp, _, device = get_namespace_and_device(X)
-        X, y = validate_data(
-            self,
-            X,
-            self._encodes.moved(y, xp, device),
-            accept_sparse="csr",
-            dtype=(xp.float64, xp.float32),
-            reset=reset,
-            **self._encodes.checks,
-        )
+        if not self._encodes.stratified:  # labels may be strings, which only NumPy has
+            y = move_to(y, xp=xp, device=device)
+        how = {"accept_sparse": "csr", "dtype": (xp.float64, xp.float32)}
+        X, y = validate_data(self, X, y, reset=reset, **how, **self._encodes.checks)
         s = check_weights(move_to(sample_weight, xp=xp, device=device), X)
         s, index = float64(s), np.arange(X.shape[0])
         if not bool(xp.all(s > 0)):  # rows of no weight are as if they were absent
             index = np.flatnonzero(to_numpy(s) > 0)
-            X, y, s = (_take(array, s > 0) for array in (X, y, s))
+            X, y, s = (take_rows(array, index) for array in (X, y, s))
         if reset:
             self._encoder = self._encodes.of(y, classes)
         elif classes is not None:
@@ -325,26 +335,16 @@ class BaseRandomFeatureRidge(ExtEstimator):
         if not reset and hasattr(self, "_fitted"):
             index += self.n_samples_seen_
         rows = Rows.of(X, Y, w, s, index, keyed=self._draws_rows)
-        parts = {name: getattr(rows, name) for name in ("X", "Y", "w", "s")}
-        return replace(rows, **self._on_device(**parts))
+        names = "X", "Y", "w", "s"
+        return replace(rows, **{n: self._on_device(getattr(rows, n)) for n in names})
 
-    def _on_device(self, **arrays):
-        if self.device is None:
-            return arrays
-        torch, device = torch_device(self.device)
-        if any(issparse(array) for array in arrays.values()):
+    def _on_device(self, array):
+        if self.device is not None and issparse(array):
             raise TypeError(
                 f"device={self.device!r} needs dense rows, got a sparse container. Use "
                 "device=None."
             )
-        return {n: torch.asarray(array).to(device) for n, array in arrays.items()}
-
-    def _to_host(self):
-        """Bring what was fitted on ``device`` back, so that it is stored anywhere."""
-        if self.device is not None:
-            self._fitted = self._fitted.__sklearn_array_api_convert__(to_numpy)
-            self._features = self._features.convert(to_numpy)
-        return self
+        return to_device(array, self.device)
 
     def _draw(self, rows, candidate, Z, width, *, rng=None, blocks=False):
         """Fix scaling and feature map; ``Z`` are the rows that it has scaled."""
@@ -365,8 +365,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
             fmap = build_map(self, candidate.kernel, Z, width, **how)
         self._features = Features(candidate.scaler, fmap, double)
         self._candidate = replace(candidate, scaler=None)
-        xp = namespace(rows.X)
-        self._dtype = "float32" if rows.X.dtype == xp.float32 else "float64"
+        self._dtype = "float32" if single(rows.X) else "float64"
         self._drawn_from = {name: getattr(self, name) for name in DRAWN_FROM}
 
     @property
@@ -377,27 +376,26 @@ class BaseRandomFeatureRidge(ExtEstimator):
     def _infinite(self):
         return self.n_components in ("infinite", np.inf)
 
-    def _side(self, rows):
-        if isinstance(self._features.map, InfiniteMap):
-            return "dual"
-        if self.solver in ("primal", "dual"):
-            return self.solver
-        if self.solver == "cg":
-            return "primal"
+    def _is_dual(self, rows):
+        infinite = isinstance(self._features.map, InfiniteMap)
+        if infinite or self.solver in ("primal", "dual", "cg"):
+            return infinite or self.solver == "dual"
         # as many rows as features, less the intercept, span fewer directions
-        return "primal" if self._features.width(rows.X) < len(rows) else "dual"
+        return self._features.width(rows.X) >= len(rows)
 
     def _batch(self, width):
-        return rows_a_batch(self.batch_size, width, get_config()["working_memory"])
+        """Return how many rows' features are formed at a time."""
+        if self.batch_size is not None:
+            return self.batch_size
+        room = min(BLOCK_BYTES, get_config()["working_memory"] * 2**20) // (8 * width)
+        return int(min(max(room, 256), 8192))
 
-    def _sum(self, rows, features, *, sampled=True):
+    def _sum(self, rows, features):
         batches = rows.batches(features, self._batch(self._features.width(rows.X)))
         with np.errstate(over="ignore", invalid="ignore"):
             moments = RidgeMoments.of_batches(batches, fit_intercept=self.fit_intercept)
         _check_finite(moments.gram, moments.y_square)
-        sampled = sampled and self._sample_rows
-        sample = Sample.of(rows, self._sample_rows) if sampled else None
-        return Summary(len(rows.copies), moments, sample, span_of(rows.Y))
+        return moments
 
     def _kernel_of(self, rows):
         infinite = isinstance(self._features.map, InfiniteMap)
@@ -433,7 +431,8 @@ class BaseRandomFeatureRidge(ExtEstimator):
             The predictions.
         """
         scores = self._decision(X, "predict")
-        self._encoder.warn_beyond(scores, self._fitted.span)
+        if not self._encodes.stratified:
+            self._encoder.warn_beyond(scores, self._fitted.summary.span)
         return self._encoder.decode(scores)
 
     def _decision(self, X, method):
@@ -441,21 +440,17 @@ class BaseRandomFeatureRidge(ExtEstimator):
         solution = self._solution()
         if self.device is None:
             check_same_namespace(X, self, attribute="_coefficients", method=method)
-        coef, intercept = solution.coef, solution.intercept
-        features, xp = self._features, namespace(coef)
-        dtype = (xp.float64, xp.float32) if features.double else coef.dtype
+        features, xp = self._features, namespace(solution.coef)
+        dtype = (xp.float64, xp.float32) if features.double else solution.coef.dtype
         X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=False)
+        arrays = X, solution.coef, solution.intercept
+        X, coef, intercept = map(self._on_device, arrays)
         if self.device is not None:
-            on = self._on_device(X=X, coef=coef, intercept=intercept)
-            X, coef, intercept = on.values()
             features = features.like(X)
-        size, n = self._batch(coef.shape[0]), X.shape[0]
-        if n <= size:
-            out = features(X) @ coef
-        else:
-            parts = [features(X[i : i + size, ...]) @ coef for i in range(0, n, size)]
-            out = namespace(coef).concat(parts, axis=0)
-        out = self._like_rows(out + intercept)
+        batches = blocks(X.shape[0], self._batch(coef.shape[0]))
+        tables = [X] if len(batches) == 1 else (X[rows, ...] for rows in batches)
+        parts = [features(table) @ coef for table in tables]
+        out = self._like_rows(namespace(coef).concat(parts, axis=0) + intercept)
         return out if self.device is None else to_numpy(out)
 
     @property
@@ -532,22 +527,18 @@ class BaseRandomFeatureRidge(ExtEstimator):
 
     def _degrees_of_freedom(self):
         """Return them for each target; computed when first asked for."""
-        solution, fit = self._solution(), self._fitted
-        if solution.dof is not None:
-            return to_numpy(solution.dof)
-        if fit.dof is None:
-            gram, alphas = fit.summary.moments.gram, solution.alpha.tolist()
-            rounding = fit.summary.moments.rounding
-            dof = {a: factorize(gram, a, rounding=rounding).dof() for a in set(alphas)}
-            fit.dof = np.array([dof[a] for a in alphas])
-        return fit.dof + self.fit_intercept
+        solution = self._solution()
+        if solution.dof is None:
+            moments, alphas = self._fitted.summary.moments, solution.alpha.tolist()
+            how = {"rounding": moments.rounding}
+            dof = {a: factorize(moments.gram, a, **how).dof() for a in set(alphas)}
+            dof = np.array([dof[a] for a in alphas]) + self.fit_intercept
+            self._fitted.solution = solution = replace(solution, dof=dof)
+        return to_numpy(solution.dof)
 
     def _waiting(self):
         fit = self.__dict__.get("_fitted")
-        solution = None if fit is None else fit.solution
-        if fit is None or fit.dof is not None:
-            return ()
-        if solution is not None and solution.dof is not None:
+        if fit is None or (fit.solution is not None and fit.solution.dof is not None):
             return ()
         return "effective_dof_", "kappa_", "fitting_ratio_"
 
@@ -555,9 +546,6 @@ class BaseRandomFeatureRidge(ExtEstimator):
         alpha = self._solution().alpha  # equal ridges have equal degrees of freedom
         values = np.atleast_1d(values)
         return float(values[0]) if np.all(alpha == alpha[0]) else values
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_fitted")
 
     def get_kernel(self):
         """Return the kernel that the features approximate.
@@ -607,9 +595,3 @@ def _check_finite(products, y_square):
                 "feature_map returned NaN. Scale the columns, for instance by "
                 "standardize=True, and the targets."
             )
-
-
-def _take(array, kept):
-    if is_numpy(array) and not is_numpy(kept):
-        return array[to_numpy(kept)]
-    return array[kept] if issparse(array) or array.ndim == 1 else array[kept, :]

@@ -3,7 +3,7 @@
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from numbers import Integral, Real
 from typing import Any
 
@@ -17,12 +17,13 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 
+from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import Interval, StrOptions, _routing_enabled
 from sklearn_ext._numerics._arrays import (
-    ArrayHolder,
     float64,
     like,
     namespace,
+    take_rows,
     to_numpy,
 )
 from sklearn_ext._numerics._filters import FILTERS
@@ -37,7 +38,11 @@ from sklearn_ext._numerics._ridge import (
 )
 from sklearn_ext.random_features._maps import InfiniteMap, LandmarkMap, RandomMap
 from sklearn_ext.random_features._ridge._base import RIDGE_CONSTRAINTS, Solution
-from sklearn_ext.random_features._ridge._candidates import SEARCH_CONSTRAINTS, Asked
+from sklearn_ext.random_features._ridge._candidates import (
+    SEARCH_CONSTRAINTS,
+    candidates,
+    names_to_search,
+)
 from sklearn_ext.random_features._ridge._rows import Rows
 
 TIE = 1e-10  # scores closer than this share of them are equal
@@ -52,7 +57,6 @@ CV_CONSTRAINTS = {
     "refine": ["boolean"],
     "loo_subset": [Interval(Integral, 1, None, closed="left")],
     "store_cv_results": ["boolean"],
-    "solver": [StrOptions({"auto", "primal", "dual"})],
 }
 
 
@@ -60,21 +64,15 @@ CV_CONSTRAINTS = {
 class Plan:
     """How held-out errors are measured, and what is kept of them."""
 
-    cv: object = "loo"  # "loo", "gcv", a splitter, or "given" where nothing is chosen
-    n_folds: int | None = None  # where distinct rows are dealt to folds, in place of cv
+    # "loo", "gcv", "given" where nothing is chosen, a splitter, a number of folds to
+    # which distinct rows are dealt, or a list of rows to train and to test on
+    cv: object
     groups: np.ndarray | None = None  # of all rows, those of no weight included
-    listed: bool = False  # whether the folds are given as rows, not by a rule
     scorer: object = None  # None: the squared error
     weigh_scores: bool = False
     per_target: bool = False  # whether each target has its own ridge
     refine: bool = False  # whether to look between the neighbours of the best
     store: bool = False  # whether to keep all errors
-    leave_out: bool = True  # whether leave-one-out is wanted whatever chooses
-
-    @property
-    def has_folds(self):
-        """Whether errors come from folds."""
-        return not isinstance(self.cv, str)
 
 
 @dataclass(frozen=True)
@@ -90,14 +88,13 @@ class Fold:
     @classmethod
     def of(cls, rows, train, test):
         """Take positions among the copies of the rows, or masks."""
-        train, test = (
+        parts = [
             np.flatnonzero(part) if part.dtype == bool else part
             for part in map(np.asarray, (train, test))
-        )
+        ]
         n = len(rows.copies)
-        complete = len(np.union1d(train, test)) == n == len(train) + len(test)
-        at_train, train = rows.part(train)
-        at_test, test = rows.part(test)
+        complete = len(np.union1d(*parts)) == n == sum(map(len, parts))
+        (at_train, train), (at_test, test) = map(rows.part, parts)
         return cls(train, test, at_train, at_test, complete)
 
 
@@ -121,19 +118,19 @@ class Problem:
         """Yield features, targets and weights."""
         return rows.batches(self.features, self.batch_size)
 
+    def hold_out(self, alphas, folds):
+        """Return residuals (a, n_held, t) with their rows, of each part held out."""
+        if folds is None:
+            return [(self.leave_one_out(alphas), self.held)]
+        if not self.is_dual:
+            return [(self._leave_out_primal(alphas, fold), fold.test) for fold in folds]
+        K = float64(self.features(self.rows.X))
+        K = K if self.spectrum.kernel.A is None else K @ K.T
+        return [(self._leave_out_dual(alphas, fold, K), fold.test) for fold in folds]
+
     def leave_one_out(self, alphas):
         """Return residuals of shape (a, n_held, t)."""
-        if self.is_dual:
-            return self.spectrum.leave_one_out(alphas)
         return self.spectrum.leave_one_out(alphas, self.batches(self.held))
-
-    def leave_folds_out(self, alphas, folds):
-        """Return residuals of shape (a, n_test, t), one array a fold."""
-        if not self.is_dual:
-            return [self._leave_out_primal(alphas, fold) for fold in folds]
-        Phi = float64(self.features(self.rows.X))
-        K = Phi if self.spectrum.kernel.A is None else Phi @ Phi.T
-        return [self._leave_out_dual(alphas, fold, K) for fold in folds]
 
     def _leave_out_primal(self, alphas, fold):
         intercept = {"fit_intercept": self.spectrum.fit_intercept}
@@ -147,10 +144,8 @@ class Problem:
 
     def _leave_out_dual(self, alphas, fold, K):
         xp, train, test = namespace(K), fold.train, fold.test
-        at = (fold.at_train, fold.at_test)
-        at_train, at_test = (like(i, K, dtype=xp.int64) for i in at)
-        columns = xp.take(K, at_train, axis=1)
-        own, new = (xp.take(columns, i, axis=0) for i in (at_train, at_test))
+        columns = xp.take(K, like(fold.at_train, K, dtype=xp.int64), axis=1)
+        own, new = (take_rows(columns, at) for at in (fold.at_train, fold.at_test))
         intercept = {"fit_intercept": self.spectrum.fit_intercept}
         kernel = CentredKernel.of(own, train.Y, train.w, **intercept)
         spectrum = DualSpectrum.of(kernel, self.spectrum.filter)
@@ -159,11 +154,8 @@ class Problem:
     def solve(self, alphas):
         """Return coefficients, intercepts and refinement steps for a ridge a target."""
         coef, intercept = self.spectrum.solve(alphas)
-        if self.is_dual or self.rows is None:
-            warn_of_rounding(alphas, self.spectrum.cut)
-            return coef, intercept, 0
-        moments = self.spectrum.moments
-        if not moments.is_blurred(alphas):
+        moments = None if self.is_dual else self.spectrum.moments
+        if self.rows is None or self.is_dual or not moments.is_blurred(alphas):
             warn_of_rounding(alphas, self.spectrum.cut)
             return coef, intercept, 0
         batches = partial(self.batches, self.rows)
@@ -180,8 +172,8 @@ class Grid:
     dof: np.ndarray  # (a,)
     gcv: np.ndarray  # (a, t)
     error: np.ndarray  # (a, t), weighted mean squared held-out errors
-    held: tuple  # their residuals, (a, n_held, t) a fold; empty for "gcv"
     scores: np.ndarray  # (a, t) or (a, 1): higher is better
+    held: list  # pairs of residuals (a, n_held, t) and rows of a fold; none of "gcv"
 
     def __add__(self, other):
         order = np.argsort(np.concatenate([self.alphas, other.alphas]), kind="stable")
@@ -189,10 +181,10 @@ class Grid:
         def both(one, two):
             return np.concatenate([one, two])[order]
 
-        names = ("alphas", "train", "dof", "gcv", "error")
+        names = ("alphas", "train", "dof", "gcv", "error", "scores")
         parts = [both(getattr(self, n), getattr(other, n)) for n in names]
-        held = tuple(map(both, self.held, other.held))
-        return Grid(*parts, held, both(self.scores, other.scores))
+        pairs = zip(self.held, other.held, strict=True)
+        return Grid(*parts, [(both(R, S), rows) for (R, rows), (S, _) in pairs])
 
     def best(self):
         """Return the position of the best ridge for each column of scores.
@@ -228,19 +220,9 @@ class Held:
     row: np.ndarray  # (n,), the distinct row of each copy
     index: np.ndarray  # (n,), positions of the copies in the data
 
-    @classmethod
-    def of(cls, rows):
-        """Take rows; of blocks only the first copies are known."""
-        if rows.copies is None:
-            row, index = np.arange(len(rows)), rows.index
-        else:
-            copies = rows.copies.of(rows)
-            row, index = copies.rows_among(rows), copies.index
-        return cls(to_numpy(rows.Y), to_numpy(rows.w), row, index)
-
 
 @dataclass(frozen=True)
-class Choice(Solution, ArrayHolder):
+class Choice(Solution):
     """A fitted ridge with the grid it was chosen from."""
 
     grid: Grid | None = None
@@ -251,13 +233,19 @@ class Choice(Solution, ArrayHolder):
     temperature: float | None = None  # of classes
 
 
-def choose(problem, plan, alphas=None):
+def choose(model, posed, rows, held, features, plan, alphas=None):
     """Choose a ridge for each target, or take the one that is given.
 
     Parameters
     ----------
-    problem : Problem
-        What is to be solved.
+    model : BaseRandomFeatureRidge
+        The model, its features drawn.
+    posed : RidgeMoments or CentredKernel
+        What it has summed.
+    rows, held : Rows or None
+        Its rows, and those that leave-one-out looks at.
+    features : callable
+        Forms their features.
     plan : Plan
         How ridges are compared.
     alphas : ndarray or None, default=None
@@ -268,20 +256,23 @@ def choose(problem, plan, alphas=None):
     Choice
         The solution, and what was found on the way.
     """
-    spectrum = problem.spectrum
+    side = PrimalSpectrum if isinstance(posed, RidgeMoments) else DualSpectrum
+    spectrum = side.of(posed, FILTERS[model.filter])
+    size = model._batch(max(1, spectrum.e.shape[0]))
+    problem = Problem(spectrum, model._encoder, features, rows, held, size)
     if plan.cv in ("loo", "gcv") and spectrum.n < 2:
         raise ValueError(
             "Choosing a ridge needs at least 2 samples that differ, got n_samples=1: "
             "equal rows count as one."
         )
-    folds = _folds(problem, plan) if plan.has_folds else None
+    folds = None if isinstance(plan.cv, str) else _folds(problem, plan)
     grid = _measure(problem, plan, folds, alphas)
     if plan.refine:
         for best in set(grid.best().tolist()):
             if (more := grid.between(best)).size:
                 grid = grid + _measure(problem, plan, folds, more)
-    t = grid.train.shape[1]
-    best = np.broadcast_to([0] if plan.cv == "given" else grid.best(), (t,))
+    best = np.arange(len(grid.alphas)) if plan.cv == "given" else grid.best()
+    best = np.broadcast_to(best, grid.train.shape[1])
     coef, intercept, n_iter = problem.solve(grid.alphas[best])
     loo, held = _left_out(problem, plan, grid, best)
     scores = None if loo is None else held.Y - loo
@@ -294,11 +285,11 @@ def choose(problem, plan, alphas=None):
         "dual-eigen" if problem.is_dual else "primal-eigen",
         grid.dof[best],
         n_iter,
-        grid=replace(grid, held=()),
+        grid=replace(grid, held=[]),
         best_score=float(np.mean(grid.scores.max(axis=0))),
         loo=loo,
         held=held,
-        cv_results=_all_errors(problem, grid, folds) if plan.store else None,
+        cv_results=_all_errors(grid) if plan.store else None,
         temperature=(
             1.0 if loo is None else problem.encoder.temperature(scores, held.Y, held.w)
         ),
@@ -312,20 +303,14 @@ def _measure(problem, plan, folds, alphas):
     train, dof = spectrum.train_error(grid), spectrum.dof(grid)
     gcv = generalized_errors(train, dof, spectrum.n)
     if plan.cv in ("gcv", "given"):
-        return Grid(alphas, train, dof, gcv, gcv, (), _over_targets(-gcv, plan))
-    if folds is None:
-        held, tests = [problem.leave_one_out(grid)], [problem.held]
-    else:
-        held = problem.leave_folds_out(grid, folds)
-        tests = [fold.test for fold in folds]
-    pairs = list(zip(held, tests, strict=True))
-    error = np.mean([_mean_squares(R, to_numpy(rows.w)) for R, rows in pairs], axis=0)
-    if plan.scorer is None:
-        scores = _over_targets(-error, plan)
-    else:
-        found = [_score(R, rows, plan, problem.encoder) for R, rows in pairs]
+        return Grid(alphas, train, dof, gcv, gcv, _over_targets(-gcv, plan), [])
+    held = problem.hold_out(grid, folds)
+    error = np.mean([_mean_squares(R, to_numpy(rows.w)) for R, rows in held], axis=0)
+    scores = _over_targets(-error, plan)
+    if plan.scorer is not None:
+        found = [_score(R, rows, plan, problem.encoder) for R, rows in held]
         scores = np.mean(found, axis=0)
-    return Grid(alphas, train, dof, gcv, error, tuple(held), scores)
+    return Grid(alphas, train, dof, gcv, error, scores, held)
 
 
 def _mean_squares(R, w):
@@ -342,11 +327,9 @@ def _score(R, rows, plan, encoder):
 
     The scorer sees rows as they were given; of blocks only their weights are left.
     """
-    Y, w, s = (to_numpy(array) for array in (rows.Y, rows.w, rows.s))
-    if rows.copies is not None:
-        copies = rows.copies.of(rows)
-        row = copies.rows_among(rows)
-        Y, R, w, s = Y[row], R[:, row], (w / s)[row] * copies.s, copies.s
+    row, _, s = rows.given()
+    Y, w, weight = (to_numpy(array)[row] for array in (rows.Y, rows.w, rows.s))
+    R, w = R[:, row], w / weight * s  # of the classes
     model = encoder.held_model(Y, w)
     params = {"sample_weight": s} if plan.weigh_scores else {}
     y, scores = encoder.labels(Y), np.full((len(R), 1), -np.inf)
@@ -357,78 +340,50 @@ def _score(R, rows, plan, encoder):
 
 
 def _folds(problem, plan):
-    rows, encoder = problem.rows, problem.encoder
-    row, index = rows.copies.rows_among(rows), rows.copies.index
+    rows, encoder, cv = problem.rows, problem.encoder, plan.cv
+    row, index, _ = rows.given()
     y = encoder.labels(to_numpy(rows.Y))
-    if plan.n_folds is not None:
-        if plan.n_folds > len(rows):
-            raise ValueError(
-                f"cv={plan.n_folds} folds need as many rows that differ, got "
-                f"{len(rows)}: equal rows count as one."
-            )
-        fold = rows.deal(plan.n_folds, y if encoder.stratified else None)[row]
-        parts = [(fold != j, fold == j) for j in range(plan.n_folds)]
-    else:
+    if isinstance(cv, list):  # of all rows, those of no weight included
+        parts = [[np.isin(index, part) for part in pair] for pair in cv]
+    elif not isinstance(cv, Integral):
         params = {} if plan.groups is None else {"groups": plan.groups[index]}
-        parts = plan.cv.split(np.empty((len(row), 1)), y[row], **params)
-    if plan.listed:  # they count all rows, those of no weight included
-        parts = [[np.isin(index, part) for part in pair] for pair in parts]
+        parts = cv.split(np.empty((len(row), 1)), y[row], **params)
+    else:
+        if cv > len(rows):
+            raise ValueError(
+                f"cv={cv} folds need as many rows that differ, got {len(rows)}: equal "
+                "rows count as one."
+            )
+        fold = rows.deal(cv, y if encoder.stratified else None)[row]
+        parts = [(fold != j, fold == j) for j in range(cv)]
     return [Fold.of(rows, train, test) for train, test in parts]
 
 
 def _left_out(problem, plan, grid, best):
     """Return leave-one-out residuals at the solution, and their rows."""
-    if problem.held is None or not (plan.cv == "loo" or plan.leave_out):
+    wanted = plan.cv == "loo" or problem.encoder.stratified  # for the temperature
+    if problem.held is None or not wanted:
         return None, None
     if plan.cv == "loo":
-        R = grid.held[0][best, :, np.arange(len(best))].T
+        R = grid.held[0][0][best, :, np.arange(len(best))].T
     else:
         used, at = np.unique(grid.alphas[best], return_inverse=True)
         R = problem.leave_one_out(used.tolist())[at, :, np.arange(len(best))].T
-    return R, Held.of(problem.held)
+    rows = problem.held
+    return R, Held(to_numpy(rows.Y), to_numpy(rows.w), *rows.given()[:2])
 
 
 def _padded(rows):
     """Stack rows of different lengths; nan where they end."""
-    width = max(map(len, rows))
-    return np.stack(
-        [np.pad(row, (0, width - len(row)), constant_values=np.nan) for row in rows]
-    )
+    return np.array(list(zip_longest(*rows, fillvalue=np.nan))).T
 
 
-def _all_errors(problem, grid, folds):
+def _all_errors(grid):
     """Return squared held-out errors of each row and ridge, of shape (n, t, a)."""
     if not grid.held:
         return None
-    tests = [problem.held] if folds is None else [fold.test for fold in folds]
-    pairs = zip(grid.held, tests, strict=True)
-    held = [R[:, Held.of(rows).row] for R, rows in pairs]
+    held = [R[:, rows.given()[0]] for R, rows in grid.held]
     return np.moveaxis(np.concatenate(held, axis=1) ** 2, 0, -1)
-
-
-def pose(model, posed, rows, held, features):
-    """Return the problem of a model whose features are drawn.
-
-    Parameters
-    ----------
-    model : BaseRandomFeatureRidge
-        The model.
-    posed : RidgeMoments or CentredKernel
-        What it has summed.
-    rows, held : Rows or None
-        Its rows, and those that leave-one-out looks at.
-    features : callable
-        Forms their features.
-
-    Returns
-    -------
-    Problem
-        The problem, its spectrum found.
-    """
-    side = PrimalSpectrum if isinstance(posed, RidgeMoments) else DualSpectrum
-    spectrum = side.of(posed, FILTERS[model.filter])
-    size = model._batch(max(1, spectrum.e.shape[0]))
-    return Problem(spectrum, model._encoder, features, rows, held, size)
 
 
 @dataclass(frozen=True)
@@ -499,17 +454,16 @@ class ChoosesItsRidge:
     Scalings and kernels are chosen by the same errors, if there are several.
     """
 
-    _per_target = False
-    _draws_rows = True
     _search = None
 
     @property
-    def _sample_rows(self):
-        return self.loo_subset if self.cv == "loo" or self._leaves_out else 0
+    def _per_target(self):
+        return getattr(self, "alpha_per_target", False)
 
     @property
-    def _leaves_out(self):
-        return self._encodes.stratified  # for the temperature
+    def _sample_rows(self):
+        wanted = self.cv == "loo" or self._encodes.stratified  # for the temperature
+        return self.loo_subset if wanted else 0
 
     def _grid(self):
         if self.alphas is None:
@@ -521,14 +475,14 @@ class ChoosesItsRidge:
             )
         return alphas
 
-    def _asked(self, rows, *, blocks=False):
-        classes = self._encodes.stratified
-        return Asked.of_search(self, rows.X, blocks=blocks, classes=classes)
+    def _candidates(self, rows, *, blocks=False):
+        names = names_to_search(self, rows.X, blocks=blocks)
+        return candidates(self, rows.X, rows.s, *names, search=not blocks)
 
     def _pick(self, rows, plan):
         """Compare the candidates at the width of the search."""
-        candidates = self._asked(rows).candidates(self, rows.X, rows.s)
-        found = list(islice(candidates, 2))
+        others = self._candidates(rows)
+        found = list(islice(others, 2))
         self._search = None
         if len(found) == 1:
             return found[0]
@@ -537,9 +491,11 @@ class ChoosesItsRidge:
                 f"tie_break='first' needs cv='loo', got cv={self.cv!r}: only there are "
                 "the errors of candidates paired row by row."
             )
-        plan, width = replace(plan, refine=False, store=False), self._search_width()
+        plan = replace(plan, refine=False, store=False)
+        width = np.inf if self._infinite else self.n_components
+        width = min(width, self.search_components or np.inf)
         rng, tried = check_random_state(self.random_state), []
-        for candidate, Z in chain(found, candidates):
+        for candidate, Z in chain(found, others):
             self._draw(rows, candidate, Z, width, rng=deepcopy(rng))
             tried.append((candidate, self._fit_rows(rows, plan).solution))
         self._search = Search.of(tried, self.tie_break == "first")
@@ -547,17 +503,31 @@ class ChoosesItsRidge:
         scaler = candidate.scaler
         return candidate, rows.X if scaler is None else scaler(rows.X)
 
-    def _search_width(self):
-        limit, k = self.search_components, self.n_components
-        if limit is None:
-            return k
-        return limit if self._infinite else min(k, limit)
+    def _solved(self, posed, rows, held, features, plan):
+        plan = plan or self._asked()
+        return choose(self, posed, rows, held, features, plan, self._grid())
 
-    def _solved(self, posed, rows, held, plan, features):
-        problem = pose(self, posed, rows, held, features)
-        return choose(problem, plan or self._plan_of_blocks(), self._grid())
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Fit to all rows at once.
 
-    def _fit_cv(self, X, y, sample_weight, groups):
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets; of a classifier, the classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; an integer counts as that many equal rows, which
+            leave-one-out leaves out together.
+        groups : array-like of shape (n_samples,), default=None
+            Groups of the rows, for the splitter.
+
+        Returns
+        -------
+        estimator
+            The fitted model.
+        """
         dealt = self.cv is None or isinstance(self.cv, Integral)
         if groups is not None and (dealt or isinstance(self.cv, str)):
             raise ValueError(
@@ -565,24 +535,23 @@ class ChoosesItsRidge:
                 "which would ignore them."
             )
         check_consistent_length(X, groups)
-        if self.scoring is not None and (self.cv == "gcv" or self._per_target):
-            raise ValueError(
-                "scoring scores the held-out predictions of all targets at once, which "
-                "cv='gcv' does not have and alpha_per_target=True does not use; got "
-                f"scoring={self.scoring!r}. Use scoring=None."
-            )
         groups, weigh_scores = self._routed(sample_weight, groups)
-        splitter = self._splitter(y)
-        plan = self._plan(
-            splitter,
-            n_folds=splitter.get_n_splits() if dealt else None,
-            groups=groups if groups is None else np.asarray(groups),
-            listed=not (dealt or isinstance(self.cv, str) or hasattr(self.cv, "split")),
-            weigh_scores=weigh_scores,
-        )
+        groups = groups if groups is None else np.asarray(groups)
+        cv = self._splitter(y)
+        if dealt:
+            cv = cv.get_n_splits()
+        elif not hasattr(self.cv, "split"):
+            cv = list(cv.split())
+        plan = self._plan(cv, groups=groups, weigh_scores=weigh_scores)
         return self._fit(X, y, sample_weight, plan)
 
     def _plan(self, cv, **how):
+        if self.scoring is not None and (cv == "gcv" or self._per_target):
+            raise ValueError(
+                "scoring needs held-out predictions of all targets at once: cv='gcv' "
+                "has no predictions to score, and alpha_per_target=True does not use "
+                f"them; got scoring={self.scoring!r}. Use scoring=None."
+            )
         if cv == "gcv" and self.filter == "flow":
             raise ValueError(
                 "Generalised cross-validation is biased for filter='flow'; use cv='loo'"
@@ -594,7 +563,6 @@ class ChoosesItsRidge:
             per_target=self._per_target,
             refine=self.refine,
             store=self.store_cv_results,
-            leave_out=self._leaves_out,
             **how,
         )
 
@@ -605,8 +573,8 @@ class ChoosesItsRidge:
         given = {"sample_weight": sample_weight, "groups": groups}
         given = {name: value for name, value in given.items() if value is not None}
         routed = process_routing(self, "fit", **given)
-        split = routed.splitter.split if "splitter" in routed else {}
-        score = routed.scorer.score if "scorer" in routed else {}
+        split = routed.get("splitter", {}).get("split", {})
+        score = routed.get("scorer", {}).get("score", {})
         return split.get("groups"), "sample_weight" in score
 
     def _splitter(self, y=None):
@@ -619,25 +587,21 @@ class ChoosesItsRidge:
             return None
         return check_scoring(self, scoring=self.scoring)
 
-    def _check_blocks(self):
-        self._plan_of_blocks()
-
-    def _check_total(self, summary):
+    def _solve(self, summary):
         if self.cv == "loo" and summary.held is None:
             raise ValueError(
                 "Leave-one-out needs rows of one of the models, and fit keeps none. "
                 "Fit one or both by partial_fit or fit_blocks before merge, or use "
                 "cv='gcv'."
             )
+        return super()._solve(summary)
 
-    def _plan_of_blocks(self):
+    def _asked(self):
         if not isinstance(self.cv, str):
             raise ValueError(
                 f"Folds need all rows at once, got cv={self.cv!r}. Use cv='loo' or "
                 "'gcv' with partial_fit, merge and fit_blocks."
             )
-        if self.cv == "gcv" and self.scoring is not None:
-            raise ValueError("cv='gcv' has no predictions to score; use scoring=None.")
         return self._plan(self.cv, weigh_scores=True)
 
     def get_metadata_routing(self):

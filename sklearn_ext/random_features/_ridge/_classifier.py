@@ -16,7 +16,7 @@ from sklearn_ext.random_features._ridge._base import (
     RIDGE_CONSTRAINTS,
     BaseRandomFeatureRidge,
 )
-from sklearn_ext.random_features._ridge._choice import Plan, choose, pose
+from sklearn_ext.random_features._ridge._choice import Plan, choose
 from sklearn_ext.random_features._ridge._encoders import Classes
 from sklearn_ext.random_features._ridge._ridge import RandomFeatureRidge
 
@@ -84,8 +84,7 @@ class ScoresClasses(ClassifierMixin):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             Scores; for two classes those of the second.
         """
-        scores = self._decision(X, "decision_function")
-        return self._encoder.squeezed(scores)
+        return self._encoder.squeezed(self._decision(X, "decision_function"))
 
     def predict_proba(self, X):
         """Return the probability of each class.
@@ -205,10 +204,8 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
         **RIDGE_CONSTRAINTS,
         "alpha": [Interval(Real, 0, None, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
-        "solver": [StrOptions({"auto", "primal", "dual"})],
     }
     _sample_rows = 5_000  # enough for one number, the temperature
-    _draws_rows = True
 
     def __init__(
         self,
@@ -255,27 +252,6 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
         self.device = device
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None):
-        """Fit to all rows at once.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows.
-        y : array-like of shape (n_samples,)
-            The classes.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; an integer counts as that many equal rows, which
-            leave-one-out leaves out together.
-
-        Returns
-        -------
-        RandomFeatureRidgeClassifier
-            The fitted model.
-        """
-        return self._fit(X, y, sample_weight)
-
-    def _solved(self, posed, rows, held, plan, features):
-        problem = pose(self, posed, rows, held, features)
-        return choose(problem, Plan("given"), np.array([float(self.alpha)]))
+    def _solved(self, posed, rows, held, features, plan):
+        alphas = np.array([float(self.alpha)])
+        return choose(self, posed, rows, held, features, Plan("given"), alphas)

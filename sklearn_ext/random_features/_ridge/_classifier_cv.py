@@ -1,6 +1,5 @@
 """Ridge classification on random features that chooses its ridge."""
 
-from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext.random_features._ridge._base import BaseRandomFeatureRidge
@@ -174,26 +173,3 @@ class RandomFeatureRidgeClassifierCV(
         self.batch_size = batch_size
         self.device = device
         self.random_state = random_state
-
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, groups=None):
-        """Fit to all rows at once.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows.
-        y : array-like of shape (n_samples,)
-            The classes.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; an integer counts as that many equal rows, which
-            leave-one-out leaves out together.
-        groups : array-like of shape (n_samples,), default=None
-            Groups of the rows, for the splitter.
-
-        Returns
-        -------
-        RandomFeatureRidgeClassifierCV
-            The fitted model.
-        """
-        return self._fit_cv(X, y, sample_weight, groups)

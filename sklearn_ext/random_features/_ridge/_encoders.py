@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklearn_ext._core._compat import move_to
 from sklearn_ext._numerics._arrays import (
     device_of,
     float64,
@@ -36,11 +35,6 @@ class Numbers:
     checks = {"multi_output": True, "y_numeric": True}
     stratified = False
 
-    @staticmethod
-    def moved(y, xp, device):
-        """Bring the targets to the rows."""
-        return move_to(y, xp=xp, device=device)
-
     @classmethod
     def of(cls, y, classes=None):
         """Look at the targets of the first rows."""
@@ -48,13 +42,12 @@ class Numbers:
 
     def encode(self, y, s, *, class_weight=None, streaming=False):
         """Return columns of numbers, and weights of the rows in the fit."""
-        columns = 1 if y.ndim == 1 else y.shape[1]
-        if columns != self.n_targets or (y.ndim == 1) != self.one:
+        if Numbers.of(y) != self:
             raise ValueError(
                 f"y must have the {self.n_targets} target(s) of the first block, got "
                 f"shape {y.shape}."
             )
-        return namespace(y).reshape(float64(y), (y.shape[0], columns)), s
+        return namespace(y).reshape(float64(y), (y.shape[0], self.n_targets)), s
 
     def squeezed(self, Y):
         """Return columns as the user gave them."""
@@ -112,11 +105,6 @@ class Classes:
     one = False
     stratified = True
 
-    @staticmethod
-    def moved(y, xp, device):
-        """Leave the labels: they may be strings, which only NumPy has."""
-        return y
-
     @classmethod
     def of(cls, y, classes=None):
         """Look at the labels of the first rows, or take all there may be."""
@@ -148,10 +136,6 @@ class Classes:
     def check_stay(self, classes):
         """Refuse classes that are not those of the first block."""
         classes_of_stream(to_numpy(classes), self.classes)
-
-    @staticmethod
-    def warn_beyond(scores, span):
-        """Say nothing: classes have no range."""
 
     def codes(self, scores):
         """Return the position of the class of highest score, or of the columns."""
@@ -198,10 +182,6 @@ class Classes:
 
 class HeldNumbers(RegressorMixin, BaseEstimator):
     """Hands a scorer predictions that were made before."""
-
-    def fit(self, X, y=None):
-        """Do nothing."""
-        return self
 
     def predict(self, X):
         """Return the predictions."""

@@ -6,14 +6,10 @@ from numbers import Real
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
-from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._numerics._factors import solve_each
-from sklearn_ext._numerics._filters import FILTERS
 from sklearn_ext._numerics._ridge import (
     CentredKernel,
-    DualSpectrum,
-    PrimalSpectrum,
     conjugate_gradients,
     warn_of_rounding,
 )
@@ -22,7 +18,7 @@ from sklearn_ext.random_features._ridge._base import (
     BaseRandomFeatureRidge,
     Solution,
 )
-from sklearn_ext.random_features._ridge._encoders import Numbers
+from sklearn_ext.random_features._ridge._choice import Plan, choose
 
 
 class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidge):
@@ -165,7 +161,8 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
             StrOptions({"auto", "primal", "dual", "cholesky", "eigen", "cg"}),
         ],
     }
-    _encodes = Numbers
+
+    _draws_rows = False
 
     def __init__(
         self,
@@ -210,49 +207,8 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
         self.device = device
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None):
-        """Fit to all rows at once.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            The targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; an integer counts as that many equal rows.
-
-        Returns
-        -------
-        RandomFeatureRidge
-            The fitted model.
-        """
-        return self._fit(X, y, sample_weight)
-
-    @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y, sample_weight=None):
-        """Add the rows of one more block; the ridge is solved when it is next needed.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows. The first block fixes what is measured on data: scaling,
-            ``gamma="scale"``, landmarks.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            The targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        RandomFeatureRidge
-            The model, as if it had been fitted to all rows so far.
-        """
-        return self._partial_fit(X, y, sample_weight)
-
-    def _alphas(self, t):
-        alphas = np.asarray(self.alpha, dtype=np.float64)
+    def _asked(self):
+        t, alphas = self._encoder.n_targets, np.asarray(self.alpha, dtype=np.float64)
         if alphas.ndim > 1 or alphas.size not in (1, t):
             raise ValueError(
                 f"alpha must be a number or one for each of the {t} target(s), got "
@@ -260,58 +216,34 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
             )
         if not np.all(np.isfinite(alphas)) or alphas.min() < 0:
             raise ValueError(f"alpha must be non-negative, got {self.alpha!r}.")
-        return np.broadcast_to(alphas.ravel(), (t,))
-
-    def _check_blocks(self):
-        self._alphas(self._encoder.n_targets)
-        self._check_solver()
-
-    def _check_solver(self):
         if not self._is_ridge and self.solver in ("cholesky", "cg"):
             raise ValueError(
                 f"filter={self.filter!r} needs eigenvectors, got solver="
                 f"{self.solver!r}. Use solver='auto', 'primal', 'dual' or 'eigen'."
             )
+        return np.broadcast_to(alphas.ravel(), (t,))
 
-    def _solved(self, posed, rows, held, plan, features):
-        alphas = self._alphas(posed.y_mean.shape[0])
-        self._check_solver()
+    def _solved(self, posed, rows, held, features, plan):
+        alphas = self._asked()
         if not self._is_ridge:
-            return self._filtered(posed, alphas)
-        if isinstance(posed, CentredKernel):
-            dual, factors = solve_each(
-                posed.K, posed.B, alphas, self.solver, posed.rounding
-            )
-            coef, intercept = posed.coefficients(dual)
-            dof = {a: f.dof() for a, f in zip(alphas.tolist(), factors, strict=True)}
+            return choose(self, posed, rows, held, features, Plan("given"), alphas)
+        dual, n_iter, dof = isinstance(posed, CentredKernel), 0, None
+        products = (posed.K, posed.B) if dual else (posed.gram, posed.cross)
+        coef, factors = solve_each(*products, alphas, self.solver, posed.rounding)
+        name = factors[0].name
+        if dual:
+            coef, intercept = posed.coefficients(coef)
+            of = dict(zip(alphas.tolist(), factors, strict=True))
+            dof = {alpha: factor.dof() for alpha, factor in of.items()}
             dof = np.array([dof[a] for a in alphas.tolist()]) + self.fit_intercept
-            side, name, n, n_iter = "dual", factors[0].name, posed.K.shape[0], 0
         else:
-            coef, factors = solve_each(
-                posed.gram, posed.cross, alphas, self.solver, posed.rounding
-            )
-            side, name, n, n_iter, dof = "primal", factors[0].name, posed.n, 0, None
-            if rows is not None and self._wants_refinement(posed, alphas):
+            cg = alphas.min() > 0 if self.solver == "cg" else posed.is_blurred(alphas)
+            if cg and rows is not None:
                 batches = partial(rows.batches, features, self._batch(coef.shape[0]))
                 coef, n_iter = conjugate_gradients(batches, posed, coef, alphas)
                 name = "cg"
             intercept = posed.intercept(coef)
         if name == "eigen":
             warn_of_rounding(alphas, factors[0].cut)
-        return Solution(
-            coef, intercept, alphas, posed.weight, n, f"{side}-{name}", dof, n_iter
-        )
-
-    def _filtered(self, posed, alphas):
-        dual = isinstance(posed, CentredKernel)
-        side = DualSpectrum if dual else PrimalSpectrum
-        spectrum = side.of(posed, FILTERS[self.filter])
-        coef, intercept = spectrum.solve(alphas)
-        warn_of_rounding(alphas, spectrum.cut)
-        about = spectrum.weight, spectrum.n, "dual-eigen" if dual else "primal-eigen"
-        return Solution(coef, intercept, alphas, *about, spectrum.dof(alphas.tolist()))
-
-    def _wants_refinement(self, moments, alphas):
-        if self.solver == "cg":
-            return alphas.min() > 0
-        return moments.is_blurred(alphas)
+        about = posed.weight, posed.n, f"{'dual' if dual else 'primal'}-{name}"
+        return Solution(coef, intercept, alphas, *about, dof, n_iter)

@@ -3,14 +3,12 @@
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
-from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import check_level
 from sklearn_ext._numerics._arrays import like, namespace
 from sklearn_ext._numerics._quantiles import covering_quantile
 from sklearn_ext.random_features._ridge._base import BaseRandomFeatureRidge
 from sklearn_ext.random_features._ridge._choice import CV_CONSTRAINTS, ChoosesItsRidge
-from sklearn_ext.random_features._ridge._encoders import Numbers
 from sklearn_ext.random_features._ridge._ridge import RandomFeatureRidge
 
 
@@ -173,11 +171,6 @@ class RandomFeatureRidgeCV(
     """
 
     _parameter_constraints: dict = {**CV_CONSTRAINTS, "alpha_per_target": ["boolean"]}
-    _encodes = Numbers
-
-    @property
-    def _per_target(self):
-        return self.alpha_per_target
 
     def __init__(
         self,
@@ -237,51 +230,6 @@ class RandomFeatureRidgeCV(
         self.batch_size = batch_size
         self.device = device
         self.random_state = random_state
-
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, groups=None):
-        """Fit to all rows at once.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            The targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; an integer counts as that many equal rows, which
-            leave-one-out leaves out together.
-        groups : array-like of shape (n_samples,), default=None
-            Groups of the rows, for the splitter.
-
-        Returns
-        -------
-        RandomFeatureRidgeCV
-            The fitted model.
-        """
-        return self._fit_cv(X, y, sample_weight, groups)
-
-    @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y, sample_weight=None):
-        """Add the rows of one more block; the ridge is chosen when it is next needed.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows. The first block fixes what is measured on data: scaling,
-            ``gamma="scale"``, landmarks.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            The targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        RandomFeatureRidgeCV
-            The model, as if it had been fitted to all rows so far; leave-one-out looks
-            at ``loo_subset`` of them.
-        """
-        return self._partial_fit(X, y, sample_weight)
 
     def predict_interval(self, X, confidence_level=0.9):
         """Predict an interval for each row, from leave-one-out residuals.

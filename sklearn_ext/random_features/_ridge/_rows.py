@@ -1,8 +1,6 @@
 """Distinct rows, where they come from, and what of them is kept."""
 
 from dataclasses import dataclass, fields, replace
-from functools import reduce
-from operator import add
 from typing import Any
 
 import numpy as np
@@ -13,12 +11,11 @@ from sklearn_ext._numerics._arrays import (
     is_numpy,
     like,
     namespace,
+    take_rows,
     to_numpy,
 )
 from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext._numerics._ridge import CentredKernel, RidgeMoments
-
-BLOCK_BYTES = 2**25  # features of one batch: large enough for BLAS, small in memory
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,6 @@ class Rows(ArrayHolder):
     w: np.ndarray  # (n,), weights in the fit
     s: np.ndarray  # (n,), sample weights; w = s unless classes are weighted
     index: np.ndarray  # (n,), position of the first copy in the data
-    count: np.ndarray  # (n,), number of copies
     key: np.ndarray  # (n,), hash
     copies: Any = None  # Copies of the data that the rows come from, if they are kept
 
@@ -47,10 +43,9 @@ class Rows(ArrayHolder):
         first, group = equal.first[order], np.argsort(order)[equal.group]
         copies = Copies(index, index[first][group], to_numpy(s))
         if len(first) < len(index):
-            X, Y = (_take(table, first) for table in (X, Y))
+            X, Y = (take_rows(table, first) for table in (X, Y))
             w, s = (like(np.bincount(group, to_numpy(v)), v) for v in (w, s))
-        count = equal.weight[order].astype(np.intp)
-        return cls(X, Y, w, s, index[first], count, equal.hash[order], copies)
+        return cls(X, Y, w, s, index[first], equal.hash[order], copies)
 
     def __len__(self):
         return self.X.shape[0]
@@ -58,7 +53,7 @@ class Rows(ArrayHolder):
     def __getitem__(self, rows):
         if isinstance(rows, slice):
             return self.convert(lambda values: values[rows, ...])
-        return self.convert(lambda values: _take(values, rows))
+        return self.convert(lambda values: take_rows(values, rows))
 
     def __add__(self, other):
         """Stack, without a look for rows that are in both."""
@@ -75,17 +70,26 @@ class Rows(ArrayHolder):
         index = np.full(len(first), np.iinfo(np.intp).max)
         np.minimum.at(index, group, self.index)
         order = np.argsort(index[:limit], kind="stable")
-        sums = {
-            name: like(np.bincount(group, to_numpy(values))[order], values)
-            for name in ("w", "s", "count")
-            for values in [getattr(self, name)]
-        }
-        return replace(self[first[order]], index=index[order], **sums)
+        w, s = (
+            like(np.bincount(group, to_numpy(values))[order], values)
+            for values in (self.w, self.s)
+        )
+        return replace(self[first[order]], index=index[order], w=w, s=s)
+
+    def given(self):
+        """Return the distinct row, the position and the sample weight of each copy.
+
+        Of blocks only the first copies are known.
+        """
+        if self.copies is None:
+            return np.arange(len(self)), self.index, to_numpy(self.s)
+        copies = self.copies[np.isin(self.copies.first, self.index)]
+        return copies.rows_among(self), copies.index, copies.s
 
     def deal(self, n_folds, strata=None):
         """Return the fold of each row, dealt by its hash, evenly within the strata."""
         order = np.argsort(self.key)
-        equal = EqualRows(np.argsort(order), order, self.count[order], self.key[order])
+        equal = EqualRows(np.argsort(order), order, self.w, self.key[order])
         return equal.deal(n_folds, strata)
 
     def part(self, at):
@@ -95,8 +99,7 @@ class Rows(ArrayHolder):
         rows = self[found]
         share = np.bincount(row, copies.s) / to_numpy(rows.s)
         w, s = (values * like(share, values) for values in (rows.w, rows.s))
-        count = np.bincount(row)
-        return found, replace(rows, w=w, s=s, count=count, copies=copies)
+        return found, replace(rows, w=w, s=s, copies=copies)
 
     def batches(self, features, size):
         """Yield features, targets and weights of some rows at a time."""
@@ -142,17 +145,6 @@ class Copies:
         """Return the distinct row of each copy; all of them must be there."""
         return np.searchsorted(rows.index, self.first)
 
-    def of(self, rows):
-        """Return the copies of some distinct rows."""
-        return self[np.isin(self.first, rows.index)]
-
-
-def _take(values, rows):
-    if sparse.issparse(values) or is_numpy(values):
-        return values[rows]
-    xp = namespace(values)
-    return xp.take(values, like(rows, values, dtype=xp.int64), axis=0)
-
 
 def _stack(one, two):
     if sparse.issparse(one) or sparse.issparse(two):
@@ -160,81 +152,36 @@ def _stack(one, two):
     return namespace(one).concat([one, two], axis=0)
 
 
-def rows_a_batch(batch_size, n_components, working_memory):
-    """Return how many rows' features are formed at a time."""
-    if batch_size is not None:
-        return batch_size
-    room = min(BLOCK_BYTES, working_memory * 2**20) // (8 * n_components)
-    return int(min(max(room, 256), 8192))
-
-
-@dataclass(frozen=True)
-class Sample(ArrayHolder):
-    """The distinct rows of least hash among those seen so far: a uniform sample.
-
-    It depends neither on the order of the rows nor on the blocks they come in, and the
-    weight of each of its rows is that of all copies, whichever block holds them.
-    """
-
-    limit: int
-    rows: Rows
-
-    @classmethod
-    def of(cls, rows, limit):
-        """Sample from distinct rows and own them: the caller may change his array."""
-        return cls(limit, rows.merged(limit))
-
-    def __add__(self, other):
-        return Sample(self.limit, (self.rows + other.rows).merged(self.limit))
-
-    def without_copies(self):
-        """Forget where the rows come from."""
-        return replace(self, rows=replace(self.rows, copies=None))
-
-
 def span_of(Y):
     """Return the least and the largest target of each column, of shape (2, t)."""
-    xp = namespace(Y)
-    return xp.stack([xp.min(Y, axis=0), xp.max(Y, axis=0)], axis=0)
+    Y = to_numpy(Y)
+    return np.stack([Y.min(axis=0), Y.max(axis=0)])
 
 
 @dataclass(frozen=True)
 class Summary(ArrayHolder):
     """What ``partial_fit`` keeps: the moments and, for leave-one-out, some rows.
 
-    A model fitted at once keeps no rows; leave-one-out of what is added to it looks at
-    the rows added. Of few rows it keeps their features, summed only if more are added.
+    These depend neither on the order of the rows nor on the blocks they come in, and
+    the weight of each is that of all copies, whichever block holds them. A model fitted
+    at once keeps no rows; leave-one-out of what is added to it looks at the rows added.
+    Of few rows it keeps their features, summed only if more are added.
     """
 
     n_rows: int  # copies included
-    moments: RidgeMoments | CentredKernel
-    sample: Sample | None = None
-    span: np.ndarray | None = None  # (2, t), least and largest targets
+    moments: RidgeMoments | CentredKernel | None  # None of an infinite width
+    span: np.ndarray  # (2, t), least and largest targets
+    held: Rows | None = None  # the distinct rows of least hash: a uniform sample
+    limit: int = 0  # of their number
 
     def __add__(self, other):
-        samples = [s for s in (self.sample, other.sample) if s is not None]
-        return Summary(
-            self.n_rows + other.n_rows,
-            self.summed().moments + other.summed().moments,
-            reduce(add, samples) if samples else None,
-            span_of(namespace(self.span).concat([self.span, other.span], axis=0)),
-        )
+        held, limit = self.held or other.held, self.limit or other.limit
+        if self.held and other.held:
+            held = (self.held + other.held).merged(limit)
+        spans = np.concatenate([to_numpy(self.span), to_numpy(other.span)])
+        moments = self._sums() + other._sums()
+        return Summary(self.n_rows + other.n_rows, moments, span_of(spans), held, limit)
 
-    @property
-    def held(self):
-        """Rows that leave-one-out looks at, if any."""
-        return None if self.sample is None else self.sample.rows
-
-    def summed(self):
-        """Return the summary with sums in the place of features."""
-        if isinstance(self.moments, RidgeMoments):
-            return self
-        return replace(self, moments=self.moments.moments())
-
-    def without_copies(self):
-        """Forget where the rows come from."""
-        return replace(self, sample=self.sample and self.sample.without_copies())
-
-    def without_rows(self):
-        """Forget the rows."""
-        return replace(self, sample=None)
+    def _sums(self):
+        late = isinstance(self.moments, CentredKernel)
+        return self.moments.moments() if late else self.moments

@@ -18,6 +18,7 @@ from sklearn_ext.random_features._ridge._ridge import RandomFeatureRidge
 from sklearn_ext.random_features._ridge._ridge_cv import RandomFeatureRidgeCV
 from sklearn_ext.random_features._theory._framework import rf_ridge_path
 
+TUNED = RandomFeatureRidgeCV, RandomFeatureRidgeClassifierCV
 MODELS = (
     RandomFeatureRidge,
     RandomFeatureRidgeCV,
@@ -76,7 +77,7 @@ def kernel_eigenstructure(
     if isinstance(kernel, BaseEstimator):
         user = "kernel_eigenstructure"
         kernel, (X,), _ = innermost(kernel, X, wanted=MODELS, user=user)
-    X, y = draw_pool(X, y, max_pool, random_state)
+    X, y = _draw_pool(X, y, max_pool, random_state)
     y = signs_of(kernel, y)
     n = X.shape[0]
     K = _kernel_of(kernel)(X) / n
@@ -85,31 +86,12 @@ def kernel_eigenstructure(
         K = K - mean - mean[:, None] + mean.mean()
         y = y - y.mean(axis=0)
     e, U = linalg.eigh(K, driver="evd", check_finite=False)
-    eigencoefs = U.T @ y / np.sqrt(n)
-    return Bunch(
-        eigenvalues=np.maximum(e[::-1], 0.0), eigencoefs=eigencoefs[::-1], n_pool=n
-    )
+    eigenvalues, eigencoefs = np.maximum(e, 0.0)[::-1], (U.T @ y)[::-1] / np.sqrt(n)
+    return Bunch(eigenvalues=eigenvalues, eigencoefs=eigencoefs, n_pool=n)
 
 
-def draw_pool(X, y, max_pool, random_state):
-    """Check rows and targets, and draw as many of them at most.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_samples, n_features)
-        Rows.
-    y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Targets.
-    max_pool : int
-        Rows that are kept.
-    random_state : int, RandomState instance or None
-        Seed.
-
-    Returns
-    -------
-    X, y : array
-        The pool.
-    """
+def _draw_pool(X, y, max_pool, random_state):
+    """Check rows and targets, and draw as many of them at most."""
     X = check_array(X, accept_sparse="csr", dtype=np.float64)
     y = np.asarray(y)
     if len(y) != X.shape[0]:
@@ -121,6 +103,13 @@ def draw_pool(X, y, max_pool, random_state):
         rows = rng.choice(X.shape[0], max_pool, replace=False)
         X, y = X[rows], y[rows]
     return X, y
+
+
+def pool_of(model, X, y, max_pool, random_state):
+    """Draw a pool and return it with the eigenstructure of a model's kernel on it."""
+    X, y = _draw_pool(X, y, max_pool, random_state)
+    center = model.fit_intercept
+    return X, y, kernel_eigenstructure(model, X, y, center=center, max_pool=len(y))
 
 
 def signs_of(model, y):
@@ -226,14 +215,7 @@ def scaling_report(
     True
     """
     model, (X,), _ = innermost(estimator, X, wanted=MODELS, user="scaling_report")
-    found = kernel_eigenstructure(
-        model,
-        X,
-        y,
-        center=model.fit_intercept,
-        max_pool=max_pool,
-        random_state=random_state,
-    )
+    _, _, found = pool_of(model, X, y, max_pool, random_state)
     n_grid, k_grid = np.asarray(n_grid), np.asarray(k_grid)
     warn_of_large_shares(n_grid, found.n_pool)
     t = found.eigencoefs.shape[1]
@@ -241,14 +223,8 @@ def scaling_report(
     def tuned(n, k):
         if n >= found.n_pool and n not in n_grid:
             return np.nan, np.nan
-        path = rf_ridge_path(
-            found.eigenvalues,
-            found.eigencoefs,
-            n,
-            k,
-            n_points=200,
-            n_pool=found.n_pool,
-        )
+        task = found.eigenvalues, found.eigencoefs, n, k
+        path = rf_ridge_path(*task, n_points=200, n_pool=found.n_pool)
         best = int(np.argmin(path.test))
         return path.test[best] / t, path.ridge[best]
 

@@ -153,9 +153,8 @@ def powerlaw_exponents(K, y, sizes=None, n_repeats=5, *, random_state=None):
             f"K must be square with as many rows as y, got {K.shape} and {y.shape}."
         )
     if sizes is None:
-        sizes = np.unique(
-            np.geomspace(min(20, len(y) // 4), len(y) // 2, 8).astype(int)
-        )
+        sizes = np.geomspace(min(20, len(y) // 4), len(y) // 2, 8)
+        sizes = np.unique(sizes.astype(int))
     sizes = np.asarray(sizes)
     if len(sizes) < 2 or sizes.min() < 2 or sizes.max() >= len(y):
         raise ValueError(
@@ -165,14 +164,12 @@ def powerlaw_exponents(K, y, sizes=None, n_repeats=5, *, random_state=None):
     rng, slopes = check_random_state(random_state), []
     for _ in range(n_repeats):
         order = rng.permutation(len(y))
-        points = [_inverse_trace_and_error(K, y, order, size) for size in sizes]
-        logs = np.log(np.array(points))
+        logs = np.log([_inverse_trace_and_error(K, y, order, size) for size in sizes])
         slopes.append([np.polyfit(np.log(sizes), log, 1)[0] for log in logs.T])
     a, b = -np.array(slopes).T
-    b = b + 1
     root = np.sqrt(n_repeats)
-    se = [x.std(ddof=1) / root if n_repeats > 1 else np.nan for x in (a, b)]
-    means = {"a": a.mean(), "b": b.mean(), "a_se": se[0], "b_se": se[1]}
+    a_se, b_se = (x.std(ddof=1) / root if n_repeats > 1 else np.nan for x in (a, b))
+    means = {"a": a.mean(), "b": b.mean() + 1, "a_se": a_se, "b_se": b_se}
     return Bunch(**{name: float(value) for name, value in means.items()})
 
 

@@ -5,21 +5,12 @@ is quadratic, hence the same operation twice on an error of two ridges: that of 
 product of their residuals. Both ridges are complex, and so are their effective ridges.
 """
 
-from functools import partial
-
 import numpy as np
 from scipy.optimize import minimize_scalar
 from sklearn.utils import Bunch
 
 from sklearn_ext._numerics._filters import talbot
-from sklearn_ext.random_features._theory._framework import (
-    check_points,
-    check_pool,
-    check_spectrum,
-    rf_eigenframework,
-    rf_ridge_path,
-    solve_gamma,
-)
+from sklearn_ext.random_features._theory._framework import Task
 
 N_NODES = 12  # of each transform: errors to 1e-5 of the largest along the path
 N_STEPS = 12  # along the arc from a real ridge to a complex one
@@ -94,27 +85,13 @@ def rf_flow_curve(
     >>> bool(curve.test[0] < curve.test[1])
     True
     """
-    lam, v2, unseen, n_targets = check_spectrum(eigenvalues, eigencoefs)
-    point = [np.asarray([value], dtype=np.float64) for value in (n, k, 0.0, noise)]
-    check_points(*point)
-    check_pool(point[0], point[3], n_pool)
-    if not np.isfinite(n):
-        raise ValueError(f"n must be finite, got {n}: endless rows take no time.")
-    task = {"n_pool": n_pool, "noise": noise}
-    if times is None:
-        times = _default_times(eigenvalues, eigencoefs, n, k, **task)
-    times = np.asarray(times, dtype=np.float64)
+    task = _task(eigenvalues, eigencoefs, n, k, noise, n_pool)
+    times = np.asarray(_span(task) if times is None else times, dtype=np.float64)
     if times.ndim != 1 or times.size == 0 or not (times > 0).all():
         raise ValueError(f"times must be one or more positive numbers, got {times!r}.")
-    at = partial(_errors_at, lam, v2, unseen, float(n), float(k), noise * n_targets)
-    found = np.empty((2, len(times)))
-    for j, time in enumerate(times.tolist()):
-        if np.isfinite(time):
-            found[:, j] = at(time, float(n_pool))
-        else:
-            end = rf_eigenframework(eigenvalues, eigencoefs, n, k, **task)
-            found[:, j] = end.test, end.train
-    return Bunch(time=times, test=found[0], train=found[1])
+    test = np.array([_test_error(task, time) for time in times.tolist()])
+    train = np.array([_training_error(task, time) for time in times.tolist()])
+    return Bunch(time=times, test=test, train=train)
 
 
 def optimal_stopping(eigenvalues, eigencoefs, n, k=np.inf, noise=0.0, *, n_pool=np.inf):
@@ -153,23 +130,7 @@ def optimal_stopping(eigenvalues, eigencoefs, n, k=np.inf, noise=0.0, *, n_pool=
     >>> 1 < time < 1000
     True
     """
-    task = {"noise": noise, "n_pool": n_pool}
-    curve = partial(rf_flow_curve, eigenvalues, eigencoefs, n, k, **task)
-    times = _default_times(eigenvalues, eigencoefs, n, k, **task)
-    path = curve(times=times)
-    best = int(np.argmin(path.test))
-    if path.test[-1] <= path.test[best] + TIE * path.test[0]:
-        return np.inf, float(path.test[-1])
-    edges = np.log(times[[max(best - 1, 0), min(best + 1, len(times) - 2)]])
-    found = minimize_scalar(
-        lambda log_time: curve(times=[np.exp(log_time)]).test[0],
-        bounds=edges,
-        method="bounded",
-        options={"xatol": 1e-4},
-    )
-    if found.fun >= path.test[best]:
-        return float(times[best]), float(path.test[best])
-    return float(np.exp(found.x)), float(found.fun)
+    return _best_time(_task(eigenvalues, eigencoefs, n, k, noise, n_pool))
 
 
 def overtraining(eigenvalues, eigencoefs, n, k=np.inf, noise=0.0, *, n_pool=np.inf):
@@ -204,49 +165,69 @@ def overtraining(eigenvalues, eigencoefs, n, k=np.inf, noise=0.0, *, n_pool=np.i
     >>> narrow > wide > 1
     True
     """
-    task = {"noise": noise, "n_pool": n_pool}
-    time, best = optimal_stopping(eigenvalues, eigencoefs, n, k, **task)
+    task = _task(eigenvalues, eigencoefs, n, k, noise, n_pool)
+    time, best = _best_time(task)
     if np.isinf(time):
         return 1.0
-    end = rf_eigenframework(eigenvalues, eigencoefs, n, k, **task).test
-    return float(end / best) if best > 0 else np.inf
+    return _test_error(task, np.inf) / best if best > 0 else np.inf
 
 
-def _default_times(eigenvalues, eigencoefs, n, k, *, noise, n_pool):
+def _task(eigenvalues, eigencoefs, n, k, noise, n_pool):
+    task = Task.of(eigenvalues, eigencoefs, n, k, 0.0, noise, n_pool)
+    if not np.isfinite(n):
+        raise ValueError(f"n must be finite, got {n}: endless rows take no time.")
+    return task
+
+
+def _best_time(task):
+    """Return the time of least test error, and that error."""
+    times = _span(task)
+    tests = np.array([_test_error(task, time) for time in times.tolist()])
+    best = int(np.argmin(tests))
+    if tests[-1] <= tests[best] + TIE * tests[0]:
+        return np.inf, float(tests[-1])
+    found = minimize_scalar(
+        lambda log_time: _test_error(task, np.exp(log_time)),
+        bounds=np.log(times[[max(best - 1, 0), min(best + 1, len(times) - 2)]]),
+        method="bounded",
+        options={"xatol": 1e-4},
+    )
+    if found.fun >= tests[best]:
+        return float(times[best]), float(tests[best])
+    return float(np.exp(found.x)), float(found.fun)
+
+
+def _span(task):
     """Return times that span the path, ascending, the last of them infinite."""
-    path = rf_ridge_path(eigenvalues, eigencoefs, n, k, noise, n_pool=n_pool)
-    ridges = path.ridge[path.ridge > 0]
+    ridges = task.path(100)["ridge"]
+    ridges = ridges[ridges > 0]
     # beyond, what is left to fit is less than rounding leaves of the transform
     last = max(ridges[0], 1e-9 * ridges[-1])
     return np.append(1 / np.geomspace(ridges[-1], last, SEARCHED - 1), np.inf)
 
 
-def _errors_at(lam, v2, unseen, n, k, noise, time, n_pool):
-    """Return test and training error at a time."""
+def _test_error(task, time):
+    if np.isinf(time):
+        return float(task.errors(task.effective_ridge(0.0), np.zeros(1))["test"][0])
     nodes, weights = talbot(N_NODES)
-    ridges = nodes / time
-    gamma = complex_gamma(lam, n, k, ridges, n_pool)
-    # the transform of both arguments needs the conjugate nodes of one of them
-    both = np.concatenate([gamma, gamma.conj()])
+    products = residual_products(task, complex_ridge(task, nodes / time))
     weights_of_both = np.concatenate([weights, weights.conj()]) / 2
-    products = residual_products(lam, v2, unseen, n, k, noise, gamma, both, n_pool)
-    test = (weights @ products @ weights_of_both).real
-    # training: |exp(-t K) y|^2 is y' exp(-2 t K) y, whose transform is known, and
-    # whose derivative is that of equal ridges
-    ridges = ridges / 2
-    gamma = complex_gamma(lam, n, k, ridges, n_pool)
-    same = equal_residuals(lam, v2, unseen, n, k, noise, gamma, n_pool)
-    left = (n - occupied(lam, gamma)) / n
-    train = (weights @ (left**2 * same / nodes)).real
-    return max(test, 0.0), max(train, 0.0)
+    return max((weights @ products @ weights_of_both).real, 0.0)
 
 
-def occupied(lam, gamma):
-    """Return ``z`` of complex effective ridges."""
-    return (lam / (lam + gamma[:, None])).sum(axis=1)
+def _training_error(task, time):
+    if np.isinf(time):
+        return float(task.errors(task.effective_ridge(0.0), np.zeros(1))["train"][0])
+    # |exp(-t K) y|^2 is y' exp(-2 t K) y, whose transform is known, and whose
+    # derivative is that of equal ridges
+    nodes, weights = talbot(N_NODES)
+    gamma = complex_ridge(task, nodes / time / 2)
+    equal = np.diagonal(residual_products(task, gamma))
+    left = (task.n - task.fitted(gamma).sum(axis=1)) / task.n
+    return max((weights @ (left**2 * equal / nodes)).real, 0.0)
 
 
-def complex_gamma(lam, n, k, ridges, n_pool=np.inf):
+def complex_ridge(task, ridges):
     """Return the effective ridges of complex ridges.
 
     The root at the absolute value is continued along the arc, by Newton in its
@@ -254,27 +235,23 @@ def complex_gamma(lam, n, k, ridges, n_pool=np.inf):
 
     Parameters
     ----------
-    lam : ndarray of shape (n_modes,)
-        Positive eigenvalues.
-    n, k : float
-        Rows and features.
+    task : Task
+        One point.
     ridges : ndarray of shape (n_ridges,)
         Complex, not on the negative axis.
-    n_pool : float
-        Rows of the pool.
 
     Returns
     -------
     ndarray of shape (n_ridges,)
         The roots, complex.
     """
+    n, k, n_pool = task.n, task.k, task.n_pool
     size, angle = np.abs(ridges), np.angle(ridges)
-    rows, widths = (np.full(size.shape, float(value)) for value in (n, k))
-    t = np.log(solve_gamma(lam, rows, widths, size, n_pool)).astype(complex)
+    t = np.log(task.effective_ridge(size)).astype(complex)
     for step in range(1, N_STEPS + 1):
         goal = np.log(size) + 1j * angle * step / N_STEPS
         for _ in range(2 if step < N_STEPS else 6):
-            h = lam / (lam + np.exp(t)[:, None])
+            h = task.fitted(np.exp(t))
             z, dz = h.sum(axis=1), (h * h - h).sum(axis=1)
             value = (n - z) * (1 - z / k) / (1 - z / n_pool) * np.exp(t - goal) - 1
             slope = 1 - dz / (n - z) - dz / k / (1 - z / k) + dz / (n_pool - z)
@@ -282,46 +259,30 @@ def complex_gamma(lam, n, k, ridges, n_pool=np.inf):
     return np.exp(t)
 
 
-def residual_products(lam, v2, unseen, n, k, noise, one, two, n_pool=np.inf):
+def residual_products(task, gamma):
     """Return expected products of the residuals of two ridges on new rows.
+
+    The transform of both arguments needs the conjugate nodes of one of them.
 
     Parameters
     ----------
-    lam, v2 : ndarray of shape (n_modes,)
-        Positive eigenvalues and squared coefficients.
-    unseen : float
-        Squared coefficients of eigenvalue zero.
-    n, k, noise, n_pool : float
-        Rows, features, noise and rows of the pool.
-    one, two : ndarray of shape (n_one,) and (n_two,)
+    task : Task
+        One point.
+    gamma : ndarray of shape (n_ridges,)
         Effective ridges, complex.
 
     Returns
     -------
-    ndarray of shape (n_one, n_two)
-        The products.
+    ndarray of shape (n_ridges, 2 * n_ridges)
+        The products with all ridges, and with their conjugates.
     """
-    fitted = [lam / (lam + gamma[:, None]) for gamma in (one, two)]
-    left = [gamma[:, None] / (lam + gamma[:, None]) for gamma in (one, two)]
-    z1, z2 = fitted[0].sum(axis=1)[:, None], fitted[1].sum(axis=1)
-    q = fitted[0] @ fitted[1].T
-    chi = (fitted[0] / lam) @ fitted[1].T / (1 - q / k) / k
-    bias = (left[0] * v2) @ left[1].T + chi * ((left[0] * (lam * v2)) @ left[1].T)
-    return _overfitted(bias + unseen + noise, q, z1, z2, n, k, n_pool)
-
-
-def equal_residuals(lam, v2, unseen, n, k, noise, gamma, n_pool=np.inf):
-    """Return the diagonal of `residual_products` of a ridge with itself."""
-    h = lam / (lam + gamma[:, None])
-    left = gamma[:, None] / (lam + gamma[:, None])
-    z, q = h.sum(axis=1), (h * h).sum(axis=1)
-    chi = (h * h / lam).sum(axis=1) / (1 - q / k) / k
-    squares = left * left
-    bias = squares @ v2 + chi * (squares @ (lam * v2)) + unseen
-    return _overfitted(bias + noise, q, z, z, n, k, n_pool)
-
-
-def _overfitted(bias, q, z1, z2, n, k, n_pool):
+    lam, v2, n, k = task.lam, task.v2, task.n, task.k
+    inverse = 1 / (lam + gamma[:, None])
+    fitted, left = lam * inverse, gamma[:, None] * inverse
+    fitted_too, left_too = (np.concatenate([a, a.conj()]).T for a in (fitted, left))
+    z1, z2, q = fitted.sum(axis=1)[:, None], fitted_too.sum(axis=0), fitted @ fitted_too
+    chi = inverse @ fitted_too / (1 - q / k) / k
+    bias = (left * v2) @ left_too + chi * ((left * (lam * v2)) @ left_too)
     ups = (q * (1 - (z1 + z2) / k) + z1 * z2 / k) / (n * (1 - q / k))
-    ups = ups + (z1 + z2 - n * ups - z1 * z2 / n) / n_pool
-    return bias / (1 - ups)
+    ups = ups + (z1 + z2 - n * ups - z1 * z2 / n) / task.n_pool
+    return (bias + task.unseen + task.noise) / (1 - ups)

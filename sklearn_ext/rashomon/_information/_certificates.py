@@ -46,6 +46,30 @@ class CertificateResult:
     posterior: str = "uniform"
     beta: float = 0.0
 
+    @classmethod
+    def of(cls, log_ratio, mean_loss, n_samples, delta, **details):
+        """Bound the error of a set by :func:`pac_bayes_bound`; sets the first fields.
+
+        Parameters
+        ----------
+        log_ratio, mean_loss, n_samples, delta
+            As for :func:`pac_bayes_bound`; the ratio may exceed one by rounding.
+        **details : object
+            The other fields.
+
+        Returns
+        -------
+        CertificateResult
+            The certificate.
+        """
+        log_ratio, mean_loss = min(float(log_ratio), 0.0), float(mean_loss)
+        return cls(
+            bound=pac_bayes_bound(log_ratio, mean_loss, n_samples, delta),
+            mean_loss=mean_loss,
+            bits=float(-log_ratio / np.log(2)) + 0.0,  # no -0
+            **details,
+        )
+
     @property
     def vote_bound(self):
         """Bound of the majority vote: it errs where half of the models do."""

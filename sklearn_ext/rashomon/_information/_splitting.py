@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sklearn_ext.rashomon._ratio import log_cdf_at
+
 QUANTILE = 0.2  # share of the particles that reach the next level
 SHRINKINGS = 100  # of a bracket, after which a particle stays where it is
 STALLS = 3  # rounds of moves without a lower loss, after which a run gives up
@@ -45,8 +47,7 @@ class SplittingRun:
 
     def at(self, losses):
         """Logarithm of the probability of at most these losses; -inf below all."""
-        place = np.searchsorted(self.losses, losses, side="right") - 1
-        return np.where(place >= 0, self.log_cdf[np.maximum(place, 0)], -np.inf)
+        return log_cdf_at(self.losses, self.log_cdf, losses)
 
 
 def split(losses_of, dim, target, *, n_particles, n_steps, rng):

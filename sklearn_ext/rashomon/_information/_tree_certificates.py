@@ -8,6 +8,7 @@ divergence grows by the logarithm of the share of trees that do without.
 from dataclasses import replace
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils import check_array
 
 from sklearn_ext._core._validation import FLOATS, check_level
@@ -20,7 +21,6 @@ from sklearn_ext.rashomon._information._certificates import (
 )
 from sklearn_ext.rashomon._ratio import check_count
 from sklearn_ext.rashomon._trees._descent import tree_shares
-from sklearn_ext.rashomon._trees._plan import MEMORY, measure
 from sklearn_ext.rashomon._trees._problem import SLIP, make_splits
 from sklearn_ext.rashomon._trees._sets import ExactTreeSet
 
@@ -67,8 +67,8 @@ def thresholds_from(X, n_thresholds="auto"):
 
 def check_prior(clf):
     """Refuse fits of which the theorem says nothing, and say what to do."""
-    given, class_weight, _ = clf._fitted_to
-    if not given:
+    class_weight = clf._plan.params.class_weight
+    if clf._plan.params.thresholds is None:
         raise ValueError(
             "The certificate needs thresholds chosen without these rows, for instance "
             "quantiles of unlabelled rows: fit with "
@@ -151,7 +151,7 @@ def certify_trees(clf, theta, confidence_level, posterior):
     if posterior not in ("uniform", "gibbs"):
         raise ValueError(f"posterior must be 'uniform' or 'gibbs', got {posterior!r}.")
     check_prior(clf)
-    rows, space, _ = clf._problem
+    rows, space, params = clf._plan.rows, clf._plan.space, clf._plan.params
     n, total = clf._statistics.n_rows, rows.total
     base, last = _thresholds(clf, theta)
     found = clf._set.widened(last)
@@ -161,7 +161,7 @@ def certify_trees(clf, theta, confidence_level, posterior):
             "The Rashomon set is empty, so there is nothing to certify. Raise theta or "
             "reference_loss."
         )
-    outside = log_share_without_constants(clf._statistics, space, clf._fitted_to[2])
+    outside = log_share_without_constants(clf._statistics, space, params.max_depth)
     one_leaf = space.leaf_cost  # at least, of every loss
     if posterior == "gibbs":
         if found.n_cells is not None:
@@ -191,12 +191,12 @@ def certify_trees(clf, theta, confidence_level, posterior):
         if not space.complete:
             nodes = tree_shares(found.upper, threshold=losses[best]).nodes.sum()
             mean = max(mean - one_leaf * nodes / total, 0.0)
-    log_ratio = min(float(log_ratio), 0.0)
-    return CertificateResult(
-        bound=pac_bayes_bound(log_ratio, float(mean), n, delta),
+    return CertificateResult.of(
+        log_ratio,
+        mean,
+        n,
+        delta,
         theta=_slack(clf, at / total, theta),
-        mean_loss=float(mean),
-        bits=float(-log_ratio / np.log(2)) + 0.0,  # no -0
         confidence_level=confidence_level,
         posterior=posterior,
         beta=beta,
@@ -208,13 +208,12 @@ def _thresholds(clf, theta):
     if theta is not None:
         at = clf._threshold_at(theta)
         return at, at
-    rows, space, plan = clf._problem
-    base, last = clf._threshold_at(0.0), clf.threshold_loss_ * rows.total
-    wider = replace(plan, theta=REACH, theta_mode="absolute")
-    known = measure(rows, space)
-    cost = wider.cost(rows, space, clf._set.n_cells, known)
-    if cost.flops <= plan.exact_budget and cost.memory <= MEMORY:
-        last = max(last, wider.threshold(clf._set.best_loss, rows.total))
+    plan = clf._plan
+    base, last = clf._threshold_at(0.0), clf.threshold_loss_ * plan.rows.total
+    params = clone(plan.params).set_params(theta=REACH, theta_mode="absolute")
+    wider = replace(plan, params=params)
+    if wider.affords(wider.cost(clf._set.n_cells, plan.measure())):
+        last = max(last, wider.threshold(clf._set.best_loss))
     return base, last
 
 
@@ -265,10 +264,9 @@ def gibbs_of_trees(clf, beta):
             f"The evidence needs the exact law, got method {clf.method_!r}. Lower "
             "max_depth, or fit with loss_grid='unit'."
         )
-    rows, space, _ = clf._problem
-    total, found = rows.total, clf._set
+    total, found = clf._plan.rows.total, clf._set
     unit = total / clf._statistics.rows.total  # of the losses, for one row
-    flat, end = betas.ravel() / unit, space.largest_loss(total)
+    flat, end = betas.ravel() / unit, clf._plan.space.largest_loss(total)
     last = found.threshold
     while True:
         found = found.widened(last)

@@ -15,7 +15,6 @@ from sklearn_ext.rashomon._information._certificates import (
     CertificateResult,
     conditional_means,
     largest_mean,
-    pac_bayes_bound,
     refuse_weights,
     unit_rows,
 )
@@ -40,12 +39,11 @@ from sklearn_ext.rashomon._ratio import (
     CONSTRAINTS,
     ENOUGH,
     RatioMixin,
-    check_count,
-    loss_threshold,
     refuse_empty,
-    warn_empty,
     warn_weak,
 )
+
+SLIP = 1e-9  # difference of mean errors that is taken for rounding
 
 
 @shared_docs(RatioMixin)
@@ -221,38 +219,39 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         X, label, weight = check_two_classes(self, X, y, sample_weight)
         self._n_rows = unit_rows(weight)
         self._centre, self._scale = _scaling(X, weight, self.standardize)
+        sign = 2.0 * label - 1.0
         rows = make_rows(
-            X,
-            self._centre,
-            self._scale,
-            sign=2.0 * label - 1.0,
-            constant=self.fit_intercept,
+            X, self._centre, self._scale, sign=sign, constant=self.fit_intercept
         )
         seed = np.random.SeedSequence(
             int(check_random_state(self.random_state).randint(2**31 - 1))
         )
         weight = np.ldexp(weight, -int(np.floor(np.log2(weight.mean()))))  # near one
+        total = float(weight.sum())
         plane = rows.shape[1] == 2 and self.method in ("auto", "exact")
-        find_best = best_on_circle if plane else _good_direction
-        best = find_best(rows, weight)
-        self._total = total = float(weight.sum())
-        self._slip = 1e-9 * total
-        best_loss = float(direction_errors(best[None], rows, weight)[0])
+        best = best_on_circle(rows, weight) if plane else _good_direction(rows, weight)
+        self.min_loss_ = float(direction_errors(best[None], rows, weight)[0]) / total
         find = self._on_circle if plane else self._find
-        law, self.method_ = find(rows, weight, best_loss, seed)
-        found = law.directions
-        errors = direction_errors(found, rows, weight)
-        if len(found) and errors.min() < best_loss - self._slip:
-            best, best_loss = found[errors.argmin()], float(errors.min())
-        self.min_loss_ = best_loss / total
-        self.threshold_loss_ = self._threshold(best_loss) / total
-        inside = errors <= self._threshold(best_loss) + self._slip
-        self._law = ErrorLaw(law.errors, law.log_cdf, law.n_draws, found[inside])
-        self._inside_errors = errors[inside]
-        self._store_ratio(self._at(self._threshold(best_loss)))
-        self.loss_grid_, self.log_cdf_ = law.errors / total, law.mean_log_cdf
+        law, self.method_ = find(rows, weight, total * self._limit(self.theta), seed)
+        errors = direction_errors(law.directions, rows, weight) / total
+        if len(errors) and errors.min() < self.min_loss_ - SLIP:
+            best, self.min_loss_ = law.directions[errors.argmin()], float(errors.min())
+        self.threshold_loss_ = self._mean_threshold(self.theta)
+        inside = errors <= self._limit(self.theta)
+        self._errors, found = errors[inside], law.directions[inside]
+        self._law = ErrorLaw(law.errors / total, law.log_cdf, law.n_draws, found)
+        self._store_ratio(self._at(self.theta))
+        self.loss_grid_, self.log_cdf_ = self._law.errors, law.mean_log_cdf
         self.best_coef_, self.best_intercept_ = self._unscaled(best[None])
-        self._keep_members(np.random.default_rng(seed.spawn(1)[0]))
+        if self.log_ratio_ == -np.inf:
+            self._warn_empty()
+        if self.log_ratio_ == -np.inf or not len(found):
+            self.members_ = LinearMembers(self.best_coef_, self.best_intercept_)
+        else:
+            rng = np.random.default_rng(seed.spawn(1)[0])
+            few = len(found) < self.n_members
+            chosen = rng.choice(len(found), size=self.n_members, replace=few)
+            self.members_ = LinearMembers(*self._unscaled(found[chosen]))
         self.hypothesis_space_ = {
             "name": "linear classifiers",
             "dimension": rows.shape[1],
@@ -300,41 +299,6 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         second = score + 0.5 if self.predict_with == "members" else score > 0
         return np.stack([1.0 - second, second], axis=1).astype(np.float64)
 
-    def sample(self, n_samples=1, *, theta=None, random_state=None):
-        """Draw classifiers from the set, uniformly among the directions found in it.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of draws, with replacement.
-        theta : float or None, default=None
-            Slack of the set, at most the fitted one; None takes that.
-        random_state : int, RandomState instance or None, default=None
-            Source of randomness.
-
-        Returns
-        -------
-        LinearMembers
-            Coefficients and intercepts.
-        """
-        check_is_fitted(self)
-        check_count("n_samples", n_samples)
-        rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
-        threshold = self._threshold(self.min_loss_ * self._total, theta)
-        if threshold > self.threshold_loss_ * self._total + self._slip:
-            raise ValueError(
-                f"theta={theta} is beyond the fitted {self.theta}, up to which "
-                "directions were kept. Fit with the larger theta."
-            )
-        refuse_empty(threshold + self._slip - self.min_loss_ * self._total)
-        inside = np.flatnonzero(self._inside_errors <= threshold + self._slip)
-        if not len(inside):
-            raise ValueError(
-                "No direction was found inside the set. Use method='splitting', more "
-                "n_draws, or a larger theta."
-            )
-        return self._members_at(rng.choice(inside, size=n_samples))
-
     def generalization_bound(self, theta=None, *, confidence_level=0.95):
         """Certify the mean error of the directions of the set on new rows.
 
@@ -372,114 +336,96 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
                 "rows."
             )
         refuse_weights(self._n_rows)
-        threshold = self._threshold(self.min_loss_ * self._total, theta)
-        if threshold > self.threshold_loss_ * self._total + self._slip:
-            raise ValueError(
-                f"theta={theta} is beyond the fitted {self.theta}, up to which "
-                "directions were kept. Fit with the larger theta."
-            )
-        refuse_empty(threshold + self._slip - self.min_loss_ * self._total)
-        mean = min(threshold, self._total)
+        theta = self.theta if theta is None else theta
+        limit, law = self._kept_limit(theta), self._law
+        mean = min(self._mean_threshold(theta), 1.0)
         if self.method_ == "exact":
-            log_ratio, law = self._at(threshold).log_ratio, self._law
-            within = law.errors <= threshold + self._slip
+            log_ratio, within = self._at(theta).log_ratio, law.errors <= limit
             logs = law.log_cdf[0][within]
             mean = conditional_means(law.errors[within], logs, logs)[-1]
         else:
             share = delta / 4
-            level = 1 - 2 * share  # both ends fail alike
-            log_ratio = self._law.at(threshold, level, self._slip).low
-            errors = self._inside_errors
-            errors = errors[errors <= threshold + self._slip] / max(mean, self._slip)
+            log_ratio = law.at(limit, 1 - 2 * share).low  # both ends fail alike
+            errors = self._errors[self._errors <= limit] / max(mean, SLIP)
             if self.method_ == "crude":  # directions of a splitting are related
                 even = np.ones(len(errors))
                 mean *= largest_mean(np.minimum(errors, 1), even, len(errors), share)
             delta /= 2
-        mean, log_ratio = float(mean / self._total), min(float(log_ratio), 0.0)
-        return CertificateResult(
-            bound=pac_bayes_bound(log_ratio, mean, self._n_rows, delta),
-            theta=float(self.theta if theta is None else theta),
-            mean_loss=mean,
-            bits=float(-log_ratio / np.log(2)),
+        return CertificateResult.of(
+            log_ratio,
+            mean,
+            self._n_rows,
+            delta,
+            theta=float(theta),
             confidence_level=confidence_level,
         )
 
-    def _members_at(self, places):
-        return LinearMembers(*self._unscaled(self._law.directions[places]))
+    def _limit(self, theta):
+        """Largest mean error in the set of a slack, with room for rounding."""
+        return self._mean_threshold(theta) + SLIP
+
+    def _kept_limit(self, theta):
+        """Limit of a set that is not empty and whose directions were kept."""
+        limit = self._limit(theta)
+        if limit > self.threshold_loss_ + 2 * SLIP:
+            raise ValueError(
+                f"theta={theta} is beyond the fitted {self.theta}, up to which "
+                "directions were kept. Fit with the larger theta."
+            )
+        refuse_empty(limit - self.min_loss_)
+        return limit
+
+    def _at(self, theta):
+        return self._law.at(self._limit(theta), self.confidence_level)
 
     def _ratios_at(self, thetas):
-        best_loss = self.min_loss_ * self._total
-        return [self._at(self._threshold(best_loss, theta)) for theta in thetas]
+        return [self._at(theta) for theta in thetas]
 
-    def _threshold(self, best_loss, theta=None):
-        theta = self.theta if theta is None else theta
-        best = best_loss / self._total
-        return self._total * loss_threshold(
-            best, theta, self.theta_mode, self.reference_loss
-        )
+    def _sample(self, n_samples, theta, seed):
+        """Draw uniformly among the directions found, with replacement."""
+        inside = np.flatnonzero(self._errors <= self._kept_limit(theta))
+        if not len(inside):
+            raise ValueError(
+                "No direction was found inside the set. Use method='splitting', more "
+                "n_draws, or a larger theta."
+            )
+        chosen = np.random.default_rng(seed).choice(inside, size=n_samples)
+        return LinearMembers(*self._unscaled(self._law.directions[chosen]))
 
-    def _at(self, threshold):
-        return self._law.at(threshold, self.confidence_level, self._slip)
-
-    def _on_circle(self, rows, weight, best_loss, seed):
+    def _on_circle(self, rows, weight, limit, seed):
         errors, log_cdf = exact_circle(rows, weight)
-        limit = self._threshold(best_loss) + self._slip
         rng = np.random.default_rng(seed.spawn(1)[0])
         kept = draw_on_circle(rows, weight, limit, self.n_members, rng)
         return ErrorLaw(errors, log_cdf, 0, kept), "exact"
 
-    def _find(self, rows, weight, best_loss, seed):
-        threshold = self._threshold(best_loss) + self._slip
-        crude_seed, split_seed = seed.spawn(2)
-        method = self.method
-        if method == "exact":
+    def _find(self, rows, weight, limit, seed):
+        p, (crude_seed, split_seed) = rows.shape[1], seed.spawn(2)
+        if self.method == "exact":
             raise ValueError(
                 "method='exact' needs two coordinates, the intercept included; got "
-                f"{rows.shape[1]}. Use method='auto'."
+                f"{p}. Use method='auto'."
             )
-        if method != "splitting":
+        if self.method != "splitting":
             law = crude_law(
                 rows,
                 weight,
-                threshold,
+                limit,
                 n_draws=self.n_draws,
                 seed=crude_seed,
-                evaluate=self._evaluate,
+                device=self.device,
             )
-            enough = len(law.directions) >= ENOUGH
-            if method == "crude" or enough or rows.shape[1] == 1:
+            if self.method == "crude" or len(law.directions) >= ENOUGH or p == 1:
                 return law, "crude"
-        p = rows.shape[1]
         law = splitting_law(
             rows,
             weight,
-            threshold,
+            limit,
             n_particles=self.n_particles,
             n_steps=max(20, 2 * p) if self.n_steps == "auto" else self.n_steps,
             seeds=split_seed.spawn(self.n_replicates),
             n_jobs=self.n_jobs,
         )
         return law, "splitting"
-
-    def _evaluate(self, w, rows, weight):
-        if self.device is None:
-            return direction_errors(w, rows, weight)
-        from sklearn_ext.rashomon._linear._halfspaces_torch import (
-            direction_errors_torch,
-        )
-
-        return direction_errors_torch(w, rows, weight, device=self.device)
-
-    def _keep_members(self, rng):
-        found = self._law.directions
-        if self.log_ratio_ == -np.inf or len(found) == 0:
-            if self.log_ratio_ == -np.inf:
-                warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
-            self.members_ = LinearMembers(self.best_coef_, self.best_intercept_)
-            return
-        replace = len(found) < self.n_members
-        chosen = rng.choice(len(found), size=self.n_members, replace=replace)
-        self.members_ = self._members_at(chosen)
 
     def _unscaled(self, directions):
         """Coefficients and intercepts for features as they were given."""

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, optimize
 from scipy.sparse import issparse
-from scipy.special import gammaln, logsumexp
+from scipy.special import logsumexp
 
 from sklearn_ext._numerics._arrays import near_zero
+from sklearn_ext.rashomon._linear._halfspaces import random_directions
 from sklearn_ext.rashomon._ratio import (
     RatioEstimate,
-    clopper_pearson,
+    counted,
     effective_size,
+    exactly,
     log_mean_interval,
 )
+from sklearn_ext.rashomon._theory import log_ball
 
 
 @dataclass(frozen=True)
@@ -122,8 +125,7 @@ class Ellipsoid:
         p = len(self.centre)
         if self.size <= 0:
             return -np.inf if p else 0.0
-        log_det = np.log(self.values).sum()
-        return p / 2 * np.log(np.pi * self.size) - gammaln(p / 2 + 1) - log_det / 2
+        return log_ball(p, np.sqrt(self.size)) - np.log(self.values).sum() / 2
 
     def at(self, points):
         """Map points of the unit ball, in rows, onto the ellipsoid.
@@ -157,9 +159,7 @@ class Ellipsoid:
 
 def unit_ball(n, p, rng):
     """Draw points uniformly from the unit ball."""
-    away = rng.standard_normal((n, p))
-    away /= np.linalg.norm(away, axis=1, keepdims=True)
-    return away * rng.random((n, 1)) ** (1 / p)
+    return random_directions(n, p, rng) * rng.random((n, 1)) ** (1 / p)
 
 
 def solve_ridge(statistics, alpha):
@@ -227,7 +227,7 @@ def ellipsoid_share(
         return _gaussian_share(ellipsoid, prior_scale, n_draws, confidence_level, rng)
     p = len(ellipsoid.centre)
     if space == "ball":
-        log_space = p * np.log(radius) + p / 2 * np.log(np.pi) - gammaln(p / 2 + 1)
+        log_space = log_ball(p, radius)
         reach = np.sqrt(ellipsoid.size / ellipsoid.values.min())
         whole = np.linalg.norm(ellipsoid.centre) + reach <= radius
     else:
@@ -236,7 +236,7 @@ def ellipsoid_share(
         whole = (ends <= radius).all()
     log_ratio = ellipsoid.log_volume - log_space
     if whole or ellipsoid.size <= 0:
-        return RatioEstimate(log_ratio, log_ratio, log_ratio, "exact")
+        return exactly(log_ratio)
     if log_ratio <= 0:  # draw from the smaller one: more of its points are in both
         points = ellipsoid.draw(n_draws, rng)
         norm = 2 if space == "ball" else np.inf
@@ -245,21 +245,17 @@ def ellipsoid_share(
         log_ratio = 0.0
         ball = space == "ball"
         if ball and ellipsoid.largest_in_ball(radius) <= ellipsoid.size:
-            return RatioEstimate(0.0, 0.0, 0.0, "exact")
+            return exactly(0.0)
         cube = rng.uniform(-1, 1, (n_draws, p))
         points = unit_ball(n_draws, p, rng) if ball else cube
         inside = ellipsoid.holds(radius * points)
-    hits = int(inside.sum())
-    low, high = clopper_pearson(hits, n_draws, confidence_level)
-    with np.errstate(divide="ignore"):
-        logs = np.log([hits / n_draws, low, high]) + log_ratio
-    return RatioEstimate(*np.minimum(logs, 0.0), "confidence", float(hits))
+    return counted(int(inside.sum()), n_draws, confidence_level, log_ratio)
 
 
 def _gaussian_share(ellipsoid, scale, n_draws, confidence_level, rng):
     """Left tail of ``sum a (z + b)**2`` by exponentially tilted sampling."""
     if ellipsoid.size <= 0:
-        return RatioEstimate(-np.inf, -np.inf, -np.inf, "exact")
+        return exactly(-np.inf)
     a = ellipsoid.values * scale**2
     b = -(ellipsoid.vectors.T @ ellipsoid.centre) / scale
     tilt = tilt_of(a, b, ellipsoid.size)

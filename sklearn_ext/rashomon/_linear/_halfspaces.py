@@ -5,6 +5,7 @@ is not positive; ties are errors.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.special import logsumexp
@@ -12,7 +13,9 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_ext.rashomon._ratio import (
     RatioEstimate,
-    clopper_pearson,
+    counted,
+    exactly,
+    log_cdf_at,
     replicate_interval,
 )
 
@@ -80,21 +83,17 @@ class ErrorLaw:
     n_draws: int
     directions: np.ndarray
 
-    def at(self, threshold, confidence_level, tolerance=0.0):
+    def at(self, threshold, confidence_level):
         """Estimate the log share with at most ``threshold`` errors."""
-        place = np.searchsorted(self.errors, threshold + tolerance, side="right") - 1
-        logs = self.log_cdf[:, place] if place >= 0 else np.full(1, -np.inf)
+        logs = [log_cdf_at(self.errors, run, threshold) for run in self.log_cdf]
         if self.n_draws == 0:
-            return RatioEstimate(*np.repeat(logs[0], 3), "exact")
-        if len(self.log_cdf) > 1:
+            return exactly(logs[0])
+        if len(logs) > 1:
             mean, low, high = replicate_interval(logs, confidence_level)
             ess = float(len(self.directions))
             return RatioEstimate(min(mean, 0.0), low, high, "confidence", ess)
         hits = round(float(np.exp(logs[0]) * self.n_draws))
-        ends = clopper_pearson(hits, self.n_draws, confidence_level)
-        with np.errstate(divide="ignore"):
-            low, high = np.log(ends)
-        return RatioEstimate(float(logs[0]), low, high, "confidence", float(hits))
+        return counted(hits, self.n_draws, confidence_level)
 
     @property
     def mean_log_cdf(self):
@@ -102,7 +101,7 @@ class ErrorLaw:
         return logsumexp(self.log_cdf, axis=0) - np.log(len(self.log_cdf))
 
 
-def crude_law(rows, weight, threshold, *, n_draws, seed, evaluate=direction_errors):
+def crude_law(rows, weight, threshold, *, n_draws, seed, device=None):
     """Law of the errors from plain draws; those within the threshold are kept.
 
     Parameters
@@ -115,8 +114,8 @@ def crude_law(rows, weight, threshold, *, n_draws, seed, evaluate=direction_erro
         Number of directions.
     seed : numpy.random.SeedSequence
         Source of the directions, one stream for each block.
-    evaluate : callable, default=direction_errors
-        What counts the errors.
+    device : str or None, default=None
+        Torch device that counts the errors; None uses numpy.
 
     Returns
     -------
@@ -125,10 +124,17 @@ def crude_law(rows, weight, threshold, *, n_draws, seed, evaluate=direction_erro
     """
     counted = None if (weight == 1).all() else weight
     errors, kept = [], []
+    count = direction_errors
+    if device is not None:
+        from sklearn_ext.rashomon._linear._halfspaces_torch import (
+            direction_errors_torch,
+        )
+
+        count = partial(direction_errors_torch, device=device)
     for block in seed.spawn(-(-n_draws // DRAWS)):
         n = min(DRAWS, n_draws - DRAWS * len(errors))
         w = random_directions(n, rows.shape[1], np.random.default_rng(block))
-        found = np.round(evaluate(w, rows, counted), 9)  # sums in any order
+        found = np.round(count(w, rows, counted), 9)  # sums in any order
         errors.append(found)
         kept.append(w[found <= threshold])
     levels, times = np.unique(np.concatenate(errors), return_counts=True)
@@ -165,10 +171,7 @@ def splitting_law(rows, weight, threshold, *, n_particles, n_steps, seeds, n_job
         for seed in seeds
     )
     levels = np.unique(np.concatenate([errors for errors, _, _ in runs]))
-    log_cdf = np.full((len(runs), len(levels)), -np.inf)
-    for r, (errors, logs, _) in enumerate(runs):
-        place = np.searchsorted(errors, levels, side="right") - 1
-        log_cdf[r] = np.where(place >= 0, logs[place], -np.inf)
+    log_cdf = np.stack([log_cdf_at(errors, logs, levels) for errors, logs, _ in runs])
     directions = np.concatenate([w for _, _, w in runs])
     return ErrorLaw(levels, log_cdf, n_particles * len(runs), directions)
 

@@ -1,13 +1,10 @@
 """The Rashomon set of penalised logistic regression."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from scipy import sparse
 from scipy.special import entr, expit, log_expit, logsumexp
 from sklearn.base import ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,11 +12,11 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import check_level
+from sklearn_ext._numerics._arrays import dense
 from sklearn_ext.rashomon._class_weights import class_weighted
 from sklearn_ext.rashomon._information._certificates import (
     CertificateResult,
     largest_mean,
-    pac_bayes_bound,
     refuse_weights,
     unit_rows,
 )
@@ -44,13 +41,11 @@ from sklearn_ext.rashomon._linear._ridge import RashomonRidge
 from sklearn_ext.rashomon._linear._sparse_rows import deviations, make_rows
 from sklearn_ext.rashomon._ratio import (
     CONSTRAINTS,
-    ENOUGH,
     RatioMixin,
     check_count,
     describe_space,
     loss_threshold,
     refuse_empty,
-    warn_empty,
     warn_weak,
 )
 
@@ -220,26 +215,25 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         X, label, weight = check_two_classes(self, X, y, sample_weight)
         self._n_rows = unit_rows(weight)
         weight = class_weighted(weight, label, self.classes_, self.class_weight)
-        problem = self._problem_of(X, label, weight)
-        self._problem, self._centre = problem, minimize(problem)
-        self._dimension = X.shape[1]
+        self._problem, self._space = self._posed(X, label, weight)
+        self._centre = minimize(self._problem)
+        self.coef_, self.intercept_ = self._unshifted(self._centre[None])
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=2)
         self._seeds = [int(seed) for seed in seeds]
-        self.min_loss_ = problem.value(self._centre)
-        self.threshold_loss_ = self._threshold_at(self.theta)
-        self._store_optimum()
+        self.min_loss_ = self._problem.value(self._centre)
+        self.threshold_loss_ = self._mean_threshold(self.theta)
         slack = self.threshold_loss_ - self.min_loss_
         models, coefs, self.method_ = self._draw(slack, self.n_members, self._seeds[0])
         estimate, self.log_volume_ = self._measure(slack, coefs)
         self._store_ratio(estimate)
         warn_weak(estimate.ess, "effective draws", MORE, "no interval is given")
-        radius, p = self._ball(), self._dimension
+        radius, p = self._space.radius, self._space.n_dims
         self.hypothesis_space_ = describe_space(
             "logistic models", p, self.space, radius=radius, scale=self.prior_scale
         )
         self._coef_range = None
         if slack < 0:
-            warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
+            self._warn_empty()
         n = self.n_members if slack >= 0 else 1
         self.members_ = self._members(models, n, np.random.default_rng(self._seeds[1]))
         return self
@@ -249,9 +243,9 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         """Smallest and largest value of each coefficient in the set."""
         check_is_fitted(self)
         if self._coef_range is None:
-            unit = np.diag(self._unit[: self._dimension])
-            extra = np.zeros((self._dimension, len(self._centre) - self._dimension))
-            self._coef_range = self._ranges(np.hstack([unit, extra]))
+            unit = self._space.unit
+            axes = np.eye(len(unit), len(self._centre)) * unit[:, None]
+            self._coef_range = self._ranges(axes)
         return self._coef_range
 
     def _waiting(self):
@@ -308,7 +302,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             The ranges, exact.
         """
         X = check_rows(self, X)
-        rows = self._rows(X.toarray() if sparse.issparse(X) else X)
+        rows = self._rows(dense(X), self._space.unit)
         distinct, place = np.unique(rows, axis=0, return_inverse=True)
         return expit(self._ranges(distinct))[place]
 
@@ -342,32 +336,6 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             Mean of ``flips``.
         """
         return float(self.flips(X).mean())
-
-    def sample(self, n_samples=1, *, theta=None, random_state=None):
-        """Draw models uniformly from the set, intercepts included.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of draws.
-        theta : float or None, default=None
-            Slack of the set; None takes the fitted one.
-        random_state : int, RandomState instance or None, default=None
-            Source of randomness.
-
-        Returns
-        -------
-        LinearMembers
-            Coefficients and intercepts.
-        """
-        check_is_fitted(self)
-        check_count("n_samples", n_samples)
-        seed = check_random_state(random_state).randint(2**31)
-        slack = self._threshold_at(self.theta if theta is None else theta)
-        slack -= self.min_loss_
-        refuse_empty(slack)
-        models, *_ = self._draw(slack, n_samples, seed)
-        return self._members(models, n_samples, np.random.default_rng([seed, 1]))
 
     def generalization_bound(
         self, theta=None, *, confidence_level=0.95, n_samples=4000, random_state=None
@@ -408,41 +376,41 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         check_level(confidence_level)
         delta = 1 - confidence_level
         refuse_weights(self._n_rows)
-        if self._at_fit["fit_intercept"]:
+        if self._problem.intercept:
             raise ValueError(
                 "The certificate needs a prior of every coefficient, and the intercept "
                 "has none: fit with fit_intercept=False on rows with a column of ones."
             )
-        if self._ball() is not None and self._at_fit["radius"] is None:
+        if self._space.radius is not None and self._at_fit["radius"] is None:
             raise ValueError(
                 "The certificate needs a space chosen without these rows: fit with "
                 "radius=, or with space='gaussian'."
             )
         theta = self._at_fit["theta"] if theta is None else theta
-        slack = self._threshold_at(theta) - self.min_loss_
+        slack = self._mean_threshold(theta) - self.min_loss_
         refuse_empty(slack)
         seed = check_random_state(random_state).randint(2**31)
-        drawn = self._draw(slack, n_samples, seed)[0] if slack > 0 else None
+        drawn, *_ = self._draw(slack, n_samples, seed)
         level = 1 - delta / 2  # each end fails with a quarter
         log_ratio = self._measure(slack, drawn, level)[0].low
         mean = self._mean_error(drawn, delta / 4) if np.isfinite(log_ratio) else 1.0
-        log_ratio = min(float(log_ratio), 0.0)
-        return CertificateResult(
-            bound=pac_bayes_bound(log_ratio, mean, self._n_rows, delta / 2),
+        return CertificateResult.of(
+            log_ratio,
+            mean,
+            self._n_rows,
+            delta / 2,
             theta=float(theta),
-            mean_loss=mean,
-            bits=float(-log_ratio / np.log(2)),
             confidence_level=confidence_level,
         )
 
     def _mean_error(self, drawn, delta):
         """Upper limit of the mean error of the prior restricted to the set."""
         points = drawn.points.reshape(drawn.log_weight.size, -1)
-        coefs, logs = points * self._unit, drawn.log_weight.ravel()
-        if self._ball() is None:
-            logs = logs - 0.5 * ((coefs / self._at_fit["prior_scale"]) ** 2).sum(axis=1)
+        coefs, logs = points * self._space.unit, drawn.log_weight.ravel()
+        if self._space.radius is None:
+            logs = logs - 0.5 * ((coefs / self._space.scale) ** 2).sum(axis=1)
         else:
-            outside = np.linalg.norm(coefs, axis=1) > self._at_fit["radius"]
+            outside = np.linalg.norm(coefs, axis=1) > self._space.radius
             logs = np.where(outside, -np.inf, logs)
         wrong = np.empty(len(points))
         for part in ray_blocks(len(points), self._n_rows):
@@ -452,88 +420,73 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         size = weight.sum() ** 2 / (weight**2).sum() / drawn.inflation
         return largest_mean(wrong, weight, size, delta)
 
-    def _problem_of(self, X, label, weight):
+    def _posed(self, X, label, weight):
+        """Pose the problem in units that suit its columns, and the space around it."""
         total = weight.sum()
         if not total >= TINY:
             raise ValueError(
                 f"Weights must have a sum of at least {TINY:g}, got {total:g}. Scale "
                 "sample_weight or class_weight up."
             )
-        if (
-            np.isinf(self._at_fit["C"])
-            and self._at_fit["space"] == "ball"
-            and self._at_fit["radius"] is None
-        ):
+        natural = self.space == "ball" and self.radius is None
+        if natural and np.isinf(self.C):
             raise ValueError(
                 "C=inf has no natural ball: give radius, or use a finite C."
             )
-        weight = weight / total
-        self._penalty = 1 / (self._at_fit["C"] * total)
+        weight, penalty = weight / total, 1 / (self.C * total)
         # centred columns change only the intercept, and a shear keeps volumes
-        self._mean = np.zeros(X.shape[1])
-        if self._at_fit["fit_intercept"]:
-            self._mean = X.T @ weight
-        self._unit = _units(X, self._mean, weight, self._penalty)
-        penalty = self._penalty * self._unit**2
-        if self._at_fit["fit_intercept"]:
-            penalty = np.append(penalty, 0.0)
-        sign = 2.0 * label - 1.0
-        return LogisticProblem(self._rows(X), sign, weight, penalty)
-
-    def _rows(self, X):
-        return make_rows(
-            X, self._mean, 1 / self._unit, constant=self._at_fit["fit_intercept"]
+        self._mean = X.T @ weight if self.fit_intercept else np.zeros(X.shape[1])
+        unit = _units(X, self._mean, weight, penalty)
+        share, zero_loss = weight @ label, np.log(2)
+        if self.fit_intercept:
+            zero_loss = float(entr(share) + entr(1 - share))
+        radius = np.sqrt(2 * zero_loss / penalty) if natural else self.radius
+        space = CoefficientSpace(
+            len(unit),
+            None if self.space == "gaussian" else float(radius),
+            float(self.prior_scale),
+            zero_loss if self.radius is None else -np.inf,
+            unit,
         )
+        penalties = np.append(penalty * unit**2, np.zeros(int(self.fit_intercept)))
+        rows, sign = self._rows(X, unit), 2.0 * label - 1.0
+        return LogisticProblem(rows, sign, weight, penalties, self.fit_intercept), space
+
+    def _rows(self, X, unit):
+        constant = self._at_fit["fit_intercept"]
+        return make_rows(X, self._mean, 1 / unit, constant=constant)
 
     def _unshifted(self, points):
         """Coefficients and intercepts for features as they were given."""
-        coef = points[:, : self._dimension] * self._unit
-        if not self._at_fit["fit_intercept"]:
+        unit = self._space.unit
+        coef = points[:, : len(unit)] * unit
+        if not self._problem.intercept:
             return coef, np.zeros(len(points))
         return coef, points[:, -1] - coef @ self._mean
 
-    def _store_optimum(self):
-        coef, self.intercept_ = self._unshifted(self._centre[None])
-        self.coef_ = coef.copy()
-        share = self._problem.weight @ (self._problem.sign > 0)
-        entropy = entr(share) + entr(1 - share)
-        self._zero_loss = float(entropy if self._at_fit["fit_intercept"] else np.log(2))
+    def _mean_threshold(self, theta):
+        mode, reference = (self._at_fit[k] for k in ("theta_mode", "reference_loss"))
+        return loss_threshold(self.min_loss_, theta, mode, reference)
 
-    def _threshold_at(self, theta):
-        return loss_threshold(
-            self.min_loss_,
-            theta,
-            self._at_fit["theta_mode"],
-            self._at_fit["reference_loss"],
-        )
+    def _sample(self, n_samples, theta, seed):
+        slack = self._mean_threshold(theta) - self.min_loss_
+        refuse_empty(slack)
+        models, *_ = self._draw(slack, n_samples, seed)
+        return self._members(models, n_samples, np.random.default_rng([seed, 1]))
 
     def _ratios_at(self, thetas):
-        slacks = [self._threshold_at(theta) - self.min_loss_ for theta in thetas]
+        slacks = [self._mean_threshold(theta) - self.min_loss_ for theta in thetas]
         drawn = [self._draw(slack, 0, self._seeds[0])[1] for slack in slacks]
         return [self._measure(*pair)[0] for pair in zip(slacks, drawn, strict=True)]
 
-    def _ball(self):
-        if self._at_fit["space"] == "gaussian":
-            return None
-        if self._at_fit["radius"] is not None:
-            return float(self._at_fit["radius"])
-        return float(np.sqrt(2 * self._zero_loss / self._penalty))
-
     def _measure(self, slack, drawn, confidence_level=None):
         """Ratio and log volume of the set of a slack."""
-        space = CoefficientSpace(
-            self._dimension,
-            self._ball(),
-            float(self._at_fit["prior_scale"]),
-            self._zero_loss if self._at_fit["radius"] is None else -np.inf,
-            self._unit,
-        )
         return estimate_ratio(
             self._problem,
             self._centre,
             slack,
             drawn,
-            space,
+            self._space,
             n_draws=self._at_fit["n_rays"],
             confidence_level=confidence_level or self._at_fit["confidence_level"],
             rng=np.random.default_rng([self._seeds[0], 1]),
@@ -541,30 +494,18 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
 
     def _draw(self, slack, n, seed):
         """Models and coefficients of a slack, None without one; how they were found."""
-        if slack <= 0:
-            return None, None, "rays"
-        return draw_set(
-            self._problem,
-            self._centre,
-            slack,
-            self._at_fit["n_rays"],
-            n,
-            np.random.default_rng(seed),
-            intercept=self._at_fit["fit_intercept"],
-        )
+        rng, n_rays = np.random.default_rng(seed), self._at_fit["n_rays"]
+        return draw_set(self._problem, self._centre, slack, n_rays, n, rng)
 
     def _members(self, drawn, n, rng):
         if drawn is None:
             points = np.repeat(self._centre[None], n, axis=0)
-            return LinearMembers(*self._unshifted(points))
-        if drawn.ess < ENOUGH:
-            warnings.warn(
-                f"The draws rest on {drawn.ess:.3g} effective ones, fewer than "
-                f"{ENOUGH}: the set's far ends may be missing. {MORE}",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        return LinearMembers(*self._unshifted(drawn.draw(n, rng)))
+        else:
+            missing = "the set's far ends may be missing"
+            subject = "The draws rest"
+            warn_weak(drawn.ess, "effective ones", MORE, missing, subject=subject)
+            points = drawn.draw(n, rng)
+        return LinearMembers(*self._unshifted(points))
 
     def _ranges(self, functionals):
         slack = max(self.threshold_loss_ - self.min_loss_, 0.0)

@@ -17,14 +17,17 @@ tell how much of that can be believed.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, stats
-from scipy.special import gammaln, logsumexp
+from scipy import linalg, optimize, stats
+from scipy.special import logsumexp
 
+from sklearn_ext.rashomon._linear._halfspaces import random_directions
 from sklearn_ext.rashomon._linear._logistic_sets import (
     MAX_STEPS,
     ray_blocks,
     too_far,
 )
+from sklearn_ext.rashomon._ratio import effective_size, systematic
+from sklearn_ext.rashomon._theory import log_ball
 
 SHARE = 4  # one in so many rays must be effective; else as many particles are moved
 GROUPS = 8  # independent groups of particles
@@ -66,7 +69,7 @@ class WeightedPoints:
     def ess(self):
         """Effective number of draws, by weights and by the scatter of groups."""
         logs = self.log_weight
-        size = np.exp(2 * logsumexp(logs) - logsumexp(2 * logs))
+        size = effective_size(np.exp(logs - logs.max()).ravel())
         return float(size / self.inflation)
 
     def half_width(self, confidence_level):
@@ -78,14 +81,12 @@ class WeightedPoints:
 
     def draw(self, n, rng):
         """Draw points by their weights, systematically: few are drawn twice."""
-        share = np.exp(self.log_weight.ravel() - self.log_weight.max())
-        at = (np.arange(n) + rng.random()) / n
-        place = np.searchsorted(np.cumsum(share), at * share.sum())
-        place = np.minimum(place, len(share) - 1)
-        return self.points.reshape(len(share), -1)[rng.permutation(place)]
+        place = systematic(self.log_weight.ravel(), n, rng)
+        points = self.points.reshape(self.log_weight.size, -1)
+        return points[rng.permutation(place)]
 
 
-def draw_set(problem, centre, slack, n_rays, n_draws, rng, *, intercept):
+def draw_set(problem, centre, slack, n_rays, n_draws, rng):
     """Draw points of the set along rays or, where few are effective, with particles.
 
     Parameters
@@ -95,66 +96,53 @@ def draw_set(problem, centre, slack, n_rays, n_draws, rng, *, intercept):
     centre : ndarray of shape (n_dims,)
         Its minimum.
     slack : float
-        Allowed excess, positive.
+        Allowed excess.
     n_rays : int
         Number of rays; of particles there are a quarter as many.
     n_draws : int
         Number of points at least.
     rng : numpy.random.Generator
         Source of randomness.
-    intercept : bool
-        Whether the last coordinate is an intercept.
 
     Returns
     -------
-    models : WeightedPoints
-        The intercept is a coordinate like the others.
-    coefs : WeightedPoints
+    models : WeightedPoints or None
+        The intercept is a coordinate like the others; None without a slack.
+    coefs : WeightedPoints or None
         Points of the set of coefficients that have some intercept inside.
     method : {"rays", "tempering"}
         How they were found.
     """
-    models = cast_rays(problem, centre, slack, max(n_rays, n_draws), rng)
+    if slack <= 0:
+        return None, None, "rays"
+    models = coefs = cast_rays(problem, centre, slack, max(n_rays, n_draws), rng)
     if models.ess >= models.log_weight.size / SHARE:
-        coefs = models
-        if intercept:
-            coefs = cast_profiled_rays(problem, centre, slack, n_rays, rng)
+        if problem.intercept:
+            coefs = cast_rays(problem, centre, slack, n_rays, rng, profiled=True)
         return models, coefs, "rays"
-    models = temper(problem, centre, slack, max(n_rays // SHARE, n_draws), rng)
-    coefs = without_intercept(problem, centre, slack, models) if intercept else models
+    models = coefs = temper(problem, centre, slack, max(n_rays // SHARE, n_draws), rng)
+    if problem.intercept:
+        coefs = without_intercept(problem, centre, slack, models)
     return models, coefs, "tempering"
 
 
-def cast_rays(problem, centre, slack, n_rays, rng):
-    """Draw a point along each of at least ``n_rays`` rays, in independent groups."""
-    whiten, log_det = whitener(problem.hessian(centre))
-    directions = _sphere(n_rays, len(centre), rng) @ whiten.T
-    radius = surface_along(problem, centre, directions, slack)
-    return _along_rays(centre, directions, radius, log_det, rng)
+def cast_rays(problem, centre, slack, n_rays, rng, *, profiled=False):
+    """Draw a point along each of at least ``n_rays`` rays, in independent groups.
 
-
-def cast_profiled_rays(problem, centre, slack, n_rays, rng):
-    """Draw coefficients likewise, the intercept (the last one) being profiled out."""
-    H = problem.hessian(centre)
-    schur = H[:-1, :-1] - np.outer(H[:-1, -1], H[:-1, -1]) / H[-1, -1]
-    whiten, log_det = whitener(schur)
-    directions = _sphere(n_rays, len(centre) - 1, rng) @ whiten.T
-    drift = -directions @ H[:-1, -1] / H[-1, -1]
-    full = np.concatenate([directions, np.zeros((len(directions), 1))], axis=1)
-    radius = surface_along(problem, centre, full, slack, drift)
-    return _along_rays(centre[:-1], directions, radius, log_det, rng)
-
-
-def _sphere(n, p, rng):
-    """At least n directions, as many in each group."""
-    u = rng.standard_normal((GROUPS * -(-n // GROUPS), p))
-    return u / np.linalg.norm(u, axis=1, keepdims=True)
-
-
-def _along_rays(centre, directions, radius, log_det, rng):
-    p = len(centre)
+    Where it is profiled, the intercept is the best one at each point, and the points
+    are coefficients alone.
+    """
+    H, drift = problem.hessian(centre), None
+    if profiled:
+        H, across, curvature = H[:-1, :-1], H[:-1, -1], H[-1, -1]
+        H = H - np.outer(across, across) / curvature
+    p, (whiten, log_det) = len(H), whitener(H)
+    directions = random_directions(-(-n_rays // GROUPS) * GROUPS, p, rng) @ whiten.T
+    if profiled:
+        drift = -directions @ across / curvature
+    radius = surface_along(problem, centre, directions, slack, drift)
     logs = p * np.log(radius) + log_ball(p) - log_det / 2
-    points = _points_along(centre, directions, radius, rng)
+    points = _points_along(centre[:p], directions, radius, rng)
     return WeightedPoints(points, logs.reshape(GROUPS, -1))
 
 
@@ -166,9 +154,11 @@ def _points_along(centre, directions, radius, rng):
 def surface_along(problem, centre, directions, slack, drift=None):
     """Distances to the surface along given directions of whitened length one.
 
-    With a ``drift`` of the intercept, by which it starts to move along each direction,
-    the best intercept is found at each distance.
+    With a ``drift`` of the intercept, by which it starts to move along each direction
+    of the coefficients, the best intercept is found at each distance.
     """
+    if drift is not None:
+        directions = np.c_[directions, np.zeros(len(directions))]
     radius = np.empty(len(directions))
     for part in ray_blocks(len(directions), len(problem.X)):
         move = None if drift is None else drift[part]
@@ -229,11 +219,6 @@ def whitener(H):
     factor = linalg.cholesky(H, lower=True)
     whiten = linalg.solve_triangular(factor.T, np.eye(len(H)))
     return whiten, float(2 * np.log(np.diag(factor)).sum())
-
-
-def log_ball(p, radius=1.0):
-    """Logarithm of the volume of a ball."""
-    return p * np.log(radius) + p / 2 * np.log(np.pi) - gammaln(p / 2 + 1)
 
 
 def _along(problem, centre, directions):
@@ -407,18 +392,11 @@ def _particles(density, n_each, rng):
 def _largest_rise(gain, most):
     """Raise the temperature as far as weights leave enough particles."""
 
-    def enough(rise):
-        logs = rise * gain
-        size = np.exp(2 * logsumexp(logs) - logsumexp(2 * logs))
-        return size >= KEPT * len(gain)
+    def spare(rise):
+        terms = np.exp(rise * (gain - gain.max()))
+        return effective_size(terms) - KEPT * len(gain)
 
-    low, high = 0.0, most
-    if enough(most):
-        return most
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (middle, high) if enough(middle) else (low, middle)
-    return high
+    return most if spare(most) >= 0 else optimize.bisect(spare, 0.0, most)
 
 
 def _log_means(logs, n_each):
@@ -426,13 +404,9 @@ def _log_means(logs, n_each):
 
 
 def _resampled(logs, n_each, rng):
-    """Places of particles drawn by their weights, systematically in each group."""
-    logs = logs.reshape(GROUPS, n_each)
-    ends = np.cumsum(np.exp(logs - logs.max(axis=1, keepdims=True)), axis=1)
-    at = (np.arange(n_each) + rng.random((GROUPS, 1))) / n_each
-    place = [np.searchsorted(e, a * e[-1]) for e, a in zip(ends, at, strict=True)]
-    first = n_each * np.arange(GROUPS)[:, None]
-    return (np.minimum(place, n_each - 1) + first).ravel()
+    """Places of particles drawn by their weights, in each group."""
+    places = [systematic(of, n_each, rng) for of in logs.reshape(GROUPS, n_each)]
+    return np.concatenate(places) + np.repeat(n_each * np.arange(GROUPS), n_each)
 
 
 def _move(density, z, value, heat, step, rng):

@@ -1,20 +1,21 @@
 """The share of a space of coefficients that a logistic Rashomon set fills."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import logsumexp
 
 from sklearn_ext.rashomon._linear._ellipsoids import unit_ball
-from sklearn_ext.rashomon._linear._logistic_draws import log_ball
 from sklearn_ext.rashomon._linear._logistic_sets import MAX_STEPS, ray_blocks
 from sklearn_ext.rashomon._ratio import (
     ENOUGH,
     RatioEstimate,
-    clopper_pearson,
+    counted,
+    effective_size,
     exactly,
     log_mean_interval,
 )
+from sklearn_ext.rashomon._theory import log_ball
 
 PILOT = 100  # draws from the space that tell whether the set is a large part of it
 LARGE = 0.1  # share from which they are better than draws from the set
@@ -50,26 +51,19 @@ class CoefficientSpace:
             return self.scale * rng.standard_normal((n, self.n_dims)) / self.unit
         return self.radius * unit_ball(n, self.n_dims, rng) / self.unit
 
-    def log_share(self, drawn, n_draws, rng, confidence_level):
-        """Log mean density of the prior over a set, its interval and its ESS."""
+    def log_density(self, drawn, n_draws, rng, confidence_level):
+        """Estimate the log mean density of the prior over a set."""
         points = drawn.draw(n_draws, rng) * self.unit
-        if self.radius is None:
-            logs = -0.5 * ((points / self.scale) ** 2).sum(axis=1)
-            logs -= self.n_dims * np.log(self.scale * np.sqrt(2 * np.pi))
-            mean = float(logsumexp(logs) - np.log(n_draws))
-            ess = np.exp(2 * logsumexp(logs) - logsumexp(2 * logs))
-            half = -log_mean_interval(0.0, ess, n_draws, confidence_level)[0]
-            return mean, mean - half, mean + half, float(ess)
-        inside = np.linalg.norm(points, axis=1) <= self.radius
-        logs = log_of_share(inside, confidence_level)
-        return *(logs - log_ball(self.n_dims, self.radius)), float(inside.sum())
-
-
-def log_of_share(inside, confidence_level):
-    """Logarithms of a share and of Clopper and Pearson's interval of it."""
-    ends = clopper_pearson(int(inside.sum()), len(inside), confidence_level)
-    with np.errstate(divide="ignore"):
-        return np.log([inside.mean(), *ends])
+        if self.radius is not None:
+            hits = int((np.linalg.norm(points, axis=1) <= self.radius).sum())
+            volume = log_ball(self.n_dims, self.radius)
+            return counted(hits, n_draws, confidence_level, -volume)
+        logs = -0.5 * ((points / self.scale) ** 2).sum(axis=1)
+        logs -= self.n_dims * np.log(self.scale * np.sqrt(2 * np.pi))
+        mean = float(logsumexp(logs) - np.log(n_draws))
+        ess = float(effective_size(np.exp(logs - logs.max())))
+        half = -log_mean_interval(0.0, ess, n_draws, confidence_level)[0]
+        return RatioEstimate(mean, mean - half, mean + half, "confidence", ess)
 
 
 def estimate_ratio(
@@ -111,35 +105,36 @@ def estimate_ratio(
         return exactly(-np.inf), -np.inf
     threshold = problem.value(centre) + slack
     volume = drawn.log_volume + float(np.log(space.unit).sum())
-    half = drawn.half_width(confidence_level)
     if space.radius is not None and threshold <= space.holds_below:
-        log_share = low = high = -log_ball(space.n_dims, space.radius)
-        ess = drawn.ess
+        density = exactly(-log_ball(space.n_dims, space.radius))
     else:
         with np.errstate(over="ignore", invalid="ignore"):  # a space far larger
             pilot = profiled_values(problem, space.draw(PILOT, rng)) <= threshold
         if pilot.mean() >= LARGE:
             inside = profiled_values(problem, space.draw(n_draws, rng)) <= threshold
-            logs, ess = log_of_share(inside, confidence_level), float(inside.sum())
-            estimate = _with_interval(*logs, ess)
-            return estimate, volume
-        log_share, low, high, ess = space.log_share(
-            drawn, n_draws, rng, confidence_level
-        )
-    both = [np.hypot(half, end) for end in (log_share - low, high - log_share)]
-    ends = volume + log_share - both[0], min(volume + log_share + both[1], 0.0)
-    log_ratio, ess = min(volume + log_share, 0.0), min(ess, drawn.ess)
-    return _with_interval(log_ratio, *ends, ess), volume
+            found = counted(int(inside.sum()), n_draws, confidence_level)
+            return _with_interval(found), volume
+        density = space.log_density(drawn, n_draws, rng, confidence_level)
+    half, log_ratio = drawn.half_width(confidence_level), volume + density.log_ratio
+    below, above = density.log_ratio - density.low, density.high - density.log_ratio
+    found = RatioEstimate(
+        min(log_ratio, 0.0),
+        log_ratio - np.hypot(half, below),
+        min(log_ratio + np.hypot(half, above), 0.0),
+        "confidence",
+        np.fmin(density.ess, drawn.ess),
+    )
+    return _with_interval(found), volume
 
 
-def _with_interval(log_ratio, low, high, ess):
+def _with_interval(found):
     """Give an interval only where the draws bear one.
 
     With few effective draws, weights that were not seen may be larger than all others.
     """
-    if ess < ENOUGH:
-        return RatioEstimate(log_ratio, -np.inf, 0.0, "none", ess)
-    return RatioEstimate(log_ratio, low, high, "confidence", ess)
+    if found.ess < ENOUGH:
+        return replace(found, low=-np.inf, high=0.0, kind="none")
+    return found
 
 
 def profiled_values(problem, coef):

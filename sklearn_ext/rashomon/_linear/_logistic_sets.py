@@ -10,6 +10,7 @@ import numpy as np
 from scipy import linalg
 from scipy.special import expit
 
+from sklearn_ext._numerics._arrays import blocks
 from sklearn_ext.rashomon._linear._sparse_rows import SparseRows, gram, grams
 
 MAX_STEPS = 60
@@ -35,12 +36,15 @@ class LogisticProblem:
         Weights with sum one.
     penalty : ndarray of shape (n_dims,)
         Penalty of each coordinate; zero for the intercept.
+    intercept : bool, default=False
+        Whether the last coordinate is an intercept.
     """
 
     X: np.ndarray | SparseRows
     sign: np.ndarray
     weight: np.ndarray
     penalty: np.ndarray
+    intercept: bool = False
 
     def value(self, w):
         """Objective at one point or at points in rows."""
@@ -133,9 +137,7 @@ def functional_maxima(problem, centre, slack, functionals, *, tol=1e-9):
     """
     out = np.empty(len(functionals))
     n, p = problem.X.shape
-    step = max(BLOCK // (n + p * p), 1)
-    for start in range(0, len(functionals), step):
-        part = slice(start, start + step)
+    for part in blocks(len(functionals), max(BLOCK // (n + p * p), 1)):
         out[part] = _maxima(problem, centre, slack, functionals[part], tol)
     return out
 
@@ -215,8 +217,7 @@ def _climb(problem, centre, slack, s, w, inverse, tol):
 
 def ray_blocks(n_rays, n_rows):
     """Slices of rays whose tables with all rows stay small."""
-    step = max(BLOCK // n_rows, 1)
-    return [slice(i, i + step) for i in range(0, n_rays, step)]
+    return blocks(n_rays, max(BLOCK // n_rows, 1))
 
 
 def too_far(problem, centre, slack):

@@ -24,12 +24,9 @@ from sklearn_ext.rashomon._ratio import (
     CONSTRAINTS,
     PathMixin,
     RatioMixin,
-    check_count,
     describe_space,
     exactly,
-    loss_threshold,
     refuse_empty,
-    warn_empty,
     warn_weak,
 )
 
@@ -297,30 +294,6 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         half = self._ellipsoid.half_widths(away)
         return np.stack([middle - half, middle + half], axis=1)
 
-    def sample(self, n_samples=1, *, theta=None, random_state=None):
-        """Draw models uniformly from the set.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of independent draws.
-        theta : float or None, default=None
-            Slack of the set; None takes the fitted one.
-        random_state : int, RandomState instance or None, default=None
-            Source of randomness.
-
-        Returns
-        -------
-        LinearMembers
-            Coefficients and intercepts.
-        """
-        check_is_fitted(self)
-        check_count("n_samples", n_samples)
-        rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
-        ellipsoid = self._ellipsoid if theta is None else self._at(theta)
-        refuse_empty(ellipsoid.size)
-        return self._members(ellipsoid.draw(n_samples, rng))
-
     def model_class_reliance(self):
         """Range over the set of the loss added by switching each feature.
 
@@ -414,22 +387,25 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         )
         rng = np.random.default_rng(int(seeds[1]))
         if ellipsoid.size < 0:
-            warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
+            self._warn_empty()
             self.members_ = self._members(centre[None])
         else:
             self.members_ = self._members(ellipsoid.draw(self.n_members, rng))
         return self
+
+    def _sample(self, n_samples, theta, seed):
+        ellipsoid = self._at(theta)
+        refuse_empty(ellipsoid.size)
+        return self._members(ellipsoid.draw(n_samples, np.random.default_rng(seed)))
 
     def _ratios_at(self, thetas):
         return [self._share(self._at(theta)) for theta in thetas]
 
     def _at(self, theta):
         """Ellipsoid of another slack."""
-        total = self._sums.weight
-        best = self._best / total
-        threshold = loss_threshold(best, theta, self.theta_mode, self.reference_loss)
         # the difference of the means is zero, not rounding, for theta of zero
-        return Ellipsoid(self.coef_, *self._eigen, total * (threshold - best))
+        slack = self._mean_threshold(theta) - self.min_loss_
+        return Ellipsoid(self.coef_, *self._eigen, self._sums.weight * slack)
 
     def _radius(self):
         if self.space == "gaussian":

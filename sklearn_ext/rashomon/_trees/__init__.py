@@ -16,13 +16,15 @@ _recursion
 _polynomials
     Truncated products of polynomials.
 _sets
-    The set itself, however it was found: its ratio, best tree, draws.
+    The set that the recursion finds: its ratio, best tree, draws, and what all of its
+    trees say about rows: votes, extremes.
 _descent
     From the root down again: uniform draws, vote shares, usage of splits.
 _readings
-    What all trees of the set, or drawn members, say about rows: votes, extremes.
+    What drawn members say about rows.
 _sampled
-    Deep trees: random structures, labels integrated out; tempering; a greedy tree.
+    Deep trees: random structures, labels integrated out; tempering; the set as their
+    sample shows it; a greedy tree.
 _trees_torch
     The same routing of rows on a device.
 _members

@@ -1,6 +1,7 @@
 """The Rashomon set of depth-limited decision trees as a classifier."""
 
 from functools import cache
+from math import log
 from numbers import Integral, Real
 
 import numpy as np
@@ -17,18 +18,12 @@ from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
 from sklearn_ext._numerics._classes import classes_of_stream, places_of
+from sklearn_ext.rashomon._information._certificates import unit_rows
 from sklearn_ext.rashomon._information._tree_certificates import (
     certify_trees,
     gibbs_of_trees,
 )
-from sklearn_ext.rashomon._ratio import (
-    CONSTRAINTS,
-    PathMixin,
-    check_count,
-    log_of,
-    loss_threshold,
-    warn_empty,
-)
+from sklearn_ext.rashomon._ratio import CONSTRAINTS, PathMixin, check_count
 from sklearn_ext.rashomon._trees._members import TreeMembers
 from sklearn_ext.rashomon._trees._patterns import chao1, pattern_losses, tree_patterns
 from sklearn_ext.rashomon._trees._plan import (
@@ -36,20 +31,20 @@ from sklearn_ext.rashomon._trees._plan import (
     Progress,
     TreePlan,
     check_members_fit,
-    measure,
     solve_trees,
 )
 from sklearn_ext.rashomon._trees._problem import (
-    SLIP,
     TreeStatistics,
     describe_trees,
+    make_splits,
+    merge_rows,
     tree_problem,
 )
-from sklearn_ext.rashomon._trees._readings import ExactReadings, MemberReadings
+from sklearn_ext.rashomon._trees._readings import MemberReadings
 from sklearn_ext.rashomon._trees._sampled import random_labelled
 from sklearn_ext.rashomon._trees._sets import ExactTreeSet
 
-STATE = ("classes_", "log_ratio_", "threshold_loss_", "_splits", "_equal", "_problem")
+STATE = ("classes_", "log_ratio_", "threshold_loss_", "_splits", "_plan")
 STATE += ("_set", "_draws", "_read")  # what predictions need
 DATA = {"accept_sparse": ("csr", "csc"), "dtype": FLOATS}
 find_threads = cache(ThreadpoolController)  # looks at every loaded library
@@ -378,8 +373,9 @@ class RashomonTreeClassifier(
         """
         check_mergeable(self, other)
         mine, theirs = self._statistics.splits, other._statistics.splits
-        same_classes = np.array_equal(self.classes_, other.classes_)
-        if not (same_classes and mine.cut_like(theirs)):
+        pairs = [(self.classes_, other.classes_), (mine.feature, theirs.feature)]
+        pairs.append((mine.threshold, theirs.threshold))
+        if not all(np.array_equal(*pair) for pair in pairs):
             raise ValueError(
                 "merge needs models with equal thresholds and classes; classes are "
                 f"{self.classes_.tolist()} and {other.classes_.tolist()}, numbers of "
@@ -427,9 +423,8 @@ class RashomonTreeClassifier(
         self._validate_params()
         other = type(self)(**self.get_params())
         other._set_up(other._summarize(X, y, sample_weight, reset=True))
-        rows, space, plan = other._problem
-        known = measure(rows, space)
-        return plan.cost(rows, space, plan.n_cells(rows, space, known), known)
+        known = other._plan.measure()
+        return other._plan.cost(other._plan.n_cells(known), known)
 
     def predict(self, X):
         """Predict the class with the most votes.
@@ -460,15 +455,15 @@ class RashomonTreeClassifier(
         ndarray of shape (n_samples, n_classes)
             Shares in the order of ``classes_``.
         """
-        check_is_fitted(self)
+        bits = self._bits(X)
         if self.voting == "exact":
-            return self.vote_share(X)
+            return self._readings().votes(bits)
         if self.voting == "members":
-            return self._member_readings().votes(self._bits(X))
+            return self._member_readings().votes(bits)
         trees = self._best
         if self.voting == "simplest":
             trees = self._once("simplest", self.members_.simplest)
-        return np.eye(len(self.classes_))[trees.predict(self._bits(X))[0]]
+        return np.eye(len(self.classes_))[trees.predict(bits)[0]]
 
     def vote_share(self, X):
         """Share of all trees of the set that vote for each class, exactly.
@@ -486,8 +481,8 @@ class RashomonTreeClassifier(
         ndarray of shape (n_samples, n_classes)
             Shares; rows sum to one.
         """
-        check_is_fitted(self)
-        return self._readings().votes(self._bits(X))
+        bits = self._bits(X)
+        return self._readings().votes(bits)
 
     def member_predictions(self, X):
         """Predict with every stored member.
@@ -502,43 +497,8 @@ class RashomonTreeClassifier(
         ndarray of shape (n_members, n_samples)
             Class labels.
         """
-        check_is_fitted(self)
-        return self.classes_[self._member_readings().labels(self._bits(X))]
-
-    def sample(self, n_samples=1, *, theta=None, random_state=None):
-        """Draw trees from the Rashomon set, uniformly with respect to the prior.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of independent draws.
-        theta : float or None, default=None
-            Slack of the set; None takes the fitted one.
-        random_state : int, RandomState instance or None, default=None
-            Source of randomness.
-
-        Returns
-        -------
-        TreeMembers
-            A sequence of :class:`RashomonTree`.
-
-        Raises
-        ------
-        ValueError
-            When the set is empty.
-        """
-        check_is_fitted(self)
-        check_count("n_samples", n_samples)
-        rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
-        threshold = self._threshold_at(self.theta if theta is None else theta)
-        found = self._set.widened(threshold)
-        if found.estimate(threshold, self.confidence_level).log_ratio == -np.inf:
-            raise ValueError(
-                "The Rashomon set is empty: no tree has a loss within the threshold. "
-                "Raise theta or reference_loss."
-            )
-        trees = found.draw(n_samples, rng, threshold)
-        return self._named(self._equal.with_any(trees, rng))
+        bits = self._bits(X)
+        return self.classes_[self._member_readings().labels(bits)]
 
     def feature_usage(self):
         """How often the trees of the set use each feature.
@@ -551,12 +511,11 @@ class RashomonTreeClassifier(
             over ``members_``. Both have shape (n_features,).
         """
         check_is_fitted(self)
-        root, nodes = self._readings().usage()
-        feature, p = self._splits.feature, self.n_features_in_
-        return Bunch(
-            root=np.bincount(feature, root, minlength=p),
-            nodes=np.bincount(feature, nodes, minlength=p),
+        root, nodes = (
+            np.bincount(self._splits.feature, usage, minlength=self.n_features_in_)
+            for usage in self._readings().usage()
         )
+        return Bunch(root=root, nodes=nodes)
 
     def ambiguity(self, X):
         """Share of rows to which some tree of the set gives another class.
@@ -588,14 +547,13 @@ class RashomonTreeClassifier(
         float
             Exact where the ratio is; else a lower bound from ``members_``.
         """
-        check_is_fitted(self)
+        bits = self._bits(X)
         if baseline is None:
-            label = self._best.predict(self._bits(X))[0]
+            label = self._best.predict(bits)[0]
         else:
-            label = self._places(baseline, X, "baseline")
-        values = np.ones((len(label), len(self.classes_)))
-        values[np.arange(len(label)), label] = 0.0
-        return float(self.extremes(X, values)[1] / len(label))
+            label = self._places(baseline, len(bits), "baseline")
+        differs = np.arange(len(self.classes_)) != label[:, None]
+        return self._readings().extremes(bits, differs)[1] / len(bits)
 
     def multiplicity_at(self, X, theta):
         """Ambiguity, and discrepancy from ``best_``, at several thresholds.
@@ -614,7 +572,6 @@ class RashomonTreeClassifier(
             Exact where the ratio is; else lower bounds from ``members_``. nan where
             no tree is inside.
         """
-        check_is_fitted(self)
         theta, bits = np.ravel(theta), self._bits(X)
         thresholds = np.array([self._threshold_at(t) for t in theta])
         best = self._best.predict(bits)[0]
@@ -638,7 +595,6 @@ class RashomonTreeClassifier(
             ratio is, an outer bound where losses were rounded, and the range over
             ``members_`` where the set was sampled.
         """
-        check_is_fitted(self)
         bits, values = self._bits(X), np.asarray(values, dtype=float)
         shape = len(bits), len(self.classes_)
         if values.shape != shape:
@@ -667,8 +623,8 @@ class RashomonTreeClassifier(
         low, high : float
             Extreme values of rate in the group minus rate outside.
         """
-        check_is_fitted(self)
-        group = self._members_of(group, X)
+        bits = self._bits(X)
+        group = _as_mask(group, len(bits))
         if group.all() or not group.any():
             raise ValueError(
                 "group must have rows inside and outside, got "
@@ -680,7 +636,8 @@ class RashomonTreeClassifier(
                 f"positive must be one of {self.classes_.tolist()}, got {positive!r}."
             )
         weight = np.where(group, 1 / group.sum(), -1 / (~group).sum())
-        return self.extremes(X, weight[:, None] * (self.classes_ == positive))
+        values = weight[:, None] * (self.classes_ == positive)
+        return self._readings().extremes(bits, values)
 
     def model_class_reliance(self, X, y, *, n_repeats=5, random_state=None):
         """Range over the set of the loss added by permuting each feature.
@@ -704,10 +661,9 @@ class RashomonTreeClassifier(
         ndarray of shape (n_features, 2)
             Smallest and largest reliance; zero for features without splits.
         """
-        check_is_fitted(self)
         check_count("n_repeats", n_repeats)
         bits, rng = self._bits(X), check_random_state(random_state)
-        label = self._places(y, X, "y")
+        label = self._places(y, len(bits), "y")
         wrong = (np.arange(len(self.classes_)) != label[:, None]) / len(bits)
         order = np.concatenate([rng.permutation(len(bits)) for _ in range(n_repeats)])
         values = np.concatenate([-wrong, np.tile(wrong / n_repeats, (n_repeats, 1))])
@@ -750,32 +706,24 @@ class RashomonTreeClassifier(
         check_is_fitted(self)
         check_count("max_patterns", max_patterns)
         check_count("n_samples", n_samples)
-        rows, space, _ = self._problem
+        rows, space = self._plan.rows, self._plan.space
         if not space.complete:
             raise ValueError("pattern_ratio needs space='full', got space='sparse'.")
         if method not in ("exact", "sampled"):
             raise ValueError(f"method must be 'exact' or 'sampled', got {method!r}.")
         if method == "exact":
-            label = tree_patterns(
-                rows,
-                space.depth,
-                space.n_classes,
-                repeats=space.repeats,
-                max_patterns=max_patterns,
-            )
-            threshold = (self.threshold_loss_ + SLIP) * rows.total
+            label = tree_patterns(rows, space, max_patterns)
+            threshold = self.threshold_loss_ * rows.total + rows.slip
             inside = int((pattern_losses(label, rows.weight) <= threshold).sum())
-            total, exact = len(label), True
+            total = len(label)
         else:
             seed = check_random_state(random_state).randint(2**31, size=2)
             drawn = self.sample(n_samples, random_state=seed[0]).arrays
             every = random_labelled(space, n_samples, np.random.default_rng(seed[1]))
-            drawn = self._equal.as_distinct(drawn)
+            drawn = drawn.renamed(self._plan.equal.group)
             inside, total = (chao1(t.predict(rows.bits)) for t in (drawn, every))
-            exact = False
-        return Bunch(
-            ratio=min(inside / total, 1.0), n_inside=inside, n_total=total, exact=exact
-        )
+        ratio, exact = min(inside / total, 1.0), method == "exact"
+        return Bunch(ratio=ratio, n_inside=inside, n_total=total, exact=exact)
 
     def generalization_bound(
         self, theta=None, *, confidence_level=0.95, posterior="uniform"
@@ -863,55 +811,33 @@ class RashomonTreeClassifier(
         X, y, weight = X[kept], y[kept], weight[kept]
         if reset:
             self.classes_ = np.unique(y if classes is None else classes)
-        return TreeStatistics.of(
-            X,
-            places_of(y, self.classes_, advice="name all at the first call"),
-            weight,
-            len(self.classes_),
-            n_thresholds=self.n_thresholds,
-            thresholds=self.thresholds,
-            prior=self.split_prior,
+        label = places_of(y, self.classes_, advice="name all at the first call")
+        splits = make_splits(
+            X, weight, self.n_thresholds, self.thresholds, self.split_prior
         )
+        rows = merge_rows(splits.bits(X), label, weight, len(self.classes_))
+        return TreeStatistics(rows, splits, unit_rows(weight))
 
     def _solve(self, statistics, progress=None):
         seed = check_random_state(self.random_state).randint(2**31 - 1, size=2)
         with find_threads().limit(limits=1, user_api="blas"):  # products are small
             self._set_up(statistics)
-            rows, space, plan = self._problem
-            self._set, self.method_ = solve_trees(
-                rows,
-                space,
-                plan,
-                seed=np.random.SeedSequence(int(seed[0])),
-                n_jobs=self.n_jobs,
-                progress=progress or Progress(),
-            )
-        self._draws, self._read = (int(seed[1]), self.n_members), {}
-        self._describe(rows, space)
+            root = np.random.SeedSequence(int(seed[0]))
+            found = solve_trees(self._plan, root, progress or Progress())
+            self._set, self.method_ = found
+        self._draws, self._read = int(seed[1]), {}
+        self._describe()
         return self
 
     def _set_up(self, statistics):
         """Turn statistics into merged rows, a space of trees and a plan."""
-        self._statistics = statistics
-        # what a certificate asks, whatever set_params says later
-        self._fitted_to = self.thresholds is not None, self.class_weight, self.max_depth
-        rows, splits, equal, space = tree_problem(
-            statistics,
-            self.classes_,
-            max_depth=self.max_depth,
-            complete=self.space == "full",
-            alpha=self.alpha,
-            repeats=self.repeats,
-            trivial_splits=self.trivial_splits,
-            class_weight=self.class_weight,
-        )
-        names = TreePlan.__dataclass_fields__
-        plan = TreePlan(**{name: getattr(self, name) for name in names})
-        self._splits, self._equal = splits, equal
-        self._problem = rows, space, plan
+        params = type(self)(**self.get_params())  # whatever set_params says later
+        rows, splits, equal, space = tree_problem(statistics, self.classes_, params)
+        self._statistics, self._splits = statistics, splits
+        self._plan = TreePlan(rows, space, equal, params)
 
-    def _describe(self, rows, space):
-        total, found = rows.total, self._set
+    def _describe(self):
+        space, total, found = self._plan.space, self._plan.rows.total, self._set
         self.min_loss_ = found.best_loss / total
         self.threshold_loss_ = self._threshold_at(self.theta) / total
         self._store_ratio(
@@ -926,12 +852,10 @@ class RashomonTreeClassifier(
                 f"{self.method_!r}. Use whole weights and a smaller space."
             )
         if self.log_ratio_ == -np.inf:
-            warn_empty(self.min_loss_, self.threshold_loss_, self.method_)
+            self._warn_empty()
 
     def _waiting(self):
-        read = self.__dict__.get("_read")
-        if read is None:
-            return ()
+        read = self.__dict__.get("_read", {})
         found = {"members_": "members", "best_": "best", "_best": "best"}
         found |= {"loss_grid_": "law", "log_cdf_": "law"}
         if self.exact_counts:
@@ -948,7 +872,7 @@ class RashomonTreeClassifier(
     def loss_grid_(self):
         """Mean losses at which the distribution is known."""
         losses, _ = self._once("law", self._set.log_cdf)
-        return losses / self._problem[0].total
+        return losses / self._plan.rows.total
 
     @property
     def log_cdf_(self):
@@ -965,9 +889,9 @@ class RashomonTreeClassifier(
     @property
     def log_count_(self):
         """Logarithm of the number of trees in the set."""
-        space = self._problem[1]
+        space = self._plan.space
         if self.exact_counts:
-            return log_of(self.count_)
+            return log(self.count_) if self.count_ else -np.inf
         return self.log_ratio_ + space.log_size if space.is_uniform else np.nan
 
     @property
@@ -985,42 +909,44 @@ class RashomonTreeClassifier(
         return self._once("best", self._find_best)
 
     def _find_best(self):
-        return self._equal.with_first(self._set.best_tree())
+        return self._set.best_tree().renamed(self._plan.equal.first)
+
+    def _sample(self, n_samples, theta, seed):
+        return self._named(self._draw(n_samples, self._threshold_at(theta), seed))
+
+    def _draw(self, n_trees, threshold, seed):
+        rng = np.random.default_rng(seed)
+        trees = self._set.widened(threshold).draw(n_trees, rng, threshold)
+        return self._plan.equal.with_any(trees, rng)
 
     def _draw_members(self):
         if self.log_ratio_ == -np.inf:
             return self._best
-        seed, n_members = self._draws
-        rng, total = np.random.default_rng(seed), self._problem[0].total
-        found = self._set.draw(n_members, rng, self.threshold_loss_ * total)
-        return self._equal.with_any(found, rng)
+        threshold = self.threshold_loss_ * self._plan.rows.total
+        return self._draw(self._plan.params.n_members, threshold, self._draws)
 
     def _named(self, trees):
         names = getattr(self, "feature_names_in_", None)
         return TreeMembers(trees, self._splits, self.classes_, names)
 
     def _bits(self, X):
+        """Truth values of all splits, one row for each of X, of a fitted model."""
+        check_is_fitted(self)
         X = validate_data(self, X, reset=False, **DATA)
         return self._splits.bits(X)
 
     def _readings(self):
         """Return what all trees of the set, or else the members, say about rows."""
         if isinstance(self._set, ExactTreeSet) and not self._set.upper.ranges.empty:
-            return self._once("exact", lambda: ExactReadings(self._set, self._equal))
+            return self._set
         return self._member_readings()
 
     def _member_readings(self):
-        trees, n_classes = self.members_.arrays, len(self.classes_)
-        return MemberReadings(self._set, self._equal, trees, n_classes, self.device)
+        trees = self.members_.arrays
+        return MemberReadings(self._set, self._plan, trees, self.device)
 
     def _threshold_at(self, theta):
-        if not isinstance(theta, (Real, np.bool_)):
-            raise ValueError(
-                f"theta must be a finite number from 0 upwards, got {theta!r}."
-            )
-        total = self._problem[0].total
-        best = self._set.best_loss / total
-        return total * loss_threshold(best, theta, self.theta_mode, self.reference_loss)
+        return self._plan.rows.total * self._mean_threshold(theta)
 
     def _ratios_at(self, thetas):
         """Widen the set once; that reruns the recursion, and a sample refuses it."""
@@ -1028,22 +954,9 @@ class RashomonTreeClassifier(
         found = self._set.widened(thresholds.max(initial=0.0))
         return [found.estimate(t, self.confidence_level) for t in thresholds]
 
-    def _members_of(self, group, X):
-        """Membership as truth values, one for each row of X."""
-        group = np.asarray(group)
-        shape, is_text = (_n_rows(X),), group.dtype.kind in "US"
-        if group.shape != shape or is_text or not np.isin(group, (False, True)).all():
-            first = ", ".join(map(repr, group.ravel()[:3].tolist()))
-            raise ValueError(
-                f"group must be a boolean mask of the {shape[0]} rows, e.g. X['sex'] "
-                f"== 'female'; got {first}, ... of shape {group.shape} and dtype "
-                f"{group.dtype}."
-            )
-        return group.astype(bool)
-
-    def _places(self, labels, X, name):
-        """Places of labels among the classes, one for each row of X."""
-        labels, n_rows = np.asarray(labels), _n_rows(X)
+    def _places(self, labels, n_rows, name):
+        """Places of labels among the classes, one for each row."""
+        labels = np.asarray(labels)
         if labels.shape != (n_rows,):
             raise ValueError(
                 f"{name} must hold one of the classes {self.classes_.tolist()} for "
@@ -1052,5 +965,15 @@ class RashomonTreeClassifier(
         return places_of(labels, self.classes_, name=name)
 
 
-def _n_rows(X):
-    return X.shape[0] if hasattr(X, "shape") else len(X)
+def _as_mask(group, n_rows):
+    """Membership as truth values, one for each row."""
+    group = np.asarray(group)
+    shape_fits = group.shape == (n_rows,) and group.dtype.kind not in "US"
+    if not (shape_fits and np.isin(group, (False, True)).all()):
+        first = ", ".join(map(repr, group.ravel()[:3].tolist()))
+        raise ValueError(
+            f"group must be a boolean mask of the {n_rows} rows, e.g. X['sex'] == "
+            f"'female'; got {first}, ... of shape {group.shape} and dtype "
+            f"{group.dtype}."
+        )
+    return group.astype(bool)

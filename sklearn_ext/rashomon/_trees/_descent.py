@@ -14,6 +14,7 @@ import numpy as np
 from sklearn_ext.rashomon._trees._graph import leaf_cells
 from sklearn_ext.rashomon._trees._members import TreeArrays
 from sklearn_ext.rashomon._trees._polynomials import correlate_with, shifted
+from sklearn_ext.rashomon._trees._problem import EMPTY
 from sklearn_ext.rashomon._trees._recursion import Floats, end_terms, inner_terms
 
 
@@ -41,29 +42,27 @@ def draw_trees(losses, n_trees, rng, *, threshold=None):
     ValueError
         When no tree is inside.
     """
-    root, _ = _mass_inside(losses, threshold)
     graph = losses.ranges.graph
     trees = TreeArrays.blank(n_trees, graph.space.depth)
-    target = _pick(rng, root, n_trees)
-    front = (np.arange(n_trees), np.zeros(n_trees, int), np.zeros(n_trees, int), target)
-    for t in range(len(graph.levels) - 1):
-        front = _next_front(losses, t, front, trees, rng)
-    tree, heap, place, target = front
-    for same in _groups(place):
-        group = tree[same], heap[same], target[same]
-        _finish(losses, place[same[0]], group, trees, rng)
+    degree = _pick(rng, _mass_inside(losses, threshold), n_trees)
+    start = np.zeros(n_trees, dtype=int)
+    front = np.stack([np.arange(n_trees), start, start, degree])
+    for t in range(len(graph.levels)):
+        draw = _draw_end if t == len(graph.levels) - 1 else _draw_inner
+        below = [np.empty((4, 0), dtype=int)]
+        for same in _groups(front[2]):
+            tree, heap, place, target = front[:, same]
+            below += draw(losses, t, place[0], (tree, heap, target), trees, rng)
+        front = np.concatenate(below, axis=1)
     return trees
 
 
 def _mass_inside(losses, threshold):
-    """Coefficients of the root within a threshold, and their sum."""
+    """Coefficients of the root within a threshold."""
     root = losses.tables[0].coef[0, : losses.ranges.degrees_within(threshold)]
     if not root.any():
-        raise ValueError(
-            "The Rashomon set is empty: no tree has a loss within the threshold. "
-            "Raise theta or reference_loss."
-        )
-    return root, root.sum()
+        raise ValueError(EMPTY)
+    return root
 
 
 def _pick(rng, mass, size):
@@ -80,21 +79,17 @@ def _groups(*keys):
     return np.split(order, change) if len(order) else []
 
 
-def _next_front(losses, t, front, trees, rng):
-    """Choose splits at level ``t`` for trees grouped by subset and loss."""
-    tree, heap, place, target = front
-    found = [(np.empty(0, dtype=int),) * 4]
-    for same in _groups(place):
-        i = place[same[0]]
-        child = losses.ranges.graph.levels[t].child[i]
-        terms = inner_terms(losses.ranges, t, np.array([i]), losses.tables[t + 1])
-        group = tree[same], heap[same], target[same]
-        for at, term, zero in _choices(losses, t, i, terms, group, trees, rng):
-            ids, nodes, wanted = tree[same][at], heap[same][at], target[same][at]
-            sides = child[terms.split[term]].T
-            found.append((ids, 2 * nodes + 1, sides[0], zero - terms.over[term]))
-            found.append((ids, 2 * nodes + 2, sides[1], wanted - zero))
-    return tuple(np.concatenate(part) for part in zip(*found, strict=True))
+def _draw_inner(losses, t, i, group, trees, rng):
+    """Draw splits at a subset of level ``t``: trees, nodes, subsets, degrees below."""
+    tree, heap, target = group
+    child = losses.ranges.graph.levels[t].child[i]
+    terms = inner_terms(losses.ranges, t, np.array([i]), losses.tables[t + 1])
+    below = []
+    for at, term, zero in _choices(losses, t, i, terms, group, trees, rng):
+        sides, node = child[terms.split[term]].T, 2 * heap[at]
+        below.append(np.stack([tree[at], node + 1, sides[0], zero - terms.over[term]]))
+        below.append(np.stack([tree[at], node + 2, sides[1], target[at] - zero]))
+    return below
 
 
 def _choices(losses, t, i, terms, group, trees, rng):
@@ -107,26 +102,33 @@ def _choices(losses, t, i, terms, group, trees, rng):
     top = top if np.isfinite(top) else 0.0
     weight = np.exp(logs - top)[:, None]
     zeros = shifted(terms.zero.coef[:, :length], terms.over)
-    leaf = None
-    if not graph.space.complete:
-        cells = leaf_cells(graph.levels[t].totals[i], graph.space, ranges.grid)
-        leaf = np.bincount(cells[cells < low + length] - low, minlength=length)
-        leaf = leaf * graph.space.leaf_weight * np.exp(-top)
+    cells = leaf_cells(graph.levels[t].totals[i], graph.space, ranges.grid)
+    early = graph.space.leaf_weight * np.exp(-top)
     for at in _groups(target):
         degree = target[at[0]]
         ones = terms.one.coef[:, degree::-1]
         mass = (weight * zeros[:, : degree + 1] * ones).ravel()
-        if leaf is not None:
-            mass = np.append(mass, leaf[degree])
-        chosen = _pick(rng, mass, len(at))
-        stop = chosen == len(weight) * (degree + 1)
-        if stop.any():
-            wanted = cells == low + degree
-            _write_leaves(trees, tree[at[stop]], heap[at[stop]], wanted, rng)
-        at, chosen = at[~stop], chosen[~stop]
-        term = chosen // (degree + 1)
+        leaf = cells == low + degree
+        group = tree[at], heap[at]
+        going, chosen = _pick_or_stop(graph.space, mass, early, leaf, group, trees, rng)
+        at, term = at[going], chosen // (degree + 1)
         trees.split[tree[at], heap[at]] = terms.split[term]
         yield at, term, chosen % (degree + 1)
+
+
+def _pick_or_stop(space, mass, early, allowed, group, trees, rng):
+    """Draw places by their mass for those trees that are not drawn to stop here.
+
+    Others get a leaf with one of the allowed labels, each of which has mass ``early``.
+    """
+    if space.complete:
+        return np.arange(len(group[0])), _pick(rng, mass, len(group[0]))
+    chosen = _pick(rng, np.append(mass, allowed.sum() * early), len(group[0]))
+    stop = chosen == len(mass)
+    if stop.any():
+        tree, heap = group
+        _write_leaves(trees, tree[stop], heap[stop], allowed, rng)
+    return np.flatnonzero(~stop), chosen[~stop]
 
 
 def _write_leaves(trees, tree, heap, allowed, rng):
@@ -134,48 +136,42 @@ def _write_leaves(trees, tree, heap, allowed, rng):
     trees.label[tree, heap] = labels[rng.integers(len(labels), size=len(tree))]
 
 
-def _finish(losses, i, group, trees, rng):
+def _draw_end(losses, t, i, group, trees, rng):
     """Draw everything below one subset of the last level."""
     (tree, heap, target), ranges = group, losses.ranges
-    graph, t = ranges.graph, len(ranges.graph.levels) - 1
-    low = ranges.low[t][i]
+    graph = ranges.graph
     if graph.ends_in_leaves:
         cells = leaf_cells(graph.levels[t].totals[i], graph.space, ranges.grid)
         for at in _groups(target):
-            hits = cells == low + target[at[0]]
+            hits = cells == ranges.low[t][i] + target[at[0]]
             _write_leaves(trees, tree[at], heap[at], hits, rng)
-        return
+        return []
     block = graph.block(np.array([i]))
     terms, stumps = end_terms(ranges, block, Floats(ranges))
-    parts = [(np.empty(0, dtype=int),) * 5]
+    parts = [np.empty((5, 0), dtype=int)]
     for at, term, zero in _choices(losses, t, i, terms, group, trees, rng):
         for side, degree in ((0, zero), (1, target[at] - zero)):
             node, sides = 2 * heap[at] + 1 + side, np.full(len(at), side)
-            parts.append((tree[at], node, sides, term, terms.low[side, term] + degree))
-    ids, node, side, term, cells = (
-        np.concatenate(part) for part in zip(*parts, strict=True)
-    )
+            cells = terms.low[side, term] + degree
+            parts.append(np.stack([tree[at], node, sides, term, cells]))
+    tree, node, side, term, cells = np.concatenate(parts, axis=1)
     for at in _groups(side, term, cells):
-        some = stumps.at(side[at[0]], term[at[0]])
-        _draw_stumps(some, cells[at[0]], ids[at], node[at], trees, rng)
+        stump = stumps.at(side[at[0]], term[at[0]])
+        _draw_stumps(stump, cells[at[0]], (tree[at], node[at]), trees, rng)
+    return []
 
 
-def _draw_stumps(stumps, cells, tree, heap, trees, rng):
+def _draw_stumps(stump, cells, group, trees, rng):
     """Draw stumps of one node with a loss of so many cells."""
-    n_classes, _, m = stumps.sides.shape
-    both = stumps.sides[:, None, 0] + stumps.sides[None, :, 1]  # label zero, label one
-    weight = stumps.weight * stumps.leaf_weight**2
-    mass = np.where(both == cells, weight, 0.0).ravel()
-    if not stumps.complete:
-        leaf = stumps.leaf == cells
-        mass = np.append(mass, leaf.sum() * stumps.leaf_weight)
-    chosen = _pick(rng, mass, len(tree))
-    stop = chosen == both.size
-    if stop.any():
-        _write_leaves(trees, tree[stop], heap[stop], leaf, rng)
-    tree, heap, chosen = tree[~stop], heap[~stop], chosen[~stop]
-    zero, one, split = np.unravel_index(chosen, (n_classes, n_classes, m))
-    trees.split[tree, heap] = split
+    space = stump.space
+    both = stump.sides[:, None, 0] + stump.sides[None, :, 1]  # label zero, label one
+    mass = np.where(both == cells, stump.weight * space.leaf_weight**2, 0.0).ravel()
+    leaf = stump.leaf == cells
+    going, chosen = _pick_or_stop(
+        space, mass, space.leaf_weight, leaf, group, trees, rng
+    )
+    tree, heap = group[0][going], group[1][going]
+    zero, one, trees.split[tree, heap] = np.unravel_index(chosen, both.shape)
     trees.label[tree, 2 * heap + 1] = zero
     trees.label[tree, 2 * heap + 2] = one
 
@@ -219,54 +215,50 @@ def tree_shares(losses, *, threshold=None):
     ValueError
         When no tree is inside.
     """
-    graph = losses.ranges.graph
-    root, total = _mass_inside(losses, threshold)
-    m = len(graph.space.weight)
-    votes = np.zeros((len(graph.rows.bits), graph.space.n_classes))
-    nodes, at_root = np.zeros(m), np.zeros(m)
+    graph, root = losses.ranges.graph, _mass_inside(losses, threshold)
+    m, votes = len(graph.space.weight), (len(graph.rows.bits), graph.space.n_classes)
+    shares = Shares(np.zeros(votes), np.zeros(m), np.zeros(m))
     adjoint = np.zeros_like(losses.tables[0].coef)
-    adjoint[0, : len(root)] = 1 / total
+    adjoint[0, : len(root)] = 1 / root.sum()
     for t in range(len(graph.levels)):
         last = t + 1 == len(graph.levels)
         below = None if last else np.zeros_like(losses.tables[t + 1].coef)
         for i in np.flatnonzero(adjoint.any(axis=1)):
-            used = _one_node(losses, t, i, adjoint[i], below, votes)
-            nodes += used[0] + used[1]
-            if t == 0:
-                at_root = used[0]
+            _add_shares(losses, t, i, adjoint[i], below, shares)
         adjoint = below
-    return Shares(votes, at_root, nodes)
+    return shares
 
 
-def _one_node(losses, t, i, adjoint, below, votes):
-    """Pass derivatives down from one node; return its own and lower split shares."""
+def _add_shares(losses, t, i, adjoint, below, shares):
+    """Add the shares of one node, and pass derivatives down to the next level."""
     ranges = losses.ranges
-    graph, low = ranges.graph, ranges.low[t][i]
-    level, space, grid = graph.levels[t], graph.space, ranges.grid
+    graph, level = ranges.graph, ranges.graph.levels[t]
     length = max(int(ranges.slack[t][i]) + 1, 1)
     adjoint, scale = adjoint[:length], losses.tables[t].log_scale[i]
-    last = t == len(graph.levels) - 1
-    own, lower = np.zeros((2, len(space.weight)))
-    if not space.complete or (last and graph.ends_in_leaves):
-        cells = leaf_cells(level.totals[i], space, grid) - low
-        share = _at(adjoint, cells) * space.leaf_weight * np.exp(-scale)
-        votes[graph.members(t, i)] += share
-    if not last:
+    if graph.may_stop(t):
+        cells = leaf_cells(level.totals[i], graph.space, ranges.grid) - ranges.low[t][i]
+        share = _at(adjoint, cells) * graph.space.leaf_weight * np.exp(-scale)
+        shares.votes[graph.members(t, i)] += share
+    if t == graph.space.depth:
+        return
+    if below is None:
+        block = graph.block(np.array([i]))
+        terms, stumps = end_terms(ranges, block, Floats(ranges))
+    else:
         terms = inner_terms(ranges, t, np.array([i]), losses.tables[t + 1])
-        own[terms.split], to_zero, to_one = _factors(terms, adjoint, scale)
-        child = level.child[i][terms.split]
-        to_zero = _unshifted(to_zero, terms.over)
-        np.add.at(below[:, :length], child[:, 0], to_zero)
-        np.add.at(below[:, :length], child[:, 1], to_one)
-        return own, lower
-    if graph.ends_in_leaves:
-        return own, lower
-    block = graph.block(np.array([i]))
-    terms, stumps = end_terms(ranges, block, Floats(ranges))
-    own[terms.split], *derivative = _factors(terms, adjoint, scale)
-    leaves, early, lower = _stump_shares(stumps, terms.low, np.stack(derivative))
-    votes[block.place] += _pair_votes(block.bits, terms.split, leaves, early)
-    return own, lower
+    used, to_zero, to_one = _factors(terms, adjoint, scale)
+    shares.nodes[terms.split] += used
+    if t == 0:
+        shares.root[terms.split] = used
+    if below is None:
+        derivative = np.stack([to_zero, to_one])
+        leaves, early, used = _stump_shares(stumps, terms.low, derivative)
+        shares.nodes[:] += used
+        shares.votes[block.place] += _pair_votes(block.bits, terms.split, leaves, early)
+    else:
+        zero, one = level.child[i][terms.split].T
+        np.add.at(below[:, :length], zero, shifted(to_zero, -terms.over))
+        np.add.at(below[:, :length], one, to_one)
 
 
 def _factors(terms, adjoint, scale):
@@ -281,41 +273,28 @@ def _factors(terms, adjoint, scale):
     return (to_zero * zero).sum(axis=1), to_zero, to_one
 
 
-def _unshifted(rows, shift):
-    source = np.arange(rows.shape[1]) + shift[:, None]
-    inside = source < rows.shape[1]
-    return np.where(
-        inside, np.take_along_axis(rows, np.where(inside, source, 0), axis=1), 0.0
-    )
-
-
-def _at(coefficients, place):
-    inside = (place >= 0) & (place < coefficients.shape[-1])
-    return np.where(inside, coefficients[np.where(inside, place, 0)], 0.0)
+def _at(rows, place):
+    """Entries of rows, in their last axis, at places of the same leading shape."""
+    length = rows.shape[-1]
+    inside = (place >= 0) & (place < length)
+    start = np.arange(0, rows.size, length).reshape(*rows.shape[:-1], 1)
+    return np.where(inside, rows.ravel()[np.where(inside, place, 0) + start], 0.0)
 
 
 def _stump_shares(stumps, low, derivative):
     """Shares of stump leaves by (class, side, ..., split), early leaves, splits."""
-    n_classes = len(stumps.sides)
-    shape, length = stumps.sides.shape[2:], derivative.shape[-1]
-    flat = derivative.reshape(-1)
-    base = (np.arange(low.size) * length).reshape(low.shape)
-
-    def at(cells, low, base):
-        inside = cells - low < length
-        return np.where(inside, flat[np.where(inside, cells - low, 0) + base], 0.0)
-
-    mass = stumps.weight * stumps.leaf_weight**2
-    leaves = np.zeros((n_classes, 2, *shape))
-    for zero, one in np.ndindex(n_classes, n_classes):
-        cells = stumps.sides[zero, 0] + stumps.sides[one, 1]
-        share = at(cells, low[..., None], base[..., None]) * mass
+    space, n_classes = stumps.space, len(stumps.sides)
+    mass = stumps.weight * space.leaf_weight**2
+    leaves = np.zeros((n_classes, 2, *stumps.sides.shape[2:]))
+    for zero, one, degree in stumps.labelled(low):
+        share = _at(derivative, degree) * mass
         leaves[zero, 0] += share
         leaves[one, 1] += share
     early = np.zeros((n_classes, *low.shape))
-    if not stumps.complete:
-        early = stumps.leaf_weight * at(stumps.leaf, low, base)
-    used = leaves[:, 0].sum(axis=tuple(range(len(shape))))
+    if not space.complete:
+        degree = np.moveaxis(stumps.leaf - low, 0, -1)
+        early = space.leaf_weight * np.moveaxis(_at(derivative, degree), -1, 0)
+    used = leaves[:, 0].sum(axis=tuple(range(leaves.ndim - 2)))
     return leaves, early, used
 
 

@@ -7,6 +7,8 @@ polynomials of all stumps without any product of polynomials.
 """
 
 from dataclasses import dataclass, replace
+from functools import reduce
+from math import prod
 
 import numpy as np
 
@@ -71,6 +73,10 @@ class Graph:
         """Whether leaves follow the last level, and not two levels of splits."""
         return self.space.depth < 2
 
+    def may_stop(self, t):
+        """Whether nodes of a level may be leaves."""
+        return not self.space.complete or t == self.space.depth
+
     def node_weights(self, t, nodes):
         """Weights of the splits at inner nodes, (n_nodes, n_splits); impossible: 0."""
         level, m = self.levels[t], len(self.space.weight)
@@ -101,8 +107,11 @@ class Graph:
         Yields
         ------
         Block
-            The nodes, with splits that are equal on their rows taken together.
+            The nodes, with splits that are equal on their rows taken together; none
+            where leaves follow.
         """
+        if self.ends_in_leaves:
+            return
         m, k = max(len(self.space.weight), 1), self.space.n_classes
         strip = min(STRIP, length)  # of a product of polynomials
         if n_splits is not None:
@@ -110,14 +119,10 @@ class Graph:
         else:
             each = (2 if self.space.of_two_classes else 32 * k) * m**2
             needed = np.full(len(nodes), each)
-        end = np.cumsum(needed)
-        start = 0
-        while start < len(nodes):
-            limit = BATCH_BYTES + end[start] - needed[start]
-            stop = max(int(np.searchsorted(end, limit, side="right")), start + 1)
-            stop = min(stop, start + MOST_NODES)
-            yield self.block(nodes[start:stop], merged=self.space.repeats)
-            start = stop
+        step = int(BATCH_BYTES * len(nodes) // max(needed.sum(), 1))
+        step = min(max(step, 1), MOST_NODES)
+        for start in range(0, len(nodes), step):
+            yield self.block(nodes[start : start + step], merged=self.space.repeats)
 
     def block(self, nodes, *, merged=False):
         """Gather rows and splits of some nodes of the last level.
@@ -138,29 +143,18 @@ class Graph:
         inside = np.unpackbits(level.sets[nodes], axis=1, count=len(rows.bits))
         inside = inside.astype(bool)
         place = np.flatnonzero(inside.any(axis=0))
-        bits = rows.bits[place]
-        columns = group = np.arange(bits.shape[1])
+        columns, group = equal_columns(rows.bits[place], merged)
+        bits = rows.bits[place][:, columns]
         if merged:
-            columns, group = equal_columns(bits)
-            bits = bits[:, columns]
-            space = replace(
-                space,
-                weight=np.bincount(group, space.weight),
-                multiplicity=np.bincount(group, space.multiplicity).astype(int),
-            )
-        weight = rows.weight[place].astype(self.precision)
+            space = space.grouped(group)
+        most = rows.total + 4 * space.leaf_cost
+        single = most < MOST_SINGLE and is_whole(rows, space)  # where sums are exact
+        weight = rows.weight[place].astype(np.float32 if single else np.float64)
         inside, used = inside[:, place], level.used[nodes]
         return Block(space, nodes, place, bits, weight, inside, used, columns, group)
 
-    @property
-    def precision(self):
-        """Single where all sums of weights are exact in it."""
-        most = self.rows.total + 4 * self.space.leaf_cost
-        exact = is_whole(self.rows, self.space) and most < MOST_SINGLE
-        return np.float32 if exact else np.float64
 
-
-def build_graph(rows, space, known=None):
+def build_graph(rows, space, known=None, above=None):
     """Find the distinct subsets of rows at every level.
 
     Parameters
@@ -171,6 +165,8 @@ def build_graph(rows, space, known=None):
         The trees.
     known : Graph or None, default=None
         That of the same space with a smaller depth, to go on from.
+    above : ndarray of bool, shape (n_splits,) or None, default=None
+        Splits that are used above the root, when repeats are not allowed.
 
     Returns
     -------
@@ -178,7 +174,13 @@ def build_graph(rows, space, known=None):
         Threshold splits meet often, so there are far fewer subsets than paths.
     """
     masks = np.packbits(np.ascontiguousarray(rows.bits.T), axis=1)
-    levels = list(known.levels) if known is not None else [_root(rows, space)]
+    if known is None:
+        sets = np.packbits(np.ones((1, len(rows.bits)), dtype=bool), axis=1)
+        used = np.zeros(0 if space.repeats else len(space.weight), dtype=bool)
+        used = (used if above is None else above)[None]
+        levels = [Level(sets, used, _totals(sets, rows), NO_CHILD)]
+    else:
+        levels = list(known.levels)
     n_levels = space.depth - 1 if space.depth >= 2 else space.depth + 1
     while len(levels) < n_levels:
         level = levels.pop()
@@ -186,12 +188,6 @@ def build_graph(rows, space, known=None):
         levels.append(replace(level, child=child))
         levels.append(Level(sets, used, _totals(sets, rows), NO_CHILD))
     return Graph(rows, space, tuple(levels))
-
-
-def _root(rows, space):
-    sets = np.packbits(np.ones((1, len(rows.bits)), dtype=bool), axis=1)
-    n_used = 0 if space.repeats else len(space.weight)
-    return Level(sets, np.zeros((1, n_used), bool), _totals(sets, rows), NO_CHILD)
 
 
 def _children(sets, used, masks):
@@ -213,13 +209,9 @@ def _children(sets, used, masks):
 
 
 def _totals(sets, rows, batch_size=1024):
-    n = len(rows.bits)
-    return np.concatenate(
-        [
-            np.unpackbits(sets[i : i + batch_size], axis=1, count=n) @ rows.weight
-            for i in range(0, len(sets), batch_size)
-        ]
-    )
+    n, starts = len(rows.bits), range(0, len(sets), batch_size)
+    parts = (np.unpackbits(sets[i : i + batch_size], axis=1, count=n) for i in starts)
+    return np.concatenate([inside @ rows.weight for inside in parts])
 
 
 @dataclass(frozen=True)
@@ -245,14 +237,13 @@ class Grid:
         if self.rounding == "none":
             return loss
         if self.rounding == "exact" and self.scale == 1.0:
-            return np.rint(loss).astype(np.int64)
-        loss = loss.astype(np.float64)
-        scaled, slip = loss * self.scale, self.tolerance * self.scale
+            return np.rint(loss).astype(np.int64)  # in the precision of the loss
+        scaled = loss.astype(np.float64) * self.scale
         if self.rounding == "exact":
             return np.rint(scaled).astype(np.int64)
-        if self.rounding == "down":
-            return np.maximum(np.floor(scaled - slip), 0).astype(np.int64)
-        return np.maximum(np.ceil(scaled - slip), 0).astype(np.int64)
+        nearest = np.floor if self.rounding == "down" else np.ceil
+        cells = nearest(scaled - self.tolerance * self.scale)
+        return np.maximum(cells, 0).astype(np.int64)
 
     def cells_below(self, loss):
         """Count the whole cells within a loss."""
@@ -273,83 +264,58 @@ class Stumps:
         Cells of a leaf in place of the stump.
     weight : ndarray of shape (n_splits,) or (..., n_splits)
         Weight of each split.
-    leaf_weight : float
-        Weight of one label of a leaf.
-    complete : bool
-        Whether the leaf in place of the stump is excluded.
+    space : TreeSpace
+        Whether the leaf in place of the stump is excluded, and what labels weigh.
     """
 
     sides: np.ndarray
     leaf: np.ndarray
     weight: np.ndarray
-    leaf_weight: float
-    complete: bool
+    space: TreeSpace
 
     def at(self, *place):
         """Keep the nodes at some places, given for the last of their axes."""
-        weight = self.weight
-        return Stumps(
-            self.sides[(..., *place, slice(None))],
-            self.leaf[(..., *place)],
-            weight[(..., *place, slice(None))] if weight.ndim > 1 else weight,
-            self.leaf_weight,
-            self.complete,
-        )
+        splits = (..., *place, slice(None))
+        weight = self.weight[splits] if self.weight.ndim > 1 else self.weight
+        return Stumps(self.sides[splits], self.leaf[..., *place], weight, self.space)
 
     def lowest(self):
         """Smallest cells of any stump, or leaf where it is allowed."""
-        sides = _small_min(self.sides)
+        sides = reduce(np.minimum, self.sides)  # numpy's own is slower: a short axis
         best = sides[0] + sides[1]
         if not self.weight.all():
-            best = np.where(self.weight > 0, best, _beyond(best))
+            beyond = np.inf if best.dtype.kind == "f" else np.iinfo(best.dtype).max // 4
+            best = np.where(self.weight > 0, best, beyond)
         best = best.min(axis=-1)
-        return best if self.complete else np.minimum(best, _small_min(self.leaf))
+        if self.space.complete:
+            return best
+        return np.minimum(best, reduce(np.minimum, self.leaf))
+
+    def labelled(self, low):
+        """Yield both labels and the cells above ``low``, shape (..., n_splits)."""
+        for zero, one in np.ndindex(len(self.leaf), len(self.leaf)):
+            yield zero, one, self.sides[zero, 0] + self.sides[one, 1] - low[..., None]
 
     def polynomials(self, low, length):
         """Coefficients from ``low`` upwards: shape (..., length)."""
-        n_classes, shape, m = len(self.sides), low.shape, self.sides.shape[-1]
-        mass = np.broadcast_to(
-            self.weight * self.leaf_weight**2, self.sides.shape[2:]
-        ).reshape(low.size, m)
-        low = low.reshape(-1, 1)
-        sides = self.sides.reshape(n_classes, 2, low.size, m)
-        found = np.zeros((low.size, length))
-        for zero in range(n_classes):
-            for one in range(n_classes):
-                degree = sides[zero, 0] + sides[one, 1]
-                found += _histograms(degree, mass, low, length)
-        if not self.complete:
-            leaf = self.leaf.reshape(n_classes, low.size).T
-            found += leaf_polynomials(leaf, self.leaf_weight, low, length)
-        return found.reshape(*shape, length)
+        leaf_weight = self.space.leaf_weight
+        mass, found = self.weight * leaf_weight**2, np.zeros((*low.shape, length))
+        for _, _, at in self.labelled(low):
+            found += histograms(at, mass, length)
+        if not self.space.complete:
+            at = np.moveaxis(self.leaf - low, 0, -1)
+            found += histograms(at, leaf_weight, length)
+        return found
 
 
-def _small_min(values):
-    """Minimum over a short first axis; numpy's own is slower there."""
-    best = values[0]
-    for other in values[1:]:
-        best = np.minimum(best, other)
-    return best
-
-
-def leaf_polynomials(cells, leaf_weight, low, length):
-    """Coefficients of single leaves from their cells, (n_nodes, n_classes)."""
-    mass = np.full(cells.shape, leaf_weight)
-    return _histograms(cells, mass, low, length)
-
-
-def _histograms(degree, mass, low, length):
-    place = degree - np.reshape(low, (-1, 1))
-    inside = (place < length) & (mass > 0)
-    rows = np.arange(len(degree))[:, None] * length
-    found = np.bincount(
-        (rows + place)[inside], mass[inside], minlength=len(degree) * length
-    )
-    return found.reshape(len(degree), length)
-
-
-def _beyond(cells):
-    return np.inf if cells.dtype.kind == "f" else np.iinfo(cells.dtype).max // 4
+def histograms(degree, mass, length):
+    """Sum masses by degree, those below ``length``, along the last axis."""
+    *many, _ = degree.shape
+    inside = (degree < length) & (mass > 0)
+    start = length * np.arange(prod(many)).reshape(*many, 1)
+    mass = np.broadcast_to(mass, degree.shape)[inside]
+    found = np.bincount((start + degree)[inside], mass, minlength=prod(many) * length)
+    return found.reshape(*many, length)
 
 
 @dataclass(frozen=True)
@@ -387,12 +353,6 @@ class Block:
     used: np.ndarray
     columns: np.ndarray
     group: np.ndarray
-
-    def singles(self, weight):
-        """Sum weights on the sides of splits: (n_sums, 2, n_nodes, n_columns)."""
-        one = self.inside @ (self.bits * weight.T[:, :, None])
-        total = weight.T @ self.inside.T
-        return np.stack([total[..., None] - one, one], axis=1)
 
     def pairs(self, weight, node, upper):
         """Sum weights in the cells of pairs: (n_sums, 2, 2, n_terms, n_columns).
@@ -433,7 +393,7 @@ class Block:
             Weights of the splits at the nodes; impossible ones are zero.
         """
         counts, space = self.pairs(self.weight, node, upper), self.space
-        totals = counts[:, 0, ..., 0] + counts[:, 1, ..., 0]  # of any one lower split
+        totals = upper_sides(counts)
         below = space.split_weights(self.used)
         shape = len(self.nodes), len(space.weight)
         split_weight = np.broadcast_to(below, shape)[node, upper]
@@ -442,7 +402,9 @@ class Block:
             below = np.broadcast_to(space.split_weights(paths), counts.shape[2:])
         if not space.trivial:
             split_weight = np.where(_filled(totals), split_weight, 0.0)
-        return _stumps(counts, totals, below, space, grid), split_weight
+            below = np.where(_filled(counts), below, 0.0)
+        sides, leaf = (leaf_cells(part, space, grid) for part in (counts, totals))
+        return Stumps(sides, leaf, below, space), split_weight
 
     def smallest(self):
         """Smallest loss where a split is followed by stumps: (n_nodes, n_splits)."""
@@ -450,9 +412,8 @@ class Block:
             best = self._smallest_of_two_classes()
         else:
             shape = len(self.nodes), len(self.columns)
-            stumps, weight = self.stumps_below(
-                Grid(), *np.indices(shape).reshape(2, -1)
-            )
+            node, upper = np.indices(shape).reshape(2, -1)
+            stumps, weight = self.stumps_below(Grid(), node, upper)
             best = np.where(weight > 0, stumps.lowest().sum(axis=0), np.inf)
             best = best.reshape(shape)
         return best[:, self.group].astype(np.float64)
@@ -511,22 +472,12 @@ def _pairs_of_ones(B, weight):
 
 def leaf_cells(totals, space, grid):
     """Cells of a leaf by label, from class weights; classes in the first axis."""
-    total = totals[0]
-    for other in totals[1:]:
-        total = total + other
-    return grid.cells(total + space.leaf_cost - totals)
+    return grid.cells(reduce(np.add, totals) + space.leaf_cost - totals)
 
 
-def _stumps(counts, totals, weight, space, grid):
-    if not space.trivial:
-        weight = np.where(_filled(counts), weight, 0.0)
-    return Stumps(
-        leaf_cells(counts, space, grid),
-        leaf_cells(totals, space, grid),
-        weight,
-        space.leaf_weight,
-        space.complete,
-    )
+def upper_sides(pairs):
+    """Add up the sides of the lower split of pairs: those of the upper one remain."""
+    return pairs[:, 0, ..., 0] + pairs[:, 1, ..., 0]
 
 
 def _filled(counts):

@@ -34,6 +34,11 @@ class TreeArrays:
     def __getitem__(self, key):
         return TreeArrays(self.split[key], self.label[key])
 
+    def renamed(self, names):
+        """Write the trees with other splits: ``names`` has one for each."""
+        split = np.append(names, -1)[self.split]  # -1 stays what it is
+        return TreeArrays(split.astype(self.split.dtype), self.label)
+
     @property
     def depth(self):
         """Number of levels of splits."""
@@ -44,8 +49,8 @@ class TreeArrays:
         n_trees, n_rows = len(self), len(bits)
         node = np.zeros((n_trees, n_rows), dtype=np.int64)
         row = np.arange(n_rows)
-        padded = np.pad(self.split, ((0, 0), (0, self.label.shape[1])), "constant")
-        padded[:, self.split.shape[1] :] = -1
+        n_leaves = self.label.shape[1] - self.split.shape[1]
+        padded = np.pad(self.split, ((0, 0), (0, n_leaves)), constant_values=-1)
         for _ in range(self.depth):
             split = np.take_along_axis(padded, node, axis=1)
             below = 2 * node + 1 + bits[row, split]
@@ -172,14 +177,9 @@ class TreeMembers:
     def __getitem__(self, key):
         if isinstance(key, slice):
             return replace(self, arrays=self.arrays[key])
-        split = self.arrays.split[key]
-        inner = split >= 0
-        if not inner.any():
-            feature, threshold = np.full(len(split), -1), np.zeros(len(split))
-        else:
-            feature = np.where(inner, self.splits.feature[split], -1)
-            threshold = np.where(inner, self.splits.threshold[split], 0.0)
-        label = self.arrays.label[key]
+        split, label = self.arrays.split[key], self.arrays.label[key]
+        feature = np.append(self.splits.feature, -1)[split]  # -1 where there is none
+        threshold = np.append(self.splits.threshold, 0.0)[split]
         return RashomonTree(feature, threshold, label, self.classes, self.names)
 
     def __iter__(self):

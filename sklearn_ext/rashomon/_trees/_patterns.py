@@ -3,19 +3,15 @@
 import numpy as np
 
 
-def tree_patterns(rows, depth, n_classes, *, repeats=True, max_patterns=10**6):
+def tree_patterns(rows, space, max_patterns=10**6):
     """List the distinct predictions of complete trees on merged rows.
 
     Parameters
     ----------
     rows : Rows
         Merged rows.
-    depth : int
-        Depth of the trees.
-    n_classes : int
-        Number of labels.
-    repeats : bool, default=True
-        Whether a split may occur twice on a path.
+    space : TreeSpace
+        The trees.
     max_patterns : int, default=10**6
         Limit of the size of any intermediate set.
 
@@ -29,12 +25,12 @@ def tree_patterns(rows, depth, n_classes, *, repeats=True, max_patterns=10**6):
     ValueError
         When there are more patterns.
     """
-    n, m = rows.bits.shape
+    (n, m), n_classes, repeats = rows.bits.shape, space.n_classes, space.repeats
     width = max((n_classes - 1).bit_length(), 1)
-    ones = [
-        sum(1 << (width * i) for i in np.flatnonzero(b).tolist()) for b in rows.bits.T
-    ]
-    everything = sum(1 << (width * i) for i in range(n))
+    *ones, everything = (
+        sum(1 << (width * i) for i in np.flatnonzero(inside).tolist())
+        for inside in [*rows.bits.T, np.ones(n)]
+    )
     memo = {}
 
     def patterns(members, depth, used):
@@ -61,15 +57,12 @@ def tree_patterns(rows, depth, n_classes, *, repeats=True, max_patterns=10**6):
         memo[key] = found
         return found
 
-    found = sorted(patterns(everything, depth, frozenset()))
+    found = sorted(patterns(everything, space.depth, frozenset()))
     n_bytes = (n * width + 7) // 8
     packed = b"".join(v.to_bytes(n_bytes, "little") for v in found)
     packed = np.frombuffer(packed, dtype=np.uint8).reshape(len(found), n_bytes)
-    label = np.zeros((len(found), n), dtype=np.int8)
-    for bit in range(width):
-        at = width * np.arange(n) + bit
-        label += ((packed[:, at // 8] >> (at % 8)) & 1).astype(np.int8) << bit
-    return label
+    bits = np.unpackbits(packed, axis=1, count=n * width, bitorder="little")
+    return bits.reshape(len(found), n, width) @ 2 ** np.arange(width, dtype=np.uint8)
 
 
 def _too_many(limit):

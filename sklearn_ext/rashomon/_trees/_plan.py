@@ -2,25 +2,30 @@
 
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 from math import comb
 
 import numpy as np
-from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_ext.rashomon._ratio import ENOUGH, loss_threshold, warn_weak
-from sklearn_ext.rashomon._trees._graph import Grid, build_graph
-from sklearn_ext.rashomon._trees._problem import SLIP, is_whole
+from sklearn_ext.rashomon._trees._graph import build_graph
+from sklearn_ext.rashomon._trees._problem import (
+    EqualSplits,
+    Rows,
+    TreeSpace,
+    is_whole,
+)
 from sklearn_ext.rashomon._trees._recursion import smallest_losses
 from sklearn_ext.rashomon._trees._sampled import (
+    BATCH,
+    MOVES,
+    Target,
     greedy_tree,
+    leaf_counter,
     sample_losses,
     temper_losses,
 )
-from sklearn_ext.rashomon._trees._sets import (
-    ExactTreeSet,
-    SampledTreeSet,
-    tree_losses,
-)
+from sklearn_ext.rashomon._trees._sets import ExactTreeSet
 
 OVERHEAD = 1e6  # operations that the handling of one subset is worth
 SCATTER = 15  # operations for each entry that is added to a histogram
@@ -29,10 +34,8 @@ MEASURE = 200_000  # subsets that may be formed to measure a level
 BRACKET_CELLS = 512  # for "auto"
 FINE_UNITS = 30  # in the lightest row, from which a unit is finer than rows
 CHEAP = 1e10  # operations: half a second
-FINE_CELLS = 2048  # of sampled laws with losses that are not whole
 PATIENCE = 30  # predicted seconds without a warning, to a factor of three
 TEMPERATURES = 40  # of a usual tempered run
-MOVES = 60  # Metropolis moves after each change of temperature
 PARTS = 20  # of a fit, as progress bars see it
 
 
@@ -90,38 +93,6 @@ class CostEstimate:
         )
 
 
-def recursion_cost(rows, space, n_degrees, known=None):
-    """Predict the cost of the exact recursion.
-
-    Parameters
-    ----------
-    rows : Rows
-        Merged rows.
-    space : TreeSpace
-        The trees.
-    n_degrees : int
-        Losses between the smallest one and the threshold.
-    known : Graph or None, default=None
-        Result of :func:`measure`.
-
-    Returns
-    -------
-    CostEstimate
-        Numbers of subsets are those of ``known``, and bounded by binomial
-        coefficients below.
-    """
-    m, n, k = len(space.weight), len(rows.bits), space.n_classes
-    n_degrees = min(n_degrees, 2**62)
-    subsets = _subsets(rows, space, known)
-    flops = sum(count * (2 * m * n_degrees**2 + OVERHEAD) for count in subsets)
-    size = n * 2.0 ** -(len(subsets) - 1)  # mean rows of a subset at the last level
-    pairs = m**2 if space.depth >= 2 else m
-    flops += subsets[-1] * pairs * (8 * k * size + 48 * k + 2 * SCATTER * k**2)
-    table = sum(count * (8 * n_degrees + 8 * m + n / 8) for count in subsets)
-    work = 8.0 * (12 * k * pairs + n * m + 64 * n_degrees)
-    return CostEstimate(float(flops), float(table + work), subsets, int(n_degrees))
-
-
 def check_members_fit(max_depth, n_members):
     """Refuse depths at which the kept trees alone would not fit in memory."""
     needed = max(n_members, 100) * 2.0 ** min(max_depth + 3, 1000)
@@ -133,147 +104,114 @@ def check_members_fit(max_depth, n_members):
         )
 
 
-def sampling_cost(rows, space, n_trees, n_visits):
-    """Predict the cost of sampling structures.
-
-    Parameters
-    ----------
-    rows : Rows
-        Merged rows.
-    space : TreeSpace
-        The trees.
-    n_trees : int
-        Structures that are kept.
-    n_visits : int
-        Structures whose leaves are counted, all moves included.
-
-    Returns
-    -------
-    seconds : float
-        On one core, to a factor of about three.
-    memory : float
-        Bytes.
-    """
-    leaves, k = 2.0**space.depth, space.n_classes
-    words = k + min(rows.total, 200_000) / 64
-    seconds = n_visits * leaves * (4e-8 * k + 2e-9 * words)
-    batch = min(n_trees, 4096)  # whose losses are worked on at once
-    return seconds, leaves * (n_trees * (4 + 8 * k) + batch * 24 * k)
-
-
-def measure(rows, space):
-    """Form the subsets down to the second level, where that is cheap.
-
-    Parameters
-    ----------
-    rows : Rows
-        Merged rows.
-    space : TreeSpace
-        The trees.
-
-    Returns
-    -------
-    Graph or None
-        That of the space, cut at depth four.
-    """
-    if space.depth < 4 or (2 * len(space.weight)) ** 2 > MEASURE:
-        return None
-    return build_graph(rows, replace(space, depth=4))
-
-
-def _subsets(rows, space, known):
-    m = len(space.weight)
-    levels = max(space.depth - 2, 0) + 1
-    if levels == 1:
-        return (1,)
-    counts, measured = [1, min(2 * m, 2 ** len(rows.bits))], 1
-    if known is not None:
-        counts, measured = [len(level) for level in known.levels], 2
-    for t in range(measured + 1, levels):
-        paths = comb(m, t) * 2**t if space.repeats else np.inf
-        counts.append(int(min(paths, counts[-1] * 2 * m)))
-    return tuple(counts[:levels])
-
-
 @dataclass(frozen=True)
 class TreePlan:
-    """What to compute and within which limits.
+    """Merged rows, the trees over them, and what to compute within which limits.
 
     Parameters
     ----------
-    theta, theta_mode, reference_loss
-        The threshold, as in the estimator (losses are means).
-    method, loss_grid, exact_budget, n_draws, n_particles, n_replicates, device
-        As in the estimator.
+    rows : Rows
+        Merged rows.
+    space : TreeSpace
+        The trees.
+    equal : EqualSplits
+        Which splits they take together.
+    params : RashomonTreeClassifier
+        Unfitted, with the parameters that its like was fitted with.
     """
 
-    theta: float
-    theta_mode: str
-    reference_loss: float | None
-    method: str
-    loss_grid: object
-    exact_budget: float
-    n_draws: int
-    n_particles: int
-    n_replicates: int
-    device: str | None
+    rows: Rows
+    space: TreeSpace
+    equal: EqualSplits
+    params: object
 
-    def threshold(self, best, total):
+    def threshold(self, best):
         """Largest loss summed over rows, from the smallest one."""
-        return total * loss_threshold(
-            best / total, self.theta, self.theta_mode, self.reference_loss
-        )
+        total, given = self.rows.total, self.params
+        mode, reference = given.theta_mode, given.reference_loss
+        return total * loss_threshold(best / total, given.theta, mode, reference)
 
-    def n_cells(self, rows, space, known):
+    def measure(self):
+        """Form the graph of subsets down to the second level, where that is cheap."""
+        if self.space.depth < 4 or (2 * len(self.space.weight)) ** 2 > MEASURE:
+            return None
+        return build_graph(self.rows, replace(self.space, depth=4))
+
+    def n_cells(self, known):
         """Return cells of the recursion's grid; None is the unit grid."""
-        whole = is_whole(rows, space)
-        if self.loss_grid == "auto":
-            if not whole:
-                return BRACKET_CELLS
+        loss_grid, rows = self.params.loss_grid, self.rows
+        whole = is_whole(rows, self.space)
+        if loss_grid == "auto":
             # a unit far below the weight of any row, as class weights make it, costs
             # degrees that tell nothing
-            fine = rows.weight[rows.weight > 0].min() > FINE_UNITS
-            too_fine = fine and self.cost(rows, space, None, known).flops > CHEAP
-            return BRACKET_CELLS if too_fine else None
-        if self.loss_grid == "unit":
-            if not whole:
-                raise ValueError(
-                    "loss_grid='unit' needs weights that are multiples of one unit; "
-                    "got others. Use loss_grid='auto' for bounds."
-                )
-            return None
-        return int(self.loss_grid)
+            fine = whole and rows.weight[rows.weight > 0].min() > FINE_UNITS
+            too_fine = fine and self.cost(None, known).flops > CHEAP
+            return None if whole and not too_fine else BRACKET_CELLS
+        if loss_grid == "unit" and not whole:
+            raise ValueError(
+                "loss_grid='unit' needs weights that are multiples of one unit; got "
+                "others. Use loss_grid='auto' for bounds."
+            )
+        return None if loss_grid == "unit" else int(loss_grid)
 
-    def cost(self, rows, space, n_cells, known):
-        """Predicted cost of the recursion."""
+    def cost(self, n_cells, known):
+        """Predict the cost of the recursion.
+
+        Parameters
+        ----------
+        n_cells : int or None
+            Cells of its grid; None is the unit grid.
+        known : Graph or None
+            Result of :meth:`measure`.
+
+        Returns
+        -------
+        CostEstimate
+            Numbers of subsets are those of ``known``, and bounded by binomial
+            coefficients below.
+        """
+        rows, space, subsets = self.rows, self.space, self._subsets(known)
         if n_cells is not None:
-            return recursion_cost(rows, space, n_cells + 2**space.depth + 1, known)
-        total = rows.total
-        if self.reference_loss is None:
-            constant = total - rows.weight.sum(axis=0).max()
-            span = self.threshold(constant, total) - constant
+            n_degrees = n_cells + 2**space.depth + 1
         else:
-            unavoidable = (rows.weight.sum(axis=1) - rows.weight.max(axis=1)).sum()
-            span = self.threshold(0.0, total) - unavoidable
-        n_degrees = int(np.clip(span, 0, space.largest_loss(total))) + 1
-        return recursion_cost(rows, space, n_degrees, known)
+            constant = rows.total - rows.weight.sum(axis=0).max()
+            least = constant if self.params.reference_loss is None else rows.unavoidable
+            span, end = self.threshold(constant) - least, space.largest_loss(rows.total)
+            n_degrees = int(np.clip(span, 0, end)) + 1
+        n_degrees = min(n_degrees, 2**62)
+        m, n, k = len(space.weight), len(rows.bits), space.n_classes
+        flops = sum(count * (2 * m * n_degrees**2 + OVERHEAD) for count in subsets)
+        size = n * 2.0 ** -(len(subsets) - 1)  # mean rows of a subset at the last level
+        pairs = m**2 if space.depth >= 2 else m
+        flops += subsets[-1] * pairs * (8 * k * size + 48 * k + 2 * SCATTER * k**2)
+        table = sum(count * (8 * n_degrees + 8 * m + n / 8) for count in subsets)
+        work = 8.0 * (12 * k * pairs + n * m + 64 * n_degrees)
+        return CostEstimate(float(flops), float(table + work), subsets, int(n_degrees))
+
+    def affords(self, cost):
+        """Whether the recursion may cost so much."""
+        return cost.flops <= self.params.exact_budget and cost.memory <= MEMORY
+
+    def _subsets(self, known):
+        m, n_levels = len(self.space.weight), max(self.space.depth - 1, 1)
+        counts = [1, min(2 * m, 2 ** len(self.rows.bits))]
+        if known is not None:
+            counts = [len(level) for level in known.levels]
+        for t in range(len(counts), n_levels):
+            paths = comb(m, t) * 2**t if self.space.repeats else np.inf
+            counts.append(int(min(paths, counts[-1] * 2 * m)))
+        return tuple(counts[:n_levels])
 
 
-def solve_trees(rows, space, plan, *, seed, n_jobs=None, progress):
+def solve_trees(plan, seed, progress):
     """Find the loss distribution.
 
     Parameters
     ----------
-    rows : Rows
-        Merged rows.
-    space : TreeSpace
-        The trees.
     plan : TreePlan
         What to compute.
     seed : numpy.random.SeedSequence
         Source of randomness.
-    n_jobs : int or None, default=None
-        Threads for independent runs.
     progress : Progress
         Who is told how far the work is.
 
@@ -289,45 +227,39 @@ def solve_trees(rows, space, plan, *, seed, n_jobs=None, progress):
     ValueError
         Before any work, when the recursion was asked for and would be too large.
     """
-    if plan.method in ("auto", "exact"):
-        known = measure(rows, space)
-        options = [plan.n_cells(rows, space, known)]
-        if plan.method == "auto" and plan.loss_grid == "auto":
+    complete, method = plan.space.complete, plan.params.method
+    if method in ("auto", "exact"):
+        known = plan.measure()
+        options = [plan.n_cells(known)]
+        if method == plan.params.loss_grid == "auto":
             options.append(BRACKET_CELLS)
         for n_cells in options:
-            cost = plan.cost(rows, space, n_cells, known)
-            if cost.flops <= plan.exact_budget and cost.memory <= MEMORY:
-                return _recursion(rows, space, plan, n_cells, progress, known)
-        if plan.method == "exact" or not space.complete:
-            _refuse(cost, plan, space)
-    if not space.complete:
+            cost = plan.cost(n_cells, known)
+            if plan.affords(cost):
+                return _recursion(plan, n_cells, progress, known)
+        if method == "exact" or not complete:
+            sampling = "method='mc'" if complete else "space='full' with method='mc'"
+            raise ValueError(
+                f"The exact recursion needs {cost}, above the limits exact_budget="
+                f"{plan.params.exact_budget:.2g} and {MEMORY // 2**20} MB. Use fewer "
+                "thresholds (n_thresholds), a coarser grid (loss_grid, an integer), or "
+                f"{sampling}; or raise exact_budget."
+            )
+    if not complete:
         raise ValueError(
-            f"method={plan.method!r} samples complete trees: use space='full', or "
+            f"method={method!r} samples complete trees: use space='full', or "
             "method='exact' for space='sparse'."
         )
-    return _sampled(rows, space, plan, seed, n_jobs, progress)
+    return _sampled(plan, seed, progress)
 
 
-def _refuse(cost, plan, space):
-    sampling = "method='mc'" if space.complete else "space='full' with method='mc'"
-    raise ValueError(
-        f"The exact recursion needs {cost}, above the limits "
-        f"exact_budget={plan.exact_budget:.2g} and {MEMORY // 2**20} MB. Use fewer "
-        "thresholds (n_thresholds), a coarser grid (loss_grid, an integer), or "
-        f"{sampling}; or raise exact_budget."
-    )
-
-
-def _recursion(rows, space, plan, n_cells, progress, known):
-    graph = build_graph(rows, space, known)
+def _recursion(plan, n_cells, progress, known):
+    graph = build_graph(plan.rows, plan.space, known)
     smallest = smallest_losses(graph, progress.stage(len(graph.levels[-1]), 0.5))
-    threshold = plan.threshold(float(smallest[0][0]), rows.total)
+    threshold = plan.threshold(float(smallest[0][0]))
     share = 0.5 if n_cells is None else 0.25  # bounds take two runs
-
-    def stage(total):
-        return progress.stage(total, share)
-
-    found = ExactTreeSet.of(graph, smallest, threshold, n_cells, stage)
+    stage = partial(progress.stage, share=share)
+    found = ExactTreeSet.of(graph, smallest, threshold, n_cells, stage, plan.equal)
     if n_cells is None:
         return found, "exact"
     ends = found.estimate(threshold)
@@ -341,85 +273,65 @@ def _recursion(rows, space, plan, n_cells, progress, known):
     return found, "bracket"
 
 
-def _sampled(rows, space, plan, seed, n_jobs, progress):
-    if plan.method == "smc" and not space.repeats:
+def _sampled(plan, seed, progress):
+    rows, space, given = plan.rows, plan.space, plan.params
+    if given.method == "smc" and not space.repeats:
         raise ValueError(
             "method='smc' needs repeats=True; use method='mc' without repeats."
         )
-    method = "mc" if plan.method == "auto" else plan.method
-    _check_effort(rows, space, plan, method)
+    method = "mc" if given.method == "auto" else given.method
+    _check_effort(plan, method)
     best = greedy_tree(rows, space)
-    best_loss = float(tree_losses(best, rows)[0])
-    threshold = min(plan.threshold(best_loss, rows.total), rows.total)
-    slip = SLIP * rows.total
-    grid = Grid(1.0, "exact", slip)
-    if not is_whole(rows, space):
-        grid = Grid(FINE_CELLS / max(threshold, slip), "exact", slip)
-    unavoidable = (rows.weight.sum(axis=1) - rows.weight.max(axis=1)).sum()
-    low = grid.cells_below(unavoidable)
+    threshold = min(plan.threshold(float(rows.losses(best)[0])), rows.total)
+    target = Target.of(rows, space, best, threshold)
+    counter = leaf_counter(rows, given.device)
     pilot_seed, main_seed, smc_seed = seed.spawn(3)
-    problem, device = (rows, space, grid, low, threshold), plan.device
-    if plan.method == "auto":
-        rng, n_draws = np.random.default_rng(pilot_seed), max(plan.n_draws // 10, 1)
-        pilot = sample_losses(*problem, n_draws=n_draws, rng=rng, device=device)
-        if pilot.estimate(threshold, 0.95).ess < ENOUGH and space.repeats:
+    if given.method == "auto":
+        n_draws, rng = max(given.n_draws // 10, 1), np.random.default_rng(pilot_seed)
+        pilot = sample_losses(target, counter, n_draws, rng)
+        if pilot.estimate(threshold).ess < ENOUGH and space.repeats:
             method = "smc"
-            _check_effort(rows, space, plan, method)
+            _check_effort(plan, method)
     if method == "mc":
-        rng, n_draws = np.random.default_rng(main_seed), plan.n_draws
+        n_draws, rng = given.n_draws, np.random.default_rng(main_seed)
         report = progress.stage(n_draws)
-        sample = sample_losses(
-            *problem, n_draws=n_draws, rng=rng, device=device, report=report
-        )
+        found = sample_losses(target, counter, n_draws, rng, report)
     else:
-        report, runs = progress.stage(plan.n_replicates), []
-        found = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
-            delayed(temper_losses)(
-                *problem,
-                n_particles=plan.n_particles,
-                n_moves=MOVES,
-                rng=np.random.default_rng(run),
-                device=device,
-            )
-            for run in smc_seed.spawn(plan.n_replicates)
-        )
-        for run in found:
-            runs.append(run)
-            report(1)
-        sample = runs[0].joined(runs[1:])
-    better = sample.best_tree()
-    if better is not None and tree_losses(better, rows)[0] < best_loss:
-        best, best_loss = better, float(tree_losses(better, rows)[0])
-    threshold = plan.threshold(best_loss, rows.total)
-    _warn_if_weak(sample.estimate(threshold, 0.95), method, space.repeats)
-    return SampledTreeSet(rows, space, threshold, best, sample), method
+        seeds, n_particles = smc_seed.spawn(given.n_replicates), given.n_particles
+        report = progress.stage(len(seeds))
+        found = temper_losses(target, counter, n_particles, seeds, given.n_jobs, report)
+    found = found.improved()
+    threshold = plan.threshold(found.best_loss)
+    found = replace(found, target=replace(found.target, threshold=threshold))
+    advice = "method='smc'" if method == "mc" and space.repeats else "more draws"
+    advice = f"Use {advice}, or a larger theta."
+    warn_weak(found.estimate(threshold).ess, "effective draws", advice)
+    return found, method
 
 
-def _check_effort(rows, space, plan, method):
+def _check_effort(plan, method):
     """Refuse what memory cannot hold and warn before what takes its time."""
-    names = "n_draws"
-    n_trees = n_visits = plan.n_draws
+    names, given, depth = "n_draws", plan.params, plan.space.depth
+    n_trees = n_visits = given.n_draws
     if method == "smc":
         names = "n_particles or n_replicates"
-        n_trees = plan.n_particles * plan.n_replicates
+        n_trees = given.n_particles * given.n_replicates
         n_visits = n_trees * MOVES * TEMPERATURES
-    seconds, memory = sampling_cost(rows, space, n_trees, n_visits)
+    leaves, k = 2.0**depth, plan.space.n_classes
+    memory = leaves * (n_trees * (4 + 8 * k) + min(n_trees, BATCH) * 24 * k)
     if memory > MEMORY:
         raise ValueError(
-            f"method={method!r} at depth {space.depth} needs {memory / 2**30:.3g} GB, "
+            f"method={method!r} at depth {depth} needs {memory / 2**30:.3g} GB, "
             f"more than {MEMORY / 2**30:.0f} GB. Lower max_depth or {names}."
         )
+    words = k + min(plan.rows.total, 200_000) / 64
+    seconds = n_visits * leaves * (4e-8 * k + 2e-9 * words)  # to a factor of three
     if seconds > PATIENCE:
         long = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
         warnings.warn(
-            f"method={method!r} at depth {space.depth} will take about {long} on one "
+            f"method={method!r} at depth {depth} will take about {long} on one "
             f"core. Lower max_depth or {names} to be faster; "
             "set_callbacks(sklearn.callback.ProgressBar()) shows how far it is.",
             UserWarning,
             stacklevel=5,
         )
-
-
-def _warn_if_weak(estimate, method, can_temper):
-    advice = "method='smc'" if method == "mc" and can_temper else "more draws"
-    warn_weak(estimate.ess, "effective draws", f"Use {advice}, or a larger theta.")

@@ -69,20 +69,21 @@ def shifted(rows, shift, fill=0.0):
     rows : ndarray of shape (n_rows, length)
         Coefficients.
     shift : ndarray of int, shape (n_rows,)
-        Non-negative shifts.
+        Shifts, upwards where they are positive.
     fill : float, default=0.0
         What moves in.
 
     Returns
     -------
     ndarray of shape (n_rows, length)
-        Shifted coefficients; what passes the end is dropped.
+        Shifted coefficients; what passes an end is dropped.
     """
     if not shift.any():
         return rows
-    source = np.arange(rows.shape[1]) - shift[:, None]
-    moved = np.take_along_axis(rows, np.maximum(source, 0), axis=1)
-    moved[source < 0] = fill
+    length = rows.shape[1]
+    source = np.arange(length) - shift[:, None]
+    moved = np.take_along_axis(rows, np.clip(source, 0, length - 1), axis=1)
+    moved[(source < 0) | (source >= length)] = fill
     return moved
 
 

@@ -14,10 +14,12 @@ from scipy import sparse
 
 from sklearn_ext._numerics._classes import class_factors
 from sklearn_ext.rashomon._class_weights import scaled_weights
-from sklearn_ext.rashomon._information._certificates import unit_rows
-from sklearn_ext.rashomon._trees._members import TreeArrays
 
 SLIP = 1e-9  # of a total: what sums may differ by and still count as equal
+EMPTY = (
+    "The Rashomon set is empty: no tree has a loss within the threshold. Raise theta "
+    "or reference_loss."
+)
 FINEST = 1e-6  # smallest common unit of weights, as a share of the largest one
 
 
@@ -50,21 +52,10 @@ class Splits:
             out[:, columns] = column_of(X, feature)[:, None] <= self.threshold[columns]
         return out
 
-    def cut_like(self, other):
-        """Whether both hold the same cuts of the same features."""
-        return np.array_equal(self.feature, other.feature) and np.array_equal(
-            self.threshold, other.threshold
-        )
-
     def keep(self, columns):
         """Keep some splits and renormalise the prior."""
-        prior = self.prior[columns]
-        total = prior.sum()
-        return Splits(
-            self.feature[columns],
-            self.threshold[columns],
-            prior / total if total > 0 else prior,
-        )
+        prior = _share(self.prior[columns])
+        return Splits(self.feature[columns], self.threshold[columns], prior)
 
 
 @dataclass(frozen=True)
@@ -87,44 +78,37 @@ class Rows:
         """Weight of all rows."""
         return float(self.weight.sum())
 
+    @property
+    def slip(self):
+        """Difference of losses that is taken for rounding."""
+        return SLIP * self.total
+
+    @property
+    def unavoidable(self):
+        """Loss that no labels of the rows avoid."""
+        return (self.weight.sum(axis=1) - self.weight.max(axis=1)).sum()
+
+    def losses(self, trees, leaf_cost=0.0):
+        """Weighted errors of trees, with the cost of their leaves."""
+        right = np.zeros(len(trees))
+        step = max(2**22 // max(len(self.bits), 1), 1)
+        place = np.arange(len(self.bits))
+        for start in range(0, len(trees), step):
+            label = trees[start : start + step].predict(self.bits)
+            right[start : start + step] = self.weight[place, label].sum(axis=1)
+        return self.total - right + leaf_cost * (trees.label >= 0).sum(axis=1)
+
     def __add__(self, other):
         """Merge the rows of two tables over the same splits."""
-        bits = np.concatenate([self.bits, other.bits])
         weight = np.concatenate([self.weight, other.weight])
+        return Rows.merged(np.concatenate([self.bits, other.bits]), weight)
+
+    @classmethod
+    def merged(cls, bits, weight):
+        """Add the weights of equal patterns, which come in lexicographic order."""
         patterns, place = distinct_patterns(bits)
-        summed = np.stack(
-            [np.bincount(place, w, minlength=len(patterns)) for w in weight.T], axis=1
-        )
-        return Rows(patterns, summed)
-
-    def locate(self, bits):
-        """Find patterns among the rows: their places, and those that are missing.
-
-        Parameters
-        ----------
-        bits : ndarray of bool, shape (n_patterns, n_splits)
-            Distinct patterns.
-
-        Returns
-        -------
-        place : ndarray of int, shape (n_patterns,)
-            Place of each; missing ones come after the last row.
-        missing : ndarray of bool, shape (n_missing, n_splits)
-            Patterns that are not among the rows.
-        """
-        at = {row.tobytes(): i for i, row in enumerate(np.packbits(self.bits, axis=1))}
-        keys = [row.tobytes() for row in np.packbits(bits, axis=1)]
-        absent = np.array([key not in at for key in keys], dtype=bool)
-        place = np.array([at.get(key, -1) for key in keys], dtype=np.intp)
-        place[absent] = len(self.bits) + np.arange(absent.sum())
-        return place, bits[absent]
-
-    def with_extra(self, bits):
-        """Append weightless rows, so that their way through trees can be followed."""
-        extra = np.zeros((len(bits), self.weight.shape[1]))
-        return Rows(
-            np.concatenate([self.bits, bits]), np.concatenate([self.weight, extra])
-        )
+        summed = [np.bincount(place, w, minlength=len(patterns)) for w in weight.T]
+        return cls(patterns, np.stack(summed, axis=1))
 
 
 def column_of(X, feature):
@@ -173,7 +157,7 @@ def weighted_cuts(values, weight, n_cuts):
     return cuts, above / 2 - below / 2
 
 
-def make_splits(X, weight, *, n_thresholds="auto", thresholds=None, prior="feature"):
+def make_splits(X, weight, n_thresholds="auto", thresholds=None, prior="feature"):
     """Choose the splits of all features.
 
     Parameters
@@ -208,16 +192,16 @@ def make_splits(X, weight, *, n_thresholds="auto", thresholds=None, prior="featu
         else:
             cut = np.unique(thresholds[feature])
             gap = np.gradient(cut) if len(cut) > 1 else np.ones(len(cut))
+        mass = gap if prior == "gap" else np.ones(len(cut))
         cuts.append(cut)
-        within.append(gap if prior == "gap" else np.ones(len(cut)))
-    if prior != "split":
-        within = [g / g.sum() if len(g) else g for g in within]
-    mass = np.concatenate([np.asarray(g, dtype=float) for g in within])
-    return Splits(
-        np.repeat(np.arange(n_features), [len(c) for c in cuts]),
-        np.concatenate(cuts).astype(float),
-        mass / mass.sum() if len(mass) else mass,
-    )
+        within.append(mass if prior == "split" else _share(mass))
+    feature = np.repeat(np.arange(n_features), [len(c) for c in cuts])
+    return Splits(feature, np.concatenate(cuts), _share(np.concatenate(within)))
+
+
+def _share(mass):
+    """Divide by the sum; nothing stays nothing."""
+    return mass / (mass.sum() or 1.0)
 
 
 def _checked_cuts(thresholds, n_features):
@@ -255,31 +239,33 @@ def merge_rows(bits, label, weight, n_classes):
     Rows
         Patterns in lexicographic order, whatever the order of the rows.
     """
-    patterns, place = distinct_patterns(bits)
-    cell = np.bincount(
-        place * n_classes + label, weight, minlength=len(patterns) * n_classes
-    )
-    return Rows(patterns, cell.reshape(len(patterns), n_classes))
+    of_class = label[:, None] == np.arange(n_classes)
+    return Rows.merged(bits, of_class * weight[:, None])
 
 
 def distinct_patterns(bits):
-    """Return the distinct rows of a bit matrix and where each row went."""
-    n, m = bits.shape
-    if m == 0:
-        return np.zeros((1, 0), dtype=bool), np.zeros(n, dtype=np.intp)
-    packed = np.packbits(bits, axis=1)
-    keys = np.ascontiguousarray(packed).view(f"V{packed.shape[1]}")[:, 0]
-    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    """Return the distinct rows of a bit matrix, in order, and where each row went."""
+    first, place = _equal_rows(bits)
     return bits[first], place
 
 
-def equal_columns(bits):
+def _equal_rows(bits):
+    if bits.shape[1] == 0:
+        return np.zeros(1, dtype=np.intp), np.zeros(len(bits), dtype=np.intp)
+    packed = np.packbits(np.ascontiguousarray(bits), axis=1)
+    keys = packed.view(f"V{packed.shape[1]}")[:, 0]
+    return np.unique(keys, return_index=True, return_inverse=True)[1:]
+
+
+def equal_columns(bits, merged=True):
     """Find equal columns of a bit matrix.
 
     Parameters
     ----------
     bits : ndarray of bool, shape (n_rows, n_splits)
         Split values; without rows all columns are equal.
+    merged : bool, default=True
+        Otherwise each column is a group of its own.
 
     Returns
     -------
@@ -288,16 +274,11 @@ def equal_columns(bits):
     group : ndarray of int, shape (n_splits,)
         Group of each column.
     """
-    n, m = bits.shape
-    if n == 0:
-        return np.zeros(1, dtype=np.intp), np.zeros(m, dtype=np.intp)
-    packed = np.packbits(np.ascontiguousarray(bits.T), axis=1)
-    keys = packed.view(f"V{packed.shape[1]}")[:, 0]
-    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+    if not merged:
+        return (np.arange(bits.shape[1]),) * 2
+    first, group = _equal_rows(bits.T)
     order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return first[order], rank[group]
+    return first[order], np.argsort(order)[group]
 
 
 @dataclass(frozen=True)
@@ -342,52 +323,38 @@ class TreeSpace:
         """Whether differences of two classes tell the loss of every split."""
         return self.n_classes == 2 and self.repeats and bool(self.weight.all())
 
-    @property
-    def counts(self):
-        """Whether weights count trees instead of being probabilities."""
-        return self.leaf_weight == 1.0
-
     def split_weights(self, used):
         """Weights after the splits in ``used`` (bool, any leading shape)."""
         if self.repeats:
             return self.weight
         left = np.where(used, 0.0, self.weight)
-        if self.counts:
+        if not self.complete:  # trees are counted
             return left
         total = left.sum(axis=-1, keepdims=True)
         return left / np.where(total > 0, total, 1.0)
 
-    def counting(self):
-        """Return the same trees with weight one each."""
-        ones = self.multiplicity.astype(float)
-        return replace(self, weight=ones, leaf_weight=1.0)
+    def grouped(self, group):
+        """Take splits of one group as one."""
+        multiplicity = np.bincount(group, self.multiplicity).astype(int)
+        weight = np.bincount(group, self.weight)
+        return replace(self, weight=weight, multiplicity=multiplicity)
 
     @property
     def size(self):
         """Number of labelled trees, an exact integer; data do not change it."""
-        m, k = int(self.multiplicity.sum()), self.n_classes
-        if not self.complete:
-            count = k
-            for level in reversed(range(self.depth)):
-                free = m if self.repeats else max(m - level, 0)
-                count = k + free * count**2
-            return count
-        count = k ** (2**self.depth)
-        for level in range(self.depth):
+        m, count = int(self.multiplicity.sum()), self.n_classes
+        early = 0 if self.complete else count
+        for level in reversed(range(self.depth)):
             free = m if self.repeats else max(m - level, 0)
-            count *= free ** (2**level)
+            count = early + free * count**2
         return count
 
     @property
     def is_uniform(self):
         """Whether every tree has the same weight."""
-        return self.depth == 0 or bool(
-            np.allclose(
-                self.weight * self.multiplicity.sum(),
-                self.weight.sum() * self.multiplicity,
-                rtol=1e-12,
-            )
-        )
+        even = self.weight.sum() * self.multiplicity
+        found = self.weight * self.multiplicity.sum()
+        return self.depth == 0 or np.allclose(found, even, rtol=1e-12)
 
     @property
     def log_size(self):
@@ -401,7 +368,7 @@ class TreeSpace:
     @property
     def log_total(self):
         """Logarithm of the weight of all trees."""
-        return self.log_size if self.counts else 0.0
+        return 0.0 if self.complete else self.log_size
 
 
 @dataclass(frozen=True)
@@ -424,25 +391,14 @@ class EqualSplits:
         """First split of each group."""
         return np.unique(self.group, return_index=True)[1]
 
-    @property
-    def all_distinct(self):
-        """Whether no two splits are equal."""
-        return len(self.first) == len(self.group)
-
     def usage(self, distinct):
         """Share out the usage of groups: within one it is as the weights are."""
         total = np.bincount(self.group, self.weight)
         return distinct[self.group] * self.weight / total[self.group]
 
-    def with_first(self, trees):
-        """Write trees over distinct splits with the first split of each group."""
-        return _renamed(trees, self.first)
-
     def with_any(self, trees, rng):
         """Write trees over distinct splits with splits drawn from each group."""
-        if self.all_distinct:
-            return trees
-        drawn = self.with_first(trees)
+        drawn = trees.renamed(self.first)
         for g in np.flatnonzero(np.bincount(self.group) > 1):
             equal = np.flatnonzero(self.group == g)
             share = self.weight[equal] / self.weight[equal].sum()
@@ -450,55 +406,38 @@ class EqualSplits:
             drawn.split[nodes] = rng.choice(equal, size=nodes.sum(), p=share)
         return drawn
 
-    def as_distinct(self, trees):
-        """Write trees over all splits with the distinct ones again."""
-        return _renamed(trees, self.group)
-
-    def apart_on(self, patterns, rows, space):
-        """Tell those equal splits apart that differ on other patterns.
+    def joined(self, rows, space, bits):
+        """Let other rows follow the trees, and tell splits apart that differ on them.
 
         Parameters
         ----------
-        patterns : ndarray of bool, shape (n_patterns, n_splits)
-            Values of all splits.
         rows : Rows
             Merged rows over the distinct splits.
         space : TreeSpace
             The trees over the distinct splits.
+        bits : ndarray of bool, shape (n_samples, n_splits)
+            Values of all splits on the other rows.
 
         Returns
         -------
-        columns : ndarray of int
-            A split for each that is now distinct.
         rows : Rows
-            The same rows over them.
+            With new patterns among them that weigh nothing; the same object where
+            there are none.
         space : TreeSpace
-            The same trees over them.
+            The same trees over the splits that are now distinct.
+        place : ndarray of int, shape (n_samples,)
+            Where the other rows are.
         """
-        if self.all_distinct:
-            return self.first, rows, space
-        known = rows.bits[:, self.group]
-        columns, group = equal_columns(np.concatenate([known, patterns]))
-        if len(columns) == len(space.weight):
-            return columns, rows, space
-        return (
-            columns,
-            Rows(known[:, columns], rows.weight),
-            replace(
-                space,
-                weight=np.bincount(group, self.weight),
-                multiplicity=np.bincount(group),
-            ),
-        )
-
-
-def _renamed(trees, names):
-    if not len(names):
-        return trees
-    return TreeArrays(
-        np.where(trees.split >= 0, names[trees.split], -1).astype(trees.split.dtype),
-        trees.label,
-    )
+        n, known = len(rows.bits), rows.bits[:, self.group]
+        patterns, place = distinct_patterns(np.concatenate([known, bits]))
+        if len(patterns) == n:
+            return rows, space, place[n:]
+        weight = np.zeros((len(patterns), rows.weight.shape[1]))
+        weight[place[:n]] = rows.weight
+        columns, group = equal_columns(patterns, space.repeats)
+        ones = np.ones_like(self.group)
+        every = replace(space, weight=self.weight, multiplicity=ones)
+        return Rows(patterns[:, columns], weight), every.grouped(group), place[n:]
 
 
 @dataclass(frozen=True)
@@ -519,30 +458,13 @@ class TreeStatistics:
     splits: Splits
     n_rows: int | None = None
 
-    @classmethod
-    def of(cls, X, label, weight, n_classes, **cuts):
-        """Cut the features as :func:`make_splits` is told to, and merge the rows."""
-        splits = make_splits(X, weight, **cuts)
-        rows = merge_rows(splits.bits(X), label, weight, n_classes)
-        return cls(rows, splits, unit_rows(weight))
-
     def __add__(self, other):
         counted = self.n_rows is not None and other.n_rows is not None
         n_rows = self.n_rows + other.n_rows if counted else None
         return TreeStatistics(self.rows + other.rows, self.splits, n_rows)
 
 
-def tree_problem(
-    statistics,
-    classes,
-    *,
-    max_depth,
-    complete,
-    alpha,
-    repeats,
-    trivial_splits,
-    class_weight,
-):
+def tree_problem(statistics, classes, params):
     """Drop constant splits, take equal ones together and define the space.
 
     Parameters
@@ -551,10 +473,8 @@ def tree_problem(
         Rows over all candidate splits.
     classes : ndarray of shape (n_classes,)
         Class labels.
-    max_depth, alpha, repeats, trivial_splits, class_weight
-        As in the estimator.
-    complete : bool
-        Whether trees are complete.
+    params : RashomonTreeClassifier
+        Its parameters are read.
 
     Returns
     -------
@@ -568,7 +488,9 @@ def tree_problem(
         The trees over the distinct splits.
     """
     weight = statistics.rows.weight
-    factor = class_factors(class_weight, classes, weight.sum(axis=0), zero=True)
+    repeats, complete = params.repeats, params.space == "full"
+    total = weight.sum(axis=0)
+    factor = class_factors(params.class_weight, classes, total, zero=True)
     weight = scaled_weights(weight, factor)
     if np.count_nonzero(weight.sum(axis=0)) < 2:
         raise ValueError(
@@ -578,20 +500,17 @@ def tree_problem(
     bits = statistics.rows.bits
     varying = np.flatnonzero(bits.any(axis=0) & ~bits.all(axis=0))
     splits, bits = statistics.splits.keep(varying), bits[:, varying]
-    group = np.arange(len(varying))
-    if repeats and len(varying):
-        columns, group = equal_columns(bits)
-        bits = bits[:, columns]
+    columns, group = equal_columns(bits, repeats)
     weight_of_split = splits.prior if complete else np.ones(len(splits))
-    depth = max_depth if len(splits) else 0
+    depth = params.max_depth if len(splits) else 0
     if not repeats and depth > len(splits):
         raise ValueError(
             f"max_depth={depth} without repeats needs at least as many splits; there "
             f"are {len(splits)}. Lower max_depth or add thresholds."
         )
     n_classes = len(classes)
-    rows = Rows(bits, weight) + Rows(bits[:0], weight[:0])  # merges equal patterns
-    weight, leaf_cost = in_units(rows.weight, 0.0 if complete else alpha)
+    rows = Rows.merged(bits[:, columns], weight)
+    weight, leaf_cost = in_units(rows.weight, 0.0 if complete else params.alpha)
     space = TreeSpace(
         depth,
         n_classes,
@@ -601,7 +520,7 @@ def tree_problem(
         leaf_weight=1 / n_classes if complete else 1.0,
         leaf_cost=leaf_cost,
         repeats=repeats,
-        trivial=complete or trivial_splits,
+        trivial=complete or params.trivial_splits,
     )
     rows = Rows(rows.bits, weight)
     return rows, splits, EqualSplits(group, weight_of_split), space

@@ -11,18 +11,23 @@ maxima and sums the best total score of any subtree with loss k.
 
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
 
-from sklearn_ext.rashomon._trees._graph import Grid, leaf_cells, leaf_polynomials
+from sklearn_ext.rashomon._trees._graph import (
+    Grid,
+    histograms,
+    leaf_cells,
+    upper_sides,
+)
 from sklearn_ext.rashomon._trees._polynomials import (
     best_sums,
     normalized,
     shifted,
     sum_of_products,
 )
-from sklearn_ext.rashomon._trees._problem import SLIP
 
 TABLE_BYTES = 2**19  # of the factors of inner nodes that are worked on at once
 
@@ -63,29 +68,27 @@ def smallest_losses(graph, report=None):
     """
     level = graph.levels[-1]
     pairs = np.full((len(level), len(graph.space.weight)), np.inf)
-    if graph.ends_in_leaves:
-        best = leaf_cells(level.totals.T, graph.space, Grid()).min(axis=0)
-    else:
-        for block in graph.blocks(np.arange(len(level))):
-            pairs[block.nodes] = block.smallest()
-            if report is not None:
-                report(len(block.nodes))
-        best = _or_leaf(graph, level, pairs.min(axis=1, initial=np.inf))
-    lows = [best.astype(np.float64)]
+    for block in graph.blocks(np.arange(len(level))):
+        pairs[block.nodes] = block.smallest()
+        if report is not None:
+            report(len(block.nodes))
+    best = pairs.min(axis=1, initial=np.inf)
+    lows = [_or_leaf(graph, len(graph.levels) - 1, best)]
     for t in reversed(range(len(graph.levels) - 1)):
         level, best = graph.levels[t], np.empty(len(graph.levels[t]))
         for nodes in _batches(np.arange(len(level)), graph):
             pair = lows[0][level.child[nodes]].sum(axis=2)
             possible = graph.node_weights(t, nodes) > 0
             best[nodes] = np.where(possible, pair, np.inf).min(axis=1, initial=np.inf)
-        lows.insert(0, _or_leaf(graph, level, best))
+        lows.insert(0, _or_leaf(graph, t, best))
     return SmallestLosses(tuple(lows), pairs)
 
 
-def _or_leaf(graph, level, best):
-    if graph.space.complete:
+def _or_leaf(graph, t, best):
+    if not graph.may_stop(t):
         return best
-    return np.minimum(best, leaf_cells(level.totals.T, graph.space, Grid()).min(axis=0))
+    leaf = leaf_cells(graph.levels[t].totals.T, graph.space, Grid())
+    return np.minimum(best, leaf.min(axis=0))
 
 
 def _batches(nodes, graph, length=1):
@@ -218,17 +221,9 @@ def inner_terms(ranges, t, nodes, below):
     child, weight = graph.levels[t].child[nodes], graph.node_weights(t, nodes)
     over = low[t + 1][child].sum(axis=2) - low[t][nodes, None]
     node, split = np.nonzero((weight > 0) & (over <= ranges.slack[t][nodes, None]))
-    zero, one = child[node, split].T
-    return Terms(
-        node,
-        split,
-        over[node, split],
-        weight[node, split],
-        graph.space.multiplicity[split],
-        below[zero],
-        below[one],
-        low[t + 1][np.stack([zero, one])],
-    )
+    over, weight, sides = over[node, split], weight[node, split], child[node, split].T
+    times, zero, one = graph.space.multiplicity[split], below[sides[0]], below[sides[1]]
+    return Terms(node, split, over, weight, times, zero, one, low[t + 1][sides])
 
 
 def end_terms(ranges, block, algebra):
@@ -246,8 +241,9 @@ def end_terms(ranges, block, algebra):
     start = first - np.stack([over, np.zeros_like(over)])
     length = ranges.length_at(-1, block.nodes)
     sides = algebra.stumps(stumps, start, length, block, (node, split))
-    times = block.space.multiplicity[split]
-    return Terms(node, split, 0 * over, weight, times, *sides, start), stumps
+    times, over = block.space.multiplicity[split], 0 * over
+    terms = Terms(node, split, over, weight, times, sides[0], sides[1], start)
+    return terms, stumps
 
 
 def fold(ranges, algebra, report=None):
@@ -272,7 +268,16 @@ def fold(ranges, algebra, report=None):
     for t in reversed(range(len(graph.levels))):
         nodes = np.flatnonzero(ranges.slack[t] >= 0)
         values = algebra.blank(len(graph.levels[t]))
-        for some, found in _parts(ranges, algebra, t, nodes, below):
+        for some, terms in _terms(ranges, algebra, t, nodes, below):
+            length, parts = ranges.length_at(t, some), []
+            if terms is not None:
+                parts.append(algebra.products(terms, len(some), length))
+            if graph.may_stop(t):
+                totals = graph.levels[t].totals[some].T
+                cells = leaf_cells(totals, graph.space, ranges.grid)
+                degree = (cells - ranges.low[t][some]).T
+                parts.append(algebra.leaves(degree, length, t, some))
+            found = reduce(algebra.plus, parts)
             values[some] = algebra.cut(found, ranges.slack[t][some])
             if report is not None and below is None:
                 report(len(some))
@@ -280,31 +285,18 @@ def fold(ranges, algebra, report=None):
         below = values
 
 
-def _parts(ranges, algebra, t, nodes, below):
-    """Yield nodes of one level and their values, a few at a time."""
-    graph, grid, low = ranges.graph, ranges.grid, ranges.low[t]
-    last, space = t == len(graph.levels) - 1, graph.space
-
-    def leaves(some):
-        cells = leaf_cells(graph.levels[t].totals[some].T, space, grid)
-        return algebra.leaves(cells, low[some], ranges.length_at(t, some), t, some)
-
-    def sums(terms, some):
-        found = algebra.products(terms, len(some), ranges.length_at(t, some))
-        return found if space.complete else algebra.plus(found, leaves(some))
-
-    if len(nodes) == 0:
-        return
-    if not last:
-        for some in _batches(nodes, graph, ranges.length_at(t, nodes)):
-            yield some, sums(inner_terms(ranges, t, some, below), some)
+def _terms(ranges, algebra, t, nodes, below):
+    """Yield nodes of one level and their products, a few at a time; leaves: None."""
+    graph, length = ranges.graph, ranges.length_at(t, nodes)
+    if below is not None:
+        for some in _batches(nodes, graph, length):
+            yield some, inner_terms(ranges, t, some, below)
     elif graph.ends_in_leaves:
-        yield nodes, leaves(nodes)
+        yield nodes, None
     else:
         n_splits = ranges.wanted(nodes).sum(axis=1)
-        for block in graph.blocks(nodes, n_splits, ranges.length_at(t, nodes)):
-            terms, _ = end_terms(ranges, block, algebra)
-            yield block.nodes, sums(terms, block.nodes)
+        for block in graph.blocks(nodes, n_splits, length):
+            yield block.nodes, end_terms(ranges, block, algebra)[0]
 
 
 @dataclass(frozen=True)
@@ -325,9 +317,6 @@ class Scaled:
     def __getitem__(self, key):
         return Scaled(self.coef[key], self.log_scale[key])
 
-    def __iter__(self):
-        return (self[i] for i in range(len(self.coef)))
-
     def __setitem__(self, key, other):
         self.coef[key, : other.coef.shape[1]] = other.coef
         self.log_scale[key] = other.log_scale
@@ -343,10 +332,9 @@ class Floats:
         """Values of unreachable subsets: no trees."""
         return Scaled(np.zeros((n, self.ranges.length)), np.full(n, -np.inf))
 
-    def leaves(self, cells, low, length, t, nodes):
-        """Values of leaves in place of nodes, from the cells of their labels."""
-        weight = self.ranges.graph.space.leaf_weight
-        coef = leaf_polynomials(cells.T, weight, low, length)
+    def leaves(self, degree, length, t, nodes):
+        """Values of leaves in place of nodes, from the degrees of their labels."""
+        coef = histograms(degree, self.ranges.graph.space.leaf_weight, length)
         return Scaled(coef, np.zeros(len(coef)))
 
     def stumps(self, stumps, low, length, block, at):
@@ -395,7 +383,7 @@ class Integers:
     """
 
     def __init__(self, ranges):
-        size = ranges.graph.space.counting().size
+        size = ranges.graph.space.size
         self.n_bytes = max(-(-(size.bit_length() + 1) // 8), 8)
         self.slot = 8 * self.n_bytes
 
@@ -403,15 +391,16 @@ class Integers:
         """Values of unreachable subsets: no trees."""
         return np.zeros(n, dtype=object)
 
-    def leaves(self, cells, low, length, t, nodes):
-        """Values of leaves in place of nodes, from the cells of their labels."""
-        return self._packed(leaf_polynomials(cells.T, 1.0, low, length))
+    def leaves(self, degree, length, t, nodes):
+        """Values of leaves in place of nodes, from the degrees of their labels."""
+        return self._packed(histograms(degree, 1.0, length))
 
     def stumps(self, stumps, low, length, block, at):
         """Values of stumps, from their cells and first degrees."""
         ones = np.where(stumps.weight > 0, block.space.multiplicity, 0.0)
-        stumps = replace(stumps, weight=ones, leaf_weight=1.0)
-        return self._packed(stumps.polynomials(low, length))
+        space = replace(block.space, leaf_weight=1.0)
+        counted = replace(stumps, weight=ones, space=space)
+        return self._packed(counted.polynomials(low, length))
 
     def products(self, terms, n, length):
         """Sum of the products at each of n nodes."""
@@ -466,32 +455,25 @@ class Scores:
         """Values of unreachable subsets: no trees."""
         return np.full((n, self.ranges.length), -np.inf)
 
-    def leaves(self, cells, low, length, t, nodes):
-        """Values of leaves in place of nodes, from the cells of their labels."""
+    def leaves(self, degree, length, t, nodes):
+        """Values of leaves in place of nodes, from the degrees of their labels."""
         sets = self.ranges.graph.levels[t].sets[nodes]
         inside = np.unpackbits(sets, axis=1, count=len(self.values))
         best = self.blank(len(nodes))
-        _raise_to(best, cells.T - low[:, None], inside @ self.values, length)
+        _raise_to(best, degree, inside @ self.values, length)
         return best
 
     def stumps(self, stumps, low, length, block, at):
         """Values of stumps, from their cells and first degrees."""
-        score = self.values[block.place]
-        scores, leaf = block.pairs(score, *at), block.singles(score)[:, :, *at]
-        n_classes, m = len(scores), scores.shape[-1]
-        best = self.blank(low.size)
-        base = low.reshape(-1, 1)
-        sides = stumps.sides.reshape(n_classes, 2, low.size, m)
-        scores = scores.reshape(sides.shape)
-        usable = np.broadcast_to(stumps.weight > 0, stumps.sides.shape[2:])
-        usable = usable.reshape(low.size, m)
-        for zero, one in np.ndindex(n_classes, n_classes):
-            degree = np.where(usable, sides[zero, 0] + sides[one, 1] - base, length)
-            _raise_to(best, degree, scores[zero, 0] + scores[one, 1], length)
-        if not stumps.complete:
-            degree = stumps.leaf.reshape(n_classes, low.size).T - base
-            _raise_to(best, degree, leaf.reshape(n_classes, low.size).T, length)
-        return best.reshape(*low.shape, -1)
+        score = block.pairs(self.values[block.place], *at)
+        best = np.full((*low.shape, self.ranges.length), -np.inf)
+        for zero, one, degree in stumps.labelled(low):
+            degree = np.where(stumps.weight > 0, degree, length)
+            _raise_to(best, degree, score[zero, 0] + score[one, 1], length)
+        if not stumps.space.complete:
+            degree = np.moveaxis(stumps.leaf - low, 0, -1)
+            _raise_to(best, degree, np.moveaxis(upper_sides(score), 0, -1), length)
+        return best
 
     def products(self, terms, n, length):
         """Best sum of any product at each of n nodes."""
@@ -517,8 +499,8 @@ class Scores:
 def _raise_to(best, degree, score, length):
     """Raise entries to the scores at their degrees, row by row."""
     inside = degree < length
-    row = np.broadcast_to(np.arange(len(best))[:, None], degree.shape)
-    np.maximum.at(best, (row[inside], degree[inside]), score[inside])
+    *row, _ = np.nonzero(inside)
+    np.maximum.at(best, (*row, degree[inside]), score[inside])
 
 
 @dataclass(frozen=True)
@@ -538,18 +520,14 @@ class TreeLosses:
 
     def log_cdf(self):
         """Logarithm of the weight up to each loss of the root."""
-        return self.log_weight(slice(None))
-
-    def log_weight(self, key):
-        """Logarithm of the weight up to some degrees of the root."""
         root = self.tables[0]
         with np.errstate(divide="ignore"):
-            return np.log(np.cumsum(root.coef[0])[key]) + root.log_scale[0]
+            return np.log(np.cumsum(root.coef[0])) + root.log_scale[0]
 
     def log_weight_within(self, threshold):
         """Logarithm of the weight of all trees within a threshold."""
         degrees = self.ranges.degrees_within(threshold)
-        return float(self.log_weight(degrees - 1)) if degrees else -np.inf
+        return float(self.log_cdf()[degrees - 1]) if degrees else -np.inf
 
 
 def expand(graph, smallest, grid, threshold, stage=None):
@@ -615,7 +593,7 @@ def largest_scores(ranges, values):
     return np.maximum.accumulate(root[0])
 
 
-def optimal_tree(graph, smallest):
+def write_optimal_tree(graph, smallest, trees, node=0):
     """Follow the smallest losses down to one optimal tree.
 
     Among splits and labels that are equally good up to rounding the first one is
@@ -627,65 +605,53 @@ def optimal_tree(graph, smallest):
         The subsets.
     smallest : SmallestLosses
         Result of :func:`smallest_losses`.
-
-    Returns
-    -------
-    split : ndarray of int, shape (2**depth - 1,)
-        Splits of the heap, -1 where there is none.
-    label : ndarray of int, shape (2**(depth + 1) - 1,)
-        Class index of each leaf, -1 elsewhere.
+    trees : TreeArrays
+        The first of them is written to.
+    node : int, default=0
+        Where in its heap.
     """
-    depth = graph.space.depth
-    split = np.full(2**depth - 1, -1)
-    label = np.full(2 ** (depth + 1) - 1, -1)
-    _descend(graph, smallest, 0, 0, 0, split, label)
-    return split, label
+    space, slip = graph.space, graph.rows.slip
+    split, label = trees.split[0], trees.label[0]
+
+    def choose(node, leaf, total, may_stop):
+        """Write a leaf, or a split and return it, from their losses."""
+        if may_stop and leaf.min() <= total.min(initial=np.inf) + slip:
+            label[node] = first_best(leaf, slip)
+            return None
+        split[node] = j = first_best(total, slip)
+        return j
+
+    def grow(t, i, node):
+        level, last = graph.levels[t], t == len(graph.levels) - 1
+        total = smallest.pairs[i] if last else smallest[t + 1][level.child[i]].sum(1)
+        if not last:
+            possible = graph.node_weights(t, np.array([i]))[0] > 0
+            total = np.where(possible, total, np.inf)
+        leaf = leaf_cells(level.totals[i], space, Grid())
+        j = choose(node, leaf, total, graph.may_stop(t))
+        if j is None:
+            return
+        if last:
+            block = graph.block(np.array([i]))
+            stumps, _ = block.stumps_below(Grid(), np.array([0]), np.array([j]))
+        for side in (0, 1):
+            below = 2 * node + 1 + side
+            if last:
+                grow_stump(stumps.at(side, 0), below)
+            else:
+                grow(t + 1, level.child[i, j, side], below)
+
+    def grow_stump(stump, node):
+        total = stump.sides.min(axis=0).sum(axis=0)
+        total = np.where(stump.weight > 0, total, np.inf)
+        j = choose(node, stump.leaf, total, not space.complete)
+        if j is not None:
+            for side in (0, 1):
+                label[2 * node + 1 + side] = first_best(stump.sides[:, side, j], slip)
+
+    grow(0, 0, node)
 
 
 def first_best(values, slip):
     """Place of the first value that is smallest up to rounding."""
     return int(np.flatnonzero(values <= values.min() + slip)[0])
-
-
-def _descend(graph, smallest, t, i, node, split, label):
-    level, space, slip = graph.levels[t], graph.space, SLIP * graph.rows.total
-    leaf = leaf_cells(level.totals[i], space, Grid())
-    last = t == len(graph.levels) - 1
-    may_stop = not space.complete or (last and graph.ends_in_leaves)
-    if may_stop and leaf.min() <= smallest[t][i] + slip:
-        label[node] = first_best(leaf, slip)
-    elif last:
-        _descend_stumps(graph, i, node, split, label, slip)
-    else:
-        child = level.child[i]
-        pair = smallest[t + 1][child].sum(axis=1)
-        possible = graph.node_weights(t, np.array([i]))[0] > 0
-        j = first_best(np.where(possible, pair, np.inf), slip)
-        split[node] = j
-        for side in (0, 1):
-            below = 2 * node + 1 + side
-            _descend(graph, smallest, t + 1, child[j, side], below, split, label)
-
-
-def _descend_stumps(graph, i, node, split, label, slip):
-    block, grid = graph.block(np.array([i])), Grid()
-    every = np.arange(len(block.columns))
-    stumps, weight = block.stumps_below(grid, 0 * every, every)
-    total = np.where(weight > 0, stumps.lowest().sum(axis=0), np.inf)
-    split[node] = first_best(total, slip)
-    for side in (0, 1):
-        stump = stumps.at(side, split[node])
-        _write_stump(stump, 2 * node + 1 + side, split, label, slip)
-
-
-def _write_stump(stumps, node, split, label, slip):
-    """Write the best stump or leaf at a node."""
-    total = stumps.sides.min(axis=0).sum(axis=0)
-    total = np.where(stumps.weight > 0, total, np.inf)
-    if not stumps.complete and stumps.leaf.min() <= total.min() + slip:
-        label[node] = first_best(stumps.leaf, slip)
-        return
-    j = first_best(total, slip)
-    split[node] = j
-    for side in (0, 1):
-        label[2 * node + 1 + side] = first_best(stumps.sides[:, side, j], slip)

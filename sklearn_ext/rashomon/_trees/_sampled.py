@@ -10,27 +10,39 @@ along the way.
 """
 
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 from scipy.special import logsumexp
+from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_ext.rashomon._ratio import (
     RatioEstimate,
     effective_size,
+    exactly,
     log_mean_interval,
     replicate_interval,
+    systematic,
 )
-from sklearn_ext.rashomon._trees._graph import Graph, build_graph
+from sklearn_ext.rashomon._trees._graph import Grid, build_graph
 from sklearn_ext.rashomon._trees._members import TreeArrays
-from sklearn_ext.rashomon._trees._problem import SLIP
+from sklearn_ext.rashomon._trees._problem import (
+    EMPTY,
+    Rows,
+    TreeSpace,
+    is_whole,
+)
 from sklearn_ext.rashomon._trees._recursion import (
     first_best,
-    optimal_tree,
     smallest_losses,
+    write_optimal_tree,
 )
 
+BATCH = 4096  # structures whose losses are worked on at once
 BATCH_BYTES = 2**23  # working set of one batch of structures: about the cache
+FINE_CELLS = 2048  # of laws with losses that are not whole
 MAX_TEMPERATURES = 200  # of one run
+MOVES = 60  # Metropolis moves after each change of temperature
 
 
 @dataclass(frozen=True)
@@ -39,60 +51,44 @@ class LeafCounter:
 
     Parameters
     ----------
-    masks : ndarray of uint64, shape (n_splits, n_words)
-        Packed split values; rows are sorted by class, each class fills whole words.
-    full : ndarray of uint64, shape (n_words,)
-        Packed presence of rows.
-    starts : ndarray of int, shape (n_classes,)
-        First word of each class.
-    row_weight : ndarray of shape (n_rows,) or None
-        Weights of the packed places when they are not all one.
+    masks : ndarray of uint64, shape (n_splits + 1, n_words)
+        Packed split values, and the presence of rows.
+    weight : ndarray of shape (n_words, n_classes) or (n_rows, n_classes)
+        What a bit counts for each class, by its word or its place.
+    by_word : bool
+        Whether all bits of a word count alike: rows are then repeated as often as they
+        weigh, and each class fills whole words.
     """
 
     masks: np.ndarray
-    full: np.ndarray
-    starts: np.ndarray
-    row_weight: np.ndarray | None
+    weight: np.ndarray
+    by_word: bool
 
     @classmethod
     def of(cls, rows, max_rows=200_000):
         """Pack merged rows; small whole weights become repeated rows."""
         weight = rows.weight
-        whole = np.all(weight == np.rint(weight)) and weight.sum() <= max_rows
-        parts, present, starts, weights, place = [], [], [], [], 0
-        for w in weight.T:
-            times = w.astype(np.int64) if whole else (w > 0).astype(np.int64)
-            bits = np.repeat(rows.bits, times, axis=0)
-            n_words = max(-(-len(bits) // 64), 1)
-            pad = 64 * n_words - len(bits)
-            parts.append(np.pad(bits, ((0, pad), (0, 0))))
-            present.append(np.pad(np.ones(len(bits), dtype=bool), (0, pad)))
-            weights.append(np.pad(np.repeat(w, times), (0, pad)))
-            starts.append(place)
-            place += n_words
-        pack = lambda b: np.packbits(b, axis=-1, bitorder="little").view(np.uint64)  # noqa: E731
-        return cls(
-            pack(np.ascontiguousarray(np.concatenate(parts).T)),
-            pack(np.concatenate(present)),
-            np.array(starts),
-            None if whole else np.concatenate(weights),
-        )
+        if weight.sum() > max_rows or not np.all(weight == np.rint(weight)):
+            return cls(_words(rows.bits), weight, False)
+        repeated = [np.repeat(rows.bits, w.astype(int), axis=0) for w in weight.T]
+        words = [_words(bits) for bits in repeated]
+        # single precision holds whole numbers up to 2**24, more than there are rows
+        of_class = np.eye(len(words), dtype=np.float32)
+        weight = np.repeat(of_class, [part.shape[1] for part in words], axis=0)
+        return cls(np.concatenate(words, axis=1), weight, True)
 
     def counts(self, split):
         """Class weights of all leaves, shape (n_structures, n_leaves, n_classes)."""
-        n, inner = split.shape
-        words = len(self.full)
-        n_leaves = inner + 1
-        step = max(BATCH_BYTES // (8 * words * n_leaves), 1)
-        out = np.empty((n, n_leaves, len(self.starts)))
-        for start in range(0, n, step):
+        out = np.empty((len(split), split.shape[1] + 1, self.weight.shape[1]))
+        step = max(BATCH_BYTES // (self.masks[0].nbytes * out.shape[1]), 1)
+        for start in range(0, len(split), step):
             part = slice(start, start + step)
             out[part] = self._batch(split[part])
         return out
 
     def _batch(self, split):
-        n, words = len(split), len(self.full)
-        sets = np.broadcast_to(self.full, (n, 1, words))
+        n, words = len(split), self.masks.shape[1]
+        sets = np.broadcast_to(self.masks[-1], (n, 1, words))
         level, width = 0, 1
         while level < split.shape[1]:
             mask = self.masks[split[:, level : level + width]]
@@ -101,23 +97,30 @@ class LeafCounter:
             np.bitwise_xor(sets, below[:, :, 1], out=below[:, :, 0])
             sets = below.reshape(n, 2 * width, words)
             level, width = level + width, 2 * width
-        if self.row_weight is None:
-            label = np.searchsorted(self.starts, np.arange(words), side="right") - 1
-            # float32 holds whole numbers up to 2**24, more than there are rows
-            of_class = np.eye(len(self.starts), dtype=np.float32)[label]
-            return np.bitwise_count(sets).astype(np.float32) @ of_class
-        return self._weighted(sets)
-
-    def _weighted(self, sets):
-        bits = np.unpackbits(sets.view(np.uint8), axis=-1, bitorder="little")
-        ends = [*(64 * self.starts[1:]), bits.shape[-1]]
-        return np.stack(
-            [
-                bits[..., a:b] @ self.row_weight[a:b]
-                for a, b in zip(64 * self.starts, ends, strict=True)
-            ],
-            axis=-1,
+        if self.by_word:
+            return np.bitwise_count(sets).astype(np.float32) @ self.weight
+        n_rows = len(self.weight)
+        bits = np.unpackbits(
+            sets.view(np.uint8), axis=-1, count=n_rows, bitorder="little"
         )
+        return bits @ self.weight
+
+
+def _words(bits):
+    """Pack the columns into words, one that is always true last."""
+    table = np.pad(bits, ((0, -len(bits) % 64), (0, 1)))
+    table[: len(bits), -1] = True
+    columns = np.ascontiguousarray(table.T)
+    return np.packbits(columns, axis=1, bitorder="little").view(np.uint64)
+
+
+def leaf_counter(rows, device=None):
+    """Return what counts the rows in leaves, on a torch device where one is given."""
+    if device is None:
+        return LeafCounter.of(rows)
+    from sklearn_ext.rashomon._trees._trees_torch import TorchLeafCounter
+
+    return TorchLeafCounter(rows.bits, rows.weight, device)
 
 
 def random_splits(space, shape, rng):
@@ -194,8 +197,7 @@ def random_labelled(space, n_trees, rng):
         The trees.
     """
     trees = TreeArrays.blank(n_trees, space.depth)
-    if space.depth:
-        trees.split[:] = random_structures(space, n_trees, rng)
+    trees.split[:] = random_structures(space, n_trees, rng)
     leaves = trees.label[:, trees.split.shape[1] :]
     leaves[:] = rng.integers(space.n_classes, size=leaves.shape)
     return trees
@@ -225,9 +227,7 @@ def loss_laws(losses, low, length, *, batch_size=512):
     ndarray of shape (n_structures, length)
         ``P(loss <= low + k)`` with labels uniform.
     """
-    base = losses[..., 0]
-    for c in range(1, losses.shape[-1]):  # numpy is slow along a short axis
-        base = np.minimum(base, losses[..., c])
+    base = reduce(np.minimum, np.moveaxis(losses, -1, 0))  # numpy's own is slower
     gaps = losses - base[..., None]
     shift = base.sum(axis=-1) - low  # first reachable cell
     out = np.zeros((len(losses), length))
@@ -308,11 +308,55 @@ def draw_labels(losses, limit, rng):
 
 
 @dataclass(frozen=True)
-class SampledLosses:
-    """Weighted structures and the loss distribution that they estimate.
+class Target:
+    """The trees that are sampled for, and how their losses are counted.
 
     Parameters
     ----------
+    rows : Rows
+        Merged rows.
+    space : TreeSpace
+        Complete trees.
+    best : TreeArrays
+        The best tree that was found, alone.
+    threshold : float
+        Largest loss (summed over rows) that is covered.
+    grid : Grid
+        What one cell means.
+    low, last : int
+        First and last cell of interest.
+    """
+
+    rows: Rows
+    space: TreeSpace
+    best: TreeArrays
+    threshold: float
+    grid: Grid
+    low: int
+    last: int
+
+    @classmethod
+    def of(cls, rows, space, best, threshold):
+        """Count whole losses as they are, others in fine cells."""
+        fine = FINE_CELLS / max(threshold, rows.slip)
+        grid = Grid(1.0 if is_whole(rows, space) else fine, "exact", rows.slip)
+        cells = grid.cells_below(rows.unavoidable), grid.cells_below(threshold)
+        return cls(rows, space, best, threshold, grid, *cells)
+
+    def cells(self, counts):
+        """Cells of leaves by label, and which structures can be inside."""
+        cells = self.grid.cells(leaf_losses(counts))
+        return cells, cells.min(axis=-1).sum(axis=-1) <= self.last
+
+
+@dataclass(frozen=True)
+class SampledTreeSet:
+    """A tree space that is too large for the recursion, seen through a sample.
+
+    Parameters
+    ----------
+    target : Target
+        What was sampled for.
     split : ndarray of int32, shape (n_kept, n_inner)
         Structures that can be inside the threshold.
     cells : ndarray of int, shape (n_kept, n_leaves, n_classes)
@@ -323,62 +367,61 @@ class SampledLosses:
         Independent run that each structure belongs to.
     n_drawn, n_replicates : int
         Structures drawn in total, and independent runs.
-    grid : Grid
-        What one cell means.
-    low, length : int
-        First cell and number of cells.
     """
 
+    target: Target
     split: np.ndarray
     cells: np.ndarray
     log_weight: np.ndarray
     replicate: np.ndarray
     n_drawn: int
     n_replicates: int
-    grid: object
-    low: int
-    length: int
 
     @property
-    def losses(self):
-        """Losses of the cells, summed over rows."""
-        return (self.low + np.arange(self.length)) / self.grid.scale
+    def best_loss(self):
+        """Loss of the best tree that was found, summed over rows."""
+        return float(self.losses_of(self.best_tree())[0])
 
-    def joined(self, others):
-        """Average with independent runs."""
-        runs = [self, *others]
-        sizes = [len(run.split) for run in runs]
-        return replace(
-            self,
-            split=np.concatenate([run.split for run in runs]),
-            cells=np.concatenate([run.cells for run in runs]),
-            log_weight=np.concatenate([r.log_weight for r in runs]) - np.log(len(runs)),
-            replicate=np.repeat(np.arange(len(runs)), sizes),
-            n_drawn=sum(run.n_drawn for run in runs),
-            n_replicates=len(runs),
+    def best_tree(self):
+        """Return the best tree that was found."""
+        return self.target.best
+
+    def losses_of(self, trees):
+        """Loss of each tree, summed over rows."""
+        return self.target.rows.losses(trees)
+
+    def widened(self, threshold):
+        """Refuse larger thresholds: the sample was drawn for this one."""
+        rows, covered = self.target.rows, self.target.threshold
+        total = rows.total
+        if min(threshold, total) <= covered + rows.slip:
+            return self
+        raise ValueError(
+            "A sampled ratio covers thresholds up to the fitted one, "
+            f"{covered / total:.6g}; got {threshold / total:.6g}. "
+            "Refit with a larger theta."
         )
 
-    def log_terms(self):
-        """Logarithm of each structure's contribution at every cell."""
-        with np.errstate(divide="ignore"):
-            law = np.log(loss_laws(self.cells, self.low, self.length))
-        return law + self.log_weight[:, None]
-
     def log_cdf(self):
-        """Logarithm of the estimated share up to each of ``losses``."""
+        """Losses and log shares up to them."""
+        low = self.target.low
+        cells = np.arange(low, max(self.target.last, low) + 1)
+        losses = cells / self.target.grid.scale
         if len(self.split) == 0:
-            return np.full(self.length, -np.inf)
-        return np.minimum(logsumexp(self.log_terms(), axis=0), 0.0)
-
-    def estimate(self, threshold, confidence_level):
-        """Estimate the ratio at one threshold with its interval."""
-        place = min(self.grid.cells_below(threshold) - self.low, self.length - 1)
-        column = loss_laws(self.cells, self.low, max(place + 1, 1))[:, -1]
-        column = column if place >= 0 else np.zeros(len(column))
+            return losses, np.full(len(losses), -np.inf)
         with np.errstate(divide="ignore"):
-            logs = np.log(column) + self.log_weight
-        if not column.any():
-            high = self._no_hits(confidence_level)
+            law = np.log(loss_laws(self.cells, low, len(losses)))
+        logs = logsumexp(law + self.log_weight[:, None], axis=0)
+        return losses, np.minimum(logs, 0.0)
+
+    def estimate(self, threshold, confidence_level=0.95):
+        """Log share of trees within a threshold that is covered."""
+        if threshold >= self.target.rows.total:
+            return exactly(0.0)
+        logs = self._log_terms(self._last(threshold))
+        if not np.isfinite(logs).any():
+            tail = (1 - confidence_level) / 2
+            high = float(np.log(-np.expm1(np.log(tail) / self.n_drawn)))
             return RatioEstimate(-np.inf, -np.inf, high, "confidence", 0.0)
         ess = float(effective_size(np.exp(logs - logs.max())))
         if self.n_replicates == 1:
@@ -386,174 +429,144 @@ class SampledLosses:
             ends = log_mean_interval(mean, ess, self.n_drawn, confidence_level)
             return RatioEstimate(mean, *ends, "confidence", ess)
         runs = np.full(self.n_replicates, -np.inf)
-        for r in range(self.n_replicates):
-            mine = logs[self.replicate == r]
-            if len(mine):
-                runs[r] = logsumexp(mine) + np.log(self.n_replicates)
+        np.logaddexp.at(runs, self.replicate, logs + np.log(self.n_replicates))
         mean, low, high = replicate_interval(runs, confidence_level)
         return RatioEstimate(min(mean, 0.0), low, high, "confidence", ess)
 
-    def _no_hits(self, confidence_level):
-        tail = (1 - confidence_level) / 2
-        return float(np.log(-np.expm1(np.log(tail) / self.n_drawn)))
-
-    def best_tree(self):
-        """Return the best labelling of the best structure, if there is a structure."""
-        if len(self.split) == 0:
-            return None
-        best = self.cells.min(axis=-1).sum(axis=-1).argmin()
-        leaf = self.cells[best].argmin(axis=-1)
-        blank = np.full(self.split.shape[1], -1)
-        label = np.concatenate([blank, leaf]).astype(np.int32)
-        return TreeArrays(self.split[best : best + 1], label[None])
-
     def draw(self, n_trees, rng, threshold):
         """Draw trees: structures by their contribution, then labels uniformly."""
-        limit = min(self.grid.cells_below(threshold), self.low + self.length - 1)
-        law = loss_laws(self.cells, self.low, limit - self.low + 1)[:, -1]
-        with np.errstate(divide="ignore"):
-            logs = np.log(law) + self.log_weight
+        last = self._last(threshold)
+        logs = self._log_terms(last)
+        if not np.isfinite(logs).any():
+            raise ValueError(EMPTY)
         share = np.exp(logs - logs.max())
         chosen = rng.choice(len(share), size=n_trees, p=share / share.sum())
-        depth = (self.split.shape[1] + 1).bit_length() - 1
-        trees = TreeArrays.blank(n_trees, depth)
+        trees = TreeArrays.blank(n_trees, self.target.space.depth)
         trees.split[:] = self.split[chosen]
-        first = self.split.shape[1]
+        leaves = trees.label[:, self.split.shape[1] :]
         for i, k in enumerate(chosen):
-            trees.label[i, first:] = draw_labels(self.cells[k], limit, rng)
+            leaves[i] = draw_labels(self.cells[k], last, rng)
         return trees
 
+    def _last(self, threshold):
+        return min(self.target.grid.cells_below(threshold), self.target.last)
 
-def sample_losses(
-    rows,
-    space,
-    grid,
-    low,
-    threshold,
-    *,
-    n_draws,
-    rng,
-    device=None,
-    batch_size=4096,
-    report=None,
-):
+    def _log_terms(self, last):
+        """Logarithm of each structure's contribution up to one cell."""
+        if last < self.target.low:
+            return np.full(len(self.split), -np.inf)
+        law = loss_laws(self.cells, self.target.low, last - self.target.low + 1)
+        with np.errstate(divide="ignore"):
+            return np.log(law[:, -1]) + self.log_weight
+
+    def improved(self):
+        """Take the best labelling of any structure where it beats the best tree."""
+        if len(self.split) == 0:
+            return self
+        best = self.cells.min(axis=-1).sum(axis=-1).argmin()
+        trees = TreeArrays.blank(1, self.target.space.depth)
+        trees.split[0] = self.split[best]
+        trees.label[0, self.split.shape[1] :] = self.cells[best].argmin(axis=-1)
+        if self.losses_of(trees)[0] >= self.best_loss:
+            return self
+        return replace(self, target=replace(self.target, best=trees))
+
+
+def sample_losses(target, counter, n_draws, rng, report=None):
     """Draw structures from the prior and keep those that can be inside.
 
     Parameters
     ----------
-    rows : Rows
-        Merged rows.
-    space : TreeSpace
-        Complete trees.
-    grid : Grid
-        Cells of the loss.
-    low : int
-        First cell of interest.
-    threshold : float
-        Largest loss of interest, summed over rows.
+    target : Target
+        What is sampled for.
+    counter : LeafCounter or TorchLeafCounter
+        What counts the rows in leaves.
     n_draws : int
         Number of structures.
     rng : numpy.random.Generator
         Source of randomness.
-    device : str or None, default=None
-        Torch device that routes the rows; None packs them into words.
-    batch_size : int, default=4096
-        Structures drawn at a time.
     report : callable or None, default=None
         Called with the number of structures after each batch.
 
     Returns
     -------
-    SampledLosses
+    SampledTreeSet
         The sample.
     """
-    counter = _counter(rows, device)
-    last = grid.cells_below(threshold)
     kept, cells = [], []
-    for start in range(0, n_draws, batch_size):
-        size = min(batch_size, n_draws - start)
-        split = random_structures(space, size, rng)
-        found = grid.cells(leaf_losses(counter.counts(split)))
-        inside = found.min(axis=-1).sum(axis=-1) <= last
+    for start in range(0, n_draws, BATCH):
+        split = random_structures(target.space, min(BATCH, n_draws - start), rng)
+        found, inside = target.cells(counter.counts(split))
         kept.append(split[inside])
         cells.append(found[inside])
         if report is not None:
-            report(size)
-    split, cells = np.concatenate(kept), np.concatenate(cells)
-    weight = np.full(len(split), -np.log(n_draws))
-    run = np.zeros(len(split), dtype=int)
-    length = max(last - low + 1, 1)
-    return SampledLosses(split, cells, weight, run, n_draws, 1, grid, low, length)
+            report(len(split))
+    split = np.concatenate(kept)
+    logs, run = np.full(len(split), -np.log(n_draws)), np.zeros(len(split), dtype=int)
+    return SampledTreeSet(target, split, np.concatenate(cells), logs, run, n_draws, 1)
 
 
-def _counter(rows, device):
-    if device is None:
-        return LeafCounter.of(rows)
-    from sklearn_ext.rashomon._trees._trees_torch import TorchLeafCounter
-
-    return TorchLeafCounter(rows.bits, rows.weight, device)
-
-
-def temper_losses(
-    rows, space, grid, low, threshold, *, n_particles, n_moves, rng, device=None
-):
-    """Run one tempered sampler, for rare sets.
+def temper_losses(target, counter, n_particles, seeds, n_jobs=None, report=None):
+    """Run independent tempered samplers, for rare sets.
 
     Parameters
     ----------
-    rows, space, grid, low, threshold
+    target, counter
         As for :func:`sample_losses`.
     n_particles : int
-        Structures of the run.
-    n_moves : int
-        Metropolis moves of every particle after each change of temperature.
-    rng : numpy.random.Generator
-        Source of randomness.
-    device : str or None, default=None
-        Torch device that routes the rows.
+        Structures of each run.
+    seeds : list of numpy.random.SeedSequence
+        One for each run.
+    n_jobs : int or None, default=None
+        Threads.
+    report : callable or None, default=None
+        Called after each run.
 
     Returns
     -------
-    SampledLosses
-        Particles at the temperature whose mean loss is the threshold; independent
-        runs can be joined.
+    SampledTreeSet
+        Particles at the temperature whose mean loss is the threshold.
     """
-    counter = _counter(rows, device)
-    last = grid.cells_below(threshold)
-    length = max(last - low + 1, 1)
-    split, counts, logs = _tempered_run(
-        counter, space, grid, low, length, n_particles, n_moves, rng
-    )
-    cells = grid.cells(leaf_losses(counts))
-    inside = cells.min(axis=-1).sum(axis=-1) <= last
-    run = np.zeros(int(inside.sum()), dtype=int)
-    kept = split[inside], cells[inside], logs[inside], run
-    return SampledLosses(*kept, n_particles, 1, grid, low, length)
+    runs, parts = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator"), []
+    for part in runs(
+        delayed(_tempered_run)(
+            target, counter, n_particles, np.random.default_rng(seed)
+        )
+        for seed in seeds
+    ):
+        parts.append(part)
+        if report is not None:
+            report(1)
+    run = np.repeat(np.arange(len(seeds)), [len(part[0]) for part in parts])
+    split, cells, logs = map(np.concatenate, zip(*parts, strict=True))
+    logs, n_drawn = logs - np.log(len(seeds)), n_particles * len(seeds)
+    return SampledTreeSet(target, split, cells, logs, run, n_drawn, len(seeds))
 
 
-def _tempered_run(counter, space, grid, low, length, n_particles, n_moves, rng):
-    """One run: structures, counts and log weights once the mean loss is inside.
+def _tempered_run(target, counter, n_particles, rng):
+    """One run: structures, cells and log weights once the mean loss is inside.
 
     Beyond that temperature particles crowd at the smallest losses and miss most of
     the set, which lies near the threshold, while their weights look ever more even:
     the effective sample size must not choose where to stop.
     """
+    space, scale = target.space, target.grid.scale
     split = random_structures(space, n_particles, rng)
     counts = counter.counts(split)
     beta, log_z, total = 0.0, 0.0, counts[0].sum()
     for _ in range(MAX_TEMPERATURES):
         log_w = _log_weight(counts, beta)
-        if _mean_loss(counts, beta).mean() * grid.scale <= low + length - 1:
+        if _mean_loss(counts, beta).mean() * scale <= max(target.last, target.low):
             break
         step = _next_step(counts, beta, log_w, n_particles, total)
         change = _log_weight(counts, beta + step) - log_w
         log_z += float(logsumexp(change) - np.log(n_particles))
         beta += step
-        share = np.exp(change - change.max())
-        chosen = _systematic(share / share.sum(), rng)
-        split, counts = split[chosen], counts[chosen]
-        split, counts = _move(counter, space, split, counts, beta, n_moves, rng)
-    return split, counts, log_z - np.log(n_particles) - _log_weight(counts, beta)
+        chosen = systematic(change, n_particles, rng)
+        split, counts = _move(counter, space, split[chosen], counts[chosen], beta, rng)
+    logs = log_z - np.log(n_particles) - _log_weight(counts, beta)
+    cells, inside = target.cells(counts)
+    return split[inside], cells[inside], logs[inside]
 
 
 def _mean_loss(counts, beta):
@@ -583,16 +596,11 @@ def _next_step(counts, beta, log_w, n_particles, total, keep=0.7):
     return max(small, 1e-3 * large)
 
 
-def _systematic(share, rng):
-    points = (rng.random() + np.arange(len(share))) / len(share)
-    return np.minimum(np.searchsorted(np.cumsum(share), points), len(share) - 1)
-
-
-def _move(counter, space, split, counts, beta, n_moves, rng):
+def _move(counter, space, split, counts, beta, rng):
     """Metropolis moves that redraw one node of every particle from the prior."""
     n, inner = split.shape
     log_w, rows = _log_weight(counts, beta), np.arange(n)
-    for _ in range(n_moves):
+    for _ in range(MOVES):
         proposal = split.copy()
         node = rng.integers(inner, size=n)
         proposal[rows, node] = random_splits(space, n, rng)
@@ -621,46 +629,30 @@ def greedy_tree(rows, space):
         The tree, alone.
     """
     trees = TreeArrays.blank(1, space.depth)
-    members = np.arange(len(rows.bits))
-    used = np.zeros(len(space.weight), dtype=bool)
-    _grow(rows, space, members, used, 0, space.depth, trees)
+
+    def grow(rows, used, node, depth):
+        if depth <= 2:
+            above = None if space.repeats else used
+            graph = build_graph(rows, replace(space, depth=depth), above=above)
+            write_optimal_tree(graph, smallest_losses(graph), trees, node)
+            return
+        j = _purest(rows, space.repeats | ~used)
+        trees.split[0, node] = j
+        path = used | (np.arange(len(used)) == j)
+        for side in (0, 1):
+            there = rows.bits[:, j] == side
+            part = Rows(rows.bits[there], rows.weight[there])
+            grow(part, path, 2 * node + 1 + side, depth - 1)
+
+    grow(rows, np.zeros(len(space.weight), dtype=bool), 0, space.depth)
     return trees
 
 
-def _grow(rows, space, members, used, node, depth, trees):
-    if depth <= 2:
-        _finish(rows, space, members, used, node, depth, trees)
-        return
-    free = np.ones(len(used), dtype=bool) if space.repeats else ~used
-    j = _purest(rows.bits[members], rows.weight[members], free)
-    trees.split[0, node] = j
-    path = used | (np.arange(len(used)) == j)
-    one = rows.bits[members, j]
-    _grow(rows, space, members[~one], path, 2 * node + 1, depth - 1, trees)
-    _grow(rows, space, members[one], path, 2 * node + 2, depth - 1, trees)
-
-
-def _purest(bits, weight, free):
+def _purest(rows, free):
     """First split with the smallest Gini impurity, up to rounding."""
-    one = weight.T @ bits
+    weight = rows.weight
+    one = weight.T @ rows.bits
     counts = np.stack([weight.sum(axis=0)[:, None] - one, one])  # (2, n_classes, m)
     total = np.maximum(counts.sum(axis=1), 1e-300)
     purity = ((counts**2).sum(axis=1) / total).sum(axis=0)
-    return first_best(np.where(free, -purity, np.inf), SLIP * weight.sum())
-
-
-def _finish(rows, space, members, used, node, depth, trees):
-    """Write the optimal subtree of depth at most two below a node."""
-    part = type(rows)(rows.bits[members], rows.weight[members])
-    inner = replace(space, depth=depth)
-    root = build_graph(part, replace(inner, depth=2)).levels[0]
-    tracked = root.used if space.repeats else used[None]
-    known = Graph(part, inner, (replace(root, used=tracked),))
-    graph = build_graph(part, inner, known)
-    split, label = optimal_tree(graph, smallest_losses(graph))
-    for place in range(len(label)):
-        level = (place + 1).bit_length() - 1
-        at = (node + 1) * 2**level - 1 + place - (2**level - 1)
-        if place < len(split):
-            trees.split[0, at] = split[place]
-        trees.label[0, at] = label[place]
+    return first_best(np.where(free, -purity, np.inf), rows.slip)

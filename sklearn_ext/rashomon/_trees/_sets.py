@@ -1,19 +1,20 @@
-"""The loss distribution of a tree space as one object, however it was found."""
+"""The loss distribution of a tree space by recursion, as one object."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from sklearn_ext.rashomon._ratio import RatioEstimate
-from sklearn_ext.rashomon._trees._descent import draw_trees
+from sklearn_ext.rashomon._ratio import RatioEstimate, exactly
+from sklearn_ext.rashomon._trees._descent import draw_trees, tree_shares
 from sklearn_ext.rashomon._trees._graph import Grid, build_graph
 from sklearn_ext.rashomon._trees._members import TreeArrays
-from sklearn_ext.rashomon._trees._problem import SLIP
 from sklearn_ext.rashomon._trees._recursion import (
     count_trees,
     expand,
-    optimal_tree,
+    largest_scores,
     smallest_losses,
+    write_optimal_tree,
 )
 
 LOG_CLEAR = 20.0  # logarithm of counts that floats, right to 1e-10, tell exactly
@@ -36,6 +37,8 @@ class ExactTreeSet:
         the smallest loss and the threshold.
     upper, lower : TreeLosses
         Polynomials with leaf losses rounded down and up; the same object when exact.
+    equal : EqualSplits or None, default=None
+        The groups of splits that it works on; needed to read off what trees say.
     """
 
     graph: object
@@ -44,30 +47,19 @@ class ExactTreeSet:
     n_cells: int | None
     upper: object
     lower: object
+    equal: object = None
 
     @classmethod
-    def of(cls, graph, smallest, threshold, n_cells=None, stage=None):
+    def of(cls, graph, smallest, threshold, n_cells=None, stage=None, equal=None):
         """Run the recursion; ``stage`` hears of its progress."""
-        total = graph.rows.total
-        slip, last = SLIP * total, min(threshold, graph.space.largest_loss(total))
-        if n_cells is None:
-            losses = expand(graph, smallest, Grid(1.0, "exact", slip), last, stage)
-            return cls(graph, smallest, threshold, None, losses, losses)
-        width = max(last - smallest[0][0], slip)
-        down, up = (Grid(n_cells / width, way, slip) for way in ("down", "up"))
-        return cls(
-            graph,
-            smallest,
-            threshold,
-            n_cells,
-            expand(graph, smallest, down, last, stage),
-            expand(graph, smallest, up, last, stage),
-        )
-
-    @property
-    def slip(self):
-        """Difference of losses, summed over rows, that is taken for rounding."""
-        return SLIP * self.graph.rows.total
+        total, slip = graph.rows.total, graph.rows.slip
+        last = min(threshold, graph.space.largest_loss(total))
+        scale, ways = 1.0, ["exact"]
+        if n_cells is not None:
+            scale, ways = n_cells / max(last - smallest[0][0], slip), ["down", "up"]
+        grids = [Grid(scale, way, slip) for way in ways]
+        found = [expand(graph, smallest, grid, last, stage) for grid in grids]
+        return cls(graph, smallest, threshold, n_cells, found[0], found[-1], equal)
 
     @property
     def best_loss(self):
@@ -76,43 +68,34 @@ class ExactTreeSet:
 
     def best_tree(self):
         """One optimal tree."""
-        split, label = optimal_tree(self.graph, self.smallest)
-        return TreeArrays(split[None], label[None])
+        trees = TreeArrays.blank(1, self.graph.space.depth)
+        write_optimal_tree(self.graph, self.smallest, trees)
+        return trees
 
     def widened(self, threshold):
         """Cover a larger threshold too."""
-        if threshold <= self.threshold + self.slip:
+        if threshold <= self.threshold + self.graph.rows.slip:
             return self
-        return ExactTreeSet.of(self.graph, self.smallest, threshold, self.n_cells)
+        return self._again(self.graph, self.smallest, threshold)
 
-    def over(self, rows, space):
-        """Return the same set with weightless rows, or with equal splits apart."""
-        if rows is self.graph.rows and space is self.graph.space:
-            return self
-        graph = build_graph(rows, space)
-        smallest = smallest_losses(graph)
-        return ExactTreeSet.of(graph, smallest, self.threshold, self.n_cells)
+    def _again(self, graph, smallest, threshold):
+        return self.of(graph, smallest, threshold, self.n_cells, equal=self.equal)
 
     def estimate(self, threshold, confidence_level=None):
         """Log share of trees within a threshold that is covered."""
-        if threshold >= self._largest_loss():
-            return RatioEstimate(0.0, 0.0, 0.0, "exact")
-        total = self.graph.space.log_total
+        space = self.graph.space
+        all_fit = space.complete or space.trivial  # else some that count have no data
+        if all_fit and threshold >= space.largest_loss(self.graph.rows.total):
+            return exactly(0.0)
+        total = space.log_total
         low, high = sorted(  # equal ones may differ by rounding
             min(losses.log_weight_within(threshold) - total, 0.0)
             for losses in (self.lower, self.upper)
         )
         if self.n_cells is None:
-            return RatioEstimate(low, low, low, "exact")
+            return exactly(low)
         middle = (low + high) / 2 if np.isfinite(low) else high
         return RatioEstimate(middle, low, high, "bound")
-
-    def _largest_loss(self):
-        """No tree loses more, if trees cannot have more leaves either."""
-        space = self.graph.space
-        if not space.complete and not space.trivial:
-            return np.inf  # the total counts trees that the data exclude
-        return space.largest_loss(self.graph.rows.total)
 
     def draw(self, n_trees, rng, threshold):
         """Draw trees uniformly; where losses were rounded, by rejection."""
@@ -121,13 +104,11 @@ class ExactTreeSet:
         found, missing = [], n_trees
         while missing:
             trees = draw_trees(self.upper, n_trees, rng, threshold=threshold)
-            inside = self.losses_of(trees) <= threshold + self.slip
+            inside = self.losses_of(trees) <= threshold + self.graph.rows.slip
             found.append(trees[np.flatnonzero(inside)[:missing]])
             missing -= len(found[-1])
-        return TreeArrays(
-            np.concatenate([t.split for t in found]),
-            np.concatenate([t.label for t in found]),
-        )
+        columns = zip(*((some.split, some.label) for some in found), strict=True)
+        return TreeArrays(*map(np.concatenate, columns))
 
     def count(self):
         """Count the trees, exactly; only where losses are whole numbers."""
@@ -142,93 +123,63 @@ class ExactTreeSet:
 
     def losses_of(self, trees):
         """Loss of each tree, summed over rows."""
-        return tree_losses(trees, self.graph.rows, self.graph.space.leaf_cost)
+        return self.graph.rows.losses(trees, self.graph.space.leaf_cost)
 
     def log_cdf(self):
         """Losses and log shares up to them."""
-        total = self.graph.space.log_total
-        logs = np.minimum(self.upper.log_cdf() - total, 0.0)
+        losses = self.upper.ranges.losses
         if self.n_cells is None:
-            return self.upper.ranges.losses, logs
-        at = self.upper.ranges.losses
-        return at, np.array([self.estimate(loss).log_ratio for loss in at])
+            logs = self.upper.log_cdf() - self.graph.space.log_total
+            return losses, np.minimum(logs, 0.0)
+        return losses, np.array([self.estimate(loss).log_ratio for loss in losses])
 
+    @cached_property
+    def shares(self):
+        """Votes and usage of splits, of all trees; there must be some."""
+        return tree_shares(self.upper, threshold=self.threshold)
 
-def tree_losses(trees, rows, leaf_cost=0.0):
-    """Weighted errors of trees, with the cost of their leaves."""
-    total = np.zeros(len(trees))
-    step = max(2**22 // max(len(rows.bits), 1), 1)
-    place = np.arange(len(rows.bits))
-    for start in range(0, len(trees), step):
-        label = trees[start : start + step].predict(rows.bits)
-        total[start : start + step] = rows.weight[place, label].sum(axis=1)
-    n_leaves = (trees.label >= 0).sum(axis=1)
-    return rows.total - total + leaf_cost * n_leaves
+    def votes(self, bits):
+        """Share of trees that vote for each class, one row for each of ``bits``."""
+        there, place = self._at(bits)
+        votes = there.shares.votes[place]
+        return votes / votes.sum(axis=1, keepdims=True)
 
+    def usage(self):
+        """How often each split is at the root, and anywhere."""
+        return map(self.equal.usage, (self.shares.root, self.shares.nodes))
 
-@dataclass(frozen=True)
-class SampledTreeSet:
-    """A tree space that is too large for the recursion, seen through a sample.
+    def extremes(self, bits, values):
+        """Smallest and largest sum, over trees, of the values of predicted classes."""
+        there, place = self._at(bits)
+        summed = there._summed(place, values)
+        ranges = there.upper.ranges
+        low, high = (largest_scores(ranges, s * summed)[-1] for s in (-1.0, 1.0))
+        return float(-low), float(high)
 
-    Parameters
-    ----------
-    rows : Rows
-        Merged rows.
-    space : TreeSpace
-        The trees.
-    threshold : float
-        Largest loss (summed over rows) that is covered.
-    best : TreeArrays
-        The best tree that was found, alone.
-    sample : SampledLosses
-        Structures and their weights.
-    """
+    def multiplicity(self, bits, best, thresholds):
+        """Ambiguity, and discrepancy from labels ``best``, up to each threshold."""
+        there, place = self.widened(thresholds.max(initial=0.0))._at(bits)
+        ranges, slip = there.upper.ranges, self.graph.rows.slip
+        wrong = np.arange(self.graph.space.n_classes) != best[:, None]
+        farthest = largest_scores(ranges, there._summed(place, wrong)) / len(bits)
+        at = np.searchsorted(ranges.losses, thresholds + slip, side="right") - 1
+        pairs = np.full((len(thresholds), 2), np.nan)
+        for i in np.flatnonzero((at >= 0) & (thresholds >= self.best_loss - slip)):
+            votes = tree_shares(there.upper, threshold=thresholds[i]).votes[place]
+            pairs[i] = ((votes > 0).sum(axis=1) > 1).mean(), farthest[at[i]]
+        return pairs
 
-    rows: object
-    space: object
-    threshold: float
-    best: TreeArrays
-    sample: object
+    def _at(self, bits):
+        """Return the set with all patterns of ``bits``, and where each of them is."""
+        graph = self.graph
+        rows, space, place = self.equal.joined(graph.rows, graph.space, bits)
+        if rows is graph.rows:
+            return self, place
+        graph = build_graph(rows, space)
+        return self._again(graph, smallest_losses(graph), self.threshold), place
 
-    @property
-    def slip(self):
-        """Difference of losses, summed over rows, that is taken for rounding."""
-        return SLIP * self.rows.total
-
-    @property
-    def best_loss(self):
-        """Loss of the best tree that was found, summed over rows."""
-        return float(tree_losses(self.best, self.rows)[0])
-
-    def best_tree(self):
-        """Return the best tree that was found."""
-        return self.best
-
-    def widened(self, threshold):
-        """Refuse larger thresholds: the sample was drawn for this one."""
-        total = self.rows.total
-        if min(threshold, total) <= self.threshold + self.slip:
-            return self
-        raise ValueError(
-            "A sampled ratio covers thresholds up to the fitted one, "
-            f"{self.threshold / total:.6g}; got {threshold / total:.6g}. "
-            "Refit with a larger theta."
-        )
-
-    def estimate(self, threshold, confidence_level=0.95):
-        """Log share of trees within a threshold that is covered."""
-        if threshold >= self.rows.total:
-            return RatioEstimate(0.0, 0.0, 0.0, "exact")
-        return self.sample.estimate(threshold, confidence_level)
-
-    def draw(self, n_trees, rng, threshold):
-        """Draw trees from the weighted structures."""
-        return self.sample.draw(n_trees, rng, threshold)
-
-    def losses_of(self, trees):
-        """Loss of each tree, summed over rows."""
-        return tree_losses(trees, self.rows)
-
-    def log_cdf(self):
-        """Losses and log shares up to them."""
-        return self.sample.losses, self.sample.log_cdf()
+    def _summed(self, place, values):
+        """Values by the merged rows of the set."""
+        summed = np.zeros((len(self.graph.rows.bits), values.shape[1]))
+        np.add.at(summed, place, values)
+        return summed

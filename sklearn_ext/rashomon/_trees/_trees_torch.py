@@ -7,10 +7,6 @@ BLOCK = {"cpu": 2**20}  # entries of a table of trees by rows: what a cache hold
 LARGE_BLOCK = 2**26  # and enough to keep an accelerator busy
 
 
-def _entries(device):
-    return BLOCK.get(torch.device(device).type, LARGE_BLOCK)
-
-
 def tree_labels_torch(split, label, bits, *, device):
     """Predicted class index of many trees, by one gather for each level.
 
@@ -30,24 +26,34 @@ def tree_labels_torch(split, label, bits, *, device):
     ndarray of int, shape (n_trees, n_rows)
         Class indices.
     """
-    n_trees, n_rows = len(label), len(bits)
-    columns = torch.as_tensor(np.ascontiguousarray(bits.T), device=device).long()
-    stop = np.full((n_trees, label.shape[1] - split.shape[1]), -1)
-    splits = torch.as_tensor(np.concatenate([split, stop], axis=1), device=device)
-    splits, labels = splits.long(), torch.as_tensor(label, device=device).long()
-    out = np.empty((n_trees, n_rows), dtype=label.dtype)
+    stop = np.full((len(label), label.shape[1] - split.shape[1]), -1)
+    splits = np.concatenate([split, stop], axis=1)
+    labels = torch.as_tensor(label, device=device).long()
+    out = np.empty((len(label), len(bits)), dtype=label.dtype)
+    columns, depth = _columns(bits, device), label.shape[1].bit_length() - 1
+    for part, node in _routed(splits, columns, depth):
+        out[part] = torch.gather(labels[part], 1, node).cpu().numpy()
+    return out
+
+
+def _columns(bits, device):
+    return torch.as_tensor(np.ascontiguousarray(bits.T), device=device).long()
+
+
+def _routed(splits, columns, depth):
+    """Yield some trees at a time, and the node where each row ends in each of them."""
+    n_rows, device = columns.shape[1], columns.device
+    splits = torch.as_tensor(splits, device=device).long()
     row = torch.arange(n_rows, device=device)
-    depth = label.shape[1].bit_length() - 1
-    step = max(_entries(device) // (8 * n_rows), 1)
-    for start in range(0, n_trees, step):
+    step = max(BLOCK.get(device.type, LARGE_BLOCK) // (8 * n_rows), 1)
+    for start in range(0, len(splits), step):
         part = slice(start, start + step)
-        node = torch.zeros(len(labels[part]), n_rows, dtype=torch.long, device=device)
+        node = torch.zeros(len(splits[part]), n_rows, dtype=torch.long, device=device)
         for _ in range(depth):
             chosen = torch.gather(splits[part], 1, node)
             below = 2 * node + 1 + columns[chosen.clamp(min=0), row]
             node = torch.where(chosen >= 0, below, node)
-        out[part] = torch.gather(labels[part], 1, node).cpu().numpy()
-    return out
+        yield part, node
 
 
 class TorchLeafCounter:
@@ -64,33 +70,17 @@ class TorchLeafCounter:
     """
 
     def __init__(self, bits, weight, device):
-        columns = np.ascontiguousarray(bits.T)
-        self.columns = torch.as_tensor(columns, device=device).long()
+        self.columns = _columns(bits, device)
         self.weight = torch.as_tensor(weight, device=device)
-        self.device = device
 
     def counts(self, split):
         """Class weights of all leaves, shape (n_structures, n_leaves, n_classes)."""
-        n_rows, n_classes = self.weight.shape
-        out = np.empty((len(split), split.shape[1] + 1, n_classes))
-        step = max(_entries(self.device) // (8 * n_rows), 1)
-        for start in range(0, len(split), step):
-            part = split[start : start + step]
-            out[start : start + step] = self._batch(part).cpu().numpy()
+        n_classes, n_inner = self.weight.shape[1], split.shape[1]
+        out = np.empty((len(split), n_inner + 1, n_classes))
+        for part, node in _routed(split, self.columns, n_inner.bit_length()):
+            sums = self.weight.new_zeros(len(node), n_inner + 1, n_classes)
+            for c in range(n_classes):
+                mass = self.weight[:, c].expand(len(node), -1)
+                sums[..., c].scatter_add_(1, node - n_inner, mass)
+            out[part] = sums.cpu().numpy()
         return out
-
-    def _batch(self, split):
-        n_rows, n_classes = self.weight.shape
-        n, n_inner = split.shape
-        split = torch.as_tensor(split, device=self.device).long()
-        row = torch.arange(n_rows, device=self.device)
-        node = torch.zeros(n, n_rows, dtype=torch.long, device=self.device)
-        for _ in range(n_inner.bit_length()):
-            node = 2 * node + 1 + self.columns[torch.gather(split, 1, node), row]
-        sums = torch.zeros(
-            n, n_inner + 1, n_classes, dtype=self.weight.dtype, device=self.device
-        )
-        for c in range(n_classes):
-            mass = self.weight[:, c].expand(n, -1)
-            sums[..., c].scatter_add_(1, node - n_inner, mass)
-        return sums

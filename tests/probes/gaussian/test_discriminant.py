@@ -156,6 +156,16 @@ def test_one_row_a_class_has_no_correlations(rng):
     assert_array_equal(probe.predict(X), list("abcd"))
 
 
+def test_fewer_rows_than_features_have_a_solution_of_least_norm():
+    """Eigenvalues that are zero but for rounding are none."""
+    X, y = load_digits(return_X_y=True)
+    params = {"correlation_shrinkage": 0.0, "var_shrinkage": 0.0}
+    probe = ShrinkageDiscriminantProbe(**params).fit(X[:50], y[:50])
+    other = ShrinkageDiscriminantProbe(**params).fit(1.7 * X[:50], y[:50])
+    assert_allclose(other.coef_ * 1.7, probe.coef_, rtol=1e-6, atol=1e-6)
+    assert probe.score(X[50:], y[50:]) > 0.4
+
+
 def test_a_perfect_copy_is_solved(rng):
     X, y = table(rng)
     X = np.c_[X, X[:, 0], np.ones(60)]

@@ -111,7 +111,7 @@ def test_complete_trees_equal_enumeration(rng, k, prior):
         result.bound, pac_bayes_bound(-bits * np.log(2), posterior @ error, 40)
     )
     warm = mass * np.exp(-0.7 * 40 * error)
-    share = clf._problem[1].weight.sum()
+    share = clf._plan.space.weight.sum()
     assert_allclose(share, 1)
     kept = mass.sum()  # of all trees: those without the constant cut
     assert_allclose(clf.evidence(0.7), np.log(warm.sum() / kept), rtol=1e-10)

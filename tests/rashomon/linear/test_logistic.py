@@ -13,7 +13,6 @@ from sklearn.preprocessing import scale
 from sklearn_ext.rashomon import RashomonLogisticRegression, log_ellipsoid_volume
 from sklearn_ext.rashomon._linear import _logistic
 from sklearn_ext.rashomon._linear._logistic_draws import (
-    cast_profiled_rays,
     cast_rays,
     temper,
     without_intercept,
@@ -78,7 +77,7 @@ def test_volume_with_the_intercept_against_a_box(rng):
 def test_volume_without_the_intercept_against_a_box(rng):
     problem = problem_of(rng)
     centre = minimize(problem)
-    rays = cast_profiled_rays(problem, centre, 0.05, 4000, rng)
+    rays = cast_rays(problem, centre, 0.05, 4000, rng, profiled=True)
     for point in rays.draw(20, rng):
         assert profiled(problem, point) <= problem.value(centre) + 0.05
     eye = np.eye(2, 3)
@@ -108,7 +107,7 @@ def test_ends_of_ranges_lie_on_the_surface():
     problem, slack = model._problem, model.threshold_loss_ - model.min_loss_
     for j in range(6):
         for side in (0, 1):
-            end = model.coef_range_[j, side] / model._unit[j]
+            end = model.coef_range_[j, side] / model._space.unit[j]
 
             def rest(others, j=j, end=end):
                 return problem.value(np.insert(others, j, end))
@@ -155,7 +154,7 @@ def test_ratio_against_draws_from_the_space(space):
         u /= np.linalg.norm(u, axis=1, keepdims=True)
         radius = model.hypothesis_space_["radius"]
         points = radius * u * np.sqrt(rng.random((4000, 1)))
-    points = points / model._unit
+    points = points / model._space.unit
     inside = np.mean([profiled(problem, p) <= model.threshold_loss_ for p in points])
     assert_allclose(model.ratio_, inside, rtol=5 / np.sqrt(4000 * inside))
     low, high = model.log_ratio_interval_
@@ -176,7 +175,7 @@ def test_ball_that_cuts_the_set():
         * np.sqrt(rng.random((3000, 1)))
         / np.linalg.norm(u, axis=1, keepdims=True)
     )
-    u = u / model._unit
+    u = u / model._space.unit
     inside = np.mean([profiled(model._problem, p) <= model.threshold_loss_ for p in u])
     assert_allclose(model.ratio_, inside, rtol=0.15)
 
@@ -367,7 +366,7 @@ def test_tempered_draws_are_uniform(rng):
     for j in range(3):
         assert stats.ks_2samp(some[:, j], points[:, j]).pvalue > 1e-3
     coefs = without_intercept(problem, centre, slack, drawn)
-    rays = cast_profiled_rays(problem, centre, slack, 4000, rng)
+    rays = cast_rays(problem, centre, slack, 4000, rng, profiled=True)
     assert_allclose(coefs.log_volume, rays.log_volume, atol=0.15)
     some, others = coefs.draw(1000, rng), rays.draw(1000, rng)
     for j in range(2):

@@ -11,7 +11,7 @@ from tests.rashomon.trees._cases import COMPLETE, Case
 @pytest.mark.parametrize("case", COMPLETE)
 def test_patterns_equal_enumeration(rng, case):
     c = Case(rng, *case, True)
-    label = tree_patterns(c.rows, case[1], case[2], repeats=case[3])
+    label = tree_patterns(c.rows, c.space)
     expected = np.unique(np.c_[c.all.labels, c.loss], axis=0)
     assert_array_equal(
         np.unique(

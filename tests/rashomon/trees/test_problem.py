@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_ext.rashomon import RashomonTreeClassifier
 from sklearn_ext.rashomon._trees._problem import (
+    EqualSplits,
     Rows,
     TreeSpace,
     common_unit,
@@ -178,10 +179,18 @@ def test_tables_of_rows_add_up(rng):
 
 
 def test_rows_are_located(rng):
-    rows = Rows(np.array([[1, 0], [0, 1]], dtype=bool), np.ones((2, 2)))
-    place, missing = rows.locate(np.array([[0, 1], [1, 1], [1, 0]], dtype=bool))
-    assert_array_equal(place, [1, 2, 0])
-    assert_array_equal(missing, [[True, True]])
+    rows = Rows(np.array([[0, 1], [1, 0]], dtype=bool), np.ones((2, 2)))
+    ones = np.ones(2, dtype=int)
+    space, equal = TreeSpace(2, 2, ones / 2, ones), EqualSplits(ones.cumsum() - 1, ones)
+    bits = np.array([[0, 1], [1, 1], [1, 0], [1, 1]], dtype=bool)
+    joined, _, place = equal.joined(rows, space, bits)
+    assert_array_equal(joined.bits[place], bits)
+    assert_array_equal(joined.weight[place], [[1, 1], [0, 0], [1, 1], [0, 0]])
+    assert joined.total == rows.total
+    known, same, place = equal.joined(rows, space, bits[::2])
+    assert known is rows
+    assert same is space
+    assert_array_equal(place, [0, 1])
 
 
 def test_space_sizes_of_sparse_trees():
