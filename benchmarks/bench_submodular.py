@@ -21,7 +21,7 @@ from sklearn_ext.submodular import (
     FeatureBased,
     maximize,
 )
-from sklearn_ext.submodular._engine._walk import finish
+from sklearn_ext.submodular._engine._guess import finish
 
 
 def digits_stream(n, seed=0):
@@ -224,7 +224,7 @@ class _Updates:
 
 def rerun(model):
     """Return seconds and calls of lazy greedy on all rows, singletons cached."""
-    oracle, state = model._living.oracle, model._living.state
+    oracle, state = model._living.oracle, model._living.start.state
     slots, calls = model._living.table.slots, oracle.n_calls
     start = time.process_time()
     oracle.gains(slots, state)

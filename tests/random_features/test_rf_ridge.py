@@ -319,6 +319,6 @@ def test_views_factorize_nothing(rng):
     late = {"effective_dof_", "kappa_", "fitting_ratio_"}
     model._repr_html_()
     assert not late & set(dir(model))
-    assert model._fitted.dof is None
+    assert model._fitted.solution.dof is None
     assert model.kappa_ > 0
     assert late <= set(dir(model))
