@@ -84,7 +84,8 @@ class ScoresClasses(ClassifierMixin):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             Scores; for two classes those of the second.
         """
-        return self._encoder.squeezed(self._decision(X, "decision_function"))
+        scores = self._decision(X, "decision_function")
+        return self._encoder.squeezed(scores)
 
     def predict_proba(self, X):
         """Return the probability of each class.
