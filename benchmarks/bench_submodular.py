@@ -1,5 +1,6 @@
 """Static and dynamic submodular selection beside apricot, submodlib and k-medoids."""
 
+import copy
 import resource
 import time
 from itertools import product
@@ -286,10 +287,11 @@ def expected_calls(model):
                 guess.delete(np.array([slot])),
                 guess._replace(i, rng.choice(inside)),
             ):
-                saved, calls = guess.saved(), oracle.n_calls
+                saved = copy.deepcopy(vars(guess), {id(oracle): oracle})
+                calls = oracle.n_calls
                 finish(change)
                 rebuilds += oracle.n_calls - calls
-                guess.restore(saved)
+                vars(guess).update(saved)
     return lookups + rebuilds / n
 
 

@@ -16,17 +16,6 @@ def plain(value):
     return repr(value)
 
 
-def check_time(t, first, last, order):
-    """Refuse what is no time of the process; ``order`` shows the arguments."""
-    if not isinstance(t, Real):
-        raise ValueError(
-            f"t must be a number between {first} and {last}, got {plain(t)}. The "
-            f"arguments are {order}."
-        )
-    if not first <= t <= last:
-        raise ValueError(f"t must lie between {first} and {last}, got {plain(t)}.")
-
-
 def check_times(t, s=None):
     """Check one time, or two in order; return them as floats."""
     for name, value in (("t", t), ("s", s)):

@@ -35,11 +35,6 @@ class Sample:
     w: object
 
     @cached_property
-    def total(self):
-        """Sum of the weights."""
-        return float(to_numpy(self.w).sum(dtype=float))
-
-    @cached_property
     def size(self):
         """How many rows these are worth, on whatever scale the weights are.
 

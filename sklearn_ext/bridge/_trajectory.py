@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import FLOATS, check_weights
-from sklearn_ext.bridge._checks import check_count, check_time
+from sklearn_ext.bridge._checks import check_count, plain
 from sklearn_ext.bridge._draws import as_generator
 from sklearn_ext.bridge._light import LightSchrodingerBridge
 from sklearn_ext.bridge._mixture import COVARIANCE_TYPES
@@ -179,7 +179,13 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         """
         check_is_fitted(self)
         first, last = self.times_[0], self.times_[-1]
-        check_time(t, first, last, "interpolate(t, n_samples)")
+        if not isinstance(t, Real):
+            raise ValueError(
+                f"t must be a number between {first} and {last}, got {plain(t)}. The "
+                "arguments are interpolate(t, n_samples)."
+            )
+        if not first <= t <= last:
+            raise ValueError(f"t must lie between {first} and {last}, got {plain(t)}.")
         check_count(n_samples)
         rng = as_generator(random_state, self.random_state)
         i = np.searchsorted(self.times_[1:-1], t, "right")

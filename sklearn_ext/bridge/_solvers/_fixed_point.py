@@ -100,7 +100,7 @@ def squares(mean, covariance_type):
 
 def taller(mass, spread):
     """Return masses of components with the dimensions of their spreads."""
-    return namespace(mass).reshape(mass, (-1,) + (1,) * (spread.ndim - 1))
+    return mass[:, None] if spread.ndim == 2 else mass[:, None, None]
 
 
 def own_mass(moments):

@@ -70,7 +70,7 @@ class Stream:
 
 def extents(sides):
     """Return the weight of either side, and how many rows it is worth."""
-    return np.array([(side.total, side.size) for side in sides])
+    return np.array([(side.host[1].sum(), side.size) for side in sides])
 
 
 def blend_moments(old, new, rate, kind):
