@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import mul
 from typing import NamedTuple
 
 import numpy as np
@@ -101,9 +100,10 @@ def aggregate_risk(
             f"rho and alpha must be non-negative, got rho={rho} and alpha={alpha}."
         )
     inside = n - m if rho > 0 else 0.0  # rows whose spread inside bags counts
-    if eigenvalues is None and theta is None:
+    alike = eigenvalues is None and theta is None  # one direction stands for all
+    if alike:
         tau = _equal_directions(m / d, inside / d, rho, alpha / d)
-        total, n_alike, energy, h = mul, d, signal, 1 / d
+        energy, h = signal, 1 / d
     else:
         e = np.ones(d) if eigenvalues is None else np.asarray(eigenvalues, float)
         if theta is None:
@@ -115,15 +115,17 @@ def aggregate_risk(
                 f"and {theta.shape}."
             )
         tau, h = _own_directions(m, inside, rho, alpha, e)
-        total, n_alike, energy = np.dot, 1, e * theta**2
+        energy = e * theta**2
     at_bags = 1 / (1 + 1 / tau)
     at_rows = 1 / (1 + 1 / (rho * tau)) if rho > 0 else 0.0
     kept = m * at_bags * h  # of the true slopes
-    squares = n_alike * total(h, h)
-    a1, a2 = m * at_bags**2 * squares, inside * at_rows**2 * squares
-    missed, carried = total(energy, (1 - kept) ** 2), total(energy, kept**2)
-    if total is np.dot:
+    missed, carried = energy * (1 - kept) ** 2, energy * kept**2
+    if alike:
+        squares = d * h**2
+    else:
+        squares, missed, carried = h @ h, missed.sum(), carried.sum()
         kept = kept[0] if np.allclose(kept, kept[0]) else np.nan
+    a1, a2 = m * at_bags**2 * squares, inside * at_rows**2 * squares
     left = 1 - a1 - a2
     if left <= 1e-12:
         return Risk(np.inf, np.inf, np.inf, kept)
