@@ -116,12 +116,17 @@ class _LeftOut:
             share = self.share[chosen, None]
             for j, path in enumerate(paths):
                 rotated = rows @ path.vectors  # (size, n_bags, n_features)
-                system = _what_is_left(rotated, path.shrink, roots, share)
                 fitted = rotated @ path.slopes
-                right = fitted.reshape(*rows.shape[:2], len(rhos), -1)
-                right = right * -roots[..., None]
-                right[0] += targets[:, None]
-                error, kept = _first_entry(system, right)
+                fitted = fitted.reshape(*rows.shape[:2], len(rhos), -1)
+                if self.rows_too:
+                    system = _what_is_left(rotated, path.shrink, roots, share)
+                    right = fitted * -roots[..., None]
+                    right[0] += targets[:, None]
+                    error, kept = _first_entry(system, right)
+                else:  # nothing to eliminate: the quick way to the same
+                    kept = 1 - share - rotated[0] ** 2 @ path.shrink
+                    error = targets[:, None] - fitted[0]
+                    error /= np.maximum(kept, _DETERMINED)[..., None]
                 np.minimum(path.kept, kept.min(axis=0), out=path.kept)
                 totals[:, j] += np.einsum("art,art->r", error, error)
         return totals
