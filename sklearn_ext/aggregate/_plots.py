@@ -214,9 +214,8 @@ class BagCalibrationDisplay(Display):
         classes = None
         if is_classifier(estimator):
             found = estimator.classes_
-            shown = (
-                1 if len(found) == 2 else slice(None)
-            )  # the first mirrors the second
+            # of two classes the first mirrors the second
+            shown = 1 if len(found) == 2 else slice(None)
             shares = class_shares(y, found, getattr(model, "classes", None))
             observed = partition.means(shares[:, shown])
             predicted = estimator.predict_proba(X)[:, shown]

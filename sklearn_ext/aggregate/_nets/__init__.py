@@ -1,5 +1,6 @@
 """Neural networks on batches of whole bags.
 
-- ``_estimators``: on means and totals, on class proportions
+- ``_estimators``: the regressor on means, the classifier on class proportions, and the
+  training and prediction that both share
 - ``_net_torch``: module, losses, batches and early stopping in torch
 """

@@ -68,7 +68,8 @@ class BagLoader:
 
 def bag_tables(target):
     """Return the weights of the bags and their aggregates."""
-    size = torch.bincount(target["bag"], target["w"])
+    w, n_bags = target["w"], int(target["bag"].max()) + 1
+    size = w.new_zeros(n_bags).index_add(0, target["bag"], w)
     aggregate = bag_means(target["y"], target | {"size": size})
     return {"size": size, "aggregate": aggregate}
 
