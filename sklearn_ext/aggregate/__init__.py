@@ -6,7 +6,9 @@ The rooms, in the order in which data pass:
   keep them whole
 - ``_privacy``: release noisy aggregates under label privacy
 - ``_theory/``: the risk to expect, the weight and the bag size of least risk
-- ``_base``: what bags mean to ``score``: mixins of all regressors and classifiers
+- ``_base``: what bags mean to ``fit`` and ``score``: mixins of all regressors and
+  classifiers
+- ``_warnings``: warnings that name the line of the user
 - ``_linear/``: linear regression in closed form, with given penalties or the best
 - ``_meta``: any other regressor, refitted to pseudo-responses
 - ``_boosting/``: boosted trees whose leaves are refitted to the bags

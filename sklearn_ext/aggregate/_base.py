@@ -15,7 +15,7 @@ from sklearn_ext.aggregate._bags._partition import (
     bag_values,
     check_bags,
     check_lengths,
-    missing_aggregates,
+    split_missing,
     warn_if_forgotten,
 )
 from sklearn_ext.aggregate._metrics import bag_log_loss
@@ -78,7 +78,7 @@ class BagRegressorMixin(BagMixin, RegressorMixin):
         """
         if getattr(self, "allow_missing_aggregate", False):
             check_consistent_length(X, y, bags, sample_weight)
-            missing = missing_aggregates(y).reshape(len(y), -1).any(axis=1)
+            missing = split_missing(y)[1].reshape(len(y), -1).any(axis=1)
             rows = np.flatnonzero(~missing)
             X, y, bags, sample_weight = (
                 None if a is None else _safe_indexing(a, rows)
@@ -87,15 +87,15 @@ class BagRegressorMixin(BagMixin, RegressorMixin):
         if bags is None:
             score = super().score(X, y, sample_weight)
             values = np.asarray(y, dtype=float)
-            if not warn_if_forgotten(values, IN_SCORE, stacklevel=3):
-                warn_if_cut(self, X, values, stacklevel=3)
+            if not warn_if_forgotten(values, IN_SCORE):
+                warn_if_cut(self, X, values)
             return score
         predicted = self.predict(X)
         y = check_array(y, ensure_2d=False, dtype=float, input_name="y")
         check_consistent_length(X, y)
         weights = check_weights(sample_weight, y, dtype=np.float64)
         partition = Bags.of(bags, len(y), weights)
-        warn_if_cut(self, X, y, partition, stacklevel=3)
+        warn_if_cut(self, X, y, partition)
         means = bag_values(y, partition, getattr(self, "aggregate", "mean"))
         found = partition.means(predicted)
         return r2_score(means, found, sample_weight=partition.sizes)
@@ -192,7 +192,7 @@ class BagClassifierMixin(BagMixin, ClassifierMixin):
         shares = class_shares(y, self.classes_, self.classes)
         weights = check_weights(sample_weight, shares, dtype=np.float64)
         partition = Bags.of(bags, len(shares), weights)
-        warn_if_cut(self, X, shares, partition, stacklevel=3)
+        warn_if_cut(self, X, shares, partition)
         return -bag_log_loss(
             shares, self.predict_proba(X), bags=bags, sample_weight=sample_weight
         )

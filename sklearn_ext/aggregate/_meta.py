@@ -1,6 +1,5 @@
 """Any regressor on aggregates, by majorising the bag-level loss."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -24,6 +23,7 @@ from sklearn_ext._core._compat import (
     _num_samples,
 )
 from sklearn_ext.aggregate._base import BagRegressorMixin
+from sklearn_ext.aggregate._warnings import warn
 
 
 class AggregateMetaRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEstimator):
@@ -154,13 +154,12 @@ class AggregateMetaRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEstimat
             if tasks.end(estimator_=self.estimator_) or settled:
                 break
         else:
-            warnings.warn(
+            warn(
                 f"Predictions still move by {moved:.1g} of the standard deviation of "
                 f"the aggregates after max_iter={self.max_iter} fits, more than tol="
                 f"{self.tol:g}. Raise max_iter; or tol, where the predictions of the "
                 "estimator jump.",
                 ConvergenceWarning,
-                stacklevel=4,
             )
         tasks.close(estimator_=self.estimator_)
         return self

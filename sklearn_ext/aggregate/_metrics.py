@@ -18,6 +18,7 @@ from sklearn.model_selection import check_cv, cross_validate
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext.aggregate._bags._partition import Bags, encode_bags
 from sklearn_ext.aggregate._bags._splitters import BagKFold
+from sklearn_ext.aggregate._warnings import warn
 
 
 def _bag_means(y_true, y_pred, bags, sample_weight):
@@ -358,12 +359,10 @@ def _resolve(scoring, y, bags):
             "those of rows are scikit-learn's."
         )
     if Bags.of(bags, len(bags)).repeat(np.asarray(y)):
-        warnings.warn(
+        warn(
             f"scoring={scoring!r} compares predictions of rows with the aggregates of "
             "their bags, which rewards predictions that shrink towards the mean. "
             f"Scores of bags are {sorted(_SCORERS)}.",
-            UserWarning,
-            stacklevel=3,
         )
     return scoring
 

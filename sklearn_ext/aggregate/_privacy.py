@@ -1,6 +1,5 @@
 """Release of bag aggregates under label differential privacy."""
 
-import warnings
 from dataclasses import dataclass
 from numbers import Real
 
@@ -11,6 +10,7 @@ from sklearn.utils import check_array, check_random_state, column_or_1d
 
 from sklearn_ext._core._compat import Interval, StrOptions, validate_params
 from sklearn_ext.aggregate._bags._partition import Bags
+from sklearn_ext.aggregate._warnings import warn
 
 
 @dataclass(frozen=True)
@@ -152,11 +152,9 @@ def privatize_aggregates(
     )  # a missing response would show through the noise
     partition = Bags.of(bags, len(y))
     if partition.repeat(y):
-        warnings.warn(
+        warn(
             "y is constant in every bag: it looks like aggregates. Pass the responses "
             "of rows; the noise of a release is calibrated for them.",
-            UserWarning,
-            stacklevel=3,
         )
     low, high = _check_bounds(bounds, y)
     if mechanism == "geometric":
@@ -202,11 +200,10 @@ _NOISE = {"laplace": _laplace, "gaussian": _gaussian, "geometric": _geometric}
 
 def _check_bounds(bounds, y):
     if isinstance(bounds, str) and bounds == "data":
-        warnings.warn(
+        warn(
             "bounds='data' reveals the smallest and the largest response. Give bounds "
             "that are known without the data.",
             PrivacyLeakWarning,
-            stacklevel=4,
         )
         bounds = y.min(), y.max()
     if np.shape(bounds) != (2,):

@@ -4,13 +4,13 @@ A fold that cuts a bag leaves the aggregate of the whole on both sides: what is 
 is known. Only ``score`` can see it, and only if it knows what was fitted to.
 """
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from sklearn_ext._core._compat import _safe_indexing
 from sklearn_ext._numerics._equal_rows import as_numbers, hash_rows
+from sklearn_ext.aggregate._warnings import warn
 
 MOST = 1000  # bags that are marked: those of the smallest hashes
 ADVICE = "Keep bags whole: cv=BagKFold(n_splits), with bags= for fit and score."
@@ -59,7 +59,7 @@ class BagMarks:
         return zip(self.aggregate.tolist(), self.label, strict=True)
 
 
-def warn_if_cut(model, X, y, bags=None, *, stacklevel):
+def warn_if_cut(model, X, y, bags=None):
     """Warn of bags that are scored and were fitted to, but not to these rows.
 
     Parameters
@@ -72,8 +72,6 @@ def warn_if_cut(model, X, y, bags=None, *, stacklevel):
         Aggregates, replicated on them.
     bags : Bags or None, default=None
         Their bags; without them, aggregates alone are compared.
-    stacklevel : int
-        Of the warning, as the caller would give it.
     """
     marks, y = getattr(model, "_marks", None), np.asarray(y, dtype=float)
     if marks is None:
@@ -98,4 +96,4 @@ def warn_if_cut(model, X, y, bags=None, *, stacklevel):
             f"{cut} of {len(here.rows)} bags that are scored were fitted to, with "
             "other rows of theirs: the folds cut bags."
         )
-    warnings.warn(f"{told} {ADVICE}", UserWarning, stacklevel=stacklevel + 1)
+    warn(f"{told} {ADVICE}")

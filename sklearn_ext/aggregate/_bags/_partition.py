@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,6 +13,7 @@ from sklearn.utils import check_array
 from sklearn_ext._core._compat import _num_samples, _safe_indexing
 from sklearn_ext._core._validation import check_weights
 from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
+from sklearn_ext.aggregate._warnings import warn
 
 
 @dataclass(frozen=True)
@@ -212,15 +212,27 @@ def bag_values(y, bags: Bags, aggregate: str = "mean"):
     return bags.per_weight(totals)
 
 
-def missing_aggregates(y):
-    """Return where ``y`` is NaN."""
-    options = {"ensure_2d": False, "dtype": float, "input_name": "y"}
-    return np.isnan(check_array(y, ensure_all_finite="allow-nan", **options))
+def split_missing(y):
+    """Return ``y`` as numbers with 0 for NaN, and where it was NaN.
+
+    Its shape and what else it holds are for others to check, who name the estimator.
+    """
+    y = check_array(
+        y,
+        dtype=float,
+        ensure_all_finite=False,
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_min_samples=0,
+        input_name="y",
+    )
+    missing = np.isnan(y)
+    return np.where(missing, 0.0, y), missing
 
 
 def check_lengths(X, y, bags):
     """Tell users who pass one value per bag how to give it to the rows."""
-    if bags is None or not hasattr(y, "__len__") or not len(y):
+    if bags is None or not hasattr(y, "__len__") or sparse.issparse(y) or not len(y):
         return
     n_rows = _num_samples(X)
     if len(y) == n_rows or len(bags) != n_rows:
@@ -242,7 +254,7 @@ IN_SCORE = (
 )
 
 
-def warn_if_forgotten(y, advice, stacklevel):
+def warn_if_forgotten(y, advice):
     """Warn of bags that somebody left out: then aggregates repeat on their rows.
 
     Returns whether it did.
@@ -254,11 +266,9 @@ def warn_if_forgotten(y, advice, stacklevel):
     distinct = len(np.unique(values))
     if distinct > 0.55 * len(values):
         return False
-    warnings.warn(
+    warn(
         f"y repeats ({distinct} values in {len(values)} rows): were bags= forgotten? "
         f"{advice} bags=np.arange(len(y)) says that rows are their own bags.",
-        UserWarning,
-        stacklevel=stacklevel,
     )
     return True
 
@@ -310,15 +320,13 @@ def check_bags(X, y, bags, sample_weight, *, whole_rows=False):
         first = rows.first[order]
         X, y, found = X[first], y[first], Bags.of(None, len(first), rows.weight[order])
     if bags is None:
-        warn_if_forgotten(y, IN_FIT, stacklevel=7)
+        warn_if_forgotten(y, IN_FIT)
     if (keep := found.weights > 0).all():
         return X, y, found
     kept = found.subset(keep)
     if bags is not None and (lost := len(found.ids) - len(kept.ids)):
-        warnings.warn(
+        warn(
             f"{lost} of {len(found.ids)} bags have a total weight of zero and are "
             "left out.",
-            UserWarning,
-            stacklevel=6,
         )
     return _safe_indexing(X, np.flatnonzero(keep)), y[keep], kept

@@ -1,6 +1,5 @@
 """The linear bag model and its members, with given penalties or the best."""
 
-import warnings
 from dataclasses import replace
 from numbers import Integral, Real
 
@@ -19,7 +18,7 @@ from sklearn_ext.aggregate._bags._partition import (
     check_bags,
     check_lengths,
     check_magnitude,
-    missing_aggregates,
+    split_missing,
 )
 from sklearn_ext.aggregate._base import BagRegressorMixin
 from sklearn_ext.aggregate._linear._lobo import lobo_errors
@@ -33,6 +32,7 @@ from sklearn_ext.aggregate._linear._solvers import (
 )
 from sklearn_ext.aggregate._linear._statistics import BaggedData, summarize
 from sklearn_ext.aggregate._linear._trust import ColumnScatter, bag_slopes, half_widths
+from sklearn_ext.aggregate._warnings import warn
 
 _MANY_SPARSE_FEATURES = 500  # beyond it the operator is cheaper than d x d products
 _TIE = 1e-6  # of an error: what rounding, or another processor, may change
@@ -44,6 +44,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
     __metadata_request__fit = {"response_noise_var": True}
 
     _takes_sparse = True
+    _stretches = False  # whether slopes are multiplied by rows per bag
     _parameter_constraints: dict = {
         "aggregate": [StrOptions({"mean", "sum"})],
         "bag_weight": [StrOptions({"size", "uniform", "precision"})],
@@ -52,23 +53,19 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
         "allow_missing_aggregate": ["boolean"],
     }
 
-    debias = False  # a parameter of one member
-
     def _data(
         self, X, y, bags, sample_weight, noise_var, *, reset=True, whole_rows=False
     ):
         """Validate and take bag means."""
         check_lengths(X, y, bags)
-        missing = None if y is None else missing_aggregates(y)
-        if missing is not None and missing.any():
-            if not self.allow_missing_aggregate:
-                raise ValueError(
-                    "Input y contains NaN. Where a bag has no aggregate, leave NaN on "
-                    f"all its rows and set {type(self).__name__}"
-                    "(allow_missing_aggregate=True)."
-                )
-            y = np.where(missing, 0.0, y)
+        if y is not None:
+            y, missing = split_missing(y)
         X, y = self._validated(X, y, multi_output=True, y_numeric=True, reset=reset)
+        if missing.any() and not self.allow_missing_aggregate:
+            raise ValueError(
+                "Input y contains NaN. Where a bag has no aggregate, leave NaN on all "
+                f"its rows and set {type(self).__name__}(allow_missing_aggregate=True)."
+            )
         self._one_target, self._dtype = y.ndim == 1, X.dtype.name
         noise = self._check_noise(noise_var, y)
         y = np.where(missing, np.nan, y).reshape(len(y), -1)
@@ -117,7 +114,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
         ``stats`` and ``data`` give slopes without penalty, which intervals lie around.
         """
         m, self._columns = columns.n_bags, columns
-        if self.debias:
+        if self._stretches:
             solution = replace(solution, coef=solution.coef * (columns.n_rows / m))
         self.coef_ = self._pick(solution.coef.T.astype(self._dtype))
         self.intercept_ = 0.0
@@ -136,12 +133,10 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
         self.coef_covariance_ = self._pick(covariance)
         reach = half_widths(self.coef_covariance_, self._freedom, 0.68)
         if (np.abs(self.coef_ - self.unbiased_coef_) > reach).any():
-            warnings.warn(
+            warn(
                 "Penalties shrink some slopes by more than a standard error: intervals "
                 "around coef_ would not cover. Use coef_interval(), whose intervals "
                 "lie around unbiased_coef_.",
-                UserWarning,
-                stacklevel=6,
             )
         return self
 
@@ -189,7 +184,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
         columns = self._columns
         d = self.n_features_in_
         names = getattr(self, "feature_names_in_", [f"column {j}" for j in range(d)])
-        doubts = columns.doubts(0.0 if self.debias else self.rho_, names)
+        doubts = columns.doubts(0.0 if self._stretches else self.rho_, names)
         size = columns.n_rows / columns.n_bags
         verdict = "no doubt about slopes from bags and columns alone"
         if doubts:
@@ -216,7 +211,10 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
 
 
 class StreamingBagModel(LinearBagModel):
-    """Members with a given ``rho``: one solve, in memory or from merged sums."""
+    """Members with a given ``rho``: one solve, in memory or from merged sums.
+
+    Each says by ``_asked_rho`` which one it is, a number or ``"theory"``.
+    """
 
     __metadata_request__partial_fit = {"bags": True}
 
@@ -254,17 +252,15 @@ class StreamingBagModel(LinearBagModel):
         """
         data = self._data(X, y, bags, sample_weight, response_noise_var)
         if data.n_bags == 1:
-            warnings.warn(
+            warn(
                 "There is one bag: slopes cannot be estimated and the model is "
                 "constant.",
-                UserWarning,
-                stacklevel=4,
             )
         self._in_bags = bags is not None
         solver = self._solver_for(data)
         if solver in ("dual", "lsqr"):
             return self._solve_rows(data, solver)
-        return self._solve(summarize(data, need_within=self.rho != 0), data)
+        return self._solve(summarize(data, need_within=self._asked_rho != 0), data)
 
     @fit_context()
     def partial_fit(self, X, y, bags=None, sample_weight=None):
@@ -326,7 +322,7 @@ class StreamingBagModel(LinearBagModel):
             )
         data = self._data(X, y, bags, sample_weight, None, reset=reset)
         self._in_bags = bags is not None
-        return summarize(data, need_within=self.rho != 0)
+        return summarize(data, need_within=self._asked_rho != 0)
 
     def _solve(self, stats, data=None):
         """Solve sums; of a single call, ``data`` holds the bags."""
@@ -346,7 +342,7 @@ class StreamingBagModel(LinearBagModel):
                 raise ValueError(
                     "solver='dual' would densify a sparse X. Use solver='lsqr'."
                 )
-            if self.rho == "theory":
+            if self._asked_rho == "theory":
                 sums = summarize(in_row_space(data, self.fit_intercept)[0])
             if self.compute_covariance:
                 stats = summarize(data, need_within=False)
@@ -365,8 +361,8 @@ class StreamingBagModel(LinearBagModel):
 
     def _used_rho(self, sums):
         """Return the weight as a number; the theory reads it off the sums, if any."""
-        if self.rho != "theory":
-            return float(self.rho)
+        if self._asked_rho != "theory":
+            return float(self._asked_rho)
         if sums is None:
             return 0.0
         return plug_in_rho(sums, self.alpha, fit_intercept=self.fit_intercept)
@@ -378,7 +374,7 @@ class StreamingBagModel(LinearBagModel):
         if sparse.issparse(data.X):
             many = n_features > _MANY_SPARSE_FEATURES and not self.compute_covariance
             return "lsqr" if many else "cholesky"
-        n_rows = len(data.omega) + (self.rho != 0) * data.X.shape[0]
+        n_rows = len(data.omega) + (self._asked_rho != 0) * data.X.shape[0]
         return "dual" if n_features > n_rows else "cholesky"
 
 
@@ -526,6 +522,10 @@ class InterpolatingAggregateRegressor(StreamingBagModel):
         self.compute_covariance = compute_covariance
         self.allow_missing_aggregate = allow_missing_aggregate
 
+    @property
+    def _asked_rho(self):
+        return self.rho
+
 
 @shared_docs(InterpolatingAggregateRegressor)
 class BagRegressor(StreamingBagModel):
@@ -575,7 +575,7 @@ class BagRegressor(StreamingBagModel):
     array([ 1., -2.])
     """
 
-    rho = 0.0
+    _asked_rho = 0.0
 
     def __init__(
         self,
@@ -656,7 +656,7 @@ class InstanceRegressor(StreamingBagModel):
     array([ 0.5, -1. ])
     """
 
-    rho = 1.0
+    _asked_rho = 1.0
     _parameter_constraints: dict = {
         **StreamingBagModel._parameter_constraints,
         "debias": ["boolean"],
@@ -686,6 +686,10 @@ class InstanceRegressor(StreamingBagModel):
         self.max_iter = max_iter
         self.compute_covariance = compute_covariance
         self.allow_missing_aggregate = allow_missing_aggregate
+
+    @property
+    def _stretches(self):
+        return self.debias
 
 
 @shared_docs(InterpolatingAggregateRegressor)

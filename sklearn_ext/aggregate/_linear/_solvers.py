@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse.linalg import LinearOperator, lsqr
 from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_ext.aggregate._warnings import warn
 
 _NEARLY_SINGULAR = 1e-10  # least pivot below which eigh looks closer
 _STOPPED_EARLY = 7  # istop of scipy's lsqr
@@ -82,12 +83,11 @@ def symmetric_solve(A, right, *, solver="cholesky", n_directions=None):
         solved = vectors @ ((vectors.T @ right) / values[kept, None])
     n_directions = n_directions or len(A)
     if rank < n_directions:
-        warnings.warn(
+        warn(
             f"The slopes are not unique: {n_directions - rank} of {n_directions} "
             "directions are not determined by the bags, and the solution of least norm "
             "is taken. A positive alpha, or rho > 0, makes it stable.",
             linalg.LinAlgWarning,
-            stacklevel=2,
         )
     return solved
 
@@ -151,11 +151,10 @@ def solve_lsqr(
     results = [lsqr(operator, t, np.sqrt(alpha), **options)[:3] for t in target.T]
     coefs, stops, n_iters = zip(*results, strict=True)
     if _STOPPED_EARLY in stops:
-        warnings.warn(
+        warn(
             f"LSQR did not converge within {max(n_iters)} iterations. Raise max_iter, "
             "tol or alpha.",
             ConvergenceWarning,
-            stacklevel=6,
         )
     coef = np.column_stack(coefs)
     errors = data.y_means - data.x_means @ coef - (y_mean - x_mean @ coef)

@@ -1,6 +1,5 @@
 """Linear classification from class proportions of bags."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -21,6 +20,7 @@ from sklearn_ext.aggregate._proportions._losses import (
     RowLoss,
     debiased_targets,
 )
+from sklearn_ext.aggregate._warnings import warn
 
 
 class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEstimator):
@@ -192,11 +192,10 @@ class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEst
         )
         self.n_iter_ += max(found.nit, 1)
         if found.status == 1:
-            warnings.warn(
+            warn(
                 f"L-BFGS did not converge within max_iter={self.max_iter}. Raise "
                 "max_iter, tol or alpha.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
         return found.x
 
@@ -292,7 +291,9 @@ class _Search:
         """Return coefficients and intercepts in the user's coordinates."""
         params = params.reshape(self.shape)
         coef = params[:, :-1] * self.scale
-        intercept = (params[:, -1] - coef @ self.center) * self.intercept
+        intercept = np.zeros(len(coef))
+        if self.intercept:
+            intercept = params[:, -1] - coef @ self.center
         return coef.astype(self.dtype), intercept.astype(self.dtype)
 
     def evaluate(self, params, loss):

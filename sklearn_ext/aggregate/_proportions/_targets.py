@@ -1,12 +1,11 @@
 """Class labels or replicated proportions as one table of targets."""
 
-import warnings
-
 import numpy as np
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from sklearn_ext._numerics._classes import places_of
+from sklearn_ext.aggregate._warnings import warn
 
 
 def class_targets(estimator, y):
@@ -34,11 +33,9 @@ def class_targets(estimator, y):
             raise ValueError(f"{name} needs at least two classes, got one class.")
         targets = np.eye(len(found))[codes]
     if (absent := targets.max(axis=0) == 0).any():
-        warnings.warn(
+        warn(
             f"No bag holds the class {found[absent].tolist()}: it will hardly be "
             "predicted.",
-            UserWarning,
-            stacklevel=7,
         )
     return found, targets
 

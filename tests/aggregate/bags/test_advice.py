@@ -107,6 +107,26 @@ def test_forgotten_bags_are_asked_for_inside_tools():
         BagRegressor().partial_fit(X, Y)
 
 
+SHRUNK = {"compute_covariance": True, "alpha": 1e3}
+CUT = BagRegressor().fit(X[::2], Y[::2], bags=BAGS[::2])
+CALLS = {
+    "partial_fit": lambda: BagRegressor().partial_fit(X, Y),
+    "fit_blocks": lambda: BagRegressor().fit_blocks([(X, Y), (X, Y)]),
+    "pipeline": lambda: make_pipeline(StandardScaler(), BagRegressor()).fit(X, Y),
+    "weights": lambda: BagRegressor().fit(X, Y, bags=BAGS, sample_weight=BAGS),
+    "shrunk": lambda: InstanceRegressor(**SHRUNK).fit_blocks([(X, X[:, 0], BAGS)]),
+    "alpha": lambda: BagRegressor(alpha=0.0).fit(np.c_[X, X], Y, bags=BAGS),
+    "score": lambda: CUT.score(X[1::2], Y[1::2], bags=BAGS[1::2]),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_warnings_name_the_line_of_the_user(call):
+    with pytest.warns((UserWarning, RuntimeWarning)) as caught:
+        call()
+    assert {warning.filename for warning in caught} == {__file__}
+
+
 @pytest.mark.parametrize(("model", "y", "distinct"), CASES, ids=IDS)
 def test_one_value_per_bag_is_not_one_per_row(model, y, distinct):
     with pytest.raises(

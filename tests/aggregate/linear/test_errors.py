@@ -14,6 +14,7 @@ from sklearn_ext.aggregate import (
     AggregateMetaRegressor,
     AggregateStatistics,
     BagRegressor,
+    InstanceRegressor,
     InterpolatingAggregateRegressor,
     InterpolatingAggregateRegressorCV,
     iter_bag_chunks,
@@ -27,6 +28,19 @@ KINDS = ["far", "negative", "unsigned", "wide", "huge", "float", "bool", "list"]
 KINDS += ["category", "series", "polars", "dates"]
 
 
+def test_members_have_no_parameters_of_others():
+    for model in (BagRegressor(), InstanceRegressor()):
+        assert not hasattr(model, "rho")
+    assert not hasattr(BagRegressor(), "debias")
+
+
+def test_numbers_may_be_written_as_words():
+    expected = BagRegressor().fit(X, Y, bags=BAGS).coef_
+    for missing in (False, True):
+        model = BagRegressor(allow_missing_aggregate=missing)
+        assert_allclose(model.fit(X, Y.astype(str), bags=BAGS).coef_, expected)
+
+
 def wrong(**changed):
     return {"X": X, "y": Y, "bags": BAGS} | changed
 
@@ -37,6 +51,7 @@ def wrong(**changed):
         ({"rho": -0.1}, wrong(), "'rho' parameter of .* must be a float"),
         ({"rho": np.nan}, wrong(), "'rho' parameter"),
         ({}, wrong(y=np.full(12, "a")), "could not convert string to float"),
+        ({}, wrong(y=np.ones((12, 1, 1))), "dim 3, while dim <= 2 is required by"),
         ({"alpha": -1.0}, wrong(), "'alpha' parameter of .* must be a float"),
         ({"alpha": np.inf}, wrong(), "'alpha' parameter"),
         ({}, wrong(bags=BAGS[:5]), "bags has length 5, expected 12"),
