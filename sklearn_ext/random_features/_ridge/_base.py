@@ -447,17 +447,20 @@ class BaseRandomFeatureRidge(ExtEstimator):
         solution = self._solution()
         if self.device is None:
             check_same_namespace(X, self, attribute="_coefficients", method=method)
-        features, xp = self._features, namespace(solution.coef)
-        dtype = (xp.float64, xp.float32) if features.double else solution.coef.dtype
+        coef, intercept = solution.coef, solution.intercept
+        features, xp = self._features, namespace(coef)
+        dtype = (xp.float64, xp.float32) if features.double else coef.dtype
         X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=False)
-        arrays = X, solution.coef, solution.intercept
-        X, coef, intercept = map(self._on_device, arrays)
         if self.device is not None:
+            X, coef, intercept = map(self._on_device, (X, coef, intercept))
             features = features.like(X)
-        batches = blocks(X.shape[0], self._batch(coef.shape[0]))
-        tables = [X] if len(batches) == 1 else (X[rows, ...] for rows in batches)
-        parts = [features(table) @ coef for table in tables]
-        out = self._like_rows(namespace(coef).concat(parts, axis=0) + intercept)
+        size, n = self._batch(coef.shape[0]), X.shape[0]
+        if n <= size:
+            out = features(X) @ coef
+        else:
+            parts = [features(X[rows, ...]) @ coef for rows in blocks(n, size)]
+            out = namespace(coef).concat(parts, axis=0)
+        out = self._like_rows(out + intercept)
         return out if self.device is None else to_numpy(out)
 
     @property
