@@ -16,12 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sklearn_ext.rashomon._trees._graph import (
-    Grid,
-    histograms,
-    leaf_cells,
-    upper_sides,
-)
+from sklearn_ext.rashomon._trees._graph import Grid, histograms, leaf_cells, upper_sides
 from sklearn_ext.rashomon._trees._polynomials import (
     best_sums,
     normalized,
@@ -113,6 +108,8 @@ class Ranges:
         For each level, the last useful degree above ``low``; negative: unreachable.
     pairs : ndarray of int, shape (n_subsets, n_splits)
         At the last level, first degrees by split.
+    least : float
+        Smallest loss of any tree, of which rounded degrees fall short.
     """
 
     graph: object
@@ -120,14 +117,16 @@ class Ranges:
     low: tuple
     slack: tuple
     pairs: np.ndarray
+    least: float
 
     @classmethod
     def of(cls, graph, smallest, grid, threshold):
         """Follow the threshold, a loss summed over rows, down from the root."""
-        depth = graph.space.depth
+        depth, least = graph.space.depth, float(smallest[0][0])
         low = tuple(_low_cells(s, grid, depth - t) for t, s in enumerate(smallest.lows))
         slack = [np.full(len(level), -1, dtype=np.int64) for level in graph.levels]
-        slack[0][0] = grid.cells_below(threshold) - low[0][0]
+        if threshold >= least - grid.tolerance:
+            slack[0][0] = grid.cells_below(threshold) - low[0][0]
         for t, level in enumerate(graph.levels[:-1]):
             for nodes in _batches(np.flatnonzero(slack[t] >= 0), graph):
                 child = level.child[nodes]
@@ -137,7 +136,7 @@ class Ranges:
                 np.maximum.at(slack[t + 1], child, left[..., None])
         pairs = _low_cells(smallest.pairs, grid, min(depth, 2))
         pairs[np.isinf(smallest.pairs)] = np.iinfo(np.int64).max
-        return cls(graph, grid, low, tuple(slack), pairs)
+        return cls(graph, grid, low, tuple(slack), pairs, least)
 
     @property
     def empty(self):
@@ -165,10 +164,10 @@ class Ranges:
 
     def degrees_within(self, threshold):
         """Count the degrees of the root within a threshold; None is all of them."""
-        if self.empty:
+        if threshold is None or self.empty:
+            return 0 if self.empty else self.length
+        if threshold < self.least - self.grid.tolerance:
             return 0
-        if threshold is None:
-            return self.length
         last = self.grid.cells_below(threshold) - self.low[0][0]
         return int(np.clip(last + 1, 0, self.length))
 
