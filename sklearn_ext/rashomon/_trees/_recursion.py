@@ -108,8 +108,6 @@ class Ranges:
         For each level, the last useful degree above ``low``; negative: unreachable.
     pairs : ndarray of int, shape (n_subsets, n_splits)
         At the last level, first degrees by split.
-    least : float
-        Smallest loss of any tree, of which rounded degrees fall short.
     """
 
     graph: object
@@ -117,15 +115,14 @@ class Ranges:
     low: tuple
     slack: tuple
     pairs: np.ndarray
-    least: float
 
     @classmethod
     def of(cls, graph, smallest, grid, threshold):
         """Follow the threshold, a loss summed over rows, down from the root."""
-        depth, least = graph.space.depth, float(smallest[0][0])
+        depth = graph.space.depth
         low = tuple(_low_cells(s, grid, depth - t) for t, s in enumerate(smallest.lows))
         slack = [np.full(len(level), -1, dtype=np.int64) for level in graph.levels]
-        if threshold >= least - grid.tolerance:
+        if threshold >= smallest[0][0] - grid.tolerance:  # degrees are rounded
             slack[0][0] = grid.cells_below(threshold) - low[0][0]
         for t, level in enumerate(graph.levels[:-1]):
             for nodes in _batches(np.flatnonzero(slack[t] >= 0), graph):
@@ -136,7 +133,7 @@ class Ranges:
                 np.maximum.at(slack[t + 1], child, left[..., None])
         pairs = _low_cells(smallest.pairs, grid, min(depth, 2))
         pairs[np.isinf(smallest.pairs)] = np.iinfo(np.int64).max
-        return cls(graph, grid, low, tuple(slack), pairs, least)
+        return cls(graph, grid, low, tuple(slack), pairs)
 
     @property
     def empty(self):
@@ -164,10 +161,10 @@ class Ranges:
 
     def degrees_within(self, threshold):
         """Count the degrees of the root within a threshold; None is all of them."""
-        if threshold is None or self.empty:
-            return 0 if self.empty else self.length
-        if threshold < self.least - self.grid.tolerance:
+        if self.empty:
             return 0
+        if threshold is None:
+            return self.length
         last = self.grid.cells_below(threshold) - self.low[0][0]
         return int(np.clip(last + 1, 0, self.length))
 
