@@ -1,5 +1,6 @@
 """Static and dynamic submodular selection beside apricot, submodlib and k-medoids."""
 
+import copy
 import resource
 import time
 from itertools import product
@@ -21,7 +22,7 @@ from sklearn_ext.submodular import (
     FeatureBased,
     maximize,
 )
-from sklearn_ext.submodular._engine._walk import finish
+from sklearn_ext.submodular._engine._guess import finish
 
 
 def digits_stream(n, seed=0):
@@ -224,7 +225,7 @@ class _Updates:
 
 def rerun(model):
     """Return seconds and calls of lazy greedy on all rows, singletons cached."""
-    oracle, state = model._living.oracle, model._living.state
+    oracle, state = model._living.oracle, model._living.start.state
     slots, calls = model._living.table.slots, oracle.n_calls
     start = time.process_time()
     oracle.gains(slots, state)
@@ -286,10 +287,11 @@ def expected_calls(model):
                 guess.delete(np.array([slot])),
                 guess._replace(i, rng.choice(inside)),
             ):
-                saved, calls = guess.saved(), oracle.n_calls
+                saved = copy.deepcopy(vars(guess), {id(oracle): oracle})
+                calls = oracle.n_calls
                 finish(change)
                 rebuilds += oracle.n_calls - calls
-                guess.restore(saved)
+                vars(guess).update(saved)
     return lookups + rebuilds / n
 
 

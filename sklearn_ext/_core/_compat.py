@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
+from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import (
     _check_feature_names,
     _check_feature_names_in,
@@ -107,6 +108,7 @@ __all__ = [
     "Options",
     "RealNotInt",
     "StrOptions",
+    "_BaseComposition",
     "_align_api_if_sparse",
     "_check_feature_names",
     "_check_feature_names_in",

@@ -85,6 +85,8 @@ def like(values, x, dtype=None):
     xp, device = namespace(x), array_api_compat.device(x)
     if not is_numpy(values) and namespace(values) is not xp:
         values = to_numpy(values)
+    if is_numpy(values) and not values.flags.writeable:
+        values = values.copy()  # torch warns of memory that it must not write
     return xp.asarray(values, dtype=dtype or x.dtype, device=device)
 
 
@@ -202,7 +204,7 @@ def relu(x):
     """Return ``max(x, 0)``; the argument may be overwritten."""
     if is_numpy(x):
         return np.maximum(x, 0, out=x)
-    return namespace(x).clip(x, min=0)
+    return x.clamp_min_(0) if is_tensor(x) else namespace(x).clip(x, min=0)
 
 
 def cos(x):

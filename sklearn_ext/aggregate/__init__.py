@@ -13,7 +13,7 @@ The rooms, in the order in which data pass:
 - ``_nets/``: neural networks on batches of whole bags
 - ``_proportions/``: linear classification from class proportions
 - ``_metrics``: scores that compare bag by bag, and cross-validation with them
-- ``_plots/``: displays
+- ``_plots``: displays
 """
 
 from sklearn_ext.aggregate._bags._make_bags import make_bags
@@ -32,13 +32,11 @@ from sklearn_ext.aggregate._bags._tools import (
     prior_boost,
 )
 from sklearn_ext.aggregate._boosting._regressor import AggregateBoostingRegressor
-from sklearn_ext.aggregate._linear._regressor_cv import (
-    InterpolatingAggregateRegressorCV,
-)
 from sklearn_ext.aggregate._linear._regressors import (
     BagRegressor,
     InstanceRegressor,
     InterpolatingAggregateRegressor,
+    InterpolatingAggregateRegressorCV,
 )
 from sklearn_ext.aggregate._linear._statistics import (
     AggregateStatistics,
@@ -59,12 +57,10 @@ from sklearn_ext.aggregate._nets._estimators import (
     AggregateNetClassifier,
     AggregateNetRegressor,
 )
-from sklearn_ext.aggregate._plots._selection import (
+from sklearn_ext.aggregate._plots import (
     BagCalibrationDisplay,
-    RhoPathDisplay,
-)
-from sklearn_ext.aggregate._plots._theory import (
     PrivacyTradeoffDisplay,
+    RhoPathDisplay,
     RiskCurveDisplay,
 )
 from sklearn_ext.aggregate._privacy import (

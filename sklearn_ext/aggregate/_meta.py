@@ -239,8 +239,7 @@ class _Search:
     def take(self, f):
         """Take in the predictions of the fit; return how far they moved."""
         self._judge(f, self.pseudo_responses() - f)
-        found = f - self.bags.spread(self.bags.means(f))
-        gap = found - self.spread
+        gap = f - self.bags.spread(self.bags.means(f)) - self.spread
         moved = np.sqrt(np.mean(gap**2))
         self._step(gap, moved)
         return moved / self.scale
@@ -283,6 +282,5 @@ def interpolated_loss(f, means, bags, rho):
     """Return bag-level loss plus rho times the spread inside bags, by weight."""
     own = bags.means(f)
     inside = bags.weights @ (f - bags.spread(own)) ** 2
-    return float(np.sum(bags.sizes @ (means - own) ** 2 + rho * inside)) / (
-        bags.sizes.sum()
-    )
+    total = np.sum(bags.sizes @ (means - own) ** 2 + rho * inside)
+    return float(total / bags.sizes.sum())

@@ -4,6 +4,7 @@ import warnings
 from numbers import Integral
 
 import numpy as np
+from scipy.special import rel_entr
 from sklearn import config_context
 from sklearn.metrics import (
     get_scorer_names,
@@ -162,8 +163,7 @@ def bag_log_loss(y_true, y_pred, *, bags, sample_weight=None, labels=None):
         )
     true, predicted, sizes = _bag_means(y_true, y_pred, bags, sample_weight)
     predicted = np.clip(predicted, np.finfo(float).eps, 1)
-    ratio = np.where(true > 0, true, 1) / np.where(true > 0, predicted, 1)
-    divergence = (true * np.log(ratio)).sum(axis=1)
+    divergence = rel_entr(true, predicted).sum(axis=1)
     return float(max(np.average(divergence, weights=sizes), 0.0))
 
 

@@ -2,8 +2,9 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
 
 import numpy as np
@@ -717,14 +718,14 @@ class LightSchrodingerBridge(
         adam, training = self.solver == "adam", TORCH_PARAMS | (self.torch_params or {})
         most = training["max_epochs"] if adam else options.max_iter
         unit = "epoch" if adam else "iteration"
-        watch = {"described": described, "held": held}
-        tasks = Passes(self, *data, max_subtasks=most, task_name=unit, **watch)
+        tasks = FitTasks(self, *data, max_subtasks=most, task_name=unit)
+        passes = Passes(tasks, described, held)
         if adam:
             require("skorch", extra="torch", user="solver='adam'")
             from sklearn_ext.bridge._solvers._adam_torch import fit_adam
 
             training = {"device": torch_device(self.device or "cpu")[1], **training}
-            fit, n_iter = fit_adam(sides, options, rng, mixture, tasks, training)
+            fit, n_iter = fit_adam(sides, options, rng, mixture, passes, training)
         else:
             sides = [side.on(self.device) for side in sides]
             if mixture is not None:
@@ -735,7 +736,7 @@ class LightSchrodingerBridge(
                 options,
                 rng,
                 mixture=mixture,
-                report=lambda state: tasks.end(lambda: (state.mixture, lambda: state)),
+                report=lambda state: passes.end(lambda: (state.mixture, lambda: state)),
             )
         if held is not None:
             fit = held.best(fit)
@@ -766,19 +767,24 @@ class LightSchrodingerBridge(
         return tags
 
 
-class Passes(FitTasks):
+@dataclass(frozen=True)
+class Passes:
     """Passes of a fit, which callbacks or rows held out may end."""
 
-    def __init__(self, *args, described, held, **params):
-        super().__init__(*args, **params)
-        self.described, self.held = described, held
+    tasks: FitTasks
+    described: Callable  # a mixture as fitted attributes
+    held: Holdout | None
+
+    def begin(self):
+        """Open a pass, or an epoch."""
+        self.tasks.begin()
 
     def end(self, look):
-        """Close a pass; ``look`` returns its mixture, and a function that evaluates it.
+        """Close it; ``look`` returns its mixture, and a function that evaluates it.
 
         Neither is asked for what nobody wants to know.
         """
-        stop = super().end(lambda: self.described(look()[0]))
+        stop = self.tasks.end(lambda: self.described(look()[0]))
         return stop or (self.held is not None and self.held.no_better(look()[1]()))
 
 

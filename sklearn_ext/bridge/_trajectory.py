@@ -133,13 +133,10 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
                 "y holds the times of the snapshots and needs two or more, got only "
                 f"{times.tolist()}."
             )
-        rows = [np.flatnonzero(y == t) for t in times]
-        # a snapshot of one row is a point: two halves of it make a sample
-        rows = [np.repeat(r, 2) if len(r) == 1 else r for r in rows]
-        weights = [weight[r] / (1 if len(np.unique(r)) > 1 else 2) for r in rows]
+        samples = [_snapshot(X, weight, y == t) for t in times]
         self.times_ = times.astype(float)
-        self.snapshots_ = [X[r] for r in rows]
-        self.snapshot_weights_ = [w / w.sum() for w in weights]
+        self.snapshots_ = [sample.X for sample in samples]
+        self.snapshot_weights_ = [sample.w / sample.w.sum() for sample in samples]
         self.epsilon_ = self._choose_epsilon()
         rng = as_generator(self.random_state)
         self.bridges_ = []
@@ -152,13 +149,7 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
                 max_iter=self.max_iter,
                 random_state=int(rng.random() * 2**31),
             )
-            bridge.fit(
-                self.snapshots_[i],
-                X_target=self.snapshots_[i + 1],
-                sample_weight=weights[i],
-                target_weight=weights[i + 1],
-            )
-            self.bridges_.append(bridge)
+            self.bridges_.append(bridge.fit(**_between(*samples[i : i + 2])))
         self.n_iter_ = max(bridge.n_iter_ for bridge in self.bridges_)
         return self
 
@@ -262,17 +253,10 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
         scores = []
         for i, bridge in enumerate(self.bridges_):
-            rows = [np.flatnonzero(y == t) for t in self.times_[i : i + 2]]
-            if min(map(len, rows)) < 2:
-                continue
-            scores.append(
-                bridge.score(
-                    X[rows[0]],
-                    X_target=X[rows[1]],
-                    sample_weight=weight[rows[0]],
-                    target_weight=weight[rows[1]],
-                )
-            )
+            here = (y == t for t in self.times_[i : i + 2])
+            sides = [Sample(X[rows], weight[rows]) for rows in here]
+            if min(len(side.X) for side in sides) >= 2:
+                scores.append(bridge.score(**_between(*sides)))
         if not scores:
             raise ValueError("No two consecutive times of the fit have two rows each.")
         return float(np.mean(scores))
@@ -281,6 +265,19 @@ class SchrodingerBridgeTrajectory(ExtEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def _snapshot(X, weight, rows):
+    """Return a sample; a single row is a point, of which two halves make one."""
+    if rows.sum() == 1:
+        return Sample(np.repeat(X[rows], 2, axis=0), np.repeat(weight[rows] / 2, 2))
+    return Sample(X[rows], weight[rows])
+
+
+def _between(source, target):
+    """Return two samples as a bridge takes them."""
+    data = {"X": source.X, "X_target": target.X}
+    return data | {"sample_weight": source.w, "target_weight": target.w}
 
 
 def _weights(sample_weight, X):

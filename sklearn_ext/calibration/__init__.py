@@ -5,7 +5,7 @@ In the order in which rows pass:
 - ``_nearest``: the nearest rows, exactly or through cells
 - ``_opinions``: features of a prediction: own score, nearest rows and how near they
   are, corrupted copies
-- ``_inner``: the classifier inside, its rows and its weights
+- ``_inner``: classifiers inside an estimator: their rows, weights and routing
 - ``_folds``: folds that keep copies of a row together
 - ``_confidence``: the model of correctness, what it says of held-out rows
 - ``_correctness``: the probability that a prediction is right, as an estimator, and a

@@ -253,7 +253,7 @@ class CorrectnessCalibratedClassifier(ClassifierInside):
         held = self._held_out(data)
         hit, confidence = self._fit_confidence(data, held)
         whole = np.arange(len(data.code))
-        self.estimator_, self.opinions_ = self._fit_models(data, whole)
+        self.estimator_, self.opinions_ = self._fit_models(data, whole, -1)
         return hit, confidence
 
     # what comes in
@@ -325,7 +325,7 @@ class CorrectnessCalibratedClassifier(ClassifierInside):
 
     # fold models, and what they say of rows that they have not seen
 
-    def _fit_models(self, data, train, seed=None):
+    def _fit_models(self, data, train, k):
         X, y, routed, opinions = data.X, data.y, data.routed, []
         base = fitted(data.base, X, y, train, routed["estimator"])
         for i, opinion in enumerate(data.opinions):
@@ -343,7 +343,7 @@ class CorrectnessCalibratedClassifier(ClassifierInside):
                 )
                 opinions.append(vote)
             else:
-                rng = check_random_state(data.seeds[-1] if seed is None else seed)
+                rng = check_random_state(data.seeds[k])
                 opinions.append(
                     Corruption.of(
                         _plain(_safe_indexing(X, train)),
@@ -358,11 +358,8 @@ class CorrectnessCalibratedClassifier(ClassifierInside):
     def _fold(self, data, k):
         train, test = data.splits[k]
         test = some_of(test, data.group, MOST_ASKED // len(data.splits))
-        seed = None if data.seeds is None else data.seeds[k]
-        models = self._fit_models(data, train, seed)
-        rows = _safe_indexing(data.X, test)
-        proba, code, features = self._asked(*models, rows)
-        return test, proba, code, features
+        models = self._fit_models(data, train, k)
+        return test, *self._asked(*models, _safe_indexing(data.X, test))
 
     def _held_out(self, data):
         folds = (delayed(self._fold)(data, k) for k in range(len(data.splits)))
@@ -412,13 +409,9 @@ class CorrectnessCalibratedClassifier(ClassifierInside):
         own = held.proba[np.arange(len(hit)), held.code]
         confidence = held.cross_fitted(hit, weight, self.C, at)
         alone = replace(held, features=held.features[:, : self._n_own()])
-        self.oof_log_loss_ = CorrectnessLoss(
-            base=correctness_log_loss(hit, own, weight),
-            own=correctness_log_loss(
-                hit, alone.cross_fitted(hit, weight, self.C), weight
-            ),
-            calibrated=correctness_log_loss(hit, confidence, weight),
-        )
+        chances = own, alone.cross_fitted(hit, weight, self.C), confidence
+        losses = (correctness_log_loss(hit, chance, weight) for chance in chances)
+        self.oof_log_loss_ = CorrectnessLoss(*losses)
         self.rest_temperature_ = 1.0
         wrong = np.flatnonzero(~hit)
         if len(self.classes_) > 2 and len(wrong) >= FEW_FOR_REST:

@@ -1,4 +1,4 @@
-"""The classifier inside: its rows as it takes them, its weights as it asks for them."""
+"""Classifiers inside an estimator: rows as they take them, weights as they ask for."""
 
 import numpy as np
 from scipy import sparse
@@ -63,30 +63,19 @@ class ClassifiersInside(ClassifierMixin, MetaEstimatorMixin, ExtEstimator):
         if cv is not None:  # splitters of the user see rows as they are
             splitter = check_cv(cv, y, classifier=True)
             splits = without(splitter.split(X, y, **split), weight > 0)
-        kept = np.flatnonzero(weight > 0)
-        if len(kept) < len(weight):  # rows of weight zero are not there
-            routed = {
-                name: _check_method_params(X, given, kept)
-                for name, given in routed.items()
-            }
-            X, y, weight = _safe_indexing(X, kept), y[kept], weight[kept]
-            groups = None if groups is None else _safe_indexing(groups, kept)
-        classes, code = np.unique(y, return_inverse=True)
-        if len(classes) == 1:
+        data, kept = {"X": X, "y": y, "groups": groups, "weight": weight}, weight > 0
+        if not kept.all():  # rows of weight zero are not there
+            at = np.flatnonzero(kept)
+            data = _check_method_params(X, data, at)
+            routed = {k: _check_method_params(X, v, at) for k, v in routed.items()}
+        data = Bunch(**data, routed=routed, splits=splits)
+        data.classes, data.code = np.unique(data.y, return_inverse=True)
+        if len(data.classes) == 1:
             raise ValueError(
                 "y must hold at least two classes, got the one class "
-                f"{classes.tolist()[0]!r}."
+                f"{data.classes.tolist()[0]!r}."
             )
-        return Bunch(
-            X=X,
-            y=y,
-            classes=classes,
-            code=code,
-            groups=groups,
-            weight=weight,
-            routed=routed,
-            splits=splits,
-        )
+        return data
 
     def _routed(self, inside, X, sample_weight, groups, params):
         """Return what each classifier inside is given by ``fit``, and the splitter."""

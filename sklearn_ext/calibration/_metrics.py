@@ -163,44 +163,6 @@ def bins_of(judged, n_bins):
     return np.unique(bin_of, return_inverse=True)[1][group]
 
 
-def squared_error_interval(judged, bin_of, confidence_level):
-    """Debiased squared calibration error of binned rows, and its interval.
-
-    The variance of the estimate is taken at each hypothetical error (Wilson's device),
-    so the interval has a width where the estimate is zero.
-
-    Parameters
-    ----------
-    judged : Judged
-        The rows.
-    bin_of : ndarray of shape (n_samples,)
-        Their bins.
-    confidence_level : float
-        Level of the interval.
-
-    Returns
-    -------
-    squared, low, high : float
-        The estimate, which may be negative, and the ends, which are not.
-    """
-    w, r = judged.weight, judged.hit - judged.confidence
-    mass = np.bincount(bin_of, w)
-    mean = np.bincount(bin_of, w * r) / mass
-    spread = np.bincount(bin_of, w * (r - mean[bin_of]) ** 2)
-    # a single row has no spread: take what its confidence says
-    said = np.bincount(bin_of, w * judged.confidence * (1 - judged.confidence)) / mass
-    one = mass <= 1
-    variance = np.where(one, said, spread / np.where(one, 1, mass - 1)) / mass
-    share = mass / mass.sum()
-    squared = share @ (mean**2 - variance)
-    fixed = 2 * (share**2) @ variance**2
-    slope = 4 * (share * variance).max()
-    q = ndtri((1 + confidence_level) / 2)
-    middle = squared + q**2 * slope / 2
-    half = q * np.sqrt(fixed + slope * max(squared, 0) + q**2 * slope**2 / 4)
-    return float(squared), float(max(middle - half, 0)), float(max(middle + half, 0))
-
-
 def calibration_error(
     y_true,
     y_proba=None,
@@ -292,13 +254,32 @@ def calibration_error(
 
 
 def _one_error(judged, n_bins, confidence_level):
+    """Return the debiased calibration error of binned rows, and its interval.
+
+    The variance of the estimate is taken at each hypothetical error (Wilson's device),
+    so the interval has a width where the estimate is zero.
+    """
     bin_of = bins_of(judged, n_bins)
-    squared, low, high = squared_error_interval(judged, bin_of, confidence_level)
+    w, r = judged.weight, judged.hit - judged.confidence
+    mass = np.bincount(bin_of, w)
+    mean = np.bincount(bin_of, w * r) / mass
+    spread = np.bincount(bin_of, w * (r - mean[bin_of]) ** 2)
+    # a single row has no spread: take what its confidence says
+    said = np.bincount(bin_of, w * judged.confidence * (1 - judged.confidence)) / mass
+    one = mass <= 1
+    variance = np.where(one, said, spread / np.where(one, 1, mass - 1)) / mass
+    share = mass / mass.sum()
+    squared = share @ (mean**2 - variance)
+    fixed = 2 * (share**2) @ variance**2
+    slope = 4 * (share * variance).max()
+    q = ndtri((1 + confidence_level) / 2)
+    middle = squared + q**2 * slope / 2
+    half = q * np.sqrt(fixed + slope * max(squared, 0) + q**2 * slope**2 / 4)
     return {
-        "error": max(squared, 0.0) ** 0.5,
-        "low": low**0.5,
-        "high": high**0.5,
-        "squared": squared,
+        "error": float(max(squared, 0)) ** 0.5,
+        "low": float(max(middle - half, 0)) ** 0.5,
+        "high": float(max(middle + half, 0)) ** 0.5,
+        "squared": float(squared),
         "n_bins": int(bin_of.max() + 1),
     }
 

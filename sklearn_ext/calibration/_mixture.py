@@ -347,19 +347,17 @@ class LogLossMixtureClassifier(ClassifiersInside):
         """
         members = self._members()
         data = self._training(X, y, sample_weight, groups, params, self.cv)
-        X, y, code, routed = data.X, data.y, data.code, data.routed
         self.classes_, splits = data.classes, data.splits
         if splits is None:
-            splits = whole_folds(X, code, data.groups)
-        likelihoods = self._likelihoods(members, X, y, code, splits, routed)
+            splits = whole_folds(data.X, data.code, data.groups)
+        likelihoods = self._likelihoods(members, data, splits)
         held = np.concatenate([test for _, test in splits])
         self._fit_weights(members, likelihoods, data.weight[held])
-        self.estimators_ = [
-            clone(member).fit(X, y, **routed[name]) for name, member in members
-        ]
-        self.named_estimators_ = dict(
-            zip([name for name, _ in members], self.estimators_, strict=True)
-        )
+        self.named_estimators_ = {
+            name: clone(member).fit(data.X, data.y, **data.routed[name])
+            for name, member in members
+        }
+        self.estimators_ = list(self.named_estimators_.values())
         return self
 
     def _inside(self):
@@ -391,11 +389,10 @@ class LogLossMixtureClassifier(ClassifiersInside):
                 )
         return members
 
-    def _likelihoods(self, members, X, y, code, splits, routed):
+    def _likelihoods(self, members, data, splits):
+        """Return what each member, fitted without a row, gave the row's truth."""
         parts = Parallel(n_jobs=self.n_jobs)(
-            delayed(_held_out)(
-                member, X, y, code, self.classes_, train, test, routed[name]
-            )
+            delayed(_held_out)(member, data, train, test, data.routed[name])
             for train, test in splits
             for name, member in members
         )
@@ -483,7 +480,7 @@ class LogLossMixtureClassifier(ClassifiersInside):
         return tags
 
 
-def _held_out(member, X, y, code, classes, train, test, params):
-    model = fitted(member, X, y, train, params)
-    proba = class_chances(model, _safe_indexing(X, test), classes)
-    return proba[np.arange(len(test)), code[test]]
+def _held_out(member, data, train, test, params):
+    model = fitted(member, data.X, data.y, train, params)
+    proba = class_chances(model, _safe_indexing(data.X, test), data.classes)
+    return proba[np.arange(len(test)), data.code[test]]

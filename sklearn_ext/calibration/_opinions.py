@@ -322,10 +322,8 @@ class Corruption:
 
     def __call__(self, X):
         """Return all copies: (n_draws * n_samples, n_features)."""
-        copies = np.repeat(X[None], len(self.donors), axis=0)
-        return np.where(self.replaced[:, None], self.donors[:, None], copies).reshape(
-            -1, X.shape[1]
-        )
+        copies = np.where(self.replaced[:, None], self.donors[:, None], X)
+        return copies.reshape(-1, X.shape[1])
 
 
 def corruption_features(proba, code):

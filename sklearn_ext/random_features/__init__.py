@@ -40,12 +40,10 @@ from sklearn_ext.random_features._theory._eigenstructure import (
     scaling_report,
 )
 from sklearn_ext.random_features._theory._framework import (
-    rf_eigenframework,
-    rf_ridge_path,
-)
-from sklearn_ext.random_features._theory._optimal import (
     optimal_ridge,
     required_features,
+    rf_eigenframework,
+    rf_ridge_path,
 )
 from sklearn_ext.random_features._theory._powerlaw import (
     optimal_fitting_ratio,

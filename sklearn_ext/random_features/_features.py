@@ -172,9 +172,8 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         """
         X = self._validate(X, reset=True)
         xp, _, device = get_namespace_and_device(X)
-        w = check_weights(
-            move_to(sample_weight, xp=xp, device=device), X, dtype=X.dtype
-        )
+        w = move_to(sample_weight, xp=xp, device=device)
+        w = check_weights(w, X, dtype=X.dtype)
         (kernel,) = resolve_kernels(self, [self.kernel], X, w)
         seen = w > 0
         rows = X if bool(xp.all(seen)) else X[seen]
@@ -232,10 +231,8 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
 
     def _validate(self, X, *, reset):
         xp, _, _ = get_namespace_and_device(X)
-        floats = (xp.float64, xp.float32)
-        X = validate_data(
-            self, X, accept_sparse=("csr", "csc"), dtype=floats, reset=reset
-        )
+        how = {"accept_sparse": ("csr", "csc"), "dtype": (xp.float64, xp.float32)}
+        X = validate_data(self, X, reset=reset, **how)
         if self.dtype != "auto":
             X = xp.astype(X, getattr(xp, self.dtype), copy=False)
         return X

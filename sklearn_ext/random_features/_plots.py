@@ -79,10 +79,9 @@ class KernelChoiceDisplay(Display):
         """
         estimator = cls._innermost(estimator, wanted=TUNED).model
         found = estimator._compared()
-        errors = np.array([np.min(error) for error in found.errors])
         return cls(
             candidates=list(found.candidates),
-            errors=errors,
+            errors=np.array([np.min(error) for error in found.errors]),
             best=found.best,
             gap_se=found.gap_se,
         ).plot(ax, curve_kwargs=curve_kwargs)
@@ -117,11 +116,10 @@ class KernelChoiceDisplay(Display):
                 x, y = ends, np.repeat(y, 2)
             label = f"{kernel or 'feature_map'}, {scaling or 'columns as they are'}"
             style = {"marker": "." if len(x) == len(rows) else None, "label": label}
+            style |= curve_kwargs or {}
             order = np.argsort(x)
-            (line,) = ax.plot(
-                np.array(x)[order], y[order], **style | (curve_kwargs or {})
-            )
-            self.lines_[kernel, scaling] = line
+            x, y = np.array(x)[order], y[order]
+            (self.lines_[kernel, scaling],) = ax.plot(x, y, **style)
         least = self.errors[self.best]
         rate = rates[self.best] or np.sqrt(ends[0] * ends[1])
         ax.plot([rate], [least], "k*", markersize=10, label="chosen")
@@ -248,10 +246,9 @@ class RidgePathDisplay(Display):
         RidgePathDisplay
             The display.
         """
-        errors = {"test": path.test, "train": path.train}
         return cls(
             alphas=path.ridge,
-            errors=errors,
+            errors={"test": path.test, "train": path.train},
             fitting_ratio=path.fitting_ratio,
             best=int(np.argmin(path.test)),
         ).plot(ax, x=x, curve_kwargs=curve_kwargs)

@@ -253,9 +253,8 @@ class RFLearningCurveDisplay(Display):
             for alpha in (own, *ridges)
         }
         task, n_pool = (pool.eigenvalues, pool.eigencoefs), pool.n_pool
-        paths = [rf_ridge_path(*task, n, k, n_pool=n_pool) for n in n_grid]
-        least = np.array([path.test.min() for path in paths])
-        predicted["tuned"] = least / pool.eigencoefs.shape[1]
+        least = [rf_ridge_path(*task, n, k, n_pool=n_pool).test.min() for n in n_grid]
+        predicted["tuned"] = np.array(least) / pool.eigencoefs.shape[1]
         if measure:
             measured = _measured_of_rows(model, X, y, n_grid, n_repeats, rng)
         measured_of = "tuned" if chooses else _name(own)

@@ -34,34 +34,26 @@ def default_candidates(classification=True):
         Names and estimators.
     """
     if classification:
-        return [
-            ("tree", DecisionTreeClassifier(max_depth=5, random_state=0)),
-            ("linear", make_pipeline(StandardScaler(), LogisticRegression())),
-            ("svm", make_pipeline(StandardScaler(), SVC(random_state=0))),
-            ("forest", RandomForestClassifier(30, random_state=0)),
-            (
-                "boosting",
-                GradientBoostingClassifier(
-                    n_estimators=30, learning_rate=0.2, random_state=0
-                ),
-            ),
-        ]
+        tree, forest = DecisionTreeClassifier, RandomForestClassifier
+        linear, svm = LogisticRegression(), SVC(random_state=0)
+        boosting = GradientBoostingClassifier
+    else:
+        tree, forest = DecisionTreeRegressor, RandomForestRegressor
+        linear, svm = Ridge(), SVR()
+        boosting = GradientBoostingRegressor
     return [
-        ("tree", DecisionTreeRegressor(max_depth=5, random_state=0)),
-        ("linear", make_pipeline(StandardScaler(), Ridge())),
-        ("svm", make_pipeline(StandardScaler(), SVR())),
-        ("forest", RandomForestRegressor(30, random_state=0)),
-        (
-            "boosting",
-            GradientBoostingRegressor(
-                n_estimators=30, learning_rate=0.2, random_state=0
-            ),
-        ),
+        ("tree", tree(max_depth=5, random_state=0)),
+        ("linear", make_pipeline(StandardScaler(), linear)),
+        ("svm", make_pipeline(StandardScaler(), svm)),
+        ("forest", forest(30, random_state=0)),
+        ("boosting", boosting(n_estimators=30, learning_rate=0.2, random_state=0)),
     ]
 
 
 def listed(candidates):
-    """Names and estimators as a list, also where they came as a dict."""
+    """Names and estimators as a list; from a dict too, and the usual ones from None."""
+    if candidates is None:
+        return default_candidates()
     return list(candidates.items()) if isinstance(candidates, dict) else candidates
 
 
@@ -83,11 +75,11 @@ def expand_candidates(candidates, random_state=None):
     check_candidates(candidates, most=4)
     rng, found = check_random_state(random_state), []
     for name, estimator, *rest in candidates:
-        if not rest:
-            found.append((name, clone(estimator), {}))
-            continue
-        n_iter = rest[1] if len(rest) > 1 else 10
-        for values in ParameterSampler(rest[0], n_iter, random_state=rng):
+        drawn = [{}]
+        if rest:
+            n_iter = rest[1] if len(rest) > 1 else 10
+            drawn = ParameterSampler(rest[0], n_iter, random_state=rng)
+        for values in drawn:
             found.append((name, clone(estimator).set_params(**values), values))
     if not found:
         raise ValueError("estimators must hold at least one candidate, got none.")

@@ -49,8 +49,7 @@ def _unit(values):
     finite = values[np.isfinite(values)]
     low = finite.min() if len(finite) else 0.0
     width = np.ptp(finite) if len(finite) else 0.0
-    scaled = (np.maximum(values, low) - low) / (width or 1.0)
-    return scaled
+    return (np.maximum(values, low) - low) / (width or 1.0)
 
 
 def rashomon_curve(

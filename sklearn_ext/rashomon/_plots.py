@@ -9,31 +9,21 @@ from sklearn_ext.rashomon._linear._ridge import RashomonRidge
 from sklearn_ext.rashomon._search import RashomonSearchCV
 from sklearn_ext.rashomon._trees._classifier import RashomonTreeClassifier
 
-MEASURED = (
+CLASSIFIERS = (
     RashomonTreeClassifier,
     RashomonLinearClassifier,
     RashomonLogisticRegression,
-    RashomonRidge,
 )
-VOTING = (
-    RashomonTreeClassifier,
-    RashomonLinearClassifier,
-    RashomonLogisticRegression,
-    RashomonSearchCV,
-)
+MEASURED = (*CLASSIFIERS, RashomonRidge)
+VOTING = (*CLASSIFIERS, RashomonSearchCV)
 
 
 def say_empty(display, empty):
     """Write on the axes that no model is in the set, where a curve would be blank."""
     if empty:
-        display.ax_.text(
-            0.5,
-            0.5,
-            "the set is empty:\nraise theta or reference_loss",
-            transform=display.ax_.transAxes,
-            ha="center",
-            va="center",
-        )
+        text = "the set is empty:\nraise theta or reference_loss"
+        where = {"transform": display.ax_.transAxes, "ha": "center", "va": "center"}
+        display.ax_.text(0.5, 0.5, text, **where)
     return display
 
 
@@ -364,14 +354,13 @@ class MultiplicityDisplay(Display):
         several = share.ndim == 2
         names = list(self.label) if several else name
         self.lines_ = ax.plot(at, share, label=names, **curve_kwargs)
-        undecided = (np.asarray(self.share) > 0) & (np.asarray(self.share) < 1)
-        if several:  # each curve has an order of its own
-            undecided = undecided.any(axis=1)
-        else:
+        if not several:  # each of several curves has an order of its own
             shaded = (share > 0) & (share < 1)
             ax.fill_between(at, 0, 1, where=shaded, alpha=0.15, color="gray")
         voted = "a class" if several else self.label
         ax.set(xlabel="share of rows", ylabel=f"share of models voting for {voted}")
+        columns = np.asarray(self.share).reshape(len(share), -1)
+        undecided = ((columns > 0) & (columns < 1)).any(axis=1)
         seen = undecided.mean() if self.depends is None else self.depends
         least = "" if self.sampled is None else f"at least (of {self.sampled} models) "
         ax.set_title(f"{least}{seen:.0%} of the rows depend on the model")
@@ -464,13 +453,10 @@ class MultiplicityCurveDisplay(Display):
             The display.
         """
         ax = self._axes(ax)
-        kinds = ("ambiguity", "-o"), ("discrepancy", "--s")
-        self.lines_ = [
-            ax.plot(self.theta, getattr(self, kind), style, label=kind, **curve_kwargs)[
-                0
-            ]
-            for kind, style in kinds
-        ]
+        self.lines_ = []
+        for kind, style in (("ambiguity", "-o"), ("discrepancy", "--s")):
+            curve = self.theta, getattr(self, kind), style
+            self.lines_ += ax.plot(*curve, label=kind, **curve_kwargs)
         ax.set(xlabel="slack of the mean loss (theta)", ylabel="share of rows")
         ax.set_ylim(bottom=0)
         ax.legend()
@@ -515,9 +501,8 @@ class _RangeDisplay(Display):
         width = np.ptp(ranges[order], axis=1)
         self.bars_ = ax.barh(place, width, left=ranges[order, 0], **style)
         if self.point is not None:
-            ax.plot(
-                np.asarray(self.point)[order], place, "k|", ms=12, label="best model"
-            )
+            best = np.asarray(self.point)[order]
+            ax.plot(best, place, "k|", ms=12, label="best model")
             ax.legend()
         ax.axvline(0, color="black", linewidth=0.8)
         ax.set_yticks(place, [str(names[i]) for i in order])
@@ -580,11 +565,9 @@ class CoefficientRangeDisplay(_RangeDisplay):
         """
         linear = (RashomonRidge, RashomonLogisticRegression)
         model, _, names = cls._innermost(estimator, wanted=linear)
-        display = cls(
-            ranges=model.coef_range_, point=np.ravel(model.coef_), names=names
-        )
-        empty = model.log_ratio_ == -np.inf
-        return say_empty(display.plot(ax, **bar_kwargs), empty)
+        best = np.ravel(model.coef_)
+        display = cls(ranges=model.coef_range_, point=best, names=names)
+        return say_empty(display.plot(ax, **bar_kwargs), model.log_ratio_ == -np.inf)
 
 
 class VariableImportanceCloudDisplay(_RangeDisplay):
@@ -644,25 +627,22 @@ class VariableImportanceCloudDisplay(_RangeDisplay):
         VariableImportanceCloudDisplay
             The display.
         """
-        reliant = (RashomonTreeClassifier, RashomonRidge)
+        reliant, given = (RashomonTreeClassifier, RashomonRidge), (X, y)
         model, (X,), names = cls._innermost(estimator, X, wanted=reliant)
-        given = _checked_rows(model, X, y, f"{cls.__name__}.from_estimator")
-        ranges = model.model_class_reliance(*given)
+        user = f"{cls.__name__}.from_estimator"
+        if isinstance(model, RashomonRidge):
+            if any(part is not None for part in given):
+                raise ValueError(
+                    f"{user} takes no X and y for ridge, whose reliance follows from "
+                    "sums over the training rows: leave them out."
+                )
+            ranges = model.model_class_reliance()
+        else:
+            if any(part is None for part in given):
+                raise ValueError(
+                    f"{user} needs X and y for trees, whose reliance is measured on "
+                    "rows: give the training rows or others."
+                )
+            ranges = model.model_class_reliance(X, y)
         display = cls(ranges=ranges, names=names).plot(ax, **bar_kwargs)
         return say_empty(display, model.log_ratio_ == -np.inf)
-
-
-def _checked_rows(model, X, y, user):
-    """Rows for the reliance of trees; that of ridge is one of the training rows."""
-    needed = isinstance(model, RashomonTreeClassifier)
-    if needed and (X is None or y is None):
-        raise ValueError(
-            f"{user} needs X and y for trees, whose reliance is measured on rows: "
-            "give the training rows or others."
-        )
-    if not needed and not (X is None and y is None):
-        raise ValueError(
-            f"{user} takes no X and y for ridge, whose reliance follows from sums over "
-            "the training rows: leave them out."
-        )
-    return (X, y) if needed else ()

@@ -54,6 +54,36 @@ def exactly(log_ratio):
     return RatioEstimate(log_ratio, log_ratio, log_ratio, "exact")
 
 
+@dataclass(frozen=True)
+class CoefficientSpace:
+    """A prior of coefficients: uniform in a ball or a box around zero, or normal.
+
+    Parameters
+    ----------
+    kind : {"ball", "box", "gaussian"}
+        Which of them.
+    n_dims : int
+        Number of coefficients.
+    radius : float or None
+        Radius of the ball, half the side of the box.
+    scale : float
+        Standard deviation of the normal prior.
+    """
+
+    kind: str
+    n_dims: int
+    radius: float | None
+    scale: float
+
+    def describe(self, name):
+        """Say what the space holds, for ``hypothesis_space_``."""
+        found = {"name": name, "dimension": self.n_dims}
+        if self.kind == "gaussian":
+            return found | {"prior": f"normal, scale {self.scale:g}"}
+        radius = float(self.radius)
+        return found | {"prior": f"uniform in a {self.kind}", "radius": radius}
+
+
 @dataclass(frozen=True, repr=False)  # notebooks show the text
 class RashomonSummary:
     """A Rashomon ratio together with the space that it is a share of.
@@ -157,8 +187,20 @@ class RatioMixin:
         )
 
     def _validate_params(self):
+        """Refuse truth values for numbers, no workers, and devices not here, too."""
         super()._validate_params()
-        check_parameters(self)
+        params = self.get_params(deep=False)
+        check_slack(params["theta"], params.get("reference_loss"))
+        for name, allowed in self._parameter_constraints.items():
+            numeric = any(a is Integral or isinstance(a, Interval) for a in allowed)
+            if numeric and _is_truth(params[name]):
+                raise ValueError(
+                    f"{name} must be a number, got the truth value {params[name]}. "
+                    f"Give {int(params[name])} if you meant that."
+                )
+        check_workers(params.get("n_jobs"))
+        if params.get("device") is not None:
+            torch_device(params["device"])  # before any work
 
     def _mean_threshold(self, theta):
         """Largest mean loss within a slack of the smallest one."""
@@ -259,6 +301,16 @@ class PathMixin(RatioMixin):
         (estimate,) = self._ratios_at([theta])
         return float(estimate.low), float(estimate.high)
 
+    def _slack(self, theta, slip=0.0):
+        """Slack over the smallest loss; of a set that holds something."""
+        slack = self._mean_threshold(theta) - self.min_loss_ + slip
+        if slack < 0:
+            raise ValueError(
+                "The Rashomon set is empty: the threshold is below the smallest loss. "
+                "Raise theta or reference_loss."
+            )
+        return slack
+
 
 def counted(hits, n_draws, confidence_level, log_part=0.0):
     """Estimate a share of a part of the space, of which draws from it were counted."""
@@ -274,14 +326,6 @@ def log_cdf_at(levels, log_cdf, values):
     return np.append(-np.inf, log_cdf)[place]
 
 
-def describe_space(name, dimension, space, *, radius=None, scale=None):
-    """Describe a space of coefficients: uniform in a ball or box, or normal."""
-    found = {"name": name, "dimension": dimension}
-    if space == "gaussian":
-        return found | {"prior": f"normal, scale {scale:g}"}
-    return found | {"prior": f"uniform in a {space}", "radius": radius}
-
-
 def loss_threshold(best, theta, mode, reference=None):
     """Largest loss in the set: reference plus theta, or times one plus theta."""
     check_slack(theta)
@@ -289,15 +333,6 @@ def loss_threshold(best, theta, mode, reference=None):
         raise ValueError(f"theta must be a finite number from 0 upwards, got {theta}.")
     base = best if reference is None else reference
     return base + theta if mode == "absolute" else base * (1 + theta)
-
-
-def refuse_empty(slack):
-    """Refuse questions to a set that holds nothing."""
-    if slack < 0:
-        raise ValueError(
-            "The Rashomon set is empty: the threshold is below the smallest loss. "
-            "Raise theta or reference_loss."
-        )
 
 
 def warn_weak(
@@ -310,28 +345,6 @@ def warn_weak(
             ConvergenceWarning,
             stacklevel=5,
         )
-
-
-def check_parameters(estimator):
-    """Refuse truth values for numbers, no workers, and devices that are not here.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Its parameters are read; each has passed its ``_parameter_constraints``.
-    """
-    params = estimator.get_params(deep=False)
-    check_slack(params["theta"], params.get("reference_loss"))
-    for name, allowed in estimator._parameter_constraints.items():
-        numeric = any(a is Integral or isinstance(a, Interval) for a in allowed)
-        if numeric and _is_truth(params[name]):
-            raise ValueError(
-                f"{name} must be a number, got the truth value {params[name]}. Give "
-                f"{int(params[name])} if you meant that."
-            )
-    check_workers(params.get("n_jobs"))
-    if params.get("device") is not None:
-        torch_device(params["device"])  # before any work
 
 
 def check_slack(theta, reference_loss=None):

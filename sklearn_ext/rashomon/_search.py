@@ -2,19 +2,16 @@
 
 import warnings
 from numbers import Integral, Real
+from operator import attrgetter
 
 import numpy as np
 from scipy.sparse import issparse
+from scipy.stats import rankdata
 from sklearn.base import MetaEstimatorMixin, clone, is_classifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv, cross_validate
-from sklearn.utils import (
-    assert_all_finite,
-    column_or_1d,
-    get_tags,
-    indexable,
-)
+from sklearn.utils import assert_all_finite, column_or_1d, get_tags, indexable
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -31,12 +28,8 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext.rashomon._candidates import (
-    default_candidates,
-    expand_candidates,
-    listed,
-)
-from sklearn_ext.rashomon._metrics import ambiguity, discrepancy
+from sklearn_ext.rashomon._candidates import expand_candidates, listed
+from sklearn_ext.rashomon._metrics import ambiguity, discrepancy, prediction_range
 from sklearn_ext.rashomon._ratio import RatioMixin, exactly
 
 ROUNDING = 1e-12  # means of the same scores in another order differ by less
@@ -47,7 +40,7 @@ def _can_vote_softly(search):
         return False
     members = getattr(search, "members_", None)
     if members is None:
-        members = [candidate[1] for candidate in search._candidates()]
+        members = [candidate[1] for candidate in listed(search.estimators)]
     return all(hasattr(member, "predict_proba") for member in members)
 
 
@@ -227,9 +220,13 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         if np.asarray(y).dtype.kind == "f":
             assert_all_finite(y, input_name="y")
         X, y = indexable(X if hasattr(X, "shape") else np.asarray(X), y)
-        candidates = expand_candidates(self._candidates(), self.random_state)
-        if issparse(X):
-            self._refuse_sparse(candidates)
+        candidates = expand_candidates(listed(self.estimators), self.random_state)
+        for name, estimator, _ in candidates:
+            if issparse(X) and not get_tags(estimator).input_tags.sparse:
+                raise TypeError(
+                    f"Sparse X was passed, but the candidate {name!r} takes dense rows "
+                    "only. Give X.toarray(), or a scaler that does not centre."
+                )
         to_fit, to_split, to_validate = self._routed(params)
         classification = is_classifier(candidates[0][1])
         cv = check_cv(self.cv, y, classifier=classification)
@@ -409,7 +406,7 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
             Routes to the candidates, the splitter and the scorer.
         """
         router = MetadataRouter(owner=self)
-        for name, estimator, *_ in self._candidates():
+        for name, estimator, *_ in listed(self.estimators):
             router.add(
                 **{name.replace(" ", "_"): estimator},
                 method_mapping=MethodMapping().add(caller="fit", callee="fit"),
@@ -423,7 +420,7 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        inner = [get_tags(candidate[1]) for candidate in self._candidates()]
+        inner = [get_tags(candidate[1]) for candidate in listed(self.estimators)]
         tags.estimator_type = inner[0].estimator_type
         tags.classifier_tags = inner[0].classifier_tags
         tags.regressor_tags = inner[0].regressor_tags
@@ -434,32 +431,18 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         tags.target_tags.required = True
         return tags
 
-    def _candidates(self):
-        if self.estimators is None:
-            return default_candidates()
-        return listed(self.estimators)
-
     def _routed(self, params):
         """Sort inputs: for ``fit`` of the members, the splitter and validation."""
+        names = [name for name, *_ in listed(self.estimators)]
         if not _routing_enabled():
             to_split = {k: v for k, v in params.items() if k == "groups"}
             to_fit = {k: v for k, v in params.items() if k != "groups"}
-            return {None: to_fit}, to_split, to_fit
+            return dict.fromkeys(names, to_fit), to_split, to_fit
         routed = process_routing(self, "fit", **params)
-        to_fit = {
-            name: routed[name.replace(" ", "_")].fit for name, *_ in self._candidates()
-        }
+        to_fit = {name: routed[name.replace(" ", "_")].fit for name in names}
         to_split = routed.splitter.split if "splitter" in routed else {}
         used = set().union(*(given.keys() for given in to_fit.values()))
         return to_fit, to_split, {k: v for k, v in params.items() if k in used}
-
-    def _refuse_sparse(self, candidates):
-        for name, estimator, _ in candidates:
-            if not get_tags(estimator).input_tags.sparse:
-                raise TypeError(
-                    f"Sparse X was passed, but the candidate {name!r} takes dense rows "
-                    "only. Give X.toarray(), or a scaler that does not centre."
-                )
 
     def _check_finite(self, X):
         """Refuse what some candidate refused: the members might accept it."""
@@ -482,35 +465,30 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         }
 
     def _disagreement(self, X, splits, found, classification):
-        inside = self.cv_results_["in_rashomon_set"]
-        unseen = unseen_predictions(found, inside, self.best_index_, X, splits)
-        rows = np.concatenate([test for _, test in splits])
+        inside = np.flatnonzero(self.cv_results_["in_rashomon_set"])
+        order = sorted(inside, key=lambda i: i != self.best_index_)  # the best first
+        unseen = np.stack([out_of_fold(found[i], X, splits) for i in order])
         if classification:
+            rows = np.concatenate([test for _, test in splits])
             self.ambiguity_ = ambiguity(unseen[:, rows])
             self.discrepancy_ = discrepancy(unseen[:, rows])
         else:
-            self.prediction_range_ = np.stack(
-                [unseen.min(axis=0), unseen.max(axis=0)], axis=1
-            )
+            self.prediction_range_ = prediction_range(unseen)
 
     def _fit_members(self, candidates, X, y, to_fit):
         inside = np.flatnonzero(self.cv_results_["in_rashomon_set"])
         rank = self.cv_results_["rank_test_score"]
         order = sorted(inside, key=lambda i: rank[i])
+        measured = self.refit == "simplest" and self.complexity is not None
         if self.refit == "best":
             order = order[:1]
-        if self.refit == "simplest" and self.complexity is None:
+        elif self.refit == "simplest" and not measured:
             order = [min(inside)]
         members = Parallel(n_jobs=self.n_jobs)(
-            delayed(fitted)(
-                candidates[i][1],
-                X,
-                y,
-                to_fit.get(candidates[i][0], to_fit.get(None, {})),
-            )
-            for i in order
+            delayed(clone(estimator).fit)(X, y, **to_fit.get(name, {}))
+            for name, estimator, _ in (candidates[i] for i in order)
         )
-        if self.refit == "simplest":
+        if measured:
             members = [min(members, key=lambda m: complexity_of(m, self.complexity))]
         self.members_ = members
         self.weights_ = np.full(len(members), 1 / len(members))
@@ -553,22 +531,13 @@ def cross_validated(estimator, X, y, splits, scoring, error_score, params):
 
 def out_of_fold(result, X, splits):
     """Predictions for the rows of each test fold by the model that missed them."""
-    out = None
-    for model, (_, test) in zip(result["estimator"], splits, strict=True):
-        said = model.predict(_safe_indexing(X, test))
-        if out is None:
-            n = X.shape[0]
-            kind = float if said.dtype.kind == "f" else said.dtype
-            out = np.zeros(n, dtype=kind)
-            if said.dtype.kind == "f":
-                out[:] = np.nan
-        out[test] = said
+    tests = [test for _, test in splits]
+    pairs = zip(result["estimator"], tests, strict=True)
+    said = np.concatenate([m.predict(_safe_indexing(X, test)) for m, test in pairs])
+    blank = np.nan if said.dtype.kind == "f" else np.zeros(1, dtype=said.dtype)
+    out = np.full(X.shape[0], blank)
+    out[np.concatenate(tests)] = said
     return out
-
-
-def fitted(estimator, X, y, params):
-    """Fit a clone to all rows."""
-    return clone(estimator).fit(X, y, **params)
 
 
 def select_scores(scores, theta):
@@ -612,9 +581,7 @@ def results_table(candidates, scores, times, inside):
     mean = scores.mean(axis=1)
     digits = int(-np.log10(ROUNDING))
     ordered = -np.nan_to_num(mean, nan=-np.inf).round(digits)
-    order = np.argsort(ordered, kind="stable")
-    rank = np.empty(len(mean), dtype=int)
-    rank[order] = np.arange(1, len(mean) + 1)
+    rank = rankdata(ordered, method="ordinal")
     return {
         "name": [name for name, _, _ in candidates],
         "params": [params for _, _, params in candidates],
@@ -626,24 +593,14 @@ def results_table(candidates, scores, times, inside):
     }
 
 
-def unseen_predictions(found, inside, best, X, splits):
-    """Out-of-fold predictions of the set, the best candidate's first."""
-    ordered = sorted(np.flatnonzero(inside), key=lambda i: i != best)
-    return np.stack([out_of_fold(found[i], X, splits) for i in ordered])
-
-
 def complexity_of(member, complexity):
     """Measure a fitted candidate, by a function or by the name of an attribute."""
-    if complexity is None:
-        return 0
     if callable(complexity):
         return complexity(member)
-    found = member
-    for name in complexity.split("."):
-        if not hasattr(found, name):
-            raise ValueError(
-                f"complexity={complexity!r} is no attribute of the fitted {member!r}. "
-                "Name one that every candidate has, or give a function."
-            )
-        found = getattr(found, name)
-    return found
+    try:
+        return attrgetter(complexity)(member)
+    except AttributeError:
+        raise ValueError(
+            f"complexity={complexity!r} is no attribute of the fitted {member!r}. "
+            "Name one that every candidate has, or give a function."
+        ) from None

@@ -9,12 +9,12 @@ Rows pass through these rooms:
 * ``_gains``: what a row adds to a set, on whatever device
 * ``_engine``: the algorithms, which see slots and gains alone
 * ``_living``: the state of a selector as one object: the table, its sets, its answer
-* ``_parameters``: whether a snapshot belongs to a selector
 * ``_plots``: displays
 """
 
+from sklearn_ext.submodular._engine._report import Selection
 from sklearn_ext.submodular._feature_selector import SubmodularFeatureSelector
-from sklearn_ext.submodular._maximize import Selection, maximize
+from sklearn_ext.submodular._maximize import maximize
 from sklearn_ext.submodular._maximizer import DynamicMaximizer
 from sklearn_ext.submodular._objectives._check import (
     SubmodularityCheck,

@@ -153,8 +153,7 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
             The fitted selector.
         """
         X, y = self._check(X, y, reset=True)
-        self._solve(self._sum(X, y, None), self._relevance_of(X, y))
-        return self
+        return self._solve(self._sum(X, y, None), self._relevance_of(y, X))
 
     @fit_context()
     def partial_fit(self, X, y=None, classes=None):
@@ -175,11 +174,10 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
         self : SubmodularFeatureSelector
             The updated selector.
         """
-        first = not hasattr(self, "sufficient_statistics_")
-        X, y = self._check(X, y, reset=first)
-        if first:
+        known = getattr(self, "sufficient_statistics_", None)
+        X, y = self._check(X, y, reset=known is None)
+        if known is None:
             return self._solve(self._sum(X, y, classes))
-        known = self.sufficient_statistics_
         return self._solve(known + self._sum(X, y, known.classes, regress=True))
 
     def fit_blocks(self, blocks, *, n_jobs=None):
@@ -250,17 +248,13 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
                 "groups must be given for new columns exactly when the others have "
                 f"some, got groups={groups!r}."
             )
-        p, n_new = X.shape[1], X_new.shape[1]
-        added = self._labels(groups, n_new)
+        added = self._labels(groups, X_new.shape[1])
         labels = np.concatenate([self.groups_, added])
-        self.groups_ = labels if self._grouped else np.arange(p + n_new)
+        self.groups_ = labels if self._grouped else np.arange(len(labels))
         if names is not None:
-            old = self.feature_names_in_
-            self.feature_names_in_ = np.concatenate([old, names])
-        self.n_features_in_ = p + n_new
-        relevance = None
-        if self.relevance not in ("none", "f"):
-            relevance = self._relevance_of(np.column_stack([X, X_new]), y)
+            self.feature_names_in_ = np.concatenate([self.feature_names_in_, names])
+        self.n_features_in_ = len(labels)
+        relevance = self._relevance_of(y, X, X_new)
         return self._solve(known.with_columns(X, X_new, T), relevance)
 
     @fit_context()
@@ -284,17 +278,16 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
         if not len(gone):
             return self
         if len(fixed := np.intersect1d(gone, self._first)):
+            names = getattr(self, "feature_names_in_", range(self.n_features_in_))
             raise ValueError(
-                f"column {self._name(fixed[0])} is in initial and cannot be forgotten; "
+                f"column {names[fixed[0]]!r} is in initial and cannot be forgotten; "
                 "fit with another initial."
             )
         kept = np.setdiff1d(np.arange(self.n_features_in_), gone)
         if not len(kept):
             raise ValueError("features names all columns; at least one must remain.")
         self._first = np.searchsorted(kept, self._first)
-        self.groups_ = (
-            np.arange(len(kept)) if self.groups is None else self.groups_[kept]
-        )
+        self.groups_ = self.groups_[kept] if self._grouped else np.arange(len(kept))
         self.n_features_in_ = len(kept)
         if hasattr(self, "feature_names_in_"):
             self.feature_names_in_ = self.feature_names_in_[kept]
@@ -339,10 +332,11 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
         codes = places_of(y, classes)
         return np.arange(len(classes)) == codes[:, None], classes
 
-    def _relevance_of(self, X, y):
-        """Return relevances that need all rows, or None."""
+    def _relevance_of(self, y, *tables):
+        """Return relevances that need all rows, of tables side by side, or None."""
         if self.relevance in ("none", "f"):
             return None
+        X = tables[0] if len(tables) == 1 else np.column_stack(tables)
         if callable(self.relevance):
             scores = np.asarray(self.relevance(X, y), dtype=np.float64)
             if scores.shape != (X.shape[1],) or not np.all(scores >= 0):
@@ -354,7 +348,7 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
             numeric = _is_numeric(y)
             measure = mutual_info_regression if numeric else mutual_info_classif
             scores = measure(X, y, random_state=0)
-        return scores / scores.max() if scores.max() > 0 else scores
+        return scores / (scores.max() or 1)
 
     def _solve(self, statistics, relevance=None):
         if relevance is None:
@@ -363,25 +357,20 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
                     f"relevance={self.relevance!r} needs all rows at once: use fit, or "
                     "relevance='f'."
                 )
-            none = self.relevance == "none"
-            p = len(statistics.x_mean)
-            relevance = np.zeros(p) if none else statistics.explained
+            relevance = statistics.explained  # zero where there is no target
         self.sufficient_statistics_, self.relevance_ = statistics, relevance
         # groups are numbered by their first columns, and ties go to the lowest number
         number = {label: i for i, label in enumerate(dict.fromkeys(self.groups_))}
         codes = np.array([number[label] for label in self.groups_])
         rows = groups_as_rows(statistics.correlations, relevance, codes)
-        self._select(rows, codes)
-        return self
-
-    def _select(self, rows, codes):
         n = len(rows)
         k = self.n_features_to_select
         k = min(k, n) if isinstance(k, Integral) else max(1, round(k * n))
         first = np.array([*dict.fromkeys(codes[self._first].tolist())], dtype=np.intp)
         trade_off = 0.0 if self.relevance == "none" else self.trade_off
-        weights = 1 / (n * np.bincount(codes)[codes])
-        objective = ColumnObjective(trade_off, k, weights).fit_reference(rows)
+        weights = (1 - trade_off) / (n * np.bincount(codes)[codes])
+        weights = np.append(weights, trade_off / k)
+        objective = ColumnObjective(weights=weights).fit_reference(rows)
         oracle = Oracle(objective, row_store(rows))
         state, gains = oracle.grow(objective.empty_state(), first)
         others = np.setdiff1d(np.arange(n), first)
@@ -392,40 +381,35 @@ class SubmodularFeatureSelector(SelectorMixin, ExtEstimator):
         ranking[chosen] = np.arange(1, len(chosen) + 1)
         self.ranking_ = ranking[codes]
         self.support_ = self.ranking_ <= len(chosen)
+        return self
 
     def _positions(self, columns, what):
         """Return positions of columns that are given by number or by name."""
         columns = listed(columns)
-        if not any(isinstance(c, str) for c in columns):
-            n = self.n_features_in_
-            return check_positions(columns or None, n, what, "column")
-        known = list(getattr(self, "feature_names_in_", ()))
-        if unknown := [c for c in columns if c not in known]:
-            has = "have other names" if known else "have no names"
-            raise ValueError(
-                f"{what} holds {unknown[:5]}, but the columns that were fitted {has}."
-            )
-        at = [known.index(c) for c in columns]
-        return check_positions(at, len(known), what, "column")
-
-    def _name(self, column):
-        names = getattr(self, "feature_names_in_", None)
-        return int(column) if names is None else repr(names[column])
+        if any(isinstance(c, str) for c in columns):
+            known = list(getattr(self, "feature_names_in_", ()))
+            if unknown := [c for c in columns if c not in known]:
+                has = "have other names" if known else "have no names"
+                raise ValueError(
+                    f"{what} holds {unknown[:5]}, but the columns that were fitted "
+                    f"{has}."
+                )
+            columns = [known.index(c) for c in columns]
+        return check_positions(columns, self.n_features_in_, what, "column")
 
     def _new_names(self, X_new, names):
         """Return names of new columns, or None where columns have no names."""
+        names = listed(getattr(X_new, "columns", None) if names is None else names)
+        named = len(names) > 0 and all(isinstance(name, str) for name in names)
         old = getattr(self, "feature_names_in_", None)
-        if names is None:
-            names = list(getattr(X_new, "columns", ())) or None
+        if old is None and named:
+            raise ValueError(
+                "The columns that were fitted have no names, so new ones cannot "
+                "have any; pass arrays, or fit a data frame."
+            )
         if old is None:
-            if names is not None and all(isinstance(name, str) for name in names):
-                raise ValueError(
-                    "The columns that were fitted have no names, so new ones cannot "
-                    "have any; pass arrays, or fit a data frame."
-                )
             return None
-        names = [] if names is None else listed(names)
-        if not names or not all(isinstance(name, str) for name in names):
+        if not named:
             raise ValueError(
                 "The columns that were fitted have names, so new ones need some: pass "
                 "a data frame or names."

@@ -2,50 +2,23 @@
 
 import copy
 import warnings
-from dataclasses import dataclass, fields
 
 import numpy as np
-from scipy import sparse
 
+from sklearn_ext._numerics._arrays import dense
+from sklearn_ext._numerics._equal_rows import hash_rows
 from sklearn_ext.submodular._engine._greedy import Picks, in_greedy_order
 from sklearn_ext.submodular._engine._guesses import NOTHING, Engine
-from sklearn_ext.submodular._engine._report import Report, refine
+from sklearn_ext.submodular._engine._report import refine, selection_of
 from sklearn_ext.submodular._engine._sieve import Sieve
 from sklearn_ext.submodular._gains._backends import make_oracle
-from sklearn_ext.submodular._maximize import solve
+from sklearn_ext.submodular._maximize import SOLVERS
 from sklearn_ext.submodular._rows._slots import SlotTable, listed
 from sklearn_ext.submodular._rows._stores import grown, raw_store, row_store
 
-GUESSING = "leveled", "bucketed"  # algorithms that keep guesses
 LATENCY = 10_000  # gains of one update by default, about: a few milliseconds
 FULL_REFINEMENT = 2e6  # coordinates of all rows, up to which all are candidates
 SETTLED = ("n_select", "algorithm", "epsilon", "guesses", "max_guesses")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The parameters of a selector that a living table works by."""
-
-    n_select: int
-    solver: str
-    algorithm: str
-    epsilon: float
-    guesses: str
-    max_guesses: int
-    refine: str
-    pool_size: int
-    stability: float
-    n_swaps: int
-    initial: object
-    forbidden: object
-    max_cache_mb: float
-    backend: str
-    device: str | None
-
-    @classmethod
-    def of(cls, estimator):
-        """Return the parameters of an estimator as they are now."""
-        return cls(*(getattr(estimator, field.name) for field in fields(cls)))
 
 
 class LivingTable:
@@ -57,8 +30,9 @@ class LivingTable:
 
     Parameters
     ----------
-    settings : Settings
-        Parameters; a later change of those in ``SETTLED`` is refused.
+    settings : SimpleNamespace
+        The parameters of a selector, which may be replaced by later ones; a change of
+        those in ``SETTLED`` is refused.
     objective : SubmodularObjective
         With its reference fitted.
     X : {ndarray, sparse array} of shape (n_samples, ...)
@@ -71,101 +45,78 @@ class LivingTable:
         Rows of weight zero are never selected.
     seed : int
         Seed of all randomness.
+    n_updates : int, default=0
+        How many changes came before.
     """
 
-    def __init__(self, settings, objective, X, Z, ids, weight, seed):
+    def __init__(self, settings, objective, X, Z, ids, weight, seed, n_updates=0):
         self.settings, self.objective, self._seed = settings, objective, seed
         self._settled = {name: getattr(settings, name) for name in SETTLED}
-        self.n_updates, self._previous = 0, ()
+        self.n_updates, self._bound = n_updates, np.inf
         self.table = SlotTable(ids)
-        self._hold(X, Z)
-        self._eligible = np.zeros(len(self.table.alive), dtype=bool)
-        self._mark(self.table.slots, ids, weight)
-        self.oracle = self._make_oracle()
-        self._solve_again()
-
-    def _hold(self, X, Z):
-        """Keep rows, as they came and as they are compared."""
         if Z is X:
             self.X = self.Z = row_store(X)
         else:
             self.X, self.Z = raw_store(X), row_store(Z)
+        self._eligible = np.zeros(len(ids), dtype=bool)
+        self._mark(self.table.slots, ids, weight)
+        self.oracle = make_oracle(objective, settings.backend, settings.device)
+        self.oracle.follow(self.Z, settings.max_cache_mb)
+        self.engine, self.sieve, self._answer, self._previous = None, None, None, ()
+        first = self.table.find(listed(settings.initial)).tolist()
+        state, gains = self.oracle.grow(self.oracle.empty_state(), first)
+        self.start = Picks(state, slots=first, gains=gains)
+        if settings.algorithm == "sieve":
+            self.sieve = Sieve(self.oracle, settings.n_select, state, settings.epsilon)
+            self.sieve.insert(self._candidates())
+            self._drop_unheld()
+            return
+        picks = self._solve()
+        self._answer = self._report(picks)
+        if settings.algorithm != "greedy":
+            self.engine = Engine(self.oracle, settings, state, self._generator())
+            self._tell_engine(picks)
 
     def _mark(self, slots, ids, weight):
         """Note which slots can be chosen."""
-        self._eligible = grown(self._eligible, len(self.table.alive))
+        self._eligible = grown(self._eligible, self.Z.n_slots)
         self._eligible[slots] = True if weight is None else weight > 0
         never = {*listed(self.settings.forbidden), *listed(self.settings.initial)}
         if never:
-            barred = [i in never for i in ids]
-            self._eligible[slots[barred]] = False
+            self._eligible[slots[[i in never for i in ids]]] = False
 
-    def _make_oracle(self):
-        """Return an oracle of the coordinates of all slots."""
-        settings = self.settings
-        oracle = make_oracle(self.objective, settings.backend, settings.device)
-        oracle.follow(self.Z, settings.max_cache_mb)
-        return oracle
+    def _tell_engine(self, picks):
+        """Tell the engine rows, their gains and the answer.
 
-    def _solve_again(self):
-        """Forget all structures and solve the table as it is."""
-        self.engine, self.sieve, self._ready = None, None, None
-        state, first = self.oracle.empty_state(), None
-        if len(slots := self.table.find(listed(self.settings.initial))):
-            state, gains = self.oracle.grow(state, slots)
-            value = self.oracle.value(state)
-            first = Report(tuple(slots.tolist()), tuple(gains), value, value)
-        self.state, self._initial, self._report = state, first, None
-        self._bound = np.inf
-        if self.settings.algorithm == "sieve":
-            settings = self.settings
-            self.sieve = Sieve(self.oracle, settings.n_select, state, settings.epsilon)
-            self._feed_sieve(self.table.slots)
-        else:
-            self._report = self._solve_all()
-            if self.settings.algorithm in GUESSING:
-                self._ready = self._stand()
-
-    def _stand(self):
-        """Return what the first update starts from: rows, their gains, the answer.
-
-        With it that update need not do all work, nor know less than the fit did.
+        With them the first update need not do all work, nor know less than the fit did.
         """
-        slots = self._candidates()
-        chosen = [s for s in self._report.slots if s not in self._first]
-        state, _ = self.oracle.grow(self.state, chosen)
-        top = np.sort(self.oracle.gains(slots, state))[-self.settings.n_select :]
+        slots, start, k = self._candidates(), self.start.state, self.settings.n_select
+        top = np.sort(self.oracle.gains(slots, picks.state))[-k:]
         top = np.maximum(top, 0.0)
         # k others add the largest gains at most; a new row replaces the least of them
-        least = float(top[0]) if len(top) == self.settings.n_select else 0.0
-        bound = self.oracle.value(state) - self.oracle.value(self.state) + top.sum()
-        standing = (chosen, float(bound), state, least)
-        return slots, self.oracle.gains(slots, self.state), standing
+        least = float(top[0]) if len(top) == k else 0.0
+        bound = self.oracle.value(picks.state) - self.oracle.value(start) + top.sum()
+        standing = (picks.slots, float(bound), picks.state, least)
+        self.engine.start(slots, self.oracle.gains(slots, start), standing)
 
-    def _solve_all(self, previous=()):
+    def _solve(self):
         """Solve with all candidates, and remember the bound."""
-        settings = self.settings
-        picks = solve(
-            self.oracle,
-            self._candidates(),
-            settings.n_select,
-            self.state,
-            settings.solver,
-            self._generator(),
-            settings.epsilon,
-        )
+        settings, state = self.settings, self.start.state
+        solver, k, rng = SOLVERS[settings.solver], settings.n_select, self._generator()
+        slots = self._candidates()
+        picks = solver(self.oracle, slots, k, state, rng, settings.epsilon)
         self._bound = min(self._bound, picks.bound)
         if settings.solver in ("stochastic", "threshold"):
-            picks = in_greedy_order(self.oracle, self.state, picks.slots)
-        return self._make_report(picks, self._bound, previous)
+            picks = in_greedy_order(self.oracle, state, picks.slots)
+        return picks
 
     def _generator(self):
         """Return randomness that depends on the seed and the updates so far only."""
         return np.random.default_rng((self._seed, self.n_updates))
 
     def _candidates(self):
-        alive = self.table.alive
-        return np.flatnonzero(alive & self._eligible[: len(alive)])
+        slots = self.table.slots
+        return slots[self._eligible[slots]]
 
     def check_settled(self):
         """Refuse parameters for which nothing that is stored holds."""
@@ -180,6 +131,9 @@ class LivingTable:
 
     def apply(self, leave=NOTHING, rows=None, ids=(), weight=None, max_calls=None):
         """Remove slots and add rows; a failure undoes both.
+
+        Whatever can fail comes before the table of slots is changed: what was written
+        for rows that did not come is in slots that nobody reads.
 
         Parameters
         ----------
@@ -198,64 +152,36 @@ class LivingTable:
         self.check_settled()
         if isinstance(max_calls, str):
             max_calls = None if self.oracle.may_fail else LATENCY
+        come = self.table.vacant(len(ids))
         if len(ids):
             X, Z = rows
             coordinates = self.oracle.represent(Z)
-        self._ensure_engine(max_calls)
-        come, saved = self.table.vacant(len(ids)), self.table.saved()
+            self.X.put(come, X)
+            if self.Z is not self.X:
+                self.Z.put(come, Z)
+            self.oracle.rows.put(come, coordinates)
+            self._mark(come, ids, weight)
+        useful = come[self._eligible[come]]
+        if self.engine is not None:
+            self.engine.update(leave[self._eligible[leave]], useful, max_calls)
+        elif self.sieve is not None:
+            self.sieve.insert(useful)
         self.table.remove(leave)
         self.table.add(come, ids)
-        try:
-            if len(ids):
-                self.X.put(come, X)
-                if self.Z is not self.X:
-                    self.Z.put(come, Z)
-                self.oracle.rows.put(come, coordinates)
-                self._mark(come, ids, weight)
-            self._follow(leave, come, max_calls)
-        except BaseException:
-            self.table.restore(saved, leave, come)
-            raise
+        if self.sieve is not None:
+            self._drop_unheld()
+        elif not self.stale:
+            self.table.release()
         self._outdate()
-        self._bound = np.inf if len(come) else self._bound
+        self._bound = np.inf if len(ids) else self._bound
         self.n_updates += 1
 
-    def _ensure_engine(self, max_calls):
-        """Build the structures for updates, at the first one."""
-        settings = self.settings
-        if settings.algorithm in GUESSING and self.engine is None:
-            engine = Engine(
-                self.oracle,
-                settings.n_select,
-                self.state,
-                settings.epsilon,
-                settings.algorithm,
-                settings.guesses,
-                settings.max_guesses,
-                self._generator(),
-            )
-            slots, *known = self._ready or (self._candidates(), None, None)
-            engine.update(NOTHING, slots, max_calls, *known)
-            self.engine, self._ready = engine, None
-
-    def _follow(self, leave, come, max_calls):
-        if self.sieve is not None:
-            self._feed_sieve(come)
-            return
-        if self.engine is not None:
-            leave, come = leave[self._eligible[leave]], come[self._eligible[come]]
-            self.engine.update(leave, come, max_calls)
-        if not self.stale:
-            self.table.release()
-
-    def _feed_sieve(self, come):
-        """Show rows to the sieve, and keep only those that it holds."""
-        self.sieve.insert(come[self._eligible[come]])
-        held = self.sieve.held | self._first
+    def _drop_unheld(self):
+        """Keep only the rows that the sieve holds, and one where it holds none."""
+        held = self.sieve.held | set(self.start.slots)
         held = held or set(self._candidates()[:1].tolist())  # which adds nothing yet
         slots = self.table.slots
-        gone = slots[[s not in held for s in slots.tolist()]]
-        self.table.remove(gone)
+        self.table.remove(slots[[s not in held for s in slots.tolist()]])
         self.table.release()
 
     @property
@@ -272,68 +198,42 @@ class LivingTable:
 
     def _outdate(self):
         """Let the next reading make a new answer."""
-        if self._report is not None:
-            self._previous, self._report = self._report.slots, None
+        if self._answer is not None:
+            self._previous, self._answer = self._answer.indices.tolist(), None
 
     # answers
 
     @property
     def answer(self):
-        """The report, made now if updates came since the last one."""
-        if self._report is None:
-            self._report = self._digest()
-        return self._report
-
-    @property
-    def chosen(self):
-        """Slots of the chosen rows."""
-        return np.array(self.answer.slots, dtype=np.intp)
-
-    @property
-    def _first(self):
-        """Slots that always belong to the set."""
-        return set(self._initial.slots if self._initial else ())
+        """The selection, its slots as indices; made now if updates came since."""
+        if self._answer is None:
+            self._answer = self._digest()
+        return self._answer
 
     def _digest(self):
         self.check_settled()
-        settings, engine = self.settings, self.engine
+        settings, state = self.settings, self.start.state
         previous = [s for s in self._previous if self.table.alive[s]]
         if self.sieve is not None:
-            picks = self.sieve.picks
-            return self._make_report(picks, picks.bound, previous)
+            return self._report(self.sieve.picks, previous)
+        if self.engine is None:
+            return self._report(self._solve(), previous)
         candidates = self._candidates()
-        full = self._refine_fully(len(candidates))
-        if settings.algorithm == "greedy" or full:
-            report = self._solve_all(previous)
-            if settings.algorithm == "greedy":
-                return report
-        kept = [s for s in previous if s not in self._first]
-        best, bound = [], self._bound
-        if engine is not None:
-            bound = min(bound, engine.bound)
-            best = [] if self.stale else engine.best()
-        if full:
-            best = [s for s in report.slots if s not in self._first]
+        size = len(candidates) * self.objective.n_coords_
+        small = settings.refine == "auto" and size <= FULL_REFINEMENT
+        if full := small or settings.refine == "full":
+            best = self._solve().slots
+        else:
+            best = [] if self.stale else self.engine.best()
+        kept = [s for s in previous if s not in self.start.slots]
         if settings.refine == "none" and not self.stale:
-            picks = in_greedy_order(self.oracle, self.state, best or kept)
+            picks = in_greedy_order(self.oracle, state, best or kept)
         else:
             alone = full or (settings.refine == "guesses" and not self.stale)
-            picks = refine(
-                self.oracle,
-                settings.n_select,
-                self.state,
-                self._pool(candidates, [*best, *kept], alone),
-                best,
-                kept,
-                settings.stability,
-                settings.n_swaps,
-            )
-        return self._make_report(picks, bound, previous)
-
-    def _refine_fully(self, n):
-        size = n * self.objective.n_coords_
-        refine = self.settings.refine
-        return refine == "full" or (refine == "auto" and size <= FULL_REFINEMENT)
+            pool = self._pool(candidates, [*best, *kept], alone)
+            picks = refine(self.oracle, settings, state, pool, best, kept)
+        picks.bound = min(picks.bound, self.engine.bound)
+        return self._report(picks, previous)
 
     def _pool(self, candidates, members, alone):
         """Return what can be chosen: all guesses' rows, and random others.
@@ -341,38 +241,38 @@ class LivingTable:
         While work is under way the guesses may hold few rows that still live, so that
         random ones are needed whatever ``refine`` says.
         """
-        live = set(candidates.tolist())
-        members = {*members, *(self.engine.candidates if self.engine else ())}
-        pool = np.array(sorted(members & live), dtype=np.intp)
+        members = np.array([*members, *self.engine.candidates], dtype=np.intp)
+        pool = np.intersect1d(candidates, members)
         if alone:
             return pool
-        settings = self.settings
-        size = min(max(settings.pool_size, settings.n_select), len(candidates))
+        size = max(self.settings.pool_size, self.settings.n_select)
+        size = min(size, len(candidates))
         others = self._generator().choice(candidates, size, replace=False)
         return np.union1d(pool, others)
 
-    def _make_report(self, picks, bound, previous):
+    def _report(self, picks, previous=()):
+        """Make the answer of picks; of the first candidate where these are none."""
         candidates = self._candidates()
-        if not picks.slots and self._initial is None and len(candidates):
-            bound = min(bound, picks.bound)
-            if bound <= 0:
+        if not picks.slots and not self.start.slots and len(candidates):
+            if min(self._bound, picks.bound) <= 0:
                 warnings.warn(
                     "No row adds anything to the objective; the first one is reported "
                     "so that predict and transform work.",
                     UserWarning,
                     stacklevel=2,
                 )
-            picks = Picks(self.state, bound)
-            gain = self.oracle.gains(candidates[:1], self.state)[0]
+            gain = self.oracle.gains(candidates[:1], self.start.state)[0]
             picks.take(self.oracle, candidates[0], max(gain, 0.0))
-        return Report.of(self.oracle, self.state, self._initial, picks, bound, previous)
+        self.replaced = previous
+        return selection_of(self.oracle, self.start, picks, self._bound)
 
     # changes of everything at once
 
     def reoptimize(self):
         """Solve all living rows anew; the structures for updates stay."""
         self.check_settled()
-        self._report = self._solve_all(self.answer.slots)
+        previous = self.answer.indices.tolist()
+        self._answer = self._report(self._solve(), previous)
 
     def refreshed(self, X):
         """Return a table with a new reference, drawn from X or from its own rows.
@@ -387,11 +287,9 @@ class LivingTable:
         LivingTable
             Another one, solved anew.
         """
-        self.check_settled()
         X = self.Z.take(self.table.slots) if X is None else X
-        objective = copy.deepcopy(self.objective)
-        seed = self._generator().integers(2**31 - 1)
-        objective.fit_reference(X, None, int(seed))
+        objective, seed = copy.deepcopy(self.objective), self._generator()
+        objective.fit_reference(X, None, int(seed.integers(2**31 - 1)))
         return self._moved(objective, self.table.slots)
 
     def purged(self, leave):
@@ -407,45 +305,34 @@ class LivingTable:
         LivingTable
             Another one, solved anew.
         """
-        self.check_settled()
-        rows = self.Z.take(leave)
-        kept = np.setdiff1d(self.table.slots, leave)
+        gone, kept = self.Z.take(leave), np.setdiff1d(self.table.slots, leave)
         objective = copy.deepcopy(self.objective)
-        gone = set(_keys(_dense(rows)))
         for member in _members(objective):
             if getattr(member, "reference_", None) is None:
                 continue
-            reference = _dense(member.reference_)
-            keys = _keys(reference.astype(rows.dtype))
-            copies = np.flatnonzero([key in gone for key in keys])
+            reference = dense(member.reference_).copy()
+            hashes = hash_rows(reference.astype(gone.dtype))
+            copies = np.flatnonzero(np.isin(hashes, hash_rows(gone)))
             drawn = self._generator().choice(kept, len(copies))
-            reference = reference.copy()
-            reference[copies] = _dense(self.Z.take(drawn))
+            reference[copies] = dense(self.Z.take(drawn))
             member.reference_ = reference
         return self._moved(objective, kept)
 
     def _moved(self, objective, slots):
-        """Return a table of slots of living rows under another objective model.
-
-        All parts that change are replaced, so that this one stays as it is.
-        """
-        new = copy.copy(self)
+        """Return a table of slots of living rows under another objective model."""
+        self.check_settled()
         X, ids = self.X.take(slots), self.table.ids(slots).tolist()
-        new.objective, new.table = objective, SlotTable(ids)
+        Z = X if self.Z is self.X else self.Z.take(slots)
+        more = ids, self._eligible[slots], self._seed, self.n_updates + 1
+        new = LivingTable(self.settings, objective, X, Z, *more)
         new.table.next_id = self.table.next_id
-        new._hold(X, X if self.Z is self.X else self.Z.take(slots))
-        new._eligible = grown(self._eligible[slots], len(new.table.alive))
-        new._previous = ()
-        new.n_updates += 1
-        new.oracle = new._make_oracle()
-        new.oracle.n_calls = self.oracle.n_calls
-        new.oracle.n_rebuilds = self.oracle.n_rebuilds
-        new._solve_again()
+        new.oracle.n_calls += self.oracle.n_calls
+        new.oracle.n_rebuilds += self.oracle.n_rebuilds
         return new
 
     def __getstate__(self):
         self.finish()  # what is under way cannot be stored
-        return {**self.__dict__, "_ready": None}
+        return {**self.__dict__, "settings": None}  # which its selector tells anew
 
 
 def _members(objective):
@@ -454,11 +341,3 @@ def _members(objective):
     if parts is None:
         return [objective]
     return [member for part in parts for member in _members(part)]
-
-
-def _keys(rows):
-    return [row.tobytes() for row in rows + 0.0]  # without negative zeros
-
-
-def _dense(rows):
-    return rows.toarray() if sparse.issparse(rows) else rows

@@ -1,75 +1,36 @@
 """Static selection: one call from rows to a chosen subset."""
 
 import warnings
-from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_array, check_random_state
 
-from sklearn_ext._core._compat import HasMethods, Interval, StrOptions, validate_params
-from sklearn_ext.submodular._engine._greedy import greedy, lazy, stochastic, threshold
+from sklearn_ext._core._compat import Interval, StrOptions, validate_params
+from sklearn_ext.submodular._engine._greedy import (
+    Picks,
+    greedy,
+    lazy,
+    pruned,
+    stochastic,
+    threshold,
+)
+from sklearn_ext.submodular._engine._report import selection_of
 from sklearn_ext.submodular._engine._sieve import sieve
 from sklearn_ext.submodular._engine._swap import swap
 from sklearn_ext.submodular._gains._backends import BACKENDS, make_oracle
-from sklearn_ext.submodular._objectives._named import OBJECTIVES
+from sklearn_ext.submodular._objectives._named import OBJECTIVE, make_objective
 
-SOLVERS = {
-    "greedy": greedy,
-    "lazy": lazy,
-    "stochastic": stochastic,
-    "threshold": threshold,
-    "sieve": sieve,
-}
-POOL_SIZE = 1000
-
-
-@dataclass(frozen=True)
-class Selection:
-    """A chosen subset.
-
-    Parameters
-    ----------
-    indices : ndarray of shape (n_selected,)
-        Rows in the order of choice.
-    gains : ndarray of shape (n_selected,)
-        What each added to those before it.
-    value : float
-        Value of the set.
-    upper_bound : float
-        Proven bound on the value of every set of k candidates.
-    n_calls : int
-        Gains that were evaluated.
-
-    Examples
-    --------
-    >>> from sklearn_ext.submodular import Coverage, maximize
-    >>> maximize(Coverage(), [[1, 1, 0], [0, 0, 1]], 1).certificate
-    1.0
-    """
-
-    indices: np.ndarray
-    gains: np.ndarray
-    value: float
-    upper_bound: float
-    n_calls: int
-
-    @property
-    def certificate(self):
-        """Value over upper bound: a proven part of the best possible."""
-        return self.value / self.upper_bound if self.upper_bound > 0 else 1.0
+# by their names
+SOLVERS = {f.__name__: f for f in (greedy, lazy, stochastic, threshold, sieve, pruned)}
 
 
 @validate_params(
     {
-        "objective": [
-            StrOptions(set(OBJECTIVES)),
-            HasMethods(["fit_reference", "represent", "gains", "add"]),
-        ],
+        "objective": OBJECTIVE,
         "X": ["array-like", "sparse matrix"],
         "k": [Interval(Integral, 1, None, closed="left")],
-        "method": [StrOptions({*SOLVERS, "pruned"})],
+        "method": [StrOptions(set(SOLVERS))],
         "candidates": ["array-like", None],
         "initial": ["array-like", None],
         "sample_weight": ["array-like", None],
@@ -173,19 +134,15 @@ def maximize(
     """
     X = check_array(X, accept_sparse="csr", dtype=(np.float64, np.float32))
     rng = check_random_state(random_state)
-    named = isinstance(objective, str)
-    objective = OBJECTIVES[objective]() if named else clone(objective)
-    if isinstance(objective, BaseEstimator):
-        objective._validate_params()
-    objective.fit_reference(X, sample_weight, rng)
+    objective = make_objective(objective).fit_reference(X, sample_weight, rng)
     oracle = make_oracle(objective, backend, device)
-    oracle.load(X, copy=False)
+    oracle.load(X)
     slots = check_positions(candidates, X.shape[0], "candidates")
     slots = np.arange(X.shape[0]) if candidates is None else slots
     if sample_weight is not None:
         slots = slots[np.asarray(sample_weight)[slots] > 0]
     first = check_positions(initial, X.shape[0], "initial")
-    state, first_gains = oracle.grow(oracle.empty_state(), first)
+    state, gains = oracle.grow(oracle.empty_state(), first)
     slots = slots[~np.isin(slots, first)]
     if k > len(slots):
         warnings.warn(
@@ -196,54 +153,10 @@ def maximize(
         )
     slots = slots if method == "sieve" else np.sort(slots)  # which keeps their order
     generator = np.random.default_rng(rng.randint(2**31 - 1))
-    picks = solve(oracle, slots, k, state, method, generator, epsilon)
+    picks = SOLVERS[method](oracle, slots, k, state, generator, epsilon)
     if n_swaps != 0:
         picks = swap(oracle, picks, slots, n_swaps, state)
-    value = oracle.value(picks.state)
-    bound = oracle.value(state) + picks.bound
-    return Selection(
-        np.array([*first, *picks.slots], dtype=np.intp),
-        np.array([*first_gains, *picks.gains]),
-        value,
-        float(max(bound, value)),
-        oracle.n_calls,
-    )
-
-
-def solve(oracle, slots, k, state, method, rng, epsilon=0.1):
-    """Run a solver by its name.
-
-    Parameters
-    ----------
-    oracle : Oracle
-        Gains.
-    slots : ndarray of shape (n,)
-        Candidates.
-    k : int
-        Rows to choose at most.
-    state : object
-        State to start from.
-    method : str
-        Name of the solver.
-    rng : Generator
-        Randomness of those that need it.
-    epsilon : float, default=0.1
-        What the approximate ones give up.
-
-    Returns
-    -------
-    Picks
-        The chosen.
-    """
-    if method == "pruned":
-        if len(slots) > POOL_SIZE:
-            slots = np.sort(rng.choice(slots, POOL_SIZE, replace=False))
-            picks = lazy(oracle, slots, k, state)
-            picks.bound = np.inf  # of the pool, not of all
-            return picks
-        method = "lazy"
-    extra = {"greedy": (), "lazy": ()}.get(method, (epsilon,))
-    return SOLVERS[method](oracle, slots, k, state, rng, *extra)
+    return selection_of(oracle, Picks(state, slots=first, gains=gains), picks)
 
 
 def check_positions(positions, n, name, what="row"):
@@ -265,9 +178,7 @@ def check_positions(positions, n, name, what="row"):
     ndarray of int
         The positions.
     """
-    if positions is None:
-        return np.empty(0, dtype=np.intp)
-    positions = np.asarray(positions)
+    positions = np.asarray([] if positions is None else positions)
     if positions.size == 0:
         return np.empty(0, dtype=np.intp)
     if positions.dtype.kind not in "iu" or positions.ndim != 1:

@@ -1,14 +1,15 @@
 """The dynamic engine by itself, on rows of coordinates."""
 
 from numbers import Integral, Real
+from types import SimpleNamespace
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils import check_random_state
 
 from sklearn_ext._core._compat import Interval, StrOptions, validate_params
+from sklearn_ext._numerics._arrays import dense
 from sklearn_ext.submodular._engine._greedy import in_greedy_order
-from sklearn_ext.submodular._engine._guesses import KINDS, Engine
+from sklearn_ext.submodular._engine._guesses import KINDS, NOTHING, Engine
 from sklearn_ext.submodular._gains._backends import BACKENDS, make_oracle
 from sklearn_ext.submodular._rows._slots import SlotTable, check_ids, listed
 
@@ -100,17 +101,16 @@ class DynamicMaximizer:
         self._table = SlotTable()
         self._oracle = make_oracle(objective, backend, device)
         self._oracle.hold(np.empty((0, objective.n_coords_)))
-        seed = check_random_state(random_state).randint(2**31 - 1)
-        self._engine = Engine(
-            self._oracle,
-            k,
-            self._oracle.empty_state(),
-            epsilon,
-            algorithm,
-            guesses,
-            max_guesses,
-            np.random.default_rng(seed),
+        settings = SimpleNamespace(
+            n_select=k,
+            epsilon=epsilon,
+            algorithm=algorithm,
+            guesses=guesses,
+            max_guesses=max_guesses,
         )
+        seed = check_random_state(random_state).randint(2**31 - 1)
+        rng, state = np.random.default_rng(seed), self._oracle.empty_state()
+        self._engine = Engine(self._oracle, settings, state, rng)
 
     @property
     def n_calls(self):
@@ -132,8 +132,7 @@ class DynamicMaximizer:
         self : DynamicMaximizer
             The engine.
         """
-        rows = rows.toarray() if sparse.issparse(rows) else rows
-        rows = np.asarray(rows, dtype=np.float64)
+        rows = np.asarray(dense(rows), dtype=np.float64)
         if rows.ndim != 2 or rows.shape[1] != self._oracle.objective.n_coords_:
             raise ValueError(
                 f"Expected rows of {self._oracle.objective.n_coords_} coordinates, got "
@@ -142,10 +141,9 @@ class DynamicMaximizer:
         if not np.isfinite(rows).all():
             raise ValueError("rows must be finite, got NaN or infinity.")
         ids = check_ids(ids, rows, len(rows), self._table)
-        self._table.check_new(ids)
         slots = self._table.vacant(len(ids))
         self._oracle.rows.put(slots, rows)
-        self._engine.update(np.empty(0, dtype=np.intp), slots)
+        self._engine.update(NOTHING, slots)
         self._table.add(slots, ids)
         return self
 
@@ -163,7 +161,7 @@ class DynamicMaximizer:
             The engine.
         """
         slots = self._table.find(listed(ids))
-        self._engine.update(slots, np.empty(0, dtype=np.intp))
+        self._engine.update(slots, NOTHING)
         self._table.remove(slots)
         self._table.release()
         return self
@@ -177,8 +175,7 @@ class DynamicMaximizer:
             Identifiers, by greedy gain.
         """
         picks = in_greedy_order(self._oracle, self._engine.state, self._engine.best())
-        slots = np.array(picks.slots, dtype=np.intp)
-        return self._table.ids(slots).tolist()
+        return self._table.ids(picks.slots).tolist()
 
     def bounds(self):
         """Return what is proven about the optimum.

@@ -1,20 +1,16 @@
 """Pictures of a selection: value by size, a trace of updates, exemplars."""
 
 import numpy as np
-from scipy import sparse
 from sklearn.decomposition import PCA
 
 from sklearn_ext._core._plots import Display
+from sklearn_ext._numerics._arrays import dense
 from sklearn_ext.submodular._selector import DynamicSubmodularSelector
 
 FEW_DECADES = 30  # largest over smallest value, below which powers of ten are too few
 
 
-def _count_along(axis):
-    """Put ticks at whole numbers alone."""
-    from matplotlib.ticker import MaxNLocator
-
-    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+WHOLE = {"integer": True, "min_n_ticks": 1}  # what ticks of counts are
 
 
 def _log_scale(ax, values):
@@ -129,7 +125,7 @@ class SelectionCurveDisplay(Display):
         ax.fill_between(sizes, low, high, color="0.4", alpha=0.25, lw=0)
         ax.axhline(self.upper_bound, ls="--", color="k", label="no set has more")
         ax.set(xlabel="number of rows", ylabel="objective")
-        _count_along(ax.xaxis)
+        ax.xaxis.get_major_locator().set_params(**WHOLE)
         ax.legend()
         return self
 
@@ -213,7 +209,7 @@ class UpdateTraceDisplay(Display):
             if "seconds" in name or "calls" in name:
                 _log_scale(ax, values)
             ax.set_ylabel(name)
-            _count_along(ax.xaxis)
+            ax.xaxis.get_major_locator().set_params(**WHOLE)
         self.axes_[-1].set_xlabel("update")
         return self
 
@@ -281,9 +277,7 @@ class ExemplarDisplay(Display):
         )
         labels, exemplars = estimator.predict(X), estimator._encoded_exemplars()
         _, X = estimator._more_rows(X)
-        X = X.toarray() if sparse.issparse(X) else X
-        if sparse.issparse(exemplars):
-            exemplars = exemplars.toarray()
+        X, exemplars = dense(X), dense(exemplars)
         if X.shape[1] == 1:
             X, exemplars = (np.column_stack([A, 0 * A]) for A in (X, exemplars))
         if X.shape[1] > 2:

@@ -1,11 +1,10 @@
 """Resampling to a representative subset of rows."""
 
 import warnings
-from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
@@ -18,8 +17,8 @@ from sklearn_ext._core._compat import (
 )
 from sklearn_ext.submodular._gains._backends import BACKENDS
 from sklearn_ext.submodular._maximize import maximize
-from sklearn_ext.submodular._objectives._named import OBJECTIVES, make_objective
-from sklearn_ext.submodular._rows._encoding import first_rows
+from sklearn_ext.submodular._objectives._named import OBJECTIVE, make_objective
+from sklearn_ext.submodular._rows._encoding import encoder_tags, first_rows
 
 
 class SubmodularSampler(ExtEstimator):
@@ -96,10 +95,7 @@ class SubmodularSampler(ExtEstimator):
             Interval(RealNotInt, 0, 1, closed="neither"),
         ],
         "sampling_strategy": [StrOptions({"all", "per_class", "equal"}), dict],
-        "objective": [
-            StrOptions(set(OBJECTIVES)),
-            HasMethods(["fit_reference", "represent", "gains", "add"]),
-        ],
+        "objective": OBJECTIVE,
         "solver": [StrOptions({"lazy", "greedy", "stochastic", "threshold"})],
         "encoder": [HasMethods(["fit", "transform"]), None],
         "backend": [StrOptions(BACKENDS)],
@@ -151,9 +147,16 @@ class SubmodularSampler(ExtEstimator):
         objective = make_objective(self.objective, "greedy")
         chosen = []
         for rows, k in self._shares(X.shape[0], y):
-            if k and len(rows):
-                if k > len(rows):
-                    self._warn_of_few(k, rows, y)
+            if k > len(rows):
+                whole = self.sampling_strategy == "all"
+                where = "" if whole else f" of class {_safe_indexing(y, rows[0])}"
+                warnings.warn(
+                    f"{k} rows are to be selected out of {len(rows)}{where}; all that "
+                    "add something are.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            if k:
                 found = maximize(
                     objective,
                     X[rows],
@@ -188,22 +191,12 @@ class SubmodularSampler(ExtEstimator):
         X_new = _safe_indexing(X, self.sample_indices_)
         return X_new, None if y is None else _safe_indexing(y, self.sample_indices_)
 
-    def _warn_of_few(self, k, rows, y):
-        whole = self.sampling_strategy == "all"
-        where = "" if whole else f" of class {_safe_indexing(y, rows[0])}"
-        warnings.warn(
-            f"{k} rows are to be selected out of {len(rows)}{where}; all that add "
-            "something are.",
-            UserWarning,
-            stacklevel=2,
-        )
-
     def _shares(self, n, y):
         """Return pairs (rows, how many of them to select)."""
         total = self.n_select
         if not isinstance(total, Integral):
             total = max(1, round(total * n))
-        if isinstance(self.sampling_strategy, str) and self.sampling_strategy == "all":
+        if self.sampling_strategy == "all":
             return [(np.arange(n), total)]
         if y is None:
             raise ValueError(
@@ -217,29 +210,20 @@ class SubmodularSampler(ExtEstimator):
                     f"sampling_strategy names {sorted(map(str, unknown))}, which are "
                     f"no classes of y: {classes}."
                 )
-            wrong = [
-                k
-                for k in self.sampling_strategy.values()
-                if not isinstance(k, Integral) or k < 0
-            ]
-            if wrong:
-                raise ValueError(
-                    "sampling_strategy must give a number of rows, 0 or more, for each "
-                    f"class, got {wrong[0]!r}."
-                )
+            for k in self.sampling_strategy.values():
+                if not isinstance(k, Integral) or k < 0:
+                    raise ValueError(
+                        "sampling_strategy must give a number of rows, 0 or more, for "
+                        f"each class, got {k!r}."
+                    )
             sizes = [self.sampling_strategy.get(c, 0) for c in classes.tolist()]
-        elif self.sampling_strategy == "equal":
-            sizes = _split(total, np.ones_like(counts))
         else:
-            sizes = _split(total, counts)
+            equal = self.sampling_strategy == "equal"
+            sizes = _split(total, np.ones_like(counts) if equal else counts)
         return [(np.flatnonzero(codes == c), k) for c, k in enumerate(sizes)]
 
     def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        if self.encoder is not None:  # rows are what it takes
-            of_rows = get_tags(self.encoder).input_tags
-            tags.input_tags = replace(of_rows, allow_nan=False)
-        return tags
+        return encoder_tags(super().__sklearn_tags__(), self.encoder)
 
 
 def _split(total, weights):

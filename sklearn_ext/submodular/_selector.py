@@ -1,17 +1,22 @@
 """A representative subset of a table whose rows come and go."""
 
 import copy
-from dataclasses import dataclass, replace
+import pickle
+from contextlib import suppress
+from dataclasses import dataclass
 from numbers import Integral, Real
+from types import SimpleNamespace
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import (
+    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
     TransformerMixin,
 )
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
@@ -19,22 +24,26 @@ from sklearn_ext._core._compat import (
     HasMethods,
     Interval,
     StrOptions,
+    _num_samples,
     _safe_indexing,
 )
 from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext._numerics._arrays import blocks
 from sklearn_ext.submodular._gains._backends import BACKENDS
-from sklearn_ext.submodular._living import LivingTable, Settings
-from sklearn_ext.submodular._objectives._named import OBJECTIVES, make_objective
+from sklearn_ext.submodular._living import LivingTable
+from sklearn_ext.submodular._objectives._base import check_weighs
+from sklearn_ext.submodular._objectives._named import OBJECTIVE, make_objective
 from sklearn_ext.submodular._objectives._rounding import alike
-from sklearn_ext.submodular._parameters import same
 from sklearn_ext.submodular._rows._encoding import (
     DATA,
     any_rows,
     encode,
-    extent,
+    encoder_tags,
     first_rows,
 )
 from sklearn_ext.submodular._rows._slots import SHOWN, SlotTable, check_ids, listed
+
+STREAMS = (np.random.RandomState, np.random.Generator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,10 +202,7 @@ class DynamicSubmodularSelector(
     _takes_sparse = True
     _parameter_constraints: dict = {
         "n_select": [Interval(Integral, 1, None, closed="left")],
-        "objective": [
-            StrOptions(set(OBJECTIVES)),
-            HasMethods(["fit_reference", "represent", "gains", "add"]),
-        ],
+        "objective": OBJECTIVE,
         "solver": [StrOptions({"lazy", "greedy", "stochastic", "threshold"})],
         "algorithm": [StrOptions({"leveled", "bucketed", "greedy", "sieve"})],
         "epsilon": [Interval(Real, 0, 1, closed="neither")],
@@ -280,12 +286,10 @@ class DynamicSubmodularSelector(
         self : DynamicSubmodularSelector
             The fitted selector.
         """
-        given = X
-        X, Z = first_rows(self, X, y)
+        stored, Z = first_rows(self, X, y)
         weight = None if sample_weight is None else check_weights(sample_weight, Z)
         self._ids_given = ids is not None
-        ids = check_ids(ids, given, X.shape[0], SlotTable())
-        SlotTable().check_new(ids)
+        ids = check_ids(ids, X, stored.shape[0], SlotTable())
         if unknown := set(listed(self.initial)) - set(ids):
             raise ValueError(
                 f"initial holds {sorted(unknown, key=repr)[:SHOWN]}, which no row that "
@@ -294,17 +298,9 @@ class DynamicSubmodularSelector(
         rng = check_random_state(self.random_state)
         objective = make_objective(self.objective, self.algorithm)
         objective.fit_reference(Z, weight, rng)
-        seed = int(rng.randint(2**31 - 1))
-        kept = X.copy()
-        self._living = LivingTable(
-            Settings.of(self),
-            objective,
-            kept,
-            kept if Z is X else Z,
-            ids,
-            weight,
-            seed,
-        )
+        seed, kept = int(rng.randint(2**31 - 1)), stored.copy()
+        rows = kept, kept if Z is stored else Z
+        self._living = LivingTable(self._settings, objective, *rows, ids, weight, seed)
         self.labels_ = self._nearest(Z)
         return self
 
@@ -336,7 +332,6 @@ class DynamicSubmodularSelector(
         rows = self._more_rows(X)
         weight = self._weights_of_more(sample_weight, rows[1])
         ids = self._ids_of_more(ids, X, rows[0].shape[0])
-        living.table.check_new(ids)
         living.apply(rows=rows, ids=ids, weight=weight)
         return self
 
@@ -405,20 +400,17 @@ class DynamicSubmodularSelector(
             raise ValueError(
                 f"max_calls must be 'auto', None or a positive int, got {max_calls!r}."
             )
-        rows, ids = insert, None
-        if isinstance(insert, tuple):
-            if len(insert) != 2:
-                raise ValueError(
-                    f"insert must be rows or a pair (rows, ids), got {len(insert)} "
-                    "parts."
-                )
-            rows, ids = insert
-        n = 0 if rows is None else extent(rows)
+        pair = insert if isinstance(insert, tuple) else (insert, None)
+        if len(pair) != 2:
+            raise ValueError(
+                f"insert must be rows or a pair (rows, ids), got {len(pair)} parts."
+            )
+        rows, ids = pair
+        n = 0 if rows is None else _num_samples(rows)
         if not n and np.ndim(rows) == 2:
             validate_data(self, rows, reset=False, ensure_min_samples=0, **DATA)
         checked = self._more_rows(rows) if n else None
-        ids = self._ids_of_more(ids, rows, n)
-        living.table.check_new(ids, living.table.ids(leave).tolist())
+        ids = self._ids_of_more(ids, rows, n, set(living.table.ids(leave).tolist()))
         if n or len(leave):
             living.apply(leave, checked, ids, max_calls=max_calls)
         return self
@@ -447,19 +439,19 @@ class DynamicSubmodularSelector(
     def selected_ids_(self):
         """Chosen rows by their identifiers, ``initial`` first, then by greedy gain."""
         living = self._now
-        return living.table.ids(living.chosen)
+        return living.table.ids(living.answer.indices)
 
     @property
     def selected_indices_(self):
         """Positions of the chosen rows in ``active_ids_``."""
         living = self._now
-        return np.searchsorted(living.table.slots, living.chosen)
+        return np.searchsorted(living.table.slots, living.answer.indices)
 
     @property
     def exemplars_(self):
         """Chosen rows, as the selector got them."""
         living = self._now
-        return living.X.take(living.chosen)
+        return living.X.take(living.answer.indices)
 
     @property
     def gains_(self):
@@ -479,18 +471,19 @@ class DynamicSubmodularSelector(
     @property
     def upper_bound_(self):
         """Proven bound on the value of every allowed set."""
-        return self._now.answer.bound
+        return self._now.answer.upper_bound
 
     @property
     def certificate_(self):
         """Value over upper bound: the proven share of the best value."""
-        answer = self._now.answer
-        return float(answer.value / answer.bound) if answer.bound > 0 else 1.0
+        return float(self._now.answer.certificate)
 
     @property
     def n_changes_(self):
         """Count of rows that the answer before did not have."""
-        return self._now.answer.n_changes
+        living = self._now
+        chosen = living.answer.indices.tolist()  # before it is known what it replaced
+        return len(set(chosen) - set(living.replaced))
 
     # the state behind it
 
@@ -565,7 +558,6 @@ class DynamicSubmodularSelector(
         ndarray of shape (n_samples,)
             Positions in ``selected_ids_``.
         """
-        check_is_fitted(self)
         _, X = self._more_rows(X)
         return self._nearest(X)
 
@@ -582,7 +574,6 @@ class DynamicSubmodularSelector(
         ndarray of shape (n_samples, n_selected)
             Similarities.
         """
-        check_is_fitted(self)
         _, X = self._more_rows(X)
         return self._similarities(X).astype(X.dtype, copy=False)
 
@@ -606,7 +597,6 @@ class DynamicSubmodularSelector(
         float
             The mean.
         """
-        check_is_fitted(self)
         _, X = self._more_rows(X)
         weight = check_weights(sample_weight, X)
         nearest = [S.max(axis=1) for S in self._similarities_by_batch(X)]
@@ -626,7 +616,7 @@ class DynamicSubmodularSelector(
         array-like of shape (n_selected, n_features)
             Its selected rows.
         """
-        n, n_updates = extent(X), self._now.n_updates
+        n, n_updates = _num_samples(X), self._now.n_updates
         if n_updates or n != self.n_active_:
             raise ValueError(
                 f"select takes the table of the last fit, unchanged since: got {n} "
@@ -650,11 +640,10 @@ class DynamicSubmodularSelector(
 
     def _encoded_exemplars(self):
         living = self._now
-        return living.Z.take(living.chosen)
+        return living.Z.take(living.answer.indices)
 
-    def _similarities_by_batch(self, X, batch_size=16_384):
-        for start in range(0, X.shape[0], batch_size):
-            yield self._similarities(X[start : start + batch_size])
+    def _similarities_by_batch(self, X):
+        return (self._similarities(X[part]) for part in blocks(X.shape[0], 16_384))
 
     def _nearest(self, X):
         nearest = [alike(S).argmax(axis=1) for S in self._similarities_by_batch(X)]
@@ -760,18 +749,25 @@ class DynamicSubmodularSelector(
         """The state, told the parameters as they are now."""
         if not hasattr(self, "_living"):
             check_is_fitted(self)  # which takes long, and raises
-        self._living.settings = Settings.of(self)
+        self._living.settings = self._settings
         return self._living
+
+    @property
+    def _settings(self):
+        return SimpleNamespace(
+            **{name: getattr(self, name) for name in self._parameter_constraints}
+        )
 
     def _more_rows(self, X):
         """Return rows as they are stored and as they are compared.
 
         Both are the same object unless there is an encoder.
         """
+        living = self._now
         if self.encoder_ is None:
             X = X if self._plain(X) else validate_data(self, X, reset=False, **DATA)
             return X, X
-        X, given = any_rows(self, X, self._living.X.row_shape)
+        X, given = any_rows(self, X, living.X.take([]).shape[1:])
         return X, encode(self.encoder_, given)
 
     def _plain(self, X):
@@ -786,22 +782,18 @@ class DynamicSubmodularSelector(
             and np.isfinite(X).all()
         )
 
-    def _ids_of_more(self, ids, X, n):
+    def _ids_of_more(self, ids, X, n, leaving=()):
         if n and ids is None and self._ids_given:
             raise ValueError(
                 "ids were given at fit; give them here too, as ids=... to partial_fit "
                 "and (rows, ids) to update."
             )
-        return check_ids(ids, X, n, self._living.table)
+        return check_ids(ids, X, n, self._living.table, leaving)
 
     def _weights_of_more(self, sample_weight, X):
         if sample_weight is None:
             return None
-        if not getattr(self.objective_model_, "weighs_reference", True):
-            raise ValueError(
-                f"{type(self.objective_model_).__name__} has no reference rows that "
-                "sample_weight could weigh; leave it out, or use FacilityLocation."
-            )
+        check_weighs(self.objective_model_)
         weight = np.asarray(sample_weight)
         if weight.shape == (X.shape[0],) and not weight.any():
             return weight  # a batch may hold rows alone that are never selected
@@ -830,14 +822,10 @@ class DynamicSubmodularSelector(
 
     @property
     def _n_features_out(self):
-        return len(self._now.answer.slots)
+        return len(self._now.answer.indices)
 
     def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        if self.encoder is not None:  # rows are what it takes
-            of_rows = get_tags(self.encoder).input_tags
-            tags.input_tags = replace(of_rows, allow_nan=False)
-            tags.target_tags = get_tags(self.encoder).target_tags
+        tags = encoder_tags(super().__sklearn_tags__(), self.encoder)
         kept = ["float64", "float32"] if self.encoder is None else []
         tags.transformer_tags.preserves_dtype = kept
         return tags
@@ -845,3 +833,43 @@ class DynamicSubmodularSelector(
 
 def _is_shared(value):
     return callable(value) or isinstance(value, FrozenEstimator)
+
+
+def same(first, second):
+    """Tell whether two parameters are the same, by value and to the last entry.
+
+    Streams of random numbers are always the same: how far one was read is no
+    parameter.
+
+    Parameters
+    ----------
+    first, second : object
+        Parameters, or whatever parameters are made of.
+
+    Returns
+    -------
+    bool
+        Whether they are.
+    """
+    if first is second or (isinstance(first, STREAMS) and isinstance(second, STREAMS)):
+        return True
+    if type(first) is not type(second):
+        return False
+    if isinstance(first, BaseEstimator):
+        return same(first.get_params(deep=False), second.get_params(deep=False))
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(
+            same(value, second[key]) for key, value in first.items()
+        )
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(map(same, first, second))
+    if sparse.issparse(first):
+        return first.shape == second.shape and abs(first - second).nnz == 0
+    if isinstance(first, np.ndarray):
+        return first.dtype == second.dtype and same(first.tolist(), second.tolist())
+    with suppress(ValueError, TypeError):  # frames compare entry by entry
+        if first == second:
+            return True
+    with suppress(TypeError, AttributeError, pickle.PicklingError):
+        return pickle.dumps(first) == pickle.dumps(second)
+    return False

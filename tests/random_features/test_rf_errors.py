@@ -200,6 +200,8 @@ def test_folds_need_rows(cls, data):
 def test_scorers_need_held_out_predictions_of_all_targets(params, data):
     with pytest.raises(ValueError, match="Use scoring=None"):
         RidgeOnlyCV(10, scoring="r2", **params).fit(*data)
+    with pytest.raises(ValueError, match="Use scoring=None"):
+        RidgeOnlyCV(10, scoring="r2", **params).partial_fit(*data)
     with pytest.raises(ValueError, match="no predictions to score"):
         RidgeOnlyCV(10, scoring="r2", cv="gcv").partial_fit(*data)
 

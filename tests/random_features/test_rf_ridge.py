@@ -313,12 +313,20 @@ def test_device_computes_in_torch_and_stores_numpy():
     assert_allclose(model.component_coef_, whole.component_coef_, rtol=1e-8)
 
 
+def test_fitted_models_keep_no_kernel_matrix_of_their_rows():
+    X, y = make()
+    model = RandomFeatureRidge(300, random_state=0).fit(X, y)
+    assert model.solver_.startswith("dual")
+    assert model._fitted.summary.moments.K is None
+    assert RandomFeatureRidge("infinite").fit(X, y)._fitted.summary.moments is None
+
+
 def test_views_factorize_nothing(rng):
     X = rng.normal(size=(60, 3))
     model = RandomFeatureRidge(20, alpha=0.1, random_state=0).fit(X, X[:, 0])
     late = {"effective_dof_", "kappa_", "fitting_ratio_"}
     model._repr_html_()
     assert not late & set(dir(model))
-    assert model._fitted.dof is None
+    assert model._fitted.solution.dof is None
     assert model.kappa_ > 0
     assert late <= set(dir(model))

@@ -20,6 +20,7 @@ from sklearn_ext.rashomon._linear._ellipsoids import (
 )
 from sklearn_ext.rashomon._linear._logistic_ratio import profiled_values
 from sklearn_ext.rashomon._linear._logistic_sets import LogisticProblem
+from sklearn_ext.rashomon._ratio import CoefficientSpace
 
 
 def data(n=50, p=3):
@@ -97,7 +98,11 @@ def test_share_of_a_space_smaller_than_the_set(rng, space):
     centre, values = np.array([1.0, 0.5]), np.array([1.0, 3.0])
     ellipsoid = Ellipsoid(centre, values, np.eye(2), 2.0)
     found = ellipsoid_share(
-        ellipsoid, space, radius=0.8, n_draws=20_000, confidence_level=0.99, rng=rng
+        ellipsoid,
+        CoefficientSpace(space, 2, 0.8, 1.0),
+        n_draws=20_000,
+        confidence_level=0.99,
+        rng=rng,
     )
     draws = unit_ball(200_000, 2, rng) if space == "ball" else None
     points = rng.uniform(-1, 1, (200_000, 2)) if draws is None else draws

@@ -17,8 +17,8 @@ from sklearn_ext.submodular import (
     maximize,
 )
 from sklearn_ext.submodular._engine._greedy import greedy, lazy, stochastic, threshold
+from sklearn_ext.submodular._engine._guess import finish, walk
 from sklearn_ext.submodular._engine._sieve import Sieve
-from sklearn_ext.submodular._engine._walk import finish, walk
 from sklearn_ext.submodular._gains._oracle import Oracle
 from sklearn_ext.submodular._objectives._named import OBJECTIVES as NAMED
 from sklearn_ext.submodular._rows._stores import RepresentedRows, row_store
@@ -72,7 +72,7 @@ def test_walk_looks_row_after_row(sizes, rng, monkeypatch):
         if len(chosen) < 15 and oracle.gains(np.array([slot]), states[-1])[0] >= tau:
             chosen.append(at)
             states.append(oracle.add(states[-1], slot))
-    monkeypatch.setattr("sklearn_ext.submodular._engine._walk.FIRST", sizes)
+    monkeypatch.setattr("sklearn_ext.submodular._engine._guess.FIRST", sizes)
     done = finish(walk(oracle, order, [objective.empty_state()], tau, 15))
     assert done.chosen == chosen
 
@@ -182,7 +182,7 @@ def test_rows_are_reused_and_recomputed(rng):
     assert_array_equal(store.take(kept).toarray(), dense.take(kept))
     assert store._used < 30 * 18
     objective = FacilityLocation().fit_reference(X)
-    recomputed = RepresentedRows(objective, row_store(X))
+    recomputed = RepresentedRows(Oracle(objective), row_store(X))
     assert_allclose(recomputed.take(kept), objective.represent(X)[:4])
 
 

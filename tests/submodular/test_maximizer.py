@@ -106,10 +106,7 @@ def described(guess):
     values = [state.value for state in guess.states]
     if hasattr(guess, "slots"):
         return [list(level.items()), guess.slots, values, guess.counts.tolist()]
-    removed = [gone.tolist() for gone in guess.removed]
-    buckets = [bucket.tolist() for bucket in guess.buckets]
-    parts = [guess.batches, guess.sizes, guess.built, buckets, removed]
-    return [list(level.items()), values, *map(str, parts)]
+    return [list(level.items()), values, *map(str, guess.batches)]
 
 
 def nonzero(level):

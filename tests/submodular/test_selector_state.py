@@ -20,7 +20,7 @@ from sklearn_ext.submodular import (
     LogDet,
     Mixture,
 )
-from sklearn_ext.submodular._parameters import same
+from sklearn_ext.submodular._selector import same
 from tests.submodular._problems import selector, total_of_roots
 
 

@@ -165,7 +165,6 @@ def _halve(X, cut, n_iter=4):
     direction = np.linalg.eigh(centred.T @ centred)[1][:, -1]
     for _ in range(n_iter):
         order = np.argpartition(centred @ direction, cut)
-        direction = centred[order[cut:]].mean(axis=0) - centred[order[:cut]].mean(
-            axis=0
-        )
+        near, far = centred[order[:cut]], centred[order[cut:]]
+        direction = far.mean(axis=0) - near.mean(axis=0)
     return order

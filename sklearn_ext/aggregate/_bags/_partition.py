@@ -49,7 +49,9 @@ class Bags:
     @cached_property
     def first(self) -> np.ndarray:
         """Position of the first row of each bag."""
-        return np.unique(self.codes, return_index=True)[1]
+        first = np.empty(len(self.ids), dtype=np.intp)
+        first[self.codes[::-1]] = np.arange(len(self.codes))[::-1]  # the last one stays
+        return first
 
     @property
     def are_rows(self) -> bool:
@@ -305,12 +307,11 @@ def check_bags(X, y, bags, sample_weight, *, whole_rows=False):
     if bags is None and whole_rows:
         rows = EqualRows.of(X, y, w=weights)
         order = np.argsort(hash_rows(X[rows.first].astype(np.float32)), kind="stable")
-        first, weights = rows.first[order], rows.weight[order]
-        warn_if_forgotten(y[first], IN_FIT, stacklevel=7)
-        return X[first], y[first], Bags.of(None, len(first), weights)
+        first = rows.first[order]
+        X, y, found = X[first], y[first], Bags.of(None, len(first), rows.weight[order])
     if bags is None:
         warn_if_forgotten(y, IN_FIT, stacklevel=7)
-    if (keep := weights > 0).all():
+    if (keep := found.weights > 0).all():
         return X, y, found
     kept = found.subset(keep)
     if bags is not None and (lost := len(found.ids) - len(kept.ids)):

@@ -187,15 +187,15 @@ def bag_diagnostics(X, bags):
     clustered = m < n and share > expected + 4 * by_chance
     sizes = partition.sizes
     return BagDiagnostics(
-        n,
-        m,
-        X.shape[1],
-        (float(sizes.min()), float(np.median(sizes)), float(sizes.max())),
-        share,
-        expected,
-        share * n,
-        "clustered" if clustered else "random-like",
-        m >= 5 * X.shape[1],
+        n_samples=n,
+        n_bags=m,
+        n_features=X.shape[1],
+        sizes=(float(sizes.min()), float(np.median(sizes)), float(sizes.max())),
+        between_share=share,
+        expected_share=expected,
+        effective_sample_size=share * n,
+        verdict="clustered" if clustered else "random-like",
+        enough_bags=m >= 5 * X.shape[1],
     )
 
 
@@ -274,28 +274,22 @@ def prior_boost(estimator, X, y_oracle, *, n_rounds=2, bag_size, random_state=No
             f"{len(X)} rows."
         )
     rng = check_random_state(random_state)
-    oracle = y_oracle if callable(y_oracle) else _means_only(np.asarray(y_oracle))
+    responses = None if callable(y_oracle) else np.asarray(y_oracle)
     parts = np.array_split(rng.permutation(len(X)), n_rounds)
     bags, y = np.empty(len(X), dtype=np.intp), np.empty(len(X))
     rounds = np.empty(len(X), dtype=np.intp)
-    model, seen, n_bags = None, parts[0][:0], 0
+    model, n_bags, how = None, 0, {"random_state": rng}
     for number, rows in enumerate(parts):
-        how = (
-            {"strategy": "random", "random_state": rng}
-            if model is None
-            else {"strategy": "sorted", "by": model.predict(X[rows])}
-        )
+        if model is not None:
+            how = {"strategy": "sorted", "by": model.predict(X[rows])}
         labels = make_bags(len(rows), bag_size, **how) + n_bags
-        bags[rows], rounds[rows], y[rows] = labels, number, oracle(rows, labels)
         n_bags = labels.max() + 1
-        seen = np.concatenate([seen, rows])
+        bags[rows], rounds[rows] = labels, number
+        if responses is None:
+            y[rows] = y_oracle(rows, labels)
+        else:
+            partition = Bags.of(labels, len(rows))
+            y[rows] = partition.spread(partition.means(responses[rows]))
+        seen = np.concatenate(parts[: number + 1])
         model = clone(estimator).fit(X[seen], y[seen], bags=bags[seen])
     return PriorBoostResult(model, bags, rounds, y)
-
-
-def _means_only(y):
-    def oracle(rows, bags):
-        partition = Bags.of(bags, len(rows))
-        return partition.spread(partition.means(y[rows]))
-
-    return oracle

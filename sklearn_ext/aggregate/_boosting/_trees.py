@@ -61,21 +61,18 @@ def grow(flat, residuals, weights, bins: Bins, *, depth, least, l2, rows=slice(N
     feature = np.zeros(2**depth - 1, dtype=np.int32)
     threshold = np.full(2**depth - 1, np.inf)
     node = np.zeros(len(flat), dtype=np.intp)
-    inside, moment, mass = flat[rows], (weights * residuals)[rows], weights[rows]
+    inside, values = flat[rows], np.array([weights * residuals, weights])[:, rows]
     hist = None
     for level in range(depth):
-        hist = _histograms(
-            inside, node[rows], moment, mass, 2**level, width * n_features, hist
-        )
+        size = n_features * width
+        hist = _histograms(inside, node[rows], values, 2**level, size, hist)
         shaped = hist.reshape(2, 2**level, n_features, width)
         best, gain = _best_splits(shaped, least, l2)
-        first = 2**level - 1
-        split = gain > 0
+        first, split = 2**level - 1, gain > 0
         feature[first : first + 2**level] = best // width
-        cut = np.full(2**level, width - 1)
-        cut[split] = best[split] % width
+        cut = np.where(split, best % width, width - 1)
         for a in np.flatnonzero(split):
-            threshold[first + a] = bins.edges[best[a] // width][best[a] % width]
+            threshold[first + a] = bins.edges[best[a] // width][cut[a]]
         column = feature[first + node]
         reached = flat[np.arange(len(flat)), column] - column * width
         node = 2 * node + (reached > cut[node])
@@ -84,32 +81,24 @@ def grow(flat, residuals, weights, bins: Bins, *, depth, least, l2, rows=slice(N
     return Tree(feature, threshold), node
 
 
-def _histograms(flat, node, moment, mass, n_nodes, size, parent):
+def _histograms(flat, node, values, n_nodes, size, parent):
     """Return sums of moments and masses, (2, n_nodes, n_features * width)."""
     if parent is None:
-        return _sums(flat, node, moment, mass, n_nodes, size)
-    weight = np.bincount(node, mass, minlength=n_nodes).reshape(-1, 2)
+        return _sums(flat, node, values, n_nodes, size)
+    weight = np.bincount(node, values[1], minlength=n_nodes).reshape(-1, 2)
     lighter = 2 * np.arange(len(weight)) + (weight[:, 1] < weight[:, 0])
-    chosen = np.zeros(n_nodes, dtype=bool)
-    chosen[lighter] = True
-    rows = np.flatnonzero(chosen[node])
-    half = _sums(
-        flat[rows], node[rows] // 2, moment[rows], mass[rows], n_nodes // 2, size
-    )
+    rows = np.flatnonzero(node == lighter[node // 2])
+    half = _sums(flat[rows], node[rows] // 2, values[:, rows], n_nodes // 2, size)
     hist = np.empty((2, n_nodes, size))
     hist[:, lighter] = half
     hist[:, lighter ^ 1] = parent - half
     return hist
 
 
-def _sums(flat, node, moment, mass, n_nodes, size):
+def _sums(flat, node, values, n_nodes, size):
+    n_features, total = flat.shape[1], n_nodes * size
     where = (flat + (node * size)[:, None]).ravel()
-    d = flat.shape[1]
-    total = n_nodes * size
-    sums = [
-        np.bincount(where, np.repeat(values, d), minlength=total)
-        for values in (moment, mass)
-    ]
+    sums = [np.bincount(where, np.repeat(v, n_features), total) for v in values]
     return np.array(sums).reshape(2, n_nodes, size)
 
 

@@ -12,7 +12,7 @@ from sklearn_ext._numerics._arrays import blocks, dense
 from sklearn_ext.aggregate._linear._solvers import definite_factor
 from sklearn_ext.aggregate._linear._statistics import AggregateStatistics, BaggedData
 
-_BATCH = 4096  # bags worked on at a time
+_BATCH = 1024  # bags worked on at a time: their tables stay in the cache
 _NUMBERS = 1 << 20  # of a batch of products of two rows of a bag
 _DETERMINED = 1e-10  # what a bag must leave for its own prediction
 _DOUBTFUL = 1e-3  # less than this may be rounding where bags are few
@@ -43,7 +43,7 @@ def lobo_errors(
     for j, (path, alpha) in enumerate(zip(paths, alphas, strict=True)):
         totals[path.kept < _DETERMINED, j] = np.inf
         if few and alpha > 0:
-            for i in np.flatnonzero((path.kept < _DOUBTFUL) & path.unique):
+            for i in np.flatnonzero((path.kept < _DOUBTFUL) & np.isfinite(path.kept)):
                 totals[i, j] = again(rhos[i], alpha)
     return totals / (data.n_bags * data.y_means.shape[1])
 
@@ -53,10 +53,9 @@ class _Path:
     """Inverses and slopes for all rhos at one alpha, and what they leave of a bag."""
 
     vectors: np.ndarray  # (n_features, n_features)
-    unique: np.ndarray  # (n_rhos,), whether the slopes are
-    shrink: np.ndarray  # (n_features, n_rhos), 0 where they are not
-    slopes: np.ndarray  # (n_features, n_rhos, n_targets)
-    kept: np.ndarray  # (n_rhos,), least ``1 - h`` of a bag so far
+    shrink: np.ndarray  # (n_features, n_rhos), 0 where slopes are not unique
+    slopes: np.ndarray  # (n_features, n_rhos * n_targets)
+    kept: np.ndarray  # (n_rhos,), least ``1 - h`` so far, -inf if not unique
 
     @classmethod
     def of(cls, stats, rhos, alpha):
@@ -66,13 +65,7 @@ class _Path:
         shrink = np.where(unique, 1 / np.where(unique, scale, 1.0), 0.0)
         slopes = (vectors.T @ stats.cross)[:, None] * shrink[:, :, None]
         kept = np.where(unique, np.inf, -np.inf)
-        return cls(vectors, unique, shrink, slopes, kept)
-
-    def fitted(self, rotated):
-        """Return the products of rows with the slopes, (..., n_rhos, n_targets)."""
-        d, *others = self.slopes.shape
-        flat = rotated.reshape(-1, d) @ self.slopes.reshape(d, -1)
-        return flat.reshape(*rotated.shape[:-1], *others)
+        return cls(vectors, shrink, slopes.reshape(len(slopes), -1), kept)
 
 
 def _diagonal(between, within, alpha, rhos):
@@ -114,16 +107,19 @@ class _LeftOut:
         is the first entry of ``(I - V A^-1 V')^-1 q``. Elimination from below leaves
         just this entry, for all bags of a batch and all rhos at once.
         """
-        totals, roots = np.zeros((len(rhos), len(paths))), np.sqrt(rhos)
+        totals = np.zeros((len(rhos), len(paths)))
         for chosen, deviations in self._batches():
             means, targets = self._bags(chosen)
             rows = np.concatenate([means[None], deviations.transpose(1, 0, 2)])
+            roots = np.ones((len(rows), 1, len(rhos)))
+            roots[1:] = np.sqrt(rhos)
+            share = self.share[chosen, None]
             for j, path in enumerate(paths):
                 rotated = rows @ path.vectors  # (size, n_bags, n_features)
-                system = _what_is_left(rotated, path.shrink, rhos)
-                system[0, 0] -= self.share[chosen, None]
-                right = -path.fitted(rotated)
-                right[1:] *= roots[:, None]
+                system = _what_is_left(rotated, path.shrink, roots, share)
+                fitted = rotated @ path.slopes
+                right = fitted.reshape(*rows.shape[:2], len(rhos), -1)
+                right = right * -roots[..., None]
                 right[0] += targets[:, None]
                 error, kept = _first_entry(system, right)
                 np.minimum(path.kept, kept.min(axis=0), out=path.kept)
@@ -200,24 +196,20 @@ class _LeftOut:
         return total
 
 
-def _what_is_left(rows, shrink, rhos):
+def _what_is_left(rows, shrink, roots, share):
     """Return the upper triangle of ``I - V A^-1 V'`` of each bag for every rho.
 
-    ``rows`` (size, n_bags, n_features) hold the mean first; the result has shape
-    (size, size, n_bags, n_rhos).
+    ``rows`` (size, n_bags, n_features) hold the mean first, ``roots`` (size, 1, n_rhos)
+    what they are multiplied by, ``share`` (n_bags, 1) the part of the intercept; the
+    result has shape (size, size, n_bags, n_rhos).
     """
     size, n_bags, n_features = rows.shape
-    left = np.empty((size, size, n_bags, len(rhos)))
+    left = np.empty((size, size, n_bags, roots.shape[2]))
     for row in range(size):
         products = (rows[row] * rows[row:]).reshape(-1, n_features) @ shrink
-        block = left[row, row:]
-        block[:] = products.reshape(size - row, n_bags, -1)
-        if row == 0:
-            block[0] *= -1
-            block[1:] *= -np.sqrt(rhos)
-        else:
-            block *= -rhos
-        block[0] += 1
+        products = products.reshape(size - row, n_bags, -1)
+        np.multiply(products, -roots[row] * roots[row:], out=left[row, row:])
+        left[row, row] += 1 if row else 1 - share
     return left
 
 
@@ -226,14 +218,11 @@ def _first_entry(A, right):
 
     ``A`` is symmetric, holds its upper triangle, (size, size, ...), and is overwritten.
     """
-    least = np.full(A.shape[2:], np.inf)
-    for last in range(len(A) - 1, -1, -1):
-        pivot = A[last, last]
-        np.minimum(least, pivot, out=least)
-        pivot = np.maximum(pivot, _DETERMINED)
-        if last == 0:
-            return right[0] / pivot[..., None], least
+    for last in range(len(A) - 1, 0, -1):
+        pivot = np.maximum(A[last, last], _DETERMINED)
         for row in range(last):
             factor = A[row, last] / pivot
             A[row, row:last] -= factor * A[row:last, last]
             right[row] -= factor[..., None] * right[last]
+    least = np.einsum("ii...->i...", A).min(axis=0)
+    return right[0] / np.maximum(A[0, 0], _DETERMINED)[..., None], least

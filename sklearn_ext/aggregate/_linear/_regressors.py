@@ -1,6 +1,7 @@
-"""The linear bag model and its members with a given interpolation weight."""
+"""The linear bag model and its members, with given penalties or the best."""
 
 import warnings
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -21,7 +22,7 @@ from sklearn_ext.aggregate._bags._partition import (
     missing_aggregates,
 )
 from sklearn_ext.aggregate._base import BagRegressorMixin
-from sklearn_ext.aggregate._linear._intervals import bag_slopes, half_widths
+from sklearn_ext.aggregate._linear._lobo import lobo_errors
 from sklearn_ext.aggregate._linear._plug_in import plug_in_rho
 from sklearn_ext.aggregate._linear._precision import precision_weights
 from sklearn_ext.aggregate._linear._solvers import (
@@ -31,9 +32,10 @@ from sklearn_ext.aggregate._linear._solvers import (
     solve_normal,
 )
 from sklearn_ext.aggregate._linear._statistics import BaggedData, summarize
-from sklearn_ext.aggregate._linear._trust import ColumnScatter
+from sklearn_ext.aggregate._linear._trust import ColumnScatter, bag_slopes, half_widths
 
 _MANY_SPARSE_FEATURES = 500  # beyond it the operator is cheaper than d x d products
+_TIE = 1e-6  # of an error: what rounding, or another processor, may change
 
 
 class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
@@ -50,10 +52,11 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
         "allow_missing_aggregate": ["boolean"],
     }
 
-    _leaves_out = False  # whether bags are left out to judge a model
     debias = False  # a parameter of one member
 
-    def _data(self, X, y, bags, sample_weight, response_noise_var, *, reset=True):
+    def _data(
+        self, X, y, bags, sample_weight, noise_var, *, reset=True, whole_rows=False
+    ):
         """Validate and take bag means."""
         check_lengths(X, y, bags)
         missing = None if y is None else missing_aggregates(y)
@@ -67,12 +70,10 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
             y = np.where(missing, 0.0, y)
         X, y = self._validated(X, y, multi_output=True, y_numeric=True, reset=reset)
         self._one_target, self._dtype = y.ndim == 1, X.dtype.name
-        noise = self._check_noise(response_noise_var, y)
+        noise = self._check_noise(noise_var, y)
         y = np.where(missing, np.nan, y).reshape(len(y), -1)
         both = y if noise is None else np.column_stack([y, noise])
-        X, both, bags = check_bags(
-            X, both, bags, sample_weight, whole_rows=self._leaves_out
-        )
+        X, both, bags = check_bags(X, both, bags, sample_weight, whole_rows=whole_rows)
         y = both[:, : y.shape[1]]
         self._marks = BagMarks.of(X, y, bags)
         data = BaggedData.of(X, y, bags, self.aggregate, self.bag_weight)
@@ -82,7 +83,7 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
             if self.aggregate == "sum":
                 noise = noise / bags.sizes**2
             data = precision_weights(data, noise, fit_intercept=self.fit_intercept)
-        self.bag_sizes_ = bags.sizes if data.known.all() else bags.sizes[data.known]
+        self.bag_sizes_ = bags.sizes[data.known]
         return data
 
     def _check_noise(self, response_noise_var, y):
@@ -117,14 +118,12 @@ class LinearBagModel(MultiOutputMixin, BagRegressorMixin, ExtEstimator):
         """
         m, self._columns = columns.n_bags, columns
         if self.debias:
-            solution = solution.stretched(columns.n_rows / m)
+            solution = replace(solution, coef=solution.coef * (columns.n_rows / m))
         self.coef_ = self._pick(solution.coef.T.astype(self._dtype))
         self.intercept_ = 0.0
         if self.fit_intercept:
             self.intercept_ = self._pick(solution.intercept.astype(self._dtype))
-        noise = solution.noise_variance(m, self.fit_intercept)
-        noise = np.broadcast_to(noise, solution.residual.shape).astype(float)
-        self.noise_var_ = self._pick(noise)
+        self.noise_var_ = self._pick(solution.noise_variance(m, self.fit_intercept))
         self.effective_dof_ = float(solution.trace + self.fit_intercept)
         self.n_bags_, self.attenuation_ = m, m / columns.n_rows
         self.unbiased_coef_ = self.coef_covariance_ = None
@@ -229,29 +228,6 @@ class StreamingBagModel(LinearBagModel):
         "max_iter": [Interval(Integral, 1, None, closed="left"), None],
     }
 
-    def __init__(
-        self,
-        alpha=1.0,
-        *,
-        aggregate="mean",
-        bag_weight="size",
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-8,
-        max_iter=None,
-        compute_covariance=False,
-        allow_missing_aggregate=False,
-    ):
-        self.alpha = alpha
-        self.aggregate = aggregate
-        self.bag_weight = bag_weight
-        self.fit_intercept = fit_intercept
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.compute_covariance = compute_covariance
-        self.allow_missing_aggregate = allow_missing_aggregate
-
     @fit_context()
     def fit(self, X, y, bags=None, sample_weight=None, response_noise_var=None):
         """Fit to rows and the aggregates of their bags.
@@ -354,10 +330,9 @@ class StreamingBagModel(LinearBagModel):
 
     def _solve(self, stats, data=None):
         """Solve sums; of a single call, ``data`` holds the bags."""
-        self.rho_ = self._used_rho(lambda: stats)
+        self.rho_ = self._used_rho(stats)
         centred = stats.centred(self.fit_intercept)
-        solver = "eigh" if self.solver == "eigh" else "cholesky"
-        solution = solve_normal(centred, self.rho_, self.alpha, solver=solver)
+        solution = solve_normal(centred, self.rho_, self.alpha, solver=self.solver)
         self.stats_, self.n_iter_ = stats, 1
         if data is None:
             self.bag_sizes_ = None
@@ -365,16 +340,14 @@ class StreamingBagModel(LinearBagModel):
 
     def _solve_rows(self, data, solver):
         """Solve without sums over pairs of features."""
-        options, stats = {"fit_intercept": self.fit_intercept}, None
+        options, sums, stats = {"fit_intercept": self.fit_intercept}, None, None
         if solver == "dual":
             if sparse.issparse(data.X):
                 raise ValueError(
                     "solver='dual' would densify a sparse X. Use solver='lsqr'."
                 )
-            self.rho_ = self._used_rho(
-                lambda: summarize(in_row_space(data, self.fit_intercept)[0])
-            )
-            solution = solve_dual(data, self.rho_, self.alpha, **options)
+            if self.rho == "theory":
+                sums = summarize(in_row_space(data, self.fit_intercept)[0])
             if self.compute_covariance:
                 stats = summarize(data, need_within=False)
         else:
@@ -384,18 +357,19 @@ class StreamingBagModel(LinearBagModel):
                     "solver='cholesky', or compute_covariance=False."
                 )
             options |= {"tol": self.tol, "max_iter": self.max_iter}
-            self.rho_ = self._used_rho(lambda: None)
-            solution = solve_lsqr(data, self.rho_, self.alpha, **options)
+        self.rho_ = self._used_rho(sums)
+        solve = solve_dual if solver == "dual" else solve_lsqr
+        solution = solve(data, self.rho_, self.alpha, **options)
         self.stats_, self.n_iter_ = None, solution.n_iter
         return self._store(solution, ColumnScatter.of(data), stats, data)
 
     def _used_rho(self, sums):
-        """Return the weight as a number; the theory reads it off ``sums()``, if any."""
+        """Return the weight as a number; the theory reads it off the sums, if any."""
         if self.rho != "theory":
             return float(self.rho)
-        if (stats := sums()) is None:
+        if sums is None:
             return 0.0
-        return plug_in_rho(stats, self.alpha, fit_intercept=self.fit_intercept)
+        return plug_in_rho(sums, self.alpha, fit_intercept=self.fit_intercept)
 
     def _solver_for(self, data):
         if self.solver != "auto":
@@ -541,18 +515,16 @@ class InterpolatingAggregateRegressor(StreamingBagModel):
         compute_covariance=False,
         allow_missing_aggregate=False,
     ):
-        super().__init__(
-            alpha,
-            aggregate=aggregate,
-            bag_weight=bag_weight,
-            fit_intercept=fit_intercept,
-            solver=solver,
-            tol=tol,
-            max_iter=max_iter,
-            compute_covariance=compute_covariance,
-            allow_missing_aggregate=allow_missing_aggregate,
-        )
         self.rho = rho
+        self.alpha = alpha
+        self.aggregate = aggregate
+        self.bag_weight = bag_weight
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
 
 
 @shared_docs(InterpolatingAggregateRegressor)
@@ -604,6 +576,29 @@ class BagRegressor(StreamingBagModel):
     """
 
     rho = 0.0
+
+    def __init__(
+        self,
+        alpha=1.0,
+        *,
+        aggregate="mean",
+        bag_weight="size",
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-8,
+        max_iter=None,
+        compute_covariance=False,
+        allow_missing_aggregate=False,
+    ):
+        self.alpha = alpha
+        self.aggregate = aggregate
+        self.bag_weight = bag_weight
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
 
 
 @shared_docs(InterpolatingAggregateRegressor)
@@ -681,15 +676,189 @@ class InstanceRegressor(StreamingBagModel):
         compute_covariance=False,
         allow_missing_aggregate=False,
     ):
-        super().__init__(
-            alpha,
-            aggregate=aggregate,
-            bag_weight=bag_weight,
-            fit_intercept=fit_intercept,
-            solver=solver,
-            tol=tol,
-            max_iter=max_iter,
-            compute_covariance=compute_covariance,
-            allow_missing_aggregate=allow_missing_aggregate,
-        )
+        self.alpha = alpha
         self.debias = debias
+        self.aggregate = aggregate
+        self.bag_weight = bag_weight
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
+
+
+@shared_docs(InterpolatingAggregateRegressor)
+class InterpolatingAggregateRegressorCV(LinearBagModel):
+    r"""Linear regression from aggregates that chooses its two penalties.
+
+    Every pair of a grid is judged by its leave-one-bag-out error
+    :math:`\tfrac1m \sum_a \omega_a e_a^2` in closed form. For bags formed at random,
+    weighted by size, this estimates the mean squared error of *rows*; for bags of
+    similar rows it does not, but still compares models at bag level. One generalised
+    eigenproblem for each alpha gives all rhos: time O(n d² + m d² n_alphas +
+    m d n_alphas n_rhos), memory O(m d + d²).
+
+    Parameters
+    ----------
+    rhos : array-like of shape (n_rhos,) or None, default=None
+        Grid for ``rho``; None takes 0 and 15 values from 1e-4 to 10.
+    alphas : array-like of shape (n_alphas,) or None, default=None
+        Grid for ``alpha``; None takes 16 values from 1e-8 to 100 times the mean
+        diagonal entry of the scatter matrix, so the scale of weights does not matter;
+        that of single columns does.
+    loo : {"response", "bag"}, default="response"
+        What is left out: the aggregate only, while the rows of the bag still count as
+        unlabelled rows, or the whole bag.
+    aggregate : see InterpolatingAggregateRegressor
+    bag_weight : {"size", "uniform", "precision"}, default="size"
+        Weight of a bag, as in :class:`InterpolatingAggregateRegressor`; the errors
+        carry it too.
+    fit_intercept, compute_covariance : see InterpolatingAggregateRegressor
+    allow_missing_aggregate : see InterpolatingAggregateRegressor
+
+    Attributes
+    ----------
+    rho_ : float
+        Chosen interpolation weight.
+    alpha_ : float
+        Chosen ridge penalty. Among errors equal to 1e-6 the larger alpha, then the
+        larger rho, is taken.
+    rhos_ : ndarray of shape (n_rhos,)
+        The grid for rho.
+    alphas_ : ndarray of shape (n_alphas,)
+        The grid for alpha.
+    lobo_scores_ : ndarray of shape (n_rhos, n_alphas)
+        Negated leave-one-bag-out errors; minus infinity where leaving a bag out leaves
+        the slopes undetermined.
+    best_score_ : float
+        Largest of them.
+    coef_, intercept_ : see InterpolatingAggregateRegressor
+    noise_var_, effective_dof_ : see InterpolatingAggregateRegressor
+    unbiased_coef_, coef_covariance_ : see InterpolatingAggregateRegressor
+    n_bags_ : int
+        Number of bags that have an aggregate; without labels, of distinct rows.
+    bag_sizes_, attenuation_ : see InterpolatingAggregateRegressor
+    n_features_in_, feature_names_in_ : see InterpolatingAggregateRegressor
+
+    See Also
+    --------
+    InterpolatingAggregateRegressor : With given penalties.
+    RhoPathDisplay : Draws the errors over the grid.
+    sklearn.linear_model.RidgeCV : When every row has its own response.
+
+    References
+    ----------
+    .. [1] Javanmard, Chen, Mirrokni, Badanidiyuru, Fu, "Learning from Aggregate
+       responses: Instance Level versus Bag Level Loss Functions", ICLR 2024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ext.aggregate import InterpolatingAggregateRegressorCV
+    >>> X = np.random.default_rng(0).normal(size=(300, 2))
+    >>> y, bags = X @ [1.0, -2.0], np.arange(300) // 3
+    >>> InterpolatingAggregateRegressorCV().fit(X, y, bags=bags).coef_.round(1)
+    array([ 1., -2.])
+    """
+
+    _parameter_constraints: dict = {
+        **LinearBagModel._parameter_constraints,
+        "rhos": ["array-like", None],
+        "alphas": ["array-like", None],
+        "loo": [StrOptions({"response", "bag"})],
+    }
+
+    def __init__(
+        self,
+        rhos=None,
+        alphas=None,
+        *,
+        loo="response",
+        aggregate="mean",
+        bag_weight="size",
+        fit_intercept=True,
+        compute_covariance=False,
+        allow_missing_aggregate=False,
+    ):
+        self.rhos = rhos
+        self.alphas = alphas
+        self.loo = loo
+        self.aggregate = aggregate
+        self.bag_weight = bag_weight
+        self.fit_intercept = fit_intercept
+        self.compute_covariance = compute_covariance
+        self.allow_missing_aggregate = allow_missing_aggregate
+
+    @fit_context()
+    def fit(self, X, y, bags=None, sample_weight=None, response_noise_var=None):
+        """Judge the grid and fit with the best pair.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Aggregates replicated on the rows of their bag; with ``aggregate="mean"``
+            individual responses do as well.
+        bags : array-like of shape (n_samples,), default=None
+            Labels of the bags; None makes every row a bag.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows inside and across bags.
+        response_noise_var : array-like of shape (n_samples,), default=None
+            Variance that the release added to the aggregate of the row's bag, for
+            ``bag_weight="precision"``.
+
+        Returns
+        -------
+        object
+            The fitted estimator.
+        """
+        data = self._data(
+            X, y, bags, sample_weight, response_noise_var, whole_rows=True
+        )
+        if data.n_bags == 1:
+            raise ValueError(
+                "Leave-one-bag-out needs at least two bags, got one bag with "
+                f"n_samples = {data.X.shape[0]}."
+            )
+        columns = ColumnScatter.of(data)
+        data, basis = in_row_space(data, self.fit_intercept)
+        stats = summarize(data).centred(self.fit_intercept)
+        scale = np.trace(stats.between + stats.within) / self.n_features_in_
+        scale = scale or 1.0  # constant rows: any penalty gives the constant model
+        self.rhos_ = _grid(self.rhos, "rhos", np.r_[0, np.logspace(-4, 1, 15)])
+        self.alphas_ = _grid(self.alphas, "alphas", np.logspace(-8, 2, 16) * scale)
+        options = {"fit_intercept": self.fit_intercept, "loo": self.loo}
+        errors = lobo_errors(data, stats, self.rhos_, self.alphas_, **options)
+        self.lobo_scores_ = -errors
+        self.rho_, self.alpha_ = self._best(errors, stats.y_scatter.mean())
+        self.best_score_ = -errors.min()
+        solution = solve_normal(stats, self.rho_, self.alpha_)
+        if basis is not None:
+            coef, x_mean = basis @ solution.coef, basis @ solution.x_mean
+            solution = replace(solution, coef=coef, x_mean=x_mean)
+        return self._store(solution, columns, stats, data)
+
+    def _best(self, errors, scatter):
+        least = errors.min()
+        if not np.isfinite(least):
+            raise ValueError(
+                "No pair of rhos and alphas is feasible: without one of the bags the "
+                "slopes are not determined. Add a positive value to alphas."
+            )
+        tied = np.argwhere(errors <= least * (1 + _TIE) + 1e-20 * scatter)
+        i, j = max(tied, key=lambda at: (self.alphas_[at[1]], self.rhos_[at[0]]))
+        return float(self.rhos_[i]), float(self.alphas_[j])
+
+
+def _grid(values, name, default):
+    if values is None:
+        return default
+    grid = check_array(values, ensure_2d=False, dtype=float, input_name=name)
+    if grid.ndim != 1 or grid.min() < 0:
+        raise ValueError(
+            f"{name} must be a 1-D grid of non-negative numbers, got shape "
+            f"{grid.shape} with minimum {grid.min():g}."
+        )
+    return grid

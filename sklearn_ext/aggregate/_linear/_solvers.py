@@ -23,25 +23,27 @@ class Solution:
     """Slopes and what the noise estimate needs of the hat matrix."""
 
     coef: np.ndarray  # (n_features, n_targets)
-    intercept: np.ndarray  # (n_targets,)
     x_mean: np.ndarray  # (n_features,), zero without an intercept
+    y_mean: np.ndarray  # (n_targets,), zero without an intercept
     residual: np.ndarray  # (n_targets,), weighted sum of squares over bags
-    trace: float = np.nan  # of the hat matrix H, without the intercept
-    trace_of_square: float = np.nan
+    hat: np.ndarray | None = None  # without the intercept, or of the same traces
     n_iter: int = 1
+
+    @property
+    def intercept(self):
+        """The mean prediction is that of the aggregates."""
+        return self.y_mean - self.x_mean @ self.coef
+
+    @property
+    def trace(self):
+        """Trace of the hat matrix, without the intercept; NaN where it is unknown."""
+        return np.nan if self.hat is None else np.trace(self.hat)
 
     def noise_variance(self, n_bags: int, fit_intercept: bool):
         """Residuals over their expected number: exact without any penalty."""
-        freedom = n_bags - fit_intercept - 2 * self.trace + self.trace_of_square
-        return self.residual / freedom if freedom > 1e-8 * n_bags else np.nan
-
-    def stretched(self, factor: float) -> Solution:
-        """Multiply the slopes and keep the mean prediction."""
-        return replace(
-            self,
-            coef=factor * self.coef,
-            intercept=self.intercept + (1 - factor) * (self.x_mean @ self.coef),
-        )
+        square = np.nan if self.hat is None else np.vdot(self.hat, self.hat.T)
+        freedom = n_bags - fit_intercept - 2 * self.trace + square
+        return self.residual / (freedom if freedom > 1e-8 * n_bags else np.nan)
 
 
 def solve_normal(stats, rho, alpha, *, solver="cholesky") -> Solution:
@@ -60,14 +62,8 @@ def solve_normal(stats, rho, alpha, *, solver="cholesky") -> Solution:
     solved = symmetric_solve(A, np.hstack([stats.cross, between]), solver=solver)
     coef, smoother = solved[:, :n_targets], solved[:, n_targets:]
     explained = np.sum(coef * (2 * stats.cross - between @ coef), axis=0)
-    return Solution(
-        coef,
-        stats.y_mean - stats.x_mean @ coef,
-        stats.x_mean,
-        np.maximum(stats.y_scatter - explained, 0),
-        np.trace(smoother),
-        np.vdot(smoother, smoother.T),
-    )
+    residual = np.maximum(stats.y_scatter - explained, 0)
+    return Solution(coef, stats.x_mean, stats.y_mean, residual, smoother)
 
 
 def symmetric_solve(A, right, *, solver="cholesky", n_directions=None):
@@ -126,15 +122,8 @@ def solve_dual(data, rho, alpha, *, fit_intercept=True) -> Solution:
     ridged = gram + alpha * one
     to_rows = symmetric_solve(ridged, one[:, :m], n_directions=n_directions)
     coef = V.T @ (to_rows @ target)
-    hat = gram[:m] @ to_rows
-    return Solution(
-        coef,
-        y_mean - x_mean @ coef,
-        x_mean,
-        np.sum((target - V[:m] @ coef) ** 2, axis=0),
-        np.trace(hat),
-        np.vdot(hat, hat.T),
-    )
+    residual = np.sum((target - V[:m] @ coef) ** 2, axis=0)
+    return Solution(coef, x_mean, y_mean, residual, gram[:m] @ to_rows)
 
 
 def in_row_space(data, fit_intercept):
@@ -158,27 +147,20 @@ def solve_lsqr(
     operator = _stacked_operator(data, x_mean, rho)
     target = np.zeros((operator.shape[0], data.y_means.shape[1]))
     target[: len(data.omega)] = np.sqrt(data.omega)[:, None] * (data.y_means - y_mean)
-    results = [
-        lsqr(operator, t, np.sqrt(alpha), atol=tol, btol=tol, iter_lim=max_iter)
-        for t in target.T
-    ]
-    if any(result[1] == _STOPPED_EARLY for result in results):
+    options = {"atol": tol, "btol": tol, "iter_lim": max_iter}
+    results = [lsqr(operator, t, np.sqrt(alpha), **options)[:3] for t in target.T]
+    coefs, stops, n_iters = zip(*results, strict=True)
+    if _STOPPED_EARLY in stops:
         warnings.warn(
-            f"LSQR did not converge within {max(result[2] for result in results)} "
-            "iterations. Raise max_iter, tol or alpha.",
+            f"LSQR did not converge within {max(n_iters)} iterations. Raise max_iter, "
+            "tol or alpha.",
             ConvergenceWarning,
             stacklevel=6,
         )
-    coef = np.column_stack([result[0] for result in results])
-    intercept = y_mean - x_mean @ coef
-    errors = data.y_means - data.x_means @ coef - intercept
-    return Solution(
-        coef,
-        intercept,
-        x_mean,
-        data.omega @ errors**2,
-        n_iter=max(result[2] for result in results),
-    )
+    coef = np.column_stack(coefs)
+    errors = data.y_means - data.x_means @ coef - (y_mean - x_mean @ coef)
+    residual = data.omega @ errors**2
+    return Solution(coef, x_mean, y_mean, residual, n_iter=max(n_iters))
 
 
 def _stacked_operator(data, x_mean, rho):

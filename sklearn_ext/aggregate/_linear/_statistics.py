@@ -207,7 +207,8 @@ class AggregateStatistics:
         share = other.weight / weight
         gap = self.weight * share
         dx, dy = other.x_mean - self.x_mean, other.y_mean - self.y_mean
-        return AggregateStatistics(
+        return replace(
+            self,
             n_samples=self.n_samples + other.n_samples,
             n_bags=self.n_bags + other.n_bags,
             weight=weight,
@@ -217,7 +218,6 @@ class AggregateStatistics:
             within=_add_if_held(self.within, other.within),
             cross=self.cross + other.cross + gap * np.outer(dx, dy),
             y_scatter=self.y_scatter + other.y_scatter + gap * dy**2,
-            bag_weight=self.bag_weight,
             spread=_add_if_held(self.spread, other.spread),
         )
 
@@ -392,11 +392,9 @@ def _within(data: BaggedData, between, center):
     """
     if data.bags.are_rows:
         return np.zeros_like(between)
-    within = _scatter(data.X, data.row_weights, center) - between
     if not data.known.all():
-        others = np.flatnonzero(~data.known)
-        within -= _scatter(data.x_means[others], data.inner[others], center)
-    return within
+        between = _scatter(data.x_means, data.inner, center)
+    return _scatter(data.X, data.row_weights, center) - between
 
 
 def iter_bag_chunks(X, y, bags, batch_size):

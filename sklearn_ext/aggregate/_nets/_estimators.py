@@ -31,33 +31,6 @@ class BagNet(CallbackSupportMixin):
         "random_state": ["random_state"],
     }
 
-    def __init__(
-        self,
-        module=None,
-        rho=0.01,
-        *,
-        bags_per_batch=64,
-        max_epochs=100,
-        lr=3e-3,
-        optimizer=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        device=None,
-        random_state=None,
-    ):
-        self.module = module
-        self.rho = rho
-        self.bags_per_batch = bags_per_batch
-        self.max_epochs = max_epochs
-        self.lr = lr
-        self.optimizer = optimizer
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.device = device
-        self.random_state = random_state
-
     def _train(self, data, X, targets, bags, loss, **options):
         """Fit a net to rows with prepared targets and store its weights."""
         require("torch", extra="torch", user=type(self).__name__)
@@ -193,6 +166,33 @@ class AggregateNetRegressor(BagNet, MultiOutputMixin, BagRegressorMixin, ExtEsti
     >>> model.fit(X, X[:, 0] ** 2, bags=np.arange(600) // 3)  # doctest: +SKIP
     """
 
+    def __init__(
+        self,
+        module=None,
+        rho=0.01,
+        *,
+        bags_per_batch=64,
+        max_epochs=100,
+        lr=3e-3,
+        optimizer=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        device=None,
+        random_state=None,
+    ):
+        self.module = module
+        self.rho = rho
+        self.bags_per_batch = bags_per_batch
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.optimizer = optimizer
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.device = device
+        self.random_state = random_state
+
     @fit_context()
     def fit(self, X, y, bags=None, sample_weight=None):
         """Train on rows and the aggregates of their bags.
@@ -316,20 +316,18 @@ class AggregateNetClassifier(BagNet, BagClassifierMixin, ExtEstimator):
         random_state=None,
         classes=None,
     ):
-        super().__init__(
-            module,
-            rho,
-            bags_per_batch=bags_per_batch,
-            max_epochs=max_epochs,
-            lr=lr,
-            optimizer=optimizer,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            device=device,
-            random_state=random_state,
-        )
+        self.module = module
+        self.rho = rho
         self.loss = loss
+        self.bags_per_batch = bags_per_batch
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.optimizer = optimizer
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.device = device
+        self.random_state = random_state
         self.classes = classes
 
     @fit_context()

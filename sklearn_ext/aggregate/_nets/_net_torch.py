@@ -57,37 +57,27 @@ class BagLoader:
             return
         order = torch.randperm(m) if self.shuffle else torch.arange(m)
         for bags in order.split(step):
-            rows, local = self._rows(bags)
+            sizes = self.sizes[bags]
+            local = torch.repeat_interleave(torch.arange(len(bags)), sizes)
+            shift = self.starts[bags] - (torch.cumsum(sizes, 0) - sizes)
+            rows = torch.arange(len(local)) + shift[local]
             batch = {key: value[rows] for key, value in self.y.items()}
             batch |= {key: value[bags] for key, value in self.tables.items()}
             yield self.X[rows], batch | {"bag": local}
 
-    def _rows(self, bags):
-        sizes = self.sizes[bags]
-        local = torch.repeat_interleave(torch.arange(len(bags)), sizes)
-        offset = torch.arange(len(local)) - (torch.cumsum(sizes, 0) - sizes)[local]
-        return self.starts[bags][local] + offset, local
-
-
-def bag_sums(values, weights, bag, n_bags):
-    """Sum weighted rows bag by bag, (n_bags, n_outputs)."""
-    total = values.new_zeros(n_bags, values.shape[1])
-    return total.index_add(0, bag, weights[:, None] * values)
-
 
 def bag_tables(target):
     """Return the weights of the bags and their aggregates."""
-    y, w, bag = target["y"], target["w"], target["bag"]
-    n_bags = int(bag.max()) + 1
-    size = bag_sums(w.new_ones(len(w), 1), w, bag, n_bags)
-    aggregate = bag_sums(y, w, bag, n_bags) / size
-    return {"size": size[:, 0], "aggregate": aggregate}
+    size = torch.bincount(target["bag"], target["w"])
+    aggregate = bag_means(target["y"], target | {"size": size})
+    return {"size": size, "aggregate": aggregate}
 
 
 def bag_means(values, target):
     """Return weighted means of rows bag by bag, (n_bags, n_outputs)."""
-    size = target["size"]
-    return bag_sums(values, target["w"], target["bag"], len(size)) / size[:, None]
+    size, weighted = target["size"], target["w"][:, None] * values
+    total = weighted.new_zeros(len(size), values.shape[1])
+    return total.index_add(0, target["bag"], weighted) / size[:, None]
 
 
 class InterpolatedLoss(nn.Module):

@@ -182,8 +182,9 @@ class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEst
                 raise StopIteration
 
         found = minimize(
-            search.objective(loss),
+            search.evaluate,
             params.ravel(),
+            args=(loss,),
             jac=True,
             method="L-BFGS-B",
             callback=report,
@@ -294,25 +295,21 @@ class _Search:
         intercept = (params[:, -1] - coef @ self.center) * self.intercept
         return coef.astype(self.dtype), intercept.astype(self.dtype)
 
-    def objective(self, loss):
-        """Return the function of the parameters for L-BFGS, per unit of weight."""
+    def evaluate(self, params, loss):
+        """Return the objective per unit of weight, and its gradient, for L-BFGS."""
         binary = self.n_classes == 2
-
-        def evaluate(params):
-            params = params.reshape(self.shape)
-            coef = params[:, :-1] * self.scale
-            intercept = params[:, -1] * self.intercept - coef @ self.shift
-            logits = self.X @ coef.T + intercept
-            if binary:
-                logits = np.column_stack([np.zeros(len(logits)), logits])
-            value, slope = loss(logits)
-            slope = slope[:, 1:] if binary else slope
-            at_intercept = slope.sum(axis=0)
-            gradient = slope.T @ self.X - np.outer(at_intercept, self.shift)
-            gradient = (gradient + self.alpha * coef) * self.scale
-            value += self.alpha / 2 * np.sum(coef**2)
-            at_intercept = at_intercept * self.intercept
-            full = np.column_stack([gradient, at_intercept])
-            return value / self.total, full.ravel() / self.total
-
-        return evaluate
+        params = params.reshape(self.shape)
+        coef = params[:, :-1] * self.scale
+        intercept = params[:, -1] * self.intercept - coef @ self.shift
+        logits = self.X @ coef.T + intercept
+        if binary:
+            logits = np.column_stack([np.zeros(len(logits)), logits])
+        value, slope = loss(logits)
+        slope = slope[:, 1:] if binary else slope
+        at_intercept = slope.sum(axis=0)
+        gradient = slope.T @ self.X - np.outer(at_intercept, self.shift)
+        gradient = (gradient + self.alpha * coef) * self.scale
+        value += self.alpha / 2 * np.sum(coef**2)
+        at_intercept = at_intercept * self.intercept
+        full = np.column_stack([gradient, at_intercept])
+        return value / self.total, full.ravel() / self.total

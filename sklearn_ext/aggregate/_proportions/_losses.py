@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import expit, log_softmax, softmax
 
 from sklearn_ext.aggregate._bags._partition import Bags
 from sklearn_ext.aggregate._proportions._poisson_binomial import count_likelihood
@@ -24,10 +24,9 @@ class RowLoss:
 
     def __call__(self, logits):
         """Return the loss and its gradient by the logits."""
-        normaliser = logsumexp(logits, axis=1, keepdims=True)
-        probabilities = np.exp(logits - normaliser)
-        loss = self.weights @ (normaliser[:, 0] - (self.targets * logits).sum(axis=1))
-        return loss, self.weights[:, None] * (probabilities - self.targets)
+        log_q = log_softmax(logits, axis=1)
+        loss = -self.weights @ (self.targets * log_q).sum(axis=1)
+        return loss, self.weights[:, None] * (np.exp(log_q) - self.targets)
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,7 @@ class BagLoss:
 
     def __call__(self, logits):
         """Return the loss and its gradient by the logits."""
-        normaliser = logsumexp(logits, axis=1, keepdims=True)
-        probabilities = np.exp(logits - normaliser)
+        probabilities = softmax(logits, axis=1)
         means = np.maximum(self.bags.means(probabilities), 1e-300)
         ratio = np.where(self.proportions > 0, self.proportions / means, 0.0)
         loss = -self.bags.sizes @ np.sum(self.proportions * np.log(means), axis=1)
@@ -79,7 +77,7 @@ class CountLoss:
         """Return the loss and its gradient by the logits; column 0 is the reference."""
         log_odds = logits[:, 1] - logits[:, 0]
         log_probability, posterior = count_likelihood(log_odds, self.bags, self.counts)
-        slope = 1 / (1 + np.exp(-np.clip(log_odds, -700, 700))) - posterior
+        slope = expit(log_odds) - posterior
         return -log_probability.sum(), np.column_stack([-slope, slope])
 
 

@@ -96,19 +96,15 @@ def _distribution(q):
 def _without_each(q, totals, counts):
     """Probability of ``count - 1`` ones among the other rows, for each row.
 
-    Divides one factor out of the distribution, from below for odds up to one and from
-    above for larger odds: rounding errors never grow in either direction.
+    Divides one factor out of the distribution: of ones for odds up to one, of zeros
+    for larger odds. So rounding errors never grow.
     """
     size = q.shape[1]
-    wanted = (counts - 1)[:, None]
-    found = np.zeros_like(q)
-    small = q <= 0.5
-    up, down = np.where(small, q, 0.0), np.where(small, 1.0, q)
-    below, above = np.zeros_like(q), np.zeros_like(q)
+    small, rarer = q <= 0.5, np.minimum(q, 1 - q)
+    wanted = np.where(small, counts[:, None] - 1, size - counts[:, None])
+    found = others = np.zeros_like(q)
     for j in range(size):
-        below = (totals[:, j, None] - up * below) / (1 - up)
-        found = np.where(small & (wanted == j), below, found)
-        top = size - 1 - j
-        above = (totals[:, top + 1, None] - (1 - down) * above) / down
-        found = np.where(~small & (wanted == top), above, found)
+        total = np.where(small, totals[:, j, None], totals[:, size - j, None])
+        others = (total - rarer * others) / (1 - rarer)
+        found = np.where(wanted == j, others, found)
     return found

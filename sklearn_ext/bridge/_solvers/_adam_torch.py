@@ -120,10 +120,10 @@ def paired(sides, rng):
     return np.hstack(rows), np.stack(weights, axis=1)
 
 
-def fit_adam(sides, options, rng, mixture, tasks, params):
+def fit_adam(sides, options, rng, mixture, passes, params):
     """Train by minibatches from clusters of the target, or from a mixture.
 
-    ``tasks`` hear of each epoch: of its end with a function of what is learnt, which
+    ``passes`` hear of each epoch: of its end with a function of what is learnt, which
     returns a mixture and how to evaluate it. ``params`` are those of
     :class:`~skorch.net.NeuralNet`.
 
@@ -158,7 +158,7 @@ def fit_adam(sides, options, rng, mixture, tasks, params):
         weights,
         np.ones(len(rows), dtype=dtype),
         seed=int(rng.random() * 2**31),
-        callbacks=[ReportEpochs(tasks, learnt)],
+        callbacks=[ReportEpochs(passes, learnt)],
         **{
             "module": LightBridge,
             "module__log_weights": np.asarray(mixture.log_weights, dtype),

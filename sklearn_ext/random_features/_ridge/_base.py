@@ -27,6 +27,7 @@ from sklearn_ext._numerics._arrays import (
     blocks,
     float64,
     namespace,
+    single,
     take_rows,
     to_device,
     to_numpy,
@@ -45,6 +46,7 @@ from sklearn_ext.random_features._maps import (
     warn_of_memory,
 )
 from sklearn_ext.random_features._ridge._candidates import candidates
+from sklearn_ext.random_features._ridge._encoders import Numbers
 from sklearn_ext.random_features._ridge._rows import Remembered, Rows, Summary, span_of
 from sklearn_ext.random_features._scaling import SCALINGS
 
@@ -89,20 +91,19 @@ class Fit(ArrayHolder):
 
     summary: Summary
     solution: Solution | None = None
-    dof: np.ndarray | None = None
 
 
 class BaseRandomFeatureRidge(ExtEstimator):
     """Reads rows, draws features and keeps sums; subclasses say how to solve.
 
-    They define ``_encodes``, the class of their targets, and ``_solved(posed, rows,
-    held, plan, features)``, which returns the `Solution` of `RidgeMoments` or a
-    `CentredKernel`.
+    They define ``_solved(posed, rows, held, features, plan)``, which returns the
+    `Solution` of `RidgeMoments` or a `CentredKernel`.
     """
 
     _takes_sparse = True
+    _encodes = Numbers
     _sample_rows = 0  # rows that partial_fit keeps for leave-one-out
-    _draws_rows = False  # for that, or to deal them to folds
+    _draws_rows = True  # for that, or to deal them to folds
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None):
@@ -156,22 +157,20 @@ class BaseRandomFeatureRidge(ExtEstimator):
         return next(self._candidates(rows))
 
     def _candidates(self, rows, *, blocks=False):
-        names = (self.kernel,), (self.standardize,)
-        return candidates(self, rows.X, rows.s, *names)
+        return candidates(self, rows.X, rows.s, (self.kernel,), (self.standardize,))
 
     def _fit_rows(self, rows, plan):
         features, limit = self._features.like(rows.X), self._sample_rows
         if self._is_dual(rows):
             posed, held = self._kernel_of(rows), rows
-            infinite = isinstance(self._features.map, InfiniteMap)
-            kept = None if infinite else replace(posed, K=None)
+            kept = None if posed.A is None else replace(posed, K=None)
         else:
             features = Remembered(features, rows.X)
             posed = kept = self._sum(rows, features)
             held = rows if limit else None
             if 0 < limit < len(rows):
                 held = rows.merged(limit)
-        solution = self._solved(posed, rows, held, plan, features)
+        solution = self._solved(posed, rows, held, features, plan)
         summary = Summary(len(rows.copies), kept, span_of(rows.Y))
         return Fit(summary, self._stored(solution))
 
@@ -216,7 +215,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
         fit = self._fitted
         if fit.solution is None:
             moments, held = fit.summary.moments, fit.summary.held
-            solution = self._solved(moments, None, held, None, self._features)
+            solution = self._solved(moments, None, held, self._features, None)
             fit.solution = self._stored(solution)
         return fit.solution
 
@@ -315,15 +314,8 @@ class BaseRandomFeatureRidge(ExtEstimator):
         xp, _, device = get_namespace_and_device(X)
         if not self._encodes.stratified:  # labels may be strings, which only NumPy has
             y = move_to(y, xp=xp, device=device)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=(xp.float64, xp.float32),
-            reset=reset,
-            **self._encodes.checks,
-        )
+        how = {"accept_sparse": "csr", "dtype": (xp.float64, xp.float32)}
+        X, y = validate_data(self, X, y, reset=reset, **how, **self._encodes.checks)
         s = check_weights(move_to(sample_weight, xp=xp, device=device), X)
         s, index = float64(s), np.arange(X.shape[0])
         if not bool(xp.all(s > 0)):  # rows of no weight are as if they were absent
@@ -373,8 +365,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
             fmap = build_map(self, candidate.kernel, Z, width, **how)
         self._features = Features(candidate.scaler, fmap, double)
         self._candidate = replace(candidate, scaler=None)
-        xp = namespace(rows.X)
-        self._dtype = "float32" if rows.X.dtype == xp.float32 else "float64"
+        self._dtype = "float32" if single(rows.X) else "float64"
         self._drawn_from = {name: getattr(self, name) for name in DRAWN_FROM}
 
     @property
@@ -440,7 +431,8 @@ class BaseRandomFeatureRidge(ExtEstimator):
             The predictions.
         """
         scores = self._decision(X, "predict")
-        self._encoder.warn_beyond(scores, self._fitted.summary.span)
+        if not self._encodes.stratified:
+            self._encoder.warn_beyond(scores, self._fitted.summary.span)
         return self._encoder.decode(scores)
 
     def _decision(self, X, method):
@@ -535,22 +527,20 @@ class BaseRandomFeatureRidge(ExtEstimator):
 
     def _degrees_of_freedom(self):
         """Return them for each target; computed when first asked for."""
-        solution, fit = self._solution(), self._fitted
-        if solution.dof is not None:
-            return to_numpy(solution.dof)
-        if fit.dof is None:
-            gram, alphas = fit.summary.moments.gram, solution.alpha.tolist()
-            rounding = fit.summary.moments.rounding
-            dof = {a: factorize(gram, a, rounding=rounding).dof() for a in set(alphas)}
-            fit.dof = np.array([dof[a] for a in alphas])
-        return to_numpy(fit.dof) + self.fit_intercept
+        solution = self._solution()
+        if solution.dof is None:
+            moments, alphas = self._fitted.summary.moments, solution.alpha.tolist()
+            how = {"rounding": moments.rounding}
+            dof = {a: factorize(moments.gram, a, **how).dof() for a in set(alphas)}
+            dof = np.array([dof[a] for a in alphas]) + self.fit_intercept
+            self._fitted.solution = solution = replace(solution, dof=dof)
+        return to_numpy(solution.dof)
 
     def _waiting(self):
         fit = self.__dict__.get("_fitted")
-        known = fit is None or any(
-            getattr(part, "dof", None) is not None for part in (fit, fit.solution)
-        )
-        return () if known else ("effective_dof_", "kappa_", "fitting_ratio_")
+        if fit is None or (fit.solution is not None and fit.solution.dof is not None):
+            return ()
+        return "effective_dof_", "kappa_", "fitting_ratio_"
 
     def _scalar(self, values):
         alpha = self._solution().alpha  # equal ridges have equal degrees of freedom

@@ -1,7 +1,6 @@
 """Scalings and kernels among which held-out errors choose."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
@@ -35,10 +34,9 @@ class Candidate:
 
     def described(self):
         """Return the choice as a dict of parameters."""
-        kernel = {} if self.kernel is None else asdict(self.kernel)
-        kernel = {"kernel": kernel.pop("name", None), **kernel}
-        names = ("kernel", "gamma", "length_scale")
-        return {n: kernel.get(n) for n in names} | {"standardize": self.standardize}
+        names = {"kernel": "name", "gamma": "gamma", "length_scale": "length_scale"}
+        known = {key: getattr(self.kernel, name, None) for key, name in names.items()}
+        return known | {"standardize": self.standardize}
 
 
 def candidates(params, X, w, kernels, scalings, *, search=False):
@@ -73,7 +71,7 @@ def candidates(params, X, w, kernels, scalings, *, search=False):
             yield Candidate(name, scaler, kernel), Z
 
 
-def names_to_search(params, X, *, blocks, classes):
+def names_to_search(params, X, *, blocks):
     """Return kernels and scalings that lists and ``"auto"`` stand for.
 
     Parameters
@@ -84,15 +82,13 @@ def names_to_search(params, X, *, blocks, classes):
         The rows.
     blocks : bool
         Whether more rows will come: blocks, which cannot choose, take the first.
-    classes : bool
-        Whether the targets are classes.
 
     Returns
     -------
     kernels, scalings : tuple
         The names.
     """
-    kernels = OF_CLASSES if classes else OF_NUMBERS
+    kernels = OF_CLASSES if params._encodes.stratified else OF_NUMBERS
     kernels = _listed("kernel", params.kernel, kernels, KERNELS)
     small = X.shape[1] <= MAX_COLUMNS and X.shape[0] * X.shape[1] <= MAX_CELLS
     scalings = OF_SPARSE if issparse(X) and not small else OF_DENSE
@@ -121,8 +117,7 @@ def names_to_search(params, X, *, blocks, classes):
 def _listed(parameter, given, auto, allowed):
     if isinstance(given, str) and given == "auto":
         return tuple(auto)
-    several = isinstance(given, Sequence) and not isinstance(given, str)
-    names = tuple(given) if several else (given,)
+    names = given if isinstance(given, list | tuple) else (given,)
     names = tuple("standard" if name is True else name for name in names)
     unknown = [name for name in names if name not in allowed]
     if not names or unknown:

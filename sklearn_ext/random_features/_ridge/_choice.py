@@ -109,31 +109,6 @@ class Problem:
     held: Rows | None  # those that leave-one-out looks at
     batch_size: int
 
-    @classmethod
-    def of(cls, model, posed, rows, held, features):
-        """Pose the problem of a model whose features are drawn.
-
-        Parameters
-        ----------
-        model : BaseRandomFeatureRidge
-            The model.
-        posed : RidgeMoments or CentredKernel
-            What it has summed.
-        rows, held : Rows or None
-            Its rows, and those that leave-one-out looks at.
-        features : callable
-            Forms their features.
-
-        Returns
-        -------
-        Problem
-            The problem, its spectrum found.
-        """
-        side = PrimalSpectrum if isinstance(posed, RidgeMoments) else DualSpectrum
-        spectrum = side.of(posed, FILTERS[model.filter])
-        size = model._batch(max(1, spectrum.e.shape[0]))
-        return cls(spectrum, model._encoder, features, rows, held, size)
-
     @property
     def is_dual(self):
         """Whether the spectrum is that of the kernel matrix."""
@@ -155,8 +130,6 @@ class Problem:
 
     def leave_one_out(self, alphas):
         """Return residuals of shape (a, n_held, t)."""
-        if self.is_dual:
-            return self.spectrum.leave_one_out(alphas)
         return self.spectrum.leave_one_out(alphas, self.batches(self.held))
 
     def _leave_out_primal(self, alphas, fold):
@@ -260,13 +233,19 @@ class Choice(Solution):
     temperature: float | None = None  # of classes
 
 
-def choose(problem, plan, alphas=None):
+def choose(model, posed, rows, held, features, plan, alphas=None):
     """Choose a ridge for each target, or take the one that is given.
 
     Parameters
     ----------
-    problem : Problem
-        What is to be solved.
+    model : BaseRandomFeatureRidge
+        The model, its features drawn.
+    posed : RidgeMoments or CentredKernel
+        What it has summed.
+    rows, held : Rows or None
+        Its rows, and those that leave-one-out looks at.
+    features : callable
+        Forms their features.
     plan : Plan
         How ridges are compared.
     alphas : ndarray or None, default=None
@@ -277,7 +256,10 @@ def choose(problem, plan, alphas=None):
     Choice
         The solution, and what was found on the way.
     """
-    spectrum = problem.spectrum
+    side = PrimalSpectrum if isinstance(posed, RidgeMoments) else DualSpectrum
+    spectrum = side.of(posed, FILTERS[model.filter])
+    size = model._batch(max(1, spectrum.e.shape[0]))
+    problem = Problem(spectrum, model._encoder, features, rows, held, size)
     if plan.cv in ("loo", "gcv") and spectrum.n < 2:
         raise ValueError(
             "Choosing a ridge needs at least 2 samples that differ, got n_samples=1: "
@@ -472,9 +454,11 @@ class ChoosesItsRidge:
     Scalings and kernels are chosen by the same errors, if there are several.
     """
 
-    _per_target = False
-    _draws_rows = True
     _search = None
+
+    @property
+    def _per_target(self):
+        return getattr(self, "alpha_per_target", False)
 
     @property
     def _sample_rows(self):
@@ -492,8 +476,7 @@ class ChoosesItsRidge:
         return alphas
 
     def _candidates(self, rows, *, blocks=False):
-        classes = self._encodes.stratified
-        names = names_to_search(self, rows.X, blocks=blocks, classes=classes)
+        names = names_to_search(self, rows.X, blocks=blocks)
         return candidates(self, rows.X, rows.s, *names, search=not blocks)
 
     def _pick(self, rows, plan):
@@ -520,9 +503,9 @@ class ChoosesItsRidge:
         scaler = candidate.scaler
         return candidate, rows.X if scaler is None else scaler(rows.X)
 
-    def _solved(self, posed, rows, held, plan, features):
-        problem = Problem.of(self, posed, rows, held, features)
-        return choose(problem, plan or self._asked(), self._grid())
+    def _solved(self, posed, rows, held, features, plan):
+        plan = plan or self._asked()
+        return choose(self, posed, rows, held, features, plan, self._grid())
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None, groups=None):

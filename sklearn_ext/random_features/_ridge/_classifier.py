@@ -16,7 +16,7 @@ from sklearn_ext.random_features._ridge._base import (
     RIDGE_CONSTRAINTS,
     BaseRandomFeatureRidge,
 )
-from sklearn_ext.random_features._ridge._choice import Plan, Problem, choose
+from sklearn_ext.random_features._ridge._choice import Plan, choose
 from sklearn_ext.random_features._ridge._encoders import Classes
 from sklearn_ext.random_features._ridge._ridge import RandomFeatureRidge
 
@@ -207,7 +207,6 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
     _sample_rows = 5_000  # enough for one number, the temperature
-    _draws_rows = True
 
     def __init__(
         self,
@@ -254,6 +253,6 @@ class RandomFeatureRidgeClassifier(ScoresClasses, BaseRandomFeatureRidge):
         self.device = device
         self.random_state = random_state
 
-    def _solved(self, posed, rows, held, plan, features):
-        problem = Problem.of(self, posed, rows, held, features)
-        return choose(problem, Plan("given"), np.array([float(self.alpha)]))
+    def _solved(self, posed, rows, held, features, plan):
+        alphas = np.array([float(self.alpha)])
+        return choose(self, posed, rows, held, features, Plan("given"), alphas)

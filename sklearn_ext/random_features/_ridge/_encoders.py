@@ -42,13 +42,12 @@ class Numbers:
 
     def encode(self, y, s, *, class_weight=None, streaming=False):
         """Return columns of numbers, and weights of the rows in the fit."""
-        columns = 1 if y.ndim == 1 else y.shape[1]
-        if columns != self.n_targets or (y.ndim == 1) != self.one:
+        if Numbers.of(y) != self:
             raise ValueError(
                 f"y must have the {self.n_targets} target(s) of the first block, got "
                 f"shape {y.shape}."
             )
-        return namespace(y).reshape(float64(y), (y.shape[0], columns)), s
+        return namespace(y).reshape(float64(y), (y.shape[0], self.n_targets)), s
 
     def squeezed(self, Y):
         """Return columns as the user gave them."""
@@ -137,10 +136,6 @@ class Classes:
     def check_stay(self, classes):
         """Refuse classes that are not those of the first block."""
         classes_of_stream(to_numpy(classes), self.classes)
-
-    @staticmethod
-    def warn_beyond(scores, span):
-        """Say nothing: classes have no range."""
 
     def codes(self, scores):
         """Return the position of the class of highest score, or of the columns."""

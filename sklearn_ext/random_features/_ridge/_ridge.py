@@ -18,8 +18,7 @@ from sklearn_ext.random_features._ridge._base import (
     BaseRandomFeatureRidge,
     Solution,
 )
-from sklearn_ext.random_features._ridge._choice import Plan, Problem, choose
-from sklearn_ext.random_features._ridge._encoders import Numbers
+from sklearn_ext.random_features._ridge._choice import Plan, choose
 
 
 class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidge):
@@ -162,7 +161,8 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
             StrOptions({"auto", "primal", "dual", "cholesky", "eigen", "cg"}),
         ],
     }
-    _encodes = Numbers
+
+    _draws_rows = False
 
     def __init__(
         self,
@@ -223,11 +223,10 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
             )
         return np.broadcast_to(alphas.ravel(), (t,))
 
-    def _solved(self, posed, rows, held, plan, features):
+    def _solved(self, posed, rows, held, features, plan):
         alphas = self._asked()
         if not self._is_ridge:
-            problem = Problem.of(self, posed, rows, held, features)
-            return choose(problem, Plan("given"), alphas)
+            return choose(self, posed, rows, held, features, Plan("given"), alphas)
         dual, n_iter, dof = isinstance(posed, CentredKernel), 0, None
         products = (posed.K, posed.B) if dual else (posed.gram, posed.cross)
         coef, factors = solve_each(*products, alphas, self.solver, posed.rounding)

@@ -9,7 +9,6 @@ from sklearn_ext._numerics._arrays import like, namespace
 from sklearn_ext._numerics._quantiles import covering_quantile
 from sklearn_ext.random_features._ridge._base import BaseRandomFeatureRidge
 from sklearn_ext.random_features._ridge._choice import CV_CONSTRAINTS, ChoosesItsRidge
-from sklearn_ext.random_features._ridge._encoders import Numbers
 from sklearn_ext.random_features._ridge._ridge import RandomFeatureRidge
 
 
@@ -172,11 +171,6 @@ class RandomFeatureRidgeCV(
     """
 
     _parameter_constraints: dict = {**CV_CONSTRAINTS, "alpha_per_target": ["boolean"]}
-    _encodes = Numbers
-
-    @property
-    def _per_target(self):
-        return self.alpha_per_target
 
     def __init__(
         self,

@@ -70,12 +70,11 @@ class Rows(ArrayHolder):
         index = np.full(len(first), np.iinfo(np.intp).max)
         np.minimum.at(index, group, self.index)
         order = np.argsort(index[:limit], kind="stable")
-        sums = {
-            name: like(np.bincount(group, to_numpy(values))[order], values)
-            for name in ("w", "s")
-            for values in [getattr(self, name)]
-        }
-        return replace(self[first[order]], index=index[order], **sums)
+        w, s = (
+            like(np.bincount(group, to_numpy(values))[order], values)
+            for values in (self.w, self.s)
+        )
+        return replace(self[first[order]], index=index[order], w=w, s=s)
 
     def given(self):
         """Return the distinct row, the position and the sample weight of each copy.

@@ -86,10 +86,8 @@ def kernel_eigenstructure(
         K = K - mean - mean[:, None] + mean.mean()
         y = y - y.mean(axis=0)
     e, U = linalg.eigh(K, driver="evd", check_finite=False)
-    eigencoefs = U.T @ y / np.sqrt(n)
-    return Bunch(
-        eigenvalues=np.maximum(e[::-1], 0.0), eigencoefs=eigencoefs[::-1], n_pool=n
-    )
+    eigenvalues, eigencoefs = np.maximum(e, 0.0)[::-1], (U.T @ y)[::-1] / np.sqrt(n)
+    return Bunch(eigenvalues=eigenvalues, eigencoefs=eigencoefs, n_pool=n)
 
 
 def _draw_pool(X, y, max_pool, random_state):

@@ -164,8 +164,7 @@ def powerlaw_exponents(K, y, sizes=None, n_repeats=5, *, random_state=None):
     rng, slopes = check_random_state(random_state), []
     for _ in range(n_repeats):
         order = rng.permutation(len(y))
-        points = [_inverse_trace_and_error(K, y, order, size) for size in sizes]
-        logs = np.log(np.array(points))
+        logs = np.log([_inverse_trace_and_error(K, y, order, size) for size in sizes])
         slopes.append([np.polyfit(np.log(sizes), log, 1)[0] for log in logs.T])
     a, b = -np.array(slopes).T
     root = np.sqrt(n_repeats)

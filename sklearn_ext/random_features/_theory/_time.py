@@ -89,10 +89,8 @@ def rf_flow_curve(
     times = np.asarray(_span(task) if times is None else times, dtype=np.float64)
     if times.ndim != 1 or times.size == 0 or not (times > 0).all():
         raise ValueError(f"times must be one or more positive numbers, got {times!r}.")
-    test, train = (
-        np.array([error_at(task, time) for time in times.tolist()])
-        for error_at in (_test_error, _training_error)
-    )
+    test = np.array([_test_error(task, time) for time in times.tolist()])
+    train = np.array([_training_error(task, time) for time in times.tolist()])
     return Bunch(time=times, test=test, train=train)
 
 

@@ -47,15 +47,15 @@ class CertificateResult:
     beta: float = 0.0
 
     @classmethod
-    def of(cls, log_ratio, mean_loss, n_samples, delta, **details):
-        """Bound the error of a set by :func:`pac_bayes_bound`; sets the first fields.
+    def of(cls, log_ratio, mean_loss, n_samples, delta, theta, confidence_level):
+        """Bound the error of a set by :func:`pac_bayes_bound`.
 
         Parameters
         ----------
         log_ratio, mean_loss, n_samples, delta
             As for :func:`pac_bayes_bound`; the ratio may exceed one by rounding.
-        **details : object
-            The other fields.
+        theta, confidence_level : float
+            Fields of the certificate.
 
         Returns
         -------
@@ -65,9 +65,10 @@ class CertificateResult:
         log_ratio, mean_loss = min(float(log_ratio), 0.0), float(mean_loss)
         return cls(
             bound=pac_bayes_bound(log_ratio, mean_loss, n_samples, delta),
+            theta=float(theta),
             mean_loss=mean_loss,
             bits=float(-log_ratio / np.log(2)) + 0.0,  # no -0
-            **details,
+            confidence_level=confidence_level,
         )
 
     @property

@@ -17,6 +17,7 @@ from sklearn.utils import (
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_ext._core._validation import FLOATS, check_level
+from sklearn_ext._numerics._arrays import blocks
 from sklearn_ext.rashomon._information._splitting import split
 from sklearn_ext.rashomon._ratio import check_count, replicate_interval
 
@@ -117,15 +118,13 @@ class NetworkSpace:
         ndarray of shape (n_nets, n_samples, n_outputs)
             Raw answers.
         """
-        act, hidden, start = ACTIVATIONS[self.activation], X, 0
-        shapes = self.shapes(X.shape[1], n_outputs)
-        for i, (rows, columns) in enumerate(shapes):
-            layer = weights[:, start : start + rows * columns] / np.sqrt(rows)
-            layer = layer.reshape(-1, rows, columns)
+        shapes, hidden = self.shapes(X.shape[1], n_outputs), X
+        ends = np.cumsum([rows * columns for rows, columns in shapes])[:-1]
+        for i, layer in enumerate(np.split(weights, ends, axis=1)):
+            if i > 0:
+                hidden = ACTIVATIONS[self.activation](hidden)
+            layer = layer.reshape(-1, *shapes[i]) / np.sqrt(shapes[i][0])
             hidden = np.matmul(hidden, layer[:, :-1]) + layer[:, -1:]
-            if i + 1 < len(shapes):
-                hidden = act(hidden)
-            start += rows * columns
         return hidden
 
 
@@ -219,12 +218,9 @@ def inductive_bias(
     >>> print(f"{found.bits:.0f}", found.reliable)
     3 True
     """
-    for name, value in (
-        ("n_particles", n_particles),
-        ("n_steps", n_steps),
-        ("n_replicates", n_replicates),
-    ):
-        check_count(name, value)
+    check_count("n_particles", n_particles)
+    check_count("n_steps", n_steps)
+    check_count("n_replicates", n_replicates)
     if n_replicates < 2 or n_particles < 10:
         raise ValueError(
             "n_replicates must be at least 2 and n_particles at least 10, got "
@@ -235,31 +231,23 @@ def inductive_bias(
     check_level(confidence_level)
     losses_of, dim = _losses(space, X, y, loss)
     seed = int(check_random_state(random_state).randint(2**31 - 1))
+    seeds = np.random.SeedSequence(seed).spawn(n_replicates)
+    target = float(target_loss)
     runs = [
-        split(
-            losses_of,
-            dim,
-            float(target_loss),
-            n_particles=n_particles,
-            n_steps=n_steps,
-            rng=np.random.default_rng(run),
-        )
-        for run in np.random.SeedSequence(seed).spawn(n_replicates)
+        split(losses_of, dim, target, n_particles=n_particles, n_steps=n_steps, rng=rng)
+        for rng in map(np.random.default_rng, seeds)
     ]
     return _summary(runs, confidence_level)
 
 
 def _summary(runs, confidence_level):
     arrived = np.array([run.arrived for run in runs])
-    bits = np.array([-run.log_probability for run in runs]) / np.log(2)
+    logs = np.array([run.log_probability for run in runs])
+    bits = -logs / np.log(2)
     spread = float(bits[arrived].std(ddof=1)) if arrived.sum() > 1 else np.inf
     reliable = bool(arrived.all() and spread < SPREAD)
-    if arrived.all():
-        ends = replicate_interval(-bits * np.log(2), confidence_level)
-        mean, high, low = (max(-end / np.log(2), 0.0) for end in ends)
-    else:
-        logs = np.where(arrived, -bits, -np.inf) * np.log(2)
-        mean = (np.log(len(runs)) - logsumexp(logs)) / np.log(2)
+    ends = replicate_interval(np.where(arrived, logs, -np.inf), confidence_level)
+    mean, high, low = (max(-end / np.log(2), 0.0) for end in ends)
     if not reliable:  # runs that gave up prove no more than what they passed
         low, high = bits.min(), np.inf
         reason = (
@@ -308,13 +296,9 @@ def _losses(space, X, y, loss):
     width = max(*space.hidden_layer_sizes, n_outputs, 1)
 
     def losses_of(z):
-        step = max(BLOCK // (len(X) * width), 1)
-        return np.concatenate(
-            [
-                measure(space.outputs(z[i : i + step], X, n_outputs))
-                for i in range(0, len(z), step)
-            ]
-        )
+        parts = blocks(len(z), max(BLOCK // (len(X) * width), 1))
+        each = [measure(space.outputs(z[part], X, n_outputs)) for part in parts]
+        return np.concatenate(each)
 
     return losses_of, dim
 

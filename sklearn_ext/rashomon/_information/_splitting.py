@@ -76,7 +76,7 @@ def split(losses_of, dim, target, *, n_particles, n_steps, rng):
     z = rng.standard_normal((n_particles, dim))
     loss, n_evaluations = losses_of(z), n_particles
     level, log_share, stalls = np.inf, 0.0, 0
-    known_losses, known_logs = [], []
+    known, n_kept = [], max(n_steps // 2, 1)
     while True:
         lower = next_level(loss, level, target)
         levels, times = np.unique(loss, return_counts=True)
@@ -84,8 +84,7 @@ def split(losses_of, dim, target, *, n_particles, n_steps, rng):
         final = lower <= target
         use = levels >= lower
         use[-1] = True
-        known_losses.append(levels[use])
-        known_logs.append(logs[use])
+        known.append((levels[use], logs[use]))
         if final or (lower == level and stalls == STALLS):
             break
         stalls = stalls + 1 if lower == level else 0
@@ -93,20 +92,17 @@ def split(losses_of, dim, target, *, n_particles, n_steps, rng):
         log_share += float(np.log(len(inside) / len(loss)))
         level = lower
         copied = rng.choice(inside, size=n_particles, replace=len(inside) < n_particles)
-        places, losses = [z[copied]], [loss[copied]]
+        walk = [(z[copied], loss[copied])]
         for _ in range(n_steps):
-            moved, found, tried = turn(losses_of, places[-1], losses[-1], level, rng)
-            places.append(moved)
-            losses.append(found)
+            *moved, tried = turn(losses_of, *walk[-1], level, rng)
+            walk = [*walk, moved][-n_kept:]
             n_evaluations += tried
-            del places[: -max(n_steps // 2, 1)], losses[: -max(n_steps // 2, 1)]
-        z, loss = np.concatenate(places), np.concatenate(losses)
+        z, loss = (np.concatenate(part) for part in zip(*walk, strict=True))
     reached = int((loss <= target).sum())
     if reached:
         log_share += float(np.log(reached / len(loss)))
-        known_losses.append([target])
-        known_logs.append([log_share])
-    losses, logs = np.concatenate(known_losses), np.concatenate(known_logs)
+        known.append(([target], [log_share]))
+    losses, logs = (np.concatenate(part) for part in zip(*known, strict=True))
     order = np.lexsort([logs, losses])  # of equal losses the later, more exact level
     losses, first = np.unique(losses[order], return_index=True)
     logs = np.minimum(np.maximum.accumulate(logs[order][first]), 0.0)

@@ -169,38 +169,29 @@ def certify_trees(clf, theta, confidence_level, posterior):
                 "posterior='gibbs' needs the exact law, got bounds. Fit with "
                 "loss_grid='unit', or take posterior='uniform'."
             )
-        unit = total / n  # of the losses, for one row
         betas = np.append(0.0, BETAS)
-        log_evidence, mean = gibbs(losses, high, betas / unit)
-        log_ratio = log_evidence + betas / unit * mean + outside
-        mean = np.maximum(mean - one_leaf, 0.0) / total
-        bounds = pac_bayes_bound(np.minimum(log_ratio, 0.0), mean, n, delta)
-        best = int(np.argmin(bounds))
-        at, beta, mean = last, float(betas[best]), mean[best]
-        log_ratio = log_ratio[best]
+        scaled = betas / (total / n)  # of the losses, for one row
+        log_evidence, means = gibbs(losses, high, scaled)
+        log_ratios = log_evidence + scaled * means + outside
+        means = np.maximum(means - one_leaf, 0.0) / total
+        ends = np.full(len(betas), last)
     else:
-        means = (conditional_means(losses, low, high) - one_leaf) / total
-        first = len(losses) - 1
-        if theta is None:
-            below = np.searchsorted(losses, base + SLIP * total, side="right")
-            first = max(below - 1, 0)
-        bounds = pac_bayes_bound(np.minimum(low + outside, 0.0), means, n, delta)
-        best = range(len(losses))[first:][int(np.argmin(bounds[first:]))]
-        at, beta = losses[best] if theta is None else last, 0.0
-        mean, log_ratio = means[best], low[best] + outside
-        if not space.complete:
-            nodes = tree_shares(found.upper, threshold=losses[best]).nodes.sum()
-            mean = max(mean - one_leaf * nodes / total, 0.0)
-    return CertificateResult.of(
-        log_ratio,
-        mean,
-        n,
-        delta,
-        theta=_slack(clf, at / total, theta),
-        confidence_level=confidence_level,
-        posterior=posterior,
-        beta=beta,
+        first = np.searchsorted(losses, base + SLIP * total, side="right") - 1
+        kept = slice(max(first, 0), None)
+        means = (conditional_means(losses, low, high)[kept] - one_leaf) / total
+        ends, log_ratios = losses[kept], low[kept] + outside
+        betas = np.zeros(len(ends))
+    bounds = pac_bayes_bound(np.minimum(log_ratios, 0.0), means, n, delta)
+    best = int(np.argmin(bounds))
+    mean = means[best]
+    if posterior == "uniform" and not space.complete:
+        nodes = tree_shares(found.upper, threshold=ends[best]).nodes.sum()
+        mean = max(mean - one_leaf * nodes / total, 0.0)
+    slack = _slack(clf, ends[best] / total, theta)
+    found = CertificateResult.of(
+        log_ratios[best], mean, n, delta, slack, confidence_level
     )
+    return replace(found, posterior=posterior, beta=float(betas[best]))
 
 
 def _thresholds(clf, theta):

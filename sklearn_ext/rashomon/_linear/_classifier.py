@@ -1,9 +1,10 @@
 """The Rashomon set of linear classifiers under the 0-1 loss."""
 
+from functools import partial
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import ClassifierMixin
+from scipy.special import logsumexp
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -25,29 +26,19 @@ from sklearn_ext.rashomon._linear._halfspaces import (
     direction_errors,
     draw_on_circle,
     exact_circle,
+    split_levels,
     splitting_law,
 )
 from sklearn_ext.rashomon._linear._logistic_sets import LogisticProblem, minimize
-from sklearn_ext.rashomon._linear._members import (
-    LinearMembers,
-    TwoClassMixin,
-    check_rows,
-    check_two_classes,
-)
-from sklearn_ext.rashomon._linear._sparse_rows import deviations, make_rows
-from sklearn_ext.rashomon._ratio import (
-    CONSTRAINTS,
-    ENOUGH,
-    RatioMixin,
-    refuse_empty,
-    warn_weak,
-)
+from sklearn_ext.rashomon._linear._members import Coordinates, TwoClassMixin
+from sklearn_ext.rashomon._linear._sparse_rows import deviations
+from sklearn_ext.rashomon._ratio import CONSTRAINTS, ENOUGH, RatioMixin, warn_weak
 
 SLIP = 1e-9  # difference of mean errors that is taken for rounding
 
 
 @shared_docs(RatioMixin)
-class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
+class RashomonLinearClassifier(TwoClassMixin, ExtEstimator):
     """All linear classifiers whose training error is nearly the smallest one.
 
     Hypotheses are directions, uniform on the sphere of standardised features and a
@@ -216,13 +207,11 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         self : RashomonLinearClassifier
             Fitted estimator.
         """
-        X, label, weight = check_two_classes(self, X, y, sample_weight)
+        X, label, weight = self._checked_table(X, y, sample_weight)
         self._n_rows = unit_rows(weight)
-        self._centre, self._scale = _scaling(X, weight, self.standardize)
-        sign = 2.0 * label - 1.0
-        rows = make_rows(
-            X, self._centre, self._scale, sign=sign, constant=self.fit_intercept
-        )
+        scaling = _scaling(X, weight, self.standardize)
+        self._coordinates = Coordinates(*scaling, self.fit_intercept)
+        rows = self._coordinates.rows(X, 2.0 * label - 1.0)
         seed = np.random.SeedSequence(
             int(check_random_state(self.random_state).randint(2**31 - 1))
         )
@@ -231,8 +220,8 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         plane = rows.shape[1] == 2 and self.method in ("auto", "exact")
         best = best_on_circle(rows, weight) if plane else _good_direction(rows, weight)
         self.min_loss_ = float(direction_errors(best[None], rows, weight)[0]) / total
-        find = self._on_circle if plane else self._find
-        law, self.method_ = find(rows, weight, total * self._limit(self.theta), seed)
+        limit = total * self._limit(self.theta)
+        law, self.method_ = self._find(rows, weight, limit, seed, plane)
         errors = direction_errors(law.directions, rows, weight) / total
         if len(errors) and errors.min() < self.min_loss_ - SLIP:
             best, self.min_loss_ = law.directions[errors.argmin()], float(errors.min())
@@ -241,17 +230,19 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         self._errors, found = errors[inside], law.directions[inside]
         self._law = ErrorLaw(law.errors / total, law.log_cdf, law.n_draws, found)
         self._store_ratio(self._at(self.theta))
-        self.loss_grid_, self.log_cdf_ = self._law.errors, law.mean_log_cdf
-        self.best_coef_, self.best_intercept_ = self._unscaled(best[None])
+        self.loss_grid_ = self._law.errors
+        self.log_cdf_ = logsumexp(law.log_cdf, axis=0) - np.log(len(law.log_cdf))
+        best = self._coordinates.members(best[None])
+        self.best_coef_, self.best_intercept_ = best.coef, best.intercept
         if self.log_ratio_ == -np.inf:
             self._warn_empty()
         if self.log_ratio_ == -np.inf or not len(found):
-            self.members_ = LinearMembers(self.best_coef_, self.best_intercept_)
+            self.members_ = best
         else:
             rng = np.random.default_rng(seed.spawn(1)[0])
             few = len(found) < self.n_members
             chosen = rng.choice(len(found), size=self.n_members, replace=few)
-            self.members_ = LinearMembers(*self._unscaled(found[chosen]))
+            self.members_ = self._coordinates.members(found[chosen])
         self.hypothesis_space_ = {
             "name": "linear classifiers",
             "dimension": rows.shape[1],
@@ -277,7 +268,7 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
         ndarray of shape (n_samples,)
             Positive for the second class; margins when the best direction predicts.
         """
-        X = check_rows(self, X)
+        X = self._checked(X)
         if self.predict_with == "best":
             return X @ self.best_coef_[0] + self.best_intercept_[0]
         return (self.members_.decision(X) > 0).mean(axis=0) - 0.5
@@ -352,12 +343,7 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
                 mean *= largest_mean(np.minimum(errors, 1), even, len(errors), share)
             delta /= 2
         return CertificateResult.of(
-            log_ratio,
-            mean,
-            self._n_rows,
-            delta,
-            theta=float(theta),
-            confidence_level=confidence_level,
+            log_ratio, mean, self._n_rows, delta, theta, confidence_level
         )
 
     def _limit(self, theta):
@@ -372,7 +358,7 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
                 f"theta={theta} is beyond the fitted {self.theta}, up to which "
                 "directions were kept. Fit with the larger theta."
             )
-        refuse_empty(limit - self.min_loss_)
+        self._slack(theta, SLIP)  # or the set is empty
         return limit
 
     def _at(self, theta):
@@ -390,15 +376,14 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
                 "n_draws, or a larger theta."
             )
         chosen = np.random.default_rng(seed).choice(inside, size=n_samples)
-        return LinearMembers(*self._unscaled(self._law.directions[chosen]))
+        return self._coordinates.members(self._law.directions[chosen])
 
-    def _on_circle(self, rows, weight, limit, seed):
-        errors, log_cdf = exact_circle(rows, weight)
-        rng = np.random.default_rng(seed.spawn(1)[0])
-        kept = draw_on_circle(rows, weight, limit, self.n_members, rng)
-        return ErrorLaw(errors, log_cdf, 0, kept), "exact"
-
-    def _find(self, rows, weight, limit, seed):
+    def _find(self, rows, weight, limit, seed, plane):
+        """Law of the errors, with directions within a limit; how it was found."""
+        if plane:
+            rng = np.random.default_rng(seed.spawn(1)[0])
+            kept = draw_on_circle(rows, weight, limit, self.n_members, rng)
+            return ErrorLaw(*exact_circle(rows, weight), 0, kept), "exact"
         p, (crude_seed, split_seed) = rows.shape[1], seed.spawn(2)
         if self.method == "exact":
             raise ValueError(
@@ -406,33 +391,20 @@ class RashomonLinearClassifier(TwoClassMixin, ClassifierMixin, ExtEstimator):
                 f"{p}. Use method='auto'."
             )
         if self.method != "splitting":
-            law = crude_law(
-                rows,
-                weight,
-                limit,
-                n_draws=self.n_draws,
-                seed=crude_seed,
-                device=self.device,
-            )
+            draws = self.n_draws, crude_seed, self.device
+            law = crude_law(rows, weight, limit, *draws)
             if self.method == "crude" or len(law.directions) >= ENOUGH or p == 1:
                 return law, "crude"
-        law = splitting_law(
+        run = partial(
+            split_levels,
             rows,
             weight,
             limit,
             n_particles=self.n_particles,
             n_steps=max(20, 2 * p) if self.n_steps == "auto" else self.n_steps,
-            seeds=split_seed.spawn(self.n_replicates),
-            n_jobs=self.n_jobs,
         )
-        return law, "splitting"
-
-    def _unscaled(self, directions):
-        """Coefficients and intercepts for features as they were given."""
-        p = len(self._scale)
-        coef = directions[:, :p] / self._scale
-        intercept = directions[:, p] if self.fit_intercept else np.zeros(len(coef))
-        return coef, intercept - coef @ self._centre
+        seeds = split_seed.spawn(self.n_replicates)
+        return splitting_law(run, seeds, self.n_jobs), "splitting"
 
 
 def _scaling(X, weight, standardize):
@@ -442,15 +414,13 @@ def _scaling(X, weight, standardize):
     share = weight / weight.sum()
     centre = X.T @ share
     scale = deviations(X, centre, share)
-    return centre, np.where(scale > 1e-12 * abs(centre), scale, 1.0)
+    return centre, 1 / np.where(scale > 1e-12 * abs(centre), scale, 1.0)
 
 
 def _good_direction(rows, weight):
     """Direction of a penalised logistic regression: a reference for the error."""
     p = rows.shape[1]
-    problem = LogisticProblem(
-        rows, np.ones(len(rows)), weight / weight.sum(), np.full(p, 1e-4)
-    )
-    w = minimize(problem)
+    share, penalty = weight / weight.sum(), np.full(p, 1e-4)
+    w = minimize(LogisticProblem(rows, np.ones(len(rows)), share, penalty))
     norm = np.linalg.norm(w)
     return w / norm if norm > 0 else np.eye(p)[-1]

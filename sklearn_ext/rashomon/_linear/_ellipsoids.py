@@ -8,14 +8,8 @@ from scipy.sparse import issparse
 from scipy.special import logsumexp
 
 from sklearn_ext._numerics._arrays import near_zero
+from sklearn_ext.rashomon import _ratio
 from sklearn_ext.rashomon._linear._halfspaces import random_directions
-from sklearn_ext.rashomon._ratio import (
-    RatioEstimate,
-    counted,
-    effective_size,
-    exactly,
-    log_mean_interval,
-)
 from sklearn_ext.rashomon._theory import log_ball
 
 
@@ -91,12 +85,6 @@ class RidgeStatistics:
             self.yy + total * y**2,
         )
 
-    @property
-    def is_finite(self):
-        """Whether no sum overflowed."""
-        sums = np.hstack([self.weight, self.yy, self.xy, self.xx.ravel()])
-        return bool(np.isfinite(sums).all())
-
 
 @dataclass(frozen=True)
 class Ellipsoid:
@@ -122,22 +110,19 @@ class Ellipsoid:
     @property
     def log_volume(self):
         """Logarithm of the volume."""
-        p = len(self.centre)
         if self.size <= 0:
-            return -np.inf if p else 0.0
-        return log_ball(p, np.sqrt(self.size)) - np.log(self.values).sum() / 2
-
-    def at(self, points):
-        """Map points of the unit ball, in rows, onto the ellipsoid.
-
-        By the symmetric root, which signs of eigenvectors do not change.
-        """
-        stretch = np.sqrt(max(self.size, 0.0) / self.values)
-        return self.centre + points @ (self.vectors * stretch) @ self.vectors.T
+            return -np.inf
+        ball = log_ball(len(self.centre), np.sqrt(self.size))
+        return ball - np.log(self.values).sum() / 2
 
     def draw(self, n, rng):
-        """Draw points uniformly."""
-        return self.at(unit_ball(n, len(self.centre), rng))
+        """Draw points uniformly, by the symmetric root of the matrix.
+
+        Signs of eigenvectors do not change it.
+        """
+        points = unit_ball(n, len(self.centre), rng)
+        stretch = np.sqrt(max(self.size, 0.0) / self.values)
+        return self.centre + points @ (self.vectors * stretch) @ self.vectors.T
 
     def holds(self, points):
         """Say which points, in rows, are inside."""
@@ -196,21 +181,17 @@ def solve_ridge(statistics, alpha):
     return centre, max(best, 0.0), values, vectors
 
 
-def ellipsoid_share(
-    ellipsoid, space, *, radius=None, prior_scale=None, n_draws, confidence_level, rng
-):
+def ellipsoid_share(ellipsoid, space, *, held=False, n_draws, confidence_level, rng):
     """Logarithm of the share of a space that the ellipsoid fills.
 
     Parameters
     ----------
     ellipsoid : Ellipsoid
         The Rashomon set before the space cuts it.
-    space : {"ball", "box", "gaussian"}
-        Uniform in a ball or a box around zero, or normal around zero.
-    radius : float or None
-        Radius of the ball, half the side of the box.
-    prior_scale : float or None
-        Standard deviation of the normal prior.
+    space : CoefficientSpace
+        Of as many coefficients.
+    held : bool, default=False
+        Whether the ball or the box is known to hold the whole ellipsoid.
     n_draws : int
         Draws where sampling is needed.
     confidence_level : float
@@ -223,10 +204,12 @@ def ellipsoid_share(
     RatioEstimate
         Exact when the ball or the box holds the whole ellipsoid.
     """
-    if space == "gaussian":
-        return _gaussian_share(ellipsoid, prior_scale, n_draws, confidence_level, rng)
-    p = len(ellipsoid.centre)
-    if space == "ball":
+    if ellipsoid.size <= 0:
+        return _ratio.exactly(-np.inf)
+    if space.kind == "gaussian":
+        return _gaussian_share(ellipsoid, space.scale, n_draws, confidence_level, rng)
+    p, radius, ball = space.n_dims, space.radius, space.kind == "ball"
+    if ball:
         log_space = log_ball(p, radius)
         reach = np.sqrt(ellipsoid.size / ellipsoid.values.min())
         whole = np.linalg.norm(ellipsoid.centre) + reach <= radius
@@ -235,27 +218,24 @@ def ellipsoid_share(
         ends = abs(ellipsoid.centre) + ellipsoid.half_widths(np.eye(p))
         whole = (ends <= radius).all()
     log_ratio = ellipsoid.log_volume - log_space
-    if whole or ellipsoid.size <= 0:
-        return exactly(log_ratio)
+    if held or whole:
+        return _ratio.exactly(log_ratio)
     if log_ratio <= 0:  # draw from the smaller one: more of its points are in both
         points = ellipsoid.draw(n_draws, rng)
-        norm = 2 if space == "ball" else np.inf
+        norm = 2 if ball else np.inf
         inside = np.linalg.norm(points, ord=norm, axis=1) <= radius
     else:
         log_ratio = 0.0
-        ball = space == "ball"
         if ball and ellipsoid.largest_in_ball(radius) <= ellipsoid.size:
-            return exactly(0.0)
+            return _ratio.exactly(0.0)
         cube = rng.uniform(-1, 1, (n_draws, p))
         points = unit_ball(n_draws, p, rng) if ball else cube
         inside = ellipsoid.holds(radius * points)
-    return counted(int(inside.sum()), n_draws, confidence_level, log_ratio)
+    return _ratio.counted(int(inside.sum()), n_draws, confidence_level, log_ratio)
 
 
 def _gaussian_share(ellipsoid, scale, n_draws, confidence_level, rng):
     """Left tail of ``sum a (z + b)**2`` by exponentially tilted sampling."""
-    if ellipsoid.size <= 0:
-        return exactly(-np.inf)
     a = ellipsoid.values * scale**2
     b = -(ellipsoid.vectors.T @ ellipsoid.centre) / scale
     tilt = tilt_of(a, b, ellipsoid.size)
@@ -265,9 +245,9 @@ def _gaussian_share(ellipsoid, scale, n_draws, confidence_level, rng):
     q = ((z + b) ** 2) @ a
     log_terms = np.where(q <= ellipsoid.size, cumulants(a, b, tilt) - tilt * q, -np.inf)
     log_ratio = float(logsumexp(log_terms) - np.log(n_draws))
-    ess = float(effective_size(np.exp(log_terms - log_terms.max())))
-    ends = log_mean_interval(log_ratio, ess, n_draws, confidence_level)
-    return RatioEstimate(min(log_ratio, 0.0), *ends, "confidence", ess)
+    ess = float(_ratio.effective_size(np.exp(log_terms - log_terms.max())))
+    ends = _ratio.log_mean_interval(log_ratio, ess, n_draws, confidence_level)
+    return _ratio.RatioEstimate(min(log_ratio, 0.0), *ends, "confidence", ess)
 
 
 def cumulants(a, b, t):

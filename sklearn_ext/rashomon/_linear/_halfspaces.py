@@ -5,19 +5,12 @@ is not positive; ties are errors.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-from scipy.special import logsumexp
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_ext.rashomon._ratio import (
-    RatioEstimate,
-    counted,
-    exactly,
-    log_cdf_at,
-    replicate_interval,
-)
+from sklearn_ext._numerics._arrays import blocks
+from sklearn_ext.rashomon import _ratio
 
 DRAWS = 20_000  # directions drawn from one stream of random numbers
 BLOCK = 2**17  # entries of a table of directions by rows: what a cache holds
@@ -32,7 +25,7 @@ def random_directions(n, p, rng, dtype=np.float64):
     return w / np.linalg.norm(w, axis=1, keepdims=True)
 
 
-def direction_errors(directions, rows, weight=None):
+def direction_errors(directions, rows, weight=None, *, device=None):
     """Weighted errors of each direction.
 
     Parameters
@@ -43,17 +36,23 @@ def direction_errors(directions, rows, weight=None):
         Rows times their class sign.
     weight : ndarray of shape (n_rows,) or None, default=None
         Weights; None counts rows.
+    device : str or None, default=None
+        Torch device; None uses numpy.
 
     Returns
     -------
     ndarray of shape (n_directions,)
         Errors.
     """
+    if device is not None:
+        from sklearn_ext.rashomon._linear import _halfspaces_torch
+
+        return _halfspaces_torch.direction_errors_torch(
+            directions, rows, weight, device=device
+        )
     out = np.empty(len(directions))
-    step = max(BLOCK // len(rows), FEWEST)
     narrow = np.min_scalar_type(len(rows))  # sums of bytes are faster than of integers
-    for start in range(0, len(directions), step):
-        part = slice(start, start + step)
+    for part in blocks(len(directions), max(BLOCK // len(rows), FEWEST)):
         wrong = directions[part] @ rows.T <= 0
         if weight is None:
             out[part] = wrong.view(np.uint8).sum(axis=1, dtype=narrow)
@@ -85,23 +84,18 @@ class ErrorLaw:
 
     def at(self, threshold, confidence_level):
         """Estimate the log share with at most ``threshold`` errors."""
-        logs = [log_cdf_at(self.errors, run, threshold) for run in self.log_cdf]
+        logs = [_ratio.log_cdf_at(self.errors, run, threshold) for run in self.log_cdf]
         if self.n_draws == 0:
-            return exactly(logs[0])
-        if len(logs) > 1:
-            mean, low, high = replicate_interval(logs, confidence_level)
-            ess = float(len(self.directions))
-            return RatioEstimate(min(mean, 0.0), low, high, "confidence", ess)
-        hits = round(float(np.exp(logs[0]) * self.n_draws))
-        return counted(hits, self.n_draws, confidence_level)
-
-    @property
-    def mean_log_cdf(self):
-        """Logarithm of the mean of the runs."""
-        return logsumexp(self.log_cdf, axis=0) - np.log(len(self.log_cdf))
+            return _ratio.exactly(logs[0])
+        if len(logs) == 1:
+            hits = round(float(np.exp(logs[0]) * self.n_draws))
+            return _ratio.counted(hits, self.n_draws, confidence_level)
+        mean, low, high = _ratio.replicate_interval(logs, confidence_level)
+        ess = float(len(self.directions))
+        return _ratio.RatioEstimate(min(mean, 0.0), low, high, "confidence", ess)
 
 
-def crude_law(rows, weight, threshold, *, n_draws, seed, device=None):
+def crude_law(rows, weight, threshold, n_draws, seed, device=None):
     """Law of the errors from plain draws; those within the threshold are kept.
 
     Parameters
@@ -122,19 +116,13 @@ def crude_law(rows, weight, threshold, *, n_draws, seed, device=None):
     ErrorLaw
         One row of shares.
     """
-    counted = None if (weight == 1).all() else weight
+    unequal = None if (weight == 1).all() else weight
     errors, kept = [], []
-    count = direction_errors
-    if device is not None:
-        from sklearn_ext.rashomon._linear._halfspaces_torch import (
-            direction_errors_torch,
-        )
-
-        count = partial(direction_errors_torch, device=device)
     for block in seed.spawn(-(-n_draws // DRAWS)):
         n = min(DRAWS, n_draws - DRAWS * len(errors))
         w = random_directions(n, rows.shape[1], np.random.default_rng(block))
-        found = np.round(count(w, rows, counted), 9)  # sums in any order
+        found = direction_errors(w, rows, unequal, device=device)
+        found = np.round(found, 9)  # sums in any order
         errors.append(found)
         kept.append(w[found <= threshold])
     levels, times = np.unique(np.concatenate(errors), return_counts=True)
@@ -142,13 +130,13 @@ def crude_law(rows, weight, threshold, *, n_draws, seed, device=None):
     return ErrorLaw(levels, log_cdf, n_draws, np.concatenate(kept))
 
 
-def splitting_law(rows, weight, threshold, *, n_particles, n_steps, seeds, n_jobs=None):
+def splitting_law(run, seeds, n_jobs=None):
     """Law of the errors from independent runs of :func:`split_levels`.
 
     Parameters
     ----------
-    rows, weight, threshold, n_particles, n_steps
-        As for :func:`split_levels`.
+    run : callable
+        It takes ``rng`` alone, and returns errors, logarithms and directions.
     seeds : list of numpy.random.SeedSequence
         One for each run.
     n_jobs : int or None, default=None
@@ -160,20 +148,12 @@ def splitting_law(rows, weight, threshold, *, n_particles, n_steps, seeds, n_job
         One row of shares for each run.
     """
     runs = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(split_levels)(
-            rows,
-            weight,
-            threshold,
-            n_particles=n_particles,
-            n_steps=n_steps,
-            rng=np.random.default_rng(seed),
-        )
-        for seed in seeds
+        delayed(run)(rng=np.random.default_rng(seed)) for seed in seeds
     )
     levels = np.unique(np.concatenate([errors for errors, _, _ in runs]))
-    log_cdf = np.stack([log_cdf_at(errors, logs, levels) for errors, logs, _ in runs])
+    logs = [_ratio.log_cdf_at(errors, logs, levels) for errors, logs, _ in runs]
     directions = np.concatenate([w for _, _, w in runs])
-    return ErrorLaw(levels, log_cdf, n_particles * len(runs), directions)
+    return ErrorLaw(levels, np.stack(logs), len(directions), directions)
 
 
 def arcs_of(rows, weight, start, across):
@@ -207,16 +187,13 @@ def arcs_of(rows, weight, start, across):
     gained = np.where(gained <= -np.pi, gained + 2 * np.pi, gained)
     angle = np.concatenate([lost, gained], axis=1)
     order = np.argsort(angle, axis=1)
-    change = np.concatenate([weight, -weight])[order]
-    null = (along == 0) & (side == 0)  # always an error
-    if null.any():
-        still = np.concatenate([null, null], axis=1)
-        change = np.where(np.take_along_axis(still, order, axis=1), 0.0, change)
+    turning = np.where((along == 0) & (side == 0), 0.0, weight)  # or always an error
+    change = np.concatenate([turning, -turning], axis=1)
+    change = np.take_along_axis(change, order, axis=1)
     angle = np.take_along_axis(angle, order, axis=1)
-    # at angle pi (just before the first arc) a row errs where -along is not positive
-    at_end = np.where(null | (along >= 0), weight, 0.0).sum(axis=1)
-    ends = (along == 0) & (side < 0) & ~null  # boundary at pi itself: just turned right
-    at_end -= np.where(ends, weight, 0.0).sum(axis=1)
+    # at angle pi, just before the first arc; at a boundary there a row has turned right
+    wrong = (along > 0) | ((along == 0) & (side >= 0))
+    at_end = np.where(wrong, weight, 0.0).sum(axis=1)
     errors = at_end[:, None] + np.cumsum(change, axis=1)
     following = np.concatenate([angle[:, 1:], angle[:, :1] + 2 * np.pi], axis=1)
     length = following - angle
@@ -298,7 +275,7 @@ def split_levels(rows, weight, threshold, *, n_particles, n_steps, rng):
     """
     w = random_directions(n_particles, rows.shape[1], rng)
     limit, log_share = np.inf, 0.0
-    known_errors, known_logs = [], []
+    known = []
     while True:
         # one walk chooses the level, another measures it: with the same one the
         # lowest level that looks frequent enough would look too frequent
@@ -309,8 +286,7 @@ def split_levels(rows, weight, threshold, *, n_particles, n_steps, rng):
         cdf = np.cumsum(share) / share.sum()
         final = following <= threshold or following == limit  # or nothing is lower
         use = slice(None) if final else levels >= following
-        known_errors.append(levels[use])
-        known_logs.append(np.log(cdf[use]) + log_share)
+        known.append((levels[use], np.log(cdf[use]) + log_share))
         below = cdf[levels <= following]
         if not len(below):
             break  # the second walk lost the level: the estimate stops here
@@ -319,7 +295,7 @@ def split_levels(rows, weight, threshold, *, n_particles, n_steps, rng):
             break
         log_share += float(np.log(below[-1]))
         limit = following
-    errors, logs = np.concatenate(known_errors), np.concatenate(known_logs)
+    errors, logs = (np.concatenate(part) for part in zip(*known, strict=True))
     order = np.lexsort([-logs, errors])
     errors, first = np.unique(errors[order], return_index=True)
     return errors, np.minimum(np.maximum.accumulate(logs[order][first]), 0.0), w
@@ -338,7 +314,7 @@ def _next_level(levels, share, threshold, limit):
 
 def _walk(rows, weight, w, limit, n_steps, rng, lower=None):
     """Move along random circles inside a limit; collect the errors on the way."""
-    found = {}
+    seen, masses = [], []
     for _ in range(n_steps):
         across = rng.standard_normal(w.shape)
         across -= (across * w).sum(axis=1, keepdims=True) * w
@@ -348,16 +324,15 @@ def _walk(rows, weight, w, limit, n_steps, rng, lower=None):
         inside = np.where(errors <= limit, length, 0.0)
         share = inside / inside.sum(axis=1, keepdims=True)
         levels, place = np.unique(errors, return_inverse=True)
-        mass = np.bincount(place.ravel(), share.ravel(), len(levels))
-        for level, m in zip(levels.tolist(), mass.tolist(), strict=True):
-            if m > 0:
-                found[level] = found.get(level, 0.0) + m
+        seen.append(levels)
+        masses.append(np.bincount(place.ravel(), share.ravel()))
         if lower is not None:
             lower.offer(w, across, angle, length, errors, share, rng)
         phi = draw_on_arcs(angle, length, errors, limit, rng)
         w = _turned(w, across, phi)
-    levels = np.array(sorted(found))
-    return levels, np.array([found[level] for level in levels.tolist()]), w
+    levels, place = np.unique(np.concatenate(seen), return_inverse=True)
+    mass = np.bincount(place, np.concatenate(masses))
+    return levels[mass > 0], mass[mass > 0], w
 
 
 class _Reservoir:

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from sklearn_ext._numerics._arrays import blocks
 from sklearn_ext.rashomon._linear._sparse_rows import SparseRows
 
 BLOCK = {"cpu": 2**20}  # entries of a table of directions by rows: what a cache holds
@@ -31,15 +32,15 @@ def direction_errors_torch(directions, rows, weight=None, *, device):
     products = _products_with(rows, device)
     weights = None if weight is None else torch.as_tensor(weight, device=device)
     out = torch.empty(len(directions), dtype=torch.float64, device=device)
-    step = max(BLOCK.get(torch.device(device).type, LARGE_BLOCK) // len(rows), 1)
-    for start in range(0, len(directions), step):
-        block = torch.as_tensor(directions[start : start + step], device=device)
+    entries = BLOCK.get(torch.device(device).type, LARGE_BLOCK)
+    for part in blocks(len(directions), max(entries // len(rows), 1)):
+        block = torch.as_tensor(directions[part], device=device)
         wrong = products(block) <= 0
         if weights is None:
             found = wrong.sum(dim=1, dtype=torch.int32)  # int64 takes longer
         else:
             found = wrong.to(weights.dtype) @ weights
-        out[start : start + step] = found
+        out[part] = found
     return out.cpu().numpy()
 
 

@@ -4,7 +4,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import entr, expit, log_expit, logsumexp
-from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,38 +13,23 @@ from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import check_level
 from sklearn_ext._numerics._arrays import dense
 from sklearn_ext.rashomon._class_weights import class_weighted
-from sklearn_ext.rashomon._information._certificates import (
-    CertificateResult,
-    largest_mean,
-    refuse_weights,
-    unit_rows,
-)
+from sklearn_ext.rashomon._information import _certificates
 from sklearn_ext.rashomon._linear._logistic_draws import draw_set
-from sklearn_ext.rashomon._linear._logistic_ratio import (
-    CoefficientSpace,
-    estimate_ratio,
-)
+from sklearn_ext.rashomon._linear._logistic_ratio import ScaledSpace, estimate_ratio
 from sklearn_ext.rashomon._linear._logistic_sets import (
     LogisticProblem,
     functional_maxima,
     minimize,
     ray_blocks,
 )
-from sklearn_ext.rashomon._linear._members import (
-    LinearMembers,
-    TwoClassMixin,
-    check_rows,
-    check_two_classes,
-)
+from sklearn_ext.rashomon._linear._members import Coordinates, TwoClassMixin
 from sklearn_ext.rashomon._linear._ridge import RashomonRidge
-from sklearn_ext.rashomon._linear._sparse_rows import deviations, make_rows
+from sklearn_ext.rashomon._linear._sparse_rows import deviations
 from sklearn_ext.rashomon._ratio import (
     CONSTRAINTS,
     RatioMixin,
     check_count,
-    describe_space,
     loss_threshold,
-    refuse_empty,
     warn_weak,
 )
 
@@ -54,7 +38,7 @@ MORE = "Use more n_rays or a smaller theta."
 
 
 @shared_docs(RatioMixin, RashomonRidge)
-class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
+class RashomonLogisticRegression(TwoClassMixin, ExtEstimator):
     r"""All logistic regressions that are nearly as good as the best one.
 
     The objective is ``J(w, b) = mean log loss + ||w||**2 / (2 C n)``, scikit-learn's
@@ -212,12 +196,13 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             Fitted estimator.
         """
         self._at_fit = self.get_params(deep=False)  # a later set_params waits
-        X, label, weight = check_two_classes(self, X, y, sample_weight)
-        self._n_rows = unit_rows(weight)
+        X, label, weight = self._checked_table(X, y, sample_weight)
+        self._n_rows = _certificates.unit_rows(weight)
         weight = class_weighted(weight, label, self.classes_, self.class_weight)
         self._problem, self._space = self._posed(X, label, weight)
         self._centre = minimize(self._problem)
-        self.coef_, self.intercept_ = self._unshifted(self._centre[None])
+        best = self._coordinates.members(self._centre[None])
+        self.coef_, self.intercept_ = best.coef, best.intercept
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=2)
         self._seeds = [int(seed) for seed in seeds]
         self.min_loss_ = self._problem.value(self._centre)
@@ -227,10 +212,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         estimate, self.log_volume_ = self._measure(slack, coefs)
         self._store_ratio(estimate)
         warn_weak(estimate.ess, "effective draws", MORE, "no interval is given")
-        radius, p = self._space.radius, self._space.n_dims
-        self.hypothesis_space_ = describe_space(
-            "logistic models", p, self.space, radius=radius, scale=self.prior_scale
-        )
+        self.hypothesis_space_ = self._space.describe("logistic models")
         self._coef_range = None
         if slack < 0:
             self._warn_empty()
@@ -265,7 +247,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         ndarray of shape (n_samples,)
             Log odds; of the mean probability when members predict.
         """
-        X = check_rows(self, X)
+        X = self._checked(X)
         if self.predict_with == "best":
             return X @ self.coef_[0] + self.intercept_[0]
         odds = self.members_.decision(X)
@@ -301,8 +283,8 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         ndarray of shape (n_samples, 2)
             The ranges, exact.
         """
-        X = check_rows(self, X)
-        rows = self._rows(dense(X), self._space.unit)
+        X = self._checked(X)
+        rows = self._coordinates.rows(dense(X))
         distinct, place = np.unique(rows, axis=0, return_inverse=True)
         return expit(self._ranges(distinct))[place]
 
@@ -375,39 +357,33 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         check_count("n_samples", n_samples)
         check_level(confidence_level)
         delta = 1 - confidence_level
-        refuse_weights(self._n_rows)
+        _certificates.refuse_weights(self._n_rows)
         if self._problem.intercept:
             raise ValueError(
                 "The certificate needs a prior of every coefficient, and the intercept "
                 "has none: fit with fit_intercept=False on rows with a column of ones."
             )
-        if self._space.radius is not None and self._at_fit["radius"] is None:
+        if self._space.kind == "ball" and self._at_fit["radius"] is None:
             raise ValueError(
                 "The certificate needs a space chosen without these rows: fit with "
                 "radius=, or with space='gaussian'."
             )
         theta = self._at_fit["theta"] if theta is None else theta
-        slack = self._mean_threshold(theta) - self.min_loss_
-        refuse_empty(slack)
+        slack = self._slack(theta)
         seed = check_random_state(random_state).randint(2**31)
         drawn, *_ = self._draw(slack, n_samples, seed)
         level = 1 - delta / 2  # each end fails with a quarter
         log_ratio = self._measure(slack, drawn, level)[0].low
         mean = self._mean_error(drawn, delta / 4) if np.isfinite(log_ratio) else 1.0
-        return CertificateResult.of(
-            log_ratio,
-            mean,
-            self._n_rows,
-            delta / 2,
-            theta=float(theta),
-            confidence_level=confidence_level,
+        return _certificates.CertificateResult.of(
+            log_ratio, mean, self._n_rows, delta / 2, theta, confidence_level
         )
 
     def _mean_error(self, drawn, delta):
         """Upper limit of the mean error of the prior restricted to the set."""
         points = drawn.points.reshape(drawn.log_weight.size, -1)
         coefs, logs = points * self._space.unit, drawn.log_weight.ravel()
-        if self._space.radius is None:
+        if self._space.kind == "gaussian":
             logs = logs - 0.5 * ((coefs / self._space.scale) ** 2).sum(axis=1)
         else:
             outside = np.linalg.norm(coefs, axis=1) > self._space.radius
@@ -418,7 +394,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             wrong[part] = (margin <= 0).mean(axis=1)
         weight = np.exp(logs - logs.max())
         size = weight.sum() ** 2 / (weight**2).sum() / drawn.inflation
-        return largest_mean(wrong, weight, size, delta)
+        return _certificates.largest_mean(wrong, weight, size, delta)
 
     def _posed(self, X, label, weight):
         """Pose the problem in units that suit its columns, and the space around it."""
@@ -435,42 +411,30 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             )
         weight, penalty = weight / total, 1 / (self.C * total)
         # centred columns change only the intercept, and a shear keeps volumes
-        self._mean = X.T @ weight if self.fit_intercept else np.zeros(X.shape[1])
-        unit = _units(X, self._mean, weight, penalty)
+        mean = X.T @ weight if self.fit_intercept else np.zeros(X.shape[1])
+        # in these units the curvature of the objective at zero is about one along each
+        # coordinate, so columns and penalties of 1e100 are as good as those of one
+        curvature = np.hypot(deviations(X, mean, weight) / 2, np.sqrt(penalty))
+        unit = 1 / np.where(curvature > 0, curvature, 1.0)
+        self._coordinates = Coordinates(mean, unit, self.fit_intercept)
         share, zero_loss = weight @ label, np.log(2)
         if self.fit_intercept:
             zero_loss = float(entr(share) + entr(1 - share))
         radius = np.sqrt(2 * zero_loss / penalty) if natural else self.radius
-        space = CoefficientSpace(
-            len(unit),
-            None if self.space == "gaussian" else float(radius),
-            float(self.prior_scale),
-            zero_loss if self.radius is None else -np.inf,
-            unit,
+        holds_below = zero_loss if self.radius is None else -np.inf
+        space = ScaledSpace(
+            self.space, len(unit), radius, self.prior_scale, holds_below, unit
         )
         penalties = np.append(penalty * unit**2, np.zeros(int(self.fit_intercept)))
-        rows, sign = self._rows(X, unit), 2.0 * label - 1.0
+        rows, sign = self._coordinates.rows(X), 2.0 * label - 1.0
         return LogisticProblem(rows, sign, weight, penalties, self.fit_intercept), space
-
-    def _rows(self, X, unit):
-        constant = self._at_fit["fit_intercept"]
-        return make_rows(X, self._mean, 1 / unit, constant=constant)
-
-    def _unshifted(self, points):
-        """Coefficients and intercepts for features as they were given."""
-        unit = self._space.unit
-        coef = points[:, : len(unit)] * unit
-        if not self._problem.intercept:
-            return coef, np.zeros(len(points))
-        return coef, points[:, -1] - coef @ self._mean
 
     def _mean_threshold(self, theta):
         mode, reference = (self._at_fit[k] for k in ("theta_mode", "reference_loss"))
         return loss_threshold(self.min_loss_, theta, mode, reference)
 
     def _sample(self, n_samples, theta, seed):
-        slack = self._mean_threshold(theta) - self.min_loss_
-        refuse_empty(slack)
+        slack = self._slack(theta)
         models, *_ = self._draw(slack, n_samples, seed)
         return self._members(models, n_samples, np.random.default_rng([seed, 1]))
 
@@ -505,7 +469,7 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
             subject = "The draws rest"
             warn_weak(drawn.ess, "effective ones", MORE, missing, subject=subject)
             points = drawn.draw(n, rng)
-        return LinearMembers(*self._unshifted(points))
+        return self._coordinates.members(points)
 
     def _ranges(self, functionals):
         slack = max(self.threshold_loss_ - self.min_loss_, 0.0)
@@ -513,13 +477,3 @@ class RashomonLogisticRegression(TwoClassMixin, ClassifierMixin, ExtEstimator):
         found = functional_maxima(self._problem, self._centre, slack, both)
         high, low = np.split(found, 2)
         return np.stack([-low, high], axis=1)
-
-
-def _units(X, mean, weight, penalty):
-    """Choose units of the coefficients for columns of any size.
-
-    In these units the curvature of the objective at zero is about one along each
-    coordinate, so columns and penalties of 1e100 are as good as those of one.
-    """
-    curvature = np.hypot(deviations(X, mean, weight) / 2, np.sqrt(penalty))
-    return 1 / np.where(curvature > 0, curvature, 1.0)

@@ -162,56 +162,10 @@ def surface_along(problem, centre, directions, slack, drift=None):
     radius = np.empty(len(directions))
     for part in ray_blocks(len(directions), len(problem.X)):
         move = None if drift is None else drift[part]
-        radius[part] = _surface(problem, centre, directions[part], slack, move)
+        line = _along(problem, centre, directions[part])
+        first = np.full(len(line[1]), np.sqrt(2 * slack))
+        radius[part] = _crossing(problem, centre, slack, line, slack, first, move)
     return radius
-
-
-def excess_along(problem, centre, directions, radius, factors):
-    """Excess of the objective at multiples of given distances along directions.
-
-    Returns
-    -------
-    ndarray of shape (n_directions, n_factors)
-        ``J(centre + factor * radius * direction) - J(centre)``.
-    """
-    excess = np.empty((len(directions), len(factors)))
-    for part in ray_blocks(len(directions), len(problem.X)):
-        start, slope, linear, square = _along(problem, centre, directions[part])
-        base = problem.weight @ np.logaddexp(0, -start)
-        for k, factor in enumerate(factors):
-            r = factor * radius[part]
-            loss = np.logaddexp(0, -start - r[:, None] * slope) @ problem.weight
-            excess[part, k] = loss - base + r * linear + 0.5 * r**2 * square
-    return excess
-
-
-def chord_lengths(problem, centre, slack, points):
-    """Lengths of the range of intercepts inside the set, for points inside."""
-    limit = problem.value(centre) + slack
-    lengths = np.empty(len(points))
-    for part in ray_blocks(len(points), len(problem.X)):
-        inside = points[part]
-        penalty = 0.5 * (inside**2) @ problem.penalty
-        fixed = inside @ problem.X.T * problem.sign
-        shift, margin, _ = _best_shift(problem, fixed, np.zeros(len(inside)))
-        best = np.logaddexp(0, -margin) @ problem.weight + penalty
-        curvature = np.maximum(problem.slope(margin)[1].sum(axis=1), 1e-12)
-        away = np.sqrt(2 * np.maximum(limit - best, 0) / curvature)
-        ends = []
-        for side in (1.0, -1.0):
-            b = shift + side * away
-            for _ in range(MAX_STEPS):  # convex: monotone from beyond the end
-                margin = fixed + b[:, None] * problem.sign
-                excess = np.logaddexp(0, -margin) @ problem.weight + penalty - limit
-                if (abs(excess) <= 1e-9 * slack).all():
-                    break
-                slope = problem.slope(margin)[0] @ problem.sign
-                flat = side * slope < 1e-100  # a plateau of no loss: walk out of it
-                newton = -excess / np.where(flat, 1.0, slope)
-                b = b + np.where(flat, side * (1 + abs(b - shift)), newton)
-            ends.append(_checked(problem, centre, slack, side * (b - shift), excess))
-        lengths[part] = ends[0] + ends[1]
-    return lengths
 
 
 def whitener(H):
@@ -230,35 +184,33 @@ def _along(problem, centre, directions):
     return start, slope, linear, square
 
 
-def _surface(problem, centre, directions, slack, drift, tol=1e-10):
-    """Newton's method along rays; convexity makes it converge from any start.
+def _crossing(problem, centre, slack, line, room, r, drift=None):
+    """Distances along lines inside the set of a slack, where all of a room is used.
 
-    The objective whose intercept is profiled out is convex along a ray too, and at the
-    best intercept its derivative is the partial one.
+    Newton's method along lines; convexity makes it converge from any start, and from
+    beyond the end monotonically. The objective whose intercept is profiled out is
+    convex too, and at the best intercept its derivative is the partial one.
     """
-    start, slope, linear, square = _along(problem, centre, directions)
-    base = problem.weight @ np.logaddexp(0, -start)
-    r = np.full(len(directions), np.sqrt(2 * slack))
+    start, slope, linear, square = line
+    base = np.logaddexp(0, -start) @ problem.weight
     shift = None if drift is None else r * drift  # intercept minus its optimum
     for _ in range(MAX_STEPS):
         margin = start + r[:, None] * slope
         if drift is not None:
             shift, margin, first = _best_shift(problem, margin, shift)
-        excess = np.logaddexp(0, -margin) @ problem.weight - base - slack
+        excess = np.logaddexp(0, -margin) @ problem.weight - base - room
         excess += r * linear + 0.5 * r**2 * square
-        if (abs(excess) <= tol * slack).all():
+        if (abs(excess) <= 1e-10 * slack).all():
             break
         if drift is None:
             first, _ = problem.slope(margin)
-        step = -excess / ((first * slope).sum(axis=1) + linear + r * square)
+        rise = (first * slope).sum(axis=1) + linear + r * square
+        flat = rise < 1e-100  # a plateau of no loss: walk out of it
+        step = np.where(flat, 1 + r, -excess / np.where(flat, 1.0, rise))
         r, shift = r + step, None if drift is None else shift + step * drift
-    return _checked(problem, centre, slack, r, excess)
-
-
-def _checked(problem, centre, slack, radius, excess):
-    if not ((radius > 0) & (abs(excess) <= 1e-6 * slack)).all():
+    if not ((r > 0) & (abs(excess) <= 1e-6 * slack)).all():
         raise too_far(problem, centre, slack)
-    return radius
+    return r
 
 
 def _best_shift(problem, fixed, shift):
@@ -317,15 +269,23 @@ def without_intercept(problem, centre, slack, drawn):
     """Points of the set of coefficients that have some intercept inside.
 
     Uniform points project to coefficients with a density in proportion to the range of
-    intercepts, so they are weighed by its inverse.
+    intercepts inside the set, so they are weighed by its inverse.
     """
-    n_groups, n_each, p = drawn.points.shape
-    lengths = chord_lengths(problem, centre, slack, drawn.points.reshape(-1, p))
-    return WeightedPoints(
-        drawn.points[..., :-1],
-        drawn.log_weight - np.log(lengths).reshape(n_groups, n_each),
-        drawn.inflation,
-    )
+    points = drawn.points.reshape(drawn.log_weight.size, -1)
+    limit, lengths = problem.value(centre) + slack, np.zeros(len(points))
+    for part in ray_blocks(len(points), len(problem.X)):
+        inside = points[part]
+        fixed = inside @ problem.X.T * problem.sign
+        _, margin, _ = _best_shift(problem, fixed, np.zeros(len(inside)))
+        best = np.logaddexp(0, -margin) @ problem.weight
+        room = limit - best - 0.5 * (inside**2) @ problem.penalty
+        curvature = np.maximum(problem.slope(margin)[1].sum(axis=1), 1e-12)
+        away = np.sqrt(2 * np.maximum(room, 0) / curvature)
+        for side in (problem.sign, -problem.sign):
+            line = margin, side, 0.0, 0.0
+            lengths[part] += _crossing(problem, centre, slack, line, room, away)
+    logs = drawn.log_weight - np.log(lengths).reshape(drawn.log_weight.shape)
+    return WeightedPoints(drawn.points[..., :-1], logs, drawn.inflation)
 
 
 class _Density:
@@ -377,7 +337,9 @@ def _particles(density, n_each, rng):
         rise = _largest_rise(gain, 1 - heat)
         log_z += _log_means(0.5 * rise * gain, n_each)
         heat = min(heat + rise, 1.0)
-        kept = _resampled(rise * gain, n_each, rng)
+        logs = (rise * gain).reshape(GROUPS, n_each)
+        kept = [g * n_each + systematic(logs[g], n_each, rng) for g in range(GROUPS)]
+        kept = np.concatenate(kept)
         z, value = z[kept], (value[0][kept], value[1][kept])
         for _ in range(MOVES):
             z, value, share = _move(density, z, value, heat, step, rng)
@@ -401,12 +363,6 @@ def _largest_rise(gain, most):
 
 def _log_means(logs, n_each):
     return logsumexp(logs.reshape(GROUPS, n_each), axis=1) - np.log(n_each)
-
-
-def _resampled(logs, n_each, rng):
-    """Places of particles drawn by their weights, in each group."""
-    places = [systematic(of, n_each, rng) for of in logs.reshape(GROUPS, n_each)]
-    return np.concatenate(places) + np.repeat(n_each * np.arange(GROUPS), n_each)
 
 
 def _move(density, z, value, heat, step, rng):
@@ -446,8 +402,15 @@ def _log_radial(problem, centre, directions, radius, beta):
     p = len(centre)
     width = 1 / np.sqrt(2 * p)
     steps = width * np.arange(-7, int(10 + np.log(2) / width) + 1)
-    excess = excess_along(problem, centre, directions, radius, np.exp(steps))
-    logs = p * (np.log(radius)[:, None] + steps) - beta * excess
+    logs = np.empty((len(directions), len(steps)))
+    for part in ray_blocks(len(directions), len(problem.X)):
+        start, slope, linear, square = _along(problem, centre, directions[part])
+        base = problem.weight @ np.logaddexp(0, -start)
+        for k, step in enumerate(steps):
+            r = np.exp(step) * radius[part]
+            loss = np.logaddexp(0, -start - r[:, None] * slope) @ problem.weight
+            excess = loss - base + r * linear + 0.5 * r**2 * square
+            logs[part, k] = p * np.log(r) - beta * excess
     return logsumexp(logs, axis=1) + np.log(width)
 
 

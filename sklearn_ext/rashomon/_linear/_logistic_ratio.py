@@ -5,16 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import logsumexp
 
+from sklearn_ext.rashomon import _ratio
 from sklearn_ext.rashomon._linear._ellipsoids import unit_ball
 from sklearn_ext.rashomon._linear._logistic_sets import MAX_STEPS, ray_blocks
-from sklearn_ext.rashomon._ratio import (
-    ENOUGH,
-    RatioEstimate,
-    counted,
-    effective_size,
-    exactly,
-    log_mean_interval,
-)
 from sklearn_ext.rashomon._theory import log_ball
 
 PILOT = 100  # draws from the space that tell whether the set is a large part of it
@@ -22,48 +15,41 @@ LARGE = 0.1  # share from which they are better than draws from the set
 
 
 @dataclass(frozen=True)
-class CoefficientSpace:
-    """A prior of the coefficients: uniform in a ball around zero, or normal.
+class ScaledSpace(_ratio.CoefficientSpace):
+    """A space of coefficients, whose units are not those of a problem.
 
     Parameters
     ----------
-    n_dims : int
-        Number of coefficients.
-    radius : float or None
-        Radius of the ball; None where the prior is normal.
-    scale : float
-        Standard deviation of the normal prior.
+    kind, n_dims, radius, scale
+        As for :class:`CoefficientSpace`.
     holds_below : float
-        The ball is known to hold every model with at most this loss.
+        A ball is known to hold every model with at most this loss.
     unit : ndarray of shape (n_dims,)
         What the problem's coefficients are multiplied by.
     """
 
-    n_dims: int
-    radius: float | None
-    scale: float
     holds_below: float
     unit: np.ndarray
 
     def draw(self, n, rng):
         """Draw coefficients of the problem from the prior."""
-        if self.radius is None:
+        if self.kind == "gaussian":
             return self.scale * rng.standard_normal((n, self.n_dims)) / self.unit
         return self.radius * unit_ball(n, self.n_dims, rng) / self.unit
 
     def log_density(self, drawn, n_draws, rng, confidence_level):
         """Estimate the log mean density of the prior over a set."""
         points = drawn.draw(n_draws, rng) * self.unit
-        if self.radius is not None:
+        if self.kind == "ball":
             hits = int((np.linalg.norm(points, axis=1) <= self.radius).sum())
             volume = log_ball(self.n_dims, self.radius)
-            return counted(hits, n_draws, confidence_level, -volume)
+            return _ratio.counted(hits, n_draws, confidence_level, -volume)
         logs = -0.5 * ((points / self.scale) ** 2).sum(axis=1)
         logs -= self.n_dims * np.log(self.scale * np.sqrt(2 * np.pi))
         mean = float(logsumexp(logs) - np.log(n_draws))
-        ess = float(effective_size(np.exp(logs - logs.max())))
-        half = -log_mean_interval(0.0, ess, n_draws, confidence_level)[0]
-        return RatioEstimate(mean, mean - half, mean + half, "confidence", ess)
+        ess = float(_ratio.effective_size(np.exp(logs - logs.max())))
+        half = -_ratio.log_mean_interval(0.0, ess, n_draws, confidence_level)[0]
+        return _ratio.RatioEstimate(mean, mean - half, mean + half, "confidence", ess)
 
 
 def estimate_ratio(
@@ -85,7 +71,7 @@ def estimate_ratio(
         Allowed excess.
     drawn : WeightedPoints or None
         Points of the set of coefficients; None where the slack is not positive.
-    space : CoefficientSpace
+    space : ScaledSpace
         The prior.
     n_draws : int
         Number of draws from the set or from the space.
@@ -102,22 +88,22 @@ def estimate_ratio(
         Logarithm of the volume of the set of coefficients.
     """
     if slack <= 0:
-        return exactly(-np.inf), -np.inf
+        return _ratio.exactly(-np.inf), -np.inf
     threshold = problem.value(centre) + slack
     volume = drawn.log_volume + float(np.log(space.unit).sum())
-    if space.radius is not None and threshold <= space.holds_below:
-        density = exactly(-log_ball(space.n_dims, space.radius))
+    if space.kind == "ball" and threshold <= space.holds_below:
+        density = _ratio.exactly(-log_ball(space.n_dims, space.radius))
     else:
         with np.errstate(over="ignore", invalid="ignore"):  # a space far larger
             pilot = profiled_values(problem, space.draw(PILOT, rng)) <= threshold
         if pilot.mean() >= LARGE:
             inside = profiled_values(problem, space.draw(n_draws, rng)) <= threshold
-            found = counted(int(inside.sum()), n_draws, confidence_level)
+            found = _ratio.counted(int(inside.sum()), n_draws, confidence_level)
             return _with_interval(found), volume
         density = space.log_density(drawn, n_draws, rng, confidence_level)
     half, log_ratio = drawn.half_width(confidence_level), volume + density.log_ratio
     below, above = density.log_ratio - density.low, density.high - density.log_ratio
-    found = RatioEstimate(
+    found = _ratio.RatioEstimate(
         min(log_ratio, 0.0),
         log_ratio - np.hypot(half, below),
         min(log_ratio + np.hypot(half, above), 0.0),
@@ -132,7 +118,7 @@ def _with_interval(found):
 
     With few effective draws, weights that were not seen may be larger than all others.
     """
-    if found.ess < ENOUGH:
+    if found.ess < _ratio.ENOUGH:
         return replace(found, low=-np.inf, high=0.0, kind="none")
     return found
 

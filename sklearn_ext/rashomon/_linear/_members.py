@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._validation import check_weights
+from sklearn_ext.rashomon._linear._sparse_rows import make_rows
 from sklearn_ext.rashomon._ratio import PathMixin
 
 ROWS = {"accept_sparse": ("csr", "csc"), "dtype": np.float64}
@@ -63,7 +65,37 @@ class LinearMembers:
         return np.asarray(X @ self.coef.T).T + self.intercept[:, None]
 
 
-class TwoClassMixin(PathMixin):
+@dataclass(frozen=True)
+class Coordinates:
+    """Columns that are centred and scaled, and perhaps a constant.
+
+    Parameters
+    ----------
+    centre : ndarray of shape (n_features,)
+        What is taken off each column.
+    unit : ndarray of shape (n_features,)
+        What each column is then multiplied by, and each coefficient too.
+    constant : bool
+        Whether a column of ones follows.
+    """
+
+    centre: np.ndarray
+    unit: np.ndarray
+    constant: bool
+
+    def rows(self, X, sign=None):
+        """Map rows of features, times a sign of each row."""
+        scale = 1 / self.unit
+        return make_rows(X, self.centre, scale, sign=sign, constant=self.constant)
+
+    def members(self, points):
+        """Map points to models of the features as they were given."""
+        coef = points[:, : len(self.unit)] * self.unit
+        intercept = points[:, -1] if self.constant else np.zeros(len(points))
+        return LinearMembers(coef, intercept - coef @ self.centre)
+
+
+class TwoClassMixin(PathMixin, ClassifierMixin):
     """Predictions of two classes from ``decision_function`` and ``members_``."""
 
     _takes_sparse = True
@@ -97,7 +129,7 @@ class TwoClassMixin(PathMixin):
         ndarray of shape (n_members, n_samples)
             Class labels.
         """
-        X = check_rows(self, X)
+        X = self._checked(X)
         return self.classes_[(self.members_.decision(X) > 0).astype(int)]
 
     def __sklearn_tags__(self):
@@ -105,46 +137,36 @@ class TwoClassMixin(PathMixin):
         tags.classifier_tags.multi_class = False
         return tags
 
+    def _checked(self, X):
+        """Validate rows that a fitted model is asked about."""
+        check_is_fitted(self)
+        return validate_data(self, X, reset=False, **ROWS)
 
-def check_rows(estimator, X):
-    """Validate rows that a fitted model is asked about."""
-    check_is_fitted(estimator)
-    return validate_data(estimator, X, reset=False, **ROWS)
+    def _checked_table(self, X, y, sample_weight):
+        """Validate what ``fit`` is given; rows without weight are dropped.
 
-
-def check_two_classes(estimator, X, y, sample_weight):
-    """Validate data of a binary classifier; rows without weight are dropped.
-
-    Parameters
-    ----------
-    estimator : estimator
-        It gets ``classes_`` and the feature attributes.
-    X, y, sample_weight : array-like
-        As passed to ``fit``; ``X`` may be sparse.
-
-    Returns
-    -------
-    X : ndarray or sparse array of shape (n_kept, n_features)
-        Rows in float64.
-    label : ndarray of int, shape (n_kept,)
-        Zero or one.
-    weight : ndarray of shape (n_kept,)
-        Positive weights.
-    """
-    X, y = validate_data(estimator, X, y, **ROWS)
-    check_classification_targets(y)
-    weight = check_weights(sample_weight, X, dtype=np.float64)
-    kept = weight > 0
-    classes, label = np.unique(y[kept], return_inverse=True)
-    if len(classes) == 1:
-        raise ValueError(
-            f"{type(estimator).__name__} needs two classes with positive weight, got "
-            "one class."
-        )
-    if len(classes) > 2:
-        raise ValueError(
-            "Only binary classification is supported. The type of the target is "
-            f"{type_of_target(y)}."
-        )
-    estimator.classes_ = classes
-    return X[kept], label, weight[kept]
+        Returns
+        -------
+        X : ndarray or sparse array of shape (n_kept, n_features)
+            Rows in float64.
+        label : ndarray of int, shape (n_kept,)
+            Zero or one.
+        weight : ndarray of shape (n_kept,)
+            Positive weights.
+        """
+        X, y = validate_data(self, X, y, **ROWS)
+        check_classification_targets(y)
+        weight = check_weights(sample_weight, X, dtype=np.float64)
+        kept = weight > 0
+        self.classes_, label = np.unique(y[kept], return_inverse=True)
+        if len(self.classes_) == 1:
+            raise ValueError(
+                f"{type(self).__name__} needs two classes with positive weight, got "
+                "one class."
+            )
+        if len(self.classes_) > 2:
+            raise ValueError(
+                "Only binary classification is supported. The type of the target is "
+                f"{type_of_target(y)}."
+            )
+        return X[kept], label, weight[kept]

@@ -12,6 +12,7 @@ from sklearn_ext._core._blocks import check_mergeable, fit_blocks
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext._numerics._arrays import dense
 from sklearn_ext.rashomon._linear._ellipsoids import (
     Ellipsoid,
     RidgeStatistics,
@@ -22,11 +23,9 @@ from sklearn_ext.rashomon._linear._ellipsoids import (
 from sklearn_ext.rashomon._linear._members import LinearMembers
 from sklearn_ext.rashomon._ratio import (
     CONSTRAINTS,
+    CoefficientSpace,
     PathMixin,
     RatioMixin,
-    describe_space,
-    exactly,
-    refuse_empty,
     warn_weak,
 )
 
@@ -289,7 +288,7 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, **DATA)
-        away = (X.toarray() if hasattr(X, "toarray") else X) - self._sums.x_mean
+        away = dense(X) - self._sums.x_mean
         middle = away @ self.coef_ + self._sums.y_mean
         half = self._ellipsoid.half_widths(away)
         return np.stack([middle - half, middle + half], axis=1)
@@ -331,7 +330,8 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         weight = check_weights(sample_weight, X, dtype=np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             statistics = RidgeStatistics.of(X, y, weight)
-        if not statistics.is_finite:
+        sums = statistics.weight, statistics.yy, statistics.xy, statistics.xx
+        if not all(np.isfinite(part).all() for part in sums):
             raise ValueError(
                 "Sums of squares overflow: the largest number is "
                 f"{abs(X).max():.3g} in X, {abs(y).max():.3g} in y and "
@@ -381,10 +381,7 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         self.log_volume_ = float(ellipsoid.log_volume)
         half = ellipsoid.half_widths(np.eye(len(centre)))
         self.coef_range_ = np.stack([centre - half, centre + half], axis=1)
-        radius, p = self._radius(), len(centre)
-        self.hypothesis_space_ = describe_space(
-            "linear models", p, self.space, radius=radius, scale=self.prior_scale
-        )
+        self.hypothesis_space_ = self._space().describe("linear models")
         rng = np.random.default_rng(int(seeds[1]))
         if ellipsoid.size < 0:
             self._warn_empty()
@@ -394,9 +391,9 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         return self
 
     def _sample(self, n_samples, theta, seed):
-        ellipsoid = self._at(theta)
-        refuse_empty(ellipsoid.size)
-        return self._members(ellipsoid.draw(n_samples, np.random.default_rng(seed)))
+        self._slack(theta)  # or the set is empty
+        rng = np.random.default_rng(seed)
+        return self._members(self._at(theta).draw(n_samples, rng))
 
     def _ratios_at(self, thetas):
         return [self._share(self._at(theta)) for theta in thetas]
@@ -407,29 +404,18 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         slack = self._mean_threshold(theta) - self.min_loss_
         return Ellipsoid(self.coef_, *self._eigen, self._sums.weight * slack)
 
-    def _radius(self):
-        if self.space == "gaussian":
-            return None
-        if self.radius is not None:
-            return float(self.radius)
-        return float(np.sqrt(self._sums.yy / self.alpha))
+    def _space(self):
+        radius = self.radius
+        if radius is None and self.space != "gaussian":
+            radius = np.sqrt(self._sums.yy / self.alpha)
+        return CoefficientSpace(self.space, len(self.coef_), radius, self.prior_scale)
 
     def _share(self, ellipsoid):
-        if ellipsoid.size < 0:
-            return exactly(-np.inf)
-        s = self._sums
-        natural = self.space == "ball" and self.radius is None
-        if natural and self._best + ellipsoid.size <= s.yy:  # then the ball holds it
-            p, values = len(self.coef_), ellipsoid.values
-            with np.errstate(divide="ignore"):
-                log_size = np.log(ellipsoid.size / s.yy)
-            log_ratio = p / 2 * log_size - np.log(values / self.alpha).sum() / 2
-            return exactly(float(log_ratio))
         return ellipsoid_share(
             ellipsoid,
-            self.space,
-            radius=self._radius(),
-            prior_scale=float(self.prior_scale),
+            self._space(),
+            # the natural ball holds all that is as good as no coefficients
+            held=self.radius is None and self._best + ellipsoid.size <= self._sums.yy,
             n_draws=self.n_draws,
             confidence_level=self.confidence_level,
             rng=np.random.default_rng(self._seed),

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from sklearn_ext._numerics._arrays import near_zero
+from sklearn_ext._numerics._arrays import blocks, near_zero
 
 BLOCK = 2**21  # entries of a table of outer products of rows
 TINY = 1e-290  # a smaller column has no inverse
@@ -144,9 +144,7 @@ def grams(rows, weights):
         return np.stack([rows.gram(weight) for weight in weights])
     n, p = rows.shape
     total = np.zeros((len(weights), p * p))
-    step = max(BLOCK // (p * p), 1)
-    for start in range(0, n, step):
-        part = rows[start : start + step]
-        outer = (part[:, :, None] * part[:, None, :]).reshape(len(part), -1)
-        total += weights[:, start : start + step] @ outer
+    for part in blocks(n, max(BLOCK // (p * p), 1)):
+        outer = rows[part, :, None] * rows[part, None, :]
+        total += weights[:, part] @ outer.reshape(len(outer), -1)
     return total.reshape(-1, p, p)

@@ -8,8 +8,8 @@ Once:
 
 While rows come and go:
 
-* ``_walk``: threshold selection along an order, and the levels of what it passes over
-* ``_guess``, ``_leveled``, ``_bucketed``: one guess of the optimum, kept in two ways
+* ``_guess``: threshold selection along an order, and a guess of the optimum kept by it
+* ``_bucketed``: a guess kept in another way
 * ``_guesses``: the few guesses that enclose the optimum
 * ``_report``: from their sets to the answer
 """

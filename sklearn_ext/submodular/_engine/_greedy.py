@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sklearn_ext.submodular._engine._walk import finish, walk
+from sklearn_ext.submodular._engine._guess import finish, walk
 from sklearn_ext.submodular._objectives._rounding import alike, below
 
+POOL_SIZE = 1000  # candidates that `pruned` looks at
 N_BOUNDS = 16  # rounds after which the lazy solver computes its upper bound
 
 
@@ -36,7 +37,7 @@ class Picks:
         self.bound = min(self.bound, self.value + np.maximum(top, 0).sum())
 
 
-def greedy(oracle, slots, k, state, rng=None):
+def greedy(oracle, slots, k, state, rng=None, epsilon=0.1):
     """Evaluate all gains in every round, and take the largest.
 
     Parameters
@@ -50,6 +51,8 @@ def greedy(oracle, slots, k, state, rng=None):
     state : object
         State to start from.
     rng : Generator, default=None
+        Not used.
+    epsilon : float, default=0.1
         Not used.
 
     Returns
@@ -112,7 +115,7 @@ class _Stale:
         self._touched = np.insert(self._touched, at, keys)
 
 
-def lazy(oracle, slots, k, state, rng=None):
+def lazy(oracle, slots, k, state, rng=None, epsilon=0.1):
     """Choose what `greedy` chooses, evaluating only gains that can be the largest.
 
     The parameters are those of `greedy`. Stale gains are upper bounds, so a round ends
@@ -185,7 +188,25 @@ def in_greedy_order(oracle, state, slots, bound=np.inf):
     return Picks(picks.state, bound, picks.slots, picks.gains)
 
 
-def stochastic(oracle, slots, k, state, rng, delta=0.1):
+def pruned(oracle, slots, k, state, rng, epsilon=0.1):
+    """Choose as `lazy` does, of a random sample where the candidates are many.
+
+    The parameters are those of `greedy`; ``rng`` draws the sample.
+
+    Returns
+    -------
+    Picks
+        The chosen; the bound of a sample is not one of all candidates.
+    """
+    if len(slots) <= POOL_SIZE:
+        return lazy(oracle, slots, k, state)
+    sample = np.sort(rng.choice(slots, POOL_SIZE, replace=False))
+    picks = lazy(oracle, sample, k, state)
+    picks.bound = np.inf
+    return picks
+
+
+def stochastic(oracle, slots, k, state, rng, epsilon=0.1):
     """Take, in each round, the best of a fresh random sample.
 
     Parameters
@@ -199,8 +220,8 @@ def stochastic(oracle, slots, k, state, rng, delta=0.1):
     state : object
         State to start from.
     rng : Generator
-        Draws the samples, of n / k log(1 / delta) candidates.
-    delta : float, default=0.1
+        Draws the samples, of n / k log(1 / epsilon) candidates.
+    epsilon : float, default=0.1
         What the expected ratio loses against greedy's.
 
     Returns
@@ -209,7 +230,7 @@ def stochastic(oracle, slots, k, state, rng, delta=0.1):
         The chosen.
     """
     picks, left, top = Picks(state), slots, 0.0
-    size = int(np.ceil(len(slots) / max(k, 1) * np.log(1 / delta)))
+    size = int(np.ceil(len(slots) / max(k, 1) * np.log(1 / epsilon)))
     for _ in range(min(k, len(slots))):
         sample = rng.choice(len(left), min(size, len(left)), replace=False)
         sample.sort()
@@ -249,14 +270,11 @@ def threshold(oracle, slots, k, state, rng=None, epsilon=0.1):
     Picks
         The chosen, within 1 - 1/e - epsilon of the best.
     """
-    picks = Picks(state)
-    if not len(slots):
-        picks.bound = 0.0
-        return picks
-    known = oracle.gains(slots, state)
+    picks, known = Picks(state), oracle.gains(slots, state)
     picks.bound_by(known, k)
+    top = known.max(initial=0.0)
     # the row that defines the first threshold passes it, however its gain is rounded
-    tau, last = below(known.max()), max(epsilon / k, oracle.resolution) * known.max()
+    tau, last = below(top), max(epsilon / k, oracle.resolution) * top
     states = oracle.states(state)
     while tau > last and len(states) <= k:
         rows = np.flatnonzero(known >= tau)

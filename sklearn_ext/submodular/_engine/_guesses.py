@@ -7,8 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from sklearn_ext.submodular._engine._bucketed import BucketedGuess
-from sklearn_ext.submodular._engine._leveled import LeveledGuess
-from sklearn_ext.submodular._engine._walk import walk
+from sklearn_ext.submodular._engine._guess import LeveledGuess, walk
 from sklearn_ext.submodular._objectives._rounding import SLACK, alike, below
 from sklearn_ext.submodular._rows._stores import grown, writable
 
@@ -34,36 +33,46 @@ class Engine:
     ----------
     oracle : Oracle
         Gains.
-    k : int
-        Rows to choose.
+    settings : object
+        Rows to choose (``n_select``), the spacing of the guesses (``epsilon``), how one
+        is kept (``algorithm``), which are (``guesses``), and how many at most
+        (``max_guesses``), as the parameters of a selector.
     state : object
         State to start from.
-    epsilon : float
-        Spacing of the guesses.
-    kind : {"leveled", "bucketed"}
-        How a guess is kept.
-    guesses : {"boundary", "all"}
-        The pair, or all guesses that a textbook keeps.
-    max_guesses : int
-        How many are kept at most, with "boundary".
     rng : Generator
         Randomness.
     """
 
-    def __init__(self, oracle, k, state, epsilon, kind, guesses, max_guesses, rng):
-        self.oracle, self.k, self.state, self.epsilon = oracle, k, state, epsilon
-        self._kind, self._all, self._max = KINDS[kind], guesses == "all", max_guesses
-        self._rng, self._step = rng, math.log1p(epsilon)
+    def __init__(self, oracle, settings, state, rng):
+        self.oracle, self.state, self._rng = oracle, state, rng
+        self.k, self.epsilon = settings.n_select, settings.epsilon
+        self._kind, self._all = KINDS[settings.algorithm], settings.guesses == "all"
+        self._max, self._step = settings.max_guesses, math.log1p(settings.epsilon)
         self.guesses = {}  # power: guess
         self._singles = np.zeros(16)  # gain at the first state, by slot
         self._inside = np.zeros(16, dtype=bool)  # rows that the guesses know of
         self._top = 0.0  # the largest gain inside
         self._work = []  # updates under way, each with its generator last
-        self._standing = None  # chosen slots, bound, state, threshold before them
+        self._standing = None  # what was known before them
 
     # updates
 
-    def update(self, delete, insert, max_calls=None, singles=None, standing=None):
+    def start(self, slots, singles, standing):
+        """Know of rows, whose sets the first update will build.
+
+        Parameters
+        ----------
+        slots : ndarray of shape (n,)
+            Rows.
+        singles : ndarray of shape (n,)
+            Their gains at the first state.
+        standing : tuple
+            What is `known` until then.
+        """
+        self._know(NOTHING, slots, singles)
+        self._top, self._standing = singles.max(initial=0.0), standing
+
+    def update(self, delete, insert, max_calls=None):
         """Remove and add rows, all or nothing.
 
         Parameters
@@ -75,24 +84,15 @@ class Engine:
         max_calls : int, default=None
             Gains to evaluate now, about; what is left is carried on by later updates
             while the old answer stands. None does all work now.
-        singles : ndarray of shape (n_inserted,), default=None
-            Gains of the new rows at the first state, where they are known.
-        standing : tuple, default=None
-            For a first update: chosen slots, a bound, and a state and a threshold: what
-            a new row gains there beyond the threshold is all that it adds to the bound.
         """
         stop = math.inf if max_calls is None else self.oracle.n_calls + max_calls
-        if singles is None:
-            known = len(insert) > 0
-            singles = self.oracle.gains(insert, self.state) if known else np.empty(0)
+        singles = self.oracle.gains(insert, self.state)
         at_once = max_calls is None and self.idle
         before = self._copied() if at_once and self.oracle.may_fail else None
-        if self.idle and not at_once:
-            now = (self._chosen_now(), *self._bound_now())
-            self._standing = standing or now
+        if self.idle and self._standing is not None:  # rows of `start` have no sets yet
+            self._work.append((NOTHING, NOTHING, NOTHING, self._repair()))
         try:
-            if len(insert) and not at_once and standing is None:
-                self._widen(insert, singles)
+            self._standing = None if at_once else self._widened(insert, singles)
             work = self._update(delete, insert, singles)
             self._work.append((delete, insert, singles, work))
             self._advance(stop)
@@ -122,6 +122,7 @@ class Engine:
                 next(self._work[0][-1])
             except StopIteration:
                 self._work.pop(0)
+                self._standing = self._standing if self._work else None
 
     def _copied(self):
         """Copy all that an update changes; what it only reads is shared."""
@@ -138,19 +139,18 @@ class Engine:
             self._know(leave, come, singles)
         self._know(insert, delete, self._singles[delete])
         self._top = self._singles[self._inside].max(initial=0.0)
-        self.guesses, self._work = {}, []
+        self.guesses, self._work, self._standing = {}, [], None
 
-    def _widen(self, insert, singles):
-        """Let the standing bound hold for new rows too.
+    def _widened(self, insert, singles):
+        """Return what is known, with a bound that holds for new rows too.
 
         At its state an old row gains at most its threshold: what a new row gains
         beyond that is all that it can add.
         """
-        slots, bound, state, tau = self._standing
+        slots, bound, state, tau = self.known
         gains = singles if state is self.state else self.oracle.gains(insert, state)
         beyond = np.sort(gains - tau)[-self.k :]
-        bound += float(np.maximum(beyond, 0).sum())
-        self._standing = (slots, bound, state, tau)
+        return slots, bound + float(np.maximum(beyond, 0).sum()), state, tau
 
     def _know(self, delete, insert, singles):
         """Note which rows there are, and what they gain at the first state."""
@@ -192,7 +192,7 @@ class Engine:
             if not self.guesses:
                 yield from self._build((yield from self._locate()))
             stride = 1
-            while (power := self._missing(stride)) is not None:
+            while (power := next_power(self._full, stride, self._floor)) is not None:
                 yield from self._build(power)
                 stride = min(2 * stride, 16)
             self._evict()
@@ -211,32 +211,18 @@ class Engine:
         yield from guess.build(slots, self._singles[slots])
         self.guesses[power] = guess
 
-    def _pair(self):
-        """Return live powers (a, b), a full and b the next one and not, or None."""
-        powers = sorted(self.guesses)
-        pairs = [
-            (a, b)
-            for a, b in pairwise(powers)
-            if self.guesses[a].full and not self.guesses[b].full
-        ]
-        return min(pairs, key=lambda pair: (pair[1] - pair[0], -pair[0]), default=None)
+    @property
+    def _full(self):
+        return {power: guess.full for power, guess in self.guesses.items()}
 
-    def _missing(self, stride):
-        """Return the power to build next, or None when the answer is enclosed."""
-        if (pair := self._pair()) is not None:
-            a, b = pair
-            return None if b == a + 1 else (a + b) // 2
-        highest, lowest = max(self.guesses), min(self.guesses)
-        if self.guesses[highest].full:
-            return highest + stride
-        # no guess is full: fewer than k useful rows, once the guess is small enough
-        best = max(max(guess.gain for guess in self.guesses.values()), self._top)
-        floor = self._power(2 * self.epsilon * best)
-        return None if lowest <= floor else max(lowest - stride, floor)
+    def _floor(self):
+        """Power at which fewer than k rows are useful, if no guess is full."""
+        best = max(guess.gain for guess in self.guesses.values())
+        return self._power(2 * self.epsilon * max(best, self._top))
 
     def _evict(self):
         """Keep the pair and what is nearest to it; without a pair, the lowest."""
-        pair = self._pair()
+        pair = enclosing(self._full)
         centre = min(self.guesses) if pair is None else pair[0] + 0.6
         kept = sorted(self.guesses, key=lambda power: abs(power - centre))[: self._max]
         self.guesses = {power: self.guesses[power] for power in kept}
@@ -254,26 +240,14 @@ class Engine:
                 return power
             size *= 8
 
-    def _climb(self, sample, start, lowest):
-        """Return the highest power that a sample fills: stride out, then halve."""
-        full, stride = start, 1
-        if (yield from self._fills(start, sample)):
-            while (yield from self._fills(full + stride, sample)):
-                full, stride = full + stride, min(2 * stride, 16)
-            empty = full + stride
-        else:
-            empty = start
-            full = max(start - 1, lowest)
-            while full > lowest and not (yield from self._fills(full, sample)):
-                empty, stride = full, min(2 * stride, 16)
-                full = max(full - stride, lowest)
-        while empty - full > 1:
-            middle = (full + empty) // 2
-            if (yield from self._fills(middle, sample)):
-                full = middle
-            else:
-                empty = middle
-        return full
+    def _climb(self, sample, power, lowest):
+        """Return the highest power that a sample fills, or the lowest of all."""
+        full, stride = {}, 1
+        while power is not None:
+            full[power] = power <= lowest or (yield from self._fills(power, sample))
+            power = next_power(full, stride, lambda: lowest)
+            stride = min(2 * stride, 16)
+        return max(power for power in full if full[power])
 
     def _fills(self, power, sample):
         tau = below(self._gamma(power) / (2 * self.k))
@@ -287,14 +261,30 @@ class Engine:
     # answers
 
     @property
+    def known(self):
+        """Chosen slots, a bound, and where it is from: a state and a threshold.
+
+        No row gains more than the threshold at the state. While work is under way all
+        are those from before it, and some of the slots may have left.
+        """
+        if self._standing is not None:
+            return self._standing
+        chosen = {slot for guess in self.guesses.values() for slot in guess.chosen}
+        bounds = [(float(self.k * self._top), self.state, self._top)]
+        for guess in self.guesses.values():
+            if not guess.full:
+                bounds.append((float(guess.bound), guess.states[-1], guess.tau))
+        return sorted(chosen), *min(bounds, key=lambda found: found[0])
+
+    @property
     def candidates(self):
         """Slots chosen by any guess; some may have left while work is under way."""
-        return self._chosen_now() if self.idle else self._standing[0]
+        return self.known[0]
 
     @property
     def bound(self):
         """Bound on what k rows can add to the first state."""
-        return self._bound_now()[0] if self.idle else self._standing[1]
+        return self.known[1]
 
     def best(self):
         """Return the slots of the best guess, while the engine is idle."""
@@ -302,17 +292,6 @@ class Engine:
             return []
         by_power = [guess for _, guess in sorted(self.guesses.items())]
         return list(by_power[alike([guess.gain for guess in by_power]).argmax()].chosen)
-
-    def _chosen_now(self):
-        return sorted({s for guess in self.guesses.values() for s in guess.chosen})
-
-    def _bound_now(self):
-        """Return a bound, and the state at which no row gains more than a threshold."""
-        bounds = [(float(self.k * self._top), self.state, self._top)]
-        for guess in self.guesses.values():
-            if not guess.full:
-                bounds.append((float(guess.bound), guess.states[-1], guess.tau))
-        return min(bounds, key=lambda found: found[0])
 
     def describe(self):
         """Return power, gamma, whether full, size and gain of every guess."""
@@ -332,3 +311,46 @@ class Engine:
 
     def __setstate__(self, state):
         self.__dict__.update({k: writable(v) for k, v in state.items()})
+
+
+def enclosing(full):
+    """Return the nearest two powers of which the lower is full and the higher not.
+
+    Parameters
+    ----------
+    full : dict of int to bool
+        Whether the guess of a power is full.
+
+    Returns
+    -------
+    tuple of int or None
+        The powers; None where there are no such neighbours.
+    """
+    pairs = [(a, b) for a, b in pairwise(sorted(full)) if full[a] and not full[b]]
+    return min(pairs, key=lambda pair: (pair[1] - pair[0], -pair[0]), default=None)
+
+
+def next_power(full, stride, floor):
+    """Return the power to look at next: stride up or down to a pair, then halve.
+
+    Parameters
+    ----------
+    full : dict of int to bool
+        Whether the guess of a power is full, for those looked at so far.
+    stride : int
+        How far to go on.
+    floor : callable
+        Returns the power below which none is looked at.
+
+    Returns
+    -------
+    int or None
+        The power; None when the answer is enclosed, or the floor reached.
+    """
+    if (pair := enclosing(full)) is not None:
+        a, b = pair
+        return None if b == a + 1 else (a + b) // 2
+    highest, lowest = max(full), min(full)
+    if full[highest]:
+        return highest + stride
+    return None if lowest <= (least := floor()) else max(lowest - stride, least)

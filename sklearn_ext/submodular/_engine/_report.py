@@ -1,4 +1,4 @@
-"""From the engine's sets to the set that is reported: refined, and stable."""
+"""From chosen slots to the set that is reported: refined, and stable."""
 
 from dataclasses import dataclass
 
@@ -10,61 +10,81 @@ from sklearn_ext.submodular._objectives._rounding import SLACK
 
 
 @dataclass(frozen=True)
-class Report:
-    """An answer: chosen slots in greedy order, and what is known about them."""
+class Selection:
+    """A chosen subset.
 
-    slots: tuple  # initial ones first
-    gains: tuple
+    Parameters
+    ----------
+    indices : ndarray of shape (n_selected,)
+        Rows in the order of choice.
+    gains : ndarray of shape (n_selected,)
+        What each added to those before it.
+    value : float
+        Value of the set.
+    upper_bound : float
+        Proven bound on the value of every set of k candidates.
+    n_calls : int
+        Gains that were evaluated.
+
+    Examples
+    --------
+    >>> from sklearn_ext.submodular import Coverage, maximize
+    >>> maximize(Coverage(), [[1, 1, 0], [0, 0, 1]], 1).certificate
+    1.0
+    """
+
+    indices: np.ndarray
+    gains: np.ndarray
     value: float
-    bound: float  # on the value of every allowed set
-    n_changes: int = 0  # rows that the answer before did not have
+    upper_bound: float
+    n_calls: int
 
-    @classmethod
-    def of(cls, oracle, state, initial, picks, bound, previous=()):
-        """Make the report of picks beyond initial slots.
-
-        Parameters
-        ----------
-        oracle : Oracle
-            Values.
-        state : object
-            State of the initial slots.
-        initial : Report or None
-            Report of them alone.
-        picks : Picks
-            The chosen.
-        bound : float
-            On what can be added to the initial slots.
-        previous : sequence of int, default=()
-            The answer before.
-
-        Returns
-        -------
-        Report
-            The report.
-        """
-        base = oracle.value(state)
-        first, gains = (initial.slots, initial.gains) if initial else ((), ())
-        slots = (*first, *picks.slots)
-        value = oracle.value(picks.state)
-        return cls(
-            slots,
-            (*gains, *picks.gains),
-            value,
-            max(base + min(bound, picks.bound), value),
-            len(set(slots) - set(previous)),
-        )
+    @property
+    def certificate(self):
+        """Value over upper bound: a proven part of the best possible."""
+        return self.value / self.upper_bound if self.upper_bound > 0 else 1.0
 
 
-def refine(oracle, k, state, pool, best, previous, stability, n_swaps):
+def selection_of(oracle, start, picks, bound=np.inf):
+    """Return the answer of picks beyond those of a start.
+
+    Parameters
+    ----------
+    oracle : Oracle
+        Values.
+    start : Picks
+        Rows that belong to the set from the start.
+    picks : Picks
+        The chosen.
+    bound : float, default=inf
+        On what can be added to the start, beside that of ``picks``.
+
+    Returns
+    -------
+    Selection
+        The answer; slots are its indices.
+    """
+    value = oracle.value(picks.state)
+    bound = oracle.value(start.state) + min(bound, picks.bound)
+    return Selection(
+        np.array([*start.slots, *picks.slots], dtype=np.intp),
+        np.array([*start.gains, *picks.gains], dtype=np.float64),
+        value,
+        float(max(bound, value)),
+        oracle.n_calls,
+    )
+
+
+def refine(oracle, settings, state, pool, best, previous):
     """Choose from a pool, but keep the previous set while it is nearly as good.
 
     Parameters
     ----------
     oracle : Oracle
         Gains.
-    k : int
-        Rows to choose.
+    settings : object
+        ``n_select`` rows are chosen. A new set replaces the previous one when it is
+        better by the share ``stability``; it was improved by ``n_swaps`` exchanges.
     state : object
         State to start from.
     pool : ndarray of int
@@ -73,20 +93,19 @@ def refine(oracle, k, state, pool, best, previous, stability, n_swaps):
         A set that the answer must not fall below.
     previous : list of int
         The living part of the previous answer.
-    stability : float
-        Share by which a new set must be better to replace it.
-    n_swaps : int
-        Exchanges after the greedy choice.
 
     Returns
     -------
     Picks
         The answer, without a bound.
     """
+    k, n_swaps = settings.n_select, settings.n_swaps
     picks = lazy(oracle, pool, k, state)
     picks.bound = np.inf  # it would hold for the pool alone
-    if best and _value(oracle, state, best) > (1 + SLACK) * picks.value:
-        picks = in_greedy_order(oracle, state, best)
+    if best:
+        value = oracle.value(oracle.grow(state, best)[0]) - oracle.value(state)
+        if value > (1 + SLACK) * picks.value:
+            picks = in_greedy_order(oracle, state, best)
     if n_swaps:
         picks = swap(oracle, picks, pool, n_swaps, state)
     if not previous:
@@ -94,10 +113,6 @@ def refine(oracle, k, state, pool, best, previous, stability, n_swaps):
     kept, gains = oracle.grow(state, previous)
     more = lazy(oracle, np.setdiff1d(pool, previous), k - len(previous), kept)
     value = float(sum(gains)) + more.value
-    if picks.value > (1 + max(stability, SLACK)) * value:
+    if picks.value > (1 + max(settings.stability, SLACK)) * value:
         return picks
     return in_greedy_order(oracle, state, [*previous, *more.slots])
-
-
-def _value(oracle, state, slots):
-    return oracle.value(oracle.grow(state, slots)[0]) - oracle.value(state)

@@ -1,11 +1,13 @@
 """Sieve-streaming++: one pass, insertions only, memory of k / epsilon rows."""
 
+import copy
 import math
 
 import numpy as np
 
+from sklearn_ext._numerics._arrays import blocks
 from sklearn_ext.submodular._engine._greedy import Picks
-from sklearn_ext.submodular._engine._walk import finish, walk
+from sklearn_ext.submodular._engine._guess import finish, walk
 from sklearn_ext.submodular._objectives._rounding import SLACK, alike, below
 
 
@@ -44,7 +46,9 @@ class Sieve:
             return
         sets = {}  # a user's function that fails leaves the ones before
         for power in sorted({*self._sets, *self._powers(self._best, largest)}):
-            chosen, states = self._copied(power)
+            first = [], self.oracle.states(self._state)
+            chosen, states = self._sets.get(power, first)
+            states = copy.copy(states)
             tau = below(math.exp(power * self._step))
             rows = slots[singles >= tau]
             done = finish(walk(self.oracle, rows, states, tau, self.k))
@@ -56,11 +60,6 @@ class Sieve:
         kept = {first, *self._powers(values[first], largest)}
         self._sets = {j: found for j, found in sets.items() if j in kept}
         self._largest, self._best = largest, values[first]
-
-    def _copied(self, power):
-        first = [], self.oracle.states(self._state)
-        chosen, states = self._sets.get(power, first)
-        return chosen, states.copy()
 
     def _powers(self, best, largest):
         """Powers with thresholds between (best value) / 2k and the largest gain."""
@@ -123,6 +122,6 @@ def sieve(oracle, slots, k, state, rng=None, epsilon=0.1):
         The chosen.
     """
     sets = Sieve(oracle, k, state, epsilon)
-    for start in range(0, len(slots), 4096):
-        sets.insert(slots[start : start + 4096])
+    for part in blocks(len(slots), 4096):
+        sets.insert(slots[part])
     return sets.picks

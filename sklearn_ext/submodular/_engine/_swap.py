@@ -1,7 +1,9 @@
 """Exchanges of chosen rows against others, for objectives of nearest members."""
 
 import numpy as np
+from scipy import sparse
 
+from sklearn_ext._numerics._arrays import to_numpy
 from sklearn_ext.submodular._engine._greedy import in_greedy_order
 from sklearn_ext.submodular._objectives._base import BLOCK
 from sklearn_ext.submodular._objectives._rounding import SLACK
@@ -10,23 +12,17 @@ NO_LIMIT = 2**62
 
 
 class _Nearest:
-    """The chosen rows, and the two largest values of each coordinate among them."""
+    """The two largest values of each coordinate among the chosen rows."""
 
     def __init__(self, chosen, weights, base):
-        self.chosen, self.weights, self.base = chosen, weights, base
-        self._find()
-
-    def _find(self):
-        columns = np.arange(self.chosen.shape[1])
-        rows = np.vstack([self.chosen, self.base])  # the base cannot be exchanged
+        self.weights, columns = weights, np.arange(len(weights))
+        rows = np.vstack([chosen, base])  # the base cannot be exchanged
         owner = rows.argmax(axis=0)
         self.first = rows[owner, columns]
         rows[owner, columns] = -np.inf
         self.second = np.maximum(rows.max(axis=0), 0)
-        self._by_owner = np.argsort(owner, kind="stable")
-        owners = owner[self._by_owner]
-        self._starts = np.flatnonzero(np.diff(owners, prepend=-1))
-        self._owners = owners[self._starts]
+        shape = len(weights), len(rows)  # the last one is the base
+        self._by_owner = sparse.csr_array((weights, (columns, owner)), shape=shape)
 
     def best_exchange(self, rows, slack):
         """Return, for each row, what its best exchange gains and which member goes.
@@ -36,17 +32,10 @@ class _Nearest:
         """
         gain = np.maximum(rows - self.first, 0) @ self.weights
         loss = np.maximum(rows, self.second) - np.maximum(rows, self.first)
-        loss = (loss * self.weights)[:, self._by_owner]
-        by_owner = np.zeros((len(rows), len(self.chosen) + 1))
-        by_owner[:, self._owners] = np.add.reduceat(loss, self._starts, axis=1)
-        by_member = by_owner[:, :-1]  # the last one is the base
+        by_member = (loss @ self._by_owner)[:, :-1]
         best = by_member.max(axis=1)
         leaves = (by_member >= best[:, None] - slack).argmax(axis=1)
         return gain + best, leaves
-
-    def exchange(self, leaves, row):
-        self.chosen[leaves] = row
-        self._find()
 
 
 def swap(oracle, picks, slots, n_swaps, base=None):
@@ -92,15 +81,16 @@ def swap(oracle, picks, slots, n_swaps, base=None):
     value, members = oracle.value(picks.state), np.array(picks.slots)
     most = NO_LIMIT if n_swaps is None else n_swaps
     rule = SLACK * value, oracle.resolution * value, most
-    if not oracle.exchange(members, slots, oracle.host(base), *rule):
-        _exchange(oracle, members, slots, oracle.host(base), *rule)
+    if not oracle.exchange(members, slots, to_numpy(base), *rule):
+        _exchange(oracle, members, slots, to_numpy(base), *rule)
     return in_greedy_order(oracle, base, members, picks.bound)
 
 
 def _exchange(oracle, members, slots, base, slack, floor, most):
     """Exchange members as `Oracle.exchange` describes it, block by block."""
-    weights = oracle.objective.coord_weights_
-    near = _Nearest(oracle.host_rows(members), weights, base)
+    weights = to_numpy(oracle.objective.coord_weights_)
+    chosen = oracle.host_rows(members)
+    near = _Nearest(chosen, weights, base)
     step = max(1, BLOCK // oracle.objective.n_coords_)
     start, since = 0, 0  # the next candidate, and how many since the last exchange
     while since < len(slots) and most:
@@ -115,8 +105,8 @@ def _exchange(oracle, members, slots, base, slack, floor, most):
         if len(better):
             at = better[0]
             gone = leaves[outside[:at].sum()]
-            near.exchange(gone, rows[at])
-            members[gone] = block[at]
+            chosen[gone], members[gone] = rows[at], block[at]
+            near = _Nearest(chosen, weights, base)
             start, since, most = start + at + 1, 1, most - 1
         else:
             start, since = stop, since + len(block)

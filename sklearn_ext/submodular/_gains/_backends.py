@@ -31,30 +31,23 @@ def make_oracle(objective, backend="auto", device=None):
             f"device={device!r} is torch's and backend={backend!r} runs on the CPU; "
             "use backend='torch', or device=None."
         )
-    if backend == "auto":
-        backend = "numpy" if device is None else "torch"
-        if device is None and of_maxima(objective):
-            return CompiledOracle(objective)
+    maxima = getattr(objective, "of_maxima", False)
+    if backend == "auto" and device is None:
+        return CompiledOracle(objective) if maxima else Oracle(objective)
     if backend == "numpy":
         return Oracle(objective)
+    backend = "torch" if backend == "auto" else backend
     user = f"backend={backend!r}"
-    if not of_maxima(objective):
+    if not maxima:
         raise ValueError(
             f"{user} computes gains of FacilityLocation and Coverage, got "
             f"{type(objective).__name__}; use backend='auto' without a device."
         )
     if backend == "numba":
-        require("numba", extra="compiled", user=user)
-        require(
-            "sklearn_ext.submodular._gains._kernels_numba", extra="compiled", user=user
-        )
+        for module in ("numba", KERNELS):
+            require(module, extra="compiled", user=user)
         return CompiledOracle(objective)
     _, device = torch_device("cpu" if device is None else device)
     from sklearn_ext.submodular._gains._oracle_torch import TorchOracle
 
     return TorchOracle(objective, device)
-
-
-def of_maxima(objective):
-    """Tell whether a coordinate's level is the largest value in the set."""
-    return getattr(objective, "of_maxima", False)

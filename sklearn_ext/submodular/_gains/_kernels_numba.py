@@ -7,103 +7,85 @@ later on. Each row is summed in one order, whatever it comes with.
 
 import numba as nb
 import numpy as np
+from numba.extending import overload
 
 OPTIONS = {"fastmath": {"reassoc", "contract", "nsz"}, "nogil": True}
-DOUBLES = nb.types.Array(nb.float64, 1, "C", readonly=True)
-TABLE = nb.types.Array(nb.float64, 2, "C", readonly=True)
-NUMBERS = nb.types.Array(nb.int64, 1, "C", readonly=True)
-COLUMNS = nb.types.Array(nb.int32, 1, "C", readonly=True)
 FLOATS = (nb.float32, nb.float64)
 
 
-def _signatures(result, stored, *rest):
-    """Return signatures for rows of singles and of doubles."""
-    return [result(*(make(kind) for make in stored), *rest) for kind in FLOATS]
+def _read(kind, ndim=1):
+    return nb.types.Array(kind, ndim, "C", readonly=True)
 
 
-def _matrix(kind):
-    return nb.types.Array(kind, 2, "C", readonly=True)
+DOUBLES, NUMBERS = _read(nb.float64), _read(nb.int64)
+# rows as their store has them: a table; or values, columns, starts and lengths
+DENSE = [nb.types.Tuple((_read(kind, 2),)) for kind in FLOATS]
+AT = _read(nb.int32), NUMBERS, NUMBERS
+STORES = [*DENSE, *(nb.types.Tuple((_read(kind), *AT)) for kind in FLOATS)]
 
 
-def _values(kind):
-    return nb.types.Array(kind, 1, "C", readonly=True)
+def _gain(rows, slot, state, weights):
+    """Return the gain of a row; what is compiled depends on how rows are stored."""
+    raise NotImplementedError
 
 
-DENSE = (_matrix,)
-SPARSE = (_values, lambda _: COLUMNS, lambda _: NUMBERS, lambda _: NUMBERS)
-GAINS = (NUMBERS, DOUBLES, DOUBLES, nb.float64[::1])
-STEPS = (nb.float64, nb.float64, nb.int64)
-LEVELS = (NUMBERS, TABLE, DOUBLES, nb.float64, nb.int64, nb.int64[::1])
+@overload(_gain, jit_options=OPTIONS)
+def _gain_of(rows, slot, state, weights):
+    def dense(rows, slot, state, weights):
+        row, total = rows[0][slot], 0.0
+        for j in range(row.shape[0]):
+            total += max(row[j] - state[j], 0.0) * weights[j]
+        return total
+
+    def sparse(rows, slot, state, weights):
+        values, columns, starts, lengths = rows
+        stored = slice(starts[slot], starts[slot] + lengths[slot])
+        part, at, total = values[stored], columns[stored], 0.0
+        for i in range(part.shape[0]):
+            j = at[i]
+            total += max(part[i] - state[j], 0.0) * weights[j]
+        return total
+
+    return dense if len(rows) == 1 else sparse
 
 
-@nb.njit(**OPTIONS)
-def _dense_gain(row, state, weights):
-    total = 0.0
-    for j in range(row.shape[0]):
-        total += max(row[j] - state[j], 0.0) * weights[j]
-    return total
+GAINS = NUMBERS, DOUBLES, DOUBLES, nb.float64[::1]
 
 
-@nb.njit(**OPTIONS)
-def _sparse_gain(values, columns, state, weights):
-    total = 0.0
-    for i in range(values.shape[0]):
-        j = columns[i]
-        total += max(values[i] - state[j], 0.0) * weights[j]
-    return total
-
-
-@nb.njit(_signatures(nb.void, DENSE, *GAINS), cache=True, **OPTIONS)
-def dense_gains(rows, slots, state, weights, gains):
+@nb.njit([nb.void(rows, *GAINS) for rows in STORES], cache=True, **OPTIONS)
+def gains(rows, slots, state, weights, found):
     """Write the gain of each slot at a state."""
     for i in range(slots.shape[0]):
-        gains[i] = _dense_gain(rows[slots[i]], state, weights)
+        found[i] = _gain(rows, slots[i], state, weights)
 
 
-@nb.njit(_signatures(nb.void, SPARSE, *GAINS), cache=True, **OPTIONS)
-def sparse_gains(values, columns, starts, lengths, slots, state, weights, gains):
-    """Write the gain of each slot at a state."""
-    for i in range(slots.shape[0]):
-        start = starts[slots[i]]
-        stop = start + lengths[slots[i]]
-        part = values[start:stop]
-        gains[i] = _sparse_gain(part, columns[start:stop], state, weights)
+SEARCH = _read(nb.float64, 2), DOUBLES, nb.float64, nb.int64, nb.int64[::1]
 
 
-@nb.njit(_signatures(nb.int64, DENSE, *LEVELS), cache=True, **OPTIONS)
-def dense_levels(rows, slots, states, weights, tau, low, high):
+@nb.njit([nb.int64(rows, NUMBERS, *SEARCH) for rows in STORES], cache=True, **OPTIONS)
+def levels(rows, slots, states, weights, tau, low, high):
     """Lower each slot's highest level to its level, and return gains evaluated."""
     calls = 0
     for i in range(slots.shape[0]):
-        row, below = rows[slots[i]], low
+        below = low
         while below < high[i]:
             middle = (below + high[i] + 1) // 2
             calls += 1
-            if _dense_gain(row, states[middle - 1], weights) >= tau:
+            if _gain(rows, slots[i], states[middle - 1], weights) >= tau:
                 below = middle
             else:
                 high[i] = middle - 1
     return calls
 
 
-@nb.njit(_signatures(nb.int64, SPARSE, *LEVELS), cache=True, **OPTIONS)
-def sparse_levels(
-    values, columns, starts, lengths, slots, states, weights, tau, low, high
-):
-    """Lower each slot's highest level to its level, and return gains evaluated."""
-    calls = 0
-    for i in range(slots.shape[0]):
-        start = starts[slots[i]]
-        stop = start + lengths[slots[i]]
-        part, at, below = values[start:stop], columns[start:stop], low
-        while below < high[i]:
-            middle = (below + high[i] + 1) // 2
-            calls += 1
-            if _sparse_gain(part, at, states[middle - 1], weights) >= tau:
-                below = middle
-            else:
-                high[i] = middle - 1
-    return calls
+@nb.njit(**OPTIONS)
+def _place(i, x, j, nearest, values):
+    """Note a member's value in a coordinate where it is among the two largest."""
+    if x > values[0, j]:
+        nearest[1, j], values[1, j] = nearest[0, j], values[0, j]
+        nearest[0, j], values[0, j] = i, x
+    elif x > values[1, j]:
+        nearest[1, j], values[1, j] = i, x
 
 
 @nb.njit(**OPTIONS)
@@ -112,33 +94,38 @@ def _two_nearest(rows, members, base, j, nearest, values):
     nearest[0, j], values[0, j] = -1, base[j]
     nearest[1, j], values[1, j] = -1, 0.0
     for i in range(members.shape[0]):
-        x = rows[members[i], j]
-        if x > values[0, j]:
-            nearest[1, j], values[1, j] = nearest[0, j], values[0, j]
-            nearest[0, j], values[0, j] = i, x
-        elif x > values[1, j]:
-            nearest[1, j], values[1, j] = i, x
+        _place(i, rows[members[i], j], j, nearest, values)
 
 
-@nb.njit(
-    _signatures(nb.int64, DENSE, NUMBERS, nb.int64[::1], DOUBLES, DOUBLES, *STEPS),
-    cache=True,
-    **OPTIONS,
-)
-def dense_exchanges(rows, slots, members, base, weights, slack, floor, most):
+@nb.njit(**OPTIONS)
+def _losses(nearest, values, weights, lost):
+    """Write what is lost when a member leaves without anything in its place."""
+    lost[:] = 0.0
+    for j in range(weights.shape[0]):
+        if nearest[0, j] >= 0:
+            lost[nearest[0, j]] += weights[j] * (values[0, j] - values[1, j])
+
+
+RULE = DOUBLES, DOUBLES, nb.float64, nb.float64, nb.int64
+SETS = NUMBERS, nb.int64[::1]
+
+
+@nb.njit([nb.int64(rows, *SETS, *RULE) for rows in DENSE], cache=True, **OPTIONS)
+def exchanges(rows, slots, members, base, weights, slack, floor, most):
     """Exchange members against slots in turn, in place; return exchanges looked at.
 
     A member that leaves takes what its coordinates lose to the second nearest. That is
     known for all members before a slot is looked at; the slot's own row corrects it in
     the coordinates that it serves better (as in FasterPAM, Schubert and Rousseeuw).
     """
-    k, m = members.shape[0], base.shape[0]
+    table, k, m = rows[0], members.shape[0], base.shape[0]
     nearest, values = np.empty((2, m), np.int64), np.empty((2, m))
     for j in range(m):
-        _two_nearest(rows, members, base, j, nearest, values)
+        _two_nearest(table, members, base, j, nearest, values)
     lost, saved = np.zeros(k), np.zeros(k)
+    _losses(nearest, values, weights, lost)
     inside = set(members)
-    looked, made, since, stale = 0, 0, 0, True
+    looked, made, since = 0, 0, 0
     while since < slots.shape[0] and made < most:
         for slot in slots:
             if since == slots.shape[0] or made == most:
@@ -147,15 +134,7 @@ def dense_exchanges(rows, slots, members, base, weights, slack, floor, most):
             if slot in inside:
                 continue
             looked += 1
-            if stale:
-                lost[:] = 0.0
-                for j in range(m):
-                    if nearest[0, j] >= 0:
-                        lost[nearest[0, j]] += weights[j] * (
-                            values[0, j] - values[1, j]
-                        )
-                stale = False
-            row, gain = rows[slot], 0.0
+            row, gain = table[slot], 0.0
             saved[:] = 0.0
             for j in range(m):
                 x = row[j]
@@ -176,13 +155,10 @@ def dense_exchanges(rows, slots, members, base, weights, slack, floor, most):
             inside.add(slot)
             members[leaves] = slot
             for j in range(m):
-                x = row[j]
                 if nearest[0, j] == leaves or nearest[1, j] == leaves:
-                    _two_nearest(rows, members, base, j, nearest, values)
-                elif x > values[0, j]:
-                    nearest[1, j], values[1, j] = nearest[0, j], values[0, j]
-                    nearest[0, j], values[0, j] = leaves, x
-                elif x > values[1, j]:
-                    nearest[1, j], values[1, j] = leaves, x
-            made, since, stale = made + 1, 1, True
+                    _two_nearest(table, members, base, j, nearest, values)
+                else:
+                    _place(leaves, row[j], j, nearest, values)
+            _losses(nearest, values, weights, lost)
+            made, since = made + 1, 1
     return looked

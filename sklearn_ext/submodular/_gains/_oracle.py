@@ -3,19 +3,18 @@
 import copy
 
 import numpy as np
-from scipy import sparse
 
+from sklearn_ext._numerics._arrays import blocks, dense, single, to_numpy
 from sklearn_ext.submodular._objectives._base import BLOCK
 from sklearn_ext.submodular._rows._stores import (
     RepresentedRows,
+    grown,
     represent_rows,
     row_store,
 )
 
-WAYS = 4  # states that a search of one row looks at side by side
 
-
-class States:
+class States(list):
     """States of a set that grows; those that are vectors also as one array.
 
     Parameters
@@ -25,48 +24,32 @@ class States:
     """
 
     def __init__(self, first):
-        self._states, self._table, self._filled = [first], None, 0
-
-    def __len__(self):
-        return len(self._states)
-
-    def __getitem__(self, at):
-        return self._states[at]
-
-    def append(self, state):
-        """Add the state of a larger set."""
-        self._states.append(state)
+        super().__init__([first])
+        self._table, self._filled = None, 0
 
     def cut(self, n):
         """Keep the first n states."""
-        del self._states[n:]
+        del self[n:]
         self._filled = min(self._filled, n)
 
-    def copy(self):
-        """Return states that grow by themselves; a state never changes."""
-        new = type(self)(self._states[0])
-        new._states = self._states.copy()
-        return new
-
     def __deepcopy__(self, memo):
-        return self.copy()
+        return copy.copy(self)  # a state never changes
 
     @property
     def table(self):
         """The states under one another, (n_states, n_coords); they must be vectors."""
-        n = len(self._states)
-        if self._table is None or len(self._table) < n:
-            self._table, self._filled = self._room(2 * n), 0
+        n = len(self)
+        if self._table is None:
+            self._table, self._filled = self[0][None], 1
+        if n > len(self._table):
+            self._table = grown(self._table, n)
         for at in range(self._filled, n):
-            self._table[at] = self._states[at]
+            self._table[at] = self[at]
         self._filled = n
         return self._table[:n]
 
-    def _room(self, n):
-        return np.empty((n, len(self._states[0])))
-
     def __getstate__(self):
-        return {"_states": self._states, "_table": None, "_filled": 0}
+        return {"_table": None, "_filled": 0}
 
 
 class Oracle:
@@ -85,6 +68,7 @@ class Oracle:
 
     states = States
     largest = 2048  # rows of a block at most
+    ways = 4  # states that a search of one row looks at side by side
 
     def __init__(self, objective, rows=None):
         self.objective, self._rows = objective, rows
@@ -95,8 +79,7 @@ class Oracle:
     def rows(self):
         """Coordinates by slot; what was not stored is computed when it is needed."""
         if self._rows is None:
-            held = self._source.take(np.arange(self._source.n_slots))
-            self.load(held, copy=False)
+            self.load(self._source.take(np.arange(self._source.n_slots)))
         return self._rows
 
     def __getstate__(self):
@@ -113,8 +96,7 @@ class Oracle:
     @property
     def resolution(self):
         """Share of the largest gain below which a gain is rounding."""
-        single = self.rows.dtype == np.float32
-        return 64 * np.finfo(np.float32 if single else np.float64).eps
+        return 64 * np.finfo(np.float32 if single(self.rows) else np.float64).eps
 
     @property
     def may_fail(self):
@@ -125,6 +107,11 @@ class Oracle:
         )
 
     @property
+    def _step(self):
+        """Rows evaluated at a time, that stay in the cache."""
+        return max(1, BLOCK // self.rows.width)
+
+    @property
     def _side_by_side(self):
         """Whether gains at several states come from one array of them."""
         return self.rows.dense and getattr(self.objective, "of_vectors", False)
@@ -133,9 +120,9 @@ class Oracle:
         """Return coordinates of rows of data, as ``rows`` takes them."""
         return self.objective.represent(X)
 
-    def load(self, X, *, copy=True):
-        """Take rows of data, which may change later when they are copied."""
-        self._rows = represent_rows(self.objective, X, copy=copy)
+    def load(self, X):
+        """Take rows of data, which nobody may change."""
+        self._rows = represent_rows(self.objective, X)
 
     def follow(self, source, max_cache_mb=np.inf):
         """Take the rows of a store, to which others come and in which they change.
@@ -150,7 +137,7 @@ class Oracle:
         self._source, self._rows = source, None
         size = source.n_slots * self.objective.n_coords_ * source.dtype.itemsize
         if size > max_cache_mb * 2**20:
-            self._rows = RepresentedRows(self.objective, source)
+            self._rows = RepresentedRows(self, source)
 
     def hold(self, rows):
         """Take rows of coordinates."""
@@ -163,12 +150,10 @@ class Oracle:
     def gains(self, slots, state):
         """Return the gain of each slot."""
         self.n_calls += len(slots)
-        step = max(1, BLOCK // self.rows.width)
-        if len(slots) <= step:
+        if len(slots) <= self._step:
             return self.objective.gains(self.rows.take(slots), state)
         gains = np.empty(len(slots))
-        for start in range(0, len(slots), step):
-            part = slice(start, start + step)
+        for part in blocks(len(slots), self._step):
             gains[part] = self.objective.gains(self.rows.take(slots[part]), state)
         return gains
 
@@ -198,11 +183,10 @@ class Oracle:
         """
         low, high = np.full(len(slots), low), high.copy()
         if self._side_by_side:  # few rows at a time, that stay in the cache
-            states, step = states.table, max(1, BLOCK // self.rows.width)
+            states, step = states.table, self._step
         else:  # many, since those that ask for the same state are evaluated together
             step = max(1, len(slots))
-        for start in range(0, len(slots), step):
-            part = slice(start, start + step)
+        for part in blocks(len(slots), step):
             self._search(slots[part], states, tau, low[part], high[part])
         return low
 
@@ -242,7 +226,7 @@ class Oracle:
         if high == 1:
             return 1
         low, row = 1, self.rows.take(np.array([slot]))
-        ways = WAYS if self._side_by_side else 1
+        ways = self.ways if self._side_by_side else 1
         while low < high:
             n = min(ways, high - low)
             asked = [low + (high - low + 1) * i // (n + 1) for i in range(1, n + 1)]
@@ -250,7 +234,8 @@ class Oracle:
             if ways == 1:
                 gains = self.objective.gains(row, states[asked[0] - 1])
             else:
-                at = [z - 1 for z in asked]  # one row at several states
+                whole = n == high - low  # one row at several states
+                at = slice(low, high) if whole else [z - 1 for z in asked]
                 gains = self.objective.gains_at(row, states.table, at)
             passed = sum((gains >= tau).tolist())  # the first ones
             if passed:
@@ -265,16 +250,13 @@ class Oracle:
 
     def value(self, state):
         """Return the value of a state."""
-        value = self._value(state)
+        value = self.objective.value(state)
         if not np.isfinite(value):
             raise ValueError(
                 f"{type(self.objective).__name__} gives a set the value {value}; scale "
                 "the rows."
             )
         return value
-
-    def _value(self, state):
-        return self.objective.value(state)
 
     def grow(self, state, slots):
         """Return the state with more slots, and their gains in turn."""
@@ -309,12 +291,6 @@ class Oracle:
         """
         return False
 
-    def host(self, state):
-        """Return a state that is a vector as a numpy array."""
-        return state
-
     def host_rows(self, slots):
         """Return rows as a dense numpy array of doubles."""
-        rows = self.rows.take(slots)
-        rows = rows.toarray() if sparse.issparse(rows) else rows
-        return rows.astype(np.float64)
+        return to_numpy(dense(self.rows.take(slots))).astype(np.float64)

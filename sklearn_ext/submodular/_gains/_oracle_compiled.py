@@ -55,9 +55,8 @@ class CompiledOracle(Oracle):
         if (loops := self._loops) is None:
             return super().gains(slots, state)
         self.n_calls += len(slots)
-        gains = np.empty(len(slots))
-        run = loops.dense_gains if self.rows.dense else loops.sparse_gains
-        run(*self.rows.arrays, slots, state, self.objective.coord_weights_, gains)
+        gains, weights = np.empty(len(slots)), self.objective.coord_weights_
+        loops.gains(self.rows.arrays, slots, state, weights, gains)
         return gains
 
     def levels(self, slots, states, tau, low, high):
@@ -65,9 +64,8 @@ class CompiledOracle(Oracle):
         if (loops := self._loops) is None:
             return super().levels(slots, states, tau, low, high)
         found, weights = high.astype(np.int64), self.objective.coord_weights_
-        run = loops.dense_levels if self.rows.dense else loops.sparse_levels
-        self.n_calls += run(
-            *self.rows.arrays, slots, states.table, weights, tau, low, found
+        self.n_calls += loops.levels(
+            self.rows.arrays, slots, states.table, weights, tau, low, found
         )
         return found
 
@@ -83,8 +81,8 @@ class CompiledOracle(Oracle):
         if (loops := self._loops) is None or not self.rows.dense:
             return super().exchange(members, slots, base, slack, floor, most)
         weights = self.objective.coord_weights_
-        self.n_calls += loops.dense_exchanges(
-            *self.rows.arrays, slots, members, base, weights, slack, floor, most
+        self.n_calls += loops.exchanges(
+            self.rows.arrays, slots, members, base, weights, slack, floor, most
         )
         return True
 

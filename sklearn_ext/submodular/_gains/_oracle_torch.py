@@ -1,65 +1,15 @@
 """Rows, states and gains on a torch device."""
 
+import copy
+
 import numpy as np
 import torch
-from scipy import sparse
 
-from sklearn_ext.submodular._gains._oracle import Oracle, States
+from sklearn_ext._numerics._arrays import blocks, dense, like, single, to_device
+from sklearn_ext.submodular._gains._oracle import Oracle
+from sklearn_ext.submodular._rows._stores import DenseRows
 
 BATCH = 16_384  # rows that are represented, or evaluated, at a time
-
-
-def _tensor(array, device, dtype=None):
-    if isinstance(array, np.ndarray) and not array.flags.writeable:
-        array = array.copy()  # torch warns of memory that it must not write
-    return torch.as_tensor(array, device=device, dtype=dtype)
-
-
-def _kind(dtype):
-    return torch.from_numpy(np.empty(0, dtype)).dtype
-
-
-class TensorStates(States):
-    """States on a device."""
-
-    def _room(self, n):
-        return self._states[0].new_empty(n, len(self._states[0]))
-
-
-class TensorRows:
-    """Rows of a tensor whose capacity doubles."""
-
-    dense = True
-
-    def __init__(self, rows):
-        self._rows = rows
-
-    @property
-    def dtype(self):
-        """Dtype of the rows, as numpy's."""
-        return np.dtype(str(self._rows.dtype).removeprefix("torch."))
-
-    @property
-    def width(self):
-        """Entries stored by a row."""
-        return self._rows.shape[1]
-
-    def take(self, slots):
-        """Return copies of rows."""
-        return self._rows[_tensor(slots, self._rows.device)]
-
-    def put(self, slots, rows):
-        """Write rows, which may be numpy's."""
-        if not len(slots):
-            return
-        n, top = len(self._rows), int(slots.max()) + 1
-        if top > n:
-            larger = self._rows.new_zeros(max(top, 2 * n), self.width)
-            larger[:n] = self._rows
-            self._rows = larger
-        rows = rows.toarray() if sparse.issparse(rows) else rows
-        device, dtype = self._rows.device, self._rows.dtype
-        self._rows[_tensor(slots, device)] = _tensor(rows, device, dtype)
 
 
 class TorchOracle(Oracle):
@@ -76,98 +26,44 @@ class TorchOracle(Oracle):
         Where the rows go.
     """
 
-    states = TensorStates
-    largest = BATCH
+    largest = _step = BATCH
+    ways = 2**31  # all at once
+    _side_by_side = True
 
     def __init__(self, objective, device):
-        super().__init__(objective)
-        self.device = device
-        self._weights = self._there(objective.coord_weights_)
+        super().__init__(copy.copy(objective))
+        self._like = torch.empty(0, dtype=torch.float64, device=device)
+        self.objective.coord_weights_ = self._there(objective.coord_weights_)
 
     def _there(self, array):
-        return _tensor(array, self.device)
+        return like(array, self._like)
 
     def represent(self, X):
-        """Return coordinates, as a tensor where they are Gaussian similarities."""
+        """Return coordinates as a tensor; of Gaussian similarities made there."""
         objective = self.objective
         gaussian = hasattr(objective, "_gaussian") and objective._gaussian(X)
-        if not gaussian or objective.n_neighbors is not None:
-            return objective.represent(X)
-        kind, given, kernel = _kind(X.dtype), X, objective._kernel
-        X, Y = self._there(X - kernel.centre), self._there(kernel.centred)
-        squares = X.square().sum(1)[:, None] + Y.square().sum(1) - 2 * (X @ Y.T)
-        S = (-objective.gamma_ * squares.clamp_min_(0)).exp_()
+        if gaussian and objective.n_neighbors is None:
+            kernel = objective._kernel
+            A = torch.as_tensor(X - kernel.centre).to(self._like)
+            B = self._there(kernel.centred)
+            squares = A.square().sum(1)[:, None] + B.square().sum(1) - 2 * (A @ B.T)
+            S = (-objective.gamma_ * squares.clamp_min_(0)).exp_()
+            if bool(S.isfinite().all()):
+                return S.float() if single(X) else S
         # the objective knows how to refuse what is not finite
-        return S.to(kind) if bool(S.isfinite().all()) else objective.represent(given)
+        return to_device(dense(objective.represent(X)), self._like.device)
 
     def hold(self, rows):
         """Take rows of coordinates."""
-        self._rows = TensorRows(self._there(rows))
+        self._rows = DenseRows(self._there(rows))
 
-    def load(self, X, *, copy=True):
+    def load(self, X):
         """Take rows of data; they are always copied."""
-        n = X.shape[0]
-        first = self.represent(X[:1])
-        kind = first.dtype if torch.is_tensor(first) else _kind(first.dtype)
-        shape = n, self.objective.n_coords_
-        self._rows = TensorRows(torch.empty(shape, dtype=kind, device=self.device))
-        for start in range(0, n, BATCH):
-            slots = np.arange(start, min(n, start + BATCH))
-            self._rows.put(slots, self.represent(X[start : start + BATCH]))
+        shape = X.shape[0], self.objective.n_coords_
+        self._rows = DenseRows(self.represent(X[:1]).new_empty(shape))
+        for part in blocks(X.shape[0], BATCH):
+            self._rows.put(np.arange(X.shape[0])[part], self.represent(X[part]))
 
     def empty_state(self):
         """Return the state of the empty set."""
         return self._there(self.objective.empty_state())
-
-    def _take(self, slots):
-        rows = self.rows.take(slots)
-        rows = rows.toarray() if sparse.issparse(rows) else rows
-        return self._there(rows).double()
-
-    def _sums(self, rows, states):
-        return (rows - states).clamp_min_(0) @ self._weights
-
-    def gains(self, slots, state):
-        """Return the gain of each slot."""
-        self.n_calls += len(slots)
-        parts = [
-            self._sums(self._take(slots[start : start + BATCH]), state)
-            for start in range(0, len(slots), BATCH)
-        ]
-        return torch.cat(parts).cpu().numpy() if parts else np.empty(0)
-
-    def levels(self, slots, states, tau, low, high):
-        """Return levels as `Oracle.levels` does."""
-        rows, table = self._take(slots), states.table
-        high = self._there(high)
-        low = torch.full_like(high, low)
-        while (open_ := torch.nonzero(low < high).ravel()).numel():
-            self.n_calls += len(open_)
-            middle = (low[open_] + high[open_] + 1) // 2
-            passed = self._sums(rows[open_], table[middle - 1]) >= tau
-            low[open_] = torch.where(passed, middle, low[open_])
-            high[open_] = torch.where(passed, high[open_], middle - 1)
-        return low.cpu().numpy()
-
-    def level(self, slot, states, tau, high):
-        """Return a level as `Oracle.level` does, by all gains at once."""
-        if high == 1:
-            return 1
-        self.n_calls += high - 1
-        gains = self._sums(self._take(np.array([slot])), states.table[1:high])
-        return 1 + int((gains >= tau).sum())
-
-    def add(self, state, slot):
-        """Return the state with one slot more."""
-        return torch.maximum(state, self._take(np.array([slot]))[0])
-
-    def _value(self, state):
-        return float(state @ self._weights)
-
-    def host(self, state):
-        """Return a state as a numpy array."""
-        return state.cpu().numpy()
-
-    def host_rows(self, slots):
-        """Return rows as a dense numpy array of doubles."""
-        return self._take(slots).cpu().numpy()

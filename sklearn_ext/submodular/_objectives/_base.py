@@ -1,11 +1,10 @@
 """What every objective offers: rows, states, gains."""
 
-from itertools import pairwise
-
 import numpy as np
 from scipy import sparse
 
 from sklearn_ext._core._base import ExtEstimator
+from sklearn_ext._numerics._arrays import blocks
 from sklearn_ext.submodular._objectives._rounding import SLACK
 from sklearn_ext.submodular._objectives._similarities import cosine
 
@@ -17,7 +16,8 @@ class SubmodularObjective(ExtEstimator):
 
     A row of data becomes a row of *coordinates* (`represent`), a set becomes a *state*.
     All methods below treat rows in batches. A subclass supplies ``_fit_reference``,
-    ``_represent``, ``_gains``, ``_add`` and ``_value`` and the empty state.
+    ``_represent``, ``_gains``, ``_add`` and the empty state, and ``_value`` where a
+    state does not hold its value.
 
     Objectives that are sums over coordinates add them in one order, whatever the batch
     a row comes in: the same row at the same state has the same gain, to the last bit.
@@ -48,13 +48,9 @@ class SubmodularObjective(ExtEstimator):
         self : SubmodularObjective
             The objective, ready for `represent`.
         """
-        X = _as_rows(X)
-        if sample_weight is not None and not self.weighs_reference:
-            raise ValueError(
-                f"{type(self).__name__} has no reference rows that sample_weight could "
-                "weigh; leave it out, or use FacilityLocation."
-            )
-        self._fit_reference(X, sample_weight, random_state)
+        if sample_weight is not None:
+            check_weighs(self)
+        self._fit_reference(_as_rows(X), sample_weight, random_state)
         return self
 
     def represent(self, X):
@@ -106,17 +102,11 @@ class SubmodularObjective(ExtEstimator):
         ndarray of shape (n_rows,)
             Gains.
         """
-        if not rows.shape[0]:
-            return np.empty(0)
-        step = max(1, BLOCK // max(1, rows.shape[1]))
-        if rows.shape[0] <= step or sparse.issparse(rows):
+        n, step = rows.shape[0], max(1, BLOCK // max(1, rows.shape[1]))
+        if n and (n <= step or not isinstance(rows, np.ndarray)):
             return self._gains(rows, state)
-        return np.concatenate(
-            [
-                self._gains(rows[start : start + step], state)
-                for start in range(0, rows.shape[0], step)
-            ]
-        )
+        parts = [self._gains(rows[part], state) for part in blocks(n, step)]
+        return np.concatenate([np.empty(0), *parts])
 
     def gains_at(self, rows, states, which):
         """Return the gain of each row at a state of its own.
@@ -136,16 +126,13 @@ class SubmodularObjective(ExtEstimator):
         ndarray of shape (n_rows,)
             Gains.
         """
-        dense = not sparse.issparse(rows)
-        if dense and self.of_vectors and isinstance(states, np.ndarray):
+        table = self.of_vectors and hasattr(states, "dtype")
+        if table and not sparse.issparse(rows):
             return self._gains(rows, states[which])
         gains = np.empty(rows.shape[0])
-        order = np.argsort(which, kind="stable")
-        which, rows = which[order], rows if _rises(which) else rows[order]
-        bounds = [*np.flatnonzero(np.diff(which, prepend=-1)), len(which)]
-        for start, stop in pairwise(bounds):
-            part = self.gains(rows[start:stop], states[which[start]])
-            gains[order[start:stop]] = part
+        for at in np.unique(which):
+            there = np.flatnonzero(which == at)
+            gains[there] = self.gains(rows[there], states[at])
         return gains
 
     def add(self, state, row):
@@ -179,6 +166,9 @@ class SubmodularObjective(ExtEstimator):
             Value.
         """
         return float(self._value(state))
+
+    def _value(self, state):
+        return state.value
 
     def similarity(self, X, Y):
         """Tell how near rows are, for assigning rows to exemplars.
@@ -229,8 +219,48 @@ class SubmodularObjective(ExtEstimator):
         return X
 
 
-def _rises(numbers):
-    return bool(np.all(numbers[1:] >= numbers[:-1]))
+def check_weighs(objective):
+    """Refuse weights of rows for an objective that has no reference rows.
+
+    Parameters
+    ----------
+    objective : SubmodularObjective
+        Whose ``weighs_reference`` is asked, if it has any.
+    """
+    if not getattr(objective, "weighs_reference", True):
+        raise ValueError(
+            f"{type(objective).__name__} has no reference rows that sample_weight "
+            "could weigh; leave it out, or use FacilityLocation."
+        )
+
+
+def check_factors(objective, weights, n, what):
+    """Return the factors of a sum, checked: one each, finite and non-negative.
+
+    Parameters
+    ----------
+    objective : SubmodularObjective
+        Whose sum it is.
+    weights : array-like of shape (n,)
+        The factors, as the user passed them.
+    n : int
+        How many there must be.
+    what : str
+        What each belongs to.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        The factors.
+    """
+    weights = np.ascontiguousarray(weights, dtype=np.float64)
+    least = weights.min(initial=np.inf)
+    if weights.shape != (n,) or not (least >= 0 and np.isfinite(weights).all()):
+        raise ValueError(
+            f"{type(objective).__name__} needs {n} non-negative weights, finite and "
+            f"one {what}, got shape {weights.shape} with minimum {least:g}."
+        )
+    return weights
 
 
 def _as_rows(X):
@@ -245,32 +275,3 @@ def _as_rows(X):
     if X.ndim != 2:
         raise ValueError(f"Expected rows as a 2D array, got {X.ndim} dimension(s).")
     return X
-
-
-def dense_row(row):
-    """Return one row of coordinates as a plain float64 vector."""
-    row = row.toarray() if sparse.issparse(row) else np.asarray(row)
-    return row.reshape(-1).astype(np.float64, copy=False)
-
-
-def row_sums(data, rows, weights):
-    """Sum weighted entries by row, each row in the same order in every batch.
-
-    Parameters
-    ----------
-    data : ndarray
-        Entries: of shape (n_rows, n_coords), or (n_stored,) for a sparse array.
-    rows : {ndarray, sparse array} of shape (n_rows, n_coords)
-        The rows that they belong to.
-    weights : ndarray of shape (n_coords,)
-        Weights of the coordinates.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-        Sums. BLAS would sum a row in another order in another batch.
-    """
-    if not sparse.issparse(rows):
-        return np.einsum("ij,j->i", data, weights)
-    owner = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
-    return np.bincount(owner, data * weights[rows.indices], minlength=rows.shape[0])

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sklearn_ext.submodular._objectives._base import SubmodularObjective, row_sums
+from sklearn_ext.submodular._objectives._coordinates import MaximumObjective
 
 ROUNDING = 64 * np.finfo(np.float64).eps  # spread over mean that may be rounding
 
@@ -146,11 +146,7 @@ class ColumnStatistics:
     @property
     def correlations(self):
         """Absolute correlations of columns, zero where one does not vary."""
-        scale = np.outer(self.spread, self.spread)
-        ratio = np.divide(
-            abs(self.xx), scale, out=np.zeros_like(scale), where=scale > 0
-        )
-        return np.minimum(ratio, 1)
+        return _share(abs(self.xx), np.outer(self.spread, self.spread))
 
     @property
     def explained(self):
@@ -159,10 +155,7 @@ class ColumnStatistics:
             between = self.xt**2 / np.where(self.tt > 0, self.tt, 1)
         else:
             between = self.xt**2 / (self.n * np.maximum(self.t_mean, 1 / self.n))
-        total = self.spread**2
-        between = between.sum(axis=1)
-        ratio = np.divide(between, total, out=np.zeros_like(total), where=total > 0)
-        return np.minimum(ratio, 1)
+        return _share(between.sum(axis=1), self.spread**2)
 
 
 def groups_as_rows(correlations, relevance, codes):
@@ -188,40 +181,27 @@ def groups_as_rows(correlations, relevance, codes):
     return np.maximum.reduceat(rows[order], first, axis=0)
 
 
-class ColumnObjective(SubmodularObjective):
+class ColumnObjective(MaximumObjective):
     """Mean correlation to the nearest chosen column, mixed with mean relevance.
 
-    A row of coordinates holds a column's correlations, and its relevance last; or
-    those of a group of columns. ``weights`` are those of the columns in the first mean.
+    A row of coordinates holds a column's correlations, and its relevance last, which is
+    summed; or those of a group of columns.
     """
 
-    def __init__(self, trade_off, n_select, weights):
-        self.trade_off = trade_off
-        self.n_select = n_select
-        self.weights = weights
+    of_maxima = False
 
-    def _fit_reference(self, X, sample_weight, random_state):
-        self.n_coords_ = X.shape[1]
-
-    def _represent(self, X):
-        return X
-
-    def _empty(self):
-        return np.zeros(self.n_coords_)
-
-    def _gains(self, rows, state):
-        nearer = np.maximum(rows[:, :-1] - state[:-1], 0)
-        near = row_sums(nearer, rows, self.weights)
-        return (1 - self.trade_off) * near + self._relevance(rows[:, -1])
-
-    def _relevance(self, total):
-        return self.trade_off * total / self.n_select
+    def _raise(self, x, c, at):
+        raised = super()._raise(x, c, at)
+        raised[..., -1] = x[..., -1]
+        return raised
 
     def _add(self, state, row):
-        new = np.maximum(state, row[0])
+        new = super()._add(state, row)
         new[-1] = state[-1] + row[0, -1]
         return new
 
-    def _value(self, state):
-        near = state[:-1] @ self.weights
-        return (1 - self.trade_off) * near + self._relevance(state[-1])
+
+def _share(part, whole):
+    """Return the share of a part, at most 1, and zero of nothing."""
+    share = np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
+    return np.minimum(share, 1)

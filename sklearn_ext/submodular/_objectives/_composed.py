@@ -1,16 +1,23 @@
 """Objectives made of others, or of a function of the user."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
-from sklearn_ext.submodular._objectives._base import SubmodularObjective
+from sklearn_ext._core._compat import _BaseComposition
+from sklearn_ext._numerics._arrays import dense
+from sklearn_ext.submodular._objectives._base import (
+    SubmodularObjective,
+    check_factors,
+)
 from sklearn_ext.submodular._objectives._pairwise import RowsState
 
 SLACK = 1e-8  # share of the scale that a gain may fall below zero by rounding
 
 
-class Mixture(SubmodularObjective):
+class Mixture(_BaseComposition, SubmodularObjective):
     r"""Weighted sum of objectives.
 
     .. math:: f(S) = \sum_i a_i f_i(S)
@@ -66,11 +73,7 @@ class Mixture(SubmodularObjective):
         dict
             Parameters by name.
         """
-        params = super().get_params(deep=False)
-        for name, member in self.objectives if deep else []:
-            params[name] = member
-            params |= {f"{name}__{k}": v for k, v in member.get_params().items()}
-        return params
+        return self._get_params("objectives", deep=deep)
 
     def set_params(self, **params):
         """Set parameters, also of members: ``name__parameter``.
@@ -85,15 +88,7 @@ class Mixture(SubmodularObjective):
         self : Mixture
             The objective.
         """
-        members = dict(self.objectives)
-        for key in list(params):
-            name, _, inner = key.partition("__")
-            if name in members and inner:
-                members[name].set_params(**{inner: params.pop(key)})
-            elif name in members:
-                members[name] = params.pop(key)
-        self.objectives = list(members.items())
-        return super().set_params(**params)
+        return self._set_params("objectives", **params)
 
     @property
     def monotone(self):
@@ -126,24 +121,16 @@ class Mixture(SubmodularObjective):
 
     def _fit_reference(self, X, sample_weight, random_state):
         n = len(self.objectives)
-        self.weights_ = np.ones(n) if self.weights is None else np.array(self.weights)
-        proper = np.isfinite(self.weights_).all() and self.weights_.min(initial=0) >= 0
-        if self.weights_.shape != (n,) or not proper:
-            raise ValueError(
-                f"Mixture needs {n} non-negative weights, finite and one an objective, "
-                f"got {self.weights!r}."
-            )
+        weights = np.ones(n) if self.weights is None else self.weights
+        self.weights_ = check_factors(self, weights, n, "an objective")
         self.objectives_ = [
             clone(member).fit_reference(X, sample_weight, random_state)
             for _, member in self.objectives
         ]
-        sizes = [member.n_coords_ for member in self.objectives_]
-        self._bounds = [0, *np.cumsum(sizes).tolist()]
-        self.n_coords_ = self._bounds[-1]
-
-    def _parts(self, rows):
-        pairs = zip(self._bounds[:-1], self._bounds[1:], strict=True)
-        return [rows[:, start:stop] for start, stop in pairs]
+        bounds = np.cumsum([0, *(member.n_coords_ for member in self.objectives_)])
+        parts = [slice(start, stop) for start, stop in pairwise(bounds.tolist())]
+        self._terms = list(zip(self.weights_, self.objectives_, parts, strict=True))
+        self.n_coords_ = int(bounds[-1])
 
     def _represent(self, X):
         rows = [member.represent(X) for member in self.objectives_]
@@ -155,22 +142,19 @@ class Mixture(SubmodularObjective):
         return tuple(member.empty_state() for member in self.objectives_)
 
     def _gains(self, rows, state):
-        parts = zip(
-            self.weights_, self.objectives_, self._parts(rows), state, strict=True
-        )
-        return sum(a * member.gains(part, s) for a, member, part, s in parts)
+        terms = zip(self._terms, state, strict=True)
+        return sum(a * part.gains(rows[:, at], s) for (a, part, at), s in terms)
 
     def _add(self, state, row):
-        parts = zip(self.objectives_, state, self._parts(row), strict=True)
-        return tuple(member.add(s, part) for member, s, part in parts)
+        terms = zip(self._terms, state, strict=True)
+        return tuple(part.add(s, row[:, at]) for (_, part, at), s in terms)
 
     def _value(self, state):
-        parts = zip(self.weights_, self.objectives_, state, strict=True)
-        return sum(a * member.value(s) for a, member, s in parts)
+        terms = zip(self._terms, state, strict=True)
+        return sum(a * part.value(s) for (a, part, _), s in terms)
 
     def _similarity(self, X, Y):
-        parts = zip(self.weights_, self.objectives_, strict=True)
-        return sum(a * member.similarity(X, Y) for a, member in parts)
+        return sum(a * part.similarity(X, Y) for a, part, _ in self._terms)
 
 
 class CallableObjective(SubmodularObjective):
@@ -229,7 +213,7 @@ class CallableObjective(SubmodularObjective):
         return value
 
     def _represent(self, X):
-        return X.toarray() if sparse.issparse(X) else X
+        return dense(X)
 
     def _empty(self):
         return RowsState(np.empty((0, self.n_coords_)), 0.0)
@@ -249,6 +233,3 @@ class CallableObjective(SubmodularObjective):
     def _add(self, state, row):
         rows = np.vstack([state.rows, np.reshape(row, (1, -1))])
         return RowsState(rows, self._call(rows))
-
-    def _value(self, state):
-        return state.value

@@ -6,18 +6,28 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_ext._core._compat import Interval, StrOptions
-from sklearn_ext.submodular._objectives._base import (
-    SubmodularObjective,
-    dense_row,
-    row_sums,
+from sklearn_ext._numerics._arrays import (
+    dense,
+    float64,
+    is_numpy,
+    namespace,
+    relu,
+    to_numpy,
 )
+from sklearn_ext.submodular._objectives._base import SubmodularObjective, check_factors
 
 
 class CoordinateObjective(SubmodularObjective):
-    """A weighted sum over coordinates; a state is a vector of their levels."""
+    """A weighted sum over coordinates; a state is a vector of their levels.
+
+    A subclass says by how much entries ``x`` raise the heights of levels ``c``
+    (``_raise``, which is also told the coordinates that they are ``at``), and how high
+    a level is (``_height``); unless it says otherwise, a level is a sum of entries.
+    """
 
     of_vectors = True  # states can lie under one another in an array
     may_fail = False
+    entries = "features", None  # what they are called, and their largest value
 
     _parameter_constraints: dict = {"weights": ["array-like", None]}
 
@@ -25,51 +35,42 @@ class CoordinateObjective(SubmodularObjective):
         self.weights = weights
 
     def _fit_reference(self, X, sample_weight, random_state):
-        self.n_coords_ = X.shape[1]
-        if self.weights is None:
-            self._set_weights(np.full(self.n_coords_, 1 / self.n_coords_))
-            return
-        weights = np.ascontiguousarray(self.weights, dtype=np.float64)
-        proper = np.isfinite(weights).all() and weights.min(initial=0) >= 0
-        if weights.shape != (self.n_coords_,) or not proper:
-            raise ValueError(
-                f"{type(self).__name__} needs {self.n_coords_} non-negative weights, "
-                f"finite and one a coordinate, got shape {weights.shape} with minimum "
-                f"{weights.min(initial=np.inf):g}."
-            )
-        self._set_weights(weights)
+        self.n_coords_ = n = X.shape[1]
+        weights = np.full(n, 1 / n) if self.weights is None else self.weights
+        self.coord_weights_ = check_factors(self, weights, n, "a coordinate")
 
-    def _set_weights(self, weights):
-        self.coord_weights_ = weights
-        self._caps = None  # (n_coords,) where levels saturate
+    def _represent(self, X):
+        return self._in_range(X, *self.entries)
 
     def _empty(self):
         return np.zeros(self.n_coords_)
 
     def _gains(self, rows, state):
-        if sparse.issparse(rows):
-            at = rows.indices
-            caps = None if self._caps is None else self._caps[at]
-            raised = self._raise(rows.data, state[at], caps)
-        else:  # float32 rows become float64 with the state, without a copy
-            raised = self._raise(rows, state, self._caps)
+        # float32 entries become float64 with the state, without a copy
+        x, at = (rows.data, rows.indices) if sparse.issparse(rows) else (rows, ...)
+        raised = self._raise(x, state[at], at)
         return row_sums(raised, rows, self.coord_weights_)
+
+    def _add(self, state, row):
+        return state + dense_row(row)
 
     def _value(self, state):
         return self._height(state) @ self.coord_weights_
 
 
 class MaximumObjective(CoordinateObjective):
-    """A coordinate's level is the largest value in the set."""
+    """A coordinate's level is the largest value in the set.
+
+    Rows, states and weights may be tensors on a device.
+    """
 
     of_maxima = True  # exchanges need the two largest values alone
 
-    def _raise(self, x, c, caps):
-        raised = np.subtract(x, c)
-        return np.maximum(raised, 0, out=raised)
+    def _raise(self, x, c, at):
+        return relu(x - c)
 
     def _add(self, state, row):
-        return np.maximum(state, dense_row(row))
+        return namespace(state).maximum(state, dense_row(row))
 
     def _height(self, state):
         return state
@@ -108,8 +109,7 @@ class Coverage(MaximumObjective):
     [0, 2]
     """
 
-    def _represent(self, X):
-        return self._in_range(X, "entries", 1)
+    entries = "entries", 1
 
 
 def _difference_of_roots(x, c):
@@ -169,14 +169,8 @@ class FeatureBased(CoordinateObjective):
         self.concave = concave
         self.weights = weights
 
-    def _represent(self, X):
-        return self._in_range(X, "features")
-
-    def _raise(self, x, c, caps):
+    def _raise(self, x, c, at):
         return CONCAVE[self.concave][1](x, c)
-
-    def _add(self, state, row):
-        return state + dense_row(row)
 
     def _height(self, state):
         return CONCAVE[self.concave][0](state)
@@ -226,19 +220,13 @@ class SaturatedCoverage(CoordinateObjective):
         self.weights = weights
 
     def _fit_reference(self, X, sample_weight, random_state):
-        X = self._in_range(X, "features")
+        X = self._represent(X)
         super()._fit_reference(X, sample_weight, random_state)
         totals = np.asarray(X.sum(axis=0, dtype=np.float64)).reshape(-1)
         self._caps = self.alpha * totals
 
-    def _represent(self, X):
-        return self._in_range(X, "features")
-
-    def _raise(self, x, c, caps):
-        return np.minimum(x, np.maximum(caps - c, 0))
-
-    def _add(self, state, row):
-        return state + dense_row(row)
+    def _raise(self, x, c, at):
+        return np.minimum(x, np.maximum(self._caps[at] - c, 0))
 
     def _height(self, state):
         return np.minimum(state, self._caps)
@@ -273,13 +261,12 @@ class ProbabilisticCoverage(CoordinateObjective):
     [0, 2]
     """
 
-    def _represent(self, X):
-        return self._in_range(X, "probabilities", 1)
+    entries = "probabilities", 1
 
     def _empty(self):
         return np.ones(self.n_coords_)
 
-    def _raise(self, x, c, caps):
+    def _raise(self, x, c, at):
         return x * c
 
     def _add(self, state, row):
@@ -287,3 +274,33 @@ class ProbabilisticCoverage(CoordinateObjective):
 
     def _height(self, state):
         return 1 - state
+
+
+def dense_row(row):
+    """Return one row of coordinates as a plain float64 vector."""
+    return float64(dense(row).reshape(-1))
+
+
+def row_sums(data, rows, weights):
+    """Sum weighted entries by row, each row in the same order in every batch.
+
+    Parameters
+    ----------
+    data : ndarray or tensor
+        Entries: of shape (n_rows, n_coords), or (n_stored,) for a sparse array.
+    rows : {ndarray, sparse array} of shape (n_rows, n_coords)
+        The rows that they belong to.
+    weights : ndarray of shape (n_coords,)
+        Weights of the coordinates.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        Sums. BLAS would sum a row in another order in another batch, as devices may.
+    """
+    if not is_numpy(data):
+        return to_numpy(data @ weights)
+    if not sparse.issparse(rows):
+        return np.einsum("ij,j->i", data, weights)
+    owner = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    return np.bincount(owner, data * weights[rows.indices], minlength=rows.shape[0])

@@ -8,7 +8,7 @@ from sklearn.utils import check_array, check_random_state
 
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._validation import check_weights
-from sklearn_ext._numerics._arrays import near_zero
+from sklearn_ext._numerics._arrays import dense, near_zero
 from sklearn_ext.submodular._objectives._coordinates import MaximumObjective
 from sklearn_ext.submodular._objectives._similarities import (
     GaussianKernel,
@@ -19,7 +19,7 @@ from sklearn_ext.submodular._objectives._similarities import (
     similarities,
 )
 
-WITH_SCALE = ("rbf", "laplacian", "polynomial", "poly", "sigmoid", "chi2")
+WITH_SCALE = {"rbf", "laplacian", "polynomial", "poly", "sigmoid", "chi2"}
 METRICS = {"cosine", "linear", "neg_distance", "precomputed", "additive_chi2"}
 
 
@@ -83,7 +83,7 @@ class FacilityLocation(MaximumObjective):
     weighs_reference = True
 
     _parameter_constraints: dict = {
-        "metric": [StrOptions(METRICS | set(WITH_SCALE)), callable],
+        "metric": [StrOptions(METRICS | WITH_SCALE), callable],
         "gamma": [Interval(Real, 0, None, closed="neither"), None],
         "reference": [StrOptions({"sample"}), "array-like"],
         "n_reference": [Interval(Integral, 1, None, closed="left")],
@@ -141,7 +141,7 @@ class FacilityLocation(MaximumObjective):
 
     def _weigh(self, weights):
         self.n_coords_ = len(weights)
-        self._set_weights(weights / weights.sum())
+        self.coord_weights_ = weights / weights.sum()
 
     def _represent(self, X):
         if self.metric == "precomputed":
@@ -171,5 +171,4 @@ class FacilityLocation(MaximumObjective):
             return super()._similarity(X, Y)
         if Y is self.reference_ and self._gaussian(X):
             return self._kernel(X)
-        S = similarities(X, Y, self.metric, self.gamma_, self._farthest)
-        return S.toarray() if sparse.issparse(S) else S
+        return dense(similarities(X, Y, self.metric, self.gamma_, self._farthest))

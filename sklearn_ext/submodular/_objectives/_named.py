@@ -2,6 +2,7 @@
 
 from sklearn.base import BaseEstimator, clone
 
+from sklearn_ext._core._compat import HasMethods, StrOptions
 from sklearn_ext.submodular._objectives._coordinates import (
     Coverage,
     FeatureBased,
@@ -19,16 +20,20 @@ OBJECTIVES = {
     "probabilistic_coverage": ProbabilisticCoverage,
     "log_det": LogDet,
 }
+OBJECTIVE = [  # what a parameter of this name may be
+    StrOptions(set(OBJECTIVES)),
+    HasMethods(["fit_reference", "represent", "gains", "add"]),
+]
 
 
-def make_objective(objective, algorithm):
+def make_objective(objective, algorithm="greedy"):
     """Return a fresh objective by name or as a clone, fit for an algorithm.
 
     Parameters
     ----------
     objective : str or SubmodularObjective
         The user's.
-    algorithm : str
+    algorithm : str, default="greedy"
         Dynamic ones need monotone objectives.
 
     Returns

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
-from scipy import sparse
 from scipy.linalg import solve_triangular
 from sklearn.utils import check_random_state
 
 from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._numerics._arrays import dense
 from sklearn_ext.submodular._objectives._base import SubmodularObjective
 from sklearn_ext.submodular._objectives._facility_location import FacilityLocation
 from sklearn_ext.submodular._objectives._rounding import SLACK
@@ -20,12 +20,18 @@ from sklearn_ext.submodular._objectives._similarities import (
 
 
 @dataclass(frozen=True, eq=False)
-class CholeskyState:
-    """Chosen rows, the factor of their matrix and its log determinant."""
+class RowsState:
+    """Chosen rows and the value of their set."""
 
-    rows: np.ndarray  # (n_chosen, n_features)
-    factor: np.ndarray  # (n_chosen, n_chosen), lower
+    rows: np.ndarray  # (n_chosen, n_coords)
     value: float
+
+
+@dataclass(frozen=True, eq=False)
+class CholeskyState(RowsState):
+    """Chosen rows, the log determinant of their matrix and its factor."""
+
+    factor: np.ndarray  # (n_chosen, n_chosen), lower
 
 
 class LogDet(SubmodularObjective):
@@ -85,7 +91,7 @@ class LogDet(SubmodularObjective):
             self.gamma_ = kernel_scale(X, np.ones(X.shape[0]), seed)
 
     def _represent(self, X):
-        X = X.toarray() if sparse.issparse(X) else X
+        X = dense(X)
         if self.kernel == "cosine":  # the linear kernel of unit rows, without clipping
             X = near_one(X)
             norms = np.linalg.norm(X, axis=1, keepdims=True)
@@ -95,7 +101,7 @@ class LogDet(SubmodularObjective):
         return X
 
     def _empty(self):
-        return CholeskyState(np.empty((0, self.n_coords_)), np.empty((0, 0)), 0.0)
+        return CholeskyState(np.empty((0, self.n_coords_)), 0.0, np.empty((0, 0)))
 
     def _kernel(self, X, Y):
         metric = "rbf" if self.kernel == "rbf" else "linear"
@@ -126,21 +132,10 @@ class LogDet(SubmodularObjective):
         factor[:n, :n] = state.factor
         factor[n, :n], factor[n, n] = v[:, 0], np.sqrt(left)
         rows = np.vstack([state.rows, row])
-        return CholeskyState(rows, factor, state.value + np.log(left))
-
-    def _value(self, state):
-        return state.value
+        return CholeskyState(rows, state.value + np.log(left), factor)
 
     def _similarity(self, X, Y):
         return self._kernel(self._represent(X), self._represent(Y))
-
-
-@dataclass(frozen=True, eq=False)
-class RowsState:
-    """Chosen rows and the value of their set."""
-
-    rows: np.ndarray  # (n_chosen, n_coords)
-    value: float
 
 
 class GraphCut(FacilityLocation):
@@ -225,10 +220,10 @@ class GraphCut(FacilityLocation):
         self.n_coords_ = X.shape[1] + 2
 
     def _weigh(self, weights):
-        self._set_weights(weights)  # a sum over rows, not a mean
+        self.coord_weights_ = weights  # a sum over rows, not a mean
 
     def _represent(self, X):
-        X = X.toarray() if sparse.issparse(X) else X
+        X = dense(X)
         near = self._in_range(self._similarity(X, self.reference_), "similarities")
         own = [self._similarity(row, row)[0, 0] for row in X[:, None]]
         return np.column_stack([X, near @ self.coord_weights_, own]).astype(X.dtype)

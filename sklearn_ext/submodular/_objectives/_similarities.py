@@ -10,7 +10,6 @@ from sklearn.metrics.pairwise import (
     euclidean_distances,
     linear_kernel,
     pairwise_kernels,
-    rbf_kernel,
 )
 
 from sklearn_ext._numerics._arrays import near_zero
@@ -46,18 +45,18 @@ def similarities(X, Y, metric, gamma=None, farthest=None):
         Similarities, in doubles: singles would lose what lies far from zero.
     """
     X, Y = X.astype(np.float64, copy=False), Y.astype(np.float64, copy=False)
-    if metric in SHIFTED and sparse.issparse(X) and sparse.issparse(Y):
-        X, Y = _near_zero_together(X, Y)
-    if metric == "rbf":
-        if sparse.issparse(X) or sparse.issparse(Y):
-            return rbf_kernel(X, Y, gamma=gamma)
+    thin = sparse.issparse(X), sparse.issparse(Y)
+    if metric in SHIFTED and all(thin) and near_zero(Y)[0] is not Y:
+        both, _ = near_zero(sparse.vstack([Y, X], format="csr"))
+        X, Y = both[Y.shape[0] :], both[: Y.shape[0]]
+    if metric == "rbf" and not any(thin):
         return GaussianKernel(Y, gamma)(X)
     if metric == "cosine":
         return np.maximum(cosine(X, Y), 0)
     if metric == "linear":
         return linear_kernel(X, Y, dense_output=True)
     if metric == "neg_distance":
-        if not (sparse.issparse(X) or sparse.issparse(Y)):
+        if not any(thin):
             X, Y = X - Y[:1], Y - Y[:1]  # products far from zero would cancel
         return np.maximum(farthest - euclidean_distances(X, Y), 0)
     if callable(metric):
@@ -246,42 +245,34 @@ def _warn_of_units(X, weights, squares, counts):
     squares, counts : ndarray of shape (n_pairs,)
         Squared distances over their median, and weights of the pairs.
     """
-    advice = (
-        "Scale the columns, for instance with encoder=StandardScaler(), or give gamma "
-        "if the units are meant so."
-    )
     centred = (X - np.average(X, axis=0, weights=weights)) / np.abs(X).max()
     spread = weights @ centred**2
     order = np.argsort(-spread, kind="stable")
     shares = np.cumsum(spread[order]) / spread.sum()
     few = int(np.argmax(shares > DOMINANT)) + 1  # the fewest that drown the others
     share = shares[few - 1]
+    faults = []
     if few <= max(1, len(order) // 4) and share < 1:
-        warnings.warn(
+        faults.append(
             f"Column(s) {order[:few][:5].tolist()} of {len(order)} make {share:.2%} of "
             "the squared distances between rows, so that the other columns hardly "
-            f"count. {advice}",
-            UserWarning,
-            stacklevel=2,
+            "count."
         )
     extreme = (squares > -np.log(0.01)) | (squares < -np.log(0.99))
     share = counts @ extreme / counts.sum()
     if share > SATURATED:
-        warnings.warn(
+        faults.append(
             f"{share:.0%} of the similarities between distinct rows are below 0.01 or "
             "above 0.99: a selection can be proven good and tell little. Distances "
-            f"spread over orders of magnitude. {advice}",
+            "spread over orders of magnitude."
+        )
+    for fault in faults:
+        warnings.warn(
+            f"{fault} Scale the columns, for instance with encoder=StandardScaler(), "
+            "or give gamma if the units are meant so.",
             UserWarning,
             stacklevel=2,
         )
-
-
-def _near_zero_together(X, Y):
-    """Move columns that are full in both tables near zero."""
-    if near_zero(Y)[0] is Y:  # no column is full in one
-        return X, Y
-    both, _ = near_zero(sparse.vstack([Y, X], format="csr"))
-    return both[Y.shape[0] :], both[: Y.shape[0]]
 
 
 def keep_largest(S, n_neighbors):

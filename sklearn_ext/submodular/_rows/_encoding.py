@@ -1,9 +1,11 @@
 """From the user's rows to rows that similarities are computed of, and their store."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.utils import check_array
+from sklearn.utils import check_array, get_tags
 from sklearn.utils.validation import validate_data
 
 from sklearn_ext._core._compat import _check_n_features, _num_samples
@@ -115,19 +117,23 @@ def encode(encoder, X):
     return Z
 
 
-def extent(X):
-    """Return the number of rows of anything that has some.
+def encoder_tags(tags, encoder):
+    """Return tags of an estimator whose rows and target are what its encoder takes.
 
     Parameters
     ----------
-    X : object
-        An array, a data frame, a list.
+    tags : Tags
+        Those without an encoder; changed in place.
+    encoder : transformer or None
+        Unfitted; rows without values have no similarity, whatever it takes.
 
     Returns
     -------
-    int
-        Number of rows.
+    Tags
+        The same object.
     """
-    if shape := getattr(X, "shape", None):
-        return shape[0]
-    return len(X) if hasattr(X, "__len__") and shape is None else 1
+    if encoder is not None:
+        own = get_tags(encoder)
+        tags.input_tags = replace(own.input_tags, allow_nan=False)
+        tags.target_tags = own.target_tags
+    return tags

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from numbers import Integral
 
 import numpy as np
@@ -31,6 +32,9 @@ class SlotTable:
     def __len__(self):
         return len(self._slot_of)
 
+    def __contains__(self, i):
+        return i in self._slot_of
+
     @property
     def slots(self):
         """Slots of living rows, ascending."""
@@ -40,26 +44,9 @@ class SlotTable:
         """Return identifiers, as an array of numbers where all are numbers."""
         found = self._ids[slots]
         if all(_is_number(i) for i in found):
-            try:
+            with suppress(OverflowError):  # longer ones stay Python's
                 return found.astype(np.int64)
-            except OverflowError:  # longer ones stay Python's
-                return found
         return found
-
-    def default_ids(self, n):
-        """Return identifiers that continue those given so far."""
-        return list(range(self.next_id, self.next_id + n))
-
-    def check_new(self, ids, leaving=()):
-        """Refuse identifiers that come twice, or that live and do not leave."""
-        leaving = set(leaving)
-        twice = [i for i, count in Counter(ids).items() if count > 1]
-        there = [i for i in ids if i in self._slot_of and i not in leaving]
-        if twice or there:
-            reason = "given twice" if twice else "already active; use replace"
-            raise ValueError(
-                f"duplicate id {(twice or there)[0]!r}: {reason}. An id names one row."
-            )
 
     def find(self, ids, *, missing="raise"):
         """Return the slots of identifiers.
@@ -113,21 +100,6 @@ class SlotTable:
         self.alive[slots] = False
         self._gone += slots.tolist()
 
-    def saved(self):
-        """Return what `restore` needs to undo `remove` and `add` from now on."""
-        return self._ids, self.alive, self._size, self.next_id, len(self._gone)
-
-    def restore(self, saved, removed, added):
-        """Be as when `saved` was called, down to the slots that come next."""
-        self.remove(added)
-        self._ids[added] = 0
-        self._ids, self.alive, self._size, self.next_id, n_gone = saved
-        del self._gone[n_gone:]
-        self._free += added[added < self._size][::-1].tolist()
-        for slot in removed.tolist():
-            self._slot_of[self._ids[slot]] = slot
-        self.alive[removed] = True
-
     def release(self):
         """Offer the slots of all rows that have gone for reuse."""
         self._ids[self._gone] = 0
@@ -137,17 +109,14 @@ class SlotTable:
     def __getstate__(self):
         state = self.__dict__.copy()
         del state["_slot_of"]
-        used = state.pop("_ids")[: self._size]
-        state["_stored_ids"] = self.ids(np.arange(self._size)) if len(used) else used
+        state["_ids"] = self.ids(np.arange(self._size))
         return state
 
     def __setstate__(self, state):
-        state = dict(state)
-        stored = state.pop("_stored_ids")
         self.__dict__.update(state)
         self.alive = writable(self.alive)
         self._ids = np.zeros(len(self.alive), dtype=object)
-        self._ids[: len(stored)] = list(stored.tolist()) or 0
+        self._ids[: len(state["_ids"])] = state["_ids"]
         self._slot_of = {self._ids[slot]: slot for slot in self.slots.tolist()}
 
 
@@ -192,8 +161,8 @@ def _iterates(ids):
     return isinstance(ids, Iterable) and getattr(ids, "shape", (0,)) != ()
 
 
-def check_ids(ids, X, n, table):
-    """Return identifiers of rows as a list of hashables.
+def check_ids(ids, X, n, table, leaving=()):
+    """Return identifiers of new rows as a list of hashables.
 
     Parameters
     ----------
@@ -204,7 +173,9 @@ def check_ids(ids, X, n, table):
     n : int
         Number of rows.
     table : SlotTable
-        Knows which come next.
+        Knows which come next, and which are in use.
+    leaving : set of hashable, default=()
+        Identifiers whose rows leave before.
 
     Returns
     -------
@@ -212,7 +183,20 @@ def check_ids(ids, X, n, table):
         Identifiers.
     """
     if ids is None:
-        return table.default_ids(n)
+        ids = list(range(table.next_id, table.next_id + n))
+    else:
+        ids = _given_ids(ids, X, n)
+    twice = [i for i, count in Counter(ids).items() if count > 1]
+    there = [i for i in ids if i in table and i not in leaving]
+    if twice or there:
+        reason = "given twice" if twice else "already active; use replace"
+        raise ValueError(
+            f"duplicate id {(twice or there)[0]!r}: {reason}. An id names one row."
+        )
+    return ids
+
+
+def _given_ids(ids, X, n):
     if isinstance(ids, str):
         if ids != "index" or not hasattr(X, "index") or callable(X.index):
             advice = ""

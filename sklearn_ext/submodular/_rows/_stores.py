@@ -3,6 +3,15 @@
 import numpy as np
 from scipy import sparse
 
+from sklearn_ext._numerics._arrays import (
+    blocks,
+    dense,
+    device_of,
+    is_numpy,
+    like,
+    namespace,
+)
+
 
 def row_store(rows):
     """Return a store that holds rows in slots 0, 1, ...
@@ -49,7 +58,7 @@ def writable(value):
     object
         The same, with copies of such arrays.
     """
-    if isinstance(value, list):
+    if type(value) is list:
         return [writable(part) for part in value]
     if isinstance(value, np.ndarray) and not value.flags.writeable:
         return value.copy()
@@ -61,41 +70,37 @@ def grown(array, size):
 
     Parameters
     ----------
-    array : ndarray
+    array : ndarray or tensor
         The array; returned itself when it is large enough and can be written.
     size : int
         Entries needed.
 
     Returns
     -------
-    ndarray
+    ndarray or tensor
         An array with zeros in the new entries.
     """
     if size <= len(array):
         return writable(array)
-    larger = np.zeros((max(size, 2 * len(array)), *array.shape[1:]), array.dtype)
+    shape = (max(size, 2 * len(array)), *array.shape[1:])
+    larger = namespace(array).zeros(shape, dtype=array.dtype, device=device_of(array))
     larger[: len(array)] = array
     return larger
 
 
 class DenseRows:
-    """Rows of an array whose capacity doubles."""
+    """Rows of an array, or a tensor on a device, whose capacity doubles."""
 
     dense = True
 
     def __init__(self, rows):
-        self._rows = np.ascontiguousarray(rows)
+        self._rows = np.ascontiguousarray(rows) if is_numpy(rows) else rows
         self.n_slots = len(rows)  # up to the last that was ever used
 
     @property
     def dtype(self):
         """Dtype of the rows."""
         return self._rows.dtype
-
-    @property
-    def row_shape(self):
-        """Shape of a row."""
-        return self._rows.shape[1:]
 
     @property
     def width(self):
@@ -112,12 +117,13 @@ class DenseRows:
         return self._rows[slots]
 
     def put(self, slots, rows):
-        """Write rows, which must be dense or are made so."""
-        rows = rows.toarray() if sparse.issparse(rows) else rows
+        """Write rows, whatever they are stored in."""
         if len(slots):
             self.n_slots = max(self.n_slots, int(slots.max()) + 1)
             self._rows = grown(self._rows, self.n_slots)
-            self._rows[slots] = rows
+            rows = dense(rows)
+            there = is_numpy(self._rows)  # which numpy brings them to
+            self._rows[slots] = rows if there else like(rows, self._rows)
 
     def __getstate__(self):
         return {**self.__dict__, "_rows": self._rows[: self.n_slots]}
@@ -151,11 +157,6 @@ class SparseRows:
     def dtype(self):
         """Dtype of the rows."""
         return self._values.dtype
-
-    @property
-    def row_shape(self):
-        """Shape of a row."""
-        return (self._n_columns,)
 
     @property
     def width(self):
@@ -212,9 +213,9 @@ class RepresentedRows:
 
     dense = False  # unknown: some objectives make sparse rows
 
-    def __init__(self, objective, source):
-        self._objective, self._source = objective, source
-        self.width = objective.n_coords_
+    def __init__(self, oracle, source):
+        self._oracle, self._source = oracle, source
+        self.width = oracle.objective.n_coords_
 
     @property
     def dtype(self):
@@ -225,13 +226,13 @@ class RepresentedRows:
         """Return coordinates of rows."""
         if not len(slots):  # which kernels refuse
             return np.empty((0, self.width))
-        return self._objective.represent(self._source.take(slots))
+        return self._oracle.represent(self._source.take(slots))
 
     def put(self, slots, rows):
         """Do nothing: the rows are in the source."""
 
 
-def represent_rows(objective, X, *, copy=True, batch_size=16_384):
+def represent_rows(objective, X, *, batch_size=16_384):
     """Return the store of coordinates of rows, computed batch by batch.
 
     Parameters
@@ -239,10 +240,7 @@ def represent_rows(objective, X, *, copy=True, batch_size=16_384):
     objective : SubmodularObjective
         With its reference fitted.
     X : {ndarray, sparse array} of shape (n_rows, n_features)
-        Rows.
-    copy : bool, default=True
-        Whether the store must not share memory with ``X``, as objectives that take rows
-        as they are would have it.
+        Rows, which nobody may change: objectives may take them as they are.
     batch_size : int, default=16384
         Rows worked on at a time, so that temporaries stay small.
 
@@ -251,20 +249,16 @@ def represent_rows(objective, X, *, copy=True, batch_size=16_384):
     DenseRows or SparseRows
         The store.
     """
-    n = X.shape[0]
-    parts = (
-        objective.represent(X[start : start + batch_size])
-        for start in range(0, n, batch_size)
-    )
+    n, cut = X.shape[0], blocks(X.shape[0], batch_size)
+    parts = (objective.represent(X[part]) for part in cut)
     first = next(parts)
     if sparse.issparse(first):
         return SparseRows(sparse.vstack([first, *parts], format="csr"))
-    if n <= batch_size:
-        shared = copy and np.may_share_memory(first, X)
-        return DenseRows(first.copy() if shared else first)
+    if len(cut) == 1:
+        return DenseRows(first)
     # room for rows to come costs nothing before it is used; moving all rows would
     rows = np.zeros((n + n // 8, first.shape[1]), dtype=first.dtype)
-    rows[:batch_size] = first
-    for start, part in zip(range(batch_size, n, batch_size), parts, strict=True):
-        rows[start : start + len(part)] = part
+    rows[cut[0]] = first
+    for part, found in zip(cut[1:], parts, strict=True):
+        rows[:n][part] = found
     return DenseRows(rows)

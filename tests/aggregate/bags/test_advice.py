@@ -53,8 +53,9 @@ IDS = [type(model).__name__ for model, _, _ in CASES]
 @pytest.mark.parametrize(("model", "y", "distinct"), CASES, ids=IDS)
 def test_forgotten_bags_are_asked_for(model, y, distinct):
     message = rf"y repeats \({distinct} values in 60 rows\): were bags= forgotten\?"
-    with pytest.warns(UserWarning, match=message):
+    with pytest.warns(UserWarning, match=message) as caught:
         model.fit(X, y)
+    assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(X, y, bags=BAGS)

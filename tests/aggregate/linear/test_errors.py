@@ -36,6 +36,7 @@ def wrong(**changed):
     [
         ({"rho": -0.1}, wrong(), "'rho' parameter of .* must be a float"),
         ({"rho": np.nan}, wrong(), "'rho' parameter"),
+        ({}, wrong(y=np.full(12, "a")), "could not convert string to float"),
         ({"alpha": -1.0}, wrong(), "'alpha' parameter of .* must be a float"),
         ({"alpha": np.inf}, wrong(), "'alpha' parameter"),
         ({}, wrong(bags=BAGS[:5]), "bags has length 5, expected 12"),

@@ -16,6 +16,7 @@ from sklearn_ext.rashomon._linear._ellipsoids import (
     tilt_of,
     unit_ball,
 )
+from sklearn_ext.rashomon._ratio import CoefficientSpace
 
 
 def data(rng, n=60, p=3):
@@ -115,8 +116,7 @@ def test_gaussian_share_against_rubens_series(p):
     ellipsoid = Ellipsoid(centre, values, vectors, 0.3 * p)
     found = ellipsoid_share(
         ellipsoid,
-        "gaussian",
-        prior_scale=1.0,
+        CoefficientSpace("gaussian", p, None, 1.0),
         n_draws=20_000,
         confidence_level=0.99,
         rng=rng,
@@ -130,8 +130,7 @@ def test_gaussian_share_far_in_the_tail():
     ellipsoid = Ellipsoid(np.zeros(p), np.ones(p), np.eye(p), size)
     found = ellipsoid_share(
         ellipsoid,
-        "gaussian",
-        prior_scale=1.0,
+        CoefficientSpace("gaussian", p, None, 1.0),
         n_draws=20_000,
         confidence_level=0.95,
         rng=np.random.default_rng(0),

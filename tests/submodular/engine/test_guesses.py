@@ -10,10 +10,14 @@ from scipy.stats import chisquare
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
-from sklearn_ext.submodular import Coverage, FacilityLocation, FeatureBased
+from sklearn_ext.submodular import (
+    Coverage,
+    DynamicSubmodularSelector,
+    FacilityLocation,
+    FeatureBased,
+)
+from sklearn_ext.submodular._engine._guess import LeveledGuess, finish
 from sklearn_ext.submodular._engine._guesses import Engine
-from sklearn_ext.submodular._engine._leveled import LeveledGuess
-from sklearn_ext.submodular._engine._walk import finish
 from sklearn_ext.submodular._gains._oracle import Oracle
 from sklearn_ext.submodular._rows._stores import row_store
 from tests.submodular._problems import IDS, OBJECTIVES, best_value, table, value_of
@@ -24,7 +28,10 @@ def make(objective, X, k, *, kind="leveled", epsilon=0.1, seed=0, guesses="bound
     oracle = Oracle(objective, row_store(objective.represent(X)))
     rng = np.random.default_rng(seed)
     state = objective.empty_state()
-    return Engine(oracle, k, state, epsilon, kind, guesses, 3, rng)
+    settings = DynamicSubmodularSelector(
+        k, algorithm=kind, epsilon=epsilon, guesses=guesses
+    )
+    return Engine(oracle, settings, state, rng)
 
 
 def slots(*numbers):
@@ -260,7 +267,7 @@ def test_bucketed_batches_lose_what_their_bucket_loses(order):
         engine = make(FeatureBased(), X, 20, kind="bucketed", seed=seed)
         engine.update(slots(), np.arange(300))
         guess = engine.guesses[min(engine.guesses)]
-        batch, bucket = guess.batches[0], guess.buckets[0]
+        batch, bucket = guess.batches[0].slots, guess.batches[0].bucket
         early = [s for s in gone.tolist() if s in set(bucket.tolist())]
         early = set(early[: len(bucket) // 10])  # just before the trigger
         lost.append(len(early & set(batch)) / len(batch))
@@ -274,13 +281,13 @@ def test_bucketed_triggers_do_not_look_at_the_batches(rng):
     engine.update(slots(), np.arange(200))
     stored = pickle.dumps(engine.guesses[min(engine.guesses)])
     guess = pickle.loads(stored)
-    chosen = guess.batches[0][0]
-    other = next(s for s in guess.buckets[0] if s not in guess.chosen)
+    chosen = guess.batches[0].slots[0]
+    other = next(s for s in guess.batches[0].bucket if s not in guess.chosen)
     effects = []
     for slot in (chosen, other):
         guess = pickle.loads(stored)
         rebuilt = guess.oracle.n_rebuilds
         finish(guess.delete(slots(slot)))
-        effects.append((guess.sizes[0], guess.removed[0].sum()))
+        effects.append((guess.batches[0].size, len(guess.batches[0].removed)))
         assert guess.oracle.n_rebuilds == rebuilt
     assert effects[0] == effects[1]

@@ -213,11 +213,10 @@ def test_states_are_the_same_as_an_array_after_cuts(rng):
 def test_nothing_is_compiled_after_the_import(rng):
     pytest.importorskip("numba", reason="the compiled extra is not installed")
     kernels = compiled.compiled_kernels()
-    loops = [kernels.dense_gains, kernels.sparse_gains]
-    loops += [kernels.dense_levels, kernels.sparse_levels, kernels.dense_exchanges]
-    assert [len(loop.signatures) for loop in loops] == [2, 2, 2, 2, 2]
+    loops = [kernels.gains, kernels.levels, kernels.exchanges]
+    assert [len(loop.signatures) for loop in loops] == [4, 4, 2]
     with pytest.raises(TypeError, match="No matching definition"):
-        kernels.dense_gains(np.ones((1, 1), dtype=np.int8), *[np.ones(1)] * 4)
+        kernels.gains((np.ones((1, 1), dtype=np.int8),), *[np.ones(1)] * 4)
 
 
 @pytest.mark.slow
