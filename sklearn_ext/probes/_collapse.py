@@ -122,17 +122,15 @@ def collapse_geometry(class_counts, weight_decay, feature_decay, n_layers=1):
         raise ValueError(
             f"n_layers must be a whole number from 1 upwards, got {n_layers!r}."
         )
-    ratio, layers = np.sqrt(weight_decay / feature_decay), int(n_layers)
-    length = np.array(
-        [_length(count, n.sum(), weight_decay, ratio, layers) for count in n]
-    )
-    m = layers  # where a class is as well without: one number of rows for one decay
+    ratio, m = np.sqrt(weight_decay / feature_decay), int(n_layers)
+    length = np.array([_length(count, n.sum(), weight_decay, ratio, m) for count in n])
+    # where a class is as well without: one number of rows for one decay
     shape = ((m - 1) / m) ** ((m - 1) / m) / (n.sum() * m) ** ((m + 1) / m)
     return CollapseGeometry(
         class_counts=n,
         feature_norms=length * ratio / np.sqrt(n),
         weight_norms=length,
-        outputs=length ** (layers + 1) * ratio / np.sqrt(n),
+        outputs=length ** (m + 1) * ratio / np.sqrt(n),
         largest_safe_decay=float(n.min() * shape / feature_decay ** (1 / m)),
     )
 
@@ -144,9 +142,8 @@ def _length(count, total, decay, ratio, layers):
         return np.sqrt(max(root - total * decay / ratio, 0.0) / ratio)
 
     def slope(a):
-        return (ratio * a ** (layers + 1) - root) * ratio * a ** (layers - 1) + (
-            total * decay
-        )
+        missing = ratio * a ** (layers + 1) - root
+        return missing * ratio * a ** (layers - 1) + total * decay
 
     def value(a):
         fit = (ratio * a ** (layers + 1) - root) ** 2 / (2 * total)

@@ -11,13 +11,7 @@ from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._scores import ScoresMixin
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext._numerics._arrays import blocks
-from sklearn_ext.probes._gaussian import _input
-from sklearn_ext.probes._gaussian._densities import (
-    Settings,
-    count_rows,
-    fit_densities,
-    moments,
-)
+from sklearn_ext.probes._gaussian import _densities, _input
 from sklearn_ext.probes._gaussian._forms import linear_form, score_rows
 from sklearn_ext.probes._gaussian._naive_bayes import NaiveBayesProbe
 from sklearn_ext.probes._gaussian._statistics import NaiveBayesStatistics
@@ -133,19 +127,19 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
         X, y = validate_data(self, X, y, dtype=FLOATS)
         weight = _input.row_weights(sample_weight, X)
         self.classes_, codes = _input.labels(y)
-        settings = Settings(
+        settings = _densities.Settings(
             _input.check_priors(self.priors, len(self.classes_)),
             var_shrinkage=self.var_shrinkage,
         )
         statistics = NaiveBayesStatistics.of(X, codes, self.classes_, weight)
         _input.check_sums(statistics, X, type(self).__name__)
-        densities = fit_densities(statistics, settings)
+        densities = _densities.fit_densities(statistics, settings)
         _input.warn_if_guessed(densities, stacklevel=5)
-        total = count_rows(statistics).sum()
+        total = _densities.count_rows(statistics).sum()
         free = total - np.count_nonzero(statistics.count)
         weight = weight * (total / weight.sum())
         unbiased = total / free if free > 0 else 1.0  # each mean takes one row away
-        within = unbiased * moments(statistics)[0]
+        within = unbiased * _densities.moments(statistics)[0]
         variances, share = unbiased * densities.variances, self.correlation_shrinkage
         scale = np.sqrt(variances)
         directions = densities.offsets / scale

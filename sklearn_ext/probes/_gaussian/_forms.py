@@ -26,12 +26,7 @@ class LinearForm:
 
     def scores_sparse(self, X):
         """Score the rows of a sparse table without making it dense."""
-        coef, intercept = self.at_zero()
-        return X @ coef.T + intercept
-
-    def at_zero(self):
-        """Return weights and intercepts for rows measured from zero."""
-        return self.weights, self.intercept - self.weights @ self.pivot
+        return X @ self.weights.T + (self.intercept - self.weights @ self.pivot)
 
     def centred(self):
         """Subtract the mean over the classes: then the pivot does not matter."""
@@ -44,7 +39,7 @@ class LinearForm:
 
     def decision(self):
         """Return coefficients and intercepts as scikit-learn shapes them."""
-        coef, intercept = self.at_zero()
+        coef, intercept = self.weights, self.intercept - self.weights @ self.pivot
         if len(coef) == 2:
             return coef[1:] - coef[:1], intercept[1:] - intercept[:1]
         return coef, intercept
@@ -62,8 +57,11 @@ class QuadraticForm:
 
     def scores(self, X):
         """Score dense rows, in float64: squares differ by little."""
-        Z = (X - self.pivot) / self.scale
-        return (Z * Z) @ self.curvature.T + Z @ self.weights.T + self.intercept
+        Z, W = (X - self.pivot) / self.scale, self.weights
+        squares = (Z * Z) @ self.curvature.T
+        if len(self.curvature) == 1:  # what tells classes apart is linear
+            Z, W = Z.astype(X.dtype, copy=False), W.astype(X.dtype, copy=False)
+        return squares + Z @ W.T + self.intercept
 
     def scores_sparse(self, X):
         """Score the rows of a sparse table; dense are only features with a pivot."""
