@@ -314,14 +314,9 @@ class BaseRandomFeatureRidge(ExtEstimator):
         xp, _, device = get_namespace_and_device(X)
         if not self._encodes.stratified:  # labels may be strings, which only NumPy has
             y = move_to(y, xp=xp, device=device)
+        floats, checks = (xp.float64, xp.float32), self._encodes.checks
         X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=(xp.float64, xp.float32),
-            reset=reset,
-            **self._encodes.checks,
+            self, X, y, accept_sparse="csr", dtype=floats, reset=reset, **checks
         )
         s = check_weights(move_to(sample_weight, xp=xp, device=device), X)
         s, index = float64(s), np.arange(X.shape[0])
@@ -553,7 +548,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
         return "effective_dof_", "kappa_", "fitting_ratio_"
 
     def _scalar(self, values):
-        alpha = self._solution().alpha  # equal ridges have equal degrees of freedom
+        alpha = to_numpy(self._solution().alpha)  # equal ones have equal values
         values = np.atleast_1d(values)
         return float(values[0]) if np.all(alpha == alpha[0]) else values
 
