@@ -718,10 +718,11 @@ class LightSchrodingerBridge(
         adam, training = self.solver == "adam", TORCH_PARAMS | (self.torch_params or {})
         most = training["max_epochs"] if adam else options.max_iter
         unit = "epoch" if adam else "iteration"
+        if adam:  # before callbacks hear of a fit
+            require("skorch", extra="torch", user="solver='adam'")
         tasks = FitTasks(self, *data, max_subtasks=most, task_name=unit)
         passes = Passes(tasks, described, held)
         if adam:
-            require("skorch", extra="torch", user="solver='adam'")
             from sklearn_ext.bridge._solvers._adam_torch import fit_adam
 
             training = {"device": torch_device(self.device or "cpu")[1], **training}
@@ -736,7 +737,7 @@ class LightSchrodingerBridge(
                 options,
                 rng,
                 mixture=mixture,
-                report=lambda state: passes.end(lambda: (state.mixture, lambda: state)),
+                report=lambda state: passes.end(lambda: state),
             )
         if held is not None:
             fit = held.best(fit)
@@ -780,12 +781,9 @@ class Passes:
         self.tasks.begin()
 
     def end(self, look):
-        """Close it; ``look`` returns its mixture, and a function that evaluates it.
-
-        Neither is asked for what nobody wants to know.
-        """
-        stop = self.tasks.end(lambda: self.described(look()[0]))
-        return stop or (self.held is not None and self.held.no_better(look()[1]()))
+        """Close it; ``look`` returns its state, and is called by who wants to know."""
+        stop = self.tasks.end(lambda: self.described(look().mixture))
+        return stop or (self.held is not None and self.held.no_better(look()))
 
 
 def recentred(mixture, centre, sides):
