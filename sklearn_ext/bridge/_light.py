@@ -38,7 +38,7 @@ from sklearn_ext.bridge._samples import (
 from sklearn_ext.bridge._solvers._fixed_point import Options, problem_of
 from sklearn_ext.bridge._solvers._held_out import Holdout, split
 from sklearn_ext.bridge._solvers._lbfgs import fit_lbfgs
-from sklearn_ext.bridge._solvers._start import solve
+from sklearn_ext.bridge._solvers._start import most_passes, solve
 from sklearn_ext.bridge._solvers._stream import Stream
 
 STORED_ROWS = 10_000  # of the source, for the way back
@@ -716,7 +716,7 @@ class LightSchrodingerBridge(
     def _solve(self, data, sides, options, rng, mixture, described, held):
         """Run the solver, and tell callbacks and the rows held out of every pass."""
         adam, training = self.solver == "adam", TORCH_PARAMS | (self.torch_params or {})
-        most = training["max_epochs"] if adam else options.max_iter
+        most = training["max_epochs"] if adam else most_passes(*sides, options)
         unit = "epoch" if adam else "iteration"
         if adam:  # before callbacks hear of a fit
             require("skorch", extra="torch", user="solver='adam'")
