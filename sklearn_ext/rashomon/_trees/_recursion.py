@@ -16,12 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sklearn_ext.rashomon._trees._graph import (
-    Grid,
-    histograms,
-    leaf_cells,
-    upper_sides,
-)
+from sklearn_ext.rashomon._trees._graph import Grid, histograms, leaf_cells, upper_sides
 from sklearn_ext.rashomon._trees._polynomials import (
     best_sums,
     normalized,
@@ -127,7 +122,8 @@ class Ranges:
         depth = graph.space.depth
         low = tuple(_low_cells(s, grid, depth - t) for t, s in enumerate(smallest.lows))
         slack = [np.full(len(level), -1, dtype=np.int64) for level in graph.levels]
-        slack[0][0] = grid.cells_below(threshold) - low[0][0]
+        if threshold >= smallest[0][0] - grid.tolerance:  # degrees are rounded
+            slack[0][0] = grid.cells_below(threshold) - low[0][0]
         for t, level in enumerate(graph.levels[:-1]):
             for nodes in _batches(np.flatnonzero(slack[t] >= 0), graph):
                 child = level.child[nodes]
