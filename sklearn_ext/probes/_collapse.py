@@ -7,12 +7,11 @@ from numbers import Integral
 import numpy as np
 from scipy.optimize import brentq
 from sklearn.utils import check_array, check_consistent_length, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_ext._core._validation import check_level
 from sklearn_ext._numerics._classes import Labelled
-from sklearn_ext.probes._gaussian._input import on_host, row_weights
+from sklearn_ext.probes._gaussian._input import labels, on_host, row_weights
 
 FLAT = 1e-12  # share of the largest eigenvalue below which means do not differ
 HUGE = 1e300  # stands for infinity where numbers are interpolated
@@ -288,11 +287,10 @@ def collapse_diagnostics(
     """
     X = check_array(on_host(X), dtype=np.float64)
     check_consistent_length(X, y)
-    y = column_or_1d(on_host(y), warn=True)
-    check_classification_targets(y)
+    known, places = labels(column_or_1d(on_host(y), warn=True))
     weights = row_weights(sample_weight, X)
-    data = Labelled.of(X, y, weights, user="collapse_diagnostics", alone=True)
-    X, codes, weights, classes = data.X, data.y, data.weight, data.classes
+    data = Labelled.of(X, places, weights, user="collapse_diagnostics", alone=True)
+    X, codes, weights, classes = data.X, data.y, data.weight, known[data.classes]
     if len(classes) < 2:
         raise ValueError("collapse_diagnostics needs two classes, got one class.")
     check_level(confidence_level)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
@@ -125,8 +126,9 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
         """
         X, y, sample_weight = map(_input.on_host, (X, y, sample_weight))
         X, y = validate_data(self, X, y, dtype=FLOATS)
+        check_classification_targets(y)
         weight = _input.row_weights(sample_weight, X)
-        self.classes_, codes = _input.labels(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
         settings = _densities.Settings(
             _input.check_priors(self.priors, len(self.classes_)),
             var_shrinkage=self.var_shrinkage,

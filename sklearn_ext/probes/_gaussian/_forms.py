@@ -56,33 +56,34 @@ class QuadraticForm:
     intercept: np.ndarray  # (n_classes,)
 
     def scores(self, X):
-        """Score dense rows, in float64: squares differ by little."""
-        Z, W = (X - self.pivot) / self.scale, self.weights
-        squares = (Z * Z) @ self.curvature.T
+        """Score dense rows; in float64 where the squares of classes differ."""
+        Z = (X - self.pivot) / self.scale
+        parts = (Z * Z) @ self.curvature.T, Z, self.weights, self.intercept
         if len(self.curvature) == 1:  # what tells classes apart is linear
-            Z, W = Z.astype(X.dtype, copy=False), W.astype(X.dtype, copy=False)
-        return squares + Z @ W.T + self.intercept
+            parts = (part.astype(X.dtype, copy=False) for part in parts)
+        squares, Z, W, b = parts
+        return squares + Z @ W.T + b
 
     def scores_sparse(self, X):
         """Score the rows of a sparse table; dense are only features with a pivot."""
         near = self.pivot == 0
         part = self.of(near)
         Z = X[:, near] @ sparse.diags_array(1 / part.scale)
-        scores = Z.power(2) @ part.curvature.T + Z @ part.weights.T + part.intercept
+        scores = Z.power(2) @ part.curvature.T + Z @ part.weights.T
         if not near.all():
             part, X = self.of(~near), X[:, ~near]
             for rows in blocks(X.shape[0], BATCH):
-                scores[rows] += part.scores(X[rows].toarray()) - part.intercept
-        return scores
+                scores[rows] += part.scores(X[rows].toarray())
+        return scores + self.intercept
 
     def of(self, features):
-        """Return the form of some of the features, with the whole intercept."""
+        """Return the form of some of the features, without an intercept."""
         return QuadraticForm(
             self.pivot[features],
             self.scale[features],
             self.curvature[:, features],
             self.weights[:, features],
-            self.intercept,
+            np.zeros(len(self.intercept)),
         )
 
 

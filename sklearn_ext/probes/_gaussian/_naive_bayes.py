@@ -341,6 +341,9 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
                 "CalibratedClassifierCV(method='temperature') afterwards."
             )
 
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_model")
+
     # what was fitted, computed when it is asked for: small batches stay cheap
 
     @property

@@ -154,8 +154,8 @@ class NaiveBayesStatistics:
             distinct = EqualRows.of(X, codes, w=weight).weight
         norm = float(unit * np.linalg.norm(distinct / unit))
         if len(classes) > MANY * n:  # name only the classes that are there
-            present, codes = np.unique(codes, return_inverse=True)
-            classes = classes[present]
+            present = np.flatnonzero(np.bincount(codes))  # needs no sort
+            codes, classes = np.searchsorted(present, codes), classes[present]
         count = np.bincount(codes, weight, minlength=len(classes))
         weight = weight / unit
         dtype = np.dtype(np.float64 if precise else np.float32)
@@ -227,15 +227,19 @@ def add_up(parts, classes=None) -> NaiveBayesStatistics:
     pivot = parts[0].pivot
     norm = math.hypot(*(part.weight_norm for part in parts))
     moved = [part.at(pivot) for part in parts]
+    whole = [len(part.classes) == len(classes) for part in parts]
+    places = [
+        slice(None) if has_all else np.searchsorted(classes, part.classes)
+        for part, has_all in zip(parts, whole, strict=True)
+    ]
 
     def added(arrays):
         """Add arrays that have a row for each class that a part knows."""
-        if all(len(rows) == len(classes) for rows in arrays):
+        if all(whole):
             return reduce(np.add, arrays)
         total = np.zeros((len(classes), *arrays[0].shape[1:]))
-        for part, rows in zip(parts, arrays, strict=True):
-            whole = len(rows) == len(classes)
-            total[... if whole else np.searchsorted(classes, part.classes)] += rows
+        for place, rows in zip(places, arrays, strict=True):
+            total[place] += rows
         return total
 
     count, total = added([p.count for p in moved]), added([p.sum for p in moved])

@@ -195,8 +195,8 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
             sample_weight = weight  # one for each row, also where one was given
         data = _probe.labelled(self, X, y, weight)
         codes = np.unique(y, return_inverse=True)[1]
-        seed = 0
-        if self.random_state is not None:
+        seed = 0  # a splitter draws for itself
+        if self.random_state is not None and isinstance(self.cv, Real | None):
             seed = check_random_state(self.random_state).randint(2**31 - 1)
         # in single precision, for folds that are alike in both
         rows = EqualRows.in_either_precision(to_numpy(X), codes, w=weight, seed=seed)
