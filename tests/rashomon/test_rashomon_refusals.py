@@ -98,6 +98,14 @@ def test_refused_classes_leave_those_of_the_last_fit(make, y):
     assert_array_equal(model.predict(X), before)
 
 
+def test_a_refused_method_leaves_the_losses_of_the_last_fit():
+    X, y = data()
+    model = LINEAR(random_state=0).fit(X, y)
+    before = model.min_loss_, model.log_ratio_at(0.01)
+    refused(model.set_params(method="exact"), "needs two coordinates", X, y[::-1])
+    assert (model.min_loss_, model.log_ratio_at(0.01)) == before
+
+
 @pytest.mark.parametrize("make", ALL)
 @pytest.mark.parametrize("reference", [np.nan, np.inf, True])
 def test_reference_loss(make, reference):
