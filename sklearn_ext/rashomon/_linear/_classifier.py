@@ -350,13 +350,12 @@ class RashomonLinearClassifier(TwoClassMixin, ExtEstimator):
 
     def _kept_limit(self, theta):
         """Limit of a set that is not empty and whose directions were kept."""
-        limit = self._limit(theta)
+        limit = self.min_loss_ + self._slack(theta, SLIP)  # or the set is empty
         if limit > self.threshold_loss_ + 2 * SLIP:
             raise ValueError(
                 f"theta={theta} is beyond the fitted {self.theta}, up to which "
                 "directions were kept. Fit with the larger theta."
             )
-        self._slack(theta, SLIP)  # or the set is empty
         return limit
 
     def _at(self, theta):
