@@ -26,6 +26,13 @@ few = settings(
     phases=[Phase.explicit, Phase.generate],  # no shrinking: a table is a short recipe
     suppress_health_check=list(HealthCheck),
 )
+
+
+def units(rng, n_columns):
+    """Draw units of columns; rounded to integers, rows differ in the first at least."""
+    return 10.0 ** np.r_[1, rng.integers(-3, 4, n_columns - 1)]
+
+
 LABELS = {
     "integers": lambda codes: codes,
     "gaps": lambda codes: 10 * codes - 7,
@@ -46,7 +53,7 @@ KINDS = {
     "normal": lambda X, rng: X,
     "ties": lambda X, rng: np.round(X).clip(-1, 1),
     "far away": lambda X, rng: X + 100,
-    "many units": lambda X, rng: X * 10.0 ** rng.integers(-3, 4, X.shape[1]),
+    "many units": lambda X, rng: X * units(rng, X.shape[1]),
     "a constant": lambda X, rng: np.c_[np.ones(len(X)), X],
 }
 CONTAINERS = {

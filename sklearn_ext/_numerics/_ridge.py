@@ -468,15 +468,13 @@ class DualSpectrum(_Spectrum):
         left = self.left(alphas)
         return to_numpy((left * left).T @ (self.c * self.c) / self.weight)
 
-    def leave_one_out(self, alphas, batches=()):
+    def leave_one_out(self, alphas):
         """Return residuals of all rows that were left out, without cancellation.
 
         Parameters
         ----------
         alphas : sequence of float
             The grid.
-        batches : iterable, default=()
-            Not read: the kernel has its rows.
 
         Returns
         -------

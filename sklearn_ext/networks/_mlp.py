@@ -56,7 +56,10 @@ DEEP = 8  # layers beyond which plain nets do not keep their rate
 FEW_BATCHES = 64  # batches of an epoch of large tables
 MANY_STEPS = 100  # after which a member must be better than a constant
 N_HALVED = 3  # how often a rate found is halved where members diverge at full width
-ROUNDED = ("quantile", "robust")  # codes of columns whose size is known
+ROUNDED = ("auto", "quantile", "robust")  # codes of columns whose size is known
+FEW = 500  # rows of which standardised columns may be all that a table can teach
+SURELY = 0.05  # share by which richer codes must then lower the loss
+AWAY = 1e3  # deviations that only rows of next to no weight are from the mean
 REPORT = (
     "learning_rate_curve_",
     "regime_",
@@ -121,7 +124,9 @@ class TunedMembers(CallbackSupportMixin):
         "early_stopping": ["boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "leave_out": [StrOptions({"members"}), None],
-        "numeric": [StrOptions({"quantile", "robust", "standard", "passthrough"})],
+        "numeric": [
+            StrOptions({"auto", "quantile", "robust", "standard", "passthrough"})
+        ],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "n_bins": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "min_frequency": [Interval(Integral, 1, None, closed="left")],
@@ -152,7 +157,7 @@ class TunedMembers(CallbackSupportMixin):
         early_stopping=True,
         n_iter_no_change=12,
         leave_out="members",
-        numeric="quantile",
+        numeric="auto",
         categorical_features="from_dtype",
         n_bins="auto",
         min_frequency=5,
@@ -261,7 +266,7 @@ class TunedMembers(CallbackSupportMixin):
         )
         table = table.ordered(order_of(keys, table.target))
         plan = self._plan(len(rows), device, seed)
-        rate, table = self._chosen(table, keys, plan)
+        rate, table = self._chosen(table, keys, plan, X, rows)
         n_folds = N_VALIDATION if self.n_members == 1 else self.n_members
         table = table.dealt(deal(keys, n_folds, table.weight, table.strata))
         given = None if sample_weight is None else {"sample_weight": sample_weight}
@@ -288,16 +293,9 @@ class TunedMembers(CallbackSupportMixin):
             delattr(self, name)
 
     def _table(self, X, target, rows):
-        self.preprocessor_ = TablePreprocessor(
-            self.numeric,
-            categorical_features=self.categorical_features,
-            n_bins=N_BINS if self.n_bins == "auto" else self.n_bins,
-            min_frequency=self.min_frequency,
-        )
-        self.preprocessor_.fit(_safe_indexing(X, rows.first), sample_weight=rows.weight)
-        bins = self.preprocessor_.bins
-        with np.errstate(over="ignore"):
-            Z = self._narrow(X, rows.first)
+        numeric = "quantile" if self.numeric == "auto" else self.numeric
+        n_bins = N_BINS if self.n_bins == "auto" else self.n_bins
+        self.preprocessor_, Z = self._coded(X, rows, numeric, n_bins)
         with np.errstate(invalid="ignore"):
             total = (Z.data if sparse.issparse(Z) else Z).sum(dtype=np.float64)
         if not np.isfinite(total):
@@ -306,19 +304,28 @@ class TunedMembers(CallbackSupportMixin):
                 f"{self.numeric!r}; scale X, or choose numeric='quantile'."
             )
         codes, n_outputs, weight = self._learnt(target, rows.weight)
-        order = np.arange(len(rows))
+        order, bins = np.arange(len(rows)), self.preprocessor_.bins
         return TrainingRows(Z, bins, codes, weight, order, order, n_outputs)
 
-    def _narrow(self, X, at):
-        """Return some rows, coded in single precision without columns of bins."""
-        if sparse.issparse(X):
-            return self.preprocessor_.narrow(X[at]).astype(np.float32)
-        n_narrow = self.preprocessor_.narrow(_safe_indexing(X, at[:1])).shape[1]
-        Z = np.empty((len(at), n_narrow), dtype=np.float32)
-        for start in range(0, len(at), BLOCK):
-            part = _safe_indexing(X, at[start : start + BLOCK])
-            Z[start : start + BLOCK] = self.preprocessor_.narrow(part)
-        return Z
+    def _coded(self, X, rows, numeric, n_bins):
+        """Return a preprocessor, and its rows in single precision, bins in one."""
+        coder = TablePreprocessor(
+            numeric,
+            categorical_features=self.categorical_features,
+            n_bins=n_bins,
+            min_frequency=self.min_frequency,
+        )
+        at = rows.first
+        coder.fit(_safe_indexing(X, at), sample_weight=rows.weight)
+        with np.errstate(over="ignore"):
+            if sparse.issparse(X):
+                return coder, coder.narrow(X[at]).astype(np.float32)
+            n_narrow = coder.narrow(_safe_indexing(X, at[:1])).shape[1]
+            Z = np.empty((len(at), n_narrow), dtype=np.float32)
+            for start in range(0, len(at), BLOCK):
+                part = _safe_indexing(X, at[start : start + BLOCK])
+                Z[start : start + BLOCK] = coder.narrow(part)
+        return coder, Z
 
     def _plan(self, n_rows, device, seed):
         residual = self.n_layers > 2 if self.residual == "auto" else bool(self.residual)
@@ -363,22 +370,41 @@ class TunedMembers(CallbackSupportMixin):
             laziness=np.full(k, float(self.laziness)),
         )
 
-    def _chosen(self, table, keys, plan):
-        """Return the rate, and the table with its bins or without."""
+    def _chosen(self, table, keys, plan, X, rows):
+        """Return the rate, and the table as its numbers are coded best."""
         if self.learning_rate != "auto":
             return float(self.learning_rate), table
-        rate, curve = self._rate(table, keys, plan, self.laziness)
-        if self.n_bins == "auto" and curve is not None and len(table.bins.source):
-            plain = table.without_bins()
-            plain_rate, plain_curve = self._rate(plain, keys, plan, self.laziness)
-            if plain_curve.least < (1 - search.CLEARLY) * curve.least:
-                rate, curve, table = plain_rate, plain_curve, plain
-                self.preprocessor_.drop_bins()
-        if curve is not None:
-            self.learning_rate_curve_ = curve
-            if self.learning_rates is not None:
-                search.warn_of_border(curve, type(self).__name__)
+        best = None
+        clearly, codes = self._codes(table, X, rows)
+        for coder, coded in codes:
+            rate, curve = self._rate(coded, keys, plan, self.laziness)
+            if curve is None:
+                return rate, table
+            if best is None or curve.least < (1 - clearly) * best[1].least:
+                best = rate, curve, coder, coded
+        rate, self.learning_rate_curve_, self.preprocessor_, table = best
+        if self.learning_rates is not None:
+            search.warn_of_border(self.learning_rate_curve_, type(self).__name__)
         return rate, table
+
+    def _codes(self, table, X, rows):
+        """Return by how much a later code must be better, and codes with their tables.
+
+        Of few rows the plainest comes first: what is held out of them cannot tell codes
+        apart unless one is much better.
+        """
+        codes, with_bins = [(self.preprocessor_, table)], len(table.bins.source) > 0
+        if self.n_bins == "auto" and with_bins:
+            codes.append((self.preprocessor_.without_bins(), table.without_bins()))
+        numbers = not self.preprocessor_.is_constant_.all()
+        if self.numeric != "auto" or len(rows) > FEW or not numbers:
+            return search.CLEARLY, codes
+        n_bins = 0 if self.n_bins == "auto" else self.n_bins
+        with np.errstate(divide="ignore", invalid="ignore"):
+            coder, Z = self._coded(X, rows, "standard", n_bins)
+        if (np.abs(Z) < AWAY).all():  # else no scores, and no net, would be
+            codes.append((coder, replace(table, Z=Z, bins=coder.bins)))
+        return SURELY, codes[::-1]
 
     def _rate(self, table, keys, plan, laziness):
         """Return the best rate of narrow members, and the curve that shows it."""
@@ -386,13 +412,14 @@ class TunedMembers(CallbackSupportMixin):
         narrow = plan.narrow(self.proxy_units, self.proxy_iter)
         n_steps = self.proxy_iter * -(-len(keys) // plan.batch_size)
         rates = search.rate_grid(self.learning_rates, n_steps)
+        n_held = search.N_FOLDS if len(keys) <= FEW else search.N_HELD
 
         def curve_of(rates):
             members = Members(
-                rates=np.repeat(rates, search.N_HELD),
-                left_out=np.tile(np.arange(search.N_HELD), len(rates)),
-                seeds=np.tile(_seeds(plan.seed, search.N_HELD), len(rates)),
-                laziness=np.full(len(rates) * search.N_HELD, float(laziness)),
+                rates=np.repeat(rates, n_held),
+                left_out=np.tile(np.arange(n_held), len(rates)),
+                seeds=np.tile(_seeds(plan.seed, n_held), len(rates)),
+                laziness=np.full(len(rates) * n_held, float(laziness)),
             )
             losses = _train(dealt, members, narrow).member_loss
             return search.read_curve(rates, np.array(losses))
@@ -558,8 +585,9 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     predictions of all rows, an honest score, and the epoch at which to stop come with
     the fit and cost no row.
 
-    Tables come as they are: numbers become normal scores, missing values and categories
-    of data frames have columns of their own. Prediction is numpy; training needs torch
+    Tables come as they are: numbers become normal scores, or on small tables what the
+    search finds best, missing values and categories of data frames have columns of
+    their own. Prediction is numpy; training needs torch
     and skorch.
 
     When not: where rules and thresholds decide, gradient boosting is ahead and cheaper;
@@ -619,9 +647,12 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     leave_out : {"members", None}, default="members"
         Whether each member leaves out a fold of the rows. None trains all on all rows
         for ``max_iter`` epochs, without scores.
-    numeric : {"quantile", "robust", "standard", "passthrough"}, default="quantile"
+    numeric : {"auto", "quantile", "robust", "standard", "passthrough"}, default="auto"
         What becomes of numbers: normal scores of their ranks; less the median, over the
         quartiles, bent; mean zero and variance one; or as they are, sparse rows, too.
+        ``"auto"`` is "quantile"; but of up to 500 distinct rows the search for the rate
+        compares "standard" without bins, "quantile" without and with bins, in this
+        order, where each must lower the loss by five per cent to be taken.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Columns that are categories: those of a data frame that hold categories, strings
         or truth values; or a mask, positions, or names. None has none.
@@ -629,7 +660,8 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
         Bins between quantiles of each column of numbers, which become columns of their
         own: how far a value is through each. There are fewer where a bin would have
         less than twenty distinct rows, and 0 makes none. ``"auto"`` is sixteen, but
-        none where the search for the rate finds that narrow members do better without.
+        none where the search for the rate finds that narrow members do better without;
+        see ``numeric`` for small tables.
     min_frequency : int, default=5
         Levels of a category in fewer rows than that share one column.
     class_weight : dict, "balanced" or None, default=None
@@ -655,7 +687,8 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
     learning_rate_curve_ : LearningRateCurve
         Only with ``learning_rate="auto"``: ``learning_rates`` (n_rates,), ``loss``
         (n_rates, 2) of narrow members on the rows that they left out, infinite where
-        they diverged, and ``best``, the place of the chosen one.
+        they diverged, and ``best``, the place of the chosen one. Up to 500 distinct
+        rows have (n_rates, 5): all five folds are asked.
     weights_ : dict of ndarray
         Weights of the members that did not diverge, member first: ``weight_0``,
         ``bias_0``, and so on up to ``weight_out``, ``bias_out``.
@@ -757,7 +790,7 @@ class MuMLPClassifier(TunedMembers, ClassifierMixin, ExtEstimator):
         early_stopping=True,
         n_iter_no_change=12,
         leave_out="members",
-        numeric="quantile",
+        numeric="auto",
         categorical_features="from_dtype",
         n_bins="auto",
         min_frequency=5,

@@ -1,6 +1,7 @@
 """A raw table becomes numbers that a network can take."""
 
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -232,10 +233,12 @@ class TablePreprocessor(TransformerMixin, ExtEstimator, auto_wrap_output_keys=No
             Z[:, place] = _through(x, self.edges_[j]).sum(axis=1)
         return Z
 
-    def drop_bins(self):
-        """Do without bins from now on."""
-        self.n_features_out_ = self.bins.n_plain
-        self.edges_, self.bin_means_ = ([np.empty(0)] * len(self.edges_),) * 2
+    def without_bins(self):
+        """Return the same codes without bins."""
+        plain = copy(self)
+        plain.n_features_out_ = self.bins.n_plain
+        plain.edges_, plain.bin_means_ = ([np.empty(0)] * len(self.edges_),) * 2
+        return plain
 
     @property
     def bins(self):

@@ -7,12 +7,11 @@ from numbers import Integral
 import numpy as np
 from scipy.optimize import brentq
 from sklearn.utils import check_array, check_consistent_length, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_ext._core._validation import check_level
 from sklearn_ext._numerics._classes import Labelled
-from sklearn_ext.probes._gaussian._input import on_host, row_weights
+from sklearn_ext.probes._gaussian._input import labels, on_host, row_weights
 
 FLAT = 1e-12  # share of the largest eigenvalue below which means do not differ
 HUGE = 1e300  # stands for infinity where numbers are interpolated
@@ -122,17 +121,15 @@ def collapse_geometry(class_counts, weight_decay, feature_decay, n_layers=1):
         raise ValueError(
             f"n_layers must be a whole number from 1 upwards, got {n_layers!r}."
         )
-    ratio, layers = np.sqrt(weight_decay / feature_decay), int(n_layers)
-    length = np.array(
-        [_length(count, n.sum(), weight_decay, ratio, layers) for count in n]
-    )
-    m = layers  # where a class is as well without: one number of rows for one decay
+    ratio, m = np.sqrt(weight_decay / feature_decay), int(n_layers)
+    length = np.array([_length(count, n.sum(), weight_decay, ratio, m) for count in n])
+    # where a class is as well without: one number of rows for one decay
     shape = ((m - 1) / m) ** ((m - 1) / m) / (n.sum() * m) ** ((m + 1) / m)
     return CollapseGeometry(
         class_counts=n,
         feature_norms=length * ratio / np.sqrt(n),
         weight_norms=length,
-        outputs=length ** (layers + 1) * ratio / np.sqrt(n),
+        outputs=length ** (m + 1) * ratio / np.sqrt(n),
         largest_safe_decay=float(n.min() * shape / feature_decay ** (1 / m)),
     )
 
@@ -144,9 +141,8 @@ def _length(count, total, decay, ratio, layers):
         return np.sqrt(max(root - total * decay / ratio, 0.0) / ratio)
 
     def slope(a):
-        return (ratio * a ** (layers + 1) - root) * ratio * a ** (layers - 1) + (
-            total * decay
-        )
+        missing = ratio * a ** (layers + 1) - root
+        return missing * ratio * a ** (layers - 1) + total * decay
 
     def value(a):
         fit = (ratio * a ** (layers + 1) - root) ** 2 / (2 * total)
@@ -291,11 +287,10 @@ def collapse_diagnostics(
     """
     X = check_array(on_host(X), dtype=np.float64)
     check_consistent_length(X, y)
-    y = column_or_1d(on_host(y), warn=True)
-    check_classification_targets(y)
+    known, places = labels(column_or_1d(on_host(y), warn=True))
     weights = row_weights(sample_weight, X)
-    data = Labelled.of(X, y, weights, user="collapse_diagnostics", alone=True)
-    X, codes, weights, classes = data.X, data.y, data.weight, data.classes
+    data = Labelled.of(X, places, weights, user="collapse_diagnostics", alone=True)
+    X, codes, weights, classes = data.X, data.y, data.weight, known[data.classes]
     if len(classes) < 2:
         raise ValueError("collapse_diagnostics needs two classes, got one class.")
     check_level(confidence_level)

@@ -124,8 +124,7 @@ def bayes_error_on_a_line(positions, priors):
 
 
 def _class_probabilities(weights, n_classes):
-    if weights is None:
-        return np.full(n_classes, 1 / n_classes)
+    weights = np.full(n_classes, 1 / n_classes) if weights is None else weights
     weights = np.asarray(weights, dtype=np.float64)
     if weights.shape != (n_classes,):
         raise ValueError(

@@ -131,9 +131,8 @@ class ProbeDiagnosticsDisplay(Display):
             bins = np.geomspace(values.min() / 1.01, values.max() * 1.01, 41)
             counts, edges = np.histogram(values, bins)
             self.artist_ = ax.stairs(counts, edges, fill=True, **options)
-        ax.set_xscale("log")
-        ax.set_xlabel(LABELS[kind][0])
-        ax.set_ylabel(LABELS[kind][1])
+        xlabel, ylabel = LABELS[kind]
+        ax.set(xscale="log", xlabel=xlabel, ylabel=ylabel)
         if name is not None:
             ax.legend()
         return self

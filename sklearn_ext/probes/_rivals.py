@@ -129,6 +129,11 @@ class PredictsByWinner:
                 f"{type(self).__name__} compares at least 2 estimators, got "
                 f"{list(rivals)}: add one to the dict."
             )
+        if MAJORITY in rivals:
+            raise ValueError(
+                f"estimators must not use the name {MAJORITY!r}, which is that of the "
+                "classifier to beat: choose another."
+            )
         for name, estimator in rivals.items():
             can = hasattr(estimator, "fit") and hasattr(estimator, "predict")
             if not can or is_regressor(estimator):

@@ -231,8 +231,10 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
 
     def _validate(self, X, *, reset):
         xp, _, _ = get_namespace_and_device(X)
-        how = {"accept_sparse": ("csr", "csc"), "dtype": (xp.float64, xp.float32)}
-        X = validate_data(self, X, reset=reset, **how)
+        floats = (xp.float64, xp.float32)
+        X = validate_data(
+            self, X, accept_sparse=("csr", "csc"), dtype=floats, reset=reset
+        )
         if self.dtype != "auto":
             X = xp.astype(X, getattr(xp, self.dtype), copy=False)
         return X

@@ -6,7 +6,6 @@ from math import pi, sqrt
 import numpy as np
 from scipy import sparse, special
 from sklearn.metrics.pairwise import manhattan_distances
-from sklearn.utils.extmath import row_norms
 
 from sklearn_ext._numerics._arrays import (
     ArrayHolder,
@@ -66,8 +65,10 @@ def _rows(X):
 
 
 def _squared_norms(X):
-    if sparse.issparse(X) or is_numpy(X):
-        return row_norms(X, squared=True)
+    if sparse.issparse(X):  # entries may be stored in parts: row_norms squares these
+        return np.asarray(X.multiply(X).sum(axis=1)).ravel()
+    if is_numpy(X):
+        return np.einsum("ij,ij->i", X, X)
     return namespace(X).sum(X * X, axis=1)
 
 

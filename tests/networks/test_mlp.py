@@ -164,6 +164,73 @@ def test_bins_stay_where_they_help():
     assert model.preprocessor_.n_features_out_ == 3 + 3 * 5
 
 
+def code_of(model):
+    return model.preprocessor_.numeric, len(model.preprocessor_.bins.source) > 0
+
+
+def test_few_rows_are_coded_as_plainly_as_they_may_be():
+    rng = np.random.default_rng(0)
+    X, noise = rng.standard_normal((600, 3)), rng.standard_normal(600)
+    plane, waves = X @ [1.0, -2.0, 0.5] + noise, np.sin(6 * X[:, 0])
+    model = MuMLPRegressor(**SMALL)
+    few = slice(300)
+    assert code_of(model.fit(X[few], plane[few])) == ("standard", False)
+    assert code_of(model.fit(X[few], waves[few])) == ("quantile", True)
+    assert code_of(model.fit(np.exp(3 * X[few]), plane[few])) == ("quantile", False)
+    assert model.fit(X, plane).preprocessor_.numeric == "quantile"
+    model.set_params(numeric="standard")
+    assert model.fit(X, plane).preprocessor_.numeric == "standard"
+    model.set_params(numeric="auto", learning_rate=0.02)  # no search that could tell
+    assert code_of(model.fit(X[few], plane[few])) == ("quantile", True)
+
+
+@pytest.mark.parametrize(
+    ("n", "losses", "code"),
+    [
+        (100, [1.0, 0.96, 0.96], ("standard", False)),
+        (100, [1.0, 0.94, 0.90], ("quantile", False)),
+        (100, [1.0, 0.96, 0.94], ("quantile", True)),
+        (100, [1.0, 0.94, 0.89], ("quantile", True)),
+        (501, [1.0, 0.995], ("quantile", True)),
+        (501, [1.0, 0.985], ("quantile", False)),
+    ],
+)
+def test_codes_of_numbers_are_tried_in_turn(n, losses, code, monkeypatch):
+    """Few rows: from the plainest on, each richer one by five per cent better."""
+    X, y = table_of(MuMLPRegressor, n)
+    found = iter(losses)
+
+    def rate(self, table, *args):
+        return 0.02, SimpleNamespace(least=next(found))
+
+    monkeypatch.setattr(MuMLPRegressor, "_rate", rate)
+    assert code_of(MuMLPRegressor(**SMALL).fit(X, y)) == code
+    assert not list(found)
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_few_rows_are_coded_alike_in_any_container(cls):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 4))
+    y = X @ [1.0, -2.0, 0.5, 0.0] + rng.standard_normal(300)
+    y = y > 0 if cls is MuMLPClassifier else y
+    model = cls(**SMALL).fit(X, y)
+    assert code_of(model) == ("standard", False)
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    for rows in (X.astype(np.float32), 1e3 * X + 7, frame):
+        other = clone(model).fit(rows, y)
+        assert code_of(other) == code_of(model)
+        assert other.learning_rate_ == model.learning_rate_
+        assert_allclose(said(other, rows), said(model, X), rtol=1e-2, atol=1e-3)
+    frame["e"] = np.where(X[:, 3] > 0, "up", "down")
+    model.fit(frame, y)
+    n_columns = model.preprocessor_.n_features_out_
+    assert model.weights_["weight_0"].shape[1] == n_columns >= 6
+    before = said(model, frame)
+    model.set_params(numeric="robust", n_bins=4)  # of the next fit
+    assert_array_equal(said(model, frame), before)
+
+
 @pytest.mark.parametrize("cls", BOTH)
 def test_the_best_epoch_is_kept(cls):
     X, y = table_of(cls, 400)

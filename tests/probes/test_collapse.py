@@ -425,3 +425,10 @@ class TestDisplay:
         with pytest.raises(TypeError, match="coef_, or a Pipeline that ends in one"):
             CollapseDisplay.from_estimator(KMeans(2, n_init=1).fit(X), X, y)
         plt.close("all")
+
+
+def test_whole_numbers_are_labels_however_many(rng):
+    y = np.r_[np.arange(30), np.arange(30), np.arange(30, 90)]
+    with pytest.warns(UserWarning, match="A class of one row") as caught:
+        collapse_diagnostics(rng.normal(size=(120, 3)), y, n_bootstrap=0)
+    assert not any("regression" in str(w.message) for w in caught)

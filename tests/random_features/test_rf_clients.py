@@ -189,6 +189,15 @@ def test_tensors_in_tensors_out(cls, params, data):
 
 
 @pytest.mark.parametrize("cls", RIDGES)
+def test_a_model_that_was_moved_to_torch_knows_its_ratio(cls, data):
+    torch = pytest.importorskip("torch")
+    model = given(cls)(20, random_state=0).fit(*data)
+    expected = model.kappa_, model.fitting_ratio_
+    model._fitted = model._fitted.convert(torch.as_tensor)
+    assert_allclose((model.kappa_, model.fitting_ratio_), expected)
+
+
+@pytest.mark.parametrize("cls", RIDGES)
 @pytest.mark.parametrize("k", [20, 100, "infinite"])
 def test_a_device_computes_and_numpy_is_stored(cls, k, data):
     pytest.importorskip("torch")

@@ -120,6 +120,13 @@ def test_zero_row_fires_no_neuron():
         assert_allclose(Phi[0], 0.0)
 
 
+@pytest.mark.parametrize("name", ["rbf", "relu", "erf"])
+def test_entries_of_sparse_rows_may_be_stored_in_parts(name):
+    parts = [1.0, 1.0, 1.0, 2.0], [0, 0, 1, 2], [0, 2, 4]  # a cell of two ones
+    X = sparse.csr_matrix(parts, shape=(2, 6))
+    assert_allclose(Kernel(name, 0.3)(X), Kernel(name, 0.3)(X.toarray()), atol=1e-15)
+
+
 @pytest.mark.parametrize("params", [{}, {"map": "landmarks"}, {"fourier": "pair"}])
 @pytest.mark.parametrize("kernel", NAMES)
 def test_sparse_equals_dense_and_float32_is_kept(kernel, params):

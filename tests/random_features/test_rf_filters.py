@@ -1,5 +1,7 @@
 """Gradient flow and iterated ridge against explicit refits, and what they refuse."""
 
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -265,3 +267,10 @@ def test_leverages_of_the_flow_would_not_be_leave_one_out():
     model = RidgeOnlyCV(9, [1e-3], filter="flow", random_state=0).fit(X, y)
     gap = np.mean(short) / model.loo_error_path_[0] - 1
     assert abs(gap) > 1e-3
+
+
+def test_many_targets_keep_no_grid():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(30, 2)), rng.normal(size=(30, 200))
+    model = RandomFeatureRidge(10, filter="flow", random_state=0).fit(X, Y)
+    assert len(pickle.dumps(model)) < 2 * 8 * Y.size

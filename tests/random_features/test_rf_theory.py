@@ -97,6 +97,13 @@ def test_limits():
     assert np.isinf(rf_eigenframework(LAM, V, 100, 100, 0.0).test)
 
 
+def test_single_precision_of_a_ridge_is_that_of_its_value():
+    ridge = np.float32([0.1, 1e-3])
+    found = rf_eigenframework(LAM, V, 256, 100, ridge)
+    expected = rf_eigenframework(LAM, V, 256, 100, ridge.astype(np.float64))
+    assert_allclose(found.gamma, expected.gamma, rtol=1e-14)
+
+
 def test_few_modes_are_least_squares():
     lam = np.array([2.0, 1.0, 0.5])
     found = rf_eigenframework(lam, np.ones(3), 30, [50, np.inf], 0.0, 0.7)

@@ -157,14 +157,10 @@ class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstim
         FrozenFeatures
             The transformer itself.
         """
-        if self._passes_through():
-            if self.layer is not None:
-                raise ValueError(
-                    f"layer={self.layer!r} needs a module, got module=None."
-                )
-            self.module_ = None
-        else:
-            self.module_ = self._torch().build(self.module)
+        bare = self._passes_through()
+        if bare and self.layer is not None:
+            raise ValueError(f"layer={self.layer!r} needs a module, got module=None.")
+        self.module_ = None if bare else self._torch().build(self.module)
         X = self._check(X, reset=True)
         self._n_features_out = self._features(_first_row(X)).shape[1]
         return self

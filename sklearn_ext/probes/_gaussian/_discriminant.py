@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
@@ -11,13 +12,7 @@ from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._scores import ScoresMixin
 from sklearn_ext._core._validation import FLOATS
 from sklearn_ext._numerics._arrays import blocks
-from sklearn_ext.probes._gaussian import _input
-from sklearn_ext.probes._gaussian._densities import (
-    Settings,
-    count_rows,
-    fit_densities,
-    moments,
-)
+from sklearn_ext.probes._gaussian import _densities, _input
 from sklearn_ext.probes._gaussian._forms import linear_form, score_rows
 from sklearn_ext.probes._gaussian._naive_bayes import NaiveBayesProbe
 from sklearn_ext.probes._gaussian._statistics import NaiveBayesStatistics
@@ -131,21 +126,22 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
         """
         X, y, sample_weight = map(_input.on_host, (X, y, sample_weight))
         X, y = validate_data(self, X, y, dtype=FLOATS)
+        check_classification_targets(y)
         weight = _input.row_weights(sample_weight, X)
-        self.classes_, codes = _input.labels(y)
-        settings = Settings(
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        settings = _densities.Settings(
             _input.check_priors(self.priors, len(self.classes_)),
             var_shrinkage=self.var_shrinkage,
         )
         statistics = NaiveBayesStatistics.of(X, codes, self.classes_, weight)
         _input.check_sums(statistics, X, type(self).__name__)
-        densities = fit_densities(statistics, settings)
+        densities = _densities.fit_densities(statistics, settings)
         _input.warn_if_guessed(densities, stacklevel=5)
-        total = count_rows(statistics).sum()
+        total = _densities.count_rows(statistics).sum()
         free = total - np.count_nonzero(statistics.count)
         weight = weight * (total / weight.sum())
         unbiased = total / free if free > 0 else 1.0  # each mean takes one row away
-        within = unbiased * moments(statistics)[0]
+        within = unbiased * _densities.moments(statistics)[0]
         variances, share = unbiased * densities.variances, self.correlation_shrinkage
         scale = np.sqrt(variances)
         directions = densities.offsets / scale

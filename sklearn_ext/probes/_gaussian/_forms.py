@@ -26,12 +26,7 @@ class LinearForm:
 
     def scores_sparse(self, X):
         """Score the rows of a sparse table without making it dense."""
-        coef, intercept = self.at_zero()
-        return X @ coef.T + intercept
-
-    def at_zero(self):
-        """Return weights and intercepts for rows measured from zero."""
-        return self.weights, self.intercept - self.weights @ self.pivot
+        return X @ self.weights.T + (self.intercept - self.weights @ self.pivot)
 
     def centred(self):
         """Subtract the mean over the classes: then the pivot does not matter."""
@@ -44,7 +39,7 @@ class LinearForm:
 
     def decision(self):
         """Return coefficients and intercepts as scikit-learn shapes them."""
-        coef, intercept = self.at_zero()
+        coef, intercept = self.weights, self.intercept - self.weights @ self.pivot
         if len(coef) == 2:
             return coef[1:] - coef[:1], intercept[1:] - intercept[:1]
         return coef, intercept
@@ -61,30 +56,34 @@ class QuadraticForm:
     intercept: np.ndarray  # (n_classes,)
 
     def scores(self, X):
-        """Score dense rows, in float64: squares differ by little."""
+        """Score dense rows; in float64 where the squares of classes differ."""
         Z = (X - self.pivot) / self.scale
-        return (Z * Z) @ self.curvature.T + Z @ self.weights.T + self.intercept
+        parts = (Z * Z) @ self.curvature.T, Z, self.weights, self.intercept
+        if len(self.curvature) == 1:  # what tells classes apart is linear
+            parts = (part.astype(X.dtype, copy=False) for part in parts)
+        squares, Z, W, b = parts
+        return squares + Z @ W.T + b
 
     def scores_sparse(self, X):
         """Score the rows of a sparse table; dense are only features with a pivot."""
         near = self.pivot == 0
         part = self.of(near)
         Z = X[:, near] @ sparse.diags_array(1 / part.scale)
-        scores = Z.power(2) @ part.curvature.T + Z @ part.weights.T + part.intercept
+        scores = Z.power(2) @ part.curvature.T + Z @ part.weights.T
         if not near.all():
             part, X = self.of(~near), X[:, ~near]
             for rows in blocks(X.shape[0], BATCH):
-                scores[rows] += part.scores(X[rows].toarray()) - part.intercept
-        return scores
+                scores[rows] += part.scores(X[rows].toarray())
+        return scores + self.intercept
 
     def of(self, features):
-        """Return the form of some of the features, with the whole intercept."""
+        """Return the form of some of the features, without an intercept."""
         return QuadraticForm(
             self.pivot[features],
             self.scale[features],
             self.curvature[:, features],
             self.weights[:, features],
-            self.intercept,
+            np.zeros(len(self.intercept)),
         )
 
 

@@ -199,12 +199,7 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
         self._solve(self._sum(X, classes, codes, weight))
         if self.temperature == "loo":
             self.temperature_ = loo_temperature(
-                self._model,
-                X,
-                codes,
-                weight,
-                empirical=self.priors is None,
-                batch_size=self.batch_size,
+                self._model, X, codes, weight, self.batch_size
             )
         return self
 
@@ -240,8 +235,7 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
         X, y, weight = self._check(X, y, sample_weight, reset=first is None)
         advice = "name all labels in the first call of partial_fit"
         codes = places_of(y, known, advice=advice)
-        pivot = first and first.pivot
-        parts = (*parts, self._sum(X, known, codes, weight, pivot))
+        parts = (*parts, self._sum(X, known, codes, weight, first and first.pivot))
         # Adding to the sums of all classes costs a pass over them. A batch with fewer
         # rows than classes waits for others instead, so that a row costs the same
         # whatever the number of classes.
@@ -346,6 +340,9 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
                 "have: use fit, or a number here and "
                 "CalibratedClassifierCV(method='temperature') afterwards."
             )
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_model")
 
     # what was fitted, computed when it is asked for: small batches stay cheap
 
@@ -467,9 +464,8 @@ def is_plain(X, y, n_features):
     return (
         type(X) is type(y) is np.ndarray
         and X.dtype in DATA["dtype"]
-        and X.ndim == 2
         and y.dtype.kind in "biufU"
-        and y.shape == (len(X),)
-        and len(X) > 0
-        and X.shape[1] == n_features
+        and y.ndim == 1
+        and len(y) > 0
+        and X.shape == (len(y), n_features)
     )

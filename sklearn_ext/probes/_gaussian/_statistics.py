@@ -6,6 +6,7 @@ from a fixed pivot (a row near the data) so that large offsets do not cancel.
 
 import math
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from scipy import sparse
@@ -31,29 +32,15 @@ class Tails:
     cubes: np.ndarray  # (n_classes, n_features)
     fourths: np.ndarray  # (n_features,), over all rows
 
-    @classmethod
-    def none(cls, n_classes, n_features):
-        """Return those of no rows."""
-        zeros = np.zeros(n_features)
-        return cls(zeros, np.zeros((n_classes, n_features)), zeros)
-
-    def of_weights(self, unit):
-        """Return those of the same rows whose weights are ``unit`` times as large."""
-        return Tails(
-            self.squares * unit, self.cubes / np.sqrt(unit), self.fourths / unit
-        )
-
     def of_squares(self, squares):
         """Return them in the unit that makes other squares one."""
         ratio = np.sqrt(self.squares / np.where(squares > 0, squares, np.inf))
         return Tails(squares, self.cubes * ratio**3, self.fourths * ratio**4)
 
-    def plus(self, other, where=...):
-        """Add those of more rows, whose classes stand at ``where``."""
+    def __add__(self, other):
         squares = self.squares + other.squares
-        here, there = self.of_squares(squares), other.of_squares(squares)
-        here.cubes[where] += there.cubes
-        return Tails(squares, here.cubes, here.fourths + there.fourths)
+        one, more = self.of_squares(squares), other.of_squares(squares)
+        return Tails(squares, one.cubes + more.cubes, one.fourths + more.fourths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,10 +154,8 @@ class NaiveBayesStatistics:
             distinct = EqualRows.of(X, codes, w=weight).weight
         norm = float(unit * np.linalg.norm(distinct / unit))
         if len(classes) > MANY * n:  # name only the classes that are there
-            present = np.flatnonzero(np.bincount(codes, minlength=len(classes)))
-            place = np.empty(len(classes), dtype=np.intp)
-            place[present] = np.arange(len(present))
-            codes, classes = place[codes], classes[present]
+            present = np.flatnonzero(np.bincount(codes))  # needs no sort
+            codes, classes = np.searchsorted(present, codes), classes[present]
         count = np.bincount(codes, weight, minlength=len(classes))
         weight = weight / unit
         dtype = np.dtype(np.float64 if precise else np.float32)
@@ -183,7 +168,9 @@ class NaiveBayesStatistics:
             total, squares, tails = add(
                 X, codes, count, weight, pivot, per_class, tails, dtype, batch_size
             )
-            tails = tails and tails.of_weights(unit)
+            if tails is not None:
+                cubes, fourths = tails.cubes / np.sqrt(unit), tails.fourths / unit
+                tails = Tails(tails.squares * unit, cubes, fourths)
         return cls(classes, pivot, count, total * unit, squares * unit, norm, tails)
 
     def at(self, pivot):
@@ -237,20 +224,32 @@ def add_up(parts, classes=None) -> NaiveBayesStatistics:
     """
     _check_alike(parts)
     classes = _union([part.classes for part in parts]) if classes is None else classes
-    pivot, per_class = parts[0].pivot, parts[0].per_class
+    pivot = parts[0].pivot
     norm = math.hypot(*(part.weight_norm for part in parts))
-    count, total = np.zeros(len(classes)), np.zeros((len(classes), len(pivot)))
-    squares = np.zeros_like(total) if per_class else np.zeros(len(pivot))
-    tails = parts[0].tails and Tails.none(*total.shape)
-    for part in parts:
-        moved = part.at(pivot)
-        where = slice(None)
-        if len(part.classes) < len(classes):
-            where = np.searchsorted(classes, part.classes)
-        count[where] += moved.count
-        total[where] += moved.sum
-        squares[where if per_class else ...] += moved.sumsq
-        tails = tails and tails.plus(moved.tails, where)
+    moved = [part.at(pivot) for part in parts]
+    whole = [len(part.classes) == len(classes) for part in parts]
+    places = [
+        slice(None) if has_all else np.searchsorted(classes, part.classes)
+        for part, has_all in zip(parts, whole, strict=True)
+    ]
+
+    def added(arrays):
+        """Add arrays that have a row for each class that a part knows."""
+        if all(whole):
+            return reduce(np.add, arrays)
+        total = np.zeros((len(classes), *arrays[0].shape[1:]))
+        for place, rows in zip(places, arrays, strict=True):
+            total[place] += rows
+        return total
+
+    count, total = added([p.count for p in moved]), added([p.sum for p in moved])
+    squares, tails = [p.sumsq for p in moved], None
+    squares = added(squares) if parts[0].per_class else reduce(np.add, squares)
+    if parts[0].tails is not None:
+        unit = reduce(np.add, [part.tails.squares for part in moved])
+        alike = [part.tails.of_squares(unit) for part in moved]
+        cubes = added([one.cubes for one in alike])
+        tails = Tails(unit, cubes, reduce(np.add, [one.fourths for one in alike]))
     return NaiveBayesStatistics(classes, pivot, count, total, squares, norm, tails)
 
 
@@ -360,7 +359,7 @@ def _sum_dense(X, codes, count, weight, pivot, per_class, tails, dtype, batch_si
     n, d = X.shape
     total = np.zeros((len(count), d))
     squares = np.zeros_like(total) if per_class else np.zeros(d)
-    shape = Tails.none(len(count), d) if tails else None
+    shape = Tails(np.zeros(d), np.zeros((len(count), d)), np.zeros(d))
     buffer = np.empty((min(batch_size, n), d), dtype)
     more = np.empty_like(buffer) if tails else None
     weight = weight.astype(dtype, copy=False)
@@ -387,5 +386,5 @@ def _sum_dense(X, codes, count, weight, pivot, per_class, tails, dtype, batch_si
         rows *= powers
         cubes = (by_class @ rows) * np.sqrt(inverse)
         np.multiply(powers, powers, out=powers)
-        shape = shape.plus(Tails(scale, cubes, w @ powers))
-    return total, squares, shape
+        shape += Tails(scale, cubes, w @ powers)
+    return total, squares, shape if tails else None

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_ext._numerics._arrays import blocks, dense
-from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
+from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext._numerics._held_out import best_temperature
 from sklearn_ext.probes._gaussian._densities import EPS, moments
 from sklearn_ext.probes._gaussian._forms import score_rows
@@ -13,7 +13,7 @@ FEW = 8  # features that are hashed first
 SCORES = 1 << 20  # scores looked at, about: one number needs no more rows
 
 
-def loo_temperature(model, X, codes, weight, *, empirical, batch_size=None):
+def loo_temperature(model, X, codes, weight, batch_size=None):
     """Temperature that minimises the leave-one-out log-loss of a fitted model.
 
     Parameters
@@ -27,8 +27,6 @@ def loo_temperature(model, X, codes, weight, *, empirical, batch_size=None):
         Class of each row.
     weight : ndarray of shape (n_samples,)
         Weights of the rows.
-    empirical : bool
-        Whether priors are the shares of the classes.
     batch_size : int, default=None
         Rows scored at a time.
 
@@ -49,7 +47,7 @@ def loo_temperature(model, X, codes, weight, *, empirical, batch_size=None):
     X, codes = X[rows], codes[rows]
     scores = score_rows(model.form, X, batch_size).astype(np.float64)
     scores[np.arange(len(codes)), codes] += leave_one_out(model, X, codes, weight)
-    if empirical:
+    if model.settings.priors is None:  # they are the shares of the classes
         scores[np.arange(len(codes)), codes] += np.log1p(-weight / count[codes])
     codes = (np.cumsum(possible) - 1)[codes]
     return best_temperature(scores[:, possible], codes, weight)
@@ -78,8 +76,8 @@ def distinct_rows(X, codes, weight):
     if len(short) == np.count_nonzero(weight):  # a few features tell all rows apart
         return short.first, short.weight
     whole = EqualRows.of(X, codes, w=weight)
-    hashes = hash_rows(X[whole.first, :FEW], codes[whole.first])
-    order = np.argsort(hashes, kind="stable")  # the same, with or without copies
+    # by the hash of a few features: the same, with or without copies
+    order = np.argsort(short.group[whole.first], kind="stable")
     return whole.first[order], whole.weight[order]
 
 

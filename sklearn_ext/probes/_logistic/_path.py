@@ -8,12 +8,8 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_array
 
 from sklearn_ext._core._docs import shared_docs
-from sklearn_ext.probes._logistic._probe import (
-    LogisticProbe,
-    checked,
-    labelled,
-    solve_probes,
-)
+from sklearn_ext.probes._logistic import _probe
+from sklearn_ext.probes._logistic._probe import LogisticProbe
 
 
 def check_Cs(Cs, name="Cs"):
@@ -103,8 +99,8 @@ def logistic_probe_path(
     )
     probe._validate_params()
     Cs = check_Cs(Cs)
-    data = labelled(probe, *checked(probe, X, y, sample_weight))
-    path = solve_probes(probe, data, Cs)
+    data = _probe.labelled(probe, *_probe.checked(probe, X, y, sample_weight))
+    path = _probe.solve_probes(probe, data, Cs)
     converged = [one.minimum.converged and not one.unbounded for one in path]
     if not all(converged):
         missed = ", ".join(f"{C:g}" for C in Cs[~np.array(converged)])

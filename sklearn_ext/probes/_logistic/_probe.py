@@ -12,7 +12,12 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
-from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
+from sklearn_ext._core._compat import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    _check_n_features,
+)
 from sklearn_ext._core._optional import ConditionalMethod
 from sklearn_ext._core._scores import ScoresMixin
 from sklearn_ext._core._validation import FLOATS, check_weights
@@ -44,8 +49,7 @@ class LinearScoresMixin(ScoresMixin):
 
     def _scores(self, X):
         check_is_fitted(self)
-        X = check_rows(self, X)
-        scores = linear_scores(X, self.coef_, self.intercept_)
+        scores = linear_scores(check_rows(self, X), self.coef_, self.intercept_)
         if scores.shape[1] == 1:
             return np.column_stack([np.zeros_like(scores), scores])
         return scores
@@ -237,7 +241,11 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
             The fitted probe.
         """
         data = labelled(self, *checked(self, X, y, sample_weight))
-        previous = self._previous(data)
+        previous = None
+        if self.warm_start and hasattr(self, "coef_"):
+            same = np.array_equal(self.classes_, data.classes)
+            if same and self.coef_.shape[1] == data.X.shape[1]:
+                previous = self.coef_, self.intercept_
         for name in OF_ONE_SOLVER:
             vars(self).pop(name, None)
         self.classes_ = data.classes
@@ -297,14 +305,6 @@ class LogisticProbe(CallbackSupportMixin, LinearScoresMixin, ExtEstimator):
         train(self, rows, codes, weight, y, start, stream, once=True)
         return self
 
-    def _previous(self, data):
-        """Return coefficients to start from, if they belong to the same problem."""
-        if not (self.warm_start and hasattr(self, "coef_")):
-            return None
-        same = np.array_equal(self.classes_, data.classes)
-        same = same and self.coef_.shape[1] == data.X.shape[1]
-        return (self.coef_, self.intercept_) if same else None
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = self.solver == "lbfgs"
@@ -352,13 +352,7 @@ def check_tensor(estimator, X, *, reset, allow_nd=False):
         )
     if not bool(X.isfinite().all()):
         raise ValueError("Input X contains NaN or infinity.")
-    if reset:
-        estimator.n_features_in_ = X.shape[1]
-    elif X.shape[1] != estimator.n_features_in_:
-        raise ValueError(
-            f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
-            f"{estimator.n_features_in_} features as input."
-        )
+    _check_n_features(estimator, X, reset=reset)
 
 
 def solve_probe(probe, data, C, previous=None, report=None):
@@ -417,33 +411,26 @@ def store_solution(probe, solution):
 
 def warn_unless_converged(probe, solution, C):
     """Say what the solver left undone, and what helps."""
-    name, minimum = type(probe).__name__, solution.minimum
+    name, minimum, known = type(probe).__name__, solution.minimum, []
+    if not solution.unbounded and (minimum.converged or minimum.interrupted):
+        return
+    if np.isfinite(minimum.expected_gap):  # at C=inf nothing may be known of the gap
+        known.append(f" by an expected {minimum.expected_gap:.1e} of itself")
+    if np.isfinite(solution.gap_bound):
+        known.append(f" by {solution.gap_bound:.1e} at most")
+    message = (
+        f"{name} did not converge at C={C:g}: after {minimum.n_iter} iterations the "
+        f"objective {solution.objective:.6g} lies above its minimum"
+        f"{' and'.join(known)}. Increase max_iter or tol, lower C, or scale the "
+        "features."
+    )
     if solution.unbounded:
         message = (
             f"{name}: at C=inf the classes are separated without error, so the optimum "
             "is at infinity and the coefficients are one separator of many. Choose a "
             "finite C."
         )
-    elif minimum.converged or minimum.interrupted:
-        return
-    else:
-        message = (
-            f"{name} did not converge at C={C:g}: after {minimum.n_iter} iterations "
-            f"the objective {solution.objective:.6g} lies above its minimum"
-            f"{_how_far(minimum.expected_gap, solution.gap_bound)}. Increase max_iter "
-            "or tol, lower C, or scale the features."
-        )
     warnings.warn(message, ConvergenceWarning, stacklevel=6)  # the caller of fit
-
-
-def _how_far(expected, bound):
-    """Put what is known of a gap into words; at C=inf it may be nothing."""
-    known = []
-    if np.isfinite(expected):
-        known.append(f"an expected {expected:.1e} of itself")
-    if np.isfinite(bound):
-        known.append(f"{bound:.1e} at most")
-    return " by " + " and by ".join(known) if known else ""
 
 
 def linear_scores(X, coef, intercept):

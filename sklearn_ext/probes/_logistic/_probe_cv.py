@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -195,21 +195,24 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
             sample_weight = weight  # one for each row, also where one was given
         data = _probe.labelled(self, X, y, weight)
         codes = np.unique(y, return_inverse=True)[1]
-        seed = 0
-        if self.random_state is not None:
+        seed = 0  # a splitter draws for itself
+        if self.random_state is not None and isinstance(self.cv, Real | None):
             seed = check_random_state(self.random_state).randint(2**31 - 1)
         # in single precision, for folds that are alike in both
         rows = EqualRows.in_either_precision(to_numpy(X), codes, w=weight, seed=seed)
         Cs = self._grid(data.weight.sum() / len(rows))
         template = LogisticProbe(**{name: getattr(self, name) for name in SHARED})
         scorer = self._scorer()
-        routed = self._route(scorer, sample_weight, groups, params)
-        folds = self._folds(X, y, codes, rows, routed.splitter.split)
-        score = Bunch(scorer=scorer, params=routed.scorer.score)
+        split, score = self._route(scorer, sample_weight, groups, params)
+        cv = self.cv
+        if cv is None:
+            cv = 5 if 0.1 * len(rows) < FEW_HELD_OUT else 0.1
+        cv = whole_row_folds(rows, codes, cv) if isinstance(cv, Real) else cv
+        folds = list(check_cv(cv, y, classifier=True).split(X, y, **split))
 
         def held_out(Cs):
             found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-                delayed(_fold_scores)(template, X, y, weight, fold, Cs, score)
+                delayed(_fold_scores)(template, X, y, weight, fold, Cs, scorer, score)
                 for fold in folds
             )
             return np.array(found)
@@ -238,26 +241,18 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
             )
         return np.geomspace(*np.sort(ends), self.Cs) / mean_weight
 
-    def _folds(self, X, y, codes, rows, params):
-        """Training and held-out rows of each fold."""
-        cv = self.cv
-        if cv is None:
-            cv = 5 if 0.1 * len(rows) < FEW_HELD_OUT else 0.1
-        if isinstance(cv, Real):
-            return whole_row_folds(rows, codes, cv)
-        return list(check_cv(cv, y, classifier=True).split(X, y, **params))
-
     def _route(self, scorer, sample_weight, groups, params):
         given = {"sample_weight": sample_weight, "groups": groups, **params}
         given = {name: value for name, value in given.items() if value is not None}
         if _routing_enabled():
-            return process_routing(self, "fit", **given)
+            routed = process_routing(self, "fit", **given)
+            return routed.splitter.split, routed.scorer.score
         _raise_for_params(params, self, "fit")
-        weighted = sample_weight is not None and _takes_weights(scorer)
-        return Bunch(
-            splitter=Bunch(split={} if groups is None else {"groups": groups}),
-            scorer=Bunch(score={"sample_weight": sample_weight} if weighted else {}),
-        )
+        function = getattr(scorer, "_score_func", None)  # of `score` there is none
+        takes = function is None or "sample_weight" in signature(function).parameters
+        weighted = takes and sample_weight is not None
+        split = {} if groups is None else {"groups": groups}
+        return split, {"sample_weight": sample_weight} if weighted else {}
 
     def _scorer(self):
         template = LogisticProbe()
@@ -273,21 +268,15 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
         MetadataRouter
             The routing.
         """
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(
-                splitter=self.cv if hasattr(self.cv, "split") else None,
-                method_mapping=MethodMapping().add(caller="fit", callee="split"),
-            )
-            .add(
-                scorer=self._scorer(),
-                method_mapping=MethodMapping().add(caller="fit", callee="score"),
-            )
-        )
+        router = MetadataRouter(owner=self).add_self_request(self)
+        splits = MethodMapping().add(caller="fit", callee="split")
+        scores = MethodMapping().add(caller="fit", callee="score")
+        splitter = self.cv if hasattr(self.cv, "split") else None
+        router.add(splitter=splitter, method_mapping=splits)
+        return router.add(scorer=self._scorer(), method_mapping=scores)
 
 
-def _fold_scores(template, X, y, weight, fold, Cs, score):
+def _fold_scores(template, X, y, weight, fold, Cs, scorer, params):
     """Held-out score of every C."""
     train, test = fold
     probe = clone(template)
@@ -296,11 +285,11 @@ def _fold_scores(template, X, y, weight, fold, Cs, score):
     )
     path = _probe.solve_probes(probe, data, Cs)
     probe.classes_ = data.classes
-    params = _check_method_params(X, score.params, indices=test)
+    params = _check_method_params(X, params, indices=test)
     scores = []
     for solution in path:
         _probe.store_solution(probe, solution)
-        scores.append(score.scorer(probe, X[test], y[test], **params))
+        scores.append(scorer(probe, X[test], y[test], **params))
     return scores
 
 
@@ -375,8 +364,3 @@ def _halve(Cs, best):
     ends = Cs[[max(best - 1, 0), min(best + 1, len(Cs) - 1)]]
     middles = np.sqrt(ends * Cs[best])
     return middles[~np.isin(middles, Cs) & np.isfinite(middles)]
-
-
-def _takes_weights(scorer):
-    score = getattr(scorer, "_score_func", None)
-    return score is None or "sample_weight" in signature(score).parameters

@@ -5,6 +5,7 @@ of the first: it is positive where the first is better.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import nnls
@@ -67,14 +68,6 @@ def leads(difference):
 
 def _signs(difference):
     return (difference > 0).astype(int) - (difference < 0)
-
-
-def censoring(difference):
-    """Say "above" or "below" where the lead never changes on the grid, else None."""
-    lead = leads(difference)
-    if np.diff(lead).any():
-        return None
-    return "above" if lead[0] >= 0 else "below"
 
 
 def bootstrap_means(values, n_bootstrap, rng):
@@ -142,16 +135,17 @@ def compare(sizes, difference, names, *, confidence_level, n_bootstrap, rng):
     """
     difference = _without_rounding(difference)
     mean = _without_rounding(difference.mean(axis=1))
-    lead, censored = leads(mean), censoring(mean)
+    lead, censored = leads(mean), None
+    if not np.diff(lead).any():
+        censored = "above" if lead[0] >= 0 else "below"
     # the last change of lead, whichever way it goes, whatever the order of the names
     turn = -1 if censored is None and lead[-1] > 0 else 1
+    ci, crossover_ci = np.full((len(sizes), 2), np.nan), np.full(2, np.nan)
     if difference.shape[1] > 1:
         replicates = bootstrap_means(difference, n_bootstrap, rng)
         replicates = _without_rounding(replicates)
         ci = interval(replicates, confidence_level).T
         crossover_ci = interval(crossings(sizes, turn * replicates), confidence_level)
-    else:
-        ci, crossover_ci = np.full((len(sizes), 2), np.nan), np.full(2, np.nan)
     return Comparison(
         mean,
         ci,
@@ -190,17 +184,16 @@ def find_regimes(sizes, mean, ci, names):
     """
     signs = _signs(mean)
     starts = [0, *(np.flatnonzero(np.diff(signs)) + 1), len(sizes)]
-    bounds = [float(sizes[0])]
-    for i in starts[1:-1]:
-        share = mean[i - 1] / (mean[i - 1] - mean[i])
-        bounds.append(float(sizes[i - 1] * (sizes[i] / sizes[i - 1]) ** share))
-    bounds.append(float(sizes[-1]))
+    turns = np.array(starts[1:-1], dtype=int)
+    share = mean[turns - 1] / (mean[turns - 1] - mean[turns])
+    between = sizes[turns - 1] * (sizes[turns] / sizes[turns - 1]) ** share
+    bounds = map(float, [sizes[0], *between, sizes[-1]])
     winners = {1: names[0], -1: names[1], 0: TIE}
     regimes = []
-    for k, start in enumerate(starts[:-1]):
-        rows, sign = slice(start, starts[k + 1]), int(signs[start])
-        clear = {1: ci[rows, 0] > 0, -1: ci[rows, 1] < 0, 0: np.zeros(1, bool)}[sign]
-        regimes.append((bounds[k], bounds[k + 1], winners[sign], bool(clear.any())))
+    for (start, stop), ends in zip(pairwise(starts), pairwise(bounds), strict=True):
+        sign, inside = int(signs[start]), ci[start:stop]
+        clear = {1: inside[:, 0] > 0, -1: inside[:, 1] < 0, 0: np.zeros(1, bool)}
+        regimes.append((*ends, winners[sign], bool(clear[sign].any())))
     return regimes
 
 

@@ -197,9 +197,8 @@ class TwoRegimesDisplay(Display):
         curves = self.errors
         if kind == "difference":
             first, second = list(self.errors)[:2]
-            curves = {
-                f"{second} minus {first}": self.errors[second] - self.errors[first]
-            }
+            difference = self.errors[second] - self.errors[first]
+            curves = {f"{second} minus {first}": difference}
             ax.axhline(0, color="0.4", linewidth=0.8)
         for i, (label, values) in enumerate(curves.items()):
             self._curve(i, label, values, band, kind, curve_kwargs or {})
@@ -231,22 +230,20 @@ class TwoRegimesDisplay(Display):
         else:
             replicates = bootstrap_means(values, 1000, check_random_state(0))
             low, high = interval(replicates, self.confidence_level)
-        self.fill_between_.append(
-            self.ax_.fill_between(
-                self.train_sizes, low, high, color=line.get_color(), alpha=0.2, lw=0
-            )
-        )
+        shade = {"color": line.get_color(), "alpha": 0.2, "lw": 0}
+        filled = self.ax_.fill_between(self.train_sizes, low, high, **shade)
+        self.fill_between_.append(filled)
 
     def _decorate(self, kind, log_x, name):
         self.crossover_line_ = self.crossover_band_ = None
         if self.train_sizes[0] < self.crossover < np.inf:
             clear = is_clear(self.train_sizes, self.difference_ci, self.crossover)
+            doubt = "" if clear else ", unclear"
             self.crossover_line_ = self.ax_.axvline(
                 self.crossover,
                 color="0.3",
                 linestyle=(0, (1, 1)),
-                label=f"crossover at {self.crossover:.0f} rows"
-                + ("" if clear else ", unclear"),
+                label=f"crossover at {self.crossover:.0f} rows{doubt}",
             )
             if np.isfinite(self.crossover_ci[0]):
                 ends = np.clip(self.crossover_ci, *self.train_sizes[[0, -1]])

@@ -57,7 +57,8 @@ def run_repeat(plan, rows, test=None):
         X_test, y_test = _safe_indexing(plan.X, test), plan.y[test]
         score_params = _check_method_params(plan.X, score_params, indices=test)
     scores = {name: np.empty(len(plan.sizes)) for name in plan.estimators}
-    times, models = {name: scores[name].copy() for name in scores}, {}
+    times = {name: np.empty(len(plan.sizes)) for name in plan.estimators}
+    models = {}
     sums = {
         name: _Sums(plan.estimators[name]) for name in scores if adds_up(plan, name)
     }

@@ -168,11 +168,8 @@ class TwoRegimesSummary:
     def _lead(self, level):
         """Say in one sentence what the regimes say."""
         won = [regime for regime in self.regimes if regime[2] != TIE]
-        changes = [
-            (before, after)
-            for before, after in pairwise(won)
-            if before[2] != after[2]  # a tie between two regimes of one is no change
-        ]
+        # a tie between two regimes of one is no change
+        changes = [pair for pair in pairwise(won) if pair[0][2] != pair[1][2]]
         first, last = self.train_sizes[[0, -1]]
         ties = [
             f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"

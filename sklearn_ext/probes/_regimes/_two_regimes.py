@@ -238,10 +238,10 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
                 f"{list(self._rivals())}, or 'recommended', or False."
             )
         X, y, groups = indexable(X, y, groups)
-        if not _routing_enabled():
-            X, y, groups, params = self._drop_weightless(X, y, groups, params)
+        X, y, groups, fit_params, score_params = self._route(
+            rivals, X, y, groups, params
+        )
         y, self.classes_, codes = check_labels(y, type(self).__name__)
-        fit_params, score_params = self._route(rivals, params)
         if X_test is not None or y_test is not None:
             y_test, score_params = check_test(X_test, y_test, self.classes_), {}
         rng = check_random_state(self.random_state)
@@ -287,27 +287,27 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
             return {"naive_bayes": NaiveBayesProbe(), "logistic": LogisticProbe()}
         return self.estimators
 
-    def _drop_weightless(self, X, y, groups, params):
-        """Leave rows of weight zero out, which otherwise might be drawn."""
-        _raise_for_params(params, self, "fit", allow=["sample_weight"])
-        if params.get("sample_weight") is None:
-            return X, y, groups, {}
-        weight = self._check_weights(params["sample_weight"], X)
-        rows = np.flatnonzero(weight)
-        if len(rows) < len(weight):
-            X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
-            groups = None if groups is None else _safe_indexing(groups, rows)
-        return X, y, groups, {"sample_weight": weight[rows]}
+    def _route(self, rivals, X, y, groups, params):
+        """Say which inputs per row go to which estimator, and to the scorer.
 
-    def _route(self, rivals, params):
-        """Say which inputs per row go to which estimator, and to the scorer."""
-        weight = {k: v for k, v in params.items() if k == "sample_weight"}
+        Without routing, rows of weight zero are left out: they might be drawn.
+        """
+        given = {k: v for k, v in params.items() if k == "sample_weight"}
         if _routing_enabled():
             routed = process_routing(self, "fit", **params)
             fit = {name: routed[name].fit for name in self._rivals()}
-            return {**fit, MAJORITY: weight}, routed.scorer.score
+            return X, y, groups, {**fit, MAJORITY: given}, routed.scorer.score
+        _raise_for_params(params, self, "fit", allow=["sample_weight"])
+        if given.pop("sample_weight", None) is not None:
+            weight = self._check_weights(params["sample_weight"], X)
+            rows = np.flatnonzero(weight)
+            given["sample_weight"] = weight[rows]
+            if len(rows) < len(weight):
+                X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
+                groups = None if groups is None else _safe_indexing(groups, rows)
         by_scorer = self.scoring is None or isinstance(self.scoring, str)
-        return dict.fromkeys(rivals, weight), weight if by_scorer else {}
+        fit = dict.fromkeys(rivals, given)
+        return X, y, groups, fit, given if by_scorer else {}
 
     def _measure(self, plan, draws):
         tasks = FitTasks(

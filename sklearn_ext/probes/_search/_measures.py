@@ -2,6 +2,7 @@
 
 import numpy as np
 
+MEASURES = "error", "log_loss", "calibration_error", "fit_time", "predict_time"
 N_BINS = 10  # of confidence
 LEVEL = 2  # standard errors behind the best that do not count
 

@@ -34,7 +34,6 @@ from sklearn_ext.probes._search import _measures
 from sklearn_ext.probes._search._summary import ProbeSearchSummary
 
 LOSSES = {"accuracy": "error", "neg_log_loss": "log_loss"}
-MEASURES = "error", "log_loss", "calibration_error", "fit_time", "predict_time"
 ROUNDING = 1e-12
 
 
@@ -188,54 +187,43 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
             "neighbors": NearestRows(),
         }
 
-    def _route(self, rivals, weight, groups, params):
-        """Say which inputs per row go to which head, and to the splitter."""
+    def _task(self, rivals, X, y, groups, sample_weight, params):
+        """Check what there is to measure on, leave out rows of no weight, and split."""
+        y, classes, codes = check_labels(y, type(self).__name__)
+        weight, shared = np.ones(len(y)), {}
+        if sample_weight is not None:
+            weight = self._check_weights(sample_weight, X)
+            shared = {"sample_weight": weight}
         given = {} if groups is None else {"groups": groups}
         if _routing_enabled():
             routed = process_routing(self, "fit", **given, **params)
         else:
             _raise_for_params(params, self, "fit")
             routed = Bunch(splitter=Bunch(split=given))
-        shared = {} if weight is None else {"sample_weight": weight}
         fit = {n: {**routed.get(n, Bunch(fit={})).fit, **shared} for n in rivals}
-        return fit, routed.splitter.split
-
-    def _task(self, rivals, X, y, groups, sample_weight, params):
-        """Check what there is to measure on, leave out rows of no weight, and split."""
-        y, classes, codes = check_labels(y, type(self).__name__)
-        weight, folds = np.ones(len(y)), []
-        if sample_weight is not None:
-            weight = self._check_weights(sample_weight, X)
-        given = None if sample_weight is None else weight
-        fit_params, split_params = self._route(rivals, given, groups, params)
+        folds = []
         if not isinstance(self.cv, Integral):  # a splitter sees rows as they are
-            folds = check_cv(self.cv, y, classifier=True).split(X, y, **split_params)
+            splitter = check_cv(self.cv, y, classifier=True)
+            folds = splitter.split(X, y, **routed.splitter.split)
             folds = [tuple(map(np.asarray, fold)) for fold in folds]
         if not weight.all():
             there, place = np.flatnonzero(weight), np.cumsum(weight > 0) - 1
-            fit_params = {
-                name: _check_method_params(X, given, indices=there)
-                for name, given in fit_params.items()
-            }
+            fit = {n: _check_method_params(X, fit[n], indices=there) for n in fit}
             folds = [
                 tuple(place[part[weight[part] > 0]] for part in fold) for fold in folds
             ]
             X, weight = _safe_indexing(X, there), weight[there]
             y, classes, codes = check_labels(y[there], type(self).__name__)
         rows = EqualRows.in_either_precision(_numbers(X), codes, w=weight)
-        folds = folds or self._deal(codes, classes, rows)
-        return Task(X, y, classes, codes, weight, rows.group, fit_params, folds)
-
-    def _deal(self, codes, classes, rows):
-        """Training and held-out rows of each fold: distinct rows, class by class."""
         counts = np.bincount(codes[rows.first])
-        if counts.min() < 2:
+        if not folds and counts.min() < 2:
             rare = classes[[counts.argmin()]].tolist()[0]
             raise ValueError(
                 f"Class {rare!r} has 1 distinct row, but at least 2 are needed, one to "
                 "fit and one to measure. Add rows, or leave the class out."
             )
-        return whole_row_folds(rows, codes, self.cv)
+        folds = folds or whole_row_folds(rows, codes, self.cv)
+        return Task(X, y, classes, codes, weight, rows.group, fit, folds)
 
     def _compare(self, names, runs, task):
         """Measure what the folds gave, and name the best."""
@@ -257,7 +245,7 @@ class ProbeSearchCV(PredictsByWinner, ClassifierMixin, ExtEstimator):
                     *np.mean(seconds, axis=1),
                 ]
             )
-        results |= zip(MEASURES, np.transpose(measured), strict=True)
+        results |= zip(_measures.MEASURES, np.transpose(measured), strict=True)
         mean = results[LOSSES[self.scoring]].round(12)  # equal to rounding is equal
         if np.isnan(mean).any():
             raise ValueError(

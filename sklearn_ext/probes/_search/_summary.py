@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sklearn_ext.probes._rivals import MAJORITY
-from sklearn_ext.probes._search._measures import LEVEL
+from sklearn_ext.probes._search._measures import LEVEL, MEASURES
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +31,8 @@ class ProbeSearchSummary:
         rows = [
             ["head", "error", "log-loss", "calibration", "fit", "predict", "behind"]
         ]
-        columns = "error", "log_loss", "calibration_error", "fit_time", "predict_time"
         for i, name in enumerate(self.results["estimator"]):
-            numbers = [f"{self.results[column][i]:.3f}" for column in columns]
+            numbers = [f"{self.results[column][i]:.3f}" for column in MEASURES]
             gap, error = self.results["behind"][i], self.results["behind_se"][i]
             rows.append([name, *numbers, f"{gap:+.3f} ({error:.3f})"])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -197,14 +197,14 @@ class BaseRandomFeatureRidge(ExtEstimator):
             candidate, Z = next(self._candidates(rows, blocks=True))
             self._warn_of_first_block(candidate)
             self._draw(rows, candidate, Z, self.n_components, blocks=True)
-        self._asked()
+        self._check_blocks()
         moments, limit = self._sum(rows, self._features.like(rows.X)), self._sample_rows
         held = replace(rows.merged(limit), copies=None) if limit else None
         summary = Summary(len(rows.copies), moments, span_of(rows.Y), held, limit)
         return summary if self.device is None else summary.convert(to_numpy)
 
-    def _asked(self):
-        """Return what the solver is asked for, or refuse what blocks do not allow."""
+    def _check_blocks(self):
+        """Refuse blocks that could be added but not solved."""
 
     def _solve(self, summary):
         return self._keep(Fit(summary))
@@ -251,7 +251,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
         if self.fit_intercept != other.fit_intercept:
             raise ValueError("merge needs models with the same fit_intercept.")
         self._encoder.check_same(other._encoder)
-        self._asked()
+        self._check_blocks()
         if not same(self._features.in_single(), other._features.in_single()):
             raise ValueError(
                 "merge needs models with the same feature map, got different weights, "
@@ -314,8 +314,10 @@ class BaseRandomFeatureRidge(ExtEstimator):
         xp, _, device = get_namespace_and_device(X)
         if not self._encodes.stratified:  # labels may be strings, which only NumPy has
             y = move_to(y, xp=xp, device=device)
-        how = {"accept_sparse": "csr", "dtype": (xp.float64, xp.float32)}
-        X, y = validate_data(self, X, y, reset=reset, **how, **self._encodes.checks)
+        floats, checks = (xp.float64, xp.float32), self._encodes.checks
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", dtype=floats, reset=reset, **checks
+        )
         s = check_weights(move_to(sample_weight, xp=xp, device=device), X)
         s, index = float64(s), np.arange(X.shape[0])
         if not bool(xp.all(s > 0)):  # rows of no weight are as if they were absent
@@ -440,17 +442,20 @@ class BaseRandomFeatureRidge(ExtEstimator):
         solution = self._solution()
         if self.device is None:
             check_same_namespace(X, self, attribute="_coefficients", method=method)
-        features, xp = self._features, namespace(solution.coef)
-        dtype = (xp.float64, xp.float32) if features.double else solution.coef.dtype
+        coef, intercept = solution.coef, solution.intercept
+        features, xp = self._features, namespace(coef)
+        dtype = (xp.float64, xp.float32) if features.double else coef.dtype
         X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=False)
-        arrays = X, solution.coef, solution.intercept
-        X, coef, intercept = map(self._on_device, arrays)
         if self.device is not None:
+            X, coef, intercept = map(self._on_device, (X, coef, intercept))
             features = features.like(X)
-        batches = blocks(X.shape[0], self._batch(coef.shape[0]))
-        tables = [X] if len(batches) == 1 else (X[rows, ...] for rows in batches)
-        parts = [features(table) @ coef for table in tables]
-        out = self._like_rows(namespace(coef).concat(parts, axis=0) + intercept)
+        size, n = self._batch(coef.shape[0]), X.shape[0]
+        if n <= size:
+            out = features(X) @ coef
+        else:
+            parts = [features(X[rows, ...]) @ coef for rows in blocks(n, size)]
+            out = namespace(coef).concat(parts, axis=0)
+        out = self._like_rows(out + intercept)
         return out if self.device is None else to_numpy(out)
 
     @property
@@ -530,8 +535,8 @@ class BaseRandomFeatureRidge(ExtEstimator):
         solution = self._solution()
         if solution.dof is None:
             moments, alphas = self._fitted.summary.moments, solution.alpha.tolist()
-            how = {"rounding": moments.rounding}
-            dof = {a: factorize(moments.gram, a, **how).dof() for a in set(alphas)}
+            gram, rounding = moments.gram, moments.rounding
+            dof = {a: factorize(gram, a, rounding=rounding).dof() for a in set(alphas)}
             dof = np.array([dof[a] for a in alphas]) + self.fit_intercept
             self._fitted.solution = solution = replace(solution, dof=dof)
         return to_numpy(solution.dof)
@@ -543,7 +548,7 @@ class BaseRandomFeatureRidge(ExtEstimator):
         return "effective_dof_", "kappa_", "fitting_ratio_"
 
     def _scalar(self, values):
-        alpha = self._solution().alpha  # equal ridges have equal degrees of freedom
+        alpha = to_numpy(self._solution().alpha)  # equal ones have equal values
         values = np.atleast_1d(values)
         return float(values[0]) if np.all(alpha == alpha[0]) else values
 

@@ -130,6 +130,8 @@ class Problem:
 
     def leave_one_out(self, alphas):
         """Return residuals of shape (a, n_held, t)."""
+        if self.is_dual:
+            return self.spectrum.leave_one_out(alphas)
         return self.spectrum.leave_one_out(alphas, self.batches(self.held))
 
     def _leave_out_primal(self, alphas, fold):
@@ -504,7 +506,7 @@ class ChoosesItsRidge:
         return candidate, rows.X if scaler is None else scaler(rows.X)
 
     def _solved(self, posed, rows, held, features, plan):
-        plan = plan or self._asked()
+        plan = plan or self._plan_of_blocks()
         return choose(self, posed, rows, held, features, plan, self._grid())
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -596,7 +598,10 @@ class ChoosesItsRidge:
             )
         return super()._solve(summary)
 
-    def _asked(self):
+    def _check_blocks(self):
+        self._plan_of_blocks()
+
+    def _plan_of_blocks(self):
         if not isinstance(self.cv, str):
             raise ValueError(
                 f"Folds need all rows at once, got cv={self.cv!r}. Use cv='loo' or "

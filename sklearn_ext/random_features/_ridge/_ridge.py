@@ -8,8 +8,11 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._numerics._factors import solve_each
+from sklearn_ext._numerics._filters import FILTERS
 from sklearn_ext._numerics._ridge import (
     CentredKernel,
+    DualSpectrum,
+    PrimalSpectrum,
     conjugate_gradients,
     warn_of_rounding,
 )
@@ -18,7 +21,6 @@ from sklearn_ext.random_features._ridge._base import (
     BaseRandomFeatureRidge,
     Solution,
 )
-from sklearn_ext.random_features._ridge._choice import Plan, choose
 
 
 class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidge):
@@ -161,7 +163,6 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
             StrOptions({"auto", "primal", "dual", "cholesky", "eigen", "cg"}),
         ],
     }
-
     _draws_rows = False
 
     def __init__(
@@ -207,7 +208,11 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
         self.device = device
         self.random_state = random_state
 
-    def _asked(self):
+    def _check_blocks(self):
+        self._alphas()
+
+    def _alphas(self):
+        """Return a ridge for each target, if the solver can do what it is asked."""
         t, alphas = self._encoder.n_targets, np.asarray(self.alpha, dtype=np.float64)
         if alphas.ndim > 1 or alphas.size not in (1, t):
             raise ValueError(
@@ -221,12 +226,12 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
                 f"filter={self.filter!r} needs eigenvectors, got solver="
                 f"{self.solver!r}. Use solver='auto', 'primal', 'dual' or 'eigen'."
             )
-        return np.broadcast_to(alphas.ravel(), (t,))
+        return np.full(t, alphas)
 
     def _solved(self, posed, rows, held, features, plan):
-        alphas = self._asked()
+        alphas = self._alphas()
         if not self._is_ridge:
-            return choose(self, posed, rows, held, features, Plan("given"), alphas)
+            return self._filtered(posed, alphas)
         dual, n_iter, dof = isinstance(posed, CentredKernel), 0, None
         products = (posed.K, posed.B) if dual else (posed.gram, posed.cross)
         coef, factors = solve_each(*products, alphas, self.solver, posed.rounding)
@@ -247,3 +252,12 @@ class RandomFeatureRidge(MultiOutputMixin, RegressorMixin, BaseRandomFeatureRidg
             warn_of_rounding(alphas, factors[0].cut)
         about = posed.weight, posed.n, f"{'dual' if dual else 'primal'}-{name}"
         return Solution(coef, intercept, alphas, *about, dof, n_iter)
+
+    def _filtered(self, posed, alphas):
+        dual = isinstance(posed, CentredKernel)
+        side = DualSpectrum if dual else PrimalSpectrum
+        spectrum = side.of(posed, FILTERS[self.filter])
+        coef, intercept = spectrum.solve(alphas)
+        warn_of_rounding(alphas, spectrum.cut)
+        about = posed.weight, posed.n, "dual-eigen" if dual else "primal-eigen"
+        return Solution(coef, intercept, alphas, *about, spectrum.dof(alphas.tolist()))

@@ -89,7 +89,8 @@ class Rows(ArrayHolder):
     def deal(self, n_folds, strata=None):
         """Return the fold of each row, dealt by its hash, evenly within the strata."""
         order = np.argsort(self.key)
-        equal = EqualRows(np.argsort(order), order, self.w, self.key[order])
+        w = to_numpy(self.w)[order]
+        equal = EqualRows(np.argsort(order), order, w, self.key[order])
         return equal.deal(n_folds, strata)
 
     def part(self, at):

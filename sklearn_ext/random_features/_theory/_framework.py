@@ -104,7 +104,9 @@ def rf_eigenframework(
     >>> bool(wide.test < narrow.test)
     True
     """
-    n, k, ridge, noise = np.broadcast_arrays(n, k, ridge, noise)
+    n, k, ridge, noise = np.broadcast_arrays(
+        *(np.asarray(a, dtype=np.float64) for a in (n, k, ridge, noise))
+    )
     task = Task.of(eigenvalues, eigencoefs, n, k, ridge, noise, n_pool)
     if return_norm and not (ridge > 0).all():
         raise ValueError("return_norm needs a positive ridge, got ridge=0.")

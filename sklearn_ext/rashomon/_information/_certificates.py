@@ -46,31 +46,6 @@ class CertificateResult:
     posterior: str = "uniform"
     beta: float = 0.0
 
-    @classmethod
-    def of(cls, log_ratio, mean_loss, n_samples, delta, theta, confidence_level):
-        """Bound the error of a set by :func:`pac_bayes_bound`.
-
-        Parameters
-        ----------
-        log_ratio, mean_loss, n_samples, delta
-            As for :func:`pac_bayes_bound`; the ratio may exceed one by rounding.
-        theta, confidence_level : float
-            Fields of the certificate.
-
-        Returns
-        -------
-        CertificateResult
-            The certificate.
-        """
-        log_ratio, mean_loss = min(float(log_ratio), 0.0), float(mean_loss)
-        return cls(
-            bound=pac_bayes_bound(log_ratio, mean_loss, n_samples, delta),
-            theta=float(theta),
-            mean_loss=mean_loss,
-            bits=float(-log_ratio / np.log(2)) + 0.0,  # no -0
-            confidence_level=confidence_level,
-        )
-
     @property
     def vote_bound(self):
         """Bound of the majority vote: it errs where half of the models do."""
@@ -128,6 +103,31 @@ def pac_bayes_bound(log_ratio, mean_loss, n_samples, delta=0.05, n_choices=1):
     price = np.log(2 * np.sqrt(n_samples) * n_choices) - np.log(delta)
     found = largest_rate(mean, (price - np.asarray(log_ratio, dtype=float)) / n_samples)
     return float(found) if found.ndim == 0 else found
+
+
+def certified(log_ratio, mean_loss, n_samples, delta, theta, confidence_level):
+    """Bound the error of a set by :func:`pac_bayes_bound`.
+
+    Parameters
+    ----------
+    log_ratio, mean_loss, n_samples, delta
+        As for :func:`pac_bayes_bound`; the ratio may exceed one by rounding.
+    theta, confidence_level : float
+        Fields of the certificate.
+
+    Returns
+    -------
+    CertificateResult
+        The certificate.
+    """
+    log_ratio, mean_loss = min(float(log_ratio), 0.0), float(mean_loss)
+    return CertificateResult(
+        bound=pac_bayes_bound(log_ratio, mean_loss, n_samples, delta),
+        theta=float(theta),
+        mean_loss=mean_loss,
+        bits=float(-log_ratio / np.log(2)) + 0.0,  # no -0
+        confidence_level=confidence_level,
+    )
 
 
 def largest_rate(rate, divergence):

@@ -118,13 +118,14 @@ class NetworkSpace:
         ndarray of shape (n_nets, n_samples, n_outputs)
             Raw answers.
         """
-        shapes, hidden = self.shapes(X.shape[1], n_outputs), X
-        ends = np.cumsum([rows * columns for rows, columns in shapes])[:-1]
-        for i, layer in enumerate(np.split(weights, ends, axis=1)):
-            if i > 0:
+        hidden, start = X, 0
+        for rows, columns in self.shapes(X.shape[1], n_outputs):
+            if start > 0:
                 hidden = ACTIVATIONS[self.activation](hidden)
-            layer = layer.reshape(-1, *shapes[i]) / np.sqrt(shapes[i][0])
+            layer = weights[:, start : start + rows * columns] / np.sqrt(rows)
+            layer = layer.reshape(-1, rows, columns)
             hidden = np.matmul(hidden, layer[:, :-1]) + layer[:, -1:]
+            start += rows * columns
         return hidden
 
 

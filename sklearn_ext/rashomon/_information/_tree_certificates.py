@@ -13,7 +13,7 @@ from sklearn.utils import check_array
 
 from sklearn_ext._core._validation import FLOATS, check_level
 from sklearn_ext.rashomon._information._certificates import (
-    CertificateResult,
+    certified,
     conditional_means,
     gibbs,
     pac_bayes_bound,
@@ -188,9 +188,7 @@ def certify_trees(clf, theta, confidence_level, posterior):
         nodes = tree_shares(found.upper, threshold=ends[best]).nodes.sum()
         mean = max(mean - one_leaf * nodes / total, 0.0)
     slack = _slack(clf, ends[best] / total, theta)
-    found = CertificateResult.of(
-        log_ratios[best], mean, n, delta, slack, confidence_level
-    )
+    found = certified(log_ratios[best], mean, n, delta, slack, confidence_level)
     return replace(found, posterior=posterior, beta=float(betas[best]))
 
 

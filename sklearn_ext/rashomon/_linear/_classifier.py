@@ -13,7 +13,7 @@ from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._validation import check_level
 from sklearn_ext.rashomon._information._certificates import (
-    CertificateResult,
+    certified,
     conditional_means,
     largest_mean,
     refuse_weights,
@@ -342,9 +342,7 @@ class RashomonLinearClassifier(TwoClassMixin, ExtEstimator):
                 even = np.ones(len(errors))
                 mean *= largest_mean(np.minimum(errors, 1), even, len(errors), share)
             delta /= 2
-        return CertificateResult.of(
-            log_ratio, mean, self._n_rows, delta, theta, confidence_level
-        )
+        return certified(log_ratio, mean, self._n_rows, delta, theta, confidence_level)
 
     def _limit(self, theta):
         """Largest mean error in the set of a slack, with room for rounding."""
@@ -352,13 +350,12 @@ class RashomonLinearClassifier(TwoClassMixin, ExtEstimator):
 
     def _kept_limit(self, theta):
         """Limit of a set that is not empty and whose directions were kept."""
-        limit = self._limit(theta)
+        limit = self.min_loss_ + self._slack(theta, SLIP)  # or the set is empty
         if limit > self.threshold_loss_ + 2 * SLIP:
             raise ValueError(
                 f"theta={theta} is beyond the fitted {self.theta}, up to which "
                 "directions were kept. Fit with the larger theta."
             )
-        self._slack(theta, SLIP)  # or the set is empty
         return limit
 
     def _at(self, theta):

@@ -375,7 +375,7 @@ class RashomonLogisticRegression(TwoClassMixin, ExtEstimator):
         level = 1 - delta / 2  # each end fails with a quarter
         log_ratio = self._measure(slack, drawn, level)[0].low
         mean = self._mean_error(drawn, delta / 4) if np.isfinite(log_ratio) else 1.0
-        return _certificates.CertificateResult.of(
+        return _certificates.certified(
             log_ratio, mean, self._n_rows, delta / 2, theta, confidence_level
         )
 

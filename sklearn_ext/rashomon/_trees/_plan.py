@@ -9,12 +9,7 @@ import numpy as np
 
 from sklearn_ext.rashomon._ratio import ENOUGH, loss_threshold, warn_weak
 from sklearn_ext.rashomon._trees._graph import build_graph
-from sklearn_ext.rashomon._trees._problem import (
-    EqualSplits,
-    Rows,
-    TreeSpace,
-    is_whole,
-)
+from sklearn_ext.rashomon._trees._problem import EqualSplits, Rows, TreeSpace, is_whole
 from sklearn_ext.rashomon._trees._recursion import smallest_losses
 from sklearn_ext.rashomon._trees._sampled import (
     BATCH,

@@ -16,12 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sklearn_ext.rashomon._trees._graph import (
-    Grid,
-    histograms,
-    leaf_cells,
-    upper_sides,
-)
+from sklearn_ext.rashomon._trees._graph import Grid, histograms, leaf_cells, upper_sides
 from sklearn_ext.rashomon._trees._polynomials import (
     best_sums,
     normalized,
@@ -127,7 +122,8 @@ class Ranges:
         depth = graph.space.depth
         low = tuple(_low_cells(s, grid, depth - t) for t, s in enumerate(smallest.lows))
         slack = [np.full(len(level), -1, dtype=np.int64) for level in graph.levels]
-        slack[0][0] = grid.cells_below(threshold) - low[0][0]
+        if threshold >= smallest[0][0] - grid.tolerance:  # degrees are rounded
+            slack[0][0] = grid.cells_below(threshold) - low[0][0]
         for t, level in enumerate(graph.levels[:-1]):
             for nodes in _batches(np.flatnonzero(slack[t] >= 0), graph):
                 child = level.child[nodes]
@@ -518,16 +514,16 @@ class TreeLosses:
     ranges: Ranges
     tables: tuple
 
-    def log_cdf(self):
-        """Logarithm of the weight up to each loss of the root."""
+    def log_cdf(self, key=slice(None)):
+        """Logarithm of the weight up to each loss of the root, or up to some."""
         root = self.tables[0]
         with np.errstate(divide="ignore"):
-            return np.log(np.cumsum(root.coef[0])) + root.log_scale[0]
+            return np.log(np.cumsum(root.coef[0])[key]) + root.log_scale[0]
 
     def log_weight_within(self, threshold):
         """Logarithm of the weight of all trees within a threshold."""
         degrees = self.ranges.degrees_within(threshold)
-        return float(self.log_cdf()[degrees - 1]) if degrees else -np.inf
+        return float(self.log_cdf(degrees - 1)) if degrees else -np.inf
 
 
 def expand(graph, smallest, grid, threshold, stage=None):

@@ -26,12 +26,7 @@ from sklearn_ext.rashomon._ratio import (
 )
 from sklearn_ext.rashomon._trees._graph import Grid, build_graph
 from sklearn_ext.rashomon._trees._members import TreeArrays
-from sklearn_ext.rashomon._trees._problem import (
-    EMPTY,
-    Rows,
-    TreeSpace,
-    is_whole,
-)
+from sklearn_ext.rashomon._trees._problem import EMPTY, Rows, TreeSpace, is_whole
 from sklearn_ext.rashomon._trees._recursion import (
     first_best,
     smallest_losses,

@@ -9,6 +9,7 @@ from sklearn_ext.rashomon._ratio import RatioEstimate, exactly
 from sklearn_ext.rashomon._trees._descent import draw_trees, tree_shares
 from sklearn_ext.rashomon._trees._graph import Grid, build_graph
 from sklearn_ext.rashomon._trees._members import TreeArrays
+from sklearn_ext.rashomon._trees._problem import EMPTY
 from sklearn_ext.rashomon._trees._recursion import (
     count_trees,
     expand,
@@ -61,6 +62,10 @@ class ExactTreeSet:
         found = [expand(graph, smallest, grid, last, stage) for grid in grids]
         return cls(graph, smallest, threshold, n_cells, found[0], found[-1], equal)
 
+    def __getstate__(self):
+        """Leave out what predictions found: a stored set is that of the fit."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
     @property
     def best_loss(self):
         """Smallest loss of any tree, summed over rows."""
@@ -101,6 +106,8 @@ class ExactTreeSet:
         """Draw trees uniformly; where losses were rounded, by rejection."""
         if self.n_cells is None:
             return draw_trees(self.upper, n_trees, rng, threshold=threshold)
+        if threshold < self.best_loss - self.graph.rows.slip:
+            raise ValueError(EMPTY)
         found, missing = [], n_trees
         while missing:
             trees = draw_trees(self.upper, n_trees, rng, threshold=threshold)

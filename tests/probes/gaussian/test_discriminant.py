@@ -214,3 +214,9 @@ def test_rows_of_next_to_no_weight_are_next_to_absent():
         probe = ShrinkageDiscriminantProbe()
         probe.fit(X, y, sample_weight=np.where(there, 1.0, weight))
         assert_allclose(probe.predict_proba(X), expected.predict_proba(X), atol=1e-7)
+
+
+def test_many_classes_of_whole_numbers_are_asked_about(rng):
+    y = np.r_[np.arange(30), np.arange(10)]
+    with pytest.warns(UserWarning, match="could represent a regression problem"):
+        ShrinkageDiscriminantProbe().fit(rng.normal(size=(40, 3)), y)

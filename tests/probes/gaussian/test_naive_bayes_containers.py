@@ -125,3 +125,17 @@ def test_sparse_rows_far_from_zero_stay_accurate(rng, covariance, batches):
     assert_allclose(probe.var_, dense.var_, rtol=1e-6)
     found = probe.predict_proba(sparse.csr_array(X))
     assert_allclose(found, dense.predict_proba(X), atol=1e-5)
+
+
+@pytest.mark.parametrize("covariance", ["shared", "class"])
+def test_sparse_rows_and_a_class_without_prior(rng, covariance):
+    y = np.arange(60) % 3
+    X = rng.normal([0, 0, 5, 5], size=(60, 4))
+    X[:, :2] *= rng.random((60, 2)) < 0.3  # the others get a pivot
+    probe = NaiveBayesProbe(covariance=covariance, priors=[0.5, 0.5, 0.0])
+    dense = probe.fit(X, y).predict_joint_log_proba(X)
+    joint = probe.fit(sparse.csr_array(X), y).predict_joint_log_proba(
+        sparse.csr_array(X)
+    )
+    assert (joint[:, 2] == -np.inf).all()
+    assert_allclose(joint, dense, rtol=1e-9)

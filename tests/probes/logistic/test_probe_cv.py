@@ -353,3 +353,12 @@ def test_one_number_weighs_every_row():
     found = LogisticProbeCV(Cs=4).fit(X, y, sample_weight=2.0)
     assert found.C_ == expected.C_
     assert_allclose(found.coef_, expected.coef_)
+
+
+@pytest.mark.parametrize(("cv", "draws"), [(KFold(3), 0), (3, 1), (None, 1)])
+def test_a_splitter_leaves_the_generator_alone(rng, cv, draws):
+    X, y = data_of(rng)
+    mine, other = np.random.RandomState(0), np.random.RandomState(0)
+    LogisticProbeCV(2, cv=cv, random_state=mine).fit(X, y)
+    other.randint(2**31 - 1, size=draws)
+    assert mine.randint(10**6) == other.randint(10**6)

@@ -21,6 +21,10 @@ def digits():
     [
         ({"estimators": {"a": Recorder()}}, r"at least 2 estimators, got \['a'\]"),
         ({"estimators": {"a": Recorder(), "b": 3}}, r"\['b'\] must be a classifier"),
+        (
+            {"estimators": {"majority class": Recorder(), "b": Recorder()}},
+            "must not use the name 'majority class'",
+        ),
         ({"refit": "three"}, "refit='three' names no estimator"),
         ({"train_sizes": [2, 100]}, "holds 2, fewer than the 10 classes"),
         ({"train_sizes": [20, 700]}, "holds 700, but only 480 rows"),

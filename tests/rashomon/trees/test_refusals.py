@@ -223,6 +223,24 @@ def test_sets_that_hold_nothing_at_any_depth(rng, depth, space):
     assert clf.log_ratio_at(2.0) == 0.0
 
 
+@pytest.mark.filterwarnings("ignore:The loss grid is coarse")
+@pytest.mark.parametrize("below", [3e-9, 1e-8, 1e-3])
+def test_sets_just_below_the_best_tree_hold_nothing(rng, below):
+    X, y = small(rng)
+    w = rng.random(len(y))  # losses are rounded
+    params = {"max_depth": 2, "theta": 0.0, "n_members": 3}
+    reference = fit(X, y, w, **params).min_loss_ - below
+    with pytest.warns(RuntimeWarning, match="The Rashomon set is empty"):
+        clf = fit(X, y, w, reference_loss=reference, **params)
+    assert clf.log_ratio_ == -np.inf
+    assert len(clf.members_) == 1
+    assert_array_equal(clf.vote_share(X).argmax(axis=1), clf.predict(X))
+    with pytest.raises(ValueError, match="The Rashomon set is empty"):
+        fit(X, y, w, reference_loss=reference, **params | {"theta": 0.1}).sample(
+            theta=0.0
+        )
+
+
 def test_constant_trees_are_counted_under_any_prior(rng):
     X, y = small(rng)
     X[:3, 0] = 7.0  # more cuts of one feature: splits are not uniform
