@@ -4,7 +4,11 @@ from numbers import Real
 
 import numpy as np
 
-from sklearn_ext._core._compat import _check_sample_weight, get_namespace
+from sklearn_ext._core._compat import (
+    _check_n_features,
+    _check_sample_weight,
+    get_namespace,
+)
 
 FLOATS = (np.float64, np.float32)  # dtypes that are kept; others become float64
 
@@ -45,6 +49,31 @@ def check_weights(sample_weight, X, *, dtype=None, name="sample_weight"):
             f"weight of {w.max():g}; divide all weights by a constant."
         )
     return w
+
+
+def check_tensor(estimator, X, *, reset, allow_nd=False):
+    """Check a tensor as `validate_data` checks arrays, wherever it lives.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose ``n_features_in_`` is set or compared.
+    X : tensor
+        The rows.
+    reset : bool
+        Whether to set the number of features.
+    allow_nd : bool, default=False
+        Whether rows may have more than one dimension.
+    """
+    if 0 in X.shape or X.ndim < 2 or (X.ndim > 2 and not allow_nd):
+        least = "at least " if allow_nd else ""
+        raise ValueError(
+            f"Expected {least}2D array with at least one row and one feature, got "
+            f"shape {tuple(X.shape)}. Reshape the tensor to (n_samples, n_features)."
+        )
+    if not bool(X.isfinite().all()):
+        raise ValueError("Input X contains NaN or infinity.")
+    _check_n_features(estimator, X, reset=reset)
 
 
 def check_level(confidence_level):

@@ -38,7 +38,7 @@ from sklearn_ext.bridge._samples import (
 from sklearn_ext.bridge._solvers._fixed_point import Options, problem_of
 from sklearn_ext.bridge._solvers._held_out import Holdout, split
 from sklearn_ext.bridge._solvers._lbfgs import fit_lbfgs
-from sklearn_ext.bridge._solvers._start import solve
+from sklearn_ext.bridge._solvers._start import most_passes, solve
 from sklearn_ext.bridge._solvers._stream import Stream
 
 STORED_ROWS = 10_000  # of the source, for the way back
@@ -716,12 +716,13 @@ class LightSchrodingerBridge(
     def _solve(self, data, sides, options, rng, mixture, described, held):
         """Run the solver, and tell callbacks and the rows held out of every pass."""
         adam, training = self.solver == "adam", TORCH_PARAMS | (self.torch_params or {})
-        most = training["max_epochs"] if adam else options.max_iter
+        most = training["max_epochs"] if adam else most_passes(*sides, options)
         unit = "epoch" if adam else "iteration"
+        if adam:  # before callbacks hear of a fit
+            require("skorch", extra="torch", user="solver='adam'")
         tasks = FitTasks(self, *data, max_subtasks=most, task_name=unit)
         passes = Passes(tasks, described, held)
         if adam:
-            require("skorch", extra="torch", user="solver='adam'")
             from sklearn_ext.bridge._solvers._adam_torch import fit_adam
 
             training = {"device": torch_device(self.device or "cpu")[1], **training}
@@ -736,7 +737,7 @@ class LightSchrodingerBridge(
                 options,
                 rng,
                 mixture=mixture,
-                report=lambda state: passes.end(lambda: (state.mixture, lambda: state)),
+                report=lambda state: passes.end(lambda: state),
             )
         if held is not None:
             fit = held.best(fit)
@@ -780,12 +781,9 @@ class Passes:
         self.tasks.begin()
 
     def end(self, look):
-        """Close it; ``look`` returns its mixture, and a function that evaluates it.
-
-        Neither is asked for what nobody wants to know.
-        """
-        stop = self.tasks.end(lambda: self.described(look()[0]))
-        return stop or (self.held is not None and self.held.no_better(look()[1]()))
+        """Close it; ``look`` returns its state, and is called by who wants to know."""
+        stop = self.tasks.end(lambda: self.described(look().mixture))
+        return stop or (self.held is not None and self.held.no_better(look()))
 
 
 def recentred(mixture, centre, sides):

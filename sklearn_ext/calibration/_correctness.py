@@ -292,7 +292,7 @@ class CorrectnessCalibratedClassifier(ClassifierInside):
                 f"{type(base).__name__} takes no sample_weight: weights are used for "
                 "its confidence alone.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=6,
             )
         if isinstance(base, FrozenEstimator):
             known = np.asarray(base.classes_)
@@ -441,7 +441,7 @@ class CorrectnessCalibratedClassifier(ClassifierInside):
                 "of a fold: all of them vote."
             )
         for message in told:
-            warnings.warn(message, UserWarning, stacklevel=5)
+            warnings.warn(message, UserWarning, stacklevel=7)
 
     def _blocks(self, opinions):
         """Return names of the parts of an explanation, with the columns of each."""

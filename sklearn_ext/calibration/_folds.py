@@ -145,7 +145,9 @@ def without(splits, kept):
 
     A split without test rows asks nothing and is dropped, too.
     """
-    place = np.cumsum(kept) - 1
+    place, rows = np.cumsum(kept) - 1, np.arange(len(kept))
+    # of positions in an array or a list, or of masks
+    splits = [[rows[part] for part in split] for split in splits]
     left = [tuple(place[part[kept[part]]] for part in split) for split in splits]
     left = [(train, test) for train, test in left if len(test)]
     if not left:

@@ -162,8 +162,9 @@ def class_differences(scores, codes, weights):
         rows, w = scores[codes == c], weights[codes == c]
         if not w.sum() > 0:
             continue
-        centre = np.average(rows, axis=0, weights=w)
-        covariance = np.cov(rows.T, aweights=w, ddof=0)
+        centre = w @ rows / w.sum()
+        rows = rows - centre
+        covariance = (rows.T * w) @ rows / w.sum()
         own = np.diag(covariance)
         means[c] = centre[:, None] - centre
         variances[c] = np.maximum(own[:, None] + own - 2 * covariance, 0)

@@ -264,7 +264,7 @@ class PathMixin(RatioMixin):
         check_is_fitted(self)
         check_count("n_samples", n_samples)
         seed = check_random_state(random_state).randint(2**31)
-        return self._sample(n_samples, self.theta if theta is None else theta, seed)
+        return self._sample(n_samples, theta, seed)
 
     def log_ratio_at(self, theta):
         """Logarithm of the ratio at other thresholds, without refitting.
@@ -301,9 +301,13 @@ class PathMixin(RatioMixin):
         (estimate,) = self._ratios_at([theta])
         return float(estimate.low), float(estimate.high)
 
+    def _asked_threshold(self, theta):
+        """Largest mean loss of a slack; None is the fitted one, not a later theta."""
+        return self.threshold_loss_ if theta is None else self._mean_threshold(theta)
+
     def _slack(self, theta, slip=0.0):
         """Slack over the smallest loss; of a set that holds something."""
-        slack = self._mean_threshold(theta) - self.min_loss_ + slip
+        slack = self._asked_threshold(theta) - self.min_loss_ + slip
         if slack < 0:
             raise ValueError(
                 "The Rashomon set is empty: the threshold is below the smallest loss. "
@@ -330,7 +334,8 @@ def loss_threshold(best, theta, mode, reference=None):
     """Largest loss in the set: reference plus theta, or times one plus theta."""
     check_slack(theta)
     if not (isinstance(theta, Real) and 0 <= theta < np.inf):
-        raise ValueError(f"theta must be a finite number from 0 upwards, got {theta}.")
+        shown = theta if isinstance(theta, Real) else repr(theta)
+        raise ValueError(f"theta must be a finite number from 0 upwards, got {shown}.")
     base = best if reference is None else reference
     return base + theta if mode == "absolute" else base * (1 + theta)
 

@@ -21,8 +21,14 @@ from sklearn_ext.submodular._engine._swap import swap
 from sklearn_ext.submodular._gains._backends import BACKENDS, make_oracle
 from sklearn_ext.submodular._objectives._named import OBJECTIVE, make_objective
 
-# by their names
-SOLVERS = {f.__name__: f for f in (greedy, lazy, stochastic, threshold, sieve, pruned)}
+SOLVERS = {
+    "greedy": greedy,
+    "lazy": lazy,
+    "stochastic": stochastic,
+    "threshold": threshold,
+    "sieve": sieve,
+    "pruned": pruned,
+}
 
 
 @validate_params(

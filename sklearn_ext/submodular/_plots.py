@@ -10,7 +10,11 @@ from sklearn_ext.submodular._selector import DynamicSubmodularSelector
 FEW_DECADES = 30  # largest over smallest value, below which powers of ten are too few
 
 
-WHOLE = {"integer": True, "min_n_ticks": 1}  # what ticks of counts are
+def _count_along(axis):
+    """Put ticks at whole numbers alone."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _log_scale(ax, values):
@@ -125,7 +129,7 @@ class SelectionCurveDisplay(Display):
         ax.fill_between(sizes, low, high, color="0.4", alpha=0.25, lw=0)
         ax.axhline(self.upper_bound, ls="--", color="k", label="no set has more")
         ax.set(xlabel="number of rows", ylabel="objective")
-        ax.xaxis.get_major_locator().set_params(**WHOLE)
+        _count_along(ax.xaxis)
         ax.legend()
         return self
 
@@ -209,7 +213,7 @@ class UpdateTraceDisplay(Display):
             if "seconds" in name or "calls" in name:
                 _log_scale(ax, values)
             ax.set_ylabel(name)
-            ax.xaxis.get_major_locator().set_params(**WHOLE)
+            _count_along(ax.xaxis)
         self.axes_[-1].set_xlabel("update")
         return self
 

@@ -212,3 +212,18 @@ def test_tensors_agree_with_numpy(pair, model):
     assert_allclose(mapped, model.transform(pair.X), rtol=0, atol=1e-7)
     moved = chosen(device="cpu").fit(pair.X, X_target=pair.Y)
     assert_allclose(moved.transform(pair.X), model.transform(pair.X), atol=1e-7)
+
+
+def test_one_component_takes_clusters_that_were_drawn_once(pair):
+    following = []
+    for types in ("diag", ["diag", "tied"]):
+        rng = np.random.default_rng(0)
+        model = chosen(
+            n_components=1,
+            covariance_type=types,
+            init_params="kmeans",
+            random_state=rng,
+        )
+        model.fit(pair.X[:60], X_target=pair.Y[:60])
+        following.append(rng.random())
+    assert following[0] == following[1]

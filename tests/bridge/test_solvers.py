@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import approx_fprime
 from scipy.special import logsumexp
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from sklearn_ext.bridge import (
@@ -416,6 +417,10 @@ def test_large_samples_grow_in_stages(monkeypatch, rng):
     staged = LightSchrodingerBridge(3, random_state=0).fit(X, X_target=Y)
     assert abs(staged.loss_ - whole.loss_) < 5e-3
     assert staged.n_iter_ > len(staged.loss_curve_)
+    short = LightSchrodingerBridge(3, max_iter=2, tol=1e-12, random_state=0)
+    with pytest.warns(ConvergenceWarning):  # callbacks expect the passes on parts, too
+        short.fit(X, X_target=Y)
+    assert short.n_iter_ == 6
 
 
 def test_small_epsilon_is_reached_through_larger_ones(rng):

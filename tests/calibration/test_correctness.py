@@ -464,8 +464,11 @@ def test_weights_reach_only_who_takes_them():
     X, y = data(300)
     w = np.random.default_rng(0).random(300)
     model = CorrectnessCalibratedClassifier(KNeighborsClassifier())
-    with pytest.warns(UserWarning, match="KNeighborsClassifier takes no sample_weight"):
+    with pytest.warns(
+        UserWarning, match="KNeighborsClassifier takes no sample_weight"
+    ) as told:
         model.fit(X, y, sample_weight=w)
+    assert {warning.filename for warning in told} == {__file__}  # the caller's line
     pipe = make_pipeline(StandardScaler(), LogisticRegression())
     model = CorrectnessCalibratedClassifier(pipe).fit(X, y, sample_weight=w)
     alone = clone(pipe).fit(

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import binom
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.datasets import load_digits, make_classification
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Perceptron
@@ -13,6 +14,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from sklearn_ext.calibration import (
     CorrectnessCalibratedClassifier,
+    LogLossMixtureClassifier,
     RiskCoverageDisplay,
     SelectiveClassifierCV,
     selective_threshold,
@@ -305,3 +307,29 @@ def test_clients_score_it():
     assert not hasattr(mute, "predict_proba")
     with pytest.raises(TypeError, match="neither confidence nor predict_proba"):
         mute.fit(X, y)
+
+
+@pytest.mark.parametrize("form", ["list", "mask", "list of truths"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        SelectiveClassifierCV(GaussianNB(), target_error=0.5),
+        CorrectnessCalibratedClassifier(GaussianNB()),
+        LogLossMixtureClassifier([("bayes", GaussianNB())]),
+    ],
+    ids=["selective", "correctness", "mixture"],
+)
+def test_splits_may_be_lists_or_masks(model, form):
+    X, y = data(200)
+
+    def shaped(first, last):
+        if form == "list":
+            return list(range(first, last))
+        mask = (np.arange(200) >= first) & (np.arange(200) < last)
+        return mask if form == "mask" else mask.tolist()
+
+    said = []
+    for part in (np.arange, shaped):
+        cv = [(part(0, 100), part(100, 200)), (part(50, 200), part(0, 50))]
+        said.append(clone(model).set_params(cv=cv).fit(X, y).predict_proba(X))
+    assert_array_equal(*said)

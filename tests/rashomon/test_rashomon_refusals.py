@@ -71,10 +71,39 @@ def test_theta_is_finite(make):
     for theta, message in (
         (np.nan, "theta must be a finite number from 0 upwards, got nan"),
         (-1, "theta must be a finite number from 0 upwards, got -1"),
+        ("x", r"theta must be a finite number from 0 upwards, got .*'x'"),
         (True, "theta must be a non-negative number, got the truth value True"),
     ):
         with pytest.raises(ValueError, match=message):
             model.log_ratio_at(theta)
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_samples_are_of_the_fitted_set_whatever_set_params_said_later(make):
+    model = make(random_state=0).fit(*data())
+    before = model.sample(5, random_state=0)
+    model.set_params(theta=model.theta + 0.3, reference_loss=2.0)
+    after = model.sample(5, random_state=0)
+    assert_array_equal(after.coef, before.coef)
+    assert_array_equal(after.intercept, before.intercept)
+
+
+@pytest.mark.parametrize("make", [LOGISTIC, LINEAR])
+@pytest.mark.parametrize("y", [np.zeros(40, int), np.arange(40) % 3])
+def test_refused_classes_leave_those_of_the_last_fit(make, y):
+    X, known = data()
+    model = make(random_state=0).fit(X, known)
+    before = model.predict(X)
+    refused(model, "class", X, y)
+    assert_array_equal(model.predict(X), before)
+
+
+def test_a_refused_method_leaves_the_losses_of_the_last_fit():
+    X, y = data()
+    model = LINEAR(random_state=0).fit(X, y)
+    before = model.min_loss_, model.log_ratio_at(0.01)
+    refused(model.set_params(method="exact"), "needs two coordinates", X, y[::-1])
+    assert (model.min_loss_, model.log_ratio_at(0.01)) == before
 
 
 @pytest.mark.parametrize("make", ALL)

@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from sklearn_ext.submodular import CallableObjective, FacilityLocation, Mixture
+from sklearn_ext.submodular import (
+    CallableObjective,
+    Coverage,
+    FacilityLocation,
+    Mixture,
+    maximize,
+)
 from sklearn_ext.submodular._gains._oracle import Oracle
+from sklearn_ext.submodular._maximize import SOLVERS
 from tests.submodular._problems import best_value, selector, total_of_roots
 
 
@@ -50,6 +57,31 @@ def changes(model, X, rng):
         lambda m: m.forget(gone, purge=True),
     ]
     return kinds[rng.integers(len(kinds))]
+
+
+class NeverEmpty(Coverage):
+    """An objective of the user, whose gains of no rows fail."""
+
+    def gains(self, rows, state):
+        assert rows.shape[0]
+        return super().gains(rows, state)
+
+
+@pytest.mark.parametrize("algorithm", ["leveled", "bucketed", "greedy"])
+def test_no_gains_of_no_rows_are_asked_for(algorithm, rng):
+    model = selector(4, objective=NeverEmpty(), algorithm=algorithm, backend="numpy")
+    model.fit(rng.uniform(size=(30, 3))).forget([1, 2])
+    gone = model.selected_ids_[:2].tolist()
+    assert not {*gone, 1, 2} & set(model.forget(gone).selected_ids_.tolist())
+
+
+@pytest.mark.parametrize("method", SOLVERS)
+def test_no_gains_of_no_candidates_are_asked_for(method, rng):
+    X = rng.uniform(size=(5, 3))
+    given = {"candidates": [1], "initial": [1], "backend": "numpy"}
+    with pytest.warns(UserWarning, match="0 rows to choose from"):
+        found = maximize(NeverEmpty(), X, 2, method=method, **given)
+    assert found.indices.tolist() == [1]
 
 
 @pytest.mark.parametrize("mixed", [False, True], ids=["alone", "mixed"])

@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -14,6 +15,7 @@ from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import StandardScaler
 
+import sklearn_ext
 from sklearn_ext.submodular import (
     CallableObjective,
     FacilityLocation,
@@ -293,3 +295,19 @@ def test_snapshots_share_functions_and_frozen_encoders(rng):
     assert kept.parameters["encoder"] is frozen
     model.partial_fit(X[:5])
     assert_array_equal(model.restore(kept).selected_ids_, expected)
+
+
+@pytest.mark.parametrize("objective", ["facility_location", "log_det"])
+@pytest.mark.parametrize("algorithm", ["leveled", "bucketed", "sieve"])
+def test_sets_are_stored_by_skops(algorithm, objective, rng):
+    model = selector(5, algorithm=algorithm, objective=objective)
+    model.fit(rng.uniform(size=(80, 3))).update(rng.uniform(size=(4, 3)))
+    stored = skops.io.dumps(model)
+    again = skops.io.loads(stored, trusted=sklearn_ext.trusted_types())
+    more = rng.uniform(size=(6, 3))
+    for one in (model, again):
+        one.update(more)
+        if algorithm != "sieve":
+            one.forget(one.selected_ids_[:2])
+    assert_array_equal(again.selected_ids_, model.selected_ids_)
+    assert again.upper_bound_ == model.upper_bound_

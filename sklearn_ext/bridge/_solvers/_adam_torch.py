@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from sklearn_ext._core._torch import ReportEpochs, WeightedLoss, fit_net
-from sklearn_ext._numerics._arrays import single
+from sklearn_ext._numerics._arrays import single, to_numpy
 from sklearn_ext.bridge._mixture import PotentialMixture
 from sklearn_ext.bridge._samples import Sample
 from sklearn_ext.bridge._solvers._fixed_point import Fit, evaluate, problem_of
@@ -123,9 +123,8 @@ def paired(sides, rng):
 def fit_adam(sides, options, rng, mixture, passes, params):
     """Train by minibatches from clusters of the target, or from a mixture.
 
-    ``passes`` hear of each epoch: of its end with a function of what is learnt, which
-    returns a mixture and how to evaluate it. ``params`` are those of
-    :class:`~skorch.net.NeuralNet`.
+    ``passes`` hear of each epoch, and may look at the state at its end. ``params`` are
+    those of :class:`~skorch.net.NeuralNet`.
 
     Returns
     -------
@@ -134,22 +133,20 @@ def fit_adam(sides, options, rng, mixture, passes, params):
     n_iter : int
         Epochs.
     """
-    dtype, kind = (
-        np.float32 if single(sides[0].X) else np.float64,
-        options.covariance_type,
-    )
+    dtype = np.float32 if single(sides[0].X) else np.float64
     host = [Sample(*side.host) for side in sides]
     problem = problem_of(*host, replace(options, n_init=1, anneal=False))
     if mixture is None:
         mixture = start(problem, host[1], rng).state.mixture
+    mixture = mixture.convert(to_numpy)  # from a device, where a fit goes on
     rows, weights = (a.astype(dtype) for a in paired(host, rng))
     kind = options.covariance_type
 
     def learnt(net):
         arrays = net.module_.parameters_in_data_form()
-        arrays = (a.detach().cpu().numpy().astype(float) for a in arrays)
+        arrays = (to_numpy(a).astype(float) for a in arrays)
         mixture = PotentialMixture.of(*arrays, options.epsilon, kind)
-        return mixture, lambda: evaluate(problem, mixture)
+        return evaluate(problem, mixture)
 
     net = fit_net(
         None,
@@ -161,9 +158,9 @@ def fit_adam(sides, options, rng, mixture, passes, params):
         callbacks=[ReportEpochs(passes, learnt)],
         **{
             "module": LightBridge,
-            "module__log_weights": np.asarray(mixture.log_weights, dtype),
-            "module__means": np.asarray(mixture.means, dtype),
-            "module__scales": np.asarray(mixture.scales, dtype),
+            "module__log_weights": mixture.log_weights.astype(dtype),
+            "module__means": mixture.means.astype(dtype),
+            "module__scales": mixture.scales.astype(dtype),
             "module__epsilon": options.epsilon,
             "module__covariance_type": kind,
             "criterion": WeightedLoss,
@@ -173,4 +170,4 @@ def fit_adam(sides, options, rng, mixture, passes, params):
         },
     )
     curve = [float(loss) for loss in net.history[:, "train_loss"]]
-    return Fit(learnt(net)[1](), curve, True, 0.0), len(curve)
+    return Fit(learnt(net), curve, True, 0.0), len(curve)

@@ -163,9 +163,10 @@ class Search:
         if self.clusters is None and options.init_params == "kmeans":
             most = min(self.sizes[-1], 20)
             self.clusters = surplus_clusters(self.rows, most, self.rng)
-        if options.init_params != "kmeans" or len(self.clusters) < 2 * K:
-            # other centres, or too few clusters to choose among
+        if options.init_params != "kmeans":
             return first_components(self.rows, options, self.rng)
         if K == 1:
             return self.clusters.sum(axis=0)[None, :], None
+        if len(self.clusters) < 2 * K:  # too few to choose among
+            return first_components(self.rows, options, self.rng)
         return merge(along_axes(Y, w, options.covariance_type), self.clusters, K), None

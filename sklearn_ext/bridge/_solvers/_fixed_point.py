@@ -328,8 +328,10 @@ def gaussian_step(problem, state):
     """Solve the Gaussian problem of every component between its two shares."""
     prior, sides = problem.prior, []
     for moments in (state.source, state.target):
-        mass = own_mass(moments)
-        C = (mass * moments.spread + prior * pooled(moments)) / (mass + prior)
+        C = moments.spread
+        if prior:
+            mass = own_mass(moments)
+            C = (mass * C + prior * pooled(moments)) / (mass + prior)
         sides.append(C + on_diagonal(problem.floor, C))
     solve = variance_map if C.ndim == 2 else covariance_map
     lam, axes = decompose(solve(*sides, state.mixture.epsilon))
@@ -351,6 +353,8 @@ def penalty(problem, mixture, state):
     and what the floor under the variances adds.
     """
     xp, lam, V = namespace(mixture.means), mixture.lam, mixture.axes
+    if mixture.covariance_type == "tied":  # no prior, and the floor in any basis
+        return float(xp.sum(lam + 1 / lam)) * problem.floor / (2 * mixture.epsilon)
     low = [prior_squares(problem, side) for side in (state.source, state.target)]
     if V is not None:  # diagonals of V_k' C V_k
         low = [xp.sum(V * (C @ V), axis=1) for C in low]

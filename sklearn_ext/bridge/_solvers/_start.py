@@ -74,12 +74,22 @@ def solve(source, target, options, rng, *, mixture=None, report=lambda state: Fa
 
 def growing_parts(source, target):
     """Return parts of large samples that represent them, and passes to make on each."""
-    if max(side.X.shape[0] for side in (source, target)) <= STAGED_FROM:
-        return []
     return [
         (source.represented(size), target.represented(size), passes)
-        for size, passes in STAGES
+        for size, passes in stages(source, target)
     ]
+
+
+def stages(source, target):
+    """Return the sizes of parts of large samples, and passes; others have none."""
+    is_large = max(source.X.shape[0], target.X.shape[0]) > STAGED_FROM
+    return STAGES if is_large else ()
+
+
+def most_passes(source, target, options):
+    """Return how many passes a fit may make, those on parts of the rows included."""
+    parts = [min(passes, options.max_iter) for _, passes in stages(source, target)]
+    return sum(parts) + options.max_iter
 
 
 def start(problem, target, rng):

@@ -12,8 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import HasMethods, Interval, StrOptions
 from sklearn_ext._core._optional import require, torch_device
-from sklearn_ext._core._validation import FLOATS
-from sklearn_ext.probes._logistic._probe import check_tensor
+from sklearn_ext._core._validation import FLOATS, check_tensor
 
 
 class FrozenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ExtEstimator):

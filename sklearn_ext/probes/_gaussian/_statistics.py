@@ -331,10 +331,10 @@ def _sum_sparse(X, codes, count, weight, pivot, per_class, tails, dtype, batch_s
     """Sum sparse rows; features with a pivot become dense, a batch at a time."""
     by_class = sparse.csr_array(_by_class(codes, weight, len(count)))
     squared = X.astype(np.float64).power(2)
-    total, every = (by_class @ X).toarray(), weight @ squared
-    squares = (by_class @ squared).toarray() if per_class else every
-    shape = None
+    total, shape = (by_class @ X).toarray(), None
+    squares = (by_class @ squared).toarray() if per_class else weight @ squared
     if tails:
+        every = squares.sum(axis=0)  # of all rows
         Z = sparse.csr_array(X @ sparse.diags_array(np.sqrt(_inverse(every))))
         shape = Tails(every, (by_class @ Z.power(3)).toarray(), weight @ Z.power(4))
     far = np.flatnonzero(pivot)

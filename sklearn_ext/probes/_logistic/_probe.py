@@ -12,15 +12,10 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
-from sklearn_ext._core._compat import (
-    CallbackSupportMixin,
-    Interval,
-    StrOptions,
-    _check_n_features,
-)
+from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._optional import ConditionalMethod
 from sklearn_ext._core._scores import ScoresMixin
-from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext._core._validation import FLOATS, check_tensor, check_weights
 from sklearn_ext._numerics._arrays import (
     blocks,
     finite_products,
@@ -340,19 +335,6 @@ def check_rows(estimator, X, y="no_validation", *, reset=False):
         X = X.numpy()
     form = "csr" if get_tags(estimator).input_tags.sparse else False
     return validate_data(estimator, X, y, reset=reset, accept_sparse=form, dtype=FLOATS)
-
-
-def check_tensor(estimator, X, *, reset, allow_nd=False):
-    """Check a tensor as `validate_data` checks arrays, wherever it lives."""
-    if 0 in X.shape or X.ndim < 2 or (X.ndim > 2 and not allow_nd):
-        least = "at least " if allow_nd else ""
-        raise ValueError(
-            f"Expected {least}2D array with at least one row and one feature, got "
-            f"shape {tuple(X.shape)}. Reshape the tensor to (n_samples, n_features)."
-        )
-    if not bool(X.isfinite().all()):
-        raise ValueError("Input X contains NaN or infinity.")
-    _check_n_features(estimator, X, reset=reset)
 
 
 def solve_probe(probe, data, C, previous=None, report=None):

@@ -316,9 +316,10 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         runs = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
             delayed(_runs.run_repeat)(plan, *rows) for rows in draws
         )
-        measured = []
+        scores, times = [], []
         for found, seconds, models in runs:
-            measured.append((found, seconds))
+            scores.append(found)
+            times.append(seconds)
             leader = _leader({name: found[name] for name in self._rivals()})
             state = {"classes_": self.classes_, "estimator_": models[leader]}
             if tasks.end(**state):
@@ -326,10 +327,7 @@ class TwoRegimes(PredictsByWinner, CallbackSupportMixin, ClassifierMixin, ExtEst
         runs.close()
         tasks.close(**state)
         self.train_sizes_ = plan.sizes
-        self.test_scores_, self.fit_times_ = (
-            {name: np.stack([row[name] for row in rows], axis=1) for name in found}
-            for rows in zip(*measured, strict=True)
-        )
+        self.test_scores_, self.fit_times_ = _by_name(scores), _by_name(times)
         self.baseline_scores_ = self.test_scores_.pop(MAJORITY)
         del self.fit_times_[MAJORITY]
 
@@ -483,6 +481,11 @@ def check_test(X_test, y_test, classes):
     if len(unknown):
         raise ValueError(f"y_test holds labels that y lacks: {unknown.tolist()}.")
     return y_test
+
+
+def _by_name(repeats):
+    """Gather dicts of arrays, one a repeat, into arrays (n_sizes, n_repeats)."""
+    return {name: np.stack([r[name] for r in repeats], axis=1) for name in repeats[0]}
 
 
 def _leader(curves):

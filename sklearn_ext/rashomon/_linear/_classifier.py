@@ -218,6 +218,11 @@ class RashomonLinearClassifier(TwoClassMixin, ExtEstimator):
         weight = np.ldexp(weight, -int(np.floor(np.log2(weight.mean()))))  # near one
         total = float(weight.sum())
         plane = rows.shape[1] == 2 and self.method in ("auto", "exact")
+        if self.method == "exact" and not plane:
+            raise ValueError(
+                "method='exact' needs two coordinates, the intercept included; got "
+                f"{rows.shape[1]}. Use method='auto'."
+            )
         best = best_on_circle(rows, weight) if plane else _good_direction(rows, weight)
         self.min_loss_ = float(direction_errors(best[None], rows, weight)[0]) / total
         limit = total * self._limit(self.theta)
@@ -350,13 +355,12 @@ class RashomonLinearClassifier(TwoClassMixin, ExtEstimator):
 
     def _kept_limit(self, theta):
         """Limit of a set that is not empty and whose directions were kept."""
-        limit = self._limit(theta)
+        limit = self.min_loss_ + self._slack(theta, SLIP)  # or the set is empty
         if limit > self.threshold_loss_ + 2 * SLIP:
             raise ValueError(
                 f"theta={theta} is beyond the fitted {self.theta}, up to which "
                 "directions were kept. Fit with the larger theta."
             )
-        self._slack(theta, SLIP)  # or the set is empty
         return limit
 
     def _at(self, theta):
@@ -383,11 +387,6 @@ class RashomonLinearClassifier(TwoClassMixin, ExtEstimator):
             kept = draw_on_circle(rows, weight, limit, self.n_members, rng)
             return ErrorLaw(*exact_circle(rows, weight), 0, kept), "exact"
         p, (crude_seed, split_seed) = rows.shape[1], seed.spawn(2)
-        if self.method == "exact":
-            raise ValueError(
-                "method='exact' needs two coordinates, the intercept included; got "
-                f"{p}. Use method='auto'."
-            )
         if self.method != "splitting":
             draws = self.n_draws, crude_seed, self.device
             law = crude_law(rows, weight, limit, *draws)

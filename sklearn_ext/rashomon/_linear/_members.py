@@ -158,15 +158,16 @@ class TwoClassMixin(PathMixin, ClassifierMixin):
         check_classification_targets(y)
         weight = check_weights(sample_weight, X, dtype=np.float64)
         kept = weight > 0
-        self.classes_, label = np.unique(y[kept], return_inverse=True)
-        if len(self.classes_) == 1:
+        classes, label = np.unique(y[kept], return_inverse=True)
+        if len(classes) == 1:
             raise ValueError(
                 f"{type(self).__name__} needs two classes with positive weight, got "
                 "one class."
             )
-        if len(self.classes_) > 2:
+        if len(classes) > 2:
             raise ValueError(
                 "Only binary classification is supported. The type of the target is "
                 f"{type_of_target(y)}."
             )
+        self.classes_ = classes
         return X[kept], label, weight[kept]

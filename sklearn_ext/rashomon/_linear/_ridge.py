@@ -391,9 +391,8 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
         return self
 
     def _sample(self, n_samples, theta, seed):
-        self._slack(theta)  # or the set is empty
-        rng = np.random.default_rng(seed)
-        return self._members(self._at(theta).draw(n_samples, rng))
+        ellipsoid = self._within(self._slack(theta))
+        return self._members(ellipsoid.draw(n_samples, np.random.default_rng(seed)))
 
     def _ratios_at(self, thetas):
         return [self._share(self._at(theta)) for theta in thetas]
@@ -401,7 +400,10 @@ class RashomonRidge(PathMixin, RegressorMixin, ExtEstimator):
     def _at(self, theta):
         """Ellipsoid of another slack."""
         # the difference of the means is zero, not rounding, for theta of zero
-        slack = self._mean_threshold(theta) - self.min_loss_
+        return self._within(self._mean_threshold(theta) - self.min_loss_)
+
+    def _within(self, slack):
+        """Ellipsoid of the models that lose at most so much more than the best one."""
         return Ellipsoid(self.coef_, *self._eigen, self._sums.weight * slack)
 
     def _space(self):

@@ -912,18 +912,18 @@ class RashomonTreeClassifier(
         return self._set.best_tree().renamed(self._plan.equal.first)
 
     def _sample(self, n_samples, theta, seed):
-        return self._named(self._draw(n_samples, self._threshold_at(theta), seed))
+        return self._named(self._draw(n_samples, self._asked_threshold(theta), seed))
 
-    def _draw(self, n_trees, threshold, seed):
-        rng = np.random.default_rng(seed)
+    def _draw(self, n_trees, mean_loss, seed):
+        rng, threshold = np.random.default_rng(seed), mean_loss * self._plan.rows.total
         trees = self._set.widened(threshold).draw(n_trees, rng, threshold)
         return self._plan.equal.with_any(trees, rng)
 
     def _draw_members(self):
         if self.log_ratio_ == -np.inf:
             return self._best
-        threshold = self.threshold_loss_ * self._plan.rows.total
-        return self._draw(self._plan.params.n_members, threshold, self._draws)
+        n_members = self._plan.params.n_members
+        return self._draw(n_members, self.threshold_loss_, self._draws)
 
     def _named(self, trees):
         names = getattr(self, "feature_names_in_", None)

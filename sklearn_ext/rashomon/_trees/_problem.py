@@ -239,8 +239,10 @@ def merge_rows(bits, label, weight, n_classes):
     Rows
         Patterns in lexicographic order, whatever the order of the rows.
     """
-    of_class = label[:, None] == np.arange(n_classes)
-    return Rows.merged(bits, of_class * weight[:, None])
+    patterns, place = distinct_patterns(bits)
+    cell, n_cells = place * n_classes + label, len(patterns) * n_classes
+    summed = np.bincount(cell, weight, minlength=n_cells)  # no table of rows by classes
+    return Rows(patterns, summed.reshape(-1, n_classes))
 
 
 def distinct_patterns(bits):

@@ -514,16 +514,16 @@ class TreeLosses:
     ranges: Ranges
     tables: tuple
 
-    def log_cdf(self):
-        """Logarithm of the weight up to each loss of the root."""
+    def log_cdf(self, key=slice(None)):
+        """Logarithm of the weight up to each loss of the root, or up to some."""
         root = self.tables[0]
         with np.errstate(divide="ignore"):
-            return np.log(np.cumsum(root.coef[0])) + root.log_scale[0]
+            return np.log(np.cumsum(root.coef[0])[key]) + root.log_scale[0]
 
     def log_weight_within(self, threshold):
         """Logarithm of the weight of all trees within a threshold."""
         degrees = self.ranges.degrees_within(threshold)
-        return float(self.log_cdf()[degrees - 1]) if degrees else -np.inf
+        return float(self.log_cdf(degrees - 1)) if degrees else -np.inf
 
 
 def expand(graph, smallest, grid, threshold, stage=None):

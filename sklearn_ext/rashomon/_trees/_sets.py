@@ -62,6 +62,10 @@ class ExactTreeSet:
         found = [expand(graph, smallest, grid, last, stage) for grid in grids]
         return cls(graph, smallest, threshold, n_cells, found[0], found[-1], equal)
 
+    def __getstate__(self):
+        """Leave out what predictions found: a stored set is that of the fit."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
     @property
     def best_loss(self):
         """Smallest loss of any tree, summed over rows."""

@@ -42,7 +42,7 @@ def _columns(bits, device):
 
 def _routed(splits, columns, depth):
     """Yield some trees at a time, and the node where each row ends in each of them."""
-    n_rows, device = columns.shape[1], columns.device
+    n_rows, device, some_stop = columns.shape[1], columns.device, (splits < 0).any()
     splits = torch.as_tensor(splits, device=device).long()
     row = torch.arange(n_rows, device=device)
     step = max(BLOCK.get(device.type, LARGE_BLOCK) // (8 * n_rows), 1)
@@ -51,8 +51,9 @@ def _routed(splits, columns, depth):
         node = torch.zeros(len(splits[part]), n_rows, dtype=torch.long, device=device)
         for _ in range(depth):
             chosen = torch.gather(splits[part], 1, node)
-            below = 2 * node + 1 + columns[chosen.clamp(min=0), row]
-            node = torch.where(chosen >= 0, below, node)
+            inner = chosen.clamp(min=0) if some_stop else chosen
+            below = 2 * node + 1 + columns[inner, row]
+            node = torch.where(chosen >= 0, below, node) if some_stop else below
         yield part, node
 
 

@@ -275,7 +275,7 @@ def threshold(oracle, slots, k, state, rng=None, epsilon=0.1):
     top = known.max(initial=0.0)
     # the row that defines the first threshold passes it, however its gain is rounded
     tau, last = below(top), max(epsilon / k, oracle.resolution) * top
-    states = oracle.states(state)
+    states = oracle.states([state])
     while tau > last and len(states) <= k:
         rows = np.flatnonzero(known >= tau)
         done = finish(walk(oracle, slots[rows], states, tau, k))

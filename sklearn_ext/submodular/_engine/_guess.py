@@ -113,7 +113,7 @@ class Guess:
     def __init__(self, oracle, gamma, k, state, rng):
         self.oracle, self.gamma, self.k, self._rng = oracle, gamma, k, rng
         self.tau = below(gamma / (2 * k))
-        self.states = oracle.states(state)  # of the prefixes of what is chosen
+        self.states = oracle.states([state])  # of the prefixes of what is chosen
         self.level = np.zeros(16, dtype=np.int16 if k < 32_000 else np.int32)  # by slot
 
     @property

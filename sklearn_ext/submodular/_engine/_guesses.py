@@ -254,7 +254,7 @@ class Engine:
         order = self._rng.permutation(sample[self._singles[sample] >= tau])
         if len(order) < self.k:
             return False
-        states = self.oracle.states(self.state)
+        states = self.oracle.states([self.state])
         yield from walk(self.oracle, order, states, tau, self.k)
         return len(states) > self.k
 

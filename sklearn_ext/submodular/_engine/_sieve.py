@@ -46,7 +46,7 @@ class Sieve:
             return
         sets = {}  # a user's function that fails leaves the ones before
         for power in sorted({*self._sets, *self._powers(self._best, largest)}):
-            first = [], self.oracle.states(self._state)
+            first = [], self.oracle.states([self._state])
             chosen, states = self._sets.get(power, first)
             states = copy.copy(states)
             tau = below(math.exp(power * self._step))

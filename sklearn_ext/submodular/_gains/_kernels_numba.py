@@ -24,29 +24,47 @@ AT = _read(nb.int32), NUMBERS, NUMBERS
 STORES = [*DENSE, *(nb.types.Tuple((_read(kind), *AT)) for kind in FLOATS)]
 
 
-def _gain(rows, slot, state, weights):
-    """Return the gain of a row; what is compiled depends on how rows are stored."""
+def _row(rows, slot):
+    """Return what a row stores: its entries, or its values and their columns."""
+    raise NotImplementedError
+
+
+@overload(_row, jit_options=OPTIONS)
+def _row_of(rows, slot):
+    def dense(rows, slot):
+        return rows[0][slot]
+
+    def sparse(rows, slot):
+        values, columns, starts, lengths = rows
+        start = starts[slot]
+        stop = start + lengths[slot]
+        return values[start:stop], columns[start:stop]
+
+    return dense if len(rows) == 1 else sparse
+
+
+def _gain(row, state, weights):
+    """Return the gain of a row as `_row` returns it."""
     raise NotImplementedError
 
 
 @overload(_gain, jit_options=OPTIONS)
-def _gain_of(rows, slot, state, weights):
-    def dense(rows, slot, state, weights):
-        row, total = rows[0][slot], 0.0
+def _gain_of(row, state, weights):
+    def dense(row, state, weights):
+        total = 0.0
         for j in range(row.shape[0]):
             total += max(row[j] - state[j], 0.0) * weights[j]
         return total
 
-    def sparse(rows, slot, state, weights):
-        values, columns, starts, lengths = rows
-        stored = slice(starts[slot], starts[slot] + lengths[slot])
-        part, at, total = values[stored], columns[stored], 0.0
-        for i in range(part.shape[0]):
-            j = at[i]
-            total += max(part[i] - state[j], 0.0) * weights[j]
+    def sparse(row, state, weights):
+        values, columns = row
+        total = 0.0
+        for i in range(values.shape[0]):
+            j = columns[i]
+            total += max(values[i] - state[j], 0.0) * weights[j]
         return total
 
-    return dense if len(rows) == 1 else sparse
+    return dense if isinstance(row, nb.types.Array) else sparse
 
 
 GAINS = NUMBERS, DOUBLES, DOUBLES, nb.float64[::1]
@@ -56,7 +74,7 @@ GAINS = NUMBERS, DOUBLES, DOUBLES, nb.float64[::1]
 def gains(rows, slots, state, weights, found):
     """Write the gain of each slot at a state."""
     for i in range(slots.shape[0]):
-        found[i] = _gain(rows, slots[i], state, weights)
+        found[i] = _gain(_row(rows, slots[i]), state, weights)
 
 
 SEARCH = _read(nb.float64, 2), DOUBLES, nb.float64, nb.int64, nb.int64[::1]
@@ -67,11 +85,11 @@ def levels(rows, slots, states, weights, tau, low, high):
     """Lower each slot's highest level to its level, and return gains evaluated."""
     calls = 0
     for i in range(slots.shape[0]):
-        below = low
+        row, below = _row(rows, slots[i]), low
         while below < high[i]:
             middle = (below + high[i] + 1) // 2
             calls += 1
-            if _gain(rows, slots[i], states[middle - 1], weights) >= tau:
+            if _gain(row, states[middle - 1], weights) >= tau:
                 below = middle
             else:
                 high[i] = middle - 1

@@ -19,12 +19,12 @@ class States(list):
 
     Parameters
     ----------
-    first : object
-        The first state.
+    states : iterable of object
+        The first states, as a list takes them: skops makes it anew of all.
     """
 
-    def __init__(self, first):
-        super().__init__([first])
+    def __init__(self, states):
+        super().__init__(states)
         self._table, self._filled = None, 0
 
     def cut(self, n):
@@ -150,7 +150,7 @@ class Oracle:
     def gains(self, slots, state):
         """Return the gain of each slot."""
         self.n_calls += len(slots)
-        if len(slots) <= self._step:
+        if 0 < len(slots) <= self._step:  # an objective need not take no rows
             return self.objective.gains(self.rows.take(slots), state)
         gains = np.empty(len(slots))
         for part in blocks(len(slots), self._step):

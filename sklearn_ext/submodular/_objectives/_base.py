@@ -251,9 +251,9 @@ def check_factors(objective, weights, n, what):
     Returns
     -------
     ndarray of shape (n,)
-        The factors.
+        The factors, in memory of their own.
     """
-    weights = np.ascontiguousarray(weights, dtype=np.float64)
+    weights = np.array(weights, dtype=np.float64, order="C")
     least = weights.min(initial=np.inf)
     if weights.shape != (n,) or not (least >= 0 and np.isfinite(weights).all()):
         raise ValueError(

@@ -74,9 +74,11 @@ class SlotTable:
         return np.array([self._slot_of[i] for i in known], dtype=np.intp)
 
     def vacant(self, n):
-        """Return n slots to use next."""
+        """Make room for n rows; return the slots to use next."""
         reused = self._free[::-1][:n]
         fresh = range(self._size, self._size + n - len(reused))
+        self._ids = grown(self._ids, fresh.stop)
+        self.alive = grown(self.alive, fresh.stop)
         return np.array([*reused, *fresh], dtype=np.intp)
 
     def add(self, slots, ids):
@@ -84,8 +86,6 @@ class SlotTable:
         reused = min(len(self._free), len(slots))
         del self._free[len(self._free) - reused :]
         self._size += len(slots) - reused
-        self._ids = grown(self._ids, self._size)
-        self.alive = grown(self.alive, self._size)
         for slot, i in zip(slots.tolist(), ids, strict=True):
             self._ids[slot] = i
             self._slot_of[i] = slot

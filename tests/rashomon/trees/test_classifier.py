@@ -400,6 +400,36 @@ def test_callbacks_see_every_part_of_the_work(rng, params):
     assert clf.set_callbacks().fit(X, y).log_ratio_ == log_ratio
 
 
+def test_what_predictions_found_is_not_stored(rng):
+    X, y = small(rng)
+    clf = fit(X, y, theta=0.1)
+    before = pickle.dumps(clf)
+    clf.vote_share(X), clf.feature_usage(), clf.predict(X)
+    assert pickle.dumps(clf) == before
+
+
+def test_samples_are_of_the_fitted_set_whatever_set_params_said_later(rng):
+    X, y = small(rng)
+    clf = fit(X, y, theta=0.05)
+    before = clf.sample(20, random_state=0).arrays
+    clf.set_params(theta=0.4, reference_loss=0.5)
+    after = clf.sample(20, random_state=0).arrays
+    assert_array_equal(after.split, before.split)
+    assert_array_equal(after.label, before.label)
+
+
+@pytest.mark.filterwarnings("ignore:The loss grid is coarse")
+def test_extremes_of_deep_sparse_trees_with_weights_hold_those_of_members(rng):
+    X, y = small(rng, k=3)
+    weight, values = rng.random(len(y)), rng.normal(size=(len(y), 3))
+    clf = fit(X, y, weight, max_depth=3, space="sparse", alpha=0.01, n_members=20)
+    label = np.searchsorted(clf.classes_, clf.member_predictions(X))
+    sums = values[np.arange(len(y)), label].sum(axis=1)
+    low, high = clf.extremes(X, values)
+    assert low <= sums.min() + 1e-9
+    assert high >= sums.max() - 1e-9
+
+
 def test_nothing_is_computed_before_it_is_read(rng):
     X, y = small(rng)
     clf = fit(X, y, exact_counts=True, split_prior="split")

@@ -155,7 +155,7 @@ def test_bare_engine_sampler_and_rows_computed_anew(place, rng):
 
 def growing(oracle, n):
     """Return the states of n rows of an oracle's, one after another."""
-    states = oracle.states(oracle.empty_state())
+    states = oracle.states([oracle.empty_state()])
     for slot in range(n):
         states.append(oracle.add(states[-1], slot))
     return states
@@ -200,7 +200,7 @@ def test_rows_come_in_batches_with_room_for_more(rng):
 
 
 def test_states_are_the_same_as_an_array_after_cuts(rng):
-    states, expected = States(np.zeros(3)), [np.zeros(3)]
+    states, expected = States([np.zeros(3)]), [np.zeros(3)]
     for step in range(40):
         if step % 7 == 6:
             states.cut(len(expected) // 2)

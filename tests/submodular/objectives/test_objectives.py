@@ -296,6 +296,15 @@ def test_bad_mixtures(objectives, message):
         maximize(Mixture(objectives), [[1.0]], 1)
 
 
+@pytest.mark.parametrize("make", [Coverage, FeatureBased, Mixture])
+def test_weights_are_copied(make):
+    members = [[("a", Coverage()), ("b", LogDet())]] if make is Mixture else []
+    weights = np.ones(2)
+    objective = make(*members, weights=weights).fit_reference([[0.5, 1.0]])
+    kept = objective.weights_ if make is Mixture else objective.coord_weights_
+    assert not np.shares_memory(kept, weights)
+
+
 def test_weights_need_reference_rows():
     with pytest.raises(ValueError, match="no reference rows that sample_weight"):
         Coverage().fit_reference([[1.0]], [1.0])
