@@ -2,7 +2,7 @@
 
 - ``_compat``: the only file that imports private or version-dependent names
 - ``_base``: ``ExtEstimator``, and ``fit_context``, which undoes a method that raises
-- ``_validation``: dtypes that are kept, weights of rows
+- ``_validation``: dtypes that are kept, weights of rows, lines that warnings name
 - ``_tables``: columns of data frames that are categories, and their values
 - ``_callbacks``: one fit as a tree of tasks for scikit-learn's callbacks
 - ``_blocks``: one model from many blocks of rows

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 
 import sklearn_ext
 from sklearn_ext._core._compat import _fit_context, _is_fitted
+from sklearn_ext._core._validation import warn
 
 
 class ExtEstimator(BaseEstimator):
@@ -52,12 +53,10 @@ class ExtEstimator(BaseEstimator):
         state = dict(state)
         stored = state.pop("_sklearn_ext_version", "unknown")
         if stored != _version():
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} was stored by sklearn_ext {stored} and is "
                 f"loaded by {_version()}: results may differ. Refit it, or load it "
-                f"with sklearn_ext {stored}.",
-                UserWarning,
-                stacklevel=2,
+                f"with sklearn_ext {stored}."
             )
         super().__setstate__(state)
 

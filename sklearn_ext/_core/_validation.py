@@ -1,5 +1,7 @@
-"""Checks that several families share."""
+"""Checks that several families share, and how users are warned."""
 
+import sys
+import warnings
 from numbers import Real
 
 import numpy as np
@@ -11,6 +13,8 @@ from sklearn_ext._core._compat import (
 )
 
 FLOATS = (np.float64, np.float32)  # dtypes that are kept; others become float64
+# packages and modules whose lines say nothing to a user
+INSIDE = {"sklearn_ext", "sklearn", "joblib", "skorch", "scipy", "functools"}
 
 
 def check_weights(sample_weight, X, *, dtype=None, name="sample_weight"):
@@ -88,3 +92,25 @@ def check_level(confidence_level):
         raise ValueError(
             f"confidence_level must lie between 0 and 1, got {confidence_level!r}."
         )
+
+
+def warn(message, category=UserWarning):
+    """Warn at the innermost line outside these packages.
+
+    A fixed ``stacklevel`` cannot: fits are reached through ``fit``, ``partial_fit``,
+    ``fit_blocks``, a Pipeline or a search.
+
+    Parameters
+    ----------
+    message : str
+        What is said.
+    category : type, default=UserWarning
+        Class of the warning.
+    """
+    frame, level = sys._getframe(1), 2
+    while frame is not None:
+        name = frame.f_globals.get("__name__") or ""
+        if name.partition(".")[0] not in INSIDE:
+            break
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

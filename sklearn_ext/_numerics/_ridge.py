@@ -12,12 +12,12 @@ give the same errors at ridges times that constant. Other filters than ridge (se
 ``_filters``) are sums over complex ridges, and so are their residuals.
 """
 
-import warnings
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_ext._core._validation import warn
 from sklearn_ext._numerics._arrays import (
     ArrayHolder,
     device_of,
@@ -636,12 +636,10 @@ def warn_of_rounding(alphas, cut):
     """Warn of ridges that were meant to count and are lost in rounding."""
     given = [alpha for alpha in np.asarray(alphas).tolist() if alpha > 0]
     if given and min(given) <= cut:
-        warnings.warn(
+        warn(
             f"alpha={min(given):g} is below the rounding of the products of features, "
             f"{cut:.1g}: what they could not resolve was left out. Scale the columns, "
-            f"for instance by standardize=True, or take alpha above {cut:.1g}.",
-            UserWarning,
-            stacklevel=6,
+            f"for instance by standardize=True, or take alpha above {cut:.1g}."
         )
 
 
@@ -704,11 +702,10 @@ def conjugate_gradients(batches, moments, coef, alphas):
             break
         direction = step + rho / xp.where(before > 0, before, 1.0) * direction
     else:
-        warnings.warn(
+        warn(
             f"The coefficients still changed by more than {TOL:g} after {MAX_ITER} "
             "conjugate gradient steps. Use precision='float64' or a larger alpha.",
             ConvergenceWarning,
-            stacklevel=4,
         )
     # what single precision cannot even hold is no refinement
     before, after = (_objective(batches(), moments, c, ridge) for c in (start, coef))

@@ -22,8 +22,8 @@ from sklearn_ext._core._compat import (
     Interval,
     _num_samples,
 )
+from sklearn_ext._core._validation import warn
 from sklearn_ext.aggregate._base import BagRegressorMixin
-from sklearn_ext.aggregate._warnings import warn
 
 
 class AggregateMetaRegressor(CallbackSupportMixin, BagRegressorMixin, ExtEstimator):

@@ -15,10 +15,9 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import check_cv, cross_validate
 
-from sklearn_ext._core._validation import check_weights
+from sklearn_ext._core._validation import check_weights, warn
 from sklearn_ext.aggregate._bags._partition import Bags, encode_bags
 from sklearn_ext.aggregate._bags._splitters import BagKFold
-from sklearn_ext.aggregate._warnings import warn
 
 
 def _bag_means(y_true, y_pred, bags, sample_weight):

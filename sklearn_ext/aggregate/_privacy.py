@@ -9,8 +9,8 @@ from scipy.special import log_ndtr
 from sklearn.utils import check_array, check_random_state, column_or_1d
 
 from sklearn_ext._core._compat import Interval, StrOptions, validate_params
+from sklearn_ext._core._validation import warn
 from sklearn_ext.aggregate._bags._partition import Bags
-from sklearn_ext.aggregate._warnings import warn
 
 
 @dataclass(frozen=True)

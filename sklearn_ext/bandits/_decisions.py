@@ -1,6 +1,5 @@
 """What all bandits do: decide among available actions, and be judged on a log."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from sklearn_ext._core._base import fit_context
 from sklearn_ext._core._compat import _num_samples
-from sklearn_ext._core._validation import check_weights
+from sklearn_ext._core._validation import check_weights, warn
 from sklearn_ext.bandits._exploration import Rule, draw
 from sklearn_ext.bandits._log import (
     Log,
@@ -294,11 +293,9 @@ class DecisionMixin(ClassifierMixin):
         reward = check_reward(reward, len(action))
         propensity = check_propensity(propensity, len(action))
         if np.all(propensity == 1) and len(np.unique(action)) > 1:
-            warnings.warn(
+            warn(
                 "All propensities are 1: the log is deterministic, and only its own "
-                "actions can be judged.",
-                UserWarning,
-                stacklevel=2,
+                "actions can be judged."
             )
         w = (said == action) / propensity
         if sample_weight is not None:
@@ -306,11 +303,7 @@ class DecisionMixin(ClassifierMixin):
         if not w.any():
             if not np.isin(action.astype(object), self.classes_.astype(object)).any():
                 positions(self.classes_, action)  # say that they are of another kind
-            warnings.warn(
-                "None of the predicted actions was logged: their value is unknown.",
-                UserWarning,
-                stacklevel=2,
-            )
+            warn("None of the predicted actions was logged: their value is unknown.")
             return float("nan")
         return float(w @ reward / w.sum())
 

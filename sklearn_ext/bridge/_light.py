@@ -21,6 +21,7 @@ from sklearn_ext._core._compat import (
     check_same_namespace,
 )
 from sklearn_ext._core._optional import require, torch_device
+from sklearn_ext._core._validation import warn
 from sklearn_ext._numerics._arrays import like, namespace, to_numpy
 from sklearn_ext.bridge._checks import NeedsStoredSource, check_times, plain
 from sklearn_ext.bridge._draws import as_generator
@@ -846,7 +847,7 @@ def _warn_about_fit(fit, target, options):
             "components or covariance_type='diag'."
         )
     for message in messages:
-        warnings.warn(message, ConvergenceWarning, stacklevel=5)
+        warn(message, ConvergenceWarning)
 
 
 def _held_by_floor(state, target, options):

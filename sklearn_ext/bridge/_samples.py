@@ -1,6 +1,5 @@
 """What comes in: rows of both sides, whose they are, and how much each counts."""
 
-import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,6 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from sklearn_ext._core._compat import get_namespace
 from sklearn_ext._core._tables import column_names
+from sklearn_ext._core._validation import warn
 from sklearn_ext._numerics._arrays import (
     float64,
     is_array,
@@ -220,11 +220,9 @@ def _target_rows(estimator, X_target, X, fewest):
     expected = getattr(estimator, "feature_names_in_", None)
     if (expected is None) != (names_of(X_target) is None):
         one, other = ("X", "X_target") if expected is not None else ("X_target", "X")
-        warnings.warn(
+        warn(
             f"{one} has feature names and {other} has none: the columns of both are "
-            "taken to be in one order.",
-            UserWarning,
-            stacklevel=6,
+            "taken to be in one order."
         )
     types = float_types(X_target)
     Y = other_table(
@@ -373,4 +371,4 @@ def warn_about_data(X, y, came_as, sides):
             "with StandardScaler fitted on both sides."
         )
     for message in messages:
-        warnings.warn(message, UserWarning, stacklevel=5)
+        warn(message)

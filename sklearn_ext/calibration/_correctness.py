@@ -1,6 +1,5 @@
 """The probability that a classifier's prediction is right."""
 
-import warnings
 from dataclasses import replace
 from numbers import Integral, Real
 
@@ -22,7 +21,7 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext._core._validation import check_level
+from sklearn_ext._core._validation import check_level, warn
 from sklearn_ext._numerics._held_out import best_temperature, clopper_pearson
 from sklearn_ext.calibration._confidence import (
     CorrectnessLoss,
@@ -288,11 +287,9 @@ class CorrectnessCalibratedClassifier(ClassifierInside):
         data = self._training(X, y, sample_weight, groups, params, self.cv)
         weighted = sample_weight is not None and not _routing_enabled()
         if weighted and not data.routed["estimator"]:
-            warnings.warn(
+            warn(
                 f"{type(base).__name__} takes no sample_weight: weights are used for "
-                "its confidence alone.",
-                UserWarning,
-                stacklevel=6,
+                "its confidence alone."
             )
         if isinstance(base, FrozenEstimator):
             known = np.asarray(base.classes_)
@@ -441,7 +438,7 @@ class CorrectnessCalibratedClassifier(ClassifierInside):
                 "of a fold: all of them vote."
             )
         for message in told:
-            warnings.warn(message, UserWarning, stacklevel=7)
+            warn(message)
 
     def _blocks(self, opinions):
         """Return names of the parts of an explanation, with the columns of each."""
@@ -593,13 +590,11 @@ class CorrectnessCalibratedClassifier(ClassifierInside):
         low, high = map(float, clopper_pearson(count, n, confidence_level))
         is_drift = low > 2 * UNKNOWN
         if is_drift:
-            warnings.warn(
+            warn(
                 f"{count / n:.0%} of the {n} rows are further from the training rows "
                 f"than all but {UNKNOWN:.0%} of those were (between {low:.0%} and "
                 f"{high:.0%}): their confidence is an extrapolation. Have some of "
-                "them labelled; familiarity tells which they are.",
-                UserWarning,
-                stacklevel=2,
+                "them labelled; familiarity tells which they are."
             )
         return DriftReport(
             n_rows=n,

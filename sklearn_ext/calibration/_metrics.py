@@ -1,6 +1,5 @@
 """Is it calibrated, and does the confidence find the errors? With intervals."""
 
-import warnings
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -10,7 +9,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
-from sklearn_ext._core._validation import check_level, check_weights
+from sklearn_ext._core._validation import check_level, check_weights, warn
 
 CELLS = 2**22  # simulated outcomes that are held at a time
 
@@ -579,11 +578,10 @@ def correctness_auc(
     misses = weight - hits
     right, wrong = hits.sum(), misses.sum()
     if min(right, wrong) <= 0:
-        warnings.warn(
+        warn(
             f"correctness_auc is not defined where "
             f"{'no' if right <= 0 else 'every'} prediction is right: NaN.",
             UndefinedMetricWarning,
-            stacklevel=2,
         )
         area, error = np.nan, np.nan
     else:

@@ -1,6 +1,5 @@
 """One probability from several classifiers, by mixing them under the log-loss."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -23,7 +22,7 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from sklearn_ext._core._validation import check_weights
+from sklearn_ext._core._validation import check_weights, warn
 from sklearn_ext.calibration._folds import whole_folds
 from sklearn_ext.calibration._inner import (
     ClassifiersInside,
@@ -96,11 +95,7 @@ def mixture_weights(
     w = check_weights(sample_weight, likelihoods, dtype=np.float64)
     lost = int(((likelihoods.max(axis=1) <= 0) & (w > 0)).sum())
     if lost:
-        warnings.warn(
-            f"Every model gives {lost} rows probability 0: they count as {LEAST:g}.",
-            UserWarning,
-            stacklevel=2,
-        )
+        warn(f"Every model gives {lost} rows probability 0: they count as {LEAST:g}.")
     likelihoods = likelihoods.clip(LEAST)
     log_prior = _log_prior(prior, likelihoods.shape[1])
     if method == "bayes":
@@ -410,12 +405,11 @@ class LogLossMixtureClassifier(ClassifiersInside):
             max_iter=self.max_iter,
         )
         if self.weights == "convex" and found.gap_bound > self.tol:
-            warnings.warn(
+            warn(
                 f"The mixture stopped after {self.max_iter} steps up to "
                 f"{found.gap_bound:.2g} above its minimum, more than tol={self.tol:g}: "
                 "raise max_iter or tol.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
         self.weights_, self.gap_bound_ = found.weights, found.gap_bound
         self.n_iter_ = max(found.n_iter, 1)

@@ -1,7 +1,6 @@
 """Abstain where the confidence is low, with a promise about what is answered."""
 
 import math
-import warnings
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -20,7 +19,7 @@ from sklearn_ext._core._compat import (
     _safe_indexing,
     validate_params,
 )
-from sklearn_ext._core._validation import check_level
+from sklearn_ext._core._validation import check_level, warn
 from sklearn_ext.calibration._correctness import CorrectnessCalibratedClassifier
 from sklearn_ext.calibration._folds import whole_folds
 from sklearn_ext.calibration._inner import ClassifierInside, fitted, rows_of
@@ -376,13 +375,11 @@ class SelectiveClassifierCV(ClassifierInside):
         if place is None:
             accepted = curve.accepted[first]
             bound = upper_bound(curve.errors[first], accepted, confidence_level)
-            warnings.warn(
+            warn(
                 f"No error of {target_error:g} can be certified: the "
                 f"{accepted} most confident rows, with which the sequence starts, "
                 f"allow {bound:.3g}. Everything is rejected; raise "
-                "target_error, lower start_fraction, or find a better confidence.",
-                UserWarning,
-                stacklevel=5,
+                "target_error, lower start_fraction, or find a better confidence."
             )
         return place
 

@@ -1,6 +1,5 @@
 """Linear classifier whose loss need not trust every label."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,6 +13,7 @@ from sklearn_ext._core._compat import (
     Options,
     StrOptions,
 )
+from sklearn_ext._core._validation import warn
 from sklearn_ext._numerics._logistic import prepare, solve
 from sklearn_ext.losses._linear import (
     LinearClassifierMixin,
@@ -250,11 +250,9 @@ class CompSumClassifier(CallbackSupportMixin, LabelQualityMixin, ExtEstimator):
 def warn_of_large_tau(tau):
     """Warn of losses that hardly have a gradient where it is needed."""
     if tau > 2:
-        warnings.warn(
+        warn(
             f"tau={tau:g}: beyond 2 rows that are fitted badly get nearly no gradient. "
-            "Choose tau in [0, 2].",
-            UserWarning,
-            stacklevel=5,  # the caller of fit
+            "Choose tau in [0, 2]."
         )
 
 

@@ -1,7 +1,5 @@
 """What linear classifiers share: rows checked and encoded, scores, predictions."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import get_tags
@@ -9,7 +7,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from sklearn_ext._core._scores import ScoresMixin
-from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext._core._validation import FLOATS, check_weights, warn
 from sklearn_ext._numerics._arrays import is_tensor, single
 from sklearn_ext._numerics._classes import Labelled, check_squares, places_of
 
@@ -80,16 +78,14 @@ def warn_unless_converged(estimator, converged, unbounded, max_iter):
     """Say what the solver left undone, and what helps."""
     name = type(estimator).__name__
     if unbounded:
-        warnings.warn(
+        warn(
             f"{name}: at C=inf the classes are separated without error, so the optimum "
             "is at infinity; use separability(X, y), or choose a finite C.",
             ConvergenceWarning,
-            stacklevel=5,  # the caller of fit
         )
     elif not converged:
-        warnings.warn(
+        warn(
             f"{name} did not converge in max_iter={max_iter} iterations. Increase "
             "max_iter or tol, lower C, or scale the features.",
             ConvergenceWarning,
-            stacklevel=5,  # the caller of fit
         )

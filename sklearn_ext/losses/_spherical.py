@@ -1,6 +1,5 @@
 """Linear classifier for thousands of classes, at a cost that does not feel them."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._optional import ConditionalMethod
+from sklearn_ext._core._validation import warn
 from sklearn_ext._numerics._arrays import (
     flat,
     like,
@@ -223,11 +223,9 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
         """
         data = labelled(self, X, y, sample_weight)
         if self.loss == "z" and len(data.classes) == 2:
-            warnings.warn(
+            warn(
                 "SphericalClassifier(loss='z') was given two classes, for which "
-                "CompSumClassifier is the better tool.",
-                UserWarning,
-                stacklevel=3,
+                "CompSumClassifier is the better tool."
             )
         statistics = SphericalStatistics.of(data.X, data.y, data.weight, data.classes)
         for name in ("temperature_", "sufficient_statistics_", "objective_"):
@@ -247,11 +245,10 @@ class SphericalClassifier(CallbackSupportMixin, ClassifierMixin, ExtEstimator):
         self._descend(data, statistics, tasks)
         tasks.close(**self._state())
         if not (self.converged_ or self._interrupted):
-            warnings.warn(
+            warn(
                 f"SphericalClassifier did not converge in max_iter={self.max_iter} "
                 "iterations. Increase max_iter, tol or alpha.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         del self._interrupted
         return self

@@ -1,6 +1,5 @@
 """Ensembles of perceptrons that find their own learning rate and leave rows out."""
 
-import warnings
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
@@ -29,7 +28,7 @@ from sklearn_ext._core._compat import (
 from sklearn_ext._core._docs import shared_docs
 from sklearn_ext._core._optional import require, torch_device
 from sklearn_ext._core._tables import column_names
-from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext._core._validation import FLOATS, check_weights, warn
 from sklearn_ext._numerics._classes import class_factors
 from sklearn_ext._numerics._nets import forward, n_parameters
 from sklearn_ext.networks._preprocess import TablePreprocessor, words_explained
@@ -330,11 +329,9 @@ class TunedMembers(CallbackSupportMixin):
     def _plan(self, n_rows, device, seed):
         residual = self.n_layers > 2 if self.residual == "auto" else bool(self.residual)
         if not residual and self.n_layers > DEEP:
-            warnings.warn(
+            warn(
                 f"A plain net of n_layers={self.n_layers} does not keep its learning "
-                "rate over depth: residual='auto' or True does.",
-                UserWarning,
-                stacklevel=4,
+                "rate over depth: residual='auto' or True does."
             )
         mup = self.parametrization == "mup"
         return Plan(
@@ -475,11 +472,10 @@ class TunedMembers(CallbackSupportMixin):
                 + self._way_out("diverged")
             )
         if n:
-            warnings.warn(
+            warn(
                 f"{n} of {k} members diverged at learning rate {rate:g} and are left "
                 f"out. {self._way_out('diverged')}",
                 ConvergenceWarning,
-                stacklevel=4,
             )
         losses = np.array(training.train_loss)[:, ~diverged]
         none = losses.min(axis=0) > 1.05 * table.constant_loss
@@ -488,11 +484,10 @@ class TunedMembers(CallbackSupportMixin):
             -len(table.weight) // self._batch_size(len(table.weight))
         )
         if poor and n_steps >= MANY_STEPS:
-            warnings.warn(
+            warn(
                 f"{poor} of {k} members did not train: at learning rate {rate:g} they "
                 f"are never better than a constant. {self._way_out('idle')}",
                 ConvergenceWarning,
-                stacklevel=4,
             )
 
     def _way_out(self, fault):

@@ -1,6 +1,5 @@
 """Neural collapse: what a simple model of training predicts, and what features show."""
 
-import warnings
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -9,7 +8,7 @@ from scipy.optimize import brentq
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_ext._core._validation import check_level
+from sklearn_ext._core._validation import check_level, warn
 from sklearn_ext._numerics._classes import Labelled
 from sklearn_ext.probes._gaussian._input import labels, on_host, row_weights
 
@@ -301,11 +300,9 @@ def collapse_diagnostics(
     decide = _decisions(coef, intercept, X, classes)
     counts = np.bincount(codes, weights)
     if (lonely := counts < FEWEST).any():
-        warnings.warn(
+        warn(
             f"A class of one row has no variance: {classes[lonely].tolist()} count "
-            "for means alone.",
-            UserWarning,
-            stacklevel=2,
+            "for means alone."
         )
     measure = _Measure(X, codes, len(classes), *decide)
     scalars, pairs, norms, cosines = measure(weights)

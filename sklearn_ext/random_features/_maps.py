@@ -1,6 +1,5 @@
 """From scaled rows to features: random neurons or waves, landmarks, a kernel."""
 
-import warnings
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from itertools import product
@@ -14,6 +13,7 @@ from scipy import linalg, sparse
 from sklearn.utils import check_random_state
 
 from sklearn_ext._core._compat import Interval, StrOptions
+from sklearn_ext._core._validation import warn
 from sklearn_ext._numerics._arrays import (
     ArrayHolder,
     dense,
@@ -129,12 +129,10 @@ def same(one, two):
 def warn_of_memory(n):
     """Warn before a kernel matrix of many rows is allocated."""
     if n > MANY_ROWS:
-        warnings.warn(
+        warn(
             f"n_components='infinite' with {n} rows needs at least "
             f"{8 * n**2 / 2**30:.1f} GiB for the kernel matrix. A finite n_components "
-            "needs no such matrix.",
-            UserWarning,
-            stacklevel=6,
+            "needs no such matrix."
         )
 
 

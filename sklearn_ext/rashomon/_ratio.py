@@ -1,6 +1,5 @@
 """The Rashomon ratio as every estimator reports it: checked, estimated, described."""
 
-import warnings
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -12,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._optional import torch_device
-from sklearn_ext._core._validation import check_level
+from sklearn_ext._core._validation import check_level, warn
 from sklearn_ext._numerics._held_out import clopper_pearson as binomial_interval
 
 ENOUGH = 30  # effective draws from which an interval is reliable
@@ -217,11 +216,10 @@ class RatioMixin:
         else:
             reason = "The Rashomon set is empty"
             advice = "Raise theta or reference_loss."
-        warnings.warn(
+        warn(
             f"{reason}: the smallest loss is {self.min_loss_:.6g}, the threshold "
             f"{self.threshold_loss_:.6g}. The best model predicts alone. {advice}",
             RuntimeWarning,
-            stacklevel=5,
         )
 
     def _store_ratio(self, estimate):
@@ -345,10 +343,9 @@ def warn_weak(
 ):
     """Warn when a sampled ratio, or another subject, rests on few effective draws."""
     if ess < ENOUGH:
-        warnings.warn(
+        warn(
             f"{subject} on {ess:.3g} {what}, fewer than {ENOUGH}: {so}. {advice}",
             ConvergenceWarning,
-            stacklevel=5,
         )
 
 

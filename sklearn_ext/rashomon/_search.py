@@ -1,6 +1,5 @@
 """The Rashomon set among candidate estimators of any kind."""
 
-import warnings
 from numbers import Integral, Real
 from operator import attrgetter
 
@@ -28,6 +27,7 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
     _safe_indexing,
 )
+from sklearn_ext._core._validation import warn
 from sklearn_ext.rashomon._candidates import expand_candidates, listed
 from sklearn_ext.rashomon._metrics import ambiguity, discrepancy, prediction_range
 from sklearn_ext.rashomon._ratio import RatioMixin, exactly
@@ -239,11 +239,10 @@ class RashomonSearchCV(RatioMixin, MetaEstimatorMixin, ExtEstimator):
         )
         for (name, _, _), result in zip(candidates, found, strict=True):
             if "error" in result:
-                warnings.warn(
+                warn(
                     f"All fits of {name!r} failed, so it is left out: "
                     f"{result['error']}",
                     FitFailedWarning,
-                    stacklevel=3,
                 )
         scores = np.array([f["test_score"] for f in found])
         self._select(candidates, scores, np.array([f["fit_time"] for f in found]))

@@ -1,6 +1,5 @@
 """Several representations of a row side by side, or several seeds of one."""
 
-import warnings
 from copy import copy
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -35,7 +34,7 @@ from sklearn_ext._core._compat import (
     _safe_indexing,
 )
 from sklearn_ext._core._optional import ConditionalMethod
-from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext._core._validation import FLOATS, check_weights, warn
 from sklearn_ext._numerics._arrays import blocks as row_blocks
 from sklearn_ext._numerics._arrays import dense
 from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers
@@ -597,11 +596,7 @@ class ConcatenatedRepresentations(TransformerMixin, ExtEstimator):
         variances = np.array([_variance(mean[at], gram[at, at]) for at in parts])
         varies = variances > 0
         for block in [b for b, good in zip(blocks, varies, strict=True) if not good]:
-            warnings.warn(
-                f"The view {block.name!r} is the same for all rows and is left out.",
-                UserWarning,
-                stacklevel=2,
-            )
+            warn(f"The view {block.name!r} is the same for all rows and is left out.")
         if not varies.any():
             raise ValueError(
                 "ConcatenatedRepresentations needs rows that differ in some view, got "

@@ -34,7 +34,7 @@ from sklearn_ext._core._compat import (
     _check_feature_names_in,
 )
 from sklearn_ext._core._docs import shared_docs
-from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext._core._validation import FLOATS, check_weights, warn
 from sklearn_ext._numerics._classes import places_of
 from sklearn_ext._numerics._held_out import best_temperature, probabilities
 from sklearn_ext._numerics._ridge import RidgeMoments
@@ -458,11 +458,9 @@ class _Pretrained(TransformerMixin, ExtEstimator):
         fitted = [(name, view) for (name, _), view in zip(pairs, views, strict=True)]
         constant = [name for name, view in fitted if not view.varies]
         if constant:
-            warnings.warn(
+            warn(
                 f"The rows do not vary in the views {constant}: they are left out. "
-                "Without a view the prediction is that of no columns at all.",
-                UserWarning,
-                stacklevel=4,
+                "Without a view the prediction is that of no columns at all."
             )
         return [(name, view) for name, view in fitted if view.varies]
 
@@ -534,12 +532,10 @@ def _beside(columns, n_rows):
 
 def _summary(X, labels, w, labeled):
     if (d := X.shape[1]) > MANY_COLUMNS:
-        warnings.warn(
+        warn(
             f"The covariance of {d} columns takes {8e-9 * d**2:.1f} GB, and its "
             f"eigenvectors about {2e-10 * d**3:.0f} seconds. Reduce the columns first, "
-            "for instance by PCA.",
-            UserWarning,
-            stacklevel=5,
+            "for instance by PCA."
         )
     exponent, kept = int(np.frexp(w.max())[1]), w > 0
     w = np.where(kept, np.ldexp(w, -exponent).clip(LEAST_WEIGHT), 0.0)

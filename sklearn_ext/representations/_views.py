@@ -8,7 +8,6 @@ The three cheap views ask nothing of the rows but their moments: weighted mean a
 covariance, which add (`moments_of`). They may be fitted to rows, or to moments alone.
 """
 
-import warnings
 from dataclasses import replace
 from numbers import Integral, Real
 
@@ -33,7 +32,7 @@ from sklearn.utils.validation import (
 
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import HasMethods, Interval
-from sklearn_ext._core._validation import FLOATS, check_weights
+from sklearn_ext._core._validation import FLOATS, check_weights, warn
 from sklearn_ext._numerics._arrays import blocks, dense
 from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext._numerics._factors import eigh
@@ -323,12 +322,10 @@ class GraphView(RowsView):
             )
         if len(X) > MANY_ROWS:
             seconds = len(X) ** 2 * (1e-8 + 1e-10 * X.shape[1])
-            warnings.warn(
+            warn(
                 f"The view 'graph' compares all {len(X)} rows with each other, about "
                 f"{seconds:.0f} seconds here, and again for new rows. Leave it out, or "
-                "fit to fewer rows.",
-                UserWarning,
-                stacklevel=2,
+                "fit to fewer rows."
             )
         self.mean_ = X.mean(axis=0, dtype=np.float64)
         A = X - self.mean_

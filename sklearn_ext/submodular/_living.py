@@ -1,10 +1,10 @@
 """All that a selector knows, as one object: its rows, its sets, its last answer."""
 
 import copy
-import warnings
 
 import numpy as np
 
+from sklearn_ext._core._validation import warn
 from sklearn_ext._numerics._arrays import dense
 from sklearn_ext._numerics._equal_rows import hash_rows
 from sklearn_ext.submodular._engine._greedy import Picks, in_greedy_order
@@ -255,11 +255,9 @@ class LivingTable:
         candidates = self._candidates()
         if not picks.slots and not self.start.slots and len(candidates):
             if min(self._bound, picks.bound) <= 0:
-                warnings.warn(
+                warn(
                     "No row adds anything to the objective; the first one is reported "
-                    "so that predict and transform work.",
-                    UserWarning,
-                    stacklevel=2,
+                    "so that predict and transform work."
                 )
             gain = self.oracle.gains(candidates[:1], self.start.state)[0]
             picks.take(self.oracle, candidates[0], max(gain, 0.0))

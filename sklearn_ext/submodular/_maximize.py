@@ -1,12 +1,12 @@
 """Static selection: one call from rows to a chosen subset."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_array, check_random_state
 
 from sklearn_ext._core._compat import Interval, StrOptions, validate_params
+from sklearn_ext._core._validation import warn
 from sklearn_ext.submodular._engine._greedy import (
     Picks,
     greedy,
@@ -151,11 +151,9 @@ def maximize(
     state, gains = oracle.grow(oracle.empty_state(), first)
     slots = slots[~np.isin(slots, first)]
     if k > len(slots):
-        warnings.warn(
+        warn(
             f"k={k} is more than the {len(slots)} rows to choose from; all that add "
-            "something are chosen.",
-            UserWarning,
-            stacklevel=3,  # above validate_params
+            "something are chosen."
         )
     slots = slots if method == "sieve" else np.sort(slots)  # which keeps their order
     generator = np.random.default_rng(rng.randint(2**31 - 1))

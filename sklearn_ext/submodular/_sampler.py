@@ -1,6 +1,5 @@
 """Resampling to a representative subset of rows."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn_ext._core._compat import (
     StrOptions,
     _safe_indexing,
 )
+from sklearn_ext._core._validation import warn
 from sklearn_ext.submodular._gains._backends import BACKENDS
 from sklearn_ext.submodular._maximize import maximize
 from sklearn_ext.submodular._objectives._named import OBJECTIVE, make_objective
@@ -150,11 +150,9 @@ class SubmodularSampler(ExtEstimator):
             if k > len(rows):
                 whole = self.sampling_strategy == "all"
                 where = "" if whole else f" of class {_safe_indexing(y, rows[0])}"
-                warnings.warn(
+                warn(
                     f"{k} rows are to be selected out of {len(rows)}{where}; all that "
-                    "add something are.",
-                    UserWarning,
-                    stacklevel=2,
+                    "add something are."
                 )
             if k:
                 found = maximize(

@@ -1,6 +1,5 @@
 """One regression a task, drawn from a population that all tasks together teach."""
 
-import warnings
 from copy import copy
 from numbers import Integral, Real
 
@@ -31,7 +30,7 @@ from sklearn_ext._core._compat import (
     _check_n_features,
     _safe_indexing,
 )
-from sklearn_ext._core._validation import FLOATS, check_level, check_weights
+from sklearn_ext._core._validation import FLOATS, check_level, check_weights, warn
 from sklearn_ext.tasks._groups import check_groups, positions, union
 from sklearn_ext.tasks._noise import NoisePrior
 from sklearn_ext.tasks._posterior import Scale, Tasks
@@ -651,20 +650,16 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         X, groups = self._regressors(X, groups, reset=False)
         if groups is None:
             if self.n_tasks_ > 1:
-                warnings.warn(
+                warn(
                     f"No groups: all rows are predicted by the population of the "
-                    f"{self.n_tasks_} tasks that were fitted. Pass groups=.",
-                    UserWarning,
-                    stacklevel=3,
+                    f"{self.n_tasks_} tasks that were fitted. Pass groups=."
                 )
             return X, np.full(len(X), len(self._tasks.groups))
         at, known = self._positions(groups), self._tasks.groups
         if (at == len(known)).all() and groups.dtype.kind != known.dtype.kind:
-            warnings.warn(
+            warn(
                 f"No group is known: labels are {groups.dtype} here and "
-                f"{known.dtype} in fit. The population predicts all rows.",
-                UserWarning,
-                stacklevel=3,
+                f"{known.dtype} in fit. The population predicts all rows."
             )
         return X, at
 
@@ -709,12 +704,10 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         shape = self._shape(statistics)
         total, n_tasks = statistics.weight.sum(), len(statistics.weight)
         if n_tasks > 1 and total < n_tasks:
-            warnings.warn(
+            warn(
                 f"sample_weight sums to {total:.3g}, less than one row for each of "
                 f"{n_tasks} tasks. Weights count rows here: scale them to a mean of "
-                "one if they are precisions or shares.",
-                UserWarning,
-                stacklevel=3,
+                "one if they are precisions or shares."
             )
 
         def report(population):
@@ -728,12 +721,11 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
             products, shape, FLOOR, max_iter=self.max_iter, tol=self.tol, report=report
         )
         if not population.converged:
-            warnings.warn(
+            warn(
                 f"The likelihood was still rising after max_iter={self.max_iter} "
                 f"iterations, by {population.last_gain:.2g} nats in the last: raise "
                 "max_iter or tol.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         state = self._attributes(population, shape, statistics, scale)
         if total >= n_tasks > 1:
@@ -770,13 +762,11 @@ class TaskRidge(CallbackSupportMixin, RegressorMixin, ExtEstimator):
         random = candidates[~np.isin(candidates, constant)]
         strength, k = self.prior_strength, len(random)
         if self.covariance_type == "full" and k > MANY:
-            warnings.warn(
+            warn(
                 f"A full covariance of {k} coefficients has {k * (k + 1) // 2} entries "
                 f"to be learnt from {len(statistics.groups)} tasks, and an iteration "
                 "costs their number times the rows. covariance_type='diag', "
-                "'spherical' or 'intercept' has fewer.",
-                UserWarning,
-                stacklevel=4,
+                "'spherical' or 'intercept' has fewer."
             )
         owner = (
             np.minimum(random, first) if self.covariance_type == "spherical" else None
@@ -914,12 +904,10 @@ def _warn_if_exhausted(n_rows, population, share, *, final):
     spent, shape = np.linalg.matrix_rank(population.mean_cov), population.shape
     few = len(shape.random) <= MANY_COLUMNS
     if spent >= n_rows:
-        warnings.warn(
+        warn(
             f"The mean of {spent} coefficients takes all that {n_rows:.3g} rows say, "
             "and leaves nothing to tell noise from tasks. Let a penalised model have "
-            "the shared part: estimator=RidgeCV().",
-            UserWarning,
-            stacklevel=4,
+            "the shared part: estimator=RidgeCV()."
         )
     elif share > 0.99 * n_rows and (final if few else shape.n_scales > 2):
         advice = (
@@ -934,11 +922,9 @@ def _warn_if_exhausted(n_rows, population, share, *, final):
             if shape.n_scales == 1
             else f"{shape.n_scales} variances explain"
         )
-        warnings.warn(
+        warn(
             f"{variances} all {n_rows:.3g} rows, and no noise is left: intervals of "
-            f"these tasks will be too short. {advice}",
-            UserWarning,
-            stacklevel=4,
+            f"these tasks will be too short. {advice}"
         )
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_ext._core._compat import _safe_indexing
+from sklearn_ext._core._validation import warn
 from sklearn_ext._numerics._equal_rows import as_numbers, hash_rows
-from sklearn_ext.aggregate._warnings import warn
 
 MOST = 1000  # bags that are marked: those of the smallest hashes
 ADVICE = "Keep bags whole: cv=BagKFold(n_splits), with bags= for fit and score."

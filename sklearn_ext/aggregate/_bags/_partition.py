@@ -11,9 +11,8 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 from sklearn_ext._core._compat import _num_samples, _safe_indexing
-from sklearn_ext._core._validation import check_weights
+from sklearn_ext._core._validation import check_weights, warn
 from sklearn_ext._numerics._equal_rows import EqualRows, hash_rows
-from sklearn_ext.aggregate._warnings import warn
 
 
 @dataclass(frozen=True)

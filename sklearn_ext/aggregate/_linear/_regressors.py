@@ -12,7 +12,7 @@ from sklearn_ext._core import _blocks
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._compat import Interval, StrOptions
 from sklearn_ext._core._docs import shared_docs
-from sklearn_ext._core._validation import check_level
+from sklearn_ext._core._validation import check_level, warn
 from sklearn_ext.aggregate._bags._marks import BagMarks
 from sklearn_ext.aggregate._bags._partition import (
     check_bags,
@@ -32,7 +32,6 @@ from sklearn_ext.aggregate._linear._solvers import (
 )
 from sklearn_ext.aggregate._linear._statistics import BaggedData, summarize
 from sklearn_ext.aggregate._linear._trust import ColumnScatter, bag_slopes, half_widths
-from sklearn_ext.aggregate._warnings import warn
 
 _MANY_SPARSE_FEATURES = 500  # beyond it the operator is cheaper than d x d products
 _TIE = 1e-6  # of an error: what rounding, or another processor, may change

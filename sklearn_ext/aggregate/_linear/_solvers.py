@@ -13,7 +13,7 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import LinearOperator, lsqr
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_ext.aggregate._warnings import warn
+from sklearn_ext._core._validation import warn
 
 _NEARLY_SINGULAR = 1e-10  # least pivot below which eigh looks closer
 _STOPPED_EARLY = 7  # istop of scipy's lsqr

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
+from sklearn_ext._core._validation import warn
 from sklearn_ext.aggregate._bags._partition import check_magnitude
 from sklearn_ext.aggregate._base import BagClassifierMixin
 from sklearn_ext.aggregate._proportions._losses import (
@@ -20,7 +21,6 @@ from sklearn_ext.aggregate._proportions._losses import (
     RowLoss,
     debiased_targets,
 )
-from sklearn_ext.aggregate._warnings import warn
 
 
 class LabelProportionClassifier(CallbackSupportMixin, BagClassifierMixin, ExtEstimator):

@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from sklearn_ext._core._validation import warn
 from sklearn_ext._numerics._classes import places_of
-from sklearn_ext.aggregate._warnings import warn
 
 
 def class_targets(estimator, y):

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from numbers import Integral, Real
-from warnings import warn
 
 import numpy as np
 from scipy.special import ndtri
@@ -10,6 +9,7 @@ from sklearn.utils import Bunch
 
 from sklearn_ext._core._compat import Interval, StrOptions, validate_params
 from sklearn_ext._core._docs import shared_docs
+from sklearn_ext._core._validation import warn
 from sklearn_ext.bandits._log import check_reward
 from sklearn_ext.bandits._values._betting import log_fortune, lower_bound
 from sklearn_ext.bandits._values._weights import Logged, check_order, effective_size
@@ -457,9 +457,7 @@ def _within(lower, upper, low, high):
         warn(
             "The log contradicts itself: at this confidence no value agrees with the "
             "propensities, as happens where actions were drawn far more often than "
-            "they say. The interval is the whole range; check the propensities.",
-            UserWarning,
-            stacklevel=4,
+            "they say. The interval is the whole range; check the propensities."
         )
     lower, upper = np.where(empty, low, lower), np.where(empty, high, upper)
     return (lower, upper) if np.ndim(lower) else (float(lower), float(upper))

@@ -1,7 +1,6 @@
 """A bandit run through a log by rejection, and rewards predicted out of fold."""
 
 import time
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -22,6 +21,7 @@ from sklearn_ext._core._compat import (
     _safe_indexing,
     validate_params,
 )
+from sklearn_ext._core._validation import warn
 from sklearn_ext._numerics._equal_rows import EqualRows, as_numbers
 from sklearn_ext.bandits._log import (
     check_actions,
@@ -124,12 +124,10 @@ def replay(
     seconds = time.process_time() - start
     rows = np.concatenate(kept)
     if len(rows) < FEW:
-        warnings.warn(
+        warn(
             f"replay kept {len(rows)} of {len(X)} rows. It keeps a row in proportion "
             f"to the least propensity, {p.min():.3g}: a longer log, or one without "
-            "such rare actions, shows more.",
-            UserWarning,
-            stacklevel=2,
+            "such rare actions, shows more."
         )
     return BanditRun(
         row=rows[None],

@@ -1,12 +1,12 @@
 """A target as probabilities of the logged actions, and its overlap with the log."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import column_or_1d
 
+from sklearn_ext._core._validation import warn
 from sklearn_ext.bandits._log import check_propensity, check_reward, positions
 
 FEW = 30  # rows that count: below, estimates are not worth much
@@ -43,11 +43,9 @@ class Logged:
             p = every[np.arange(len(at)), at]
         p = check_propensity(p, len(at))
         if len(p) and (p == 1).all() and len(np.unique(at)) > 1:
-            warnings.warn(
+            warn(
                 "All propensities are 1: the log is deterministic, and only its own "
-                "actions can be judged.",
-                UserWarning,
-                stacklevel=4,
+                "actions can be judged."
             )
         return cls(labels, at, reward, p, every, given.tolist())
 
@@ -88,12 +86,10 @@ class Logged:
         """Return how much more often the target takes each logged action; warn."""
         never = np.setdiff1d(np.arange(len(self.labels)), self.action)
         if len(never) and (share := target[:, never].sum() / len(target)) > 0:
-            warnings.warn(
+            warn(
                 f"The target takes actions that were never logged, "
                 f"{self.labels[never].tolist()}, in {share:.1%} of the rows: what they "
-                "earn is unknown, and counts as nothing.",
-                UserWarning,
-                stacklevel=4,
+                "earn is unknown, and counts as nothing."
             )
         with np.errstate(over="ignore"):
             w = target[np.arange(len(self)), self.action] / self.propensity
@@ -103,19 +99,15 @@ class Logged:
                 "small to divide by: an action that was drawn had more."
             )
         if (size := effective_size(w)) < FEW:
-            warnings.warn(
+            warn(
                 f"The log has an effective sample size of {size:.1f} rows for this "
-                f"target, fewer than {FEW}: it says little about it.",
-                UserWarning,
-                stacklevel=4,
+                f"target, fewer than {FEW}: it says little about it."
             )
         elif (share := missing_share(w, target.sum() - target[:, never].sum())) > 0:
-            warnings.warn(
+            warn(
                 f"The weights of this target sum to {1 - share:.0%} of the rows, and "
                 f"should to about all: {self._why(w, target)}. The value is that of "
-                "the rows that are there.",
-                UserWarning,
-                stacklevel=4,
+                "the rows that are there."
             )
         return w
 

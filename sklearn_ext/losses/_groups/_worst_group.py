@@ -1,6 +1,5 @@
 """Linear classifier whose worst subgroup fares as well as it can, certified."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,7 +13,7 @@ from sklearn.utils.validation import (
 from sklearn_ext._core._base import ExtEstimator, fit_context
 from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval
-from sklearn_ext._core._validation import check_weights
+from sklearn_ext._core._validation import check_weights, warn
 from sklearn_ext._numerics._arrays import single
 from sklearn_ext._numerics._logistic import prepare, solve
 from sklearn_ext.losses._groups._game import Game, Play, play
@@ -204,13 +203,12 @@ class WorstGroupClassifier(CallbackSupportMixin, LinearClassifierMixin, ExtEstim
         self._of_classes = subgroups is None
         tasks.close(classes_=data.classes, coef_=self.coef_, intercept_=self.intercept_)
         if not (found.converged or found.interrupted):
-            warnings.warn(
+            warn(
                 f"WorstGroupClassifier stopped after {found.n_iter} iterations with "
                 f"objective {found.objective:.6g} and lower bound "
                 f"{found.lower_bound:.6g}. Increase max_iter or tol, lower C, scale "
                 "the features, or join subgroups of few rows.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         return self
 
@@ -226,12 +224,10 @@ class WorstGroupClassifier(CallbackSupportMixin, LinearClassifierMixin, ExtEstim
     def _warn_of_few(self, names, size, subgroups):
         few = size < FEW
         if subgroups is not None and few.any() and len(names) > 1:
-            warnings.warn(
+            warn(
                 f"Subgroups {names[few].tolist()[:5]} have fewer than {FEW} rows of "
                 "weight: the training loss of such a subgroup can be driven to 0, or "
-                "dominates the maximum. Join them with others.",
-                UserWarning,
-                stacklevel=4,
+                "dominates the maximum. Join them with others."
             )
 
     def _alone(self, problem, report):

@@ -1,10 +1,11 @@
 """Which learning rate is best: the losses of a grid of rates, read."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_ext._core._validation import warn
 
 N_FOLDS, N_HELD = 5, 2  # of five folds, two are left out by a member of each rate
 NEAR = 0.05  # losses so near the least, relative, are as good: the smallest rate wins
@@ -123,10 +124,9 @@ def warn_of_border(curve, user):
     if beyond(curve):
         rates = curve.learning_rates
         side = "smallest" if curve.best == 0 else "largest"
-        warnings.warn(
+        warn(
             f"{user} did best with the {side} of its learning rates, "
             f"{rates[curve.best]:g}; a better one may lie beyond. Widen "
             f"learning_rates=, which runs from {rates[0]:g} to {rates[-1]:g}.",
             ConvergenceWarning,
-            stacklevel=4,
         )

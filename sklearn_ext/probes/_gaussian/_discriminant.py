@@ -136,7 +136,7 @@ class ShrinkageDiscriminantProbe(ScoresMixin, ExtEstimator):
         statistics = NaiveBayesStatistics.of(X, codes, self.classes_, weight)
         _input.check_sums(statistics, X, type(self).__name__)
         densities = _densities.fit_densities(statistics, settings)
-        _input.warn_if_guessed(densities, stacklevel=5)
+        _input.warn_if_guessed(densities)
         total = _densities.count_rows(statistics).sum()
         free = total - np.count_nonzero(statistics.count)
         weight = weight * (total / weight.sum())

@@ -1,12 +1,10 @@
 """Rows, labels, weights and priors: checked, encoded, in the memory of the host."""
 
-import warnings
-
 import numpy as np
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklearn_ext._core._validation import check_weights
+from sklearn_ext._core._validation import check_weights, warn
 from sklearn_ext._numerics._arrays import is_tensor
 
 
@@ -119,21 +117,17 @@ def check_sums(statistics, X, name):
     raise ValueError("Some features are so large that their squares overflow; scale X.")
 
 
-def warn_if_guessed(densities, stacklevel):
+def warn_if_guessed(densities):
     """Say that there were no variances to estimate.
 
     Parameters
     ----------
     densities : Densities
         The class densities.
-    stacklevel : int
-        Frames up to the caller of ``fit``.
     """
     if densities.guessed:
-        warnings.warn(
+        warn(
             "No two rows of a class differ, so that there are no variances to "
             "estimate: the variances of all rows are used. Give at least two rows to "
-            "some class.",
-            UserWarning,
-            stacklevel=stacklevel,
+            "some class."
         )

@@ -292,7 +292,7 @@ class NaiveBayesProbe(ScoresMixin, ExtEstimator):
 
     def _solve(self, statistics):
         self._store(statistics)
-        _input.warn_if_guessed(self._model.densities, stacklevel=6)
+        _input.warn_if_guessed(self._model.densities)
         return self
 
     def _store(self, *parts):

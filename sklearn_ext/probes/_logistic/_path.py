@@ -1,13 +1,12 @@
 """Logistic probes for many penalties at the price of a few."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_array
 
 from sklearn_ext._core._docs import shared_docs
+from sklearn_ext._core._validation import warn
 from sklearn_ext.probes._logistic import _probe
 from sklearn_ext.probes._logistic._probe import LogisticProbe
 
@@ -104,11 +103,10 @@ def logistic_probe_path(
     converged = [one.minimum.converged and not one.unbounded for one in path]
     if not all(converged):
         missed = ", ".join(f"{C:g}" for C in Cs[~np.array(converged)])
-        warnings.warn(
+        warn(
             f"logistic_probe_path did not converge at C={missed}. Increase max_iter or "
             "tol, or leave these out.",
             ConvergenceWarning,
-            stacklevel=2,
         )
     info = Bunch(
         classes=data.classes,

@@ -1,6 +1,5 @@
 """Logistic regression as a probe on frozen features."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,7 +14,7 @@ from sklearn_ext._core._callbacks import FitTasks
 from sklearn_ext._core._compat import CallbackSupportMixin, Interval, StrOptions
 from sklearn_ext._core._optional import ConditionalMethod
 from sklearn_ext._core._scores import ScoresMixin
-from sklearn_ext._core._validation import FLOATS, check_tensor, check_weights
+from sklearn_ext._core._validation import FLOATS, check_tensor, check_weights, warn
 from sklearn_ext._numerics._arrays import (
     blocks,
     finite_products,
@@ -412,7 +411,7 @@ def warn_unless_converged(probe, solution, C):
             "is at infinity and the coefficients are one separator of many. Choose a "
             "finite C."
         )
-    warnings.warn(message, ConvergenceWarning, stacklevel=6)  # the caller of fit
+    warn(message, ConvergenceWarning)  # the caller of fit
 
 
 def linear_scores(X, coef, intercept):

@@ -1,6 +1,5 @@
 """Logistic probe that chooses its penalty on held-out rows."""
 
-import warnings
 from inspect import signature
 from numbers import Integral, Real
 
@@ -344,12 +343,10 @@ def _means(scores, warn=None):
             "a cv whose held-out rows have all classes."
         )
     if warn and not usable.all():
-        warnings.warn(
+        warn(
             f"{warn}: the held-out score is NaN in {(~usable).sum()} of {len(usable)} "
             "folds, which are left out of the mean. Use another scoring, or a cv "
-            "whose held-out rows have all classes.",
-            UserWarning,
-            stacklevel=5,  # the caller of fit
+            "whose held-out rows have all classes."
         )
     return scores[usable].mean(axis=0)
 

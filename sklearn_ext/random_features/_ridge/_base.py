@@ -1,6 +1,5 @@
 """What the ridge estimators share: reading rows, features, sums, prediction."""
 
-import warnings
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
@@ -21,7 +20,7 @@ from sklearn_ext._core._compat import (
     get_namespace_and_device,
     move_to,
 )
-from sklearn_ext._core._validation import check_weights
+from sklearn_ext._core._validation import check_weights, warn
 from sklearn_ext._numerics._arrays import (
     ArrayHolder,
     blocks,
@@ -303,11 +302,9 @@ class BaseRandomFeatureRidge(ExtEstimator):
             names += [f"{name}={rule!r}"] * ruled
         names += [f"standardize={self.standardize!r}"] * bool(candidate.standardize)
         if names:
-            warnings.warn(
+            warn(
                 f"{' and '.join(names)} is measured on the first block and kept. "
-                "Give a number, or scale beforehand, if that block is not typical.",
-                UserWarning,
-                stacklevel=6,
+                "Give a number, or scale beforehand, if that block is not typical."
             )
 
     def _read(self, X, y, sample_weight, *, reset, classes=None):

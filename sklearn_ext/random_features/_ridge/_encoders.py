@@ -1,12 +1,12 @@
 """How targets become columns of numbers, and columns predictions."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 
+from sklearn_ext._core._validation import warn
 from sklearn_ext._numerics._arrays import (
     device_of,
     float64,
@@ -85,13 +85,11 @@ class Numbers:
         xp = namespace(scores)
         beyond = (reach > 0) & ((scores < low - reach) | (scores > high + reach))
         if n := int(xp.sum(xp.astype(xp.any(beyond, axis=1), xp.int64))):
-            warnings.warn(
+            warn(
                 f"{n} of {scores.shape[0]} predictions lie beyond the training targets "
                 "by more than twice their range: either these rows are unlike those of "
                 "training, or the ridge is too small. standardize='clip' and "
-                "'quantile' do not extrapolate.",
-                UserWarning,
-                stacklevel=3,
+                "'quantile' do not extrapolate."
             )
 
 

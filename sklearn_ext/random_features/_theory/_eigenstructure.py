@@ -1,7 +1,5 @@
 """From data to the eigenstructure that the theory needs, and to its forecasts."""
 
-import warnings
-
 import numpy as np
 from scipy import linalg
 from sklearn.base import BaseEstimator
@@ -9,6 +7,7 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_array
 
 from sklearn_ext._core._pipelines import innermost
+from sklearn_ext._core._validation import warn
 from sklearn_ext.random_features._maps import InfiniteMap, RandomMap
 from sklearn_ext.random_features._ridge._classifier import RandomFeatureRidgeClassifier
 from sklearn_ext.random_features._ridge._classifier_cv import (
@@ -162,12 +161,10 @@ def warn_of_large_shares(n_grid, n_pool):
         Rows of the pool.
     """
     if 2 * n_grid.max() > n_pool:
-        warnings.warn(
+        warn(
             f"{n_grid.max()} training rows are more than half of the {n_pool} rows of "
             "the pool: on targets with little noise predictions are then far too low. "
-            "Pass more rows, or ask for fewer.",
-            UserWarning,
-            stacklevel=3,
+            "Pass more rows, or ask for fewer."
         )
 
 

@@ -1,6 +1,5 @@
 """Bits that data and design must supply for a loss, in classes without an exact law."""
 
-import warnings
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral, Real
@@ -16,7 +15,7 @@ from sklearn.utils import (
 )
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklearn_ext._core._validation import FLOATS, check_level
+from sklearn_ext._core._validation import FLOATS, check_level, warn
 from sklearn_ext._numerics._arrays import blocks
 from sklearn_ext.rashomon._information._splitting import split
 from sklearn_ext.rashomon._ratio import check_count, replicate_interval
@@ -256,11 +255,10 @@ def _summary(runs, confidence_level):
             if arrived.all()
             else f"{int((~arrived).sum())} of {len(runs)} did not reach the target loss"
         )
-        warnings.warn(
+        warn(
             f"The runs cannot be believed: {reason}. Use more n_steps or n_particles, "
             "or a larger target_loss.",
             ConvergenceWarning,
-            stacklevel=3,
         )
     losses = np.unique(np.concatenate([run.losses for run in runs]))
     with np.errstate(divide="ignore"):

@@ -906,10 +906,8 @@ class RashomonTreeClassifier(
 
     @property
     def _best(self):
-        return self._once("best", self._find_best)
-
-    def _find_best(self):
-        return self._set.best_tree().renamed(self._plan.equal.first)
+        first = self._plan.equal.first
+        return self._once("best", lambda: self._set.best_tree().renamed(first))
 
     def _sample(self, n_samples, theta, seed):
         return self._named(self._draw(n_samples, self._asked_threshold(theta), seed))

@@ -1,12 +1,12 @@
 """Predict what each way to the loss distribution costs, take one and go it."""
 
-import warnings
 from dataclasses import dataclass, replace
 from functools import partial
 from math import comb
 
 import numpy as np
 
+from sklearn_ext._core._validation import warn
 from sklearn_ext.rashomon._ratio import ENOUGH, loss_threshold, warn_weak
 from sklearn_ext.rashomon._trees._graph import build_graph
 from sklearn_ext.rashomon._trees._problem import EqualSplits, Rows, TreeSpace, is_whole
@@ -259,11 +259,9 @@ def _recursion(plan, n_cells, progress, known):
         return found, "exact"
     ends = found.estimate(threshold)
     if found.lower.ranges.empty or ends.high - ends.low > np.log(10):
-        warnings.warn(
+        warn(
             "The loss grid is coarse: the bounds of log10 of the ratio are more than "
-            f"1 apart. Use a finer loss_grid than {n_cells}.",
-            UserWarning,
-            stacklevel=4,
+            f"1 apart. Use a finer loss_grid than {n_cells}."
         )
     return found, "bracket"
 
@@ -323,10 +321,8 @@ def _check_effort(plan, method):
     seconds = n_visits * leaves * (4e-8 * k + 2e-9 * words)  # to a factor of three
     if seconds > PATIENCE:
         long = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-        warnings.warn(
+        warn(
             f"method={method!r} at depth {depth} will take about {long} on one "
             f"core. Lower max_depth or {names} to be faster; "
-            "set_callbacks(sklearn.callback.ProgressBar()) shows how far it is.",
-            UserWarning,
-            stacklevel=5,
+            "set_callbacks(sklearn.callback.ProgressBar()) shows how far it is."
         )

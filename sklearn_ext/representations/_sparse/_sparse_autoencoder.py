@@ -1,6 +1,5 @@
 """Each row as a few of many features: learnt, priced, read and steered."""
 
-import warnings
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from numbers import Integral, Real
@@ -23,7 +22,7 @@ from sklearn_ext._core._compat import (
     _num_samples,
 )
 from sklearn_ext._core._optional import require
-from sklearn_ext._core._validation import FLOATS
+from sklearn_ext._core._validation import FLOATS, warn
 from sklearn_ext._numerics._arrays import blocks as slices
 from sklearn_ext.representations._sparse._allocation import (
     GainTable,
@@ -683,11 +682,9 @@ class SparseAutoencoder(
                 "and 'feature' take fractions."
             )
         if m > n * k:
-            warnings.warn(
+            warn(
                 f"n_components={m} is more than {n} rows can use with "
-                f"n_nonzero_coefs={k}: some features will be idle.",
-                UserWarning,
-                stacklevel=4,
+                f"n_nonzero_coefs={k}: some features will be idle."
             )
         return m
 

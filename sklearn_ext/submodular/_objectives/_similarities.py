@@ -1,7 +1,5 @@
 """Similarities to a few reference rows, never of all pairs."""
 
-import warnings
-
 import numpy as np
 from scipy import sparse
 from scipy.spatial.distance import cdist
@@ -12,6 +10,7 @@ from sklearn.metrics.pairwise import (
     pairwise_kernels,
 )
 
+from sklearn_ext._core._validation import warn
 from sklearn_ext._numerics._arrays import near_zero
 from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext.submodular._objectives._rounding import alike, below
@@ -267,11 +266,9 @@ def _warn_of_units(X, weights, squares, counts):
             "spread over orders of magnitude."
         )
     for fault in faults:
-        warnings.warn(
+        warn(
             f"{fault} Scale the columns, for instance with encoder=StandardScaler(), "
-            "or give gamma if the units are meant so.",
-            UserWarning,
-            stacklevel=2,
+            "or give gamma if the units are meant so."
         )
 
 

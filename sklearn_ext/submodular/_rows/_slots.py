@@ -139,7 +139,9 @@ def listed(ids):
     """
     if ids is None:
         return []
-    if isinstance(ids, str | bytes) or not _iterates(ids):
+    # arrays without dimension only seem to iterate
+    iterates = isinstance(ids, Iterable) and getattr(ids, "shape", (0,)) != ()
+    if isinstance(ids, str | bytes) or not iterates:
         raise ValueError(
             f"ids must be a list of identifiers, got {ids!r}: put it in []."
         )
@@ -154,11 +156,6 @@ def listed(ids):
                 f"ids must be hashable, such as numbers, strings or tuples, got {i!r}."
             ) from None
     return ids
-
-
-def _iterates(ids):
-    # arrays without dimension only seem to
-    return isinstance(ids, Iterable) and getattr(ids, "shape", (0,)) != ()
 
 
 def check_ids(ids, X, n, table, leaving=()):
