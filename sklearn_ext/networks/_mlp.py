@@ -380,6 +380,7 @@ class TunedMembers(CallbackSupportMixin):
             if best is None or curve.least < (1 - clearly) * best[1].least:
                 best = rate, curve, coder, coded
         rate, self.learning_rate_curve_, self.preprocessor_, table = best
+        self._check_curve(self.learning_rate_curve_)
         if self.learning_rates is not None:
             search.warn_of_border(self.learning_rate_curve_, type(self).__name__)
         return rate, table
@@ -426,15 +427,20 @@ class TunedMembers(CallbackSupportMixin):
         curve = curve_of(rates)
         if self.learning_rates is None and (side := search.beyond(curve)):
             curve = search.joined(curve, curve_of(search.further(rates, side)))
-        if np.isinf(curve.loss[curve.best]).any():
-            way_out = "Pass smaller learning_rates, or a learning_rate of your own."
-            if self.numeric == "passthrough":
-                way_out = "Columns pass as they are: scale X. Or p" + way_out[1:]
-            raise ValueError(
-                f"{type(self).__name__} diverged at every learning rate from "
-                f"{rates[0]:g} to {rates[-1]:g}. {way_out}"
-            )
         return float(curve.learning_rates[curve.best]), curve
+
+    def _check_curve(self, curve):
+        """Refuse one without a rate at which no member diverged."""
+        if curve is None or np.isfinite(curve.least):
+            return
+        way_out = "Pass smaller learning_rates, or a learning_rate of your own."
+        if self.numeric == "passthrough":
+            way_out = "Columns pass as they are: scale X. Or p" + way_out[1:]
+        rates = curve.learning_rates
+        raise ValueError(
+            f"{type(self).__name__} diverged at every learning rate from "
+            f"{rates[0]:g} to {rates[-1]:g}. {way_out}"
+        )
 
     def _report_regime(self, table, keys, plan, rate):
         """Compare narrow members that learn features with lazy ones."""
@@ -442,7 +448,8 @@ class TunedMembers(CallbackSupportMixin):
         table = table.dealt(deal(keys, k, table.weight, table.strata))
         narrow = replace(plan.narrow(self.proxy_units, self.max_iter), keep_best=True)
         outputs = []
-        lazy_rate, _ = self._rate(table, keys, plan, LAZINESS)
+        lazy_rate, curve = self._rate(table, keys, plan, LAZINESS)
+        self._check_curve(curve)
         for laziness, own_rate in ((LAZINESS, lazy_rate), (1.0, rate)):
             members = Members(
                 rates=np.full(k, own_rate),

@@ -208,6 +208,18 @@ def test_codes_of_numbers_are_tried_in_turn(n, losses, code, monkeypatch):
     assert not list(found)
 
 
+def test_a_code_that_diverges_leaves_the_choice_to_the_others():
+    """One row outweighs all: the plainest code puts the others far away."""
+    rng = np.random.default_rng(0)
+    X, w = rng.standard_normal((120, 3)), np.ones(120)
+    w[0] = 1e5
+    model = MuMLPRegressor(random_state=0, max_iter=3, n_members=2)
+    y = X @ [1.0, 2.0, 3.0]
+    with pytest.raises(ValueError, match="diverged at every learning rate"):
+        clone(model).set_params(numeric="standard", n_bins=0).fit(X, y, w)
+    assert code_of(model.fit(X, y, w))[0] == "quantile"
+
+
 @pytest.mark.parametrize("cls", BOTH)
 def test_few_rows_are_coded_alike_in_any_container(cls):
     rng = np.random.default_rng(0)
