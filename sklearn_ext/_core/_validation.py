@@ -14,7 +14,8 @@ from sklearn_ext._core._compat import (
 
 FLOATS = (np.float64, np.float32)  # dtypes that are kept; others become float64
 # packages and modules whose lines say nothing to a user
-INSIDE = {"sklearn_ext", "sklearn", "joblib", "skorch", "scipy", "functools"}
+INSIDE = {"sklearn_ext", "sklearn", "scipy", "joblib", "skorch", "skops"}
+INSIDE |= {"functools", "pickle"}  # cached properties, and models that joblib loads
 
 
 def check_weights(sample_weight, X, *, dtype=None, name="sample_weight"):

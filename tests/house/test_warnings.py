@@ -1,9 +1,11 @@
 """Warnings name the line of the user, through whatever the fit was reached."""
 
+import pickle
 import re
 import warnings
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 from sklearn.model_selection import GridSearchCV
@@ -37,6 +39,17 @@ def test_a_fit_inside_names_this_file(model):
             fit(X, y)
         assert {Path(w.filename) for w in said} == {Path(__file__)}
         assert said
+
+
+def test_who_loads_a_model_of_another_version_is_named(tmp_path, monkeypatch):
+    model, file = LogisticProbe(), tmp_path / "model"
+    joblib.dump(model, file)
+    text = pickle.dumps(model)
+    monkeypatch.setattr("sklearn_ext.__version__", "another")
+    for load, stored in ((joblib.load, file), (pickle.loads, text)):
+        with pytest.warns(UserWarning, match="loaded by another") as said:
+            load(stored)
+        assert {w.filename for w in said} == {__file__}
 
 
 def test_a_category_is_kept():
