@@ -112,7 +112,7 @@ class LearningRateTransferDisplay(_Panels):
 
         The nets of one width are the members of one batched run, as in the search of
         ``learning_rate="auto"``; losses are those on rows that they left out, at their
-        best epoch, mean over two folds.
+        best epoch, mean over two folds, or five of up to 500 distinct rows.
 
         Parameters
         ----------
@@ -263,7 +263,7 @@ def _losses(estimator, X, y, rates, width, parametrization):
         warnings.simplefilter("ignore", ConvergenceWarning)
         curve = searched.fit(X, y).learning_rate_curve_
     loss = np.full(len(rates), np.inf)
-    loss[np.searchsorted(rates, curve.learning_rates)] = curve.loss.mean(axis=1)
+    loss[np.searchsorted(rates, curve.learning_rates)] = np.nanmean(curve.loss, axis=1)
     return loss
 
 
