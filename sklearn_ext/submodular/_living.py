@@ -152,10 +152,11 @@ class LivingTable:
         self.check_settled()
         if isinstance(max_calls, str):
             max_calls = None if self.oracle.may_fail else LATENCY
-        come = self.table.vacant(len(ids))
         if len(ids):
             X, Z = rows
-            coordinates = self.oracle.represent(Z)
+            coordinates = self.oracle.represent(Z)  # or a refusal
+        come = self.table.vacant(len(ids))
+        if len(ids):
             self.X.put(come, X)
             if self.Z is not self.X:
                 self.Z.put(come, Z)

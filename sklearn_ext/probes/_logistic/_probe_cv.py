@@ -23,6 +23,7 @@ from sklearn_ext._core._compat import (
     _routing_enabled,
 )
 from sklearn_ext._core._docs import shared_docs
+from sklearn_ext._core._validation import warn
 from sklearn_ext._numerics._arrays import to_numpy
 from sklearn_ext._numerics._equal_rows import EqualRows
 from sklearn_ext.probes._logistic import _probe
@@ -222,7 +223,7 @@ class LogisticProbeCV(LinearScoresMixin, ExtEstimator):
             scores, Cs = np.hstack([scores, held_out(new)]), np.concatenate([Cs, new])
             order = np.argsort(Cs)
             scores, Cs = scores[:, order], Cs[order]
-        means = _means(scores, warn=type(self).__name__)
+        means = _means(scores, name=type(self).__name__)
         best = _best(means)
         self.Cs_, self.scores_, self.C_ = Cs, scores, float(Cs[best])
         self.best_score_ = float(means[best])
@@ -334,7 +335,7 @@ def whole_row_folds(rows, codes, cv):
     ]
 
 
-def _means(scores, warn=None):
+def _means(scores, name=None):
     """Mean score of each C over the folds that have one for all of them."""
     usable = ~np.isnan(scores).any(axis=1)
     if not usable.any():
@@ -342,9 +343,9 @@ def _means(scores, warn=None):
             "No fold has a score for every C: all have a NaN. Use another scoring, or "
             "a cv whose held-out rows have all classes."
         )
-    if warn and not usable.all():
+    if name and not usable.all():
         warn(
-            f"{warn}: the held-out score is NaN in {(~usable).sum()} of {len(usable)} "
+            f"{name}: the held-out score is NaN in {(~usable).sum()} of {len(usable)} "
             "folds, which are left out of the mean. Use another scoring, or a cv "
             "whose held-out rows have all classes."
         )
