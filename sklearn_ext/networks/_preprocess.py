@@ -309,9 +309,8 @@ class TablePreprocessor(TransformerMixin, ExtEstimator, auto_wrap_output_keys=No
     def _read_sparse(self, X, *, reset):
         if self._numeric != "passthrough":
             raise TypeError(
-                f"numeric={self._numeric!r} does not take sparse rows, as it would "
-                "make them dense; pass numeric='passthrough' for a sparse container, "
-                "or X.toarray()."
+                "Sparse rows would become dense; pass numeric='passthrough' to keep "
+                "them sparse, or X.toarray()."
             )
         X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=reset)
         if reset:
